@@ -1,0 +1,142 @@
+"""What a family of generative models promises.
+
+A family trains in *stages*, one after another (an autoencoder, then a denoiser). A stage walks its
+*phases* on every batch (a discriminator, then a generator); a phase has a loss and an optimiser of
+its own. `models.training.loop` does the walking, so a family is only its mathematics.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from torch import Tensor, nn
+
+from models.config import FamilyConfig, FamilySampler
+from models.seeding import ImageNoise
+from models.training.films import Films
+from models.training.schedules import Schedule, constant
+
+Losses = Mapping[str, Tensor]
+ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
+SamplerT = TypeVar("SamplerT", bound=FamilySampler)
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """The images a model is built for.
+
+    Attributes:
+        size: Side of the square images, in pixels.
+        num_classes: Labels run from 0 to num_classes - 1.
+    """
+
+    size: int
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of training films.
+
+    Attributes:
+        images: (b, 1, h, w), in [-1, 1].
+        labels: (b,), int64.
+        indices: (b,), int64: the films' places in the training set, to look up what was cached.
+        fraction: How much of the stage is done, in [0, 1): for warm-ups and annealing.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser step with a loss of its own.
+
+    Attributes:
+        name: Names the optimiser in checkpoints.
+        trained: The modules whose weights this phase moves; all others stand still.
+        loss: The terms of the loss by name; the one called "loss" is minimised, all are reported.
+        learning_rate: AdamW's step size at the schedule's peak.
+        schedule: Multiplies the learning rate, given the fraction of the stage done.
+        max_gradient_norm: The gradient's global norm is clipped to this; None leaves it.
+    """
+
+    name: str
+    trained: Sequence[nn.Module]
+    loss: Callable[[Batch], Losses]
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    schedule: Schedule = constant
+    max_gradient_norm: float | None = 1.0
+
+
+def nothing(films: Films) -> Iterator[float]:  # noqa: ARG001
+    """Prepare or conclude nothing."""
+    yield from ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a training.
+
+    Attributes:
+        name: Shown as the job's phase.
+        share: Part of the whole budget, in (0, 1]; the shares of a family's stages add up to 1.
+        batch_size: Films in a batch.
+        phases: Walked in order on every batch.
+        averaged: The modules whose power-function average is kept. They take it on when the stage
+            ends and while samples are drawn.
+        ema_relative_std: Width of that average relative to the training length, in (0, 0.29).
+        prepare: Runs before the first batch, and again after a resume: caches what the phases
+            read. Yields the fraction done, at least every half second.
+        conclude: Runs once after the last batch, on the averaged weights: fits what is not
+            learned by gradient, into buffers. Yields as `prepare` does.
+        can_sample: Whether samples drawn in this stage show anything.
+    """
+
+    name: str
+    share: float
+    batch_size: int
+    phases: Sequence[Phase]
+    averaged: Sequence[nn.Module] = ()
+    ema_relative_std: float = 0.1
+    prepare: Callable[[Films], Iterator[float]] = field(default=nothing)
+    conclude: Callable[[Films], Iterator[float]] = field(default=nothing)
+    can_sample: bool = True
+
+
+class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
+    """One generative model of labelled, one-channel images.
+
+    Every weight and every fitted statistic is a parameter or a persistent buffer, so that
+    `state_dict` is the whole trained model.
+    """
+
+    def __init__(self, config: ConfigT, spec: ImageSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.spec = spec
+
+    @abstractmethod
+    def stages(self) -> Sequence[Stage]:
+        """Lay out the training; called anew on every start and resume."""
+
+    @abstractmethod
+    def sample(self, labels: Tensor, noise: ImageNoise, sampler: SamplerT) -> Tensor:
+        """Draw one image for each label.
+
+        Args:
+            labels: (b,), int64, each below `spec.num_classes`.
+            noise: The only source of randomness: image k's draws depend on image k's seed alone.
+            sampler: How to draw.
+
+        Returns:
+            (b, 1, h, w), in [-1, 1].
+        """

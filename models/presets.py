@@ -1,0 +1,36 @@
+"""From (family, preset, image size, what the user changed) to a full configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.config import FamilyConfig
+from models.registry import config_class
+
+PRESETS: dict[str, str] = {
+    "standard": "The recommended model for the image size.",
+    "tiny": "A model small enough to train in seconds: for tests and trials, not for use.",
+}
+
+
+def resolve_config(
+    family: str, preset: str, overrides: Mapping[str, Any], image_size: int
+) -> FamilyConfig:
+    """Complete what the user gave to a full configuration.
+
+    Args:
+        family: A registered family.
+        preset: A name in `PRESETS`.
+        overrides: Fields that replace the preset's.
+        image_size: Side of the square training images, in pixels.
+
+    Raises:
+        ValueError: The family or the preset is unknown.
+        pydantic.ValidationError: A field is unknown or out of its range.
+    """
+    config = config_class(family)
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise ValueError(f"Unknown preset {preset!r}: expected one of {known}.")
+    return config.model_validate({**config.preset(preset, image_size), **overrides})

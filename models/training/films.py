@@ -1,0 +1,56 @@
+"""The training films, resident on the device as integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Films:
+    """Labelled films that batches are drawn from.
+
+    Args:
+        pixels: (n, h, w), uint8 or uint16; 0 is black.
+        labels: (n,), integers from 0 to num_classes - 1, each class at least once.
+        device: Where the films stay.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8] | NDArray[np.uint16],
+        labels: NDArray[np.int64],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._white = float(np.iinfo(pixels.dtype).max)
+        # torch has few kernels for uint16
+        resident = np.array(pixels, np.uint8 if pixels.dtype == np.uint8 else np.int32)
+        self._pixels = torch.from_numpy(resident).to(device)
+        self.labels = torch.from_numpy(np.array(labels, np.int64)).to(device)
+        counts = np.bincount(labels)
+        assert (counts > 0).all(), "every class needs a film"
+        # square-root balance: a class of n films is drawn in proportion to sqrt(n)
+        self._weights = torch.from_numpy(1 / np.sqrt(counts[labels]))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the films are."""
+        return self.labels.device
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return int(self.labels.max()) + 1
+
+    def images(self, indices: Tensor) -> Tensor:
+        """Read films as images, (b, 1, h, w), in [-1, 1]."""
+        return self._pixels[indices].unsqueeze(1).float() * (2 / self._white) - 1
+
+    def draw(self, batch_size: int) -> Tensor:
+        """Draw the indices of a batch, with replacement, from torch's global source."""
+        drawn = torch.multinomial(self._weights, batch_size, replacement=True)
+        return drawn.to(self.device)
