@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
 from models.seeding import ImageNoise
-from models.training.films import Films
-from models.training.schedules import Schedule, constant
+from models.films import Films
+from models.schedules import Schedule, constant
 
 Losses = Mapping[str, Tensor]
 ConfigT = TypeVar("ConfigT", bound=FamilyConfig)

@@ -19,7 +19,7 @@ def power_exponent(relative_std: float) -> float:
     Returns:
         The root of (gamma + 1) / ((gamma + 2)^2 (gamma + 3)) = relative_std^2.
 
-    Reference: Karras et al. 2024, eq. 123 and algorithm 2 (arXiv:2312.02696).
+    Reference: Karras et al. 2024, section 3.1 (arXiv:2312.02696).
     """
     t = relative_std**-2
     return float(np.roots([1, 7, 16 - t, 12 - t]).real.max())
@@ -31,7 +31,7 @@ class PowerAverage:
     After update t the average is theta_hat <- beta theta_hat + (1 - beta) theta with
     beta = (1 - 1/t)^(gamma + 1), so it needs no warm-up and forgets the start by itself.
 
-    Reference: Karras et al. 2024, eq. 127 (arXiv:2312.02696).
+    Reference: Karras et al. 2024, section 3.1 (arXiv:2312.02696).
     """
 
     def __init__(self, modules: Sequence[nn.Module], relative_std: float) -> None:
