@@ -1,0 +1,348 @@
+"""The twin of every adapter, in memory: for tests and for reading the ports as plain code."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from service.domain import errors, journal
+from service.domain.errors import Problem
+from service.domain.job import (
+    HELD,
+    MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    Claim,
+    Event,
+    EventKind,
+    Job,
+    JobKind,
+    JobProgress,
+    JobState,
+)
+from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
+from service.domain.ports import Clock, EventDraft, Idempotency
+from service.domain.references import Dataset, Model, SyntheticSet
+
+T = TypeVar("T")
+R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
+
+
+class ManualClock:
+    """A clock that moves when told."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """Return the time it was set to."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += timedelta(seconds=seconds)
+
+
+@dataclass
+class MemoryQueue:
+    """A doorbell that remembers who rang.
+
+    Attributes:
+        rings: (queue, job id) in order.
+        up: Whether it pretends to reach a broker.
+    """
+
+    rings: list[tuple[str, str]] = field(default_factory=list)
+    up: bool = True
+
+    def ring(self, queue: str, job_id: str) -> None:
+        """Remember the ring."""
+        self.rings.append((queue, job_id))
+
+    def reachable(self) -> bool:
+        """Say what it was told to say."""
+        return self.up
+
+
+class MemoryRecords:
+    """Records in dictionaries under one lock; keeps every promise of the port but durability."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._logs: dict[str, list[Event]] = {}
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._datasets: dict[str, Dataset] = {}
+        self._models: dict[str, Model] = {}
+        self._synthetic_sets: dict[str, SyntheticSet] = {}
+        self._scheduler: tuple[str, datetime] | None = None
+
+    def check(self) -> None:
+        """Memory is always there."""
+
+    def submit(
+        self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
+    ) -> Job:
+        """Write a new job with its key and dataset, or return the earlier one."""
+        with self._lock:
+            if idempotency:
+                known = self._keys.get(idempotency.key)
+                if known and known[0] != idempotency.fingerprint:
+                    raise errors.IdempotencyConflict.for_key(idempotency.key)
+                if known:
+                    return self._jobs[known[1]]
+                self._keys[idempotency.key] = (idempotency.fingerprint, job.id)
+            if dataset:
+                self._datasets[dataset.id] = dataset
+            self._jobs[job.id] = job
+            self._logs[job.id] = []
+            self._append(job.id, journal.entries_of_move(job))
+            return job
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel or ask to."""
+        return self._move(job_id, lambda job: job.request_cancel(self._clock.now()))
+
+    def retry(self, job_id: str) -> Job:
+        """Queue again."""
+        return self._move(job_id, Job.retry)
+
+    def delete_job(self, job_id: str) -> Job:
+        """Remove a job that is done."""
+        with self._lock:
+            job = self.job(job_id)
+            job.must_be_done()
+            del self._jobs[job_id], self._logs[job_id]
+            self._keys = {k: v for k, v in self._keys.items() if v[1] != job_id}
+            return job
+
+    def delete_dataset(self, dataset_id: str) -> Dataset:
+        """Remove a dataset no unfinished job needs."""
+        with self._lock:
+            dataset = self.dataset(dataset_id)
+            for job in self._jobs.values():
+                if not job.state.done and job.request.get("dataset_id") == dataset_id:
+                    raise errors.DatasetInUse.by(dataset_id, job.id)
+            return self._datasets.pop(dataset.id)
+
+    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Remove a set."""
+        with self._lock:
+            return self._synthetic_sets.pop(self.synthetic_set(synthetic_set_id).id)
+
+    def job(self, job_id: str) -> Job:
+        """Return a job."""
+        return _get(self._jobs, job_id, errors.JobNotFound)
+
+    def jobs(
+        self,
+        *,
+        kind: JobKind | None = None,
+        state: JobState | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Page[Job]:
+        """List jobs."""
+        with self._lock:
+            found = [
+                job
+                for job in self._jobs.values()
+                if kind in {None, job.kind} and state in {None, job.state}
+            ]
+        return _page(found, cursor, limit)
+
+    def queue_position(self, job: Job) -> int | None:
+        """Count who was first."""
+        if job.state is not JobState.QUEUED:
+            return None
+        with self._lock:
+            return sum(
+                other.state is JobState.QUEUED and other.queue == job.queue and other.id < job.id
+                for other in self._jobs.values()
+            )
+
+    def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
+        """Return log entries."""
+        return _get(self._logs, job_id, errors.JobNotFound)[max(after, 0) :][:limit]
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Return a dataset."""
+        return _get(self._datasets, dataset_id, errors.DatasetNotFound)
+
+    def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
+        """List datasets."""
+        return _page(list(self._datasets.values()), cursor, limit)
+
+    def model(self, model_id: str) -> Model:
+        """Return a model."""
+        return _get(self._models, model_id, errors.ModelNotFound)
+
+    def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
+        """List models."""
+        return _page(list(self._models.values()), cursor, limit)
+
+    def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Return a set."""
+        return _get(self._synthetic_sets, synthetic_set_id, errors.SyntheticSetNotFound)
+
+    def synthetic_sets(
+        self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[SyntheticSet]:
+        """List sets."""
+        return _page(list(self._synthetic_sets.values()), cursor, limit)
+
+    def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
+        """Take a queued job."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job is None or job.state is not JobState.QUEUED:
+                return None
+            return self._move(job_id, lambda j: j.claim(worker, self._clock.now(), lease_seconds))
+
+    def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
+        """Renew a lease."""
+        with self._lock:
+            job = journal.check_fence(self._jobs.get(claim.job_id), claim)
+            expires = self._clock.now() + timedelta(seconds=lease_seconds)
+            self._jobs[job.id] = replace(job, lease_expires_at=expires)
+            return job.cancel_requested
+
+    def record(
+        self,
+        claim: Claim,
+        *,
+        progress: JobProgress | None = None,
+        metrics: Mapping[str, float] | None = None,
+        events: Sequence[EventDraft] = (),
+        checkpoint: bool = False,
+    ) -> None:
+        """Write a report."""
+        with self._lock:
+            job = journal.check_fence(self._jobs.get(claim.job_id), claim)
+            self._jobs[job.id] = job.report(
+                progress=progress, metrics=metrics, checkpoint=checkpoint
+            )
+            self._append(job.id, journal.entries_of_report(progress, metrics, events))
+
+    def succeed(
+        self,
+        claim: Claim,
+        *,
+        dataset: Dataset | None = None,
+        model: Model | None = None,
+        synthetic_set: SyntheticSet | None = None,
+    ) -> Job:
+        """End with a result."""
+        result = journal.result_of(dataset, model, synthetic_set)
+        with self._lock:
+            job = self._fenced(claim, lambda job: job.succeed(result, self._clock.now()))
+            if job.state is JobState.SUCCEEDED:
+                if dataset:
+                    self._datasets[dataset.id] = dataset
+                if model:
+                    self._models[model.id] = model
+                if synthetic_set:
+                    self._synthetic_sets.setdefault(synthetic_set.id, synthetic_set)
+            return job
+
+    def fail(self, claim: Claim, problem: Problem) -> Job:
+        """End with a problem."""
+        return self._fenced(claim, lambda job: job.fail(problem, self._clock.now()))
+
+    def finish_cancelled(self, claim: Claim) -> Job:
+        """End on request."""
+        return self._fenced(claim, lambda job: job.finish_cancelled(self._clock.now()))
+
+    def requeue(
+        self,
+        claim: Claim,
+        problem: Problem,
+        *,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> Job:
+        """Queue again after a transient problem."""
+        with self._lock:
+            journal.check_fence(self._jobs.get(claim.job_id), claim)
+            self._append(claim.job_id, [journal.entry_of_problem(problem)])
+            return self._fenced(
+                claim, lambda job: job.requeue(self._clock.now(), max_attempts_without_checkpoint)
+            )
+
+    def queued_jobs(self, limit: int = 100) -> list[Job]:
+        """Return waiting jobs."""
+        with self._lock:
+            queued = [job for job in self._jobs.values() if job.state is JobState.QUEUED]
+        return sorted(queued, key=lambda job: job.id)[:limit]
+
+    def expire_leases(
+        self,
+        now: datetime,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> list[Job]:
+        """Move jobs whose worker is gone."""
+        with self._lock:
+            lost = [
+                job
+                for job in self._jobs.values()
+                if job.state in HELD and job.lease_expires_at and job.lease_expires_at < now
+            ]
+            return [
+                self._fenced(
+                    job.claim_held, lambda j: j.requeue(now, max_attempts_without_checkpoint)
+                )
+                for job in lost
+            ]
+
+    def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
+        """Hold the lock if it is free, expired or ours."""
+        now = self._clock.now()
+        with self._lock:
+            if self._scheduler and self._scheduler[0] != holder and self._scheduler[1] > now:
+                return False
+            self._scheduler = (holder, now + timedelta(seconds=seconds))
+            return True
+
+    def referenced_artifacts(self) -> set[str]:
+        """Return folders in use."""
+        with self._lock:
+            keys = [d.artifact.key for d in self._datasets.values() if d.artifact]
+            keys += [model.snapshot.key for model in self._models.values()]
+            keys += [synthetic.zip.key for synthetic in self._synthetic_sets.values()]
+            checkpoints = [journal.checkpoint_folder(job) for job in self._jobs.values()]
+        return {journal.folder_of(key) for key in [*keys, *filter(None, checkpoints)]}
+
+    def _fenced(self, claim: Claim, move: Callable[[Job], Job]) -> Job:
+        with self._lock:
+            journal.check_fence(self._jobs.get(claim.job_id), claim)
+            return self._move(claim.job_id, move)
+
+    def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job:
+        with self._lock:
+            job = self.job(job_id)
+            moved = move(job)
+            if moved is not job:
+                self._jobs[job_id] = moved
+                self._append(job_id, journal.entries_of_move(moved))
+                dataset = self._datasets.get(journal.dataset_followed(moved) or "")
+                if dataset:
+                    self._datasets[dataset.id] = journal.dataset_after(dataset, moved)
+            return moved
+
+    def _append(self, job_id: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        log = self._logs[job_id]
+        for kind, data in entries:
+            log.append(Event(len(log) + 1, EventKind(kind), self._clock.now(), data))
+
+
+def _get(table: Mapping[str, T], key: str, missing: type[errors.NotFound]) -> T:
+    try:
+        return table[key]
+    except KeyError:
+        raise missing.named(key) from None
+
+
+def _page(found: list[R], cursor: str | None, limit: int) -> Page[R]:
+    start = Cursor.parse(cursor)
+    newest_first = sorted(found, key=Cursor.after, reverse=True)
+    rest = [record for record in newest_first if start is None or Cursor.after(record) < start]
+    return page_of(rest[: limit + 1], limit)

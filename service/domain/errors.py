@@ -1,0 +1,279 @@
+"""Everything that can go wrong, drawn in one place.
+
+SyntheticDataError
+├── InvalidRequest                  the request cannot be carried out as written
+│   ├── UnknownFamily, UnknownPreset, InvalidConfig, UnknownSampler
+│   ├── UnknownClass, InvalidClassCounts, ImageSizeUnavailable, BudgetOutOfRange
+│   ├── NotAZip, PathNotFound
+│   └── IdempotencyConflict         a key came back with another body
+├── PathNotAllowed                  a folder outside the roots this service may read
+├── UploadTooLarge
+├── NotFound
+│   └── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ImageNotFound
+├── Conflict                        right request, wrong moment
+│   ├── DatasetNotReady, DatasetFailed, DatasetInUse
+│   └── JobNotDone, IllegalMove
+├── StorageFull
+├── RecordsUnavailable
+├── WorkerLost                      every attempt lost its worker
+└── LeaseLost                       a worker lost its job to another attempt
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a request.
+
+    Attributes:
+        pointer: JSON pointer (RFC 6901) into the body, such as `/class_counts/covid`.
+        detail: What is wrong and what was expected.
+    """
+
+    pointer: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A failure in words a client can act on; the stored form of an error.
+
+    Attributes:
+        code: Stable name, explained in docs/errors.md.
+        detail: What happened, what was expected and what to do.
+        retryable: Whether the same request may succeed later.
+        fields: The fields at fault, if any.
+    """
+
+    code: str
+    detail: str
+    retryable: bool = False
+    fields: tuple[FieldError, ...] = ()
+
+
+class SyntheticDataError(Exception):
+    """Base of every error this service raises on purpose."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = tuple(fields)
+
+    def problem(self) -> Problem:
+        """Return the error as a record."""
+        return Problem(self.code, self.message, self.retryable, self.fields)
+
+
+class InvalidRequest(SyntheticDataError):
+    """The request cannot be carried out as written."""
+
+    code = "invalid_request"
+
+    @classmethod
+    def at(cls, pointer: str, message: str) -> Self:
+        """Blame one field."""
+        return cls(message, fields=[FieldError(pointer, message)])
+
+
+class UnknownFamily(InvalidRequest):
+    """No model family has this name."""
+
+    code = "unknown_family"
+
+
+class UnknownPreset(InvalidRequest):
+    """The family has no preset of this name."""
+
+    code = "unknown_preset"
+
+
+class InvalidConfig(InvalidRequest):
+    """A hyper-parameter is unknown, of the wrong type or out of range."""
+
+    code = "invalid_config"
+
+
+class UnknownSampler(InvalidRequest):
+    """The model's family has no sampler of this name or with these options."""
+
+    code = "unknown_sampler"
+
+
+class UnknownClass(InvalidRequest):
+    """The model has never seen this class."""
+
+    code = "unknown_class"
+
+
+class InvalidClassCounts(InvalidRequest):
+    """A count is below one, or the set would be too large or empty."""
+
+    code = "invalid_class_counts"
+
+
+class ImageSizeUnavailable(InvalidRequest):
+    """The dataset's pixels cannot be brought to this size."""
+
+    code = "image_size_unavailable"
+
+
+class BudgetOutOfRange(InvalidRequest):
+    """The training budget is too small or too large."""
+
+    code = "budget_out_of_range"
+
+
+class NotAZip(InvalidRequest):
+    """The uploaded file is not a ZIP archive."""
+
+    code = "not_a_zip"
+
+
+class PathNotFound(InvalidRequest):
+    """The folder does not exist."""
+
+    code = "path_not_found"
+
+
+class IdempotencyConflict(InvalidRequest):
+    """An Idempotency-Key came back with another body."""
+
+    code = "idempotency_key_reused"
+
+    @classmethod
+    def for_key(cls, key: str) -> "IdempotencyConflict":
+        """Say which key."""
+        return cls(
+            f"Idempotency-Key {key!r} came with another request before. "
+            "Send the same body again, or choose a new key."
+        )
+
+
+class PathNotAllowed(SyntheticDataError):
+    """The folder lies outside the roots this service may read."""
+
+    code = "path_not_allowed"
+
+
+class UploadTooLarge(SyntheticDataError):
+    """The body is larger than this service accepts."""
+
+    code = "upload_too_large"
+
+
+class NotFound(SyntheticDataError):
+    """Nothing here has this identifier."""
+
+    code = "not_found"
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Say what was looked for."""
+        return cls(f"{cls.__doc__} Looked for {name!r}.")
+
+
+class JobNotFound(NotFound):
+    """No job has this identifier."""
+
+    code = "job_not_found"
+
+
+class DatasetNotFound(NotFound):
+    """No dataset has this identifier."""
+
+    code = "dataset_not_found"
+
+
+class ModelNotFound(NotFound):
+    """No model has this identifier; one exists only once its training succeeded."""
+
+    code = "model_not_found"
+
+
+class SyntheticSetNotFound(NotFound):
+    """No synthetic set has this identifier."""
+
+    code = "synthetic_set_not_found"
+
+
+class ImageNotFound(NotFound):
+    """The set or model has no such image."""
+
+    code = "image_not_found"
+
+
+class Conflict(SyntheticDataError):
+    """The request is right, the moment is wrong."""
+
+    code = "conflict"
+
+
+class DatasetNotReady(Conflict):
+    """The dataset is still being ingested."""
+
+    code = "dataset_not_ready"
+    retryable = True
+
+
+class DatasetFailed(Conflict):
+    """The dataset's ingest failed or was cancelled."""
+
+    code = "dataset_failed"
+
+
+class DatasetInUse(Conflict):
+    """A job that is not done needs the dataset."""
+
+    code = "dataset_in_use"
+    retryable = True
+
+    @classmethod
+    def by(cls, dataset_id: str, job_id: str) -> "DatasetInUse":
+        """Say which job needs it."""
+        return cls(f"Job {job_id} needs dataset {dataset_id}. Wait for it or cancel it first.")
+
+
+class JobNotDone(Conflict):
+    """The job must end before this can be done."""
+
+    code = "job_not_done"
+    retryable = True
+
+
+class IllegalMove(Conflict):
+    """A job cannot go from its state to the one asked for."""
+
+    code = "illegal_move"
+
+
+class StorageFull(SyntheticDataError):
+    """The disk is full; nothing half-written was kept."""
+
+    code = "storage_full"
+    retryable = True
+
+
+class RecordsUnavailable(SyntheticDataError):
+    """The database cannot be reached, or its schema is not this version's."""
+
+    code = "records_unavailable"
+    retryable = True
+
+
+class WorkerLost(SyntheticDataError):
+    """Too many attempts in a row ended without a new checkpoint."""
+
+    code = "worker_lost"
+    retryable = True
+
+
+class LeaseLost(SyntheticDataError):
+    """The claim no longer holds: the worker must stop and write nothing more."""
+
+    code = "lease_lost"

@@ -1,0 +1,58 @@
+"""Identifiers: sortable random ones, and the one a synthetic set earns by its request."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_NUM_CHARACTERS = 26  # 26 * 5 bits hold the 128 bits of a UUID
+
+
+def new_id(prefix: str) -> str:
+    """Make a new identifier such as `job_01kaj...`, sortable by its time of birth.
+
+    Args:
+        prefix: Kind of the thing named: `ds`, `job`, `mdl` or `syn`.
+
+    Returns:
+        The prefix, an underscore and a UUIDv7 in 26 lower-case Crockford base32 characters.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10))
+    uuid7 = (
+        milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    )
+    return f"{prefix}_{_base32(uuid7)}"
+
+
+def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, version: str) -> str:
+    """Name the set that a generate request will always yield.
+
+    Two requests share an identifier exactly when every byte of their sets is the same.
+
+    Args:
+        request: A stored generate request: model_id, class_counts, seed, sampler, format.
+        snapshot_sha256: Checksum of the model's weights.
+        version: Version of the package that samples.
+    """
+    identity = {
+        "model_id": request["model_id"],
+        "snapshot": snapshot_sha256,
+        "class_counts": list(request["class_counts"].items()),  # the order numbers the images
+        "seed": request["seed"],
+        "sampler": request["sampler"],
+        "format": request["format"],
+        "version": version,
+    }
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).digest()
+    return f"syn_{_base32(int.from_bytes(digest[:16]))}"
+
+
+def _base32(number: int) -> str:
+    """Write a 128-bit number, most significant digit first."""
+    shifts = range(5 * (_NUM_CHARACTERS - 1), -1, -5)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in shifts)

@@ -1,0 +1,261 @@
+"""What the core asks of the world: Records, ArtifactStore, TaskQueue and Clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from service.domain.errors import Problem
+from service.domain.job import (
+    MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    Claim,
+    Event,
+    Job,
+    JobKind,
+    JobProgress,
+    JobState,
+)
+from service.domain.paging import DEFAULT_LIMIT, Page
+from service.domain.references import Dataset, Model, SyntheticSet
+
+EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The promise that a request sent twice is carried out once.
+
+    Attributes:
+        key: The client's own name for the request.
+        fingerprint: sha256 of what was asked, the operation included.
+    """
+
+    key: str
+    fingerprint: str
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Return the present moment, UTC and aware."""
+
+
+class TaskQueue(Protocol):
+    """The doorbell: a hint to workers that a job waits. Losing or doubling it is harmless."""
+
+    def ring(self, queue: str, job_id: str) -> None:
+        """Tell the workers of a queue to look; a broker that is down is no error."""
+
+    def reachable(self) -> bool:
+        """Say whether the broker answers."""
+
+
+class UploadWriter(Protocol):
+    """A file that is being received; it becomes visible only by `commit`."""
+
+    def write(self, chunk: bytes) -> None:
+        """Append to it, or raise StorageFull."""
+
+    def commit(self) -> None:
+        """Make it durable and visible at `ArtifactStore.upload_path`, or raise StorageFull."""
+
+    def discard(self) -> None:
+        """Remove it; nothing stays behind. Harmless after `commit`."""
+
+
+class ArtifactStore(Protocol):
+    """Folders and files that outlive a job: pixels, checkpoints, snapshots, sets."""
+
+    def path(self, key: str) -> Path:
+        """Return where a key lies, or would lie."""
+
+    def staging(self, name: str) -> Path:
+        """Return a fresh empty folder to write under, by convention named `<job>-<attempt>`."""
+
+    def publish(self, staged: Path, key: str) -> None:
+        """Make a staged file or folder durable, then visible in one step.
+
+        Publishing again under the same key keeps what is there, so a re-run is harmless.
+
+        Raises:
+            StorageFull: The disk is full; nothing became visible.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove what lies under a key, if anything does."""
+
+    def upload_path(self, job_id: str) -> Path:
+        """Return where the uploaded archive of an ingest job lies."""
+
+    def open_upload(self, job_id: str) -> UploadWriter:
+        """Start to receive the archive of an ingest job."""
+
+    def delete_upload(self, job_id: str) -> None:
+        """Remove the archive of an ingest job, if there is one."""
+
+
+class Records(Protocol):
+    """Jobs and what they made. Each call is one transaction.
+
+    Methods that take a Claim are fenced: when another attempt holds the job they raise LeaseLost
+    and change nothing. Methods that take an identifier raise the NotFound of their kind.
+    A dataset's state follows its ingest job: failed or cancelled makes it `failed`.
+    """
+
+    def check(self) -> None:
+        """Raise RecordsUnavailable when the store cannot serve this version."""
+
+    # -- written by the API ------------------------------------------------------------------
+
+    def submit(
+        self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
+    ) -> Job:
+        """Write a new job, its first events, its key and, for an ingest, its dataset.
+
+        Returns:
+            The job, or the earlier one that came with the same key and fingerprint; `id` tells.
+
+        Raises:
+            IdempotencyConflict: The key was used for another request.
+        """
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel a queued job, ask a running one to stop; raises IllegalMove when it ended."""
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again; raises IllegalMove otherwise."""
+
+    def delete_job(self, job_id: str) -> Job:
+        """Remove a job that is done, with its log; raises JobNotDone otherwise."""
+
+    def delete_dataset(self, dataset_id: str) -> Dataset:
+        """Remove a dataset; raises DatasetInUse while a job that is not done needs it."""
+
+    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Remove a synthetic set."""
+
+    # -- read by everybody -------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Job:
+        """Return a job."""
+
+    def jobs(
+        self,
+        *,
+        kind: JobKind | None = None,
+        state: JobState | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Page[Job]:
+        """List jobs, newest first."""
+
+    def queue_position(self, job: Job) -> int | None:
+        """Count the queued jobs that were in the same queue first; None unless it is queued."""
+
+    def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
+        """Return the job's log entries with a sequence above `after`, oldest first."""
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Return a dataset."""
+
+    def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
+        """List datasets, newest first."""
+
+    def model(self, model_id: str) -> Model:
+        """Return a model."""
+
+    def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
+        """List models, newest first."""
+
+    def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Return a synthetic set."""
+
+    def synthetic_sets(
+        self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[SyntheticSet]:
+        """List synthetic sets, newest first."""
+
+    # -- written by workers ------------------------------------------------------------------
+
+    def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
+        """Take a queued job; exactly one caller gets it.
+
+        Returns:
+            The running job, or None when it is not queued, not there or just being taken.
+        """
+
+    def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
+        """Renew the lease; return whether a cancel was requested."""
+
+    def record(
+        self,
+        claim: Claim,
+        *,
+        progress: JobProgress | None = None,
+        metrics: Mapping[str, float] | None = None,
+        events: Sequence[EventDraft] = (),
+        checkpoint: bool = False,
+    ) -> None:
+        """Write a report; progress and metrics enter the log by themselves, before `events`.
+
+        Args:
+            claim: The fence.
+            progress: Replaces the job's progress.
+            metrics: Replaces the job's metrics.
+            events: Further entries for the log.
+            checkpoint: A new checkpoint is durable: the count of fruitless attempts restarts.
+        """
+
+    def succeed(
+        self,
+        claim: Claim,
+        *,
+        dataset: Dataset | None = None,
+        model: Model | None = None,
+        synthetic_set: SyntheticSet | None = None,
+    ) -> Job:
+        """End a job with exactly one thing made, which becomes visible in the same transaction.
+
+        A synthetic set that exists already is kept as it is.
+
+        Returns:
+            The job: succeeded, or cancelled (and nothing made visible) when a cancel came first.
+        """
+
+    def fail(self, claim: Claim, problem: Problem) -> Job:
+        """End a job with a problem; cancelled instead when a cancel came first."""
+
+    def finish_cancelled(self, claim: Claim) -> Job:
+        """End a job whose worker stopped on request."""
+
+    def requeue(
+        self,
+        claim: Claim,
+        problem: Problem,
+        *,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> Job:
+        """Queue a job again after a transient problem, which enters the log."""
+
+    # -- called by the scheduler -------------------------------------------------------------
+
+    def queued_jobs(self, limit: int = 100) -> list[Job]:
+        """Return queued jobs, oldest first."""
+
+    def expire_leases(
+        self,
+        now: datetime,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> list[Job]:
+        """Move every job whose worker stopped renewing; return the moved ones."""
+
+    def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
+        """Become or stay the one scheduler for a while; False when another is."""
+
+    def referenced_artifacts(self) -> set[str]:
+        """Return the folders still needed, as `<kind>/<name>`; the rest may be pruned.
+
+        Checkpoints are needed until their job succeeded or was deleted.
+        """

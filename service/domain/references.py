@@ -1,0 +1,147 @@
+"""Records of what jobs make: identifiers, checksums and summaries, never pixels or weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """A stored output.
+
+    Attributes:
+        key: Where it lies in the artifact store, such as `models/mdl_.../snapshot.safetensors`.
+        sha256: Checksum in hex; of a dataset's folder, the dataset's fingerprint.
+        num_bytes: Its size.
+    """
+
+    key: str
+    sha256: str
+    num_bytes: int
+
+
+class DatasetState(StrEnum):
+    """Whether a dataset can be trained on."""
+
+    INGESTING = "ingesting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSplit:
+    """How many films of one class a dataset holds, and on which side of its split."""
+
+    films: int
+    train: int
+    held_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFile:
+    """A file that was left out of a dataset.
+
+    Attributes:
+        file: Its name inside the archive or folder.
+        reason: Why, in a sentence.
+        code: Why, as a stable name.
+    """
+
+    file: str
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A private labelled set of radiographs, ingested to a pixel store.
+
+    Attributes:
+        id: Such as `ds_01kaj...`.
+        name: The client's name for it.
+        state: Whether it can be trained on.
+        source: Where it came from: `{"upload"|"path"|"phantom": ...}`.
+        created_at: When it was submitted, UTC.
+        job_id: The job that ingests it.
+        classes: Films per class, in label order.
+        image_size: Side of the stored pixels.
+        bit_depth: 8 or 16.
+        fingerprint: sha256 over pixels and labels; fixes the split.
+        dropped: Files left out.
+        artifact: The pixel store, `datasets/<id>`.
+        summary: Whatever else the ingest found out.
+    """
+
+    id: str
+    name: str
+    state: DatasetState
+    source: Mapping[str, Any]
+    created_at: datetime
+    job_id: str
+    classes: Mapping[str, ClassSplit] = field(default_factory=dict)
+    image_size: int | None = None
+    bit_depth: int | None = None
+    fingerprint: str | None = None
+    dropped: tuple[DroppedFile, ...] = ()
+    artifact: ArtifactRef | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model: it exists only once its training succeeded.
+
+    Attributes:
+        id: Such as `mdl_01kaj...`.
+        family: vae, gan or ldm.
+        dataset_id: What it was trained on.
+        classes: The labels it can draw, in label order.
+        image_size: Side of its images.
+        config: Its frozen hyper-parameters.
+        preset: The preset the config started from.
+        images_seen: How long it was trained.
+        snapshot: The averaged weights, `models/<id>/snapshot.safetensors`.
+        job_id: The job that trained it.
+        created_at: When it was finished, UTC.
+        card: Curves and figures for the reader.
+    """
+
+    id: str
+    family: str
+    dataset_id: str
+    classes: tuple[str, ...]
+    image_size: int
+    config: Mapping[str, Any]
+    preset: str
+    images_seen: int
+    snapshot: ArtifactRef
+    job_id: str
+    created_at: datetime
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSet:
+    """A labelled set of synthetic images.
+
+    Attributes:
+        id: Fixed by the request, see `identifiers.synthetic_set_id`.
+        model_id: What drew it.
+        job_id: The job that made it first.
+        num_images: How many images it holds.
+        class_counts: Images per class, in label order.
+        zip: The archive, `synthetic-sets/<id>-<sha>/set.zip`.
+        manifest: Its table of contents, `manifest.json` beside it.
+        created_at: When it was finished, UTC.
+    """
+
+    id: str
+    model_id: str
+    job_id: str
+    num_images: int
+    class_counts: Mapping[str, int]
+    zip: ArtifactRef
+    manifest: ArtifactRef
+    created_at: datetime
