@@ -15,9 +15,9 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
-from models.seeding import ImageNoise
 from models.films import Films
 from models.schedules import Schedule, constant
+from models.seeding import ImageNoise
 
 Losses = Mapping[str, Tensor]
 ConfigT = TypeVar("ConfigT", bound=FamilyConfig)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from models.config import FamilyConfig, FamilySampler
 
@@ -37,7 +37,7 @@ def sampler_class(family: str) -> type[FamilySampler]:
     return _config_member(family, "Sampler", FamilySampler)
 
 
-def family_class(family: str) -> type[Family]:
+def family_class(family: str) -> type[Family[Any, Any]]:
     """Find the model of a family; the first call imports torch.
 
     Raises:
@@ -55,7 +55,7 @@ def family_class(family: str) -> type[Family]:
 
 
 def _config_member(family: str, name: str, kind: type[T]) -> type[T]:
-    member = getattr(import_module(f"{_folder(family)}.config"), name)
+    member = cast("type[T]", getattr(import_module(f"{_folder(family)}.config"), name))
     assert issubclass(member, kind)
     return member
 

@@ -1,0 +1,107 @@
+"""Checkpoints that resume a training: safetensors and JSON, complete or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training stands.
+
+    Attributes:
+        stage: Index of the stage under way, or the number of stages when all are done.
+        update: Updates done in that stage.
+        planned: Updates of each stage planned so far.
+        images_seen: Over all stages.
+        elapsed_seconds: Time spent so far, over all attempts.
+        precision: The number format the losses are computed in, such as "bfloat16".
+    """
+
+    stage: int
+    update: int
+    planned: tuple[int, ...]
+    images_seen: int
+    elapsed_seconds: float
+    precision: str
+
+
+class Checkpoints:
+    """The checkpoints of one training, in one folder.
+
+    A checkpoint is a pair of files, written beside its name, flushed to disk and renamed; the
+    JSON comes last and carries the other's digest, so what a crash leaves is never taken for one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, position: Position, tensors: Mapping[str, Tensor]) -> None:
+        """Write a checkpoint and drop all but the newest two.
+
+        Raises:
+            OSError: The disk is full or cannot be written; earlier checkpoints stand.
+        """
+        name = f"{position.stage:02}-{position.update:09}"
+        contiguous = {key: tensor.detach().contiguous() for key, tensor in tensors.items()}
+        weights = self._folder / f"{name}.safetensors"
+        temporary = weights.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            save_file(contiguous, temporary)
+            digest = file_digest(temporary)
+            _settle(temporary, weights)
+            description = {**asdict(position), "sha256": digest}
+            temporary.write_text(json.dumps(description), encoding="utf-8")
+            _settle(temporary, self._folder / f"{name}.json")
+        finally:
+            temporary.unlink(missing_ok=True)
+        for outdated in self._newest_first()[KEPT:]:
+            outdated.unlink(missing_ok=True)
+            outdated.with_suffix(".safetensors").unlink(missing_ok=True)
+
+    def newest(self) -> tuple[Position, dict[str, Tensor]] | None:
+        """Read the newest checkpoint that is whole, or None."""
+        for description in self._newest_first():
+            weights = description.with_suffix(".safetensors")
+            try:
+                fields = json.loads(description.read_text(encoding="utf-8"))
+                if file_digest(weights) != fields.pop("sha256"):
+                    continue
+                fields["planned"] = tuple(fields["planned"])
+                return Position(**fields), load_file(weights)
+            except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+                continue
+        return None
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self._folder.glob("*-*.json"), reverse=True)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _settle(temporary: Path, final: Path) -> None:
+    """Flush a file to disk and give it its name, for good."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(final)
+    folder = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

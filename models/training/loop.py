@@ -1,0 +1,321 @@
+"""The training loop: a generator that yields `Progress` and whose caller decides to go on."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.family import Batch, Family, Losses, Phase, Stage
+from models.films import Films
+from models.precision import autocast, fastest_dtype
+from models.seeding import seed_update
+from models.training.budget import Budget
+from models.training.checkpoints import Checkpoints, Position
+from models.training.ema import PowerAverage
+
+TRIAL_SHARE = 0.03
+TRIAL_MIN_SECONDS = 1.0
+TRIAL_MIN_UPDATES = 4
+UPDATES_BETWEEN_NAN_CHECKS = 50
+
+
+class TrainingDivergedError(ArithmeticError):
+    """The loss is no longer a finite number; a lower learning rate is the usual cure."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a training has done so far.
+
+    Attributes:
+        stage: Name of the stage under way.
+        images_seen: Training images seen over all stages, counted with repetition.
+        total_images: Images the whole training will see; an estimate until the last stage is
+            planned.
+        fraction: Part of the whole budget done, in [0, 1].
+        losses: The newest value of each term, by name; empty between updates.
+        can_sample: Whether samples drawn now show anything.
+        checkpointed: A checkpoint has just been written.
+    """
+
+    stage: str
+    images_seen: int
+    total_images: int
+    fraction: float
+    losses: Losses
+    can_sample: bool
+    checkpointed: bool = False
+
+
+class Training:
+    """One training of one model.
+
+    The same model, films, budget in images and seed give the same weights bit for bit on a CPU,
+    however often the training is stopped and resumed from its checkpoints.
+    """
+
+    def __init__(
+        self,
+        model: Family[Any, Any],
+        films: Films,
+        budget: Budget,
+        *,
+        seed: int,
+        checkpoints: Checkpoints | None = None,
+        checkpoint_interval_seconds: float = 15.0,
+    ) -> None:
+        self.model = model
+        self._films = films
+        self._budget = budget
+        self._seed = seed
+        self._checkpoints = checkpoints
+        self._interval_seconds = checkpoint_interval_seconds
+        self._average: PowerAverage | None = None
+
+    def run(self) -> Iterator[Progress]:
+        """Train to the end of the budget, from the newest checkpoint if there is one.
+
+        When it ends by itself the model carries its averaged weights and is ready to sample.
+
+        Raises:
+            TrainingDivergedError: A loss is no longer finite.
+        """
+        stored = self._checkpoints.newest() if self._checkpoints else None
+        position, tensors = stored or (self._start(), {})
+        _load_module(self.model, tensors)
+        self._began = self._saved_at = time.monotonic()
+        self._began -= position.elapsed_seconds
+        for index in range(position.stage, len(self.model.stages())):
+            position = yield from self._run_stage(index, position, tensors)
+            tensors = {}
+
+    @contextmanager
+    def averaged(self) -> Iterator[Family[Any, Any]]:
+        """Lend the model with its averaged weights, ready to sample."""
+        assert self._average is not None, "the training has not begun"
+        with self._average.applied(), torch.no_grad():
+            self.model.eval()
+            yield self.model
+        self.model.train()
+
+    def _start(self) -> Position:
+        precision = str(fastest_dtype(self._films.device)).removeprefix("torch.")
+        return Position(
+            stage=0, update=0, planned=(), images_seen=0, elapsed_seconds=0.0, precision=precision
+        )
+
+    def _run_stage(
+        self, index: int, position: Position, tensors: dict[str, Tensor]
+    ) -> Generator[Progress, None, Position]:
+        stage = self.model.stages()[index]
+        precision = getattr(torch, position.precision)
+        for _ in stage.prepare(self._films):
+            yield self._progress(stage, index, position)
+        if len(position.planned) == index:
+            updates = yield from self._plan(index, position)
+            position = self._at(position, planned=(*position.planned, updates))
+        num_updates = position.planned[index]
+        steps = StageState(stage, self.model)
+        steps.load(tensors)
+        self._average = steps.average
+
+        self.model.train()
+        while position.update < num_updates:
+            update = position.update
+            seed_update(self._seed, index, update)
+            fraction = update / num_updates
+            losses = steps.walk(self._films, fraction, precision)
+            steps.average.update(update + 1)
+            position = self._at(
+                position,
+                update=update + 1,
+                images_seen=position.images_seen + stage.batch_size,
+            )
+            if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0:
+                _check_finite(losses, stage)
+            saved = self._save_if_due(position, steps, losses)
+            yield self._progress(stage, index, position, losses, checkpointed=saved)
+
+        steps.average.apply()
+        self.model.eval()
+        with torch.no_grad():
+            for _ in stage.conclude(self._films):
+                yield self._progress(stage, index, position)
+        position = self._at(position, stage=index + 1, update=0)
+        if self._checkpoints:
+            self._checkpoints.save(position, _module_tensors(self.model))
+        yield self._progress(stage, index, position, checkpointed=self._checkpoints is not None)
+        return position
+
+    def _plan(self, index: int, position: Position) -> Generator[Progress, None, int]:
+        """Fit the number of updates of a stage to the budget."""
+        stages = self.model.stages()
+        stage = stages[index]
+        if self._budget.images is not None:
+            return max(1, round(self._budget.images * stage.share / stage.batch_size))
+        assert self._budget.seconds is not None
+        remaining = self._budget.seconds - (time.monotonic() - self._began)
+        seconds = remaining * stage.share / sum(each.share for each in stages[index:])
+        seconds_per_update = yield from self._trial(index, position, seconds * TRIAL_SHARE)
+        return max(1, int(seconds * (1 - TRIAL_SHARE) / seconds_per_update))
+
+    def _trial(
+        self, index: int, position: Position, seconds: float
+    ) -> Generator[Progress, None, float]:
+        """Time the updates of a stage on a copy of the model."""
+        model = copy.deepcopy(self.model).train()
+        stage = model.stages()[index]
+        steps = StageState(stage, model)
+        durations: list[float] = []
+        end = time.monotonic() + max(seconds, TRIAL_MIN_SECONDS)
+        while time.monotonic() < end or len(durations) < TRIAL_MIN_UPDATES:
+            seed_update(self._seed, index, len(durations))
+            began = time.monotonic()
+            steps.walk(self._films, 0.0, getattr(torch, position.precision))
+            steps.average.update(1)
+            if self._films.device.type == "cuda":
+                torch.cuda.synchronize()
+            durations.append(time.monotonic() - began)
+            yield self._progress(stage, index, position)
+        return statistics.fmean(durations[len(durations) // 4 :])
+
+    def _save_if_due(self, position: Position, steps: StageState, losses: Losses) -> bool:
+        now = time.monotonic()
+        if self._checkpoints is None or now - self._saved_at < self._interval_seconds:
+            return False
+        _check_finite(losses, steps.stage)
+        self._checkpoints.save(position, steps.tensors())
+        self._saved_at = time.monotonic()
+        return True
+
+    def _at(self, position: Position, **changes: Any) -> Position:
+        elapsed = time.monotonic() - self._began
+        return replace(position, elapsed_seconds=elapsed, **changes)
+
+    def _progress(
+        self,
+        stage: Stage,
+        index: int,
+        position: Position,
+        losses: Losses | None = None,
+        *,
+        checkpointed: bool = False,
+    ) -> Progress:
+        shares = [each.share for each in self.model.stages()]
+        fraction = sum(shares[: position.stage])
+        if position.stage == index and len(position.planned) > index:
+            fraction += stage.share * position.update / position.planned[index]
+        total = self._budget.images or round(position.images_seen / fraction if fraction else 0)
+        return Progress(
+            stage=stage.name,
+            images_seen=position.images_seen,
+            total_images=max(total, position.images_seen),
+            fraction=min(1.0, fraction),
+            losses=losses or {},
+            can_sample=stage.can_sample and losses is not None,
+            checkpointed=checkpointed,
+        )
+
+
+class StageState:
+    """The optimisers and the average of a stage under way."""
+
+    def __init__(self, stage: Stage, model: nn.Module) -> None:
+        self.stage = stage
+        self._model = model
+        self._optimisers = [_optimiser(phase) for phase in stage.phases]
+        self.average = PowerAverage(stage.averaged, stage.ema_relative_std)
+
+    def walk(self, films: Films, fraction: float, precision: torch.dtype) -> Losses:
+        """Make one update of every phase on one batch; returns all their losses, detached."""
+        indices = films.draw(self.stage.batch_size)
+        batch = Batch(films.images(indices), films.labels[indices], indices, fraction)
+        reported: dict[str, Tensor] = {}
+        for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
+            self._model.requires_grad_(requires_grad=False)
+            for module in phase.trained:
+                module.requires_grad_(requires_grad=True)
+            with autocast(films.device, precision):
+                losses = phase.loss(batch)
+            optimiser.zero_grad(set_to_none=True)
+            losses["loss"].backward()  # type: ignore[no-untyped-call]
+            parameters = _parameters(phase.trained)
+            if phase.max_gradient_norm is not None:
+                nn.utils.clip_grad_norm_(parameters, phase.max_gradient_norm)
+            for group in optimiser.param_groups:
+                group["lr"] = phase.learning_rate * phase.schedule(fraction)
+            optimiser.step()
+            prefix = "" if len(self.stage.phases) == 1 else f"{phase.name}_"
+            reported |= {prefix + name: term.detach() for name, term in losses.items()}
+        return reported
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name every tensor a resume needs."""
+        named = _module_tensors(self._model)
+        named |= {f"average/{i}": tensor for i, tensor in enumerate(self.average.tensors)}
+        for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
+            for i, moments in optimiser.state_dict()["state"].items():
+                for key, tensor in moments.items():
+                    named[f"optimiser/{phase.name}/{i}/{key}"] = tensor
+        return named
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors` gave; nothing when the stage had not begun."""
+        averages = [name for name in tensors if name.startswith("average/")]
+        if not averages:
+            return
+        self.average.load([tensors[f"average/{i}"] for i in range(len(averages))])
+        for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
+            prefix = f"optimiser/{phase.name}/"
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith(prefix):
+                    i, key = name.removeprefix(prefix).split("/")
+                    state.setdefault(int(i), {})[key] = tensor
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+def _optimiser(phase: Phase) -> torch.optim.Optimizer:
+    parameters = _parameters(phase.trained)
+    return torch.optim.AdamW(
+        parameters,
+        lr=phase.learning_rate,
+        betas=phase.betas,
+        weight_decay=phase.weight_decay,
+        fused=True,
+    )
+
+
+def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
+    return [parameter for module in modules for parameter in module.parameters()]
+
+
+def _module_tensors(model: nn.Module) -> dict[str, Tensor]:
+    return {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+
+
+def _load_module(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    weights = {
+        name.removeprefix("model/"): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("model/")
+    }
+    if weights:
+        model.load_state_dict(weights)
+
+
+def _check_finite(losses: Losses, stage: Stage) -> None:
+    for name, value in losses.items():
+        if not torch.isfinite(value).all():
+            raise TrainingDivergedError(
+                f"The term {name!r} of stage {stage.name!r} is no longer finite. "
+                "Lower the learning rate, or train in float32."
+            )
