@@ -8,6 +8,7 @@
 A job asked to cancel ends cancelled, whatever its worker reports afterwards.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -110,6 +111,11 @@ class JobResult:
     synthetic_set_id: str | None = None
 
 
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what JSON cannot carry: NaN and infinity."""
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The fence of one attempt: a write under an outdated claim changes nothing."""
@@ -195,7 +201,7 @@ class Job:
         self._must_be("report", *HELD)
         return self._next(
             progress=self.progress if progress is None else progress,
-            metrics=self.metrics if metrics is None else metrics,
+            metrics=self.metrics if metrics is None else finite(metrics),
             attempts_without_checkpoint=0 if checkpoint else self.attempts_without_checkpoint,
         )
 

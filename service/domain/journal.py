@@ -14,6 +14,7 @@ from service.domain.job import (
     JobProgress,
     JobResult,
     JobState,
+    finite,
 )
 from service.domain.ports import EventDraft
 from service.domain.references import Dataset, DatasetState, Model, SyntheticSet
@@ -51,7 +52,7 @@ def entries_of_report(
     if progress is not None:
         entries.append((EventKind.PROGRESS, asdict(progress)))
     if metrics is not None:
-        entries.append((EventKind.METRICS, dict(metrics)))
+        entries.append((EventKind.METRICS, finite(metrics)))
     return [*entries, *((EventKind(kind), dict(data)) for kind, data in events)]
 
 

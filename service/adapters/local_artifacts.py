@@ -1,0 +1,143 @@
+"""Artifacts in a local folder: written aside, made durable, then renamed into place."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from service.domain.errors import StorageFull
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def storage_full_by_name() -> Iterator[None]:
+    """Turn the system's "no space left" into StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise StorageFull(
+            "The disk of the data directory is full; nothing half-written was kept. "
+            "Free some space, then send the request again."
+        ) from error
+
+
+class LocalArtifacts:
+    """The artifact store of one machine.
+
+    Args:
+        data_dir: Artifacts lie in `artifacts/`, work in progress in `staging/`, received archives
+            in `uploads/`; all on one file system, since publishing is a rename.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._artifacts = data_dir.resolve() / "artifacts"
+        self._staging = data_dir.resolve() / "staging"
+        self._uploads = data_dir.resolve() / "uploads"
+
+    def path(self, key: str) -> Path:
+        """Return where a key lies; a key never leads outside the store."""
+        parts = PurePosixPath(key).parts
+        if not parts or key.startswith("/") or ".." in parts:
+            raise ValueError(f"{key!r} is not an artifact key.")
+        return self._artifacts.joinpath(*parts)
+
+    def staging(self, name: str) -> Path:
+        """Return a fresh empty folder; what an earlier attempt left under the name is removed."""
+        folder = self._staging / name
+        with storage_full_by_name():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, staged: Path, key: str) -> None:
+        """Make a staged file or folder durable, then visible in one step."""
+        target = self.path(key)
+        with storage_full_by_name():
+            for path in [*staged.rglob("*"), staged]:
+                _sync(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                staged.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+                _remove(staged)  # an earlier attempt published the same content
+            _sync(target.parent)
+
+    def delete(self, key: str) -> None:
+        """Remove what lies under a key; first out of sight, so that no reader meets half of it."""
+        target = self.path(key)
+        if not target.exists():
+            return
+        self._staging.mkdir(parents=True, exist_ok=True)
+        doomed = self._staging / f"deleted-{target.name}-{os.urandom(4).hex()}"
+        with suppress(FileNotFoundError):
+            target.rename(doomed)
+        _remove(doomed)
+
+    def upload_path(self, job_id: str) -> Path:
+        """Return where the uploaded archive of an ingest job lies."""
+        return self._uploads / f"{job_id}.zip"
+
+    def open_upload(self, job_id: str) -> "LocalUpload":
+        """Start to receive the archive of an ingest job."""
+        with storage_full_by_name():
+            self._uploads.mkdir(parents=True, exist_ok=True)
+            return LocalUpload(self.upload_path(job_id))
+
+    def delete_upload(self, job_id: str) -> None:
+        """Remove the archive of an ingest job."""
+        self.upload_path(job_id).unlink(missing_ok=True)
+
+
+class LocalUpload:
+    """An archive being received beside its final name.
+
+    Args:
+        target: Where it will lie.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._partial = target.with_suffix(".part")
+        self._file = self._partial.open("xb", buffering=2**20)
+
+    def write(self, chunk: bytes) -> None:
+        """Append to it."""
+        with storage_full_by_name():
+            self._file.write(chunk)
+
+    def commit(self) -> None:
+        """Make it durable and visible."""
+        with storage_full_by_name():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._partial.rename(self._target)
+            _sync(self._target.parent)
+
+    def discard(self) -> None:
+        """Remove it; what a full disk kept in the buffer is let go."""
+        with suppress(OSError):
+            self._file.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

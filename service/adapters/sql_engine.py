@@ -1,0 +1,98 @@
+"""Connections to the database: SQLite that survives a crash, or PostgreSQL."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+
+from service.domain.errors import RecordsUnavailable
+
+_BUSY_TIMEOUT_SECONDS = 10
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs")
+# Several writers can corrupt a WAL database before this version: sqlite.org/wal.html#walresetbug
+_FIRST_SAFE_WAL = (3, 51, 3)
+
+
+def journal_mode(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
+    """Choose how SQLite survives a crash, by the version of the library."""
+    return "WAL" if version >= _FIRST_SAFE_WAL else "TRUNCATE"
+
+
+def open_engine(url: str) -> Engine:
+    """Open a database; nothing is read or written before the first use.
+
+    Args:
+        url: SQLAlchemy URL of an SQLite file or of PostgreSQL (`postgresql://` means psycopg 3).
+
+    Raises:
+        RecordsUnavailable: The SQLite file would lie on a network file system.
+        ValueError: The database is another one.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(url, Path(parsed.database or ""))
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            pool_size=10,
+            connect_args={"connect_timeout": 5},
+        )
+    raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite or postgresql.")
+
+
+def _open_sqlite(url: str, path: Path) -> Engine:
+    if path.name in {"", ":memory:"}:
+        raise ValueError("SQLite needs a file: several processes share it.")
+    file_system = file_system_of(path.absolute().parent, Path("/proc/mounts"))
+    if file_system.startswith(_NETWORK_FILE_SYSTEMS):
+        raise RecordsUnavailable(
+            f"{path} lies on a network file system ({file_system}), where SQLite loses data. "
+            "Set SYNTHCXR_DATA_DIR to a local folder, or SYNTHCXR_DATABASE_URL to PostgreSQL."
+        )
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    del record
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says
+    connection.execute(f"PRAGMA journal_mode={journal_mode()}")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: one that upgrades later can fail without a second chance.
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def file_system_of(folder: Path, mounts: Path) -> str:
+    """Name the type of the file system that holds a folder, or "" where it is not known."""
+    if not mounts.exists():
+        return ""
+    found = ("", "")
+    for line in mounts.read_text().splitlines():
+        _, mount_point, file_system, *_ = line.split(" ")
+        mount_point = mount_point.replace("\\040", " ")
+        if folder.is_relative_to(mount_point) and len(mount_point) >= len(found[0]):
+            found = (mount_point, file_system)
+    return found[1]
+
+
+@contextmanager
+def unavailable_by_name() -> Iterator[None]:
+    """Turn a database that cannot serve into RecordsUnavailable."""
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError, exc.TimeoutError) as e:
+        raise RecordsUnavailable(
+            "The database cannot be reached, is busy or was not migrated. "
+            "Check SYNTHCXR_DATABASE_URL and run `synthcxr migrate`, then try again."
+        ) from e

@@ -1,0 +1,165 @@
+"""The reading half of the SQL records."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Table, func, inspect, select, tuple_
+
+from service.adapters import sql_tables as t
+from service.adapters.sql_engine import unavailable_by_name
+from service.domain import errors, journal
+from service.domain.job import Event, Job, JobKind, JobState
+from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
+from service.domain.references import Dataset, Model, SyntheticSet
+
+
+class SqlReads:
+    """What anybody may ask of the tables.
+
+    Args:
+        engine: From `sql_engine.open_engine`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._reader = engine.execution_options(reading=True)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with unavailable_by_name(), self._reader.begin() as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Compare the database's schema with ours."""
+        with self._reading() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                found: Any = None
+            else:
+                found = connection.exec_driver_sql(
+                    "SELECT version_num FROM alembic_version"
+                ).scalar()
+        if found != t.SCHEMA_REVISION:
+            raise errors.RecordsUnavailable(
+                f"The database has schema {found or 'none'}, this version needs "
+                f"{t.SCHEMA_REVISION}. Run `synthcxr migrate`."
+            )
+
+    def job(self, job_id: str) -> Job:
+        """Return a job."""
+        with self._reading() as connection:
+            row = connection.execute(select(t.jobs).where(t.jobs.c.id == job_id)).mappings().first()
+        if row is None:
+            raise errors.JobNotFound.named(job_id)
+        return t.job_of(row)
+
+    def jobs(
+        self,
+        *,
+        kind: JobKind | None = None,
+        state: JobState | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Page[Job]:
+        """List jobs."""
+        query = _page_query(t.jobs, cursor, limit)
+        if kind:
+            query = query.where(t.jobs.c.kind == str(kind))
+        if state:
+            query = query.where(t.jobs.c.state == str(state))
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return page_of([t.job_of(row) for row in rows], limit)
+
+    def queue_position(self, job: Job) -> int | None:
+        """Count who was first."""
+        if job.state is not JobState.QUEUED:
+            return None
+        jobs = t.jobs.c
+        query = select(func.count()).where(
+            jobs.state == "queued", jobs.queue == job.queue, jobs.id < job.id
+        )
+        with self._reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
+        """Return log entries."""
+        query = (
+            select(t.events)
+            .where(t.events.c.job_id == job_id, t.events.c.sequence > after)
+            .order_by(t.events.c.sequence)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        if not rows:
+            self.job(job_id)  # tells an unknown job from one with nothing new
+        return [t.event_of(row) for row in rows]
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Return a dataset."""
+        return self._one(t.DATASETS, dataset_id, errors.DatasetNotFound)
+
+    def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
+        """List datasets."""
+        return self._page(t.DATASETS, cursor, limit)
+
+    def model(self, model_id: str) -> Model:
+        """Return a model."""
+        return self._one(t.MODELS, model_id, errors.ModelNotFound)
+
+    def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
+        """List models."""
+        return self._page(t.MODELS, cursor, limit)
+
+    def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Return a set."""
+        return self._one(t.SYNTHETIC_SETS, synthetic_set_id, errors.SyntheticSetNotFound)
+
+    def synthetic_sets(
+        self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[SyntheticSet]:
+        """List sets."""
+        return self._page(t.SYNTHETIC_SETS, cursor, limit)
+
+    def queued_jobs(self, limit: int = 100) -> list[Job]:
+        """Return waiting jobs."""
+        query = select(t.jobs).where(t.jobs.c.state == "queued").order_by(t.jobs.c.id).limit(limit)
+        with self._reading() as connection:
+            return [t.job_of(row) for row in connection.execute(query).mappings()]
+
+    def referenced_artifacts(self) -> set[str]:
+        """Return folders in use."""
+        with self._reading() as connection:
+            keys = [d.artifact.key for d in self._all(connection, t.DATASETS) if d.artifact]
+            keys += [model.snapshot.key for model in self._all(connection, t.MODELS)]
+            keys += [made.zip.key for made in self._all(connection, t.SYNTHETIC_SETS)]
+            trainings = select(t.jobs).where(
+                t.jobs.c.kind == "train", t.jobs.c.state != "succeeded"
+            )
+            jobs = [t.job_of(row) for row in connection.execute(trainings).mappings()]
+        keys += filter(None, map(journal.checkpoint_folder, jobs))
+        return {journal.folder_of(key) for key in keys}
+
+    def _one(self, documents: t.Documents[t.R], name: str, missing: type[errors.NotFound]) -> t.R:
+        table = documents.table
+        with self._reading() as connection:
+            row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+        if row is None:
+            raise missing.named(name)
+        return documents.record(row)
+
+    def _page(self, documents: t.Documents[t.R], cursor: str | None, limit: int) -> Page[t.R]:
+        with self._reading() as connection:
+            rows = connection.execute(_page_query(documents.table, cursor, limit)).mappings().all()
+        return page_of([documents.record(row) for row in rows], limit)
+
+    def _all(self, connection: Connection, documents: t.Documents[t.R]) -> Sequence[t.R]:
+        rows = connection.execute(select(documents.table)).mappings()
+        return [documents.record(row) for row in rows]
+
+
+def _page_query(table: Table, cursor: str | None, limit: int) -> Select[Any]:
+    age = tuple_(table.c.created_at, table.c.id)
+    query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit + 1)
+    start = Cursor.parse(cursor)
+    return query.where(age < (start.created_at, start.id)) if start else query

@@ -1,0 +1,169 @@
+"""The tables, and how their rows become records."""
+
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+from service.domain.job import Event, Job
+from service.domain.references import Dataset, Model, SyntheticSet
+
+SCHEMA_REVISION = "0001"  # the newest migration; the service serves no other schema
+
+metadata = MetaData()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC moment, also where the database keeps no time zone (SQLite)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Write UTC."""
+        del dialect
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read UTC."""
+        del dialect
+        if value is None or value.tzinfo:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("queue", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request", JSON(none_as_null=True), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("attempts_without_checkpoint", Integer, nullable=False),
+    Column("worker", String(255)),
+    Column("lease_expires_at", UtcDateTime),
+    Column("progress", JSON(none_as_null=True)),
+    Column("metrics", JSON(none_as_null=True), nullable=False),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("labels", JSON(none_as_null=True), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("dataset_id", String(40)),  # copied out of the request, to find who needs a dataset
+    Column("num_events", Integer, nullable=False, default=0),
+    Index("jobs_by_state", "state", "queue", "id"),
+    Index("jobs_by_age", "created_at", "id"),
+    Index("jobs_by_dataset", "dataset_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", String(40), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("job_id", String(40), nullable=False, index=True),
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(255), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+
+def _documents(name: str) -> Table:
+    """Describe a table whose records are read whole: what is searched, and the rest as JSON."""
+    return Table(
+        name,
+        metadata,
+        Column("id", String(40), primary_key=True),
+        Column("created_at", UtcDateTime, nullable=False),
+        Column("document", JSON, nullable=False),
+        Index(f"{name}_by_age", "created_at", "id"),
+    )
+
+
+datasets = _documents("datasets")
+models = _documents("models")
+synthetic_sets = _documents("synthetic_sets")
+
+_job = TypeAdapter(Job)
+_event = TypeAdapter(Event)
+_JOB_COLUMNS = tuple(field.name for field in fields(Job))
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """Write a job as a row."""
+    row = asdict(job)
+    row.update(kind=str(job.kind), state=str(job.state), dataset_id=job.request.get("dataset_id"))
+    return row
+
+
+def job_of(row: RowMapping) -> Job:
+    """Read a job from its row."""
+    return _job.validate_python({name: row[name] for name in _JOB_COLUMNS})
+
+
+def event_of(row: RowMapping) -> Event:
+    """Read a log entry from its row."""
+    return _event.validate_python({name: row[name] for name in ("sequence", "kind", "at", "data")})
+
+
+R = TypeVar("R", Dataset, Model, SyntheticSet)
+
+
+class Documents(Generic[R]):
+    """One kind of record and the table that holds it.
+
+    Args:
+        table: Made by `_documents`.
+        record: The record's class.
+    """
+
+    def __init__(self, table: Table, record: type[R]) -> None:
+        self.table = table
+        self._adapter: TypeAdapter[R] = TypeAdapter(record)
+
+    def row(self, record: R) -> dict[str, Any]:
+        """Write a record as a row."""
+        document = self._adapter.dump_python(record, mode="json")
+        return {"id": record.id, "created_at": record.created_at, "document": document}
+
+    def record(self, row: RowMapping) -> R:
+        """Read a record from its row."""
+        return self._adapter.validate_python(row["document"])
+
+
+DATASETS = Documents(datasets, Dataset)
+MODELS = Documents(models, Model)
+SYNTHETIC_SETS = Documents(synthetic_sets, SyntheticSet)

@@ -1,0 +1,111 @@
+"""The steps of a writing transaction: lock a row, check the fence, write, keep the log."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import Connection, RowMapping, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.adapters import sql_tables as t
+from service.domain import errors, journal
+from service.domain.job import Claim, Job
+from service.domain.ports import EventDraft, Idempotency
+from service.domain.references import Dataset
+
+
+def locked_job(connection: Connection, job_id: str) -> Job:
+    """Read a job that nobody else may change until the transaction ends."""
+    row = _locked_row(connection, t.jobs, job_id)
+    if row is None:
+        raise errors.JobNotFound.named(job_id)
+    return t.job_of(row)
+
+
+def fenced_job(connection: Connection, claim: Claim) -> Job:
+    """Read and lock the job a claim holds, or raise LeaseLost."""
+    row = _locked_row(connection, t.jobs, claim.job_id)
+    return journal.check_fence(t.job_of(row) if row else None, claim)
+
+
+def locked(connection: Connection, documents: t.Documents[t.R], name: str) -> t.R | None:
+    """Read and lock another record, if it is there."""
+    row = _locked_row(connection, documents.table, name)
+    return documents.record(row) if row else None
+
+
+def write_job(
+    connection: Connection, job: Job, moved: Job, entries: Sequence[EventDraft], now: datetime
+) -> Job:
+    """Replace a job's row if it still is as it was read, add to its log, let its dataset follow.
+
+    Raises:
+        LeaseLost: The row changed meanwhile.
+    """
+    jobs = t.jobs.c
+    unchanged = (jobs.id == job.id, jobs.version == job.version, jobs.attempt == job.attempt)
+    written = connection.execute(update(t.jobs).where(*unchanged).values(t.job_row(moved)))
+    if written.rowcount != 1:
+        raise errors.LeaseLost(f"Job {job.id} changed under attempt {job.attempt}; stop.")
+    append(connection, job.id, entries, now)
+    if moved.state is not job.state:
+        _follow(connection, moved)
+    return moved
+
+
+def append(
+    connection: Connection, job_id: str, entries: Sequence[EventDraft], now: datetime
+) -> None:
+    """Add entries to a job's log, numbered without gaps."""
+    if not entries:
+        return
+    count = t.jobs.c.num_events
+    last = connection.execute(
+        update(t.jobs)
+        .where(t.jobs.c.id == job_id)
+        .values(num_events=count + len(entries))
+        .returning(count)
+    ).scalar_one()
+    rows = [
+        {"job_id": job_id, "sequence": sequence, "kind": str(kind), "at": now, "data": data}
+        for sequence, (kind, data) in enumerate(entries, last - len(entries) + 1)
+    ]
+    connection.execute(insert(t.events), rows)
+
+
+def replace_dataset(connection: Connection, dataset: Dataset) -> None:
+    """Write a dataset over its earlier version."""
+    row = t.DATASETS.row(dataset)
+    connection.execute(update(t.datasets).where(t.datasets.c.id == dataset.id).values(row))
+
+
+def take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | None:
+    """Take an idempotency key for a job, or return the job that has it."""
+    row = {"key": wanted.key, "fingerprint": wanted.fingerprint, "job_id": job_id}
+    keys = t.idempotency_keys
+    if connection.execute(insert_if_new(connection, keys), row).rowcount:
+        return None
+    taken = connection.execute(select(keys).where(keys.c.key == wanted.key)).mappings().one()
+    if taken["fingerprint"] != wanted.fingerprint:
+        raise errors.IdempotencyConflict.for_key(wanted.key)
+    return str(taken["job_id"])
+
+
+def insert_if_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Insert unless the primary key is taken; the row count tells which."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _locked_row(connection: Connection, table: Table, name: str) -> RowMapping | None:
+    query = select(table).where(table.c.id == name).with_for_update()
+    return cast("RowMapping | None", connection.execute(query).mappings().first())
+
+
+def _follow(connection: Connection, job: Job) -> None:
+    """Let a dataset's state follow the job that ingests it."""
+    name = journal.dataset_followed(job)
+    dataset = locked(connection, t.DATASETS, name) if name else None
+    if dataset:
+        replace_dataset(connection, journal.dataset_after(dataset, job))

@@ -1,0 +1,61 @@
+"""How one deployment differs from another: read from the environment once, then frozen."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the service and the workers are told, each by `SYNTHCXR_<NAME>`.
+
+    Attributes:
+        data_dir: Where artifacts, uploads and the embedded database live.
+        database_url: SQLAlchemy URL; by default SQLite under `data_dir`.
+        broker_url: Celery broker; without one, jobs wait for the scheduler of a process that has.
+        dataset_roots: Folders below which `POST /datasets {"path": ...}` may read; in the
+            environment separated as in PATH.
+        host: Address the API listens on.
+        port: Port the API listens on.
+        lease_seconds: How long a silent worker keeps its job.
+        heartbeat_seconds: How often a worker looks for a cancel.
+        scheduler_interval_seconds: How often waiting jobs are announced again.
+        max_attempts_without_checkpoint: After so many fruitless attempts a job fails.
+        torch_threads: Threads of one worker; by default one per core.
+        max_upload_bytes: Largest archive accepted.
+        max_json_bytes: Largest JSON body accepted.
+        max_images_per_set: Largest synthetic set.
+        checkpoint_interval_seconds: Least time between two checkpoints of a training.
+        log_level: As Python's logging names it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SYNTHCXR_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("synthcxr-data")
+    database_url: str | None = None
+    broker_url: str | None = None
+    dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    lease_seconds: float = Field(default=30.0, gt=0)
+    heartbeat_seconds: float = Field(default=0.5, gt=0)
+    scheduler_interval_seconds: float = Field(default=1.0, gt=0)
+    max_attempts_without_checkpoint: int = Field(default=3, ge=1)
+    torch_threads: int | None = Field(default=None, ge=1)
+    max_upload_bytes: int = Field(default=8 * 2**30, ge=1)
+    max_json_bytes: int = Field(default=2**20, ge=1)
+    max_images_per_set: int = Field(default=50_000, ge=1)
+    checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
+    log_level: str = "INFO"
+
+    @field_validator("dataset_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
+
+    @property
+    def resolved_database_url(self) -> str:
+        """Return the database that is meant when none is named."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'synthcxr.db'}"
