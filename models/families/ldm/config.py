@@ -1,0 +1,104 @@
+"""Hyper-parameters of latent diffusion; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from models.config import FamilyConfig, FamilySampler
+
+Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+
+
+class Config(FamilyConfig):
+    """Hyper-parameters of latent diffusion."""
+
+    patch_size: Literal[4, 8, 16] = Field(
+        4, description="Side in pixels of the patches that become one place of the latents."
+    )
+    latent_channels: int = Field(8, ge=1, le=64, description="Latents kept of each patch.")
+    autoencoder_channels: Width = Field(96, description="Width of the autoencoder.")
+    autoencoder_blocks: int = Field(
+        2, ge=0, le=8, description="Residual blocks in each half of the autoencoder."
+    )
+    autoencoder_share: float = Field(
+        0.15, gt=0, lt=1, description="Part of the training budget the autoencoder takes."
+    )
+    autoencoder_batch_size: int = Field(
+        32, ge=1, le=4096, description="Films in a batch of the autoencoder's training."
+    )
+    autoencoder_learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="AdamW's peak step size for the autoencoder."
+    )
+    gradient_weight: float = Field(
+        1.0, ge=0, le=100, description="Weight of the difference of edges beside that of pixels."
+    )
+    kl_weight: float = Field(
+        1e-4, ge=0, le=1, description="Weight of the latents' divergence from a normal."
+    )
+    denoiser_channels: tuple[Width, ...] = Field(
+        (96, 192),
+        min_length=1,
+        max_length=4,
+        strict=False,
+        description="Width of the denoiser at each resolution, the finest first.",
+    )
+    denoiser_blocks: int = Field(
+        2, ge=1, le=8, description="Residual blocks of the denoiser at each resolution."
+    )
+    max_attention_size: int = Field(
+        8, ge=0, le=64, description="Largest side of the latents at which attention is used."
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
+    class_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Share of labels dropped in training; guidance needs some."
+    )
+    time_mean: float = Field(
+        0.0, ge=-4, le=4, description="Mean of the logit of training times; above 0 is noisier."
+    )
+    time_std: float = Field(
+        1.0, gt=0, le=4, description="Standard deviation of the logit of training times."
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Films in a batch of the denoiser.")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="AdamW's peak step size for the denoiser."
+    )
+    ema_relative_std: float = Field(
+        0.05, gt=0, lt=0.29, description="Width of the weights' average, as part of the training."
+    )
+
+    @classmethod
+    def preset(cls, name: str, image_size: int) -> dict[str, Any]:
+        """Name the fields in which a preset departs from the defaults."""
+        if name == "tiny":
+            return {
+                "patch_size": max(4, image_size // 16),
+                "autoencoder_channels": 8,
+                "autoencoder_blocks": 1,
+                "autoencoder_batch_size": 8,
+                "denoiser_channels": (8, 16),
+                "denoiser_blocks": 1,
+                "batch_size": 8,
+            }
+        if image_size == 128:
+            return {"patch_size": 8, "latent_channels": 16}
+        if image_size == 256:
+            return {
+                "patch_size": 8,
+                "latent_channels": 16,
+                "denoiser_channels": (96, 192, 192),
+            }
+        return {}
+
+
+class Sampler(FamilySampler):
+    """How latent diffusion draws its images."""
+
+    name: Literal["euler", "heun"] = Field(
+        "heun", description="Euler takes one look at the denoiser a step, Heun two."
+    )
+    num_steps: int = Field(20, ge=1, le=1000, description="Steps from noise to image.")
+    guidance: float = Field(
+        1.5, ge=1, le=20, description="1 follows the class alone; more exaggerates its signs."
+    )

@@ -1,0 +1,168 @@
+"""Latent diffusion: an autoencoder shrinks the films, a flow draws the latents.
+
+References:
+    Rombach et al. 2022 (arXiv:2112.10752) for diffusion in an autoencoder's latents.
+    Lipman et al. 2023 (arXiv:2210.02747) for flow matching.
+    Ho & Salimans 2022 (arXiv:2207.12598) for guidance by the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.diffusion.flow import along_path, logit_normal_times, path_velocity, sampling_times
+from models.diffusion.guidance import drop_labels, guided
+from models.diffusion.samplers import SAMPLERS
+from models.families.ldm.config import Config, Sampler
+from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.films import Films
+from models.nn.image_losses import gradient_loss
+from models.nn.patch_autoencoder import PatchAutoencoder, Posterior
+from models.nn.unet import UNet
+from models.precision import autocast, fastest_dtype
+from models.schedules import warmup_cosine
+from models.seeding import ImageNoise
+
+FILMS_AT_ONCE = 256
+
+
+@final
+class LatentDiffusion(Family[Config, Sampler]):
+    """A patch autoencoder, and a U-Net that predicts the velocity of its latents."""
+
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__(config, spec)
+        self.autoencoder = PatchAutoencoder(
+            patch_size=config.patch_size,
+            latent_channels=config.latent_channels,
+            channels=config.autoencoder_channels,
+            num_blocks=config.autoencoder_blocks,
+        )
+        self.latent_size = spec.size // config.patch_size
+        self.denoiser = UNet(
+            image_channels=config.latent_channels,
+            size=self.latent_size,
+            channels=config.denoiser_channels,
+            num_blocks=config.denoiser_blocks,
+            max_attention_size=config.max_attention_size,
+            num_classes=spec.num_classes,
+            dropout=config.dropout,
+        )
+        self.register_buffer("latent_mean", torch.zeros(config.latent_channels, 1, 1))
+        self.register_buffer("latent_std", torch.ones(config.latent_channels, 1, 1))
+
+    def stages(self) -> Sequence[Stage]:
+        """Train the autoencoder, then the denoiser on its latents."""
+        config = self.config
+        autoencoder = Phase(
+            name="autoencoder",
+            trained=[self.autoencoder],
+            loss=self.autoencoder_loss,
+            learning_rate=config.autoencoder_learning_rate,
+            schedule=warmup_cosine,
+        )
+        denoiser = Phase(
+            name="denoiser",
+            trained=[self.denoiser],
+            loss=self.denoiser_loss,
+            learning_rate=config.learning_rate,
+            schedule=warmup_cosine,
+        )
+        return [
+            Stage(
+                name="autoencoder",
+                share=config.autoencoder_share,
+                batch_size=config.autoencoder_batch_size,
+                phases=[autoencoder],
+                averaged=[self.autoencoder],
+                prepare=self.fit_components,
+                conclude=self.measure_latents,
+                can_sample=False,
+            ),
+            Stage(
+                name="denoiser",
+                share=1 - config.autoencoder_share,
+                batch_size=config.batch_size,
+                phases=[denoiser],
+                averaged=[self.denoiser],
+                ema_relative_std=config.ema_relative_std,
+                prepare=self.cache_latents,
+            ),
+        ]
+
+    def autoencoder_loss(self, batch: Batch) -> Losses:
+        """Compare films with their reconstructions, and latents with a normal."""
+        posterior = self.autoencoder.encode(batch.images)
+        reconstructions = self.autoencoder.decode(posterior.draw())
+        absolute = F.l1_loss(reconstructions, batch.images)
+        gradient = gradient_loss(reconstructions, batch.images)
+        kl = posterior.kl()
+        loss = absolute + self.config.gradient_weight * gradient + self.config.kl_weight * kl
+        return {"loss": loss, "absolute": absolute, "gradient": gradient, "kl": kl}
+
+    def denoiser_loss(self, batch: Batch) -> Losses:
+        """Predict the velocity of the path from a film's latents to noise."""
+        config = self.config
+        posterior = Posterior(self._means[batch.indices], self._log_variances[batch.indices])
+        x = (posterior.draw() - self.latent_mean) / self.latent_std
+        n = torch.randn_like(x)
+        t = logit_normal_times(len(x), config.time_mean, config.time_std, x.device)
+        labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
+        predicted = self.denoiser(along_path(x, n, t), t, labels)
+        return {"loss": F.mse_loss(predicted.float(), path_velocity(x, n))}
+
+    def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
+        """Follow the velocity from noise to latents and decode them."""
+
+        def velocity(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+            with autocast(x.device, fastest_dtype(x.device)):
+                return self.denoiser(x, t, labels).float()  # type: ignore[no-any-return]
+
+        latent_shape = (self.config.latent_channels, self.latent_size, self.latent_size)
+        latents = SAMPLERS[sampler.name](
+            guided(velocity, labels, sampler.guidance, no_class=self.spec.num_classes),
+            noise.normal(*latent_shape),
+            sampling_times(sampler.num_steps, labels.device),
+        )
+        return self.autoencoder.decode(latents * self.latent_std + self.latent_mean).clamp(-1, 1)
+
+    def fit_components(self, films: Films) -> Iterator[float]:
+        """Fit the linear half of the autoencoder, unless a checkpoint has brought it."""
+        if self.autoencoder.fitted:
+            return
+        batches = _index_batches(films)
+        fitting = self.autoencoder.fit(films.images(indices) for indices in batches)
+        for num_done, _ in enumerate(fitting, start=1):
+            yield num_done / len(batches)
+
+    def measure_latents(self, films: Films) -> Iterator[float]:
+        """Measure each latent channel's mean and standard deviation over the training set."""
+        yield from self.cache_latents(films)
+        second_moment = self._means.square() + self._log_variances.exp()
+        mean = self._means.mean(dim=(0, 2, 3), keepdim=True)
+        variance = second_moment.mean(dim=(0, 2, 3), keepdim=True) - mean.square()
+        self.latent_mean.copy_(mean[0])
+        self.latent_std.copy_(variance[0].sqrt())
+
+    @torch.no_grad()
+    def cache_latents(self, films: Films) -> Iterator[float]:
+        """Encode every film once."""
+        posteriors = []
+        batches = _index_batches(films)
+        for num_done, indices in enumerate(batches, start=1):
+            posteriors.append(self.autoencoder.encode(films.images(indices)))
+            yield num_done / len(batches)
+        means, log_variances = zip(*posteriors, strict=True)
+        self._means, self._log_variances = torch.cat(means), torch.cat(log_variances)
+
+
+def _index_batches(films: Films) -> Sequence[Tensor]:
+    return torch.split(torch.arange(len(films), device=films.device), FILMS_AT_ONCE)

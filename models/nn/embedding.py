@@ -1,0 +1,46 @@
+"""Vectors for what an image is conditioned on: the noise level and the class."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def sinusoidal_embedding(time: Tensor, size: int, max_frequency: float = 1000.0) -> Tensor:
+    """Describe times in [0, 1] by cosines and sines of geometrically spaced frequencies.
+
+    Args:
+        time: (b,).
+        size: Length of each vector; even.
+        max_frequency: The highest angular frequency; the lowest is 1.
+
+    Returns:
+        (b, size), float32.
+
+    Reference: Vaswani et al. 2017, section 3.5 (arXiv:1706.03762).
+    """
+    steps = torch.linspace(0, 1, size // 2, device=time.device)
+    phases = time.float()[:, None] * torch.exp(steps * math.log(max_frequency))
+    return torch.cat([phases.cos(), phases.sin()], dim=1)
+
+
+class TimeAndClassEmbedding(nn.Module):
+    """Embed the time and the class, or no class, in one vector.
+
+    Label `num_classes` stands for "no class", which classifier-free guidance needs.
+    """
+
+    def __init__(self, num_classes: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.classes = nn.Embedding(num_classes + 1, size)
+        self.hidden = nn.Linear(size, size)
+        self.out = nn.Linear(size, size)
+
+    def forward(self, time: Tensor, labels: Tensor) -> Tensor:
+        """Map times (b,) and labels (b,) to vectors (b, size)."""
+        time_vector = F.silu(self.hidden(sinusoidal_embedding(time, self.size)))
+        return F.silu(self.out(time_vector) + self.classes(labels))
