@@ -1,0 +1,21 @@
+from synthcxr.client import Client
+from synthcxr.errors import (
+    CannotStart,
+    DownloadMismatch,
+    JobFailed,
+    MissingExtra,
+    ProblemError,
+    ServiceUnreachable,
+    SynthCXRError,
+)
+
+__all__ = [
+    "CannotStart",
+    "Client",
+    "DownloadMismatch",
+    "JobFailed",
+    "MissingExtra",
+    "ProblemError",
+    "ServiceUnreachable",
+    "SynthCXRError",
+]

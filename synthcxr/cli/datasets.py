@@ -1,0 +1,83 @@
+"""`synthcxr datasets`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthcxr.cli.options import Json, Url, Wait, class_counts
+from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.progress import finish
+from synthcxr.client import DEFAULT_URL, Client
+
+app = typer.Typer(help="Real films that models are trained on.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    source: Annotated[
+        Path | None, typer.Argument(exists=True, help="A folder or ZIP here; it is uploaded.")
+    ] = None,
+    server_path: Annotated[
+        str | None,
+        typer.Option(help="A folder or ZIP on the server, under one of its dataset roots."),
+    ] = None,
+    phantom: Annotated[
+        str | None, typer.Option(help="Drawn chests instead: normal=400,effusion=400,...")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side to store, in pixels.")] = None,
+    fit: Annotated[str | None, typer.Option(help="pad, crop or stretch to a square.")] = None,
+    wait: Wait = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Add a dataset and print its id."""
+    if sum(given is not None for given in (source, server_path, phantom)) != 1:
+        raise typer.BadParameter("give one of SOURCE, --server-path and --phantom")
+    with Client(url) as client:
+        if source is not None:
+            job = client.upload_dataset(source, name=name, image_size=image_size, fit=fit)
+        elif server_path is not None:
+            job = client.add_dataset_from_server(
+                server_path, name=name, image_size=image_size, fit=fit
+            )
+        else:
+            job = client.add_phantom_dataset(
+                class_counts(phantom or ""),
+                size=image_size,
+                name=name or "phantom",
+                image_size=image_size,
+                fit=fit,
+            )
+        if wait:
+            job = finish(client, job, quiet=as_json)
+    if as_json:
+        print_view(job)
+    else:
+        say(f"job {job.id} {job.state}")
+        print(job.dataset_id)
+
+
+@app.command("list")
+def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+    """List the datasets, newest first."""
+    with Client(url) as client:
+        columns = ("id", "name", "state", "image_size", "classes")
+        print_views(client.datasets(), columns, as_json=as_json)
+
+
+@app.command()
+def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print a dataset: its classes, its split, what was dropped and why."""
+    with Client(url) as client:
+        print_view(client.dataset(dataset_id))
+
+
+@app.command()
+def delete(dataset_id: str, url: Url = DEFAULT_URL) -> None:
+    """Delete a dataset and its pixels."""
+    with Client(url) as client:
+        client.delete_dataset(dataset_id)

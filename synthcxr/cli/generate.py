@@ -1,0 +1,65 @@
+"""`synthcxr generate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthcxr.cli.options import Json, Seed, Url
+from synthcxr.cli.options import class_counts as read_class_counts
+from synthcxr.cli.output import print_view, say
+from synthcxr.cli.progress import finish
+from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.verification import verify_set
+
+
+def generate(
+    model_id: str,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Wait, download and verify the ZIP.")
+    ] = None,
+    class_counts: Annotated[
+        str | None, typer.Option(metavar="LABEL=N,...", help="Such as COVID=100,Normal=100.")
+    ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="As many per class as level the dataset.")
+    ] = False,
+    seed: Seed = None,
+    sampler: Annotated[str | None, typer.Option(help="By default the family's own.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Sampler steps.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(min=0, help="Strength of the class's pull.")
+    ] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Generate a labelled set; print where it is, or without -o the job's id."""
+    if (class_counts is None) is not balance:
+        raise typer.BadParameter("give one of --class-counts and --balance")
+    options = {"name": sampler, "num_steps": steps, "guidance": guidance}
+    given = {name: value for name, value in options.items() if value is not None}
+    with Client(url) as client:
+        job = client.generate(
+            model_id,
+            class_counts=read_class_counts(class_counts) if class_counts else None,
+            balance=balance or None,
+            seed=seed,
+            sampler=given or None,
+        )
+        if output is not None:
+            say(f"job {job.id}")
+            job = finish(client, job, quiet=as_json)
+            save(client, job.synthetic_set_id, output)
+    if as_json:
+        print_view(job)
+    else:
+        print(output or job.id)
+
+
+def save(client: Client, set_id: str, destination: Path) -> None:
+    """Download a set and check every file in it; say so."""
+    sha256 = client.download(set_id, destination)
+    num_images = verify_set(destination).num_images
+    say(f"{num_images} images, each as its manifest says; ZIP sha256 {sha256}")

@@ -1,0 +1,75 @@
+"""`synthcxr jobs`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from synthcxr.cli.options import Json, Url
+from synthcxr.cli.output import print_view, print_views
+from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.resources import Event
+
+app = typer.Typer(help="Work the service accepted.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str | None, typer.Option(help="ingest, train or generate.")] = None,
+    state: Annotated[str | None, typer.Option(help="Such as running or failed.")] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """List the jobs, newest first."""
+    with Client(url) as client:
+        columns = ("id", "kind", "state", "attempt", "created_at", "finished_at")
+        print_views(client.jobs(kind=kind, state=state), columns, as_json=as_json)
+
+
+@app.command()
+def show(job_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print a job."""
+    with Client(url) as client:
+        print_view(client.job(job_id))
+
+
+@app.command()
+def cancel(job_id: str, url: Url = DEFAULT_URL) -> None:
+    """Ask a job to stop; training keeps its last checkpoint."""
+    with Client(url) as client:
+        print(client.cancel(job_id).state)
+
+
+@app.command()
+def retry(job_id: str, url: Url = DEFAULT_URL) -> None:
+    """Run a failed or cancelled job again, from its newest checkpoint."""
+    with Client(url) as client:
+        print(client.retry(job_id).id)
+
+
+@app.command()
+def events(
+    job_id: str,
+    follow: Annotated[bool, typer.Option(help="Go on until the job is done.")] = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Print a job's log."""
+    with Client(url) as client:
+        stream = client.follow_events(job_id) if follow else client.events(job_id)
+        for event in stream:
+            print(event.model_dump_json() if as_json else _line(event), flush=True)
+
+
+@app.command()
+def delete(job_id: str, url: Url = DEFAULT_URL) -> None:
+    """Delete a finished job and its log."""
+    with Client(url) as client:
+        client.delete_job(job_id)
+
+
+def _line(event: Event) -> str:
+    at = event.at.strftime("%H:%M:%S") if event.at else ""
+    return f"{event.sequence:>6} {at} {event.kind:<10} {json.dumps(event.data)}"

@@ -1,0 +1,26 @@
+"""`synthcxr models`."""
+
+from __future__ import annotations
+
+import typer
+
+from synthcxr.cli.options import Json, Url
+from synthcxr.cli.output import print_view, print_views
+from synthcxr.client import DEFAULT_URL, Client
+
+app = typer.Typer(help="Trained models.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+    """List the models, newest first."""
+    with Client(url) as client:
+        columns = ("id", "family", "image_size", "classes", "images_seen", "dataset_id")
+        print_views(client.models(), columns, as_json=as_json)
+
+
+@app.command()
+def show(model_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print a model and its card."""
+    with Client(url) as client:
+        print_view(client.model(model_id))

@@ -1,0 +1,94 @@
+"""Following a job: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from synthcxr.cli.output import say, stderr
+from synthcxr.client import Client
+from synthcxr.resources import Job
+
+LINE_EVERY_SECONDS = 10.0
+MAX_LOSSES = 4
+
+
+def finish(client: Client, job: Job, *, quiet: bool = False) -> Job:
+    """Follow a job to its end and show how it goes.
+
+    Args:
+        client: Where the job runs.
+        job: The job.
+        quiet: Show nothing.
+
+    Returns:
+        The job, succeeded.
+
+    Raises:
+        JobFailed: It failed or was cancelled.
+    """
+    if quiet:
+        job = client.wait(job.id)
+    elif stderr.is_terminal:
+        job = _finish_with_bar(client, job)
+    else:
+        job = client.wait(job.id, _Lines())
+    job.raise_unless_succeeded()
+    return job
+
+
+def describe(job: Job) -> str:
+    """Say in one line how far a job has come: phase, images, speed, time left, losses."""
+    progress = job.progress
+    if job.state != "running" or progress is None:
+        waiting = f", {job.queue_position} before it" if job.queue_position else ""
+        return f"{job.kind} {job.state}{waiting}"
+    parts = [progress.phase or job.state]
+    if progress.images_seen is not None:
+        total = f"/{progress.total_images}" if progress.total_images else ""
+        parts.append(f"{progress.images_seen}{total} images")
+    if progress.images_per_second:
+        parts.append(f"{progress.images_per_second:.0f} images/s")
+    if progress.eta_seconds is not None:
+        minutes, seconds = divmod(round(progress.eta_seconds), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    return "  ".join([f"{job.kind} {parts[0]}", *parts[1:], *_losses(job.metrics or {})])
+
+
+def _losses(metrics: dict[str, Any]) -> list[str]:
+    numbers = ((name, value) for name, value in metrics.items() if isinstance(value, float))
+    return [f"{name} {value:.4g}" for name, value in numbers][:MAX_LOSSES]
+
+
+def _fraction(job: Job) -> float | None:
+    return 1.0 if job.done else job.progress.fraction if job.progress else None
+
+
+def _finish_with_bar(client: Client, job: Job) -> Job:
+    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f}%"))
+    text = TextColumn("{task.description}", markup=False)
+    with Progress(*columns, text, console=stderr) as bar:
+        task = bar.add_task(describe(job), total=1.0)
+
+        def show(job: Job) -> None:
+            bar.update(task, description=describe(job), completed=_fraction(job))
+
+        return client.wait(job.id, show)
+
+
+class _Lines:
+    """Print a line when the phase changes, and every few seconds."""
+
+    def __init__(self) -> None:
+        self._phase: tuple[str, str | None] | None = None
+        self._printed_at = 0.0
+
+    def __call__(self, job: Job) -> None:
+        phase = (job.state, job.progress.phase if job.progress else None)
+        if phase == self._phase and time.monotonic() - self._printed_at < LINE_EVERY_SECONDS:
+            return
+        fraction = _fraction(job)
+        say(f"{describe(job)}  {fraction:.0%}" if fraction is not None else describe(job))
+        self._phase, self._printed_at = phase, time.monotonic()

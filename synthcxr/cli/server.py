@@ -1,0 +1,71 @@
+"""`synthcxr up`, and the service's single processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from synthcxr.embedded import supervisor
+from synthcxr.errors import MissingExtra
+
+Host = Annotated[str, typer.Option(envvar="SYNTHCXR_HOST", help="Address to listen on.")]
+Port = Annotated[
+    int, typer.Option(envvar="SYNTHCXR_PORT", min=1, max=65535, help="Port to listen on.")
+]
+
+
+def up(
+    data_dir: Annotated[
+        Path, typer.Option(envvar="SYNTHCXR_DATA_DIR", help="Where everything it keeps lies.")
+    ] = Path("synthcxr-data"),
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    workers: Annotated[int, typer.Option(min=1, help="Jobs that run at once.")] = 1,
+    dataset_root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, help="Folder whose contents clients may name to be ingested; repeatable."
+        ),
+    ] = None,
+) -> None:
+    """Run the whole service here: broker, API, workers, scheduler. Ctrl-C stops it."""
+    roots = tuple(root.resolve() for root in dataset_root or ())
+    options = supervisor.Options(data_dir.resolve(), host, port, workers, roots)
+    supervisor.up(options, lambda line: print(line, flush=True))
+
+
+def api(host: Host = "127.0.0.1", port: Port = 8765) -> None:
+    """Run only the API."""
+    _become("service", "api", "--host", host, "--port", str(port))
+
+
+def migrate() -> None:
+    """Bring the database to the present schema."""
+    _become("service", "migrate")
+
+
+def worker(
+    queues: Annotated[
+        str | None, typer.Option(help="Such as gpu.train,gpu.generate; by default all.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Unique among the workers.")] = None,
+) -> None:
+    """Run one worker."""
+    options = (("--queues", queues), ("--name", name))
+    _become("workers", "worker", *(part for pair in options if pair[1] for part in pair if part))
+
+
+def scheduler() -> None:
+    """Run the scheduler; several may run, one at a time works."""
+    _become("workers", "scheduler")
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    if importlib.util.find_spec("celery") is None:
+        raise MissingExtra(f"`synthcxr {arguments[0]}`")
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted

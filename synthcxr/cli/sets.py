@@ -1,0 +1,49 @@
+"""`synthcxr sets`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthcxr.cli.generate import save
+from synthcxr.cli.options import Json, Url
+from synthcxr.cli.output import print_view, print_views
+from synthcxr.client import DEFAULT_URL, Client
+
+app = typer.Typer(help="Synthetic sets.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+    """List the synthetic sets, newest first."""
+    with Client(url) as client:
+        columns = ("id", "num_images", "class_counts", "model_id", "created_at")
+        print_views(client.synthetic_sets(), columns, as_json=as_json)
+
+
+@app.command()
+def show(set_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print a synthetic set."""
+    with Client(url) as client:
+        print_view(client.synthetic_set(set_id))
+
+
+@app.command()
+def download(
+    set_id: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The ZIP to write.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Download a set and verify every file in it."""
+    with Client(url) as client:
+        save(client, set_id, output)
+    print(output)
+
+
+@app.command()
+def delete(set_id: str, url: Url = DEFAULT_URL) -> None:
+    """Delete a synthetic set and its ZIP."""
+    with Client(url) as client:
+        client.delete_synthetic_set(set_id)

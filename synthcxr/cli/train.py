@@ -1,0 +1,54 @@
+"""`synthcxr train`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from synthcxr.cli.options import Json, Seed, Url, Wait, settings
+from synthcxr.cli.output import print_view, say
+from synthcxr.cli.progress import finish
+from synthcxr.client import DEFAULT_URL, Client
+
+
+def train(
+    dataset_id: str,
+    family: Annotated[str, typer.Option(help="vae, gan or ldm.")] = "ldm",
+    image_size: Annotated[int | None, typer.Option(help="64, 128 or 256 pixels.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Where the configuration starts.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Train this long.")] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Train on so many images.")] = None,
+    config: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a hyper-parameter.")
+    ] = None,
+    seed: Seed = None,
+    resume_from: Annotated[
+        str | None, typer.Option(help="A job whose last checkpoint to go on from.")
+    ] = None,
+    wait: Wait = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Train a model; print the job's id, or with --wait the model's."""
+    if seconds is not None and images is not None:
+        raise typer.BadParameter("give --seconds or --images, not both")
+    budget = {"seconds": seconds} if seconds is not None else {"images": images} if images else None
+    with Client(url) as client:
+        job = client.train(
+            dataset_id,
+            family=family,
+            image_size=image_size,
+            preset=preset,
+            budget=budget,
+            config=settings(config) if config else None,
+            seed=seed,
+            resume_from=resume_from,
+        )
+        if wait:
+            say(f"job {job.id}")
+            job = finish(client, job, quiet=as_json)
+    if as_json:
+        print_view(job)
+    else:
+        print(job.result.model_id if job.result else job.id)

@@ -1,0 +1,299 @@
+"""The Python client of a SynthCXR service."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+
+from synthcxr.connection import Connection
+from synthcxr.downloads import download
+from synthcxr.errors import ServiceUnreachable
+from synthcxr.event_stream import read_events
+from synthcxr.packing import as_zip
+from synthcxr.resources import Dataset, Event, Job, Model, Page, SyntheticSet, View
+
+DEFAULT_URL = "http://127.0.0.1:8765"
+
+# A long poll that asks for more than a second would make a progress bar stutter.
+POLL_SECONDS = 1
+# How long `wait` puts up with a service that is being restarted.
+OUTAGE_SECONDS = 60.0
+
+AnyView = TypeVar("AnyView", bound=View)
+
+
+class Client:
+    """Talk to a SynthCXR service.
+
+    Example:
+        with Client() as client:
+            job = client.wait(client.train("ds_...", family="ldm", budget={"seconds": 300}).id)
+
+    Args:
+        base_url: Where the service answers; by default SYNTHCXR_URL, then the local one.
+        timeout: How long one request may wait for bytes, in seconds.
+        transport: Stands in for the network in tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = base_url or os.environ.get("SYNTHCXR_URL") or DEFAULT_URL
+        self._connection = Connection(self.base_url, timeout_seconds=timeout, transport=transport)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    # Datasets
+
+    def upload_dataset(self, source: Path, **options: Any) -> Job:
+        """Send a ZIP, or a folder packed into one, to be ingested.
+
+        Args:
+            source: A ZIP file or a folder on this machine.
+            options: `name`, `image_size`, `fit` or `bit_depth`, as `POST /datasets` documents them.
+        """
+        form = {"name": source.stem} | {key: str(value) for key, value in _given(options).items()}
+        with as_zip(source) as file:
+            upload = {"file": (f"{source.stem}.zip", file, "application/zip")}
+            return self._read(Job, self._connection.create("/datasets", data=form, files=upload))
+
+    def add_dataset_from_server(self, path: str, **options: Any) -> Job:
+        """Ingest a folder or ZIP that lies on the server, under a root it allows."""
+        return self._create_job("/datasets", {"path": path, **options})
+
+    def add_phantom_dataset(
+        self,
+        class_counts: Mapping[str, int],
+        *,
+        size: int | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> Job:
+        """Ingest drawn chests of known truth: no patient is behind them.
+
+        Args:
+            class_counts: Films to draw per class.
+            size: Side of the drawn films in pixels.
+            seed: The same seed draws the same films.
+            options: As for `upload_dataset`.
+        """
+        phantom = _given({"class_counts": dict(class_counts), "image_size": size, "seed": seed})
+        return self._create_job("/datasets", {"phantom": phantom, **options})
+
+    def datasets(self) -> Iterator[Dataset]:
+        """List the datasets, newest first."""
+        return self._list("/datasets", Dataset)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Read a dataset."""
+        return self._read(Dataset, self._connection.get(f"/datasets/{dataset_id}"))
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Delete a dataset and its pixels."""
+        self._connection.send("DELETE", f"/datasets/{dataset_id}")
+
+    # Jobs
+
+    def train(self, dataset_id: str, **request: Any) -> Job:
+        """Train a model.
+
+        Args:
+            dataset_id: A dataset that is ready.
+            request: `family`, `image_size`, `preset`, `config`, `budget`, `seed` or `resume_from`,
+                as `POST /train` documents them; what is None is left to the service.
+        """
+        return self._create_job("/train", {"dataset_id": dataset_id, **request})
+
+    def generate(self, model_id: str, **request: Any) -> Job:
+        """Generate a labelled set.
+
+        Args:
+            model_id: A trained model.
+            request: `class_counts` or `balance`, and `seed`, `sampler` or `format`, as
+                `POST /generate` documents them; what is None is left to the service.
+        """
+        return self._create_job("/generate", {"model_id": model_id, **request})
+
+    def jobs(self, *, kind: str | None = None, state: str | None = None) -> Iterator[Job]:
+        """List the jobs, newest first."""
+        return self._list("/jobs", Job, kind=kind, state=state)
+
+    def job(self, job_id: str, *, wait: int = 0) -> Job:
+        """Read a job.
+
+        Args:
+            job_id: The job.
+            wait: Seconds, 0 to 30, that the service may hold the answer for news.
+        """
+        params = {"wait": wait} if wait else None
+        return self._read(Job, self._connection.get(f"/jobs/{job_id}", params=params))
+
+    def wait(self, job_id: str, on_progress: Callable[[Job], None] | None = None) -> Job:
+        """Follow a job to its end, through restarts of the service.
+
+        Args:
+            job_id: The job.
+            on_progress: Told the job about once a second, and at its end.
+
+        Returns:
+            The job, done: succeeded, failed or cancelled.
+
+        Raises:
+            ServiceUnreachable: The service was gone for a minute.
+        """
+        last_answer = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            try:
+                job = self.job(job_id, wait=POLL_SECONDS)
+                last_answer = time.monotonic()
+            except ServiceUnreachable:
+                if time.monotonic() - last_answer > OUTAGE_SECONDS:
+                    raise
+            else:
+                if on_progress:
+                    on_progress(job)
+                if job.done:
+                    return job
+            # The service may answer sooner than asked; we do not ask faster than twice a second.
+            self._connection.sleep(max(0.0, asked + POLL_SECONDS / 2 - time.monotonic()))
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop; training keeps its last checkpoint."""
+        return self._read(Job, self._connection.create(f"/jobs/{job_id}/cancel"))
+
+    def retry(self, job_id: str) -> Job:
+        """Run a failed or cancelled job again, from its newest checkpoint."""
+        return self._read(Job, self._connection.create(f"/jobs/{job_id}/retry"))
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete a finished job and its log."""
+        self._connection.send("DELETE", f"/jobs/{job_id}")
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """List a job's log so far.
+
+        Args:
+            job_id: The job.
+            after: Leave out events up to this sequence number.
+        """
+        path = f"/jobs/{job_id}/events"
+        while True:
+            answer = self._connection.get(path, params={"after": after})
+            events = [Event(**item) for item in self._read(Page, answer).items]
+            yield from events
+            if not events:
+                return
+            after = events[-1].sequence
+
+    def follow_events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Stream a job's log until the job is done, taking up a broken stream where it broke.
+
+        Args:
+            job_id: The job.
+            after: Leave out events up to this sequence number.
+        """
+        while True:
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+            try:
+                with self._connection.stream(
+                    "GET", f"/jobs/{job_id}/events", headers=headers
+                ) as response:
+                    for message in read_events(response.iter_lines()):
+                        event = Event(**json.loads(message.data))
+                        after = event.sequence
+                        yield event
+                        if event.kind == "done":
+                            return
+            except ServiceUnreachable:
+                # Broken or idle too long: ask whether the service is still there.
+                if self.job(job_id).done and not list(self.events(job_id, after=after)):
+                    return
+
+    # Models and sets
+
+    def models(self) -> Iterator[Model]:
+        """List the models, newest first."""
+        return self._list("/models", Model)
+
+    def model(self, model_id: str) -> Model:
+        """Read a model and its card."""
+        return self._read(Model, self._connection.get(f"/models/{model_id}"))
+
+    def synthetic_sets(self) -> Iterator[SyntheticSet]:
+        """List the synthetic sets, newest first."""
+        return self._list("/synthetic-sets", SyntheticSet)
+
+    def synthetic_set(self, set_id: str) -> SyntheticSet:
+        """Read a synthetic set."""
+        return self._read(SyntheticSet, self._connection.get(f"/synthetic-sets/{set_id}"))
+
+    def delete_synthetic_set(self, set_id: str) -> None:
+        """Delete a synthetic set and its ZIP."""
+        self._connection.send("DELETE", f"/synthetic-sets/{set_id}")
+
+    def download(self, set_id: str, destination: Path) -> str:
+        """Download a set's ZIP, resuming what an earlier call began.
+
+        Args:
+            set_id: The synthetic set.
+            destination: File to make or replace; it appears only when complete and right.
+
+        Returns:
+            The ZIP's SHA-256 in hexadecimal.
+
+        Raises:
+            DownloadMismatch: What came is not what the service promised.
+        """
+        return download(self._connection, f"/synthetic-sets/{set_id}/download", destination)
+
+    # The service itself
+
+    def version(self) -> dict[str, Any]:
+        """Read the service's version."""
+        return self._read(View, self._connection.get("/version")).model_dump()
+
+    def _read(self, view: type[AnyView], answer: httpx.Response) -> AnyView:
+        try:
+            return view.model_validate(answer.json())
+        except ValueError as error:
+            raise ServiceUnreachable(
+                self.base_url, "what answers there does not speak this client's language"
+            ) from error
+
+    def _create_job(self, path: str, request: Mapping[str, Any]) -> Job:
+        return self._read(Job, self._connection.create(path, json=_given(request)))
+
+    def _list(self, path: str, view: type[AnyView], **filters: Any) -> Iterator[AnyView]:
+        params = _given(filters)
+        while True:
+            page = self._read(Page, self._connection.get(path, params=params))
+            yield from (view(**item) for item in page.items)
+            if page.next_cursor is None:
+                return
+            params["cursor"] = page.next_cursor
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what was not given, so that the service's own defaults apply."""
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,160 @@
+"""HTTP with patience: one place that retries, and one that turns refusals into errors."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from synthcxr.errors import ProblemError, ServiceUnreachable
+
+# A request that fails in one of these ways never reached the service.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+MAX_RETRY_AFTER_SECONDS = 30.0
+
+
+class Connection:
+    """Send requests to one service, again where that is safe.
+
+    A request is sent again when it never arrived, when the service answers 429 or 503, and when
+    its answer was lost although sending it twice does no harm: everything but a POST without an
+    Idempotency-Key.
+
+    Args:
+        base_url: Where the service answers.
+        timeout_seconds: How long one request may wait for bytes.
+        transport: Stands in for the network in tests.
+        num_attempts: How often a request is sent before giving up; at least 1.
+        sleep: Waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_seconds: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+        num_attempts: int = 4,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.num_attempts = num_attempts
+        self.sleep = sleep
+        try:
+            self._http = httpx.Client(
+                base_url=self.base_url,
+                timeout=httpx.Timeout(timeout_seconds, connect=5.0),
+                transport=transport,
+            )
+        except httpx.InvalidURL as error:
+            raise ServiceUnreachable(base_url, str(error)) from error
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._http.close()
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Read a resource."""
+        return self.send("GET", path, **options)
+
+    def create(self, path: str, **options: Any) -> httpx.Response:
+        """POST under a fresh Idempotency-Key, so that a repeated POST creates once."""
+        headers = {"Idempotency-Key": str(uuid.uuid4()), **options.pop("headers", {})}
+        return self.send("POST", path, headers=headers, **options)
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request and read the whole answer.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL.
+            options: As for `httpx.Client.build_request`.
+
+        Raises:
+            ServiceUnreachable: Nobody answered.
+            ProblemError: The service answered with status 400 or above.
+        """
+        with self.stream(method, path, **options) as response:
+            response.read()
+            return response
+
+    @contextmanager
+    def stream(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        """Send a request and hand over the answer before its body is read.
+
+        Raises:
+            ServiceUnreachable: Nobody answered.
+            ProblemError: The service answered with status 400 or above.
+        """
+        response = self._send_patiently(method, path, options)
+        try:
+            if response.status_code >= httpx.codes.BAD_REQUEST:
+                response.read()
+                raise ProblemError.from_response(response)
+            yield response
+        except httpx.TransportError as error:
+            raise ServiceUnreachable(self.base_url, _reason(error)) from error
+        finally:
+            response.close()
+
+    def _send_patiently(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        for attempt in range(1, self.num_attempts + 1):
+            last = attempt == self.num_attempts
+            # Built anew each time: an upload's file is rewound.
+            request = self._request(method, path, options)
+            try:
+                response = self._http.send(request, stream=True)
+            except httpx.TransportError as error:
+                if last or not _may_repeat(request, error):
+                    raise ServiceUnreachable(self.base_url, _reason(error)) from error
+                self.sleep(_pause_seconds(attempt, None))
+                continue
+            if last or response.status_code not in {429, 503}:
+                return response
+            response.close()
+            self.sleep(_pause_seconds(attempt, response.headers.get("retry-after")))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _request(self, method: str, path: str, options: dict[str, Any]) -> httpx.Request:
+        try:
+            return self._http.build_request(method, path, **options)
+        except httpx.InvalidURL as error:
+            raise ServiceUnreachable(self.base_url, str(error)) from error
+
+
+def _may_repeat(request: httpx.Request, error: httpx.TransportError) -> bool:
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return False
+    if isinstance(error, NEVER_SENT):
+        return True
+    return request.method != "POST" or "idempotency-key" in request.headers
+
+
+def _pause_seconds(attempt: int, retry_after: str | None) -> float:
+    """Return how long to wait after a failed attempt: what was asked for, or 0.2, 0.4, 0.8 s."""
+    try:
+        asked = float(retry_after or "")
+    except ValueError:
+        return 0.1 * 2.0**attempt
+    return min(max(asked, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

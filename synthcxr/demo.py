@@ -1,0 +1,180 @@
+"""The whole way once, over HTTP: films in, a model trained, a verified labelled set out."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcxr.client import Client
+from synthcxr.contact_sheet import write_contact_sheet
+from synthcxr.embedded.processes import Child, Program
+from synthcxr.errors import CannotStart, ServiceUnreachable
+from synthcxr.memory import PeakMemory
+from synthcxr.resources import Job
+from synthcxr.verification import verify_set
+
+# Ingest, sampling and starting leave the rest of ten minutes on two cores to the training.
+TRAINING_SECONDS = 360.0
+IMAGE_SIZE = 64
+IMAGES_PER_CLASS = 32
+PHANTOM_FILMS = {
+    "normal": 1000,
+    "lobar_opacity": 1000,
+    "cardiomegaly": 1000,
+    "effusion": 1000,
+}
+SEED = 2026
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to show.
+
+    Attributes:
+        out: Folder for the ZIP, the contact sheet and, while it runs, the service's data.
+        data: Folder or ZIP of real films; None draws phantoms.
+        family: vae, gan or ldm.
+        training_seconds: How long to train.
+        keep: Leave the service running.
+    """
+
+    out: Path
+    data: Path | None = None
+    family: str = "ldm"
+    training_seconds: float = TRAINING_SECONDS
+    keep: bool = False
+
+
+def run_demo(
+    options: DemoOptions, say: Callable[[str], None], finish: Callable[[Client, Job], Job]
+) -> None:
+    """Run the demo and say what came out.
+
+    Args:
+        options: What to show.
+        say: Prints one line.
+        finish: Follows a job to its end, showing its progress; raises where it fails.
+    """
+    stopwatch = _Stopwatch()
+    with _service(options, say, stopwatch) as client, PeakMemory() as memory:
+        with stopwatch.lap("ingest"):
+            job = finish(client, _add_dataset(client, options.data))
+        dataset = client.dataset(job.dataset_id)
+        with stopwatch.lap("train"):
+            job = client.train(
+                dataset.id,
+                family=options.family,
+                image_size=IMAGE_SIZE,
+                budget={"seconds": options.training_seconds},
+                seed=SEED,
+            )
+            job = finish(client, job)
+        with stopwatch.lap("generate"):
+            counts = dict.fromkeys(dataset.classes, IMAGES_PER_CLASS)
+            job = client.generate(job.model_id, class_counts=counts, seed=SEED)
+            job = finish(client, job)
+        with stopwatch.lap("download"):
+            zip_path = options.out / f"{options.family}-set.zip"
+            client.download(job.synthetic_set_id, zip_path)
+            synthetic_set = verify_set(zip_path)
+        sheet = write_contact_sheet(synthetic_set, zip_path.with_name(f"{zip_path.stem}.png"))
+
+    for phase, seconds in stopwatch.laps.items():
+        say(f"{phase}: {seconds:.1f} s")
+    say(
+        f"peak memory: {memory.peak_bytes / 2**30:.2f} GiB, the resident memory of all processes "
+        "added up (memory they share counts in each)"
+    )
+    say(f"verified: {synthetic_set.num_images} images, each as its manifest says")
+    say(f"zip: {zip_path}")
+    say(f"contact sheet: {sheet}")
+
+
+def _add_dataset(client: Client, data: Path | None) -> Job:
+    if data is None:
+        return client.add_phantom_dataset(
+            PHANTOM_FILMS, size=IMAGE_SIZE, seed=SEED, name="phantom", image_size=IMAGE_SIZE
+        )
+    if data.is_dir():
+        path = str(data.resolve())
+        return client.add_dataset_from_server(path, name=data.name, image_size=IMAGE_SIZE)
+    return client.upload_dataset(data, image_size=IMAGE_SIZE)
+
+
+@contextmanager
+def _service(
+    options: DemoOptions, say: Callable[[str], None], stopwatch: _Stopwatch
+) -> Iterator[Client]:
+    """Run `synthcxr up` while the demo needs it."""
+    data_dir = options.out / "service"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "synthcxr", "up", "--port", str(port)]
+    command += ["--data-dir", str(data_dir)]
+    if options.data is not None and options.data.is_dir():
+        command += ["--dataset-root", str(options.data)]
+    service = Child(
+        Program("up", tuple(command)), data_dir / "up.log", dies_with_us=not options.keep
+    )
+    finished = False
+    try:
+        with stopwatch.lap("start"), Client(url) as client:
+            service.start()
+            _wait_until_it_answers(client, service)
+        with Client(url) as client:
+            yield client
+        finished = True
+    finally:
+        if finished and options.keep:
+            say(f"The service stays up at {url} (stop it with: kill {service.pid})")
+        else:
+            service.ask_to_stop()
+            service.wait_or_kill(STOP_SECONDS)
+            if finished:
+                shutil.rmtree(data_dir)
+            else:
+                say(f"The service's data and logs are in {data_dir}")
+
+
+def _wait_until_it_answers(client: Client, service: Child) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if service.reap() is not None:
+            last_lines = service.log.read_text(errors="replace").splitlines()[-1:]
+            raise CannotStart(f"The service ended while starting: {' '.join(last_lines)}")
+        try:
+            client.version()
+        except ServiceUnreachable:
+            continue
+        return
+    raise CannotStart(f"The service does not answer (log: {service.log})")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class _Stopwatch:
+    """How long each phase took, in seconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+
+    @contextmanager
+    def lap(self, phase: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.laps[phase] = time.monotonic() - began

@@ -1,0 +1,156 @@
+"""One supervised child process: started, stopped, and started again when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+# Who lived this long died by accident, not by construction: it starts again after the first pause.
+HEALTHY_AFTER_SECONDS = 20.0
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command to keep running.
+
+    Attributes:
+        name: What messages and the log file call it.
+        command: Program and arguments.
+        environment: Variables added to our own.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """A program that is kept running.
+
+    The child leads a process group of its own, so that ctrl-C reaches only the supervisor and what
+    a killed child leaves behind can be found.
+
+    Args:
+        program: What to run.
+        log: File that gets its output.
+        dies_with_us: Whether it is killed when we die, however that happens (Linux).
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        log: Path,
+        *,
+        dies_with_us: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.program = program
+        self.log = log
+        self._dies_with_us = dies_with_us
+        self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._num_quick_deaths = 0
+        self._due_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The running process, if there is one."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is not running and its pause is over."""
+        return self._process is None and self._clock() >= self._due_at
+
+    def start(self) -> None:
+        """Start the process."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.program.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.program.environment},
+                start_new_session=True,
+                preexec_fn=_die_with(os.getpid()) if self._dies_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
+            )
+        self._started_at = self._clock()
+
+    def reap(self) -> str | None:
+        """Notice a death, clear away what it left, and plan the next start.
+
+        Returns:
+            How it died, or None when it has not.
+        """
+        if self._process is None or self._process.poll() is None:
+            return None
+        how = describe_exit(self._process.returncode)
+        self._kill_group()
+        self._process = None
+        lived_seconds = self._clock() - self._started_at
+        self._num_quick_deaths += 1
+        if lived_seconds >= HEALTHY_AFTER_SECONDS:
+            self._num_quick_deaths = 1
+        pause = FIRST_PAUSE_SECONDS * 2.0 ** (self._num_quick_deaths - 1)
+        self._due_at = self._clock() + min(pause, LONGEST_PAUSE_SECONDS)
+        return how
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, if it runs."""
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+
+    def wait_or_kill(self, seconds: float) -> None:
+        """Give it a last time to stop, then kill it and its group."""
+        if self._process is None:
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, seconds))
+        self._kill_group()
+        self._process.wait()
+        self._process = None
+
+    def _kill_group(self) -> None:
+        assert self._process is not None  # noqa: S101 - our own invariant
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def describe_exit(return_code: int) -> str:
+    """Say in words how a process ended.
+
+    Args:
+        return_code: As `subprocess` gives it: negative for a signal.
+    """
+    if return_code < 0:
+        return f"was killed by {signal.Signals(-return_code).name}"
+    return f"ended with exit code {return_code}"
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """Return what makes a forked child die with its parent, where the kernel can do that."""
+    if _LIBC is None:
+        return None
+    prctl = _LIBC.prctl
+
+    def arm() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before we were armed
+            os._exit(1)
+
+    return arm

@@ -1,0 +1,238 @@
+"""The embedded service: broker, API, workers and scheduler under one process."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from synthcxr.embedded.broker import Broker, choose_broker, prepare_socket, wait_for_broker
+from synthcxr.embedded.lock import DataDirLock
+from synthcxr.embedded.processes import Child, Program
+from synthcxr.errors import CannotStart, MissingExtra
+
+TICK_SECONDS = 0.1
+STOP_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run the embedded service.
+
+    Attributes:
+        data_dir: Where everything it keeps lies.
+        host: Address the API listens on.
+        port: Port the API listens on.
+        num_workers: How many jobs run at once.
+        dataset_roots: Folders that clients may name to be ingested.
+    """
+
+    data_dir: Path
+    host: str
+    port: int
+    num_workers: int
+    dataset_roots: tuple[Path, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine finds the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
+    def environment(self, broker_url: str) -> dict[str, str]:
+        """Return the settings that the service's processes share."""
+        environment = {
+            "SYNTHCXR_DATA_DIR": str(self.data_dir),
+            "SYNTHCXR_BROKER_URL": broker_url,
+            "SYNTHCXR_HOST": self.host,
+            "SYNTHCXR_PORT": str(self.port),
+        }
+        if self.dataset_roots:
+            environment["SYNTHCXR_DATASET_ROOTS"] = os.pathsep.join(map(str, self.dataset_roots))
+        if self.num_workers > 1 and "SYNTHCXR_TORCH_THREADS" not in os.environ:
+            threads = (os.cpu_count() or 1) // self.num_workers
+            environment["SYNTHCXR_TORCH_THREADS"] = str(max(1, threads))
+        return environment
+
+
+def service_programs(options: Options, environment: dict[str, str]) -> list[Program]:
+    """List the service's processes, in no particular order: none waits for another."""
+    python = (sys.executable, "-m")
+    address = ("--host", options.host, "--port", str(options.port))
+    names = [f"worker-{number}" for number in range(1, options.num_workers + 1)]
+    # Waiting threads sleep instead of spinning: the API runs on the same cores.
+    passive = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
+    return [
+        Program("api", (*python, "service", "api", *address), environment),
+        *(Program(n, (*python, "workers", "worker", "--name", n), passive) for n in names),
+        Program("scheduler", (*python, "workers", "scheduler"), environment),
+    ]
+
+
+class Supervisor:
+    """Keep programs running until asked to stop.
+
+    Args:
+        log_dir: Folder that gets one log file per program.
+        say: Told one line for every event that a person should know.
+    """
+
+    def __init__(self, log_dir: Path, say: Callable[[str], None]) -> None:
+        self._log_dir = log_dir
+        self._say = say
+        self._stopping = threading.Event()
+        self.children: list[Child] = []
+
+    def add(self, program: Program) -> Child:
+        """Start a program and keep it running from now on."""
+        child = Child(program, self._log_dir / f"{program.name}.log")
+        child.start()
+        self.children.append(child)
+        return child
+
+    def run(self, each_tick: Callable[[], None] = lambda: None) -> None:
+        """Restart what dies until `stop` is called."""
+        while not self._stopping.wait(TICK_SECONDS):
+            for child in self.children:
+                if how := child.reap():
+                    self._say(f"{child.program.name} {how}; starting it again (log: {child.log})")
+                elif child.is_due:
+                    child.start()
+            each_tick()
+
+    def stop(self) -> None:
+        """Make `run` return soon; safe in a signal handler."""
+        self._stopping.set()
+
+    def shut_down(self) -> None:
+        """Stop all children within a few seconds; the first, which the others need, last."""
+        for group in (self.children[1:], self.children[:1]):
+            for child in group:
+                child.ask_to_stop()
+            deadline = time.monotonic() + STOP_SECONDS
+            for child in group:
+                child.wait_or_kill(deadline - time.monotonic())
+        self.children = []
+
+
+def up(options: Options, say: Callable[[str], None]) -> None:
+    """Run the embedded service until SIGINT or SIGTERM.
+
+    Args:
+        options: Where and how.
+        say: Prints one line.
+
+    Raises:
+        CannotStart: The data directory or the port is in use, there is no broker, or the
+            database could not be prepared.
+        MissingExtra: The server's packages are not installed.
+    """
+    if importlib.util.find_spec("uvicorn") is None or importlib.util.find_spec("celery") is None:
+        raise MissingExtra("`synthcxr up`")
+    log_dir = options.data_dir / "logs"
+    log_dir.mkdir(parents=True, exist_ok=True)
+    lock = DataDirLock(options.data_dir, options.url)
+    supervisor = Supervisor(log_dir, say)
+    with _stopped_by_signals(supervisor):
+        try:
+            check_port(options.host, options.port)
+            broker = choose_broker(options.data_dir, os.environ)
+            _start_broker(broker, supervisor)
+            environment = options.environment(broker.url)
+            _migrate(environment, log_dir)
+            for program in service_programs(options, environment):
+                supervisor.add(program)
+            supervisor.run(_Greeting(options, say))
+            say("stopping")
+        finally:
+            supervisor.shut_down()
+            lock.release()
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that a port is free.
+
+    Raises:
+        CannotStart: It is taken, or the host is not one of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotStart(
+                f"Cannot listen on {host} port {port}: {error.strerror}. "
+                f"Choose another port, for example --port {port + 1}."
+            ) from error
+
+
+def _migrate(environment: dict[str, str], log_dir: Path) -> None:
+    log = log_dir / "migrate.log"
+    with log.open("ab") as output:
+        code = subprocess.run(
+            [sys.executable, "-m", "service", "migrate"],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            check=False,
+        ).returncode
+    if code:
+        last_lines = " / ".join(log.read_text(errors="replace").splitlines()[-2:])
+        raise CannotStart(f"The database could not be prepared (see {log}): {last_lines}")
+
+
+def _start_broker(broker: Broker, supervisor: Supervisor) -> None:
+    if broker.socket is None or broker.program is None:
+        return
+    prepare_socket(broker.socket)
+    child = supervisor.add(broker.program)
+    if not wait_for_broker(broker.socket):
+        raise CannotStart(f"The message broker does not start (see {child.log}).")
+
+
+@contextmanager
+def _stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        supervisor.stop()
+
+    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+class _Greeting:
+    """Say once, as soon as the API answers, where it is."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        self._options = options
+        self._say = say
+        self._http = httpx.Client(timeout=0.5, trust_env=False)
+        self._said = False
+
+    def __call__(self) -> None:
+        if self._said:
+            return
+        try:
+            self._http.get(f"{self._options.url}/healthz").raise_for_status()
+        except httpx.HTTPError:
+            return
+        self._said = True
+        self._http.close()
+        self._say(f"SynthCXR answers at {self._options.url} (data: {self._options.data_dir})")

@@ -1,0 +1,124 @@
+"""What can go wrong between a user and the service.
+
+SynthCXRError
+    ServiceUnreachable   nobody answers at the URL
+    ProblemError         the service refused, and says why (RFC 9457)
+    JobFailed            a job ended without a result
+    DownloadMismatch     the bytes that came are not the bytes that were promised
+    CannotStart          the embedded service cannot start here
+    MissingExtra         this command needs a package that the base install leaves out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+
+class SynthCXRError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class ServiceUnreachable(SynthCXRError):
+    """Nobody answers at the service's URL."""
+
+    def __init__(self, base_url: str, reason: str) -> None:
+        super().__init__(
+            f"No service answers at {base_url} ({reason}). "
+            "Start one with `synthcxr up`, or name another with --url or SYNTHCXR_URL."
+        )
+        self.base_url = base_url
+
+
+class ProblemError(SynthCXRError):
+    """The service refused a request.
+
+    Attributes:
+        code: Stable name of the problem, such as `dataset_not_found`.
+        detail: What happened and how to fix it, for a person.
+        status: HTTP status code.
+        retryable: Whether the same request may succeed later.
+        request_id: What to quote when asking the service's operators.
+        fields: What is wrong in the request's body, each with a JSON pointer.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        status: int,
+        retryable: bool = False,
+        request_id: str | None = None,
+        fields: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.code = code
+        self.detail = detail
+        self.status = status
+        self.retryable = retryable
+        self.request_id = request_id
+        self.fields = tuple(fields)
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        wrong_fields = "; ".join(
+            f"{field.get('pointer', '?')}: {field.get('message') or field.get('detail') or ''}"
+            for field in self.fields
+        )
+        parts = [f"{self.detail.rstrip('.')} [{self.code}]", wrong_fields]
+        return ". ".join(part for part in parts if part)
+
+    @classmethod
+    def from_response(cls, response: httpx.Response) -> ProblemError:
+        """Read a problem from an error response, whoever wrote it.
+
+        Args:
+            response: An answer with status 400 or above, its body already read. A proxy's plain
+                answer becomes the code `http_<status>`.
+        """
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        if not isinstance(body, dict):
+            body = {}
+        title = str(body.get("title") or response.reason_phrase or "The service refused")
+        fields = body.get("fields") or body.get("errors") or ()
+        return cls(
+            str(body.get("code") or f"http_{response.status_code}"),
+            str(body.get("detail") or title),
+            status=response.status_code,
+            retryable=bool(body.get("retryable", response.status_code in {429, 503})),
+            request_id=body.get("request_id") or response.headers.get("x-request-id"),
+            fields=[field for field in fields if isinstance(field, Mapping)],
+        )
+
+
+class JobFailed(SynthCXRError):
+    """A job ended as failed or cancelled, so it has no result."""
+
+    def __init__(self, job_id: str, state: str, code: str | None, detail: str | None) -> None:
+        reason = f": {detail.rstrip('.')} [{code}]" if detail else ""
+        super().__init__(f"Job {job_id} {state}{reason}")
+        self.job_id = job_id
+        self.state = state
+        self.code = code
+
+
+class DownloadMismatch(SynthCXRError):
+    """A download or a file inside a ZIP does not have the promised SHA-256."""
+
+
+class CannotStart(SynthCXRError):
+    """The embedded service cannot start here; the message names the fix."""
+
+
+class MissingExtra(SynthCXRError):
+    """A command needs a package that the base install leaves out."""
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the server's packages. Install them: pip install 'synthcxr[server]'"
+        )

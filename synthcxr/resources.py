@@ -1,0 +1,151 @@
+"""The service's resources as the client sees them.
+
+Each view keeps the fields it does not know, so an older client reads a newer service.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from synthcxr.errors import JobFailed
+
+
+class View(BaseModel):
+    """One resource as the service told it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+
+class Progress(View):
+    """How far a running job has come.
+
+    Attributes:
+        phase: What the job does now, such as `autoencoder` or `sampling`.
+        images_seen: Images trained on, sampled or ingested so far.
+        total_images: How many there will be, where that is known.
+        fraction: Share of the job that is done, from 0 to 1.
+        images_per_second: Present speed.
+        eta_seconds: Estimated time to the end.
+    """
+
+    phase: str | None = None
+    images_seen: int | None = None
+    total_images: int | None = None
+    fraction: float | None = None
+    images_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class JobProblem(View):
+    """Why a job failed."""
+
+    code: str = "unknown"
+    detail: str = ""
+
+
+class JobResult(View):
+    """The one thing that a finished job made."""
+
+    dataset_id: str | None = None
+    model_id: str | None = None
+    synthetic_set_id: str | None = None
+
+
+class Job(View):
+    """A piece of work the service accepted."""
+
+    id: str
+    kind: str
+    state: str
+    done: bool = False
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempt: int = 0
+    queue_position: int | None = None
+    progress: Progress | None = None
+    metrics: dict[str, Any] | None = None
+    request: dict[str, Any] = Field(default_factory=dict)
+    result: JobResult | None = None
+    error: JobProblem | None = None
+
+    @property
+    def dataset_id(self) -> str:
+        """The dataset that an ingest makes or a training reads."""
+        return str((self.result and self.result.dataset_id) or self.request["dataset_id"])
+
+    @property
+    def model_id(self) -> str:
+        """The model that a training made or a generation samples."""
+        return str((self.result and self.result.model_id) or self.request["model_id"])
+
+    @property
+    def synthetic_set_id(self) -> str:
+        """The set that a generation made."""
+        return str(self.result and self.result.synthetic_set_id)
+
+    def raise_unless_succeeded(self) -> None:
+        """Raise where the job ended without a result.
+
+        Raises:
+            JobFailed: The job failed or was cancelled.
+        """
+        if self.state == "succeeded":
+            return
+        error = self.error
+        raise JobFailed(
+            self.id, self.state, error.code if error else None, error.detail if error else None
+        )
+
+
+class Event(View):
+    """One line of a job's log."""
+
+    sequence: int
+    kind: str
+    at: datetime | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Dataset(View):
+    """A set of real or phantom films that models may be trained on."""
+
+    id: str
+    name: str | None = None
+    state: str
+    classes: dict[str, Any] = Field(default_factory=dict)
+    image_size: int | None = None
+    fingerprint: str | None = None
+    created_at: datetime | None = None
+
+
+class Model(View):
+    """A trained model."""
+
+    id: str
+    family: str
+    dataset_id: str | None = None
+    classes: list[str] = Field(default_factory=list)
+    image_size: int | None = None
+    images_seen: int | None = None
+    created_at: datetime | None = None
+
+
+class SyntheticSet(View):
+    """A generated, labelled set."""
+
+    id: str
+    model_id: str | None = None
+    num_images: int | None = None
+    class_counts: dict[str, int] = Field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+class Page(View):
+    """One page of a list; `next_cursor` is absent on the last."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None = None

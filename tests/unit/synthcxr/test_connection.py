@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from synthcxr.connection import Connection
+from synthcxr.errors import ProblemError, ServiceUnreachable
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+class Service:
+    """Answers with the given steps in turn: a response, or an error to raise."""
+
+    def __init__(self, *steps: httpx.Response | type[httpx.TransportError]) -> None:
+        self.steps = list(steps)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.requests.append(request)
+        step = self.steps.pop(0)
+        if isinstance(step, httpx.Response):
+            return step
+        raise step("broken")
+
+
+def connect(service: Handler, pauses: list[float] | None = None) -> Connection:
+    return Connection(
+        "http://service",
+        transport=httpx.MockTransport(service),
+        sleep=(pauses if pauses is not None else []).append,
+    )
+
+
+def test_a_request_that_never_arrived_is_sent_again() -> None:
+    service = Service(httpx.ConnectError, httpx.Response(200, json={}))
+    assert connect(service).send("POST", "/x").status_code == 200
+    assert len(service.requests) == 2
+
+
+def test_a_lost_answer_to_a_creating_post_is_asked_for_again_under_the_same_key() -> None:
+    service = Service(httpx.ReadError, httpx.Response(202, json={}))
+    connect(service).create("/train", json={"family": "ldm"})
+    first, second = service.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.content == second.content
+
+
+def test_two_creating_posts_have_different_keys() -> None:
+    service = Service(httpx.Response(202), httpx.Response(202))
+    connection = connect(service)
+    connection.create("/train")
+    connection.create("/train")
+    first, second = service.requests
+    assert first.headers["idempotency-key"] != second.headers["idempotency-key"]
+
+
+def test_a_post_without_a_key_is_not_sent_twice_when_its_answer_is_lost() -> None:
+    service = Service(httpx.ReadError)
+    with pytest.raises(ServiceUnreachable):
+        connect(service).send("POST", "/x")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_service_is_given_the_time_it_asks_for(status: int) -> None:
+    pauses: list[float] = []
+    service = Service(
+        httpx.Response(status, headers={"Retry-After": "7"}), httpx.Response(200, json={})
+    )
+    connect(service, pauses).get("/x")
+    assert pauses == [7.0]
+
+
+def test_a_service_that_asks_for_an_hour_gets_half_a_minute() -> None:
+    pauses: list[float] = []
+    service = Service(httpx.Response(503, headers={"Retry-After": "3600"}), httpx.Response(200))
+    connect(service, pauses).get("/x")
+    assert pauses == [30.0]
+
+
+def test_pauses_grow_until_we_give_up() -> None:
+    pauses: list[float] = []
+    service = Service(*[httpx.ConnectError] * 4)
+    with pytest.raises(ServiceUnreachable, match="http://service"):
+        connect(service, pauses).get("/x")
+    assert pauses == [0.2, 0.4, 0.8]
+
+
+def test_a_service_that_stays_busy_is_reported_as_what_it_said() -> None:
+    service = Service(*[httpx.Response(503, json={"code": "busy", "detail": "Later."})] * 4)
+    with pytest.raises(ProblemError) as caught:
+        connect(service).get("/x")
+    assert caught.value.code == "busy"
+    assert caught.value.retryable
+
+
+def test_an_upload_is_sent_whole_on_every_attempt(tmp_path) -> None:
+    path = tmp_path / "films.zip"
+    path.write_bytes(b"PK" * 1000)
+    service = Service(httpx.ConnectError, httpx.Response(202, json={}))
+    with path.open("rb") as file:
+        connect(service).create("/datasets", files={"file": file})
+    assert all(b"PK" * 1000 in request.content for request in service.requests)
+
+
+def test_a_problem_keeps_its_code_its_fields_and_its_request_id() -> None:
+    problem = {
+        "code": "invalid_request",
+        "detail": "The request is not valid.",
+        "retryable": False,
+        "request_id": "req_1",
+        "errors": [{"pointer": "/seed", "message": "must be an integer"}],
+    }
+    with pytest.raises(ProblemError) as caught:
+        connect(Service(httpx.Response(422, json=problem))).get("/x")
+    error = caught.value
+    assert (error.code, error.status, error.request_id) == ("invalid_request", 422, "req_1")
+    assert error.fields[0]["pointer"] == "/seed"
+    assert str(error) == (
+        "The request is not valid [invalid_request]. /seed: must be an integer"
+    )
+
+
+@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"[]", b""])
+def test_a_proxys_plain_refusal_is_a_problem_too(body: bytes) -> None:
+    with pytest.raises(ProblemError) as caught:
+        connect(Service(httpx.Response(502, content=body))).get("/x")
+    assert caught.value.code == "http_502"
+
+
+@pytest.mark.parametrize("url", ["service", "ftp://service", "http://["])
+def test_an_address_that_is_none_counts_as_unreachable(url: str) -> None:
+    with pytest.raises(ServiceUnreachable), Connection(url, sleep=lambda _: None) as connection:
+        connection.get("/x")
