@@ -27,7 +27,7 @@ TRIAL_MIN_UPDATES = 4
 UPDATES_BETWEEN_NAN_CHECKS = 50
 
 
-class TrainingDivergedError(ArithmeticError):
+class TrainingDiverged(ArithmeticError):
     """The loss is no longer a finite number; a lower learning rate is the usual cure."""
 
 
@@ -86,7 +86,7 @@ class Training:
         When it ends by itself the model carries its averaged weights and is ready to sample.
 
         Raises:
-            TrainingDivergedError: A loss is no longer finite.
+            TrainingDiverged: A loss is no longer finite.
         """
         stored = self._checkpoints.newest() if self._checkpoints else None
         position, tensors = stored or (self._start(), {})
@@ -315,7 +315,7 @@ def _load_module(model: nn.Module, tensors: dict[str, Tensor]) -> None:
 def _check_finite(losses: Losses, stage: Stage) -> None:
     for name, value in losses.items():
         if not torch.isfinite(value).all():
-            raise TrainingDivergedError(
+            raise TrainingDiverged(
                 f"The term {name!r} of stage {stage.name!r} is no longer finite. "
                 "Lower the learning rate, or train in float32."
             )

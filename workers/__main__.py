@@ -1,0 +1,60 @@
+"""The workers' processes: `python -m workers worker` and `python -m workers scheduler`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+
+from service.domain.job import JobKind
+
+
+def main() -> None:
+    """Run one process until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    worker = commands.add_parser("worker", help="run jobs, one at a time")
+    every_queue = ",".join(kind.queue for kind in JobKind)
+    worker.add_argument("--queues", default=every_queue, help="comma-separated queue names")
+    worker.add_argument("--name", default="worker", help="unique on this host")
+    commands.add_parser("scheduler", help="ring for waiting jobs, take back lost ones")
+    arguments = parser.parse_args()
+    if arguments.command == "worker":
+        _work(arguments.queues, arguments.name)
+    else:
+        _schedule()
+
+
+def _work(queues: str, name: str) -> None:
+    from workers.celery_app import app, settings
+
+    app.worker_main(
+        [
+            "worker",
+            f"--queues={queues}",
+            f"--hostname={name}@%h",
+            f"--loglevel={settings.log_level}",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
+
+
+def _schedule() -> None:
+    from service.logs import configure_logging
+
+    from service.adapters.celery_queue import CeleryQueue
+    from service.settings import Settings
+    from workers.scheduler import Scheduler
+    from workers.wiring import Workplace
+
+    settings = Settings()
+    configure_logging(settings.log_level)
+    stop = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
+    Scheduler(Workplace.of(settings), CeleryQueue(settings.broker_url)).run(stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""One attempt at one job: its lease, its fence and its report."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from service.domain.errors import LeaseLost, RecordsUnavailable
+from service.domain.job import EventKind, Job, JobProgress
+from workers.wiring import Workplace
+
+log = structlog.get_logger()
+
+REPORT_INTERVAL_SECONDS = 1.0
+
+
+class Cancelled(Exception):
+    """The client asked for the job to be cancelled."""
+
+
+class Attempt:
+    """What the code that does the work may ask and say.
+
+    Inside the `with` block a thread renews the lease and looks for a cancel request; `check`
+    tells of both, so it must be called at least every half second.
+    """
+
+    def __init__(self, job: Job, workplace: Workplace) -> None:
+        self.job = job
+        self.records = workplace.records
+        self.artifacts = workplace.artifacts
+        self.settings = workplace.settings
+        self.now = workplace.clock.now
+        self._claim = job.claim_held
+        self._cancelled = threading.Event()
+        self._lost = threading.Event()
+        self._ended = threading.Event()
+        self._staged: Path | None = None
+        self._reported_at = float("-inf")
+        self._thread = threading.Thread(target=self._renew, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._staged is not None:
+            shutil.rmtree(self._staged, ignore_errors=True)
+
+    def check(self) -> None:
+        """Go on, or stop here.
+
+        Raises:
+            Cancelled: The client asked for it.
+            LeaseLost: Another attempt may hold the job by now.
+        """
+        if self._lost.is_set():
+            raise LeaseLost(f"Attempt {self.job.attempt} no longer holds job {self.job.id}; stop.")
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def staging(self) -> Path:
+        """Make an empty folder for this attempt's outputs; what is left in it goes at the end."""
+        self._staged = self.artifacts.staging(f"{self.job.id}-{self.job.attempt}")
+        return self._staged
+
+    def report_due(self) -> bool:
+        """Whether the last report is old enough for another."""
+        return time.monotonic() - self._reported_at >= REPORT_INTERVAL_SECONDS
+
+    def report(self, progress: JobProgress, metrics: Mapping[str, float] | None = None) -> None:
+        """Tell how far the job is; raises LeaseLost when fenced off."""
+        self._reported_at = time.monotonic()
+        self._record(progress=progress, metrics=metrics)
+
+    def checkpointed(self, images_seen: int) -> None:
+        """Tell that a new checkpoint is durable; raises LeaseLost when fenced off."""
+        self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
+
+    def show(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+        """Append to the job's log; raises LeaseLost when fenced off."""
+        self._record(events=[(kind, data)])
+
+    def _record(self, **report: Any) -> None:
+        """Report; one that a database that is away misses is no reason to stop working."""
+        try:
+            self.records.record(self._claim, **report)
+        except RecordsUnavailable:
+            log.warning("report lost", job_id=self.job.id)
+
+    def _renew(self) -> None:
+        """Renew the lease until the attempt ends.
+
+        A database that is away for a moment is no reason to stop: the lease, not the answer,
+        decides. Only the fence or a lease run out ends the attempt.
+        """
+        settings = self.settings
+        renewed_at = time.monotonic()
+        while not self._ended.wait(settings.heartbeat_seconds):
+            try:
+                cancelled = self.records.heartbeat(self._claim, settings.lease_seconds)
+            except LeaseLost:
+                self._lost.set()
+                return
+            except RecordsUnavailable:
+                log.warning("heartbeat failed", job_id=self.job.id)
+                if time.monotonic() - renewed_at >= settings.lease_seconds:
+                    self._lost.set()
+                    return
+                continue
+            renewed_at = time.monotonic()
+            if cancelled:
+                self._cancelled.set()

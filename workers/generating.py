@@ -1,0 +1,106 @@
+"""The generate job: from a model and class counts to a packaged synthetic set."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from models.registry import sampler_class
+from models.sampling import sample_pixels
+from models.seeding import image_seed
+from models.snapshot import load_snapshot
+from models.training.checkpoints import file_digest
+from release.package import Package
+from service.domain.identifiers import synthetic_set_id
+from service.domain.references import ArtifactRef, Model, SyntheticSet
+from workers.attempt import Attempt
+from workers.device import choose_device
+from workers.pace import Pace
+
+PHASE = "sampling"
+
+
+def generate(attempt: Attempt) -> dict[str, Any]:
+    """Draw and package the set that the job asks for.
+
+    The bytes depend on the request, the model and the versions named in the manifest, so a
+    second attempt writes what the first one would have written.
+    """
+    request = attempt.job.request
+    record = attempt.records.model(request["model_id"])
+    device = choose_device()
+    snapshot = load_snapshot(attempt.artifacts.path(record.snapshot.key).parent, device)
+    counts = {
+        label: request["class_counts"][label]
+        for label in snapshot.classes
+        if label in request["class_counts"]
+    }
+    set_id = synthetic_set_id(
+        {**request, "class_counts": counts},
+        snapshot_sha256=record.snapshot.sha256,
+        version=version("synthcxr"),
+    )
+    names = [label for label, count in counts.items() for _ in range(count)]
+    labels = [snapshot.classes.index(name) for name in names]
+    seeds = [image_seed(request["seed"], index) for index in range(len(labels))]
+    sampler = sampler_class(snapshot.family).model_validate(request["sampler"])
+    description = _description(set_id, record, {**request, "class_counts": counts}, device.type)
+
+    staged = attempt.staging()
+    pace = Pace()
+    num_drawn = 0
+    with Package(staged / "set.zip", description) as package:
+        for batch in sample_pixels(snapshot.model, labels, seeds, sampler):
+            for pixels in batch:
+                package.add(pixels, names[num_drawn], seeds[num_drawn])
+                num_drawn += 1
+            attempt.check()
+            if attempt.report_due():
+                fraction = num_drawn / len(labels)
+                attempt.report(pace.progress(PHASE, num_drawn, len(labels), fraction))
+    (staged / "manifest.json").write_bytes(package.manifest)
+    archive = file_digest(staged / "set.zip")
+    folder = f"synthetic-sets/{set_id}-{archive[:12]}"
+    made = SyntheticSet(
+        id=set_id,
+        model_id=record.id,
+        job_id=attempt.job.id,
+        num_images=len(labels),
+        class_counts=counts,
+        zip=ArtifactRef(f"{folder}/set.zip", archive, (staged / "set.zip").stat().st_size),
+        manifest=ArtifactRef(
+            f"{folder}/manifest.json",
+            file_digest(staged / "manifest.json"),
+            len(package.manifest),
+        ),
+        created_at=attempt.now(),
+    )
+    attempt.artifacts.publish(staged, folder)
+    return {"synthetic_set": made}
+
+
+def _description(set_id: str, model: Model, request: dict[str, Any], device: str) -> dict[str, Any]:
+    return {
+        "synthetic_set_id": set_id,
+        "notice": (
+            "Synthetic images, not for diagnosis. No privacy audit was made: "
+            "do not release this set outside the institution that holds the real films."
+        ),
+        "model": {
+            "id": model.id,
+            "family": model.family,
+            "image_size": model.image_size,
+            "snapshot_sha256": model.snapshot.sha256,
+            "dataset_fingerprint": model.card["dataset_fingerprint"],
+        },
+        "seed": request["seed"],
+        "sampler": request["sampler"],
+        "class_counts": request["class_counts"],
+        "versions": {
+            "synthcxr": version("synthcxr"),
+            "torch": version("torch"),
+            "pillow": version("pillow"),
+        },
+        "computed_on": {"device": device, "architecture": platform.machine()},
+    }

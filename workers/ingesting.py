@@ -1,0 +1,86 @@
+"""The ingest job: from an archive, a folder or the phantom generator to a pixel store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from radiographs.ingest import (
+    ArchiveSource,
+    FolderSource,
+    IngestOptions,
+    IngestSummary,
+    PhantomSource,
+    Source,
+)
+from radiographs.ingest import (
+    ingest as ingest_films,
+)
+from service.domain.references import (
+    ArtifactRef,
+    ClassSplit,
+    Dataset,
+    DatasetState,
+    DroppedFile,
+)
+from workers.attempt import Attempt
+from workers.pace import Pace
+
+
+def ingest(attempt: Attempt) -> dict[str, Any]:
+    """Read the films of the job's source into a pixel store."""
+    request = attempt.job.request
+    source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
+    options = IngestOptions(
+        image_size=request["image_size"], fit=request["fit"], bit_depth=request["bit_depth"]
+    )
+    staged = attempt.staging()
+    pace = Pace()
+    films = ingest_films(source, staged, options)
+    while True:
+        try:
+            progress = next(films)
+        except StopIteration as end:
+            summary: IngestSummary = end.value
+            break
+        attempt.check()
+        if attempt.report_due():
+            fraction = progress.films_seen / max(progress.total_films, 1)
+            attempt.report(
+                pace.progress(progress.phase, progress.films_seen, progress.total_films, fraction)
+            )
+    num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
+    key = f"datasets/{request['dataset_id']}"
+    attempt.artifacts.publish(staged, key)
+    artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
+    dataset = attempt.records.dataset(request["dataset_id"])
+    return {"dataset": _ready(dataset, summary, artifact)}
+
+
+def _source(source: Mapping[str, Any], upload: Path) -> Source:
+    if "path" in source:
+        return FolderSource(Path(source["path"]))
+    if "phantom" in source:
+        return PhantomSource(**source["phantom"])
+    return ArchiveSource(upload)
+
+
+def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> Dataset:
+    return replace(
+        dataset,
+        state=DatasetState.READY,
+        classes={label: ClassSplit(**asdict(split)) for label, split in summary.classes.items()},
+        image_size=summary.image_size,
+        bit_depth=summary.bit_depth,
+        fingerprint=summary.fingerprint,
+        dropped=tuple(DroppedFile(**asdict(dropped)) for dropped in summary.dropped),
+        artifact=artifact,
+        summary={
+            "num_exact_duplicates": summary.num_exact_duplicates,
+            "num_near_duplicates": summary.num_near_duplicates,
+            "num_upsampled": summary.num_upsampled,
+            "has_patient_ids": summary.has_patient_ids,
+        },
+    )

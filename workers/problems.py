@@ -1,0 +1,54 @@
+"""From whatever went wrong in a job to the problem its client reads."""
+
+from __future__ import annotations
+
+import errno
+
+import structlog
+import torch
+from safetensors import SafetensorError
+
+from models.training.loop import TrainingDiverged
+from radiographs.errors import IngestRefused
+from service.domain.errors import Problem, StorageFull, SyntheticDataError
+
+log = structlog.get_logger()
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+
+
+def problem_of(error: Exception, job_id: str) -> Problem:
+    """Name a failure; one without a name is logged in full and reported without its details."""
+    if isinstance(error, SyntheticDataError):
+        return error.problem()
+    if isinstance(error, IngestRefused):
+        return Problem(error.code, error.message)
+    if isinstance(error, TrainingDiverged):
+        return Problem("training_diverged", str(error))
+    if _is_disk_full(error):
+        return StorageFull(
+            "The disk of the data directory is full; nothing half-written was kept. "
+            "Free some space, then retry the job."
+        ).problem()
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return Problem(
+            "out_of_memory",
+            "The device ran out of memory. Choose a smaller image size or a smaller model, "
+            "or free memory on the device, then retry the job.",
+            retryable=True,
+        )
+    log.error("job failed", job_id=job_id, exc_info=error)
+    return Problem(
+        "internal_error",
+        f"An unexpected {type(error).__name__} ended the job. "
+        f"The worker's log tells more under job {job_id}.",
+    )
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _NO_SPACE
+    # safetensors writes by itself and passes on the system's error as text
+    return isinstance(error, SafetensorError) and any(
+        f"os error {code}" in str(error) for code in _NO_SPACE
+    )

@@ -1,0 +1,160 @@
+"""The train job: from a dataset and a configuration to a model."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.family import Family, ImageSpec
+from models.films import Films
+from models.registry import sampler_class
+from models.sampling import sample_pixels, to_pixels
+from models.seeding import ImageNoise, image_seed
+from models.snapshot import DESCRIPTION, WEIGHTS, new_model, save_snapshot
+from models.training.budget import Budget
+from models.training.checkpoints import Checkpoints, file_digest
+from models.training.loop import Progress, Training
+from radiographs.pixel_store import PixelStore
+from release.contact_sheet import contact_sheet
+from service.domain.identifiers import new_id
+from service.domain.job import EventKind, JobProgress
+from service.domain.references import ArtifactRef, Model
+from workers.attempt import Attempt
+from workers.device import choose_device
+from workers.learning_curve import learning_curve
+from workers.pace import Pace
+
+PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
+PREVIEW_FILMS = 4
+PREVIEW_MAX_SIDE = 64
+SAMPLES_PER_CLASS = 8
+
+
+def train(attempt: Attempt) -> dict[str, Any]:
+    """Train the model that the job asks for, from its newest checkpoint if there is one."""
+    job, request = attempt.job, attempt.job.request
+    dataset = attempt.records.dataset(request["dataset_id"])
+    assert dataset.artifact is not None, "only a ready dataset is accepted for training"
+    store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
+    device = choose_device()
+    films = Films(*store.training(request["image_size"]), device)
+    spec = ImageSpec(request["image_size"], len(store.classes))
+    model = new_model(request["family"], request["config"], spec, request["seed"]).to(device)
+    training = Training(
+        model,
+        films,
+        Budget(**request["budget"]),
+        seed=request["seed"],
+        checkpoints=Checkpoints(attempt.artifacts.path(f"checkpoints/{job.id}")),
+        checkpoint_interval_seconds=attempt.settings.checkpoint_interval_seconds,
+    )
+    reporter = _Reporter(attempt, training, request["family"])
+    for progress in training.run():
+        attempt.check()
+        reporter.take(progress)
+
+    staged = attempt.staging()
+    save_snapshot(staged, request["family"], store.classes, model)
+    (staged / "samples.png").write_bytes(_samples(attempt, model, request["family"]))
+    model_id = new_id("mdl")
+    snapshot = ArtifactRef(
+        f"models/{model_id}/{WEIGHTS}",
+        # of both files, so that a changed configuration is another snapshot
+        _joint_digest(staged / DESCRIPTION, staged / WEIGHTS),
+        (staged / WEIGHTS).stat().st_size,
+    )
+    attempt.artifacts.publish(staged, f"models/{model_id}")
+    return {
+        "model": Model(
+            id=model_id,
+            family=request["family"],
+            dataset_id=dataset.id,
+            classes=store.classes,
+            image_size=request["image_size"],
+            config=request["config"],
+            preset=request["preset"],
+            images_seen=reporter.images_seen,
+            snapshot=snapshot,
+            job_id=job.id,
+            created_at=attempt.now(),
+            card={
+                "budget": request["budget"],
+                "seed": request["seed"],
+                "num_parameters": sum(each.numel() for each in model.parameters()),
+                "num_training_films": len(films),
+                "dataset_fingerprint": store.fingerprint,
+                "device": device.type,
+                "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
+                "learning_curve": learning_curve(attempt.records, job.id),
+            },
+        )
+    }
+
+
+class _Reporter:
+    """Tells the records what the training does, seldom enough not to slow it down."""
+
+    def __init__(self, attempt: Attempt, training: Training, family: str) -> None:
+        self._attempt = attempt
+        self._training = training
+        self._sampler = sampler_class(family)()
+        self._pace = Pace()
+        self._fraction = 1.0  # of the first report, so that a resume repeats no preview
+        self.images_seen = 0
+
+    def take(self, progress: Progress) -> None:
+        self.images_seen = progress.images_seen
+        if progress.checkpointed:
+            self._attempt.checkpointed(progress.images_seen)
+        if self._attempt.report_due() and progress.losses:
+            metrics = {name: float(term) for name, term in progress.losses.items()}
+            self._attempt.report(self._paced(progress), metrics)
+        elif self._attempt.report_due():
+            self._attempt.report(self._paced(progress))
+        passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
+        self._fraction = progress.fraction
+        if passed and progress.can_sample:
+            self._preview(progress)
+
+    def _paced(self, progress: Progress) -> JobProgress:
+        return self._pace.progress(
+            progress.stage, progress.images_seen, progress.total_images, progress.fraction
+        )
+
+    def _preview(self, progress: Progress) -> None:
+        with self._training.averaged() as model:
+            labels = torch.arange(PREVIEW_FILMS) % model.spec.num_classes
+            seeds = [image_seed(0, index) for index in range(PREVIEW_FILMS)]
+            device = next(model.parameters()).device
+            noise = ImageNoise(seeds, device)
+            pixels = to_pixels(model.sample(labels.to(device), noise, self._sampler))
+        sheet = contact_sheet(list(pixels), PREVIEW_FILMS, PREVIEW_MAX_SIDE)
+        self._attempt.show(
+            EventKind.SAMPLE,
+            {
+                "images_seen": progress.images_seen,
+                "class_indices": labels.tolist(),
+                "png_base64": base64.b64encode(sheet).decode(),
+            },
+        )
+
+
+def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> bytes:
+    """Draw the model's contact sheet, a row for each class."""
+    num_classes = model.spec.num_classes
+    labels = [label for label in range(num_classes) for _ in range(SAMPLES_PER_CLASS)]
+    seeds = [image_seed(0, index) for index in range(len(labels))]
+    films = []
+    for pixels in sample_pixels(model, labels, seeds, sampler_class(family)()):
+        attempt.check()
+        films += list(pixels)
+    return contact_sheet(films, SAMPLES_PER_CLASS)
+
+
+def _joint_digest(*paths: Path) -> str:
+    return hashlib.sha256("".join(map(file_digest, paths)).encode()).hexdigest()
