@@ -181,7 +181,7 @@ class SqlRecords(SqlReads):
                     connection.execute(insert(t.models), t.MODELS.row(model))
                 if synthetic_set:
                     row = t.SYNTHETIC_SETS.row(synthetic_set)
-                    connection.execute(insert_if_new(connection, t.synthetic_sets), row)
+                    insert_if_new(connection, t.synthetic_sets, row)
             return ended
 
     def fail(self, claim: Claim, problem: Problem) -> Job:
@@ -235,8 +235,7 @@ class SqlRecords(SqlReads):
         with self._writing() as connection:
             if connection.execute(take).rowcount:
                 return True
-            make = insert_if_new(connection, t.locks)
-            return bool(connection.execute(make, {"name": "scheduler", **lock}).rowcount)
+            return insert_if_new(connection, t.locks, {"name": "scheduler", **lock})
 
     def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job:
         with self._writing() as connection:

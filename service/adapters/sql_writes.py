@@ -1,8 +1,8 @@
 """The steps of a writing transaction: lock a row, check the fence, write, keep the log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -83,7 +83,7 @@ def take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | 
     """Take an idempotency key for a job, or return the job that has it."""
     row = {"key": wanted.key, "fingerprint": wanted.fingerprint, "job_id": job_id}
     keys = t.idempotency_keys
-    if connection.execute(insert_if_new(connection, keys), row).rowcount:
+    if insert_if_new(connection, keys, row):
         return None
     taken = connection.execute(select(keys).where(keys.c.key == wanted.key)).mappings().one()
     if taken["fingerprint"] != wanted.fingerprint:
@@ -91,16 +91,16 @@ def take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | 
     return str(taken["job_id"])
 
 
-def insert_if_new(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Insert unless the primary key is taken; the row count tells which."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless its primary key is taken; say whether it was inserted."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insertion = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(insertion, row).first() is not None
 
 
 def _locked_row(connection: Connection, table: Table, name: str) -> RowMapping | None:
     query = select(table).where(table.c.id == name).with_for_update()
-    return cast("RowMapping | None", connection.execute(query).mappings().first())
+    return connection.execute(query).mappings().first()
 
 
 def _follow(connection: Connection, job: Job) -> None:

@@ -1,0 +1,437 @@
+"""Every records adapter keeps the same promises: memory, SQLite and PostgreSQL."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from service.adapters.memory import ManualClock, MemoryRecords
+from service.adapters.sql_engine import open_engine
+from service.adapters.sql_migrate import migrate
+from service.adapters.sql_records import SqlRecords
+from service.domain import errors
+from service.domain.errors import Problem
+from service.domain.identifiers import new_id
+from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
+from service.domain.ports import Idempotency, Records
+from service.domain.references import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
+
+POSTGRES_URL = os.environ.get(
+    "SYNTHCXR_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+)
+PROBLEM = Problem("broken", "It broke.")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A database of its own on the server, dropped afterwards."""
+    name = f"records_{uuid.uuid4().hex}"
+    admin = create_engine(POSTGRES_URL, isolation_level="AUTOCOMMIT")
+    try:
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except OperationalError:
+        pytest.skip("PostgreSQL is not reachable at SYNTHCXR_TEST_POSTGRES_URL")
+    yield make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+def records(
+    request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
+) -> Iterator[Records]:
+    if request.param == "memory":
+        yield MemoryRecords(clock)
+        return
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    engine = open_engine(url)
+    migrate(engine)
+    yield SqlRecords(engine, clock)
+    engine.dispose()
+
+
+@pytest.fixture
+def job(clock: ManualClock) -> Job:
+    return make_job(clock)
+
+
+def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **request: Any) -> Job:
+    return Job(
+        id=new_id("job"),
+        kind=kind,
+        queue=kind.queue,
+        state=JobState.QUEUED,
+        request={"dataset_id": "ds_1", "seed": 1} | request,
+        created_at=clock.now(),
+        labels={"why": "test"},
+    )
+
+
+def make_dataset(job: Job, clock: ManualClock) -> Dataset:
+    return Dataset(
+        id=job.request["dataset_id"],
+        name="films",
+        state=DatasetState.INGESTING,
+        source={"path": "/films"},
+        created_at=clock.now(),
+        job_id=job.id,
+    )
+
+
+def make_model(job: Job, clock: ManualClock) -> Model:
+    return Model(
+        id=new_id("mdl"),
+        family="vae",
+        dataset_id="ds_1",
+        classes=("normal", "effusion"),
+        image_size=64,
+        config={"width": 8},
+        preset="tiny",
+        images_seen=10,
+        snapshot=ArtifactRef("models/mdl_1/snapshot.safetensors", "0" * 64, 10),
+        job_id=job.id,
+        created_at=clock.now(),
+    )
+
+
+def make_set(job: Job, clock: ManualClock, identifier: str = "syn_1") -> SyntheticSet:
+    return SyntheticSet(
+        id=identifier,
+        model_id="mdl_1",
+        job_id=job.id,
+        num_images=3,
+        class_counts={"normal": 1, "effusion": 2},
+        zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "1" * 64, 10),
+        manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "2" * 64, 10),
+        created_at=clock.now(),
+    )
+
+
+def claimed(records: Records, job: Job) -> Job:
+    records.submit(job)
+    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    assert taken is not None
+    return taken
+
+
+def kinds(records: Records, job: Job) -> list[str]:
+    return [str(event.kind) for event in records.events(job.id)]
+
+
+def test_a_submitted_job_reads_back_as_it_was_written(records: Records, job: Job) -> None:
+    assert records.submit(job) == job
+    assert records.job(job.id) == job
+    [event] = records.events(job.id)
+    assert (event.sequence, event.kind, event.data["state"]) == (1, EventKind.STATE, "queued")
+
+
+def test_a_running_job_reads_back_with_progress_metrics_and_times(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    taken = claimed(records, job)
+    progress = JobProgress("training", 10, 100, 0.1, 5.0, 18.0)
+    records.record(taken.claim_held, progress=progress, metrics={"loss": 0.5, "bad": float("nan")})
+    read = records.job(job.id)
+    assert read.progress == progress
+    assert read.metrics == {"loss": 0.5}
+    assert (read.worker, read.attempt, read.started_at) == ("w", 1, clock.now())
+    assert read.version > taken.version > job.version
+
+
+def test_the_same_key_and_body_yield_the_first_job(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    key = Idempotency("key", "a" * 64)
+    records.submit(job, idempotency=key)
+    again = records.submit(make_job(clock), idempotency=key)
+    assert again.id == job.id
+    assert len(records.jobs().items) == 1
+
+
+def test_the_same_key_with_another_body_is_refused_and_queues_nothing(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    records.submit(job, idempotency=Idempotency("key", "a" * 64))
+    with pytest.raises(errors.IdempotencyConflict):
+        records.submit(make_job(clock), idempotency=Idempotency("key", "b" * 64))
+    assert [found.id for found in records.jobs().items] == [job.id]
+
+
+def test_a_key_is_free_again_when_its_job_is_deleted(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    records.submit(job, idempotency=Idempotency("key", "a" * 64))
+    records.request_cancel(job.id)
+    records.delete_job(job.id)
+    other = make_job(clock)
+    assert records.submit(other, idempotency=Idempotency("key", "b" * 64)).id == other.id
+
+
+def test_a_queued_job_is_claimed_once(records: Records, job: Job) -> None:
+    taken = claimed(records, job)
+    assert (taken.state, taken.attempt) == (JobState.RUNNING, 1)
+    assert records.claim(job.id, worker="other", lease_seconds=30) is None
+    assert records.claim("job_unknown", worker="other", lease_seconds=30) is None
+
+
+def test_a_heartbeat_renews_the_lease_and_tells_of_a_cancel(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    claim = claimed(records, job).claim_held
+    clock.advance(20)
+    assert records.heartbeat(claim, 30) is False
+    clock.advance(20)
+    assert records.expire_leases(clock.now()) == []
+    records.request_cancel(job.id)
+    assert records.heartbeat(claim, 30) is True
+
+
+def test_a_heartbeat_is_no_change_a_client_sees(records: Records, job: Job) -> None:
+    taken = claimed(records, job)
+    records.heartbeat(taken.claim_held, 60)
+    assert records.job(job.id).version == taken.version
+
+
+def test_a_lost_lease_queues_the_job_again_and_fences_the_old_attempt_off(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    stale = claimed(records, job).claim_held
+    clock.advance(31)
+    [moved] = records.expire_leases(clock.now())
+    assert moved.state is JobState.QUEUED
+    for attempt in range(2):
+        if attempt:
+            assert records.claim(job.id, worker="new", lease_seconds=30) is not None
+        before = (records.job(job.id), records.events(job.id))
+        for write in (
+            lambda: records.heartbeat(stale, 30),
+            lambda: records.record(stale, metrics={"loss": 1.0}),
+            lambda: records.succeed(stale, model=make_model(job, clock)),
+            lambda: records.fail(stale, PROBLEM),
+            lambda: records.requeue(stale, PROBLEM),
+            lambda: records.finish_cancelled(stale),
+        ):
+            with pytest.raises(errors.LeaseLost):
+                write()
+        assert (records.job(job.id), records.events(job.id)) == before
+        assert not records.models().items
+
+
+def test_three_attempts_without_a_checkpoint_fail_the_job(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    records.submit(job)
+    for _ in range(3):
+        assert records.claim(job.id, worker="w", lease_seconds=30)
+        clock.advance(31)
+        records.expire_leases(clock.now())
+    lost = records.job(job.id)
+    assert lost.state is JobState.FAILED
+    assert lost.error is not None
+    assert lost.error.code == "worker_lost"
+    assert kinds(records, job)[-1] == "done"
+
+
+def test_a_checkpoint_starts_the_count_of_attempts_again(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    records.submit(job)
+    for _ in range(5):
+        taken = records.claim(job.id, worker="w", lease_seconds=30)
+        assert taken
+        records.record(taken.claim_held, events=[("checkpoint", {})], checkpoint=True)
+        clock.advance(31)
+        records.expire_leases(clock.now())
+    assert records.job(job.id).state is JobState.QUEUED
+
+
+def test_a_lost_lease_ends_a_job_that_was_being_cancelled(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    claimed(records, job)
+    records.request_cancel(job.id)
+    clock.advance(31)
+    [moved] = records.expire_leases(clock.now())
+    assert moved.state is JobState.CANCELLED
+
+
+def test_success_makes_result_and_rows_visible_together(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    taken = claimed(records, job)
+    model = make_model(job, clock)
+    ended = records.succeed(taken.claim_held, model=model)
+    assert ended == records.job(job.id)
+    assert ended.result is not None
+    assert records.model(ended.result.model_id or "") == model
+    assert kinds(records, job) == ["state", "state", "state", "done"]
+
+
+def test_success_after_a_cancel_makes_nothing_visible(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    taken = claimed(records, job)
+    records.request_cancel(job.id)
+    ended = records.succeed(taken.claim_held, model=make_model(job, clock))
+    assert (ended.state, ended.result) == (JobState.CANCELLED, None)
+    assert not records.models().items
+
+
+def test_a_set_that_exists_is_kept_when_made_again(records: Records, clock: ManualClock) -> None:
+    made = []
+    for _ in range(2):
+        job = make_job(clock, JobKind.GENERATE)
+        taken = claimed(records, job)
+        clock.advance(1)
+        made.append(records.succeed(taken.claim_held, synthetic_set=make_set(job, clock)))
+    assert made[0].result == made[1].result
+    assert records.synthetic_set("syn_1").job_id == made[0].id
+
+
+def test_a_transient_problem_queues_again_and_enters_the_log(records: Records, job: Job) -> None:
+    taken = claimed(records, job)
+    assert records.requeue(taken.claim_held, PROBLEM).state is JobState.QUEUED
+    assert kinds(records, job) == ["state", "state", "log", "state"]
+
+
+def test_a_dataset_follows_the_job_that_ingests_it(records: Records, clock: ManualClock) -> None:
+    job = make_job(clock, JobKind.INGEST)
+    dataset = make_dataset(job, clock)
+    records.submit(job, dataset=dataset)
+    assert records.dataset(dataset.id) == dataset
+    records.request_cancel(job.id)
+    assert records.dataset(dataset.id).state is DatasetState.FAILED
+    records.retry(job.id)
+    assert records.dataset(dataset.id).state is DatasetState.INGESTING
+    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    assert taken
+    ready = replace(
+        dataset, state=DatasetState.READY, artifact=ArtifactRef("datasets/ds_1", "3" * 64, 5)
+    )
+    records.succeed(taken.claim_held, dataset=ready)
+    assert records.dataset(dataset.id) == ready
+
+
+def test_a_dataset_in_use_stays(records: Records, clock: ManualClock) -> None:
+    ingest = make_job(clock, JobKind.INGEST)
+    records.submit(ingest, dataset=make_dataset(ingest, clock))
+    with pytest.raises(errors.DatasetInUse):
+        records.delete_dataset("ds_1")
+    records.request_cancel(ingest.id)
+    assert records.delete_dataset("ds_1").id == "ds_1"
+    with pytest.raises(errors.DatasetNotFound):
+        records.dataset("ds_1")
+
+
+def test_only_a_job_that_is_done_is_deleted_with_its_log(records: Records, job: Job) -> None:
+    records.submit(job)
+    with pytest.raises(errors.JobNotDone):
+        records.delete_job(job.id)
+    records.request_cancel(job.id)
+    records.delete_job(job.id)
+    with pytest.raises(errors.JobNotFound):
+        records.events(job.id)
+
+
+def test_what_is_unknown_is_named(records: Records) -> None:
+    for read, error in (
+        (records.job, errors.JobNotFound),
+        (records.events, errors.JobNotFound),
+        (records.request_cancel, errors.JobNotFound),
+        (records.retry, errors.JobNotFound),
+        (records.delete_job, errors.JobNotFound),
+        (records.dataset, errors.DatasetNotFound),
+        (records.delete_dataset, errors.DatasetNotFound),
+        (records.model, errors.ModelNotFound),
+        (records.synthetic_set, errors.SyntheticSetNotFound),
+        (records.delete_synthetic_set, errors.SyntheticSetNotFound),
+    ):
+        with pytest.raises(error, match="nothing_here"):
+            read("nothing_here")
+
+
+def test_pages_are_newest_first_and_complete(records: Records, clock: ManualClock) -> None:
+    submitted = []
+    for index in range(7):
+        clock.advance(index % 2)  # some are made at the same moment
+        kind = JobKind.TRAIN if index % 3 else JobKind.GENERATE
+        submitted.append(records.submit(make_job(clock, kind)))
+    found: list[Job] = []
+    cursor = None
+    while True:
+        page = records.jobs(cursor=cursor, limit=3)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(job.id for job in found) == sorted(job.id for job in submitted)
+    times = [job.created_at for job in found]
+    assert times == sorted(times, reverse=True)
+    assert len(records.jobs(kind=JobKind.GENERATE, state=JobState.QUEUED).items) == 3
+    assert not records.jobs(state=JobState.RUNNING).items
+
+
+def test_a_broken_cursor_is_an_invalid_request(records: Records) -> None:
+    for cursor in ("", "x", "1-", "99999999999999999999-job_1", "-1", "1e3-a", "5-\0"):
+        with pytest.raises(errors.InvalidRequest):
+            records.jobs(cursor=cursor)
+
+
+def test_queued_jobs_know_their_position(records: Records, clock: ManualClock) -> None:
+    jobs = [records.submit(make_job(clock)) for _ in range(3)]
+    jobs.sort(key=lambda job: job.id)
+    assert [records.queue_position(job) for job in jobs] == [0, 1, 2]
+    assert [job.id for job in records.queued_jobs(limit=2)] == [job.id for job in jobs[:2]]
+    taken = records.claim(jobs[0].id, worker="w", lease_seconds=30)
+    assert taken
+    assert records.queue_position(taken) is None
+    assert records.queue_position(jobs[2]) == 1
+
+
+def test_events_are_read_from_where_one_stopped(records: Records, job: Job) -> None:
+    taken = claimed(records, job)
+    records.record(taken.claim_held, events=[("log", {"n": n}) for n in range(5)])
+    sequences = [event.sequence for event in records.events(job.id, after=3, limit=2)]
+    assert sequences == [4, 5]
+    assert records.events(job.id, after=99) == []
+
+
+def test_one_scheduler_holds_the_lock_until_it_expires(
+    records: Records, clock: ManualClock
+) -> None:
+    assert records.hold_scheduler_lock("a", 10)
+    assert records.hold_scheduler_lock("a", 10)
+    assert not records.hold_scheduler_lock("b", 10)
+    clock.advance(11)
+    assert records.hold_scheduler_lock("b", 10)
+    assert not records.hold_scheduler_lock("a", 10)
+
+
+def test_artifacts_of_records_and_unfinished_trainings_are_referenced(
+    records: Records, job: Job, clock: ManualClock
+) -> None:
+    done = claimed(records, make_job(clock))
+    records.succeed(done.claim_held, model=make_model(done, clock))
+    generate = claimed(records, make_job(clock, JobKind.GENERATE))
+    records.succeed(generate.claim_held, synthetic_set=make_set(generate, clock))
+    records.submit(job)
+    assert records.referenced_artifacts() == {
+        "models/mdl_1",
+        "synthetic-sets/syn_1-0",
+        f"checkpoints/{job.id}",
+    }
