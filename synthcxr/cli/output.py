@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from synthcxr.resources import View
 
@@ -35,11 +34,12 @@ def print_views(views: Iterable[View], columns: Sequence[str], *, as_json: bool)
     if as_json:
         print(json.dumps([view.model_dump(mode="json") for view in views], indent=2))
         return
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for view in views:
-        fields = view.model_dump(mode="json")
-        table.add_row(*(_cell(fields.get(column)) for column in columns))
-    Console(markup=False, highlight=False).print(table)
+    rows = [view.model_dump(mode="json") for view in views]
+    cells = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
 
 
 def _cell(value: Any) -> str:

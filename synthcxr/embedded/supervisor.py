@@ -47,8 +47,8 @@ class Options:
     @property
     def url(self) -> str:
         """Where a client on this machine finds the API."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://{host}:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def environment(self, broker_url: str) -> dict[str, str]:
         """Return the settings that the service's processes share."""

@@ -120,9 +120,7 @@ def test_a_problem_keeps_its_code_its_fields_and_its_request_id() -> None:
     error = caught.value
     assert (error.code, error.status, error.request_id) == ("invalid_request", 422, "req_1")
     assert error.fields[0]["pointer"] == "/seed"
-    assert str(error) == (
-        "The request is not valid [invalid_request]. /seed: must be an integer"
-    )
+    assert str(error) == ("The request is not valid [invalid_request]. /seed: must be an integer")
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"[]", b""])

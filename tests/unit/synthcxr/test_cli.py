@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import typer
+
+import synthcxr.client
+from synthcxr.cli import main, server
+from synthcxr.cli.options import class_counts, settings
+from synthcxr.cli.progress import describe
+from synthcxr.connection import Connection
+from synthcxr.resources import Job
+
+DONE = {
+    "id": "job_1",
+    "kind": "train",
+    "state": "succeeded",
+    "done": True,
+    "request": {"dataset_id": "ds_1"},
+    "result": {"model_id": "mdl_1"},
+}
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[httpx.Request]]:
+    """Let every client talk to a function instead of the network; return what it was asked."""
+
+    def serve(answer: Callable[[httpx.Request], httpx.Response]) -> list[httpx.Request]:
+        requests: list[httpx.Request] = []
+
+        def record(request: httpx.Request) -> httpx.Response:
+            request.read()
+            requests.append(request)
+            return answer(request)
+
+        def connect(base_url: str, **_: object) -> Connection:
+            transport = httpx.MockTransport(record)
+            return Connection(base_url, transport=transport, sleep=lambda seconds: None)
+
+        monkeypatch.setattr(synthcxr.client, "Connection", connect)
+        return requests
+
+    return serve
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    return int(exit_.value.code or 0)
+
+
+def test_class_counts_are_read_in_order() -> None:
+    assert list(class_counts("Viral Pneumonia=3, COVID=10").items()) == [
+        ("Viral Pneumonia", 3),
+        ("COVID", 10),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "COVID", "COVID=", "=3", "COVID=0", "COVID=-1", "COVID=1.5"])
+def test_class_counts_written_otherwise_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="LABEL=COUNT"):
+        class_counts(text)
+
+
+def test_a_class_named_twice_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="twice"):
+        class_counts("COVID=1,COVID=2")
+
+
+def test_a_setting_is_json_or_else_a_string() -> None:
+    pairs = ["learning_rate=1e-3", "objective=hinge", "widths=[64, 128]", "augment=false"]
+    assert settings(pairs) == {
+        "learning_rate": 0.001,
+        "objective": "hinge",
+        "widths": [64, 128],
+        "augment": False,
+    }
+
+
+def test_a_setting_without_a_value_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="KEY=VALUE"):
+        settings(["learning_rate"])
+
+
+def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
+    requests = serve(lambda _: httpx.Response(200, json=DONE))
+    code = run("train", "ds_1", "--seconds", "30", "--config", "beta=2", "--seed", "1", "--wait")
+    assert code == 0
+    assert capsys.readouterr().out == "mdl_1\n"
+    assert json.loads(requests[0].content) == {
+        "dataset_id": "ds_1",
+        "family": "ldm",
+        "budget": {"seconds": 30.0},
+        "config": {"beta": 2},
+        "seed": 1,
+    }
+
+
+def test_json_output_is_the_whole_job_and_nothing_else(serve, capsys) -> None:
+    serve(lambda _: httpx.Response(200, json=DONE))
+    assert run("train", "ds_1", "--wait", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["result"]["model_id"] == "mdl_1"
+
+
+def test_a_failed_job_ends_in_1(serve, capsys) -> None:
+    error = {"code": "worker_lost", "detail": "Three workers died."}
+    failed = {**DONE, "state": "failed", "result": None, "error": error}
+    serve(lambda _: httpx.Response(200, json=failed))
+    assert run("train", "ds_1", "--wait") == 1
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert last_line == "Error: Job job_1 failed: Three workers died [worker_lost]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "ds_1", "--seconds", "3", "--images", "5"),
+        ("generate", "mdl_1"),
+        ("generate", "mdl_1", "--balance", "--class-counts", "COVID=1"),
+        ("generate", "mdl_1", "--class-counts", "COVID"),
+        ("datasets", "add"),
+        ("datasets", "add", "--phantom", "normal=8", "--server-path", "/films"),
+        ("datasets", "add", "/does/not/exist"),
+        ("frobnicate",),
+    ],
+)
+def test_wrong_usage_ends_in_2_and_asks_nothing(serve, arguments: tuple[str, ...]) -> None:
+    requests = serve(lambda _: httpx.Response(500))
+    assert run(*arguments) == 2
+    assert requests == []
+
+
+def test_an_absent_service_ends_in_3_and_says_how_to_start_one(capsys) -> None:
+    assert run("jobs", "list", "--url", "http://127.0.0.1:9") == 3
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: No service answers at http://127.0.0.1:9")
+    assert "synthcxr up" in line
+
+
+def test_a_refusal_ends_in_4_with_its_code(serve, capsys) -> None:
+    problem = {"code": "dataset_not_found", "detail": "There is no dataset ds_9."}
+    serve(lambda _: httpx.Response(404, json=problem))
+    assert run("datasets", "show", "ds_9") == 4
+    assert capsys.readouterr().err == ("Error: There is no dataset ds_9 [dataset_not_found]\n")
+
+
+def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Path) -> None:
+    content = make_set().read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    job = {**DONE, "kind": "generate", "result": {"synthetic_set_id": "syn_1"}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/synthetic-sets/syn_1/download":
+            return httpx.Response(200, content=content, headers={"ETag": f'"{sha256}"'})
+        return httpx.Response(202, json=job)
+
+    requests = serve(answer)
+    output = tmp_path / "out.zip"
+    counts = ("--class-counts", "COVID=3,Normal=3")
+    assert run("generate", "mdl_1", *counts, "--steps", "20", "-o", str(output)) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{output}\n"
+    assert sha256 in printed.err.replace("\n", "")
+    assert output.read_bytes() == content
+    assert json.loads(requests[0].content) == {
+        "model_id": "mdl_1",
+        "class_counts": {"COVID": 3, "Normal": 3},
+        "sampler": {"num_steps": 20},
+    }
+
+
+def test_a_list_is_a_table_with_the_film_counts(serve, capsys) -> None:
+    dataset = {
+        "id": "ds_1",
+        "name": "films",
+        "state": "ready",
+        "image_size": 64,
+        "classes": {"COVID": {"films": 7, "train": 5, "held_out": 2}},
+    }
+    serve(lambda _: httpx.Response(200, json={"items": [dataset], "next_cursor": None}))
+    assert run("datasets", "list") == 0
+    assert "COVID 7" in capsys.readouterr().out
+
+
+def test_a_line_of_progress_says_phase_images_speed_time_and_loss() -> None:
+    progress = {
+        "phase": "autoencoder",
+        "images_seen": 500,
+        "total_images": 2000,
+        "fraction": 0.25,
+        "images_per_second": 123.4,
+        "eta_seconds": 65.0,
+    }
+    job = Job.model_validate(
+        {**DONE, "state": "running", "progress": progress, "metrics": {"loss": 0.12345, "n": 3}}
+    )
+    assert describe(job) == (
+        "train autoencoder  500/2000 images  123 images/s  1:05 left  loss 0.1235"
+    )
+
+
+def test_a_queued_job_says_how_many_are_before_it() -> None:
+    job = Job.model_validate({**DONE, "state": "queued", "queue_position": 2})
+    assert describe(job) == "train queued, 2 before it"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("api", "--port", "80"), ["service", "api", "--host", "127.0.0.1", "--port", "80"]),
+        (("migrate",), ["service", "migrate"]),
+        (("worker", "--name", "w"), ["workers", "worker", "--name", "w"]),
+        (("worker", "--queues", "cpu.ingest"), ["workers", "worker", "--queues", "cpu.ingest"]),
+        (("scheduler",), ["workers", "scheduler"]),
+    ],
+)
+def test_single_processes_become_their_modules(
+    arguments: tuple[str, ...], command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append(argv[2:]))
+    assert run(*arguments) == 0
+    assert became == [command]

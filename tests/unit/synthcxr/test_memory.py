@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from synthcxr.memory import PeakMemory, tree_resident_bytes
+
+HOLD_64_MIB = "x = bytearray(64 << 20); print('held', flush=True); input()"
+
+
+def test_a_childs_memory_counts_and_the_peak_stays() -> None:
+    before = tree_resident_bytes(os.getpid())
+    with PeakMemory() as memory:
+        command = [sys.executable, "-c", HOLD_64_MIB]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            during = tree_resident_bytes(os.getpid())
+            memory._stop.wait(0.7)
+            child.communicate("\n")
+    assert during - before > 60 << 20
+    assert memory.peak_bytes >= during - (8 << 20)
+
+
+def test_strangers_do_not_count() -> None:
+    assert tree_resident_bytes(os.getpid()) < tree_resident_bytes(1) or os.getppid() == 1

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthcxr.embedded.lock import DataDirLock
+from synthcxr.embedded.processes import Program
+from synthcxr.embedded.supervisor import Options, Supervisor, check_port, service_programs, up
+from synthcxr.errors import CannotStart
+
+SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
+
+SUPERVISE_FOREVER = """
+import sys
+from pathlib import Path
+from synthcxr.embedded.processes import Program
+from synthcxr.embedded.supervisor import Supervisor
+supervisor = Supervisor(Path(sys.argv[1]), print)
+sleeper = (sys.executable, "-c", "import time; time.sleep(60)")
+for name in ("first", "second"):
+    print(supervisor.add(Program(name, sleeper)).pid, flush=True)
+supervisor.run()
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def options(data_dir: Path, port: int = 8765, num_workers: int = 1) -> Options:
+    return Options(data_dir, "127.0.0.1", port, num_workers)
+
+
+def test_a_killed_child_runs_again_within_about_a_second(tmp_path: Path) -> None:
+    lines: list[str] = []
+    supervisor = Supervisor(tmp_path, lines.append)
+    child = supervisor.add(Program("worker-1", SLEEPER))
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    killed_at = time.monotonic()
+
+    def stop_when_it_runs_again() -> None:
+        if child.pid not in {None, first} or time.monotonic() > killed_at + 10:
+            supervisor.stop()
+
+    supervisor.run(stop_when_it_runs_again)
+    took_seconds = time.monotonic() - killed_at
+    assert child.pid != first
+    supervisor.shut_down()
+    assert took_seconds < 2
+    assert lines == [
+        f"worker-1 was killed by SIGKILL; starting it again (log: {tmp_path}/worker-1.log)"
+    ]
+
+
+def test_stopping_leaves_no_process_and_takes_less_than_five_seconds(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); "
+        "print('deaf', flush=True); time.sleep(60)"
+    )
+    supervisor = Supervisor(tmp_path, print)
+    children = [
+        supervisor.add(Program("broker", SLEEPER)),
+        supervisor.add(Program("deaf", (sys.executable, "-c", deaf))),
+    ]
+    wait_for((tmp_path / "deaf.log").read_text)
+    pids = [child.pid for child in children]
+    began = time.monotonic()
+    supervisor.shut_down()
+    assert time.monotonic() - began < 5
+    assert not any(is_alive(pid) for pid in pids if pid)
+
+
+def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SUPERVISE_FOREVER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        pids = [int(supervisor.stdout.readline()) for _ in range(2)]
+        assert all(map(is_alive, pids))
+        supervisor.kill()
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_a_data_directory_has_one_holder_who_is_named_to_the_next(tmp_path: Path) -> None:
+    lock = DataDirLock(tmp_path, "http://127.0.0.1:8765")
+    try:
+        with pytest.raises(CannotStart, match=rf"pid {os.getpid()}, http://127.0.0.1:8765"):
+            up(options(tmp_path, port=8766), print)
+    finally:
+        lock.release()
+
+
+def test_a_data_directory_is_free_after_its_holder_let_go(tmp_path: Path) -> None:
+    DataDirLock(tmp_path, "http://one").release()
+    DataDirLock(tmp_path, "http://another").release()
+
+
+def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port: int = other.getsockname()[1]
+        with pytest.raises(CannotStart, match=f"port {port}: Address already in use"):
+            up(options(tmp_path, port=port), print)
+    assert not (tmp_path / "broker.sock").exists()
+    assert not list((tmp_path / "logs").iterdir())
+    DataDirLock(tmp_path, "http://next").release()
+
+
+def test_a_free_port_is_fine() -> None:
+    check_port("127.0.0.1", 0)
+
+
+def test_every_worker_has_its_own_name_and_its_share_of_the_cores(tmp_path: Path) -> None:
+    two = options(tmp_path, num_workers=2)
+    environment = two.environment("redis+socket:///broker.sock")
+    programs = service_programs(two, environment)
+    names = [program.name for program in programs]
+    assert names == ["api", "worker-1", "worker-2", "scheduler"]
+    assert all(program.environment["SYNTHCXR_DATA_DIR"] == str(tmp_path) for program in programs)
+    assert int(environment["SYNTHCXR_TORCH_THREADS"]) == max(1, (os.cpu_count() or 1) // 2)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),  # noqa: S104 - a value to show
+        ("::", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+        ("films.example", "http://films.example:80"),
+    ],
+)
+def test_the_url_is_one_that_a_client_here_can_open(tmp_path: Path, host: str, url: str) -> None:
+    assert Options(tmp_path, host, 80, 1).url == url
