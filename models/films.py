@@ -19,7 +19,7 @@ class Films:
 
     def __init__(
         self,
-        pixels: NDArray[np.uint8] | NDArray[np.uint16],
+        pixels: NDArray[np.uint8 | np.uint16],
         labels: NDArray[np.int64],
         device: torch.device | str = "cpu",
     ) -> None:

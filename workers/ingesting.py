@@ -71,7 +71,7 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
     return replace(
         dataset,
         state=DatasetState.READY,
-        classes={label: ClassSplit(**asdict(split)) for label, split in summary.classes.items()},
+        classes={label: ClassSplit(**split) for label, split in summary.classes.items()},
         image_size=summary.image_size,
         bit_depth=summary.bit_depth,
         fingerprint=summary.fingerprint,

@@ -1,0 +1,137 @@
+"""What every registered family promises, whatever its mathematics."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from models.family import ImageSpec
+from models.films import Films
+from models.presets import PRESETS, resolve_config
+from models.registry import FAMILIES, config_class, sampler_class
+from models.sampling import MICRO_BATCH, sample_pixels
+from models.seeding import ImageNoise
+from models.snapshot import load_snapshot, new_model, save_snapshot
+from models.training.budget import Budget
+from models.training.checkpoints import Checkpoints
+from models.training.loop import Training
+
+pytestmark = pytest.mark.parametrize("family", FAMILIES)
+
+SIZES = (64, 128, 256)
+CLASSES = ("normal", "opacity", "effusion")
+
+
+def tiny(family, size=64):
+    config = resolve_config(family, "tiny", {}, size).model_dump(mode="json")
+    return new_model(family, config, ImageSpec(size, len(CLASSES)), seed=0)
+
+
+@pytest.fixture
+def films():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (24, 64, 64), np.uint8)
+    return Films(pixels, np.arange(24) % len(CLASSES))
+
+
+@pytest.fixture
+def trained(family, films):
+    model = tiny(family)
+    list(Training(model, films, Budget(images=64), seed=0).run())
+    return model.eval()
+
+
+def pixels_of(model, family, labels, seeds):
+    return np.concatenate(list(sample_pixels(model, labels, seeds, sampler_class(family)())))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", SIZES)
+def test_presets_resolve_to_valid_configurations(family, preset, size):
+    config = resolve_config(family, preset, {}, size)
+    assert config_class(family).model_validate(config.model_dump(mode="json")) == config
+
+
+def test_every_hyper_parameter_is_explained(family):
+    for options in (config_class(family), sampler_class(family)):
+        for name, field in options.model_fields.items():
+            assert field.description, f"{options.__name__}.{name} has no description"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_losses_are_finite_in_every_stage(family, size):
+    model = tiny(family, size)
+    pixels = np.random.default_rng(1).integers(0, 256, (6, size, size), np.uint8)
+    films = Films(pixels, np.arange(6) % len(CLASSES))
+    training = Training(model, films, Budget(images=1), seed=0)
+    progress = list(training.run())
+    assert {each.stage for each in progress} == {stage.name for stage in model.stages()}
+    for each in progress:
+        assert all(torch.isfinite(value) for value in each.losses.values()), each
+
+
+def test_shares_of_the_stages_make_up_the_budget(family):
+    assert sum(stage.share for stage in tiny(family).stages()) == pytest.approx(1)
+
+
+def test_samples_are_images(family, trained):
+    labels = torch.arange(6) % len(CLASSES)
+    with torch.inference_mode():
+        images = trained.sample(labels, ImageNoise(range(6)), sampler_class(family)())
+    assert images.shape == (6, 1, 64, 64)
+    assert images.is_floating_point()
+    assert images.isfinite().all()
+    assert images.abs().max() <= 1
+
+
+def test_an_image_depends_on_its_label_and_seed_alone(family, trained):
+    """Not on its place in the set, nor on its neighbours."""
+    size = MICRO_BATCH["cpu"]
+    labels = [index % len(CLASSES) for index in range(size + 3)]
+    seeds = [100 + index for index in range(size + 3)]
+    together = pixels_of(trained, family, labels, seeds)
+    assert np.array_equal(together, pixels_of(trained, family, labels, seeds))
+    backwards = pixels_of(trained, family, labels[::-1], seeds[::-1])
+    assert np.array_equal(together, backwards[::-1])
+    alone = pixels_of(trained, family, labels[:1], seeds[:1])
+    assert np.array_equal(together[:1], alone)
+
+
+def test_images_do_not_depend_on_the_number_of_threads(family, trained):
+    threads = torch.get_num_threads()
+    drawn = []
+    try:
+        for num_threads in (1, 2):
+            torch.set_num_threads(num_threads)
+            drawn.append(pixels_of(trained, family, [0, 1, 2], [1, 2, 3]))
+    finally:
+        torch.set_num_threads(threads)
+    assert np.array_equal(*drawn)
+
+
+def test_another_seed_gives_another_image(family, trained):
+    first, second = pixels_of(trained, family, [0, 0], [1, 2])
+    assert not np.array_equal(first, second)
+
+
+def test_snapshot_gives_the_same_images(family, trained, tmp_path):
+    save_snapshot(tmp_path, family, CLASSES, trained)
+    loaded = load_snapshot(tmp_path)
+    assert loaded.classes == CLASSES
+    assert loaded.model.config == trained.config
+    drawn = [pixels_of(model, family, [0, 1, 2], [1, 2, 3]) for model in (trained, loaded.model)]
+    assert np.array_equal(*drawn)
+
+
+@pytest.mark.parametrize("updates_before_the_kill", [3, 11])
+def test_resumed_training_equals_an_undisturbed_one(
+    family, trained, films, tmp_path, updates_before_the_kill
+):
+    options = {"seed": 0, "checkpoints": Checkpoints(tmp_path), "checkpoint_interval_seconds": 0}
+    killed = Training(tiny(family), films, Budget(images=64), **options)
+    list(islice(killed.run(), updates_before_the_kill))
+    resumed = tiny(family)
+    list(Training(resumed, films, Budget(images=64), **options).run())
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name

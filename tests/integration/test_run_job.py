@@ -1,0 +1,234 @@
+"""One job from claim to commit, in this process: real database, real files, real models."""
+
+import errno
+import json
+import os
+import threading
+import time
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from models.presets import resolve_config
+from models.registry import FAMILIES, sampler_class
+from service.adapters.clock import SystemClock
+from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.sql_engine import open_engine
+from service.adapters.sql_migrate import migrate
+from service.adapters.sql_records import SqlRecords
+from service.domain.identifiers import new_id
+from service.domain.job import Job, JobKind, JobState
+from service.domain.references import Dataset, DatasetState
+from service.settings import Settings
+from workers import runner
+from workers.runner import run_job
+from workers.wiring import Workplace
+
+COUNTS = {"normal": 24, "effusion": 16}
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    settings = Settings(data_dir=tmp_path, heartbeat_seconds=0.02, checkpoint_interval_seconds=0.05)
+    engine = open_engine(settings.resolved_database_url)
+    migrate(engine)
+    clock = SystemClock()
+    yield Workplace("tester", settings, SqlRecords(engine, clock), LocalArtifacts(tmp_path), clock)
+    engine.dispose()
+
+
+def submit(workplace, kind, request, dataset=None):
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, request, datetime.now(UTC))
+    if dataset:
+        dataset = replace(dataset, job_id=job.id)
+    return workplace.records.submit(job, dataset=dataset).id
+
+
+def submit_ingest(workplace, source=None):
+    source = source or {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": 0}}
+    dataset = Dataset(
+        new_id("ds"), "films", DatasetState.INGESTING, source, datetime.now(UTC), job_id=""
+    )
+    request = {
+        "dataset_id": dataset.id,
+        "name": "films",
+        "source": source,
+        "image_size": 64,
+        "fit": "pad",
+        "bit_depth": None,
+    }
+    return submit(workplace, JobKind.INGEST, request, dataset)
+
+
+def submit_training(workplace, dataset_id, family="vae", images=128):
+    config = resolve_config(family, "tiny", {}, 64).model_dump(mode="json")
+    request = {
+        "dataset_id": dataset_id,
+        "family": family,
+        "image_size": 64,
+        "preset": "tiny",
+        "config": config,
+        "budget": {"images": images},
+        "seed": 1,
+    }
+    return submit(workplace, JobKind.TRAIN, request)
+
+
+def submit_generation(workplace, model_id, family="vae", seed=5):
+    request = {
+        "model_id": model_id,
+        "class_counts": {"normal": 3, "effusion": 9},
+        "seed": seed,
+        "sampler": sampler_class(family)().model_dump(mode="json"),
+        "format": "png",
+    }
+    return submit(workplace, JobKind.GENERATE, request)
+
+
+def finished(workplace, job_id):
+    run_job(job_id, workplace)
+    return workplace.records.job(job_id)
+
+
+@pytest.fixture
+def dataset_id(workplace):
+    return finished(workplace, submit_ingest(workplace)).result.dataset_id
+
+
+def files_under(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_ingested_dataset_is_ready_and_split(workplace, dataset_id):
+    dataset = workplace.records.dataset(dataset_id)
+    assert dataset.state is DatasetState.READY
+    assert {label: split.films for label, split in dataset.classes.items()} == COUNTS
+    assert all(split.held_out / split.films >= 0.15 for split in dataset.classes.values())
+    assert dataset.artifact.sha256 == dataset.fingerprint
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_trains_and_generates(workplace, dataset_id, family):
+    trained = finished(workplace, submit_training(workplace, dataset_id, family))
+    assert trained.state is JobState.SUCCEEDED, trained.error
+    model = workplace.records.model(trained.result.model_id)
+    assert model.classes == ("effusion", "normal")
+    assert model.images_seen >= 128
+
+    generated = finished(workplace, submit_generation(workplace, model.id, family))
+    assert generated.state is JobState.SUCCEEDED, generated.error
+    made = workplace.records.synthetic_set(generated.result.synthetic_set_id)
+    assert made.num_images == 12
+    with zipfile.ZipFile(workplace.artifacts.path(made.zip.key)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert archive.testzip() is None
+    assert manifest["synthetic_set_id"] == made.id
+    assert [line["label"] for line in manifest["files"]] == ["effusion"] * 9 + ["normal"] * 3
+
+
+def test_same_request_after_deletion_gives_the_same_bytes(workplace, dataset_id):
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    sets = []
+    for _ in range(2):
+        generated = finished(workplace, submit_generation(workplace, trained.result.model_id))
+        made = workplace.records.synthetic_set(generated.result.synthetic_set_id)
+        sets.append(made.zip)
+        workplace.records.delete_synthetic_set(made.id)
+        workplace.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
+    assert sets[0] == sets[1]
+
+
+def test_stale_doorbell_does_nothing(workplace, dataset_id):
+    job_id = submit_training(workplace, dataset_id, images=8)
+    first = finished(workplace, job_id)
+    assert finished(workplace, job_id) == first
+    run_job(new_id("job"), workplace)
+
+
+def test_finished_job_leaves_nothing_behind(workplace, dataset_id, tmp_path):
+    finished(workplace, submit_training(workplace, dataset_id))
+    assert files_under(tmp_path / "staging") == []
+    assert files_under(tmp_path / "artifacts" / "checkpoints") == []
+
+
+def test_cancelled_training_stops_and_keeps_its_last_checkpoint(workplace, dataset_id, tmp_path):
+    job_id = submit_training(workplace, dataset_id, images=10_000_000)
+    worker = threading.Thread(target=run_job, args=(job_id, workplace))
+    worker.start()
+    while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
+        time.sleep(0.02)
+    workplace.records.request_cancel(job_id)
+    worker.join()
+    assert workplace.records.job(job_id).state is JobState.CANCELLED
+    assert list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json"))
+    assert not list(tmp_path.glob("artifacts/models/*"))
+
+
+def test_attempt_that_lost_its_lease_writes_nothing_more(workplace, dataset_id, tmp_path):
+    """As when a paused machine wakes up after another worker has taken over."""
+    job_id = submit_training(workplace, dataset_id, images=10_000_000)
+    worker = threading.Thread(target=run_job, args=(job_id, workplace))
+    worker.start()
+    while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
+        time.sleep(0.02)
+    while not (moved := workplace.records.expire_leases(datetime(2100, 1, 1, tzinfo=UTC))):
+        time.sleep(0.02)
+    worker.join()
+    assert [job.id for job in moved] == [job_id]
+    job = workplace.records.job(job_id)
+    assert (job.state, job.attempt) == (JobState.QUEUED, 1)
+    assert not list(tmp_path.glob("artifacts/models/*"))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_fails_the_job_by_name_and_shows_nothing(
+    workplace, dataset_id, tmp_path, monkeypatch, code
+):
+    trained = finished(workplace, submit_training(workplace, dataset_id, images=8))
+    before = files_under(tmp_path / "artifacts")
+    real = os.fsync
+
+    def full(descriptor):
+        if "staging" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    job = finished(workplace, submit_generation(workplace, trained.result.model_id))
+    assert job.state is JobState.FAILED
+    assert job.error.code == "storage_full"
+    assert job.error.retryable
+    assert files_under(tmp_path / "artifacts") == before
+    assert files_under(tmp_path / "staging") == []
+    assert workplace.records.synthetic_sets().items == []
+
+
+def test_refused_ingest_names_the_reason_and_drops_the_upload(workplace, tmp_path):
+    source = {"phantom": {"class_counts": {"normal": 24}, "image_size": 64, "seed": 0}}
+    job = finished(workplace, submit_ingest(workplace, source))
+    assert job.state is JobState.FAILED
+    assert job.error.code == "single_class"
+    assert workplace.records.dataset(job.request["dataset_id"]).state is DatasetState.FAILED
+    assert files_under(tmp_path / "artifacts") == []
+
+
+def test_unforeseen_error_is_recorded_without_its_details(workplace, monkeypatch):
+    def broken(attempt):
+        raise KeyError("a patient's name")
+
+    monkeypatch.setattr(runner, "WORK", {JobKind.INGEST: broken})
+    job = finished(workplace, submit_ingest(workplace))
+    assert job.state is JobState.FAILED
+    assert job.error.code == "internal_error"
+    assert "patient" not in job.error.detail
+
+
+def test_progress_and_losses_enter_the_log(workplace, dataset_id):
+    job = finished(workplace, submit_training(workplace, dataset_id))
+    kinds = {event.kind for event in workplace.records.events(job.id)}
+    assert {"state", "progress", "metrics", "checkpoint", "done"} <= kinds
+    curve = workplace.records.model(job.result.model_id).card["learning_curve"]
+    assert curve[0]["loss"] > 0
