@@ -1,0 +1,30 @@
+# Two images from one file: `api` (no torch) and `worker`.
+FROM python:3.12-slim AS base
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /app
+RUN useradd --system --uid 10001 --home-dir /app synthcxr \
+    && install --directory --owner synthcxr /data
+COPY pyproject.toml constraints.txt README.md ./
+COPY service service
+COPY models models
+COPY radiographs radiographs
+COPY release release
+COPY workers workers
+COPY synthcxr synthcxr
+ENV SYNTHCXR_DATA_DIR=/data
+VOLUME /data
+
+FROM base AS api
+RUN pip install -c constraints.txt '.[api]'
+USER synthcxr
+EXPOSE 8765
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+    CMD ["synthcxr", "version", "--url", "http://127.0.0.1:8765"]
+ENTRYPOINT ["synthcxr"]
+CMD ["api", "--host", "0.0.0.0"]
+
+FROM base AS worker
+RUN pip install -c constraints.txt '.[api,worker]'
+USER synthcxr
+ENTRYPOINT ["synthcxr"]
+CMD ["worker"]

@@ -1,0 +1,77 @@
+# `make` lists the targets. Everything runs in .venv, which `make install` fills.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+
+# Tests see the defaults, not the settings of the shell they are started from. Only the two
+# addresses that name a PostgreSQL and a Redis to test against are passed on.
+SETTINGS := $(filter-out SYNTHCXR_DATABASE_URL SYNTHCXR_BROKER_URL,$(filter SYNTHCXR_%,$(shell env | cut -d= -f1)))
+CLEAN := env $(addprefix -u ,$(SETTINGS)) OMP_NUM_THREADS=1
+
+DATA ?=
+FAMILY ?= ldm
+KEEP ?=
+SECONDS ?=
+OUT ?= demo
+DEMO_OPTIONS := --family $(FAMILY) --out $(OUT) $(if $(DATA),--data $(DATA)) \
+	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep)
+
+.DEFAULT_GOAL := help
+.PHONY: help install format lint types test test-integration fuzz openapi demo up bench \
+	compose-up compose-down all
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv and install everything, pinned (skipped when done)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,dev]'
+	@touch $@
+
+format: install ## Format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: install ## Check style and which way the imports point
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: install ## Check the types
+	$(BIN)/mypy
+
+test: install ## Run all tests; what a test cannot reach is skipped by name
+	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow" tests/unit tests/numerics tests/contract
+	$(CLEAN) $(BIN)/pytest tests/integration tests/e2e
+
+test-integration: install ## Run the tests with a real database, broker and workers
+	$(CLEAN) $(BIN)/pytest tests/integration tests/e2e
+
+fuzz: install ## Send at least 2,000 generated requests to the API
+	$(CLEAN) SYNTHCXR_FUZZ_CASES=2000 $(BIN)/pytest tests/contract -k fuzz
+
+openapi: install ## Write openapi.yaml anew from the app
+	$(BIN)/python -m service openapi > openapi.yaml
+
+demo: install ## Films to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OUT=, KEEP=1)
+	@$(BIN)/synthcxr demo $(DEMO_OPTIONS)
+
+up: install ## Run the whole service here
+	$(BIN)/synthcxr up
+
+bench: install ## Measure what the design promises
+	$(BIN)/python benchmarks/ingest.py
+
+compose-up: ## Run the distributed service with Docker
+	docker compose up --build --detach --wait
+
+compose-down: ## Stop it; volumes stay
+	docker compose down
+
+all: lint types test ## What CI runs
