@@ -1,0 +1,64 @@
+"""What can be wrong with radiographs.
+
+    RadiographError
+    ├── IngestRefused     the whole set cannot be used; nothing is kept
+    └── UnreadableFilm    one file cannot be used; it is dropped, counted and named
+
+Both carry a stable `code` for programs and a message for people, which says what happened,
+what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+RefusalCode = Literal[
+    "empty_archive",
+    "not_a_zip",
+    "archive_encrypted",
+    "archive_unsafe_path",
+    "archive_bomb",
+    "folder_not_found",
+    "no_images",
+    "labels_invalid",
+    "single_class",
+    "class_too_small",
+    "too_many_bad_files",
+    "image_size_not_available",
+]
+
+FilmCode = Literal[
+    "truncated",
+    "corrupt",
+    "unsupported_format",
+    "unsupported_mode",
+    "too_large",
+    "too_small",
+    "blank",
+    "missing",
+    "outside_folder",
+    "outside_layout",
+    "unlabelled",
+]
+
+
+class RadiographError(Exception):
+    """Anything wrong with the radiographs we were given."""
+
+
+class IngestRefused(RadiographError):
+    """The set as a whole cannot be used."""
+
+    def __init__(self, code: RefusalCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class UnreadableFilm(RadiographError):
+    """One file cannot be used as a film."""
+
+    def __init__(self, code: FilmCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason

@@ -1,0 +1,330 @@
+"""From a source of films to a pixel store, in five phases.
+
+listing     find the films and their labels
+headers     read sizes and depths; settle what the store will have
+decoding    read every film and bring it to that size
+duplicates  find copies, and choose the held-out films
+writing     write the store, films ordered by content
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiographs.decoding import FilmHeader
+from radiographs.duplicates import Groups, near_duplicates
+from radiographs.errors import IngestRefused, UnreadableFilm
+from radiographs.films import Film, prepare
+from radiographs.fingerprint import fingerprint_of, ordered_by_content
+from radiographs.layouts import DroppedFile, FilmFile
+from radiographs.parallel import in_order
+from radiographs.pixel_store import FilmTable, write_store
+from radiographs.pixels import Pixels, dtype_of
+from radiographs.resizing import Fit, reaches
+from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.splits import HELD_OUT_SHARE, held_out_films
+
+__all__ = [
+    "ArchiveSource",
+    "FolderSource",
+    "IngestOptions",
+    "IngestProgress",
+    "IngestSummary",
+    "PhantomSource",
+    "ingest",
+    "run",
+]
+
+IMAGE_SIZES = (64, 128, 256)
+MIN_FILMS_PER_CLASS = 8
+MAX_BAD_SHARE = 0.05
+MIN_SHARE_REACHING_SIZE = 0.95
+_BAD_FILES_SHOWN = 5
+
+Phase = Literal["listing", "headers", "decoding", "duplicates", "writing"]
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How films are stored.
+
+    Args:
+        image_size: Side of each film, 64, 128 or 256; None for the largest that at least 95 %
+            of the films reach.
+        fit: pad, crop or stretch to a square.
+        bit_depth: 8 or 16; None for 16 where any film has more than 8.
+        num_workers: Threads; None for one per core.
+    """
+
+    image_size: int | None = None
+    fit: Fit = "pad"
+    bit_depth: Literal[8, 16] | None = None
+    num_workers: int | None = None
+
+
+class IngestProgress(NamedTuple):
+    """How far an ingest has come; given at least twice a second or so."""
+
+    phase: Phase
+    films_seen: int
+    total_films: int
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What became of a source.
+
+    Args:
+        classes: Numbers of films, for training and held out, by label.
+        image_size: Side of each stored film.
+        bit_depth: 8 or 16.
+        fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
+        dropped: Files that were left out, by name and reason.
+        num_exact_duplicates: Films whose stored pixels equal an earlier film's.
+        num_near_duplicates: Films that nearly equal an earlier one.
+        num_upsampled: Films with fewer pixels than the store's size.
+        has_patient_ids: Whether any film came with one.
+    """
+
+    classes: dict[str, dict[str, int]]
+    image_size: int
+    bit_depth: int
+    fingerprint: str
+    dropped: list[DroppedFile]
+    num_exact_duplicates: int
+    num_near_duplicates: int
+    num_upsampled: int
+    has_patient_ids: bool
+
+
+def run(source: Source, destination: Path, options: IngestOptions | None = None) -> IngestSummary:
+    """Ingest without looking at the progress."""
+    steps = ingest(source, destination, options)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            summary: IngestSummary = end.value
+            return summary
+
+
+def ingest(
+    source: Source, destination: Path, options: IngestOptions | None = None
+) -> Generator[IngestProgress, None, IngestSummary]:
+    """Write a source's films as a pixel store, pausing often so that the caller can stop.
+
+    Args:
+        source: Films and labels.
+        destination: An existing, empty, private folder; after a refusal or a stop it is to be
+            thrown away.
+        options: Size, fit, depth and threads.
+
+    Raises:
+        IngestRefused: With the code that says why.
+    """
+    return (yield from _Ingest(source, destination, options or IngestOptions()).steps())
+
+
+@dataclass
+class _Ingest:
+    source: Source
+    destination: Path
+    options: IngestOptions
+    dropped: list[DroppedFile] = field(default_factory=list)
+    total_films: int = 0
+
+    def __post_init__(self) -> None:
+        self.num_workers = self.options.num_workers or len(os.sched_getaffinity(0))
+
+    def steps(self) -> Generator[IngestProgress, None, IngestSummary]:
+        yield IngestProgress("listing", 0, 0)
+        listing = self.source.listing()
+        self.dropped += listing.dropped
+        self.total_films = len(listing.films) + _num_bad(listing.dropped)
+        _check_classes(film.label for film in listing.films)
+
+        files, headers = yield from self._headers(listing.films)
+        self._check_bad()
+        size = _image_size(headers, self.options)
+        depth = self.options.bit_depth or max(header.bit_depth for header in headers)
+
+        decoded = self.destination / "decoded.raw"
+        try:
+            films = yield from self._decode(files, size, depth, decoded)
+            self._check_bad()
+            _check_classes(film.file.label for film in films)
+            pixels = np.memmap(decoded, dtype_of(depth), "r", shape=(len(films), size, size))
+            return (yield from self._store(films, pixels))
+        finally:
+            decoded.unlink(missing_ok=True)
+
+    def _headers(
+        self, files: list[FilmFile]
+    ) -> Generator[IngestProgress, None, tuple[list[FilmFile], list[FilmHeader]]]:
+        def header(file: FilmFile) -> FilmHeader | DroppedFile:
+            try:
+                return self.source.header(file)
+            except UnreadableFilm as problem:
+                return DroppedFile(file.name, problem.code, problem.reason)
+
+        seen: list[FilmHeader | DroppedFile] = []
+        for results in in_order(header, files, self.num_workers):
+            seen += results
+            yield IngestProgress("headers", len(seen), len(files))
+        self.dropped += [result for result in seen if isinstance(result, DroppedFile)]
+        good = [
+            (file, result)
+            for file, result in zip(files, seen, strict=True)
+            if isinstance(result, FilmHeader)
+        ]
+        return [file for file, _ in good], [result for _, result in good]
+
+    def _decode(
+        self, files: list[FilmFile], size: int, depth: int, path: Path
+    ) -> Generator[IngestProgress, None, list[Film]]:
+        def decode(file: FilmFile) -> tuple[Film, Pixels] | DroppedFile:
+            try:
+                return prepare(file, self.source.pixels(file), size, depth, self.options.fit)
+            except UnreadableFilm as problem:
+                return DroppedFile(file.name, problem.code, problem.reason)
+
+        films: list[Film] = []
+        num_seen = 0
+        with path.open("wb") as out:
+            for results in in_order(decode, files, self.num_workers):
+                for result in results:
+                    if isinstance(result, DroppedFile):
+                        self.dropped.append(result)
+                    else:
+                        films.append(result[0])
+                        out.write(result[1].tobytes())
+                num_seen += len(results)
+                yield IngestProgress("decoding", num_seen, len(files))
+        return films
+
+    def _store(
+        self, films: list[Film], pixels: Pixels
+    ) -> Generator[IngestProgress, None, IngestSummary]:
+        order = ordered_by_content(films)
+        films = [films[k] for k in order]
+        groups = Groups(len(films))
+        num_exact = groups.join_equal([film.digest for film in films])
+        groups.join_equal([film.file.patient_id for film in films])
+        nearly: set[int] = set()
+        hashes = np.array([film.likeness.hash for film in films], dtype=np.uint64)
+        thumbnails = np.stack([film.likeness.thumbnail for film in films])
+        for num_seen, pairs in near_duplicates(hashes, thumbnails):
+            for first, second in pairs.tolist():
+                groups.join(first, second)
+                if films[first].digest != films[second].digest:
+                    nearly.add(second)
+            yield IngestProgress("duplicates", num_seen, len(films))
+
+        table = _table(films, groups.numbers())
+        for num_written in write_store(self.destination, pixels, order, table):
+            yield IngestProgress("writing", num_written, len(films))
+        return IngestSummary(
+            classes=table.counts(),
+            image_size=pixels.shape[1],
+            bit_depth=pixels.dtype.itemsize * 8,
+            fingerprint=table.fingerprint,
+            dropped=self.dropped,
+            num_exact_duplicates=num_exact,
+            num_near_duplicates=len(nearly),
+            num_upsampled=sum(film.upsampled for film in films),
+            has_patient_ids=any(film.file.patient_id is not None for film in films),
+        )
+
+    def _check_bad(self) -> None:
+        num_bad = _num_bad(self.dropped)
+        if num_bad > MAX_BAD_SHARE * self.total_films:
+            bad = [file for file in self.dropped if file.code != "unlabelled"]
+            shown = "; ".join(f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN])
+            raise IngestRefused(
+                "too_many_bad_files",
+                f"{num_bad} of {self.total_films} films cannot be used and at most "
+                f"{MAX_BAD_SHARE:.0%} may be bad. Repair or remove them. The first: {shown}",
+            )
+
+
+def _num_bad(dropped: list[DroppedFile]) -> int:
+    """Count the files that should have been films; an image without a label is none."""
+    return sum(file.code != "unlabelled" for file in dropped)
+
+
+def _check_classes(labels: Iterable[str]) -> None:
+    counts = Counter(labels)
+    if len(counts) < 2:
+        only = f"only {next(iter(counts))!r}" if counts else "none"
+        raise IngestRefused(
+            "single_class",
+            f"At least two classes are needed and there is {only}. Add films of another class, "
+            "in a folder of its own or with its label in labels.csv.",
+        )
+    for label, num_films in sorted(counts.items()):
+        if num_films < MIN_FILMS_PER_CLASS:
+            raise IngestRefused(
+                "class_too_small",
+                f"Class {label!r} has {num_films} readable films and each class needs "
+                f"{MIN_FILMS_PER_CLASS}. Add films, or leave the class out.",
+            )
+
+
+def _image_size(headers: list[FilmHeader], options: IngestOptions) -> int:
+    """Settle the store's size.
+
+    Raises:
+        IngestRefused: image_size_not_available.
+    """
+    share = {
+        size: float(np.mean([reaches(h.height, h.width, size, options.fit) for h in headers]))
+        for size in IMAGE_SIZES
+    }
+    available = [size for size in IMAGE_SIZES if share[size] >= MIN_SHARE_REACHING_SIZE]
+    wanted = options.image_size or max(available, default=min(IMAGE_SIZES))
+    if wanted not in IMAGE_SIZES:
+        raise ValueError(f"image_size is one of {IMAGE_SIZES}, not {wanted}")
+    if wanted not in available:
+        raise IngestRefused(
+            "image_size_not_available",
+            f"{share[wanted]:.0%} of the films reach {wanted} px and {MIN_SHARE_REACHING_SIZE:.0%} "
+            f"must. Sizes this set can give: {', '.join(map(str, available)) or 'none'}.",
+        )
+    return wanted
+
+
+def _table(films: list[Film], groups: NDArray[np.int64]) -> FilmTable:
+    """Choose the held-out films and bring together what the store says of each film.
+
+    Raises:
+        IngestRefused: class_too_small, where copies or one patient's films leave no split.
+    """
+    classes = tuple(sorted({film.file.label for film in films}))
+    labels = np.array([classes.index(film.file.label) for film in films], dtype=np.int64)
+    fingerprint = fingerprint_of(films)
+    table = FilmTable(
+        classes=classes,
+        labels=labels,
+        held_out=held_out_films(labels, groups, fingerprint),
+        groups=groups,
+        files=tuple(film.file.name for film in films),
+        fingerprint=fingerprint,
+    )
+    for label, counts in table.counts().items():
+        if counts["held_out"] < HELD_OUT_SHARE * counts["films"]:
+            num_groups = len(np.unique(groups[labels == classes.index(label)]))
+            raise IngestRefused(
+                "class_too_small",
+                f"Class {label!r} cannot be split: its {counts['films']} films form {num_groups} "
+                f"groups of copies or of one patient, which stay together, and "
+                f"{HELD_OUT_SHARE:.0%} must be held out. Add films of other patients.",
+            )
+    return table

@@ -1,0 +1,58 @@
+"""Work done by threads, given back in order, with a pulse while it lasts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_ITEMS_AT_ONCE = 16  # spreads the cost of a hand-over; few enough to stop soon
+_PULSE_SECONDS = 0.25
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Sequence[Item], num_workers: int
+) -> Iterator[list[Result]]:
+    """Apply `work` to every item in threads: Pillow and numpy release the interpreter's lock.
+
+    Only a few items are ahead of the caller at any time, and closing the iterator stops the
+    threads.
+
+    Yields:
+        The next results in the order of the items; an empty list when nothing has come for a
+        quarter of a second.
+    """
+
+    def work_on(some: Sequence[Item]) -> list[Result]:
+        return [work(item) for item in some]
+
+    batches = (items[k : k + _ITEMS_AT_ONCE] for k in range(0, len(items), _ITEMS_AT_ONCE))
+    ahead: deque[Future[list[Result]]] = deque()
+    pool = ThreadPoolExecutor(num_workers, thread_name_prefix="films")
+    try:
+        for batch in batches:
+            ahead.append(pool.submit(work_on, batch))
+            if len(ahead) > 2 * num_workers:
+                yield from _awaited(ahead.popleft())
+        while ahead:
+            yield from _awaited(ahead.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _awaited(future: Future[list[Result]]) -> Iterator[list[Result]]:
+    while True:
+        try:
+            result = future.result(_PULSE_SECONDS)
+        except NotYet:
+            if future.done():
+                raise
+            yield []
+        else:
+            yield result
+            return

@@ -1,0 +1,228 @@
+"""A dataset's films on disk: a folder that is read by memory map.
+
+    pixels.npy    (films, size, size) uint8 or uint16
+    films.npz     labels, held_out, groups: one number per film
+    files.json    the name each film had in its source
+    store.json    format, classes, image_size, bit_depth, fingerprint, counts
+
+Films stand in an order that their content decides, so one fingerprint means one pixels.npy.
+Patient ids are not kept: only which films share a group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiographs.pixels import Pixels, to_depth
+from radiographs.resizing import block_mean
+
+FORMAT = 1
+_FILMS_AT_ONCE = 256
+
+
+class LabelledPixels(NamedTuple):
+    """Films (n, size, size) and the index of each one's class."""
+
+    pixels: Pixels
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FilmTable:
+    """What the store knows of each film beside its pixels.
+
+    Args:
+        classes: Label of each class index.
+        labels: Class index of each film.
+        held_out: True for films that no model may be trained on.
+        groups: Number of each film's group of duplicates and of one patient.
+        files: Name of each film in its source.
+        fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
+    """
+
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    held_out: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+    files: tuple[str, ...]
+    fingerprint: str
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count each class's films, and how many of them are for training and held out."""
+        counts = {}
+        for index, label in enumerate(self.classes):
+            films = self.labels == index
+            num_films, num_held_out = int(films.sum()), int((films & self.held_out).sum())
+            counts[label] = {
+                "films": num_films,
+                "train": num_films - num_held_out,
+                "held_out": num_held_out,
+            }
+        return counts
+
+
+@dataclass(frozen=True)
+class PixelStore:
+    """An opened store.
+
+    Args:
+        pixels: Every film, mapped from disk: index it, and only those films are read.
+        table: Labels, split, groups and names.
+        image_size: Side of each film.
+        bit_depth: 8 or 16.
+    """
+
+    pixels: Pixels
+    table: FilmTable
+    image_size: int
+    bit_depth: int
+
+    @classmethod
+    def open(cls, folder: Path) -> PixelStore:
+        """Open a store that `write_store` has written.
+
+        Raises:
+            ValueError: The folder holds no store of a format we know.
+        """
+        try:
+            about = json.loads((folder / "store.json").read_bytes())
+        except FileNotFoundError as error:
+            raise ValueError(f"{folder} holds no pixel store: store.json is missing") from error
+        if about["format"] != FORMAT:
+            raise ValueError(f"the pixel store has format {about['format']}; {FORMAT} is read")
+        with np.load(folder / "films.npz") as films:
+            table = FilmTable(
+                classes=tuple(about["classes"]),
+                labels=films["labels"],
+                held_out=films["held_out"],
+                groups=films["groups"],
+                files=tuple(json.loads((folder / "files.json").read_bytes())),
+                fingerprint=about["fingerprint"],
+            )
+        pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+        return cls(pixels, table, about["image_size"], about["bit_depth"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Label of each class index."""
+        return self.table.classes
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class index of each film."""
+        return self.table.labels
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """True for films that no model may be trained on."""
+        return self.table.held_out
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Number of each film's group of duplicates and of one patient."""
+        return self.table.groups
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Name of each film in its source."""
+        return self.table.files
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over pixels, labels and patient groups, in hexadecimal."""
+        return self.table.fingerprint
+
+    def at_size(self, size: int) -> Pixels:
+        """Return every film, area-downsampled by an integer factor.
+
+        Raises:
+            ValueError: The size is larger than the store's, or does not divide it.
+        """
+        return self._select(np.arange(len(self.labels)), size)
+
+    def training(self, size: int | None = None) -> LabelledPixels:
+        """Return the films that models may be trained on, at `size` or as stored."""
+        return self._side(~self.held_out, size)
+
+    def held_out_films(self, size: int | None = None) -> LabelledPixels:
+        """Return the films that are only for judging, at `size` or as stored."""
+        return self._side(self.held_out, size)
+
+    def _side(self, side: NDArray[np.bool_], size: int | None) -> LabelledPixels:
+        films = np.flatnonzero(side)
+        return LabelledPixels(self._select(films, size or self.image_size), self.labels[films])
+
+    def _select(self, films: NDArray[np.intp], size: int) -> Pixels:
+        if not 0 < size <= self.image_size or self.image_size % size:
+            raise ValueError(
+                f"films of {self.image_size} px cannot be had at {size} px: the size must divide "
+                f"{self.image_size}"
+            )
+        if size == self.image_size:
+            return self.pixels[films]
+        smaller = np.empty((len(films), size, size), self.pixels.dtype)
+        for start in range(0, len(films), _FILMS_AT_ONCE):
+            some = slice(start, start + _FILMS_AT_ONCE)
+            means = block_mean(self.pixels[films[some]], self.image_size // size)
+            smaller[some] = to_depth(means, self.bit_depth, self.bit_depth)
+        return smaller
+
+
+def write_store(
+    folder: Path,
+    pixels: Pixels,
+    order: NDArray[np.intp],
+    table: FilmTable,
+    about: Mapping[str, Any] | None = None,
+) -> Iterator[int]:
+    """Write a store, some films at a time.
+
+    Args:
+        folder: An existing folder, private until its owner publishes it.
+        pixels: Films in any order; may be a memory map.
+        order: Which of them comes first, second, and so on.
+        table: Labels and so on, already in that order.
+        about: Further facts for store.json.
+
+    Yields:
+        How many films have been written.
+    """
+    size, depth = pixels.shape[1], pixels.dtype.itemsize * 8
+    # Written as a file and not through a map: a full disk is then an OSError, not a crash.
+    with (folder / "pixels.npy").open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(pixels[:0])
+        header["shape"] = (len(order), size, size)
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(order), _FILMS_AT_ONCE):
+            file.write(pixels[order[start : start + _FILMS_AT_ONCE]].tobytes())
+            yield min(start + _FILMS_AT_ONCE, len(order))
+    np.savez(
+        folder / "films.npz",
+        labels=table.labels,
+        held_out=table.held_out,
+        groups=table.groups,
+    )
+    _write_json(folder / "files.json", table.files)
+    _write_json(
+        folder / "store.json",
+        {
+            "format": FORMAT,
+            "classes": table.classes,
+            "image_size": size,
+            "bit_depth": depth,
+            "fingerprint": table.fingerprint,
+            "counts": table.counts(),
+            **(about or {}),
+        },
+    )
+
+
+def _write_json(path: Path, content: Mapping[str, Any] | Sequence[Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
