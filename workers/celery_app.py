@@ -7,6 +7,7 @@ from celery.signals import setup_logging, worker_process_init
 
 from service.domain.job import JobKind
 from service.settings import Settings
+from workers.lifeline import die_with_parent
 
 settings = Settings()
 
@@ -50,9 +51,11 @@ def _log(**_: object) -> None:
 def _prepare_child(**_: object) -> None:
     """Import torch before the first job, so that a job starts at once.
 
-    The worker's own process never does: it only hands on doorbells.
+    The worker's own process never does: it only hands on doorbells. When it is killed, a job
+    that went on without it would only keep a device from the attempt that follows.
     """
     from workers import runner  # noqa: F401 - imported for the time it takes
     from workers.device import prepare_torch
 
+    die_with_parent()
     prepare_torch(settings.torch_threads)

@@ -1,0 +1,76 @@
+"""Workers that die in the middle of a job: the job finishes by itself, with the same result."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+COUNTS = {"normal": 24, "cardiomegaly": 16}
+IMAGES = 6000
+
+
+@pytest.fixture(scope="module")
+def dataset_id(service):
+    return service.phantoms(**COUNTS)
+
+
+def weights(service, model_id):
+    model = service.records.model(model_id)
+    return load_file(service.data_dir / "artifacts" / model.snapshot.key)
+
+
+@pytest.mark.parametrize("victim", ["the process of the job", "its parent"])
+def test_killed_training_ends_with_the_weights_of_an_undisturbed_one(service, dataset_id, victim):
+    undisturbed = service.trained(dataset_id, images=IMAGES)
+
+    job = service.start_training(dataset_id, images=IMAGES)
+    service.wait_for(job.id, lambda job: job.attempts_without_checkpoint == 0 and job.attempt)
+    pid = service.worker_pid(job.id)
+    os.kill(pid if victim == "the process of the job" else parent_of(pid), signal.SIGKILL)
+
+    ended = service.finished(job)
+    assert ended.attempt == 2
+    expected, found = weights(service, undisturbed), weights(service, ended.model_id)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert tensor.tobytes() == found[name].tobytes(), name
+
+
+def test_killed_generation_ends_with_the_same_bytes(service, dataset_id, tmp_path):
+    model_id = service.trained(dataset_id)
+    request = {"class_counts": {"normal": 2000, "cardiomegaly": 2000}, "seed": 3}
+
+    job = service.client.generate(model_id, **request)
+    service.wait_for(job.id, lambda job: job.progress and job.progress.images_seen > 0)
+    os.kill(service.worker_pid(job.id), signal.SIGKILL)
+    ended = service.finished(job)
+    assert ended.attempt == 2
+    disturbed = service.client.download(ended.synthetic_set_id, tmp_path / "disturbed.zip")
+    service.client.delete_synthetic_set(ended.synthetic_set_id)
+
+    again = service.finished(service.client.generate(model_id, **request))
+    assert service.client.download(again.synthetic_set_id, tmp_path / "calm.zip") == disturbed
+
+
+def parent_of(pid):
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def test_cancelled_training_frees_its_worker_and_keeps_its_checkpoint(service, dataset_id):
+    job = service.start_training(dataset_id, images=1_000_000)
+    service.wait_for(job.id, lambda job: job.attempts_without_checkpoint == 0 and job.attempt)
+    service.client.cancel(job.id)
+    assert service.client.wait(job.id).state == "cancelled"
+    # the worker is free: the next job runs
+    assert service.trained(dataset_id, images=8)
+
+    resumed = service.client.retry(job.id)
+    progress = service.wait_for(
+        resumed.id, lambda job: job.progress if job.state == "running" else None
+    )
+    assert progress.images_seen > 0
+    service.client.cancel(job.id)
+    assert service.client.wait(job.id).state == "cancelled"

@@ -1,0 +1,62 @@
+"""A labelled synthetic set, end to end over HTTP, from real workers."""
+
+import shutil
+
+import pytest
+
+from synthcxr.verification import verify_set
+
+COUNTS = {"normal": 24, "cardiomegaly": 16}
+
+
+def generated(service, model_id, destination):
+    job = service.client.generate(model_id, class_counts={"normal": 9, "cardiomegaly": 3}, seed=7)
+    set_id = service.finished(job).synthetic_set_id
+    return set_id, service.client.download(set_id, destination)
+
+
+@pytest.mark.parametrize("family", ["vae", "gan", "ldm"])
+def test_labelled_set_of_every_family_arrives_whole(service, tmp_path, family):
+    dataset_id = service.phantoms(**COUNTS)
+    model_id = service.trained(dataset_id, family)
+    set_id, _ = generated(service, model_id, tmp_path / "set.zip")
+    verified = verify_set(tmp_path / "set.zip")
+    assert verified.num_images == 12
+    assert service.client.synthetic_set(set_id).class_counts == {"normal": 9, "cardiomegaly": 3}
+
+
+def test_same_request_gives_the_same_bytes_with_one_worker_and_two(start_service, tmp_path):
+    """Across a restart, with the first set deleted so that nothing is answered from store."""
+    digests = []
+    model_id = None
+    for workers in (1, 2):
+        with start_service(tmp_path, workers) as service:
+            model_id = model_id or service.trained(service.phantoms(**COUNTS))
+            set_id, digest = generated(service, model_id, tmp_path / f"{workers}.zip")
+            service.client.delete_synthetic_set(set_id)
+            digests.append((set_id, digest))
+    assert digests[0] == digests[1]
+
+
+def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
+    """What was downloaded can be uploaded again: our own package is a layout we read."""
+    dataset_id = service.phantoms(**COUNTS)
+    model_id = service.trained(dataset_id)
+    job = service.client.generate(model_id, class_counts={"normal": 20, "cardiomegaly": 12}, seed=1)
+    service.client.download(service.finished(job).synthetic_set_id, tmp_path / "set.zip")
+    shutil.unpack_archive(tmp_path / "set.zip", tmp_path / "films")
+    for source in (tmp_path / "set.zip", tmp_path / "films"):
+        job = service.client.upload_dataset(source, name="again", image_size=64)
+        dataset = service.client.dataset(service.finished(job).dataset_id)
+        films = {label: split.films for label, split in dataset.classes.items()}
+        assert films == {"normal": 20, "cardiomegaly": 12}
+
+
+def test_events_tell_the_whole_story(service):
+    dataset_id = service.phantoms(**COUNTS)
+    job = service.start_training(dataset_id, images=256)
+    followed = list(service.client.follow_events(job.id))
+    assert [event.sequence for event in followed] == list(range(1, len(followed) + 1))
+    assert followed[-1].kind == "done"
+    assert {"state", "progress", "metrics", "sample", "checkpoint"} <= {e.kind for e in followed}
+    assert list(service.client.events(job.id)) == followed
