@@ -63,7 +63,7 @@ def random_anatomy(rng: np.random.Generator, *, enlarged_heart: bool) -> Anatomy
     """Draw a patient; hearts measure 0.38 to 0.50 of the chest, enlarged ones 0.55 to 0.72."""
     apex_y = rng.uniform(-0.86, -0.70)
     return Anatomy(
-        chest_half_width=rng.uniform(0.64, 0.84),
+        chest_half_width=rng.uniform(0.68, 0.88),
         apex_y=apex_y,
         widest_y=rng.uniform(0.15, 0.40),
         dome_y=rng.uniform(0.32, 0.62),
@@ -77,8 +77,8 @@ def random_anatomy(rng: np.random.Generator, *, enlarged_heart: bool) -> Anatomy
         rib_slope=rng.uniform(0.18, 0.42),
         clavicle_y=apex_y + rng.uniform(0.10, 0.24),
         shoulder_y=rng.uniform(-1.05, -0.86),
-        fat=rng.uniform(0.07, 0.20),
-        breast=rng.uniform(0.04, 0.16) if rng.random() < 0.5 else 0.0,
+        fat=rng.uniform(0.06, 0.18),
+        breast=rng.uniform(0.03, 0.11) if rng.random() < 0.5 else 0.0,
         gastric_bubble=rng.uniform(0.07, 0.14) if rng.random() < 0.6 else 0.0,
         turn=rng.normal(0, 0.02),
         bone=rng.uniform(0.7, 1.2),

@@ -50,7 +50,7 @@ def lobar_opacity(
     upper = bool(rng.random() < 0.4)
     severity = rng.uniform(0, 1)
     fissure = 0.5 * (anatomy.apex_y + anatomy.dome_y) + rng.normal(0, 0.03)
-    reach = rng.uniform(0.22, 0.36) + 0.08 * severity
+    reach = rng.uniform(0.26, 0.38) + 0.08 * severity
     centre_x = rng.uniform(0.40, 0.72) * anatomy.chest_half_width
     centre_y = fissure + (-1 if upper else 1) * rng.uniform(0.12, 0.28)
     across = (organs.from_midline - centre_x) / reach
@@ -58,9 +58,9 @@ def lobar_opacity(
     border = 1 - np.hypot(across, down) + 0.22 * smooth_noise(rng, 7, view.size)
     past_fissure = view.y - fissure + 0.15 * (organs.from_midline - centre_x)
     lobe = inside(-past_fissure if upper else past_fissure, 0.03)
-    region = inside(border - 0.1, 0.35) * lobe * organs.lungs * _half(organs, on_left=on_left)
+    region = inside(border, 0.35) * lobe * organs.lungs * _half(organs, on_left=on_left)
     patchy = np.clip(1 - 0.18 * np.abs(smooth_noise(rng, 20, view.size)), 0, 1)
-    filled = (0.40 + 0.52 * severity) * region * patchy
+    filled = (0.68 + 0.30 * severity) * region * patchy
     return Finding(1 - filled, region, severity, "left" if on_left else "right")
 
 

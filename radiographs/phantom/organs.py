@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,7 @@ def outline(anatomy: Anatomy, view: View) -> Organs:
     lateral = a.chest_half_width * np.sqrt(1 - (1 - below_apex) ** 2.3)
     lateral = lateral - 0.06 * np.clip(y - a.widest_y, 0, None)
     medial = a.mediastinum_half_width + 0.07 * (1 - below_apex) ** 2 + a.turn * np.sign(x)
+    medial = medial + 0.16 * np.clip(below_apex - 0.35, 0, 0.4)  # towards the heart
 
     # The diaphragm: a dome over the middle of each lung, falling into the angles at its sides.
     across = off / a.chest_half_width - 0.45
@@ -67,8 +69,8 @@ def _heart(a: Anatomy, view: View) -> Plane:
     half_width = a.cardiothoracic_ratio * a.chest_half_width
     half_height = 0.20 + 0.42 * half_width
     shear = a.heart_tilt * 0.6
-    semi_axis = np.sqrt(max(half_width**2 - (shear * half_height) ** 2, 0.01))
+    semi_axis = math.sqrt(max(half_width**2 - (shear * half_height) ** 2, 0.01))
     centre_x, centre_y = 0.36 * half_width + a.turn, a.dome_y + 0.04 - 0.72 * half_height
     down = (view.y - centre_y) / half_height
     right = (view.x - centre_x - shear * half_height * down) / semi_axis
-    return inside((1 - np.sqrt(right * right + down * down)) * half_width, 0.018)
+    return inside((1 - np.sqrt(right * right + down * down)) * half_width, 0.035)

@@ -50,7 +50,8 @@ def random_view(rng: np.random.Generator, size: int) -> View:
 def inside(distance: Plane, softness: float) -> Plane:
     """Return 1 where the distance is well above 0, 0 well below, a smooth edge between."""
     t = np.clip(distance * np.float32(0.5 / softness) + np.float32(0.5), 0, 1)
-    return t * t * (3 - 2 * t)
+    edge: Plane = t * t * (3 - 2 * t)
+    return edge
 
 
 def smooth_noise(rng: np.random.Generator, cells: int, size: int) -> Plane:
