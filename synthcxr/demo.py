@@ -20,7 +20,7 @@ from synthcxr.resources import Job
 from synthcxr.verification import verify_set
 
 # Ingest, sampling and starting leave the rest of ten minutes on two cores to the training.
-TRAINING_SECONDS = 360.0
+TRAINING_SECONDS = 360
 IMAGE_SIZE = 64
 IMAGES_PER_CLASS = 32
 PHANTOM_FILMS = {
@@ -50,7 +50,7 @@ class DemoOptions:
     out: Path
     data: Path | None = None
     family: str = "ldm"
-    training_seconds: float = TRAINING_SECONDS
+    training_seconds: int = TRAINING_SECONDS
     keep: bool = False
 
 

@@ -64,8 +64,7 @@ class ProblemError(SynthCXRError):
 
     def _sentence(self) -> str:
         wrong_fields = "; ".join(
-            f"{field.get('pointer', '?')}: {field.get('message') or field.get('detail') or ''}"
-            for field in self.fields
+            f"{field.get('pointer', '?')}: {field.get('detail', '')}" for field in self.fields
         )
         parts = [f"{self.detail.rstrip('.')} [{self.code}]", wrong_fields]
         return ". ".join(part for part in parts if part)
@@ -85,7 +84,7 @@ class ProblemError(SynthCXRError):
         if not isinstance(body, dict):
             body = {}
         title = str(body.get("title") or response.reason_phrase or "The service refused")
-        fields = body.get("fields") or body.get("errors") or ()
+        fields = body.get("errors") or ()
         return cls(
             str(body.get("code") or f"http_{response.status_code}"),
             str(body.get("detail") or title),

@@ -17,7 +17,7 @@ def train(
     family: Annotated[str, typer.Option(help="vae, gan or ldm.")] = "ldm",
     image_size: Annotated[int | None, typer.Option(help="64, 128 or 256 pixels.")] = None,
     preset: Annotated[str | None, typer.Option(help="Where the configuration starts.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0, help="Train this long.")] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, help="Train this long.")] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Train on so many images.")] = None,
     config: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a hyper-parameter.")
@@ -31,9 +31,10 @@ def train(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Train a model; print the job's id, or with --wait the model's."""
-    if seconds is not None and images is not None:
-        raise typer.BadParameter("give --seconds or --images, not both")
-    budget = {"seconds": seconds} if seconds is not None else {"images": images} if images else None
+    budget = {"seconds": seconds, "images": images}
+    budget = {measure: amount for measure, amount in budget.items() if amount is not None}
+    if len(budget) != 1:
+        raise typer.BadParameter("give one of --seconds and --images")
     with Client(url) as client:
         job = client.train(
             dataset_id,

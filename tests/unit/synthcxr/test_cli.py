@@ -95,7 +95,7 @@ def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
     assert json.loads(requests[0].content) == {
         "dataset_id": "ds_1",
         "family": "ldm",
-        "budget": {"seconds": 30.0},
+        "budget": {"seconds": 30},
         "config": {"beta": 2},
         "seed": 1,
     }
@@ -103,7 +103,7 @@ def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
 
 def test_json_output_is_the_whole_job_and_nothing_else(serve, capsys) -> None:
     serve(lambda _: httpx.Response(200, json=DONE))
-    assert run("train", "ds_1", "--wait", "--json") == 0
+    assert run("train", "ds_1", "--images", "9", "--wait", "--json") == 0
     assert json.loads(capsys.readouterr().out)["result"]["model_id"] == "mdl_1"
 
 
@@ -111,7 +111,7 @@ def test_a_failed_job_ends_in_1(serve, capsys) -> None:
     error = {"code": "worker_lost", "detail": "Three workers died."}
     failed = {**DONE, "state": "failed", "result": None, "error": error}
     serve(lambda _: httpx.Response(200, json=failed))
-    assert run("train", "ds_1", "--wait") == 1
+    assert run("train", "ds_1", "--images", "9", "--wait") == 1
     last_line = capsys.readouterr().err.splitlines()[-1]
     assert last_line == "Error: Job job_1 failed: Three workers died [worker_lost]"
 
@@ -119,6 +119,7 @@ def test_a_failed_job_ends_in_1(serve, capsys) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("train", "ds_1"),
         ("train", "ds_1", "--seconds", "3", "--images", "5"),
         ("generate", "mdl_1"),
         ("generate", "mdl_1", "--balance", "--class-counts", "COVID=1"),

@@ -113,7 +113,7 @@ def test_a_problem_keeps_its_code_its_fields_and_its_request_id() -> None:
         "detail": "The request is not valid.",
         "retryable": False,
         "request_id": "req_1",
-        "errors": [{"pointer": "/seed", "message": "must be an integer"}],
+        "errors": [{"pointer": "/seed", "detail": "must be an integer"}],
     }
     with pytest.raises(ProblemError) as caught:
         connect(Service(httpx.Response(422, json=problem))).get("/x")

@@ -1,0 +1,104 @@
+"""docker-compose.yml and the Dockerfile, held against what the command line really offers.
+
+There is no container engine where these tests run: they read, they start nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from service.domain.job import JobKind
+from service.settings import Settings
+from synthcxr.cli import app
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+CLI = typer.main.get_command(app)
+
+
+def options_of(command: list[str]) -> dict[str, str]:
+    """Parse a command as the command line would; a wrong one raises."""
+    name, *arguments = command
+    subcommand = CLI.commands[name]
+    return subcommand.make_context(name, list(arguments)).params
+
+
+def test_the_service_has_its_seven_parts() -> None:
+    assert sorted(SERVICES) == [
+        "api",
+        "migrate",
+        "postgres",
+        "redis",
+        "scheduler",
+        "worker-cpu",
+        "worker-gpu",
+    ]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_is_one_that_the_command_line_offers(name: str) -> None:
+    options_of(SERVICES[name]["command"])
+
+
+def test_the_workers_together_serve_every_queue_once() -> None:
+    served: list[str] = []
+    for name in ("worker-cpu", "worker-gpu"):
+        served += options_of(SERVICES[name]["command"])["queues"].split(",")
+    assert sorted(served) == sorted(kind.queue for kind in JobKind)
+
+
+def test_the_published_port_is_the_one_the_api_listens_on() -> None:
+    options = options_of(SERVICES["api"]["command"])
+    assert options["host"] == "0.0.0.0"  # noqa: S104 - inside its container
+    [published] = SERVICES["api"]["ports"]
+    assert published.split(":") == ["127.0.0.1", "8765", str(options["port"])]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_is_one_that_the_service_reads(name: str) -> None:
+    known = {f"SYNTHCXR_{field}".upper() for field in Settings.model_fields}
+    assert set(SERVICES[name]["environment"]) <= known
+    assert {"SYNTHCXR_DATABASE_URL", "SYNTHCXR_BROKER_URL"} <= set(SERVICES[name]["environment"])
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_nobody_waits_for_what_never_comes(name: str) -> None:
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        if wait["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        else:
+            assert wait["condition"] == "service_completed_successfully"
+            assert other == "migrate"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_volume_is_declared(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", []):
+        assert volume.split(":")[0] in COMPOSE["volumes"]
+
+
+def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    stages = re.findall(r"^FROM \S+ AS (\w+)$", dockerfile, re.MULTILINE)
+    assert {SERVICES[name]["build"]["target"] for name in OURS} <= set(stages)
+
+
+def test_no_container_of_ours_runs_as_root() -> None:
+    stages = (ROOT / "Dockerfile").read_text().split("FROM ")[2:]
+    assert len(stages) == 2
+    assert all("USER synthcxr" in stage for stage in stages)
+
+
+def test_no_password_is_written_down() -> None:
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if "PASSWORD" in variable or "DATABASE_URL" in variable:
+                assert "${POSTGRES_PASSWORD:?" in value, name
