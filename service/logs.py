@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with identifiers and never a file name or a patient's data."""
+"""Logs as JSON lines on standard error: identifiers and figures, never what a client typed."""
 
 import logging
 import sys
@@ -6,33 +6,21 @@ import sys
 import structlog
 
 
-def configure_logging(level: str) -> None:
-    """Send the logs of this process, libraries included, to standard error as JSON.
+def configure_logs(level: str) -> None:
+    """Set up logging for this process.
 
     Args:
-        level: As Python's logging names it, such as `INFO`.
+        level: As Python's logging names it; an unknown one means INFO.
     """
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level)

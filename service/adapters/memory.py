@@ -80,17 +80,18 @@ class MemoryRecords:
     def check(self) -> None:
         """Memory is always there."""
 
+    def close(self) -> None:
+        """Memory holds no connections."""
+
     def submit(
         self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
     ) -> Job:
         """Write a new job with its key and dataset, or return the earlier one."""
         with self._lock:
             if idempotency:
-                known = self._keys.get(idempotency.key)
-                if known and known[0] != idempotency.fingerprint:
-                    raise errors.IdempotencyConflict.for_key(idempotency.key)
-                if known:
-                    return self._jobs[known[1]]
+                earlier = self.submitted(idempotency)
+                if earlier:
+                    return earlier
                 self._keys[idempotency.key] = (idempotency.fingerprint, job.id)
             if dataset:
                 self._datasets[dataset.id] = dataset
@@ -98,6 +99,16 @@ class MemoryRecords:
             self._logs[job.id] = []
             self._append(job.id, journal.entries_of_move(job))
             return job
+
+    def submitted(self, idempotency: Idempotency) -> Job | None:
+        """Return the job of a key."""
+        with self._lock:
+            known = self._keys.get(idempotency.key)
+            if known is None:
+                return None
+            if known[0] != idempotency.fingerprint:
+                raise errors.IdempotencyConflict.for_key(idempotency.key)
+            return self._jobs[known[1]]
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel or ask to."""

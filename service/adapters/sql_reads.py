@@ -11,6 +11,7 @@ from service.adapters.sql_engine import unavailable_by_name
 from service.domain import errors, journal
 from service.domain.job import Event, Job, JobKind, JobState
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
+from service.domain.ports import Idempotency
 from service.domain.references import Dataset, Model, SyntheticSet
 
 
@@ -43,6 +44,16 @@ class SqlReads:
                 f"The database has schema {found or 'none'}, this version needs "
                 f"{t.SCHEMA_REVISION}. Run `synthcxr migrate`."
             )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._reader.dispose()
+
+    def submitted(self, idempotency: Idempotency) -> Job | None:
+        """Return the job of a key."""
+        with self._reading() as connection:
+            job_id = job_of_key(connection, idempotency)
+        return self.job(job_id) if job_id else None
 
     def job(self, job_id: str) -> Job:
         """Return a job."""
@@ -163,3 +174,14 @@ def _page_query(table: Table, cursor: str | None, limit: int) -> Select[Any]:
     query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit + 1)
     start = Cursor.parse(cursor)
     return query.where(age < (start.created_at, start.id)) if start else query
+
+
+def job_of_key(connection: Connection, wanted: Idempotency) -> str | None:
+    """Return the job that has an idempotency key, if any; raise when it asked for another thing."""
+    keys = t.idempotency_keys
+    taken = connection.execute(select(keys).where(keys.c.key == wanted.key)).mappings().first()
+    if taken is None:
+        return None
+    if taken["fingerprint"] != wanted.fingerprint:
+        raise errors.IdempotencyConflict.for_key(wanted.key)
+    return str(taken["job_id"])

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
+from service.adapters.sql_reads import job_of_key
 from service.domain import errors, journal
 from service.domain.job import Claim, Job
 from service.domain.ports import EventDraft, Idempotency
@@ -82,13 +83,9 @@ def replace_dataset(connection: Connection, dataset: Dataset) -> None:
 def take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | None:
     """Take an idempotency key for a job, or return the job that has it."""
     row = {"key": wanted.key, "fingerprint": wanted.fingerprint, "job_id": job_id}
-    keys = t.idempotency_keys
-    if insert_if_new(connection, keys, row):
+    if insert_if_new(connection, t.idempotency_keys, row):
         return None
-    taken = connection.execute(select(keys).where(keys.c.key == wanted.key)).mappings().one()
-    if taken["fingerprint"] != wanted.fingerprint:
-        raise errors.IdempotencyConflict.for_key(wanted.key)
-    return str(taken["job_id"])
+    return job_of_key(connection, wanted)
 
 
 def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

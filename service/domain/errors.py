@@ -9,7 +9,8 @@ SyntheticDataError
 ├── PathNotAllowed                  a folder outside the roots this service may read
 ├── UploadTooLarge
 ├── NotFound
-│   └── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ImageNotFound
+│   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound
+│   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse
 │   └── JobNotDone, IllegalMove
@@ -206,6 +207,12 @@ class ImageNotFound(NotFound):
     """The set or model has no such image."""
 
     code = "image_not_found"
+
+
+class ArtifactMissing(NotFound):
+    """The record is there, its file is not."""
+
+    code = "artifact_missing"
 
 
 class Conflict(SyntheticDataError):

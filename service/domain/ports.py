@@ -107,6 +107,9 @@ class Records(Protocol):
     def check(self) -> None:
         """Raise RecordsUnavailable when the store cannot serve this version."""
 
+    def close(self) -> None:
+        """Let go of connections."""
+
     # -- written by the API ------------------------------------------------------------------
 
     def submit(
@@ -116,6 +119,13 @@ class Records(Protocol):
 
         Returns:
             The job, or the earlier one that came with the same key and fingerprint; `id` tells.
+
+        Raises:
+            IdempotencyConflict: The key was used for another request.
+        """
+
+    def submitted(self, idempotency: Idempotency) -> Job | None:
+        """Return the job that came with this key and fingerprint before, if any.
 
         Raises:
             IdempotencyConflict: The key was used for another request.

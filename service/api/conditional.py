@@ -1,0 +1,48 @@
+"""Entity tags: what a client has already need not be sent again."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Header, Response
+from fastapi.responses import FileResponse
+
+from service.domain.errors import ArtifactMissing
+
+IfNoneMatch = Annotated[
+    str | None, Header(description="The ETag of an earlier answer.", examples=['"7"'])
+]
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What you have is still right."}
+}
+FOREVER = "private, immutable, max-age=31536000"
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Compare by RFC 9110, section 13.1.2: weakly, with any of a list, or with `*`."""
+    if if_none_match is None:
+        return False
+    given = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in given or etag.removeprefix("W/") in given
+
+
+def not_modified(etag: str, **headers: str) -> Response:
+    """Answer 304."""
+    return Response(status_code=304, headers={"ETag": etag, **headers})
+
+
+def immutable_file(
+    path: Path, *, sha256: str, media_type: str, filename: str, if_none_match: str | None
+) -> Response:
+    """Send a published file whole, in part (Range), or not at all (If-None-Match)."""
+    etag = f'"{sha256}"'
+    headers = {"ETag": etag, "Cache-Control": FOREVER}
+    if matches(if_none_match, etag):
+        return not_modified(etag, **{"Cache-Control": FOREVER})
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        raise ArtifactMissing.named(filename) from None
+    return FileResponse(
+        path, media_type=media_type, filename=filename, stat_result=stat, headers=headers
+    )

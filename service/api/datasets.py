@@ -1,0 +1,161 @@
+"""Private labelled sets of radiographs."""
+
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
+
+from service import usecases
+from service.api.dependencies import (
+    Cursor,
+    DatasetId,
+    IdempotencyKey,
+    InWorld,
+    Limit,
+    idempotency,
+)
+from service.api.errors import documented
+from service.api.schemas import DatasetRequest, UploadForm
+from service.api.uploads import receive_form
+from service.api.views import DatasetView, JobView, Page
+from service.domain import errors
+from service.domain.identifiers import new_id
+from service.domain.job import Job
+from service.domain.world import World
+from service.usecases import Submission
+
+router = APIRouter(tags=["datasets"])
+
+_request = TypeAdapter(DatasetRequest)
+_form = TypeAdapter(UploadForm)
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/DatasetRequest"}},
+            "multipart/form-data": {"schema": {"$ref": "#/components/schemas/UploadForm"}},
+        },
+    }
+}
+
+
+@router.post(
+    "/datasets",
+    operation_id="create_dataset",
+    status_code=202,
+    response_model=JobView,
+    openapi_extra=_BODY,
+    responses=documented(
+        errors.InvalidRequest,
+        errors.NotAZip,
+        errors.PathNotFound,
+        errors.PathNotAllowed,
+        errors.IdempotencyConflict,
+        errors.UploadTooLarge,
+        errors.StorageFull,
+        http=[400, 415],
+    ),
+)
+async def create_dataset(
+    request: Request, world: InWorld, idempotency_key: IdempotencyKey = None
+) -> JobView:
+    """Ingest a dataset: a ZIP (multipart), a folder the service may read, or drawn phantoms."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        job = await _ingest_upload(world, request, idempotency_key)
+    elif media_type == "application/json":
+        job = await _ingest_source(world, request, idempotency_key)
+    else:
+        raise HTTPException(415, "Send application/json or multipart/form-data.")
+    return await run_sync(lambda: JobView.of(job, world.records.queue_position(job)))
+
+
+async def _ingest_source(world: World, request: Request, key: str | None) -> Job:
+    """Ingest what a JSON body names."""
+    try:
+        body = _request.validate_json(await request.body())
+    except ValidationError as error:
+        raise _invalid(error) from error
+    asked = body.model_dump(mode="json")
+    source = {"path": body.path} if body.path else {"phantom": asked["phantom"]}
+    submission = Submission(idempotency(key, "create_dataset", asked), body.labels)
+    return await run_sync(
+        lambda: usecases.submit_ingest(
+            world, submission, source=source, options=body.options(), name=body.name
+        )
+    )
+
+
+async def _ingest_upload(world: World, request: Request, key: str | None) -> Job:
+    """Receive a ZIP and ingest it; whatever goes wrong, nothing is left behind."""
+    job_id = new_id("job")
+    writer = await run_sync(world.artifacts.open_upload, job_id)
+    kept = False
+    try:
+        received = await receive_form(request.headers, request.stream(), writer)
+        try:
+            form = _form.validate_python(received.fields)
+        except ValidationError as error:
+            raise _invalid(error) from error
+        await run_sync(writer.commit)
+        asked = {**received.fields, "file": received.sha256}
+        submission = Submission(idempotency(key, "create_dataset", asked))
+        job = await run_sync(
+            lambda: usecases.submit_ingest(
+                world,
+                submission,
+                source={"upload": f"{job_id}.zip"},
+                options=form.options(),
+                name=form.name,
+                job_id=job_id,
+            )
+        )
+        kept = job.id == job_id
+        return job
+    finally:
+        if not kept:
+            writer.discard()
+            world.artifacts.delete_upload(job_id)
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found])
+
+
+@router.get(
+    "/datasets",
+    operation_id="list_datasets",
+    responses=documented(errors.InvalidRequest),
+)
+def list_datasets(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Page[DatasetView]:
+    """List datasets, newest first."""
+    page = world.records.datasets(cursor=cursor, limit=limit)
+    items = [DatasetView.of(dataset) for dataset in page.items]
+    return Page(items=items, next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/datasets/{dataset_id}",
+    operation_id="get_dataset",
+    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+)
+def get_dataset(world: InWorld, dataset_id: DatasetId) -> DatasetView:
+    """Read a dataset: classes, split, fingerprint, what was dropped and why."""
+    return DatasetView.of(world.records.dataset(dataset_id))
+
+
+@router.delete(
+    "/datasets/{dataset_id}",
+    operation_id="delete_dataset",
+    status_code=204,
+    response_class=Response,
+    responses=documented(errors.DatasetNotFound, errors.DatasetInUse, errors.InvalidRequest),
+)
+def delete_dataset(world: InWorld, dataset_id: DatasetId) -> None:
+    """Remove a dataset and its pixels; models trained on it stay."""
+    usecases.delete_dataset(world, dataset_id)

@@ -1,0 +1,56 @@
+"""What endpoints ask for: the world, an idempotency key, a page."""
+
+import hashlib
+import json
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Header, Path, Query, Request
+from pydantic import StringConstraints
+
+from service.api import examples
+from service.domain.ports import Idempotency
+from service.domain.world import World
+
+
+def world_of(request: Request) -> World:
+    """Return the ports of the running service."""
+    return cast("World", request.app.state.world)
+
+
+InWorld = Annotated[World, Depends(world_of)]
+
+IdempotencyKey = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+    | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Your own name for this request: sent again with the same body, it is carried "
+        "out once and answered with the same job.",
+        examples=["b1b0c3de-0d0c-4f1e-9f55-3a8f6e1f7a11"],
+    ),
+]
+
+Cursor = Annotated[
+    Annotated[str, StringConstraints(max_length=100)] | None,
+    Query(description="The next_cursor of the page before."),
+]
+Limit = Annotated[int, Query(ge=1, le=200, description="Records per page.", examples=[50])]
+
+
+def identifier(example: str) -> Any:
+    """Describe an identifier in a path; one that is ill-formed is simply unknown."""
+    return Path(max_length=200, examples=[example], pattern=r"^[^\x00]*$")
+
+
+JobId = Annotated[str, identifier(examples.JOB_ID)]
+DatasetId = Annotated[str, identifier(examples.DATASET_ID)]
+ModelId = Annotated[str, identifier(examples.MODEL_ID)]
+SetId = Annotated[str, identifier(examples.SET_ID)]
+
+
+def idempotency(key: str | None, operation: str, body: Any) -> Idempotency | None:
+    """Tie a client's key to what it asked for."""
+    if key is None:
+        return None
+    asked = json.dumps([operation, body], sort_keys=True, default=str)
+    return Idempotency(key, hashlib.sha256(asked.encode()).hexdigest())

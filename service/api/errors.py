@@ -1,0 +1,130 @@
+"""Errors as HTTP answers (RFC 9457): the only place that knows status codes."""
+
+import logging
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service.api.views import ProblemView
+from service.checks import pointer
+from service.domain import errors
+from service.domain.errors import FieldError, Problem, SyntheticDataError
+
+_log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[SyntheticDataError], int] = {
+    SyntheticDataError: 500,
+    errors.InvalidRequest: 422,
+    errors.PathNotAllowed: 403,
+    errors.UploadTooLarge: 413,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.StorageFull: 507,
+    errors.RecordsUnavailable: 503,
+}
+
+# What goes wrong before a request reaches our own code.
+HTTP_CODES = {
+    400: "malformed_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "upload_too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+}
+
+
+def status_of(error: type[SyntheticDataError]) -> int:
+    """Return the status of an error: its own, or that of the nearest branch above it."""
+    return next(STATUS[branch] for branch in error.__mro__ if branch in STATUS)
+
+
+def http_problem(status: int, detail: str | None = None) -> Problem:
+    """Put a failure of the protocol into our words."""
+    code = HTTP_CODES.get(status, "internal_error" if status >= 500 else "malformed_request")
+    return Problem(code, detail or HTTPStatus(status).description or HTTPStatus(status).phrase)
+
+
+def documented(*kinds: type[SyntheticDataError], http: Iterable[int] = ()) -> dict[int | str, Any]:
+    """Describe an operation's errors for openapi.yaml, a dead database included.
+
+    Args:
+        kinds: The errors it raises.
+        http: Statuses of the protocol it can answer besides.
+    """
+    codes: dict[int, list[str]] = {status: [HTTP_CODES[status]] for status in http}
+    kind: type[SyntheticDataError]
+    for kind in (*kinds, errors.RecordsUnavailable):
+        codes.setdefault(status_of(kind), []).append(kind.code)
+    content: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
+    return {
+        status: {"description": ", ".join(dict.fromkeys(codes[status])), "content": content}
+        for status in sorted(codes)
+    }
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of an app as a problem."""
+    app.add_exception_handler(SyntheticDataError, _on_our_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def _answer(request: Request, problem: Problem, status: int, **headers: str) -> JSONResponse:
+    view = ProblemView.of(problem, status, getattr(request.state, "request_id", None))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "5"
+    return JSONResponse(view.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _on_our_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SyntheticDataError)
+    status = status_of(type(error))
+    level = logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
+    _log.log(level, "refused", code=error.code, status=status)
+    return _answer(request, error.problem(), status)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = tuple(_field(found) for found in error.errors())
+    invalid = errors.InvalidRequest(
+        "The request is not as described in openapi.yaml.", fields=fields
+    )
+    return _answer(request, invalid.problem(), status_of(errors.InvalidRequest))
+
+
+def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    problem = http_problem(error.status_code, str(error.detail))
+    return _answer(request, problem, error.status_code, **dict(error.headers or {}))
+
+
+def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    _log.error("bug", exc_info=error)
+    message = "The service failed in a way it does not know. Report the request_id."
+    return _answer(request, Problem("internal_error", message), 500)
+
+
+def _field(found: dict[str, Any]) -> FieldError:
+    """Point at what was invalid: into the body, or at `/query/...`, `/header/...`, `/path/...`."""
+    place, *parts = found["loc"]
+    if found["type"] == "json_invalid":
+        return FieldError("", "The body is not JSON.")
+    where = pointer(*parts if place == "body" else (place, *parts))
+    return FieldError(_printable(where), _printable(found["msg"]))
+
+
+def _printable(text: str) -> str:
+    """Make any string printable as UTF-8; JSON may smuggle lone surrogates in."""
+    return text.encode("utf-8", "backslashreplace").decode()

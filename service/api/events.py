@@ -1,0 +1,100 @@
+"""A job's log, as pages or as a stream (server-sent events)."""
+
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+
+from service.api.dependencies import InWorld, JobId
+from service.api.errors import documented
+from service.api.views import EventPage, EventView
+from service.api.waiting import POLL_SECONDS
+from service.domain import errors
+from service.domain.ports import Records
+
+router = APIRouter(tags=["jobs"])
+
+_KEEPALIVE_SECONDS = 15.0
+_MAX_SEQUENCE = 2**31 - 1
+
+After = Annotated[
+    int, Query(ge=0, le=_MAX_SEQUENCE, description="Leave out entries up to this sequence.")
+]
+LastEventId = Annotated[
+    int | None,
+    Header(
+        alias="Last-Event-ID",
+        ge=0,
+        le=_MAX_SEQUENCE,
+        description="Where an earlier stream stopped; counts before `after`.",
+        examples=[3],
+    ),
+]
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    operation_id="list_events",
+    response_model=EventPage,
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "description": "A page, or the stream of all entries until the job is done.",
+        },
+        204: {"description": "A stream was asked for, and the job is done: nothing more comes."},
+        **documented(errors.JobNotFound, errors.InvalidRequest),
+    },
+)
+async def list_events(
+    request: Request,
+    world: InWorld,
+    job_id: JobId,
+    after: After = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+    last_event_id: LastEventId = None,
+) -> EventPage | Response:
+    """Read a job's log as a page, or, with `Accept: text/event-stream`, as a stream.
+
+    In a stream each message is one entry, and its id is the entry's sequence.
+    """
+    if "text/event-stream" not in request.headers.get("accept", "").lower():
+        found = await run_sync(lambda: world.records.events(job_id, after=after, limit=limit))
+        items = [EventView.model_validate(event) for event in found]
+        return EventPage(items=items, next_after=items[-1].sequence if items else after)
+    start = after if last_event_id is None else last_event_id
+    if not await run_sync(lambda: world.records.events(job_id, after=start, limit=1)):
+        job = await run_sync(world.records.job, job_id)
+        if job.state.done:
+            return Response(status_code=204)
+    return EventSourceResponse(
+        _stream(world.records, job_id, start), headers={"Cache-Control": "no-store"}
+    )
+
+
+async def _stream(records: Records, job_id: str, after: int) -> AsyncIterator[bytes]:
+    """Send entries as they are written, until the job is done or deleted."""
+    last_sent = time.monotonic()
+    while True:
+        try:
+            job = await run_sync(records.job, job_id)  # before its log: no entry is missed
+            found = await run_sync(partial(records.events, job_id, after=after))
+        except errors.JobNotFound:
+            return
+        for event in found:
+            after = event.sequence
+            data = EventView.model_validate(event).model_dump_json()
+            yield format_sse_event(data_str=data, event=str(event.kind), id=str(after))
+        if not found:
+            if job.state.done:
+                return
+            if time.monotonic() - last_sent > _KEEPALIVE_SECONDS:
+                yield KEEPALIVE_COMMENT
+                last_sent = time.monotonic()
+            await anyio.sleep(POLL_SECONDS)
+        else:
+            last_sent = time.monotonic()

@@ -1,0 +1,76 @@
+"""Generation of synthetic sets."""
+
+import re
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Header, Response
+
+from service import usecases
+from service.api.dependencies import IdempotencyKey, InWorld, idempotency
+from service.api.errors import documented
+from service.api.schemas import GenerateRequest
+from service.api.views import JobView
+from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
+from service.domain import errors
+from service.usecases import Submission
+
+router = APIRouter(tags=["generation"])
+
+Prefer = Annotated[
+    str | None,
+    Header(
+        description=f"`wait=N` holds the answer up to N (at most {MAX_WAIT_SECONDS}) seconds "
+        "for the job to be done (RFC 7240).",
+        examples=["wait=10"],
+    ),
+]
+
+
+@router.post(
+    "/generate",
+    operation_id="generate",
+    status_code=202,
+    responses={
+        200: {"model": JobView, "description": "The job is done, within the time preferred."},
+        **documented(
+            errors.ModelNotFound,
+            errors.InvalidRequest,
+            errors.UnknownClass,
+            errors.InvalidClassCounts,
+            errors.UnknownSampler,
+            errors.IdempotencyConflict,
+            http=[400, 413],
+        ),
+    },
+)
+async def generate(
+    body: GenerateRequest,
+    world: InWorld,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> JobView:
+    """Make a labelled synthetic set with a trained model.
+
+    The same request always yields the same set, byte for byte; one that exists is not made again.
+    """
+    asked = body.model_dump(mode="json", exclude={"labels", "balance"})
+    fingerprint = idempotency(idempotency_key, "generate", {**asked, "balance": body.balance})
+    submission = Submission(fingerprint, body.labels)
+    job = await run_sync(
+        lambda: usecases.submit_generation(world, submission, asked, balance=body.balance)
+    )
+    seconds = preferred_wait_seconds(prefer)
+    if seconds:
+        job = await wait_for_job(world.records, job.id, lambda job: job.state.done, seconds)
+        if job.state.done:
+            response.status_code = 200
+            response.headers["Preference-Applied"] = f"wait={seconds}"
+    return await run_sync(lambda: JobView.of(job, world.records.queue_position(job)))
+
+
+def preferred_wait_seconds(prefer: str | None) -> int:
+    """Read `wait=N` out of a Prefer header; preferences we do not know are ignored."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\b", prefer or "", re.ASCII)
+    return min(int(found[1]), MAX_WAIT_SECONDS) if found else 0

@@ -1,0 +1,118 @@
+"""Jobs: read, wait, cancel, retry, delete."""
+
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Response
+
+from service import usecases
+from service.api.conditional import NOT_MODIFIED, IfNoneMatch, matches, not_modified
+from service.api.dependencies import Cursor, InWorld, JobId, Limit
+from service.api.errors import documented
+from service.api.views import JobView, Page
+from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
+from service.domain import errors
+from service.domain.job import Job, JobKind, JobState
+from service.domain.world import World
+
+router = APIRouter(tags=["jobs"])
+
+RETRY_AFTER_SECONDS = "1"
+
+Wait = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds to hold the answer: with If-None-Match until the job changed, "
+        "otherwise until it is done.",
+    ),
+]
+
+
+def view(world: World, job: Job) -> JobView:
+    """Show a job and its place in the queue."""
+    return JobView.of(job, world.records.queue_position(job))
+
+
+@router.get("/jobs", operation_id="list_jobs", responses=documented(errors.InvalidRequest))
+def list_jobs(
+    world: InWorld,
+    kind: JobKind | None = None,
+    state: JobState | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[JobView]:
+    """List jobs, newest first."""
+    page = world.records.jobs(kind=kind, state=state, cursor=cursor, limit=limit)
+    items = [view(world, job) for job in page.items]
+    return Page(items=items, next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="get_job",
+    response_model=JobView,
+    responses={**NOT_MODIFIED, **documented(errors.JobNotFound, errors.InvalidRequest)},
+)
+async def get_job(
+    world: InWorld,
+    response: Response,
+    job_id: JobId,
+    wait: Wait = 0,
+    if_none_match: IfNoneMatch = None,
+) -> JobView | Response:
+    """Read a job, at once or when there is news."""
+
+    def news(job: Job) -> bool:
+        if if_none_match is None:
+            return job.state.done
+        return not matches(if_none_match, etag_of(job))
+
+    job = await wait_for_job(world.records, job_id, news, wait)
+    etag = etag_of(job)
+    if matches(if_none_match, etag):
+        return not_modified(etag)
+    response.headers["ETag"] = etag
+    if not job.state.done:
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return await run_sync(view, world, job)
+
+
+def etag_of(job: Job) -> str:
+    """Tag a job by its version; weak, since a place in the queue changes without one."""
+    return f'W/"{job.version}"'
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    operation_id="cancel_job",
+    status_code=202,
+    responses=documented(errors.JobNotFound, errors.IllegalMove, errors.InvalidRequest),
+)
+def cancel_job(world: InWorld, job_id: JobId) -> JobView:
+    """Cancel a queued job at once; ask the worker of a running one to stop."""
+    return view(world, usecases.cancel_job(world, job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    operation_id="retry_job",
+    status_code=202,
+    responses=documented(errors.JobNotFound, errors.IllegalMove, errors.InvalidRequest),
+)
+def retry_job(world: InWorld, job_id: JobId) -> JobView:
+    """Queue a failed or cancelled job again; it resumes from its newest checkpoint."""
+    return view(world, usecases.retry_job(world, job_id))
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    operation_id="delete_job",
+    status_code=204,
+    response_class=Response,
+    responses=documented(errors.JobNotFound, errors.JobNotDone, errors.InvalidRequest),
+)
+def delete_job(world: InWorld, job_id: JobId) -> None:
+    """Remove a job that is done, its log and its checkpoints; what it made stays."""
+    usecases.delete_job(world, job_id)

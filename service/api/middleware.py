@@ -1,0 +1,85 @@
+"""What happens around every request: an id, a log line, and problems in one form."""
+
+import re
+import time
+import uuid
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.errors import MEDIA_TYPE, http_problem
+from service.api.views import ProblemView
+
+_log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET = {"/healthz", "/readyz"}
+
+
+class RequestMiddleware:
+    """Name each request, log it, and turn plain-text errors of the framework into problems.
+
+    The framework answers an oversized body and an unsatisfiable Range in plain text, past the
+    exception handlers; here they get the form of all other errors.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+        replaced = False
+
+        async def send_named(message: Message) -> None:
+            nonlocal status, replaced
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=list(message["headers"]))
+                headers["X-Request-ID"] = request_id
+                content_type = headers.get("content-type", "")
+                replaced = status >= HTTPStatus.BAD_REQUEST and content_type.startswith("text/")
+                message = {**message, "headers": headers.raw}
+                if replaced:
+                    await _send_problem(send, status, headers, request_id)
+                    return
+            if not replaced:
+                await send(message)
+
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_named)
+            finally:
+                if scope["path"] not in _QUIET:
+                    self._log_request(scope, status, time.perf_counter() - started)
+
+    def _log_request(self, scope: Scope, status: int, seconds: float) -> None:
+        # The route's template, not the path: nothing a client typed enters the log.
+        route = getattr(scope.get("route"), "path", "unknown")
+        _log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+        )
+
+
+async def _send_problem(send: Send, status: int, headers: MutableHeaders, request_id: str) -> None:
+    view = ProblemView.of(http_problem(status), status, request_id)
+    body = view.model_dump_json().encode()
+    for stale in ("etag", "last-modified", "content-disposition", "cache-control"):
+        del headers[stale]
+    headers["content-type"] = MEDIA_TYPE
+    headers["content-length"] = str(len(body))
+    await send({"type": "http.response.start", "status": status, "headers": headers.raw})
+    await send({"type": "http.response.body", "body": body})

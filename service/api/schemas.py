@@ -1,0 +1,186 @@
+"""Request bodies: strict, and checked as far as that needs no record."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from service.api.examples import DATASET_ID, MODEL_ID
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z]+_[0-9a-z]+$")]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+ImageSize = Literal[64, 128, 256]
+Fit = Literal["pad", "crop", "stretch"]
+BitDepth = Literal[8, 16]
+Seed = Annotated[int, Field(ge=0, lt=2**63, description="The same seed gives the same result.")]
+Labels = Annotated[
+    dict[Name, Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]],
+    Field(max_length=16, description="Your own words about the job; returned with it."),
+]
+
+
+class Strict(BaseModel):
+    """A request body: unknown fields and lax types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class PhantomRequest(Strict):
+    """Radiographs drawn by the service itself, with known ground truth."""
+
+    class_counts: Annotated[
+        dict[
+            Literal["normal", "lobar_opacity", "cardiomegaly", "effusion"],
+            Annotated[int, Field(ge=8, le=50_000)],
+        ],
+        Field(min_length=2, description="Films per class; two classes at least, eight each."),
+    ]
+    image_size: ImageSize = 128
+    seed: Seed = 0
+
+
+class IngestOptions(Strict):
+    """How films become pixels of one size."""
+
+    name: Name | None = None
+    image_size: ImageSize | None = Field(
+        None, description="Side of the stored pixels; by default chosen from the films."
+    )
+    fit: Fit = Field("pad", description="How a film that is not square becomes square.")
+    bit_depth: BitDepth | None = Field(None, description="By default that of the films.")
+
+    def options(self) -> dict[str, Any]:
+        """Return how films become pixels, as the ingest job stores it."""
+        return self.model_dump(include={"image_size", "fit", "bit_depth"})
+
+
+class UploadForm(IngestOptions):
+    """The fields of a multipart upload, which are text; `file` is read apart."""
+
+    model_config = ConfigDict(
+        strict=False,
+        json_schema_extra={
+            "properties": {
+                "file": {"type": "string", "format": "binary", "description": "The ZIP."}
+            },
+            "required": ["file"],
+        },
+    )
+
+    @field_validator("image_size", "bit_depth", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class DatasetRequest(IngestOptions):
+    """A dataset from a folder or ZIP of the service's machine, or from the phantom generator."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "phantoms",
+                    "phantom": {
+                        "class_counts": {"normal": 200, "effusion": 120},
+                        "image_size": 64,
+                        "seed": 7,
+                    },
+                }
+            ]
+        }
+    )
+
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    phantom: PhantomRequest | None = None
+    labels: Labels = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.phantom is None):
+            raise ValueError("Give exactly one of path and phantom.")
+        return self
+
+
+class Budget(Strict):
+    """How long to train: exactly one of the two."""
+
+    images: int | None = Field(None, description="Images to see, with repetition; 1 to 10^9.")
+    seconds: int | None = Field(None, description="Wall-clock time; 5 to 86,400.")
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.images is None) == (self.seconds is None):
+            raise ValueError("Give exactly one of images and seconds.")
+        return self
+
+
+class TrainRequest(Strict):
+    """A training."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dataset_id": DATASET_ID,
+                    "family": "ldm",
+                    "image_size": 64,
+                    "budget": {"seconds": 240},
+                    "seed": 1,
+                }
+            ]
+        }
+    )
+
+    dataset_id: Id
+    family: Annotated[str, StringConstraints(max_length=40)] = Field(description="vae, gan or ldm.")
+    image_size: ImageSize | None = Field(None, description="By default the dataset's own.")
+    preset: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "standard", description="What the config starts from: standard, or tiny for trials."
+    )
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="Hyper-parameters that replace the preset's."
+    )
+    budget: Budget
+    seed: Seed = 0
+    resume_from: Id | None = Field(None, description="A training whose checkpoint to start from.")
+    labels: Labels = Field(default_factory=dict)
+
+
+class GenerateRequest(Strict):
+    """A synthetic set."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model_id": MODEL_ID, "class_counts": {"normal": 100, "effusion": 100}, "seed": 1}
+            ]
+        }
+    )
+
+    model_id: Id
+    class_counts: Annotated[dict[str, int], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="Images per class, 1 or more each."
+    )
+    balance: bool = Field(False, description="As many per class as make the dataset level.")
+    seed: Seed = 0
+    sampler: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Options of the family's sampler, such as name, num_steps and guidance.",
+    )
+    format: Literal["png"] = "png"
+    labels: Labels = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if (self.class_counts is not None) == self.balance:
+            raise ValueError("Give exactly one of class_counts and balance: true.")
+        return self

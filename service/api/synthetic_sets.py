@@ -1,0 +1,175 @@
+"""Synthetic sets: what they hold, one image, the whole."""
+
+import json
+import zipfile
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Response
+
+from service import usecases
+from service.api.conditional import (
+    FOREVER,
+    NOT_MODIFIED,
+    IfNoneMatch,
+    immutable_file,
+    matches,
+    not_modified,
+)
+from service.api.dependencies import Cursor, InWorld, Limit, SetId
+from service.api.errors import documented
+from service.api.views import Page, SyntheticSetView
+from service.domain import errors
+
+router = APIRouter(tags=["synthetic sets"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+Range = Annotated[
+    str | None, Header(description="Part of the file (RFC 9110).", examples=["bytes=0-1023"])
+]
+Index = Annotated[int, Path(ge=0, le=10**9, description="The image's number in the manifest.")]
+
+
+@router.get(
+    "/synthetic-sets",
+    operation_id="list_synthetic_sets",
+    responses=documented(errors.InvalidRequest),
+)
+def list_synthetic_sets(
+    world: InWorld, cursor: Cursor = None, limit: Limit = 50
+) -> Page[SyntheticSetView]:
+    """List synthetic sets, newest first."""
+    page = world.records.synthetic_sets(cursor=cursor, limit=limit)
+    items = [SyntheticSetView.of(made) for made in page.items]
+    return Page(items=items, next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}",
+    operation_id="get_synthetic_set",
+    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+)
+def get_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> SyntheticSetView:
+    """Read what a synthetic set holds."""
+    return SyntheticSetView.of(world.records.synthetic_set(synthetic_set_id))
+
+
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/manifest",
+    operation_id="get_manifest",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+        206: {"description": "The part asked for."},
+        **NOT_MODIFIED,
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.ArtifactMissing,
+            errors.InvalidRequest,
+            http=[400, 416],
+        ),
+    },
+)
+def get_manifest(
+    world: InWorld,
+    synthetic_set_id: SetId,
+    range_: Range = None,  # noqa: ARG001  FileResponse reads it
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Read a set's table of contents: file, label, seed and checksum of every image."""
+    made = world.records.synthetic_set(synthetic_set_id)
+    return immutable_file(
+        world.artifacts.path(made.manifest.key),
+        sha256=made.manifest.sha256,
+        media_type="application/json",
+        filename=f"{made.id}-manifest.json",
+        if_none_match=if_none_match,
+    )
+
+
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/images/{index}.png",
+    operation_id="get_image",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/png": _BINARY}},
+        **NOT_MODIFIED,
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.ImageNotFound,
+            errors.ArtifactMissing,
+            errors.InvalidRequest,
+        ),
+    },
+)
+def get_image(
+    world: InWorld, synthetic_set_id: SetId, index: Index, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Look at one image."""
+    made = world.records.synthetic_set(synthetic_set_id)
+    if index >= made.num_images:
+        raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
+    try:
+        file, sha256 = _contents(world.artifacts.path(made.manifest.key))[index]
+        etag = f'"{sha256}"'
+        if matches(if_none_match, etag):
+            return not_modified(etag)
+        with zipfile.ZipFile(world.artifacts.path(made.zip.key)) as archive:
+            image = archive.read(file)
+    except FileNotFoundError:
+        raise errors.ArtifactMissing.named(made.id) from None
+    return Response(image, media_type="image/png", headers={"ETag": etag, "Cache-Control": FOREVER})
+
+
+@lru_cache(maxsize=4)
+def _contents(manifest: FilePath) -> list[tuple[str, str]]:
+    """Read file and checksum of every image; a published manifest never changes."""
+    files: list[dict[str, Any]] = json.loads(manifest.read_bytes())["files"]
+    return [(entry["file"], entry["sha256"]) for entry in files]
+
+
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/download",
+    operation_id="download_synthetic_set",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/zip": _BINARY}},
+        206: {"description": "The part asked for.", "content": {"application/zip": _BINARY}},
+        **NOT_MODIFIED,
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.ArtifactMissing,
+            errors.InvalidRequest,
+            http=[400, 416],
+        ),
+    },
+)
+def download_synthetic_set(
+    world: InWorld,
+    synthetic_set_id: SetId,
+    range_: Range = None,  # noqa: ARG001  FileResponse reads it
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Download the ZIP, whole or in part; its strong ETag is its sha256."""
+    made = world.records.synthetic_set(synthetic_set_id)
+    return immutable_file(
+        world.artifacts.path(made.zip.key),
+        sha256=made.zip.sha256,
+        media_type="application/zip",
+        filename=f"{made.id}.zip",
+        if_none_match=if_none_match,
+    )
+
+
+@router.delete(
+    "/synthetic-sets/{synthetic_set_id}",
+    operation_id="delete_synthetic_set",
+    status_code=204,
+    response_class=Response,
+    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+)
+def delete_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> None:
+    """Remove a synthetic set and its files."""
+    usecases.delete_synthetic_set(world, synthetic_set_id)

@@ -1,0 +1,41 @@
+"""Training."""
+
+from fastapi import APIRouter
+
+from service import usecases
+from service.api.dependencies import IdempotencyKey, InWorld, idempotency
+from service.api.errors import documented
+from service.api.schemas import TrainRequest
+from service.api.views import JobView
+from service.domain import errors
+from service.usecases import Submission
+
+router = APIRouter(tags=["training"])
+
+
+@router.post(
+    "/train",
+    operation_id="train",
+    status_code=202,
+    responses=documented(
+        errors.DatasetNotFound,
+        errors.JobNotFound,
+        errors.DatasetNotReady,
+        errors.DatasetFailed,
+        errors.InvalidRequest,
+        errors.UnknownFamily,
+        errors.UnknownPreset,
+        errors.InvalidConfig,
+        errors.ImageSizeUnavailable,
+        errors.BudgetOutOfRange,
+        errors.IdempotencyConflict,
+        http=[400, 413],
+    ),
+)
+def train(body: TrainRequest, world: InWorld, idempotency_key: IdempotencyKey = None) -> JobView:
+    """Train a model of a family on a dataset that is ready."""
+    asked = body.model_dump(mode="json", exclude={"labels"})
+    asked["budget"] = body.budget.model_dump(exclude_none=True)
+    submission = Submission(idempotency(idempotency_key, "train", asked), body.labels)
+    job = usecases.submit_training(world, submission, asked)
+    return JobView.of(job, world.records.queue_position(job))

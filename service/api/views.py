@@ -1,0 +1,303 @@
+"""Bodies of answers: what a client reads of each record."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from service.api import examples
+from service.domain.errors import Problem
+from service.domain.job import Job, JobKind, JobState
+from service.domain.references import Dataset, DatasetState, Model, SyntheticSet
+
+V = TypeVar("V")
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC, to the microsecond."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(rfc3339, when_used="json")]
+
+
+class View(BaseModel):
+    """What a client reads of a record."""
+
+    model_config = ConfigDict(from_attributes=True, protected_namespaces=())
+
+
+def shown(example: Mapping[str, Any]) -> ConfigDict:
+    """Configure a view that shows an example in openapi.yaml."""
+    return ConfigDict(json_schema_extra={"examples": [dict(example)]})
+
+
+class FieldErrorView(View):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="JSON pointer into the body, or /query/..., /header/...")
+    detail: str
+
+
+class ProblemView(View):
+    """Why a request or a job failed (RFC 9457); docs/errors.md explains each code."""
+
+    model_config = shown(examples.PROBLEM)
+
+    type: str
+    title: str
+    status: int | None = Field(description="HTTP status; null where a job failed, not a request.")
+    detail: str
+    code: str
+    retryable: bool = Field(description="Whether the same request may succeed later.")
+    request_id: str | None
+    errors: list[FieldErrorView]
+
+    @classmethod
+    def of(
+        cls, problem: Problem, status: int | None = None, request_id: str | None = None
+    ) -> "ProblemView":
+        """Show a problem."""
+        return cls(
+            type=f"/problems/{problem.code}",
+            title=problem.code.replace("_", " ").capitalize(),
+            status=status,
+            detail=problem.detail,
+            code=problem.code,
+            retryable=problem.retryable,
+            request_id=request_id,
+            errors=[FieldErrorView.model_validate(field) for field in problem.fields],
+        )
+
+
+class Page(View, Generic[V]):
+    """A stretch of a list, newest first."""
+
+    items: list[V]
+    next_cursor: str | None = Field(description="Pass it as `cursor`; null on the last page.")
+
+
+class ProgressView(View):
+    """How far a running job is."""
+
+    phase: str
+    images_seen: int
+    total_images: int | None
+    fraction: float | None
+    images_per_second: float | None
+    eta_seconds: float | None
+
+
+class ResultView(View):
+    """The one thing a succeeded job made."""
+
+    dataset_id: str | None
+    model_id: str | None
+    synthetic_set_id: str | None
+
+
+class JobView(View):
+    """One piece of work."""
+
+    model_config = shown(examples.JOB)
+
+    id: str
+    kind: JobKind
+    state: JobState
+    done: bool = Field(description="Whether it succeeded, failed or was cancelled.")
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    attempt: int = Field(description="How often a worker took it.")
+    queue_position: int | None = Field(description="Jobs before it, while it is queued.")
+    progress: ProgressView | None
+    metrics: dict[str, float]
+    request: dict[str, Any] = Field(description="The request, completed by every default.")
+    result: ResultView | None
+    error: ProblemView | None
+    labels: dict[str, str]
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, job: Job, queue_position: int | None) -> "JobView":
+        """Show a job."""
+        return cls(
+            id=job.id,
+            kind=job.kind,
+            state=job.state,
+            done=job.state.done,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            attempt=job.attempt,
+            queue_position=queue_position,
+            progress=ProgressView.model_validate(job.progress) if job.progress else None,
+            metrics=dict(job.metrics),
+            request=dict(job.request),
+            result=ResultView.model_validate(job.result) if job.result else None,
+            error=ProblemView.of(job.error) if job.error else None,
+            labels=dict(job.labels),
+            links=_links(job),
+        )
+
+
+def _links(job: Job) -> dict[str, str]:
+    here = f"/jobs/{job.id}"
+    links = {"self": here, "events": f"{here}/events"}
+    if job.state in {JobState.QUEUED, JobState.RUNNING}:
+        links["cancel"] = f"{here}/cancel"
+    if job.state in {JobState.FAILED, JobState.CANCELLED}:
+        links["retry"] = f"{here}/retry"
+    if job.result and job.result.dataset_id:
+        links["dataset"] = f"/datasets/{job.result.dataset_id}"
+    if job.result and job.result.model_id:
+        links["model"] = f"/models/{job.result.model_id}"
+    if job.result and job.result.synthetic_set_id:
+        links["synthetic_set"] = f"/synthetic-sets/{job.result.synthetic_set_id}"
+    return links
+
+
+class EventView(View):
+    """One entry of a job's log; in a stream, the data of one message."""
+
+    model_config = shown(examples.EVENT)
+
+    sequence: int
+    kind: Literal["state", "progress", "metrics", "sample", "checkpoint", "log", "done"]
+    at: Moment
+    data: dict[str, Any]
+
+
+class EventPage(View):
+    """Entries of a job's log, oldest first."""
+
+    items: list[EventView]
+    next_after: int = Field(description="Pass it as `after` to read on.")
+
+
+class ClassSplitView(View):
+    """How many films a class has, and on which side of the split."""
+
+    films: int
+    train: int
+    held_out: int
+
+
+class DroppedFileView(View):
+    """A file that was left out, and why."""
+
+    file: str
+    reason: str
+    code: str
+
+
+class DatasetView(View):
+    """A private labelled set of radiographs."""
+
+    model_config = shown(examples.DATASET)
+
+    id: str
+    name: str
+    state: DatasetState
+    source: dict[str, Any]
+    created_at: Moment
+    job_id: str
+    classes: dict[str, ClassSplitView]
+    image_size: int | None
+    bit_depth: int | None
+    fingerprint: str | None = Field(description="sha256 over pixels and labels.")
+    dropped: list[DroppedFileView]
+    summary: dict[str, Any]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "DatasetView":
+        """Show a dataset."""
+        return cls.model_validate(dataset)
+
+
+class ModelView(View):
+    """A trained model."""
+
+    model_config = shown(examples.MODEL)
+
+    id: str
+    family: str
+    dataset_id: str
+    classes: list[str]
+    image_size: int
+    config: dict[str, Any]
+    preset: str
+    images_seen: int
+    snapshot_sha256: str
+    job_id: str
+    created_at: Moment
+    card: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelView":
+        """Show a model."""
+        fields = {name: getattr(model, name) for name in cls.model_fields if hasattr(model, name)}
+        return cls.model_validate(fields | {"snapshot_sha256": model.snapshot.sha256})
+
+
+class SyntheticSetView(View):
+    """A labelled set of synthetic images."""
+
+    model_config = shown(examples.SYNTHETIC_SET)
+
+    id: str
+    model_id: str
+    job_id: str
+    num_images: int
+    class_counts: dict[str, int]
+    num_bytes: int = Field(description="Size of the ZIP.")
+    sha256: str = Field(description="Checksum of the ZIP.")
+    created_at: Moment
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, made: SyntheticSet) -> "SyntheticSetView":
+        """Show a set."""
+        here = f"/synthetic-sets/{made.id}"
+        return cls(
+            id=made.id,
+            model_id=made.model_id,
+            job_id=made.job_id,
+            num_images=made.num_images,
+            class_counts=dict(made.class_counts),
+            num_bytes=made.zip.num_bytes,
+            sha256=made.zip.sha256,
+            created_at=made.created_at,
+            links={
+                "self": here,
+                "manifest": f"{here}/manifest",
+                "download": f"{here}/download",
+            },
+        )
+
+
+class HealthView(View):
+    """The process answers."""
+
+    model_config = shown({"status": "ok"})
+
+    status: Literal["ok"]
+
+
+class ReadinessView(View):
+    """The service can serve."""
+
+    model_config = shown({"status": "ready", "broker": "reachable"})
+
+    status: Literal["ready"]
+    broker: Literal["reachable", "unreachable"]
+
+
+class VersionView(View):
+    """Which service this is."""
+
+    model_config = shown({"name": "synthcxr", "version": "0.1.0"})
+
+    name: str
+    version: str

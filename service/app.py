@@ -1,0 +1,70 @@
+"""Puts the parts of the service together: the one place that knows all of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service.adapters.celery_queue import CeleryQueue
+from service.adapters.clock import SystemClock
+from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.sql_engine import open_engine
+from service.adapters.sql_records import SqlRecords
+from service.api import datasets, events, generation, health, jobs, models, synthetic_sets, training
+from service.api.description import describe
+from service.api.errors import add_handlers
+from service.api.middleware import RequestMiddleware
+from service.domain.world import World
+from service.logs import configure_logs
+from service.settings import Settings
+
+
+def create_app(settings: Settings | None = None, world: World | None = None) -> FastAPI:
+    """Make the web application.
+
+    Args:
+        settings: By default read from the environment.
+        world: Stands in for the adapters in tests.
+    """
+    settings = settings or Settings()
+    configure_logs(settings.log_level)
+    ports = world or connect(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        ports.records.close()
+
+    app = FastAPI(
+        title="SynthCXR",
+        version=ports.version,
+        docs_url=None,  # the interactive pages load their scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        max_body_size=settings.max_json_bytes,
+    )
+    app.state.world = ports
+    app.state.openapi_yaml = cache(lambda: describe(app))
+    app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
+    for part in (training, jobs, events, generation, models, synthetic_sets, health):
+        app.include_router(part.router)
+    add_handlers(app)
+    app.add_middleware(RequestMiddleware)
+    return app
+
+
+def connect(settings: Settings) -> World:
+    """Open the adapters that the settings name; nothing is read or written yet."""
+    clock = SystemClock()
+    return World(
+        records=SqlRecords(open_engine(settings.resolved_database_url), clock),
+        artifacts=LocalArtifacts(settings.data_dir),
+        queue=CeleryQueue(settings.broker_url),
+        clock=clock,
+        version=version("synthcxr"),
+        dataset_roots=settings.dataset_roots,
+        max_images_per_set=settings.max_images_per_set,
+    )

@@ -1,0 +1,174 @@
+"""The checks a request passes before anything is queued; each names the field at fault."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from models import presets, registry
+from service.domain import errors
+from service.domain.errors import FieldError, InvalidRequest
+from service.domain.job import Job, JobKind
+from service.domain.references import Dataset, DatasetState, Model
+from service.domain.world import World
+
+BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
+
+
+def allowed_path(roots: Sequence[Path], path: str) -> Path:
+    """Resolve a folder or ZIP a client named, links included, and insist that it may be read."""
+    try:
+        found = Path(path).resolve()
+        allowed = Path(path).is_absolute() and any(
+            found.is_relative_to(root.resolve()) for root in roots
+        )
+        exists = allowed and found.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
+        raise errors.PathNotFound.at("/path", "The path cannot be followed.") from None
+    if not allowed:
+        message = (
+            "The path is not below one of the roots this service may read. Name an absolute "
+            "path below a folder of SYNTHCXR_DATASET_ROOTS, or upload a ZIP."
+        )
+        raise errors.PathNotAllowed(message, fields=[FieldError("/path", message)])
+    if not exists:
+        raise errors.PathNotFound.at("/path", "The service's machine has no such path.")
+    return found
+
+
+def ready_dataset(world: World, dataset_id: str) -> Dataset:
+    """Return a dataset that can be trained on."""
+    dataset = world.records.dataset(dataset_id)
+    if dataset.state is DatasetState.INGESTING:
+        raise errors.DatasetNotReady(
+            f"Dataset {dataset_id} is still being ingested. Wait for job {dataset.job_id}."
+        )
+    if dataset.state is DatasetState.FAILED:
+        raise errors.DatasetFailed(
+            f"The ingest of dataset {dataset_id} did not succeed. Job {dataset.job_id} tells why; "
+            "retry it, or add the dataset again."
+        )
+    return dataset
+
+
+def available_image_size(dataset: Dataset, wanted: int | None) -> int:
+    """Return the size wanted, or the stored one; insist that pixels average evenly down to it."""
+    stored = dataset.image_size or 0
+    image_size = wanted or stored
+    if image_size > stored or stored % image_size:
+        raise errors.ImageSizeUnavailable.at(
+            "/image_size",
+            f"Dataset {dataset.id} is stored at {stored} pixels and cannot give {image_size}. "
+            "Choose a size that divides it, or ingest the films again at a larger image_size.",
+        )
+    return image_size
+
+
+def resolved_config(
+    family: str, preset: str, overrides: Mapping[str, Any], image_size: int
+) -> dict[str, Any]:
+    """Complete what the client gave to the full hyper-parameters of a family."""
+    check_family(family)
+    if preset not in presets.PRESETS:
+        known = ", ".join(presets.PRESETS)
+        raise errors.UnknownPreset.at("/preset", f"No preset {preset!r}; there are {known}.")
+    try:
+        config = presets.resolve_config(family, preset, overrides, image_size)
+    except ValidationError as error:
+        raise errors.InvalidConfig(
+            f"The config does not fit family {family}.", fields=fields_at("/config", error)
+        ) from error
+    return config.model_dump(mode="json")
+
+
+def check_family(family: str) -> None:
+    """Insist that a family is registered."""
+    if family not in registry.FAMILIES:
+        known = ", ".join(registry.FAMILIES)
+        raise errors.UnknownFamily.at("/family", f"No family {family!r}; there are {known}.")
+
+
+def resolved_sampler(family: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete the sampling options a client gave by the family's defaults."""
+    try:
+        sampler = registry.sampler_class(family).model_validate(dict(options))
+    except ValidationError as error:
+        raise errors.UnknownSampler(
+            f"The sampler does not fit a model of family {family}.",
+            fields=fields_at("/sampler", error),
+        ) from error
+    return sampler.model_dump(mode="json")
+
+
+def check_budget(budget: Mapping[str, int]) -> None:
+    """Insist that a training is neither too short to mean anything nor without end."""
+    [(measure, amount)] = budget.items()
+    low, high = BUDGETS[measure]
+    if not low <= amount <= high:
+        raise errors.BudgetOutOfRange.at(
+            f"/budget/{measure}", f"Choose {low:,} to {high:,} {measure}; {amount:,} is outside."
+        )
+
+
+def check_resumable(earlier: Job, request: Mapping[str, Any]) -> None:
+    """Insist that a training can go on from another one's checkpoint."""
+    same = ("dataset_id", "family", "image_size", "config")
+    if earlier.kind is not JobKind.TRAIN:
+        raise InvalidRequest.at("/resume_from", f"Job {earlier.id} is no training.")
+    differing = [name for name in same if earlier.request[name] != request[name]]
+    if differing:
+        raise InvalidRequest.at(
+            "/resume_from", f"Job {earlier.id} was trained with another {', '.join(differing)}."
+        )
+
+
+def check_counts(counts: Mapping[str, int], model: Model, max_images: int) -> None:
+    """Insist that a model knows the classes and that the set is not too large."""
+    unknown = [label for label in counts if label not in model.classes]
+    if unknown:
+        known = ", ".join(model.classes)
+        raise errors.UnknownClass(
+            f"Model {model.id} has not learned every class asked for; it knows {known}.",
+            fields=[
+                FieldError(
+                    pointer("class_counts", label), f"No class {label!r}; there are {known}."
+                )
+                for label in unknown
+            ],
+        )
+    total = sum(counts.values())
+    if total > max_images:
+        raise errors.InvalidClassCounts.at(
+            "/class_counts", f"{total} images are too many; one set holds at most {max_images}."
+        )
+
+
+def level_counts(world: World, model: Model) -> dict[str, int]:
+    """Count how many images each class lacks to be as frequent as the most frequent one."""
+    try:
+        classes = world.records.dataset(model.dataset_id).classes
+    except errors.DatasetNotFound:
+        raise InvalidRequest.at(
+            "/balance", "The model's dataset was deleted. Say class_counts instead."
+        ) from None
+    most = max((split.films for split in classes.values()), default=0)
+    lacking = {label: most - split.films for label, split in classes.items() if split.films < most}
+    if not lacking:
+        raise errors.InvalidClassCounts.at(
+            "/balance", "The dataset is level already. Say class_counts instead."
+        )
+    return lacking
+
+
+def fields_at(base: str, error: ValidationError) -> list[FieldError]:
+    """List what pydantic found wrong, below a place in the body."""
+    return [
+        FieldError(base + pointer(*found["loc"]), found["msg"])
+        for found in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def pointer(*parts: str | int) -> str:
+    """Write a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

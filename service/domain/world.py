@@ -1,0 +1,29 @@
+"""The ports of one running service, held together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.domain.ports import ArtifactStore, Clock, Records, TaskQueue
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a use case works with.
+
+    Attributes:
+        records: Jobs and what they made.
+        artifacts: The files of those.
+        queue: The doorbell.
+        clock: The time.
+        version: Version of this package, part of a synthetic set's identity.
+        dataset_roots: Folders below which a dataset may be read.
+        max_images_per_set: Largest synthetic set.
+    """
+
+    records: Records
+    artifacts: ArtifactStore
+    queue: TaskQueue
+    clock: Clock
+    version: str
+    dataset_roots: tuple[Path, ...] = ()
+    max_images_per_set: int = 50_000

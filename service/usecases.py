@@ -1,0 +1,207 @@
+"""What a client can ask for: each request is checked completely before anything is queued."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service import checks
+from service.domain import errors
+from service.domain.identifiers import new_id, synthetic_set_id
+from service.domain.job import Job, JobKind, JobResult, JobState
+from service.domain.journal import checkpoint_folder, folder_of
+from service.domain.ports import Idempotency
+from service.domain.references import Dataset, DatasetState, SyntheticSet
+from service.domain.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What every submitted request carries beside its content.
+
+    Attributes:
+        idempotency: The client's promise of sameness, if it made one.
+        labels: The client's own words about the job.
+    """
+
+    idempotency: Idempotency | None = None
+    labels: Mapping[str, str] | None = None
+
+
+def submit_ingest(
+    world: World,
+    submission: Submission,
+    *,
+    source: Mapping[str, Any],
+    options: Mapping[str, Any],
+    name: str | None = None,
+    job_id: str | None = None,
+) -> Job:
+    """Queue the ingest of a dataset.
+
+    Args:
+        world: The ports.
+        submission: Key and labels.
+        source: `{"upload": file}`, `{"path": folder}` or `{"phantom": {...}}`.
+        options: image_size, fit and bit_depth.
+        name: The client's name for the dataset; its identifier otherwise.
+        job_id: The job an upload was received for.
+
+    Raises:
+        PathNotAllowed: The folder lies outside the roots.
+        PathNotFound: There is no such folder.
+    """
+    earlier = _earlier(world, submission)
+    if earlier:
+        return earlier
+    if "path" in source:
+        source = {"path": str(checks.allowed_path(world.dataset_roots, source["path"]))}
+    dataset_id = new_id("ds")
+    request = {"dataset_id": dataset_id, "name": name or dataset_id, "source": source, **options}
+    job = _new_job(world, JobKind.INGEST, request, submission, job_id)
+    dataset = Dataset(
+        id=dataset_id,
+        name=request["name"],
+        state=DatasetState.INGESTING,
+        source=source,
+        created_at=job.created_at,
+        job_id=job.id,
+    )
+    return _submit(world, job, submission, dataset)
+
+
+def submit_training(world: World, submission: Submission, request: Mapping[str, Any]) -> Job:
+    """Queue a training.
+
+    Args:
+        world: The ports.
+        submission: Key and labels.
+        request: dataset_id, family, image_size or None for the dataset's own, preset, config
+            (overrides of the preset), budget, seed, resume_from.
+
+    Raises:
+        NotFound, Conflict, InvalidRequest: See the error tree.
+    """
+    earlier = _earlier(world, submission)
+    if earlier:
+        return earlier
+    dataset = checks.ready_dataset(world, request["dataset_id"])
+    image_size = checks.available_image_size(dataset, request["image_size"])
+    config = checks.resolved_config(
+        request["family"], request["preset"], request["config"], image_size
+    )
+    checks.check_budget(request["budget"])
+    resolved = {**request, "image_size": image_size, "config": config}
+    if request["resume_from"] is not None:
+        checks.check_resumable(world.records.job(request["resume_from"]), resolved)
+    return _submit(world, _new_job(world, JobKind.TRAIN, resolved, submission), submission)
+
+
+def submit_generation(
+    world: World, submission: Submission, request: Mapping[str, Any], *, balance: bool = False
+) -> Job:
+    """Queue the making of a synthetic set, or find that it exists already.
+
+    A request for the very set that exists yields a job that has succeeded.
+
+    Args:
+        world: The ports.
+        submission: Key and labels.
+        request: model_id, class_counts, seed, sampler, format.
+        balance: Choose class_counts such that the model's dataset becomes level.
+
+    Raises:
+        NotFound, InvalidRequest: See the error tree.
+    """
+    earlier = _earlier(world, submission)
+    if earlier:
+        return earlier
+    model = world.records.model(request["model_id"])
+    counts = checks.level_counts(world, model) if balance else request["class_counts"]
+    checks.check_counts(counts, model, world.max_images_per_set)
+    resolved = {
+        **request,
+        "class_counts": {label: counts[label] for label in model.classes if label in counts},
+        "sampler": checks.resolved_sampler(model.family, request["sampler"]),
+    }
+    set_id = synthetic_set_id(
+        resolved, snapshot_sha256=model.snapshot.sha256, version=world.version
+    )
+    made = _existing_set(world, set_id)
+    job = _new_job(world, JobKind.GENERATE, resolved, submission, made=made)
+    return _submit(world, job, submission)
+
+
+def cancel_job(world: World, job_id: str) -> Job:
+    """Cancel a job that waits; ask a running one to stop."""
+    return world.records.request_cancel(job_id)
+
+
+def retry_job(world: World, job_id: str) -> Job:
+    """Queue a failed or cancelled job again."""
+    job = world.records.retry(job_id)
+    world.queue.ring(job.queue, job.id)
+    return job
+
+
+def delete_job(world: World, job_id: str) -> None:
+    """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
+    job = world.records.delete_job(job_id)
+    world.artifacts.delete_upload(job_id)
+    folder = checkpoint_folder(job)
+    if folder:
+        world.artifacts.delete(folder)
+
+
+def delete_dataset(world: World, dataset_id: str) -> None:
+    """Remove a dataset and its pixels; models trained on it stay."""
+    dataset = world.records.delete_dataset(dataset_id)
+    world.artifacts.delete_upload(dataset.job_id)
+    if dataset.artifact:
+        world.artifacts.delete(dataset.artifact.key)
+
+
+def delete_synthetic_set(world: World, synthetic_set_id: str) -> None:
+    """Remove a synthetic set and its files."""
+    made = world.records.delete_synthetic_set(synthetic_set_id)
+    world.artifacts.delete(folder_of(made.zip.key))
+
+
+def _earlier(world: World, submission: Submission) -> Job | None:
+    return world.records.submitted(submission.idempotency) if submission.idempotency else None
+
+
+def _new_job(
+    world: World,
+    kind: JobKind,
+    request: Mapping[str, Any],
+    submission: Submission,
+    job_id: str | None = None,
+    *,
+    made: SyntheticSet | None = None,
+) -> Job:
+    now = world.clock.now()
+    return Job(
+        id=job_id or new_id("job"),
+        kind=kind,
+        queue=kind.queue,
+        state=JobState.SUCCEEDED if made else JobState.QUEUED,
+        request=request,
+        created_at=now,
+        labels=submission.labels or {},
+        result=JobResult(synthetic_set_id=made.id) if made else None,
+        finished_at=now if made else None,
+    )
+
+
+def _existing_set(world: World, set_id: str) -> SyntheticSet | None:
+    try:
+        return world.records.synthetic_set(set_id)
+    except errors.SyntheticSetNotFound:
+        return None
+
+
+def _submit(world: World, job: Job, submission: Submission, dataset: Dataset | None = None) -> Job:
+    job = world.records.submit(job, idempotency=submission.idempotency, dataset=dataset)
+    if job.state is JobState.QUEUED:
+        world.queue.ring(job.queue, job.id)
+    return job
