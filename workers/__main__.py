@@ -41,7 +41,7 @@ def _work(queues: str, name: str) -> None:
 
 
 def _schedule() -> None:
-    from service.logs import configure_logging
+    from service.logs import configure_logs
 
     from service.adapters.celery_queue import CeleryQueue
     from service.settings import Settings
@@ -49,7 +49,7 @@ def _schedule() -> None:
     from workers.wiring import Workplace
 
     settings = Settings()
-    configure_logging(settings.log_level)
+    configure_logs(settings.log_level)
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())

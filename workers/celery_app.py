@@ -42,9 +42,9 @@ app.conf.update(
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def _log(**_: object) -> None:
-    from service.logs import configure_logging
+    from service.logs import configure_logs
 
-    configure_logging(settings.log_level)
+    configure_logs(settings.log_level)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
