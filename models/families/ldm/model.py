@@ -111,13 +111,16 @@ class LatentDiffusion(Family[Config, Sampler]):
     def denoiser_loss(self, batch: Batch) -> Losses:
         """Predict the velocity of the path from a film's latents to noise."""
         config = self.config
-        posterior = Posterior(self._means[batch.indices], self._log_variances[batch.indices])
-        x = (posterior.draw() - self.latent_mean) / self.latent_std
+        x = (self.cached(batch.indices).draw() - self.latent_mean) / self.latent_std
         n = torch.randn_like(x)
         t = logit_normal_times(len(x), config.time_mean, config.time_std, x.device)
         labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
         predicted = self.denoiser(along_path(x, n, t), t, labels)
         return {"loss": F.mse_loss(predicted.float(), path_velocity(x, n))}
+
+    def cached(self, indices: Tensor) -> Posterior:
+        """Look up the latents of films (b,) of the training set."""
+        return Posterior(self._means[indices], self._log_variances[indices])
 
     def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Follow the velocity from noise to latents and decode them."""

@@ -1,0 +1,46 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from models.families.ldm.config import Config, Sampler
+
+
+@pytest.mark.parametrize("name", ["tiny", "standard"])
+@pytest.mark.parametrize("image_size", [64, 128, 256])
+def test_preset_gives_latents_of_16_or_32(name: str, image_size: int) -> None:
+    config = Config(**Config.preset(name, image_size))
+    assert image_size // config.patch_size in (16, 32)
+
+
+def test_config_survives_json() -> None:
+    config = Config(denoiser_channels=(16, 24, 32), learning_rate=2e-4)
+    assert Config.model_validate(json.loads(config.model_dump_json())) == config
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"denoiser_channels": [12]},
+        {"denoiser_channels": []},
+        {"denoiser_channels": ["16"]},
+        {"patch_size": 5},
+        {"class_dropout": 1.0},
+        {"learning_rate": 0.0},
+        {"unknown": 1},
+    ],
+)
+def test_config_out_of_range_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Config.model_validate(changes)
+
+
+@pytest.mark.parametrize("changes", [{"name": "rk4"}, {"num_steps": 0}, {"guidance": 0.5}])
+def test_sampler_out_of_range_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Sampler.model_validate(changes)
+
+
+def test_every_field_says_what_it_means() -> None:
+    fields = {**Config.model_fields, **Sampler.model_fields}
+    assert [name for name, field in fields.items() if not field.description] == []

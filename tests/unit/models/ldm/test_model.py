@@ -1,0 +1,109 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.families.ldm.config import Config, Sampler
+from models.families.ldm.model import LatentDiffusion
+from models.family import ImageSpec
+from models.films import Films
+from models.seeding import ImageNoise
+
+SAMPLER = Sampler(num_steps=4)
+
+
+@pytest.fixture(scope="module")
+def films() -> Films:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (40, 8, 8), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    return Films(pixels, np.arange(40) % 3)
+
+
+@pytest.fixture(scope="module")
+def model(films: Films) -> LatentDiffusion:
+    """A model whose weights are random everywhere, none at its zero start."""
+    torch.manual_seed(0)
+    model = LatentDiffusion(Config(**Config.preset("tiny", 64)), ImageSpec(64, 3))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    exhaust(model.fit_components(films))
+    with torch.no_grad():
+        exhaust(model.measure_latents(films))
+    return model.eval()
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def exhaust(fractions: Iterator[float]) -> None:
+    assert list(fractions)[-1] == 1
+
+
+@torch.inference_mode()
+def drawn(model: LatentDiffusion, labels: list[int], seeds: list[int]) -> Tensor:
+    return model.sample(torch.tensor(labels), ImageNoise(seeds), SAMPLER)
+
+
+def test_shares_of_the_stages_add_up(model: LatentDiffusion) -> None:
+    assert sum(stage.share for stage in model.stages()) == pytest.approx(1)
+
+
+def test_image_is_the_same_in_any_batch(model: LatentDiffusion) -> None:
+    first = drawn(model, [1, 0, 2, 0, 1, 2, 0, 0], [7, 1, 2, 3, 4, 5, 6, 8])
+    other = drawn(model, [2, 2, 0, 0, 0, 1, 1, 0], [9, 10, 11, 12, 13, 7, 14, 15])
+    assert torch.equal(first[0], other[5])
+    assert not torch.equal(first[1], first[0])
+
+
+@pytest.mark.usefixtures("threads")
+def test_image_is_the_same_with_any_number_of_threads(model: LatentDiffusion) -> None:
+    images = []
+    for num_threads in (1, 2, 3):
+        torch.set_num_threads(num_threads)
+        images.append(drawn(model, [0, 1, 2, 0], [1, 2, 3, 4]))
+    assert torch.equal(images[0], images[1])
+    assert torch.equal(images[0], images[2])
+
+
+def test_sampling_leaves_the_global_source_alone(model: LatentDiffusion) -> None:
+    before = torch.get_rng_state()
+    drawn(model, [0, 1], [1, 2])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_class_changes_the_image(model: LatentDiffusion) -> None:
+    image, other = drawn(model, [0, 1], [5, 5])
+    assert not torch.allclose(image, other)
+
+
+def test_normalised_latents_have_mean_zero_and_variance_one(
+    model: LatentDiffusion, films: Films
+) -> None:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        latents = model.autoencoder.encode(films.images(torch.arange(len(films)))).draw()
+    normalised = (latents - model.latent_mean) / model.latent_std
+    mean, std = normalised.mean(dim=(0, 2, 3)), normalised.std(dim=(0, 2, 3))
+    torch.testing.assert_close(mean, torch.zeros_like(mean), atol=0.02, rtol=0)
+    torch.testing.assert_close(std, torch.ones_like(std), atol=0.02, rtol=0)
+
+
+def test_components_a_checkpoint_brought_are_kept(model: LatentDiffusion, films: Films) -> None:
+    before = model.autoencoder.components.clone()
+    assert list(model.fit_components(films)) == []
+    assert torch.equal(model.autoencoder.components, before)
+
+
+def test_cached_latents_are_the_same_when_made_again(model: LatentDiffusion, films: Films) -> None:
+    batch = films.labels.new_tensor([3, 1])
+    exhaust(model.cache_latents(films))
+    first = model.cached(batch)
+    exhaust(model.cache_latents(films))
+    assert all(torch.equal(a, b) for a, b in zip(first, model.cached(batch), strict=True))
