@@ -45,7 +45,7 @@ def verify_set(path: Path) -> VerifiedSet:
     try:
         with zipfile.ZipFile(path) as archive:
             present = {name for name in archive.namelist() if name.startswith("images/")}
-            for image in json.loads(archive.read(MANIFEST_NAME))["images"]:
+            for image in json.loads(archive.read(MANIFEST_NAME))["files"]:
                 name = image["file"]
                 if name not in present:
                     raise DownloadMismatch(f"{path}: {name} is in the manifest but not in the ZIP")

@@ -25,7 +25,7 @@ def make_set(tmp_path: Path) -> MakeSet:
                 Image.new("L", (size, size), 10 * index).save(png, "PNG")
                 images[f"images/{label}/{index:06}.png"] = png.getvalue()
         manifest = {
-            "images": [
+            "files": [
                 {
                     "file": name,
                     "label": name.split("/")[1],
