@@ -1,0 +1,133 @@
+"""What is measured of a set of films, class by class and over all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.evaluation.classifier import cached_classifier, read
+from benchmarks.evaluation.intervals import Estimate, share
+from benchmarks.evaluation.kid import Sample, kid, kid_of_halves
+from benchmarks.evaluation.memorisation import closeness
+from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
+
+ALL = "all"
+RARE = 0.01  # a held-out film stands nearer to a training film than this share of its like do
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one class of one set, or of "all" classes weighing the same.
+
+    Attributes:
+        films: What the set is called.
+        label: The class, or "all".
+        num_films: How many were judged.
+        kid: To the held-out films.
+        agreement: Share that the classifier assigns to the label.
+        near: Share that stands nearer to a training film than 99 of 100 held-out films do.
+        nearer_than_ever: Share that stands nearer than every held-out film.
+    """
+
+    films: str
+    label: str
+    num_films: int
+    kid: Estimate
+    agreement: Estimate
+    near: Estimate
+    nearer_than_ever: float
+
+
+class Judge:
+    """Measures sets of films against the real ones.
+
+    Args:
+        films: The real films.
+        seed: Of the classifier's training and of everything drawn here.
+        cache: Private folder where the classifier is kept between runs.
+    """
+
+    def __init__(self, films: RealFilms, seed: int, cache: Path) -> None:
+        self.films = films
+        self._seed = seed
+        self._classifier = cached_classifier(films, seed, cache)
+        self._held_out = _by_label(self._read(films.held_out)[0], films.held_out)
+        held_out_closeness = closeness(films.held_out.pixels, films.training.pixels)
+        self._rare_closeness = float(np.quantile(held_out_closeness, RARE))
+        self._least_closeness = float(held_out_closeness.min())
+
+    def synthetic(self, name: str, pixels: Pixels, labels: Labels) -> list[Row]:
+        """Measure synthetic films, each an independent draw.
+
+        Args:
+            name: Names the set in the table.
+            pixels: (n, size, size), uint8.
+            labels: (n,), places in `films.classes`; at least two films of each class.
+        """
+        return self._rows(name, Split(pixels, labels, np.arange(len(labels))))
+
+    def controls(self, num_per_class: int) -> list[Row]:
+        """Measure films whose worth is known: the floor and the ceilings of every figure.
+
+        Training films are the floor that a model can reach by copying; held-out films have KID
+        between random halves of themselves, and as agreement the classifier's own accuracy.
+
+        Args:
+            num_per_class: Films of each class in all but the held-out set.
+        """
+        training = self.films.training
+        rng = np.random.default_rng(self._seed)
+        labels = np.repeat(np.arange(len(self.films.classes)), num_per_class)
+        noise = rng.integers(0, 256, (len(labels), *training.pixels.shape[1:]), np.uint8)
+        means = [
+            training.pixels[training.labels == label].mean(0).round().astype(np.uint8)
+            for label in range(len(self.films.classes))
+        ]
+        return [
+            *self._rows("real, held out", self.films.held_out, halves=True),
+            *self._rows("real, training", training.at_most(num_per_class, rng)),
+            *self.synthetic("class-mean image", np.stack(means)[labels], labels),
+            *self.synthetic("pixel noise", noise, labels),
+        ]
+
+    def _rows(self, name: str, films: Split, *, halves: bool = False) -> list[Row]:
+        features, agrees = self._read(films)
+        samples = _by_label(features, films)
+        nearness = closeness(films.pixels, self.films.training.pixels)
+        rng = np.random.default_rng(self._seed)
+
+        def row(label: str, measured: list[int], judged: NDArray[np.int64]) -> Row:
+            ours = [samples[k] for k in measured]
+            theirs = [self._held_out[k] for k in measured]
+            return Row(
+                films=name,
+                label=label,
+                num_films=len(judged),
+                kid=kid_of_halves(theirs, rng) if halves else kid(ours, theirs, rng),
+                agreement=share(int(agrees[judged].sum()), len(judged)),
+                near=share(int((nearness[judged] < self._rare_closeness).sum()), len(judged)),
+                nearer_than_ever=float((nearness[judged] < self._least_closeness).mean()),
+            )
+
+        num_classes = len(self.films.classes)
+        by_class = [np.flatnonzero(films.labels == k) for k in range(num_classes)]
+        fewest = min(map(len, by_class))
+        balanced = np.concatenate([rng.permutation(each)[:fewest] for each in by_class])
+        return [
+            *(row(self.films.classes[k], [k], by_class[k]) for k in range(num_classes)),
+            row(ALL, list(range(num_classes)), balanced),
+        ]
+
+    def _read(self, films: Split) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        reading = read(self._classifier, films.pixels)
+        return reading.features, reading.predictions == films.labels
+
+
+def _by_label(features: NDArray[np.float64], films: Split) -> list[Sample]:
+    return [
+        Sample(features[films.labels == label], films.groups[films.labels == label])
+        for label in range(int(films.labels.max()) + 1)
+    ]

@@ -1,0 +1,92 @@
+"""The real films that synthetic ones are measured against."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiographs.ingest import IngestOptions, run
+from radiographs.pixel_store import PixelStore
+from radiographs.sources import Source
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Labelled films of one side of the split.
+
+    Attributes:
+        pixels: (n, size, size), uint8; 0 is black.
+        labels: (n,), a class's place in `RealFilms.classes`.
+        groups: (n,), equal for films of one patient and for near duplicates: films that are not
+            independent evidence.
+    """
+
+    pixels: Pixels
+    labels: Labels
+    groups: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Split:
+        """Keep some of the films, by mask or by index."""
+        return Split(self.pixels[chosen], self.labels[chosen], self.groups[chosen])
+
+    def at_most(self, num_per_class: int, rng: np.random.Generator) -> Split:
+        """Draw films without replacement, as many of each class as asked for or as there are."""
+        drawn = [
+            rng.permutation(np.flatnonzero(self.labels == label))[:num_per_class]
+            for label in np.unique(self.labels)
+        ]
+        return self.where(np.sort(np.concatenate(drawn)))
+
+
+@dataclass(frozen=True)
+class RealFilms:
+    """A dataset as the evaluation sees it.
+
+    Attributes:
+        classes: The labels' names.
+        training: What the families and the classifier learn from.
+        held_out: What nothing has learned from.
+        fingerprint: Names the films and their split.
+    """
+
+    classes: tuple[str, ...]
+    training: Split
+    held_out: Split
+    fingerprint: str
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square films, in pixels."""
+        return int(self.training.pixels.shape[1])
+
+
+def load(source: Source, image_size: int) -> RealFilms:
+    """Ingest films into a folder that is thrown away, and read both sides of their split.
+
+    Args:
+        source: The films and their labels.
+        image_size: Side of the square films, in pixels.
+
+    Raises:
+        radiographs.ingest.IngestRefused: The films cannot be used.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run(source, Path(folder), IngestOptions(image_size=image_size, bit_depth=8))
+        store = PixelStore.open(Path(folder))
+        everything = Split(np.array(store.pixels, np.uint8), store.labels, store.groups)
+        return RealFilms(
+            classes=store.classes,
+            training=everything.where(~store.held_out),
+            held_out=everything.where(store.held_out),
+            fingerprint=store.fingerprint,
+        )

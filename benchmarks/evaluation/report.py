@@ -1,0 +1,87 @@
+"""The figures as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.evaluation.intervals import Estimate
+from benchmarks.evaluation.judge import Row
+
+COLUMNS = ("films", "class", "n", "KID [95 %]", "as labelled [95 %]", "near", "nearer than ever")
+EXPLANATION = """\
+KID to the held-out films, on a classifier's features: unbiased, so it may fall below 0; [95 %] by
+bootstrap, films and held-out films drawn anew group by group; for held-out films it is that between
+random halves of them. "as labelled": share that the classifier assigns to the label asked for, with
+Wilson's interval; for held-out films that is the classifier's own accuracy. "near": share closer to
+a training film than 99 of 100 held-out films are; "nearer than ever": than all of them are. Row
+"all" weighs every class the same."""
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay the rows out in Markdown, aligned for reading in a terminal."""
+    cells = [COLUMNS, *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| "
+        + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        + " |"
+        for line in cells
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Lay out what each model took."""
+    lines = ["| films | training s | images seen | sampling images/s |", "|---|---|---|---|"]
+    for name, cost in costs.items():
+        trained = "-", "-"
+        if "training_seconds" in cost:
+            trained = f"{cost['training_seconds']:.0f}", f"{cost['images_seen']}"
+        cells = (name, *trained, f"{cost['sampling_images_per_second']:.1f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write(
+    path: Path,
+    conditions: Mapping[str, Any],
+    rows: Sequence[Row],
+    costs: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write the figures, and only figures, as JSON."""
+    content = {
+        "conditions": dict(conditions),
+        "costs": {name: dict(cost) for name, cost in costs.items()},
+        "rows": [asdict(row) for row in rows],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_rounded(content), indent=1) + "\n", encoding="utf-8")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.films,
+        row.label,
+        str(row.num_films),
+        _interval(row.kid, ".3f"),
+        _interval(row.agreement, ".1%"),
+        f"{row.near.value:.1%}",
+        f"{row.nearer_than_ever:.1%}",
+    )
+
+
+def _interval(estimate: Estimate, style: str) -> str:
+    return f"{estimate.value:{style}} [{estimate.low:{style}}, {estimate.high:{style}}]"
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_rounded(value) for value in content]
+    return float(f"{content:.6g}") if isinstance(content, float) else content

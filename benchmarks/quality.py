@@ -1,0 +1,188 @@
+"""How good are the films of each family? Train, sample and judge them on real films.
+
+    python -m benchmarks.quality --data FOLDER [--family vae gan ldm] [--seconds 400]
+    python -m benchmarks.quality --data FOLDER --snapshots DIR     judge what is trained already
+    python -m benchmarks.quality --phantoms 2000                   without real films
+
+Prints a table and writes the figures to benchmarks/results/quality.json. Pictures and weights are
+derived from the films and go nowhere, unless `--keep` names a folder that git does not take in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.evaluation.contact_sheet import save_contact_sheet
+from benchmarks.evaluation.judge import Judge, Row
+from benchmarks.evaluation.machine import conditions
+from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
+from benchmarks.evaluation.real_films import Pixels, RealFilms, load
+from benchmarks.evaluation.report import EXPLANATION, cost_table, table, write
+from models.family import ImageSpec
+from models.films import Films
+from models.presets import PRESETS, resolve_config
+from models.registry import FAMILIES, sampler_class
+from models.sampling import sample_pixels
+from models.seeding import image_seed
+from models.snapshot import DESCRIPTION, Snapshot, load_snapshot, new_model, save_snapshot
+from models.training.budget import Budget
+from models.training.loop import Training
+from radiographs.ingest import FolderSource, PhantomSource
+from radiographs.phantom import FINDINGS
+
+Cost = dict[str, float | int]
+RESULTS = Path(__file__).parent / "results" / "quality.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    options = _parser().parse_args(arguments)
+    if options.keep:
+        refuse_unignored(options.keep)
+    torch.set_num_threads(options.torch_threads or torch.get_num_threads())
+
+    source = FolderSource(options.data) if options.data else _phantoms(options.phantoms)
+    with _timed("ingest"):
+        films = load(source, options.image_size)
+    with _timed("classifier"):
+        judge = Judge(films, options.seed, cache_folder())
+    num_per_class = max(2, options.images // len(films.classes))
+    with _timed("floor and ceilings"):
+        rows = judge.controls(num_per_class)
+    print(table(rows), flush=True)
+
+    costs: dict[str, Cost] = {}
+    for name, snapshot, cost in _snapshots(options, films):
+        pixels, labels, seconds = _sampled(snapshot, num_per_class, options.seed)
+        costs[name] = {**cost, "sampling_images_per_second": len(labels) / seconds}
+        with _timed(f"judging {name}"):
+            found = judge.synthetic(name, pixels, labels)
+        print(table(found), flush=True)
+        rows += found
+        if options.keep:
+            folder = options.keep / name
+            folder.mkdir(parents=True, exist_ok=True)
+            save_snapshot(folder, snapshot.family, snapshot.classes, snapshot.model)
+            save_contact_sheet(folder / "contact-sheet.png", pixels, labels)
+
+    about = {
+        **conditions(),
+        "dataset": films.fingerprint,
+        "seed": options.seed,
+        "image_size": options.image_size,
+        "preset": None if options.snapshots else options.preset,
+    }
+    write(options.output, about, rows, costs)
+    _report(about, rows, costs)
+
+
+def _snapshots(
+    options: argparse.Namespace, films: RealFilms
+) -> Iterator[tuple[str, Snapshot, Cost]]:
+    """Train each family, or load what is trained already."""
+    if not options.snapshots:
+        for family in options.family:
+            yield family, *_trained(family, films, options)
+        return
+    found = sorted(path.parent for path in options.snapshots.rglob(DESCRIPTION))
+    if not found:
+        raise SystemExit(f"{options.snapshots} holds no snapshot: no {DESCRIPTION} beneath it.")
+    for folder in found:
+        snapshot = load_snapshot(folder)
+        expected, size = snapshot.classes, snapshot.model.spec.size
+        if (expected, size) != (films.classes, films.image_size):
+            raise SystemExit(
+                f"{folder} draws {', '.join(expected)} at {size} px; the films are "
+                f"{', '.join(films.classes)} at {films.image_size} px."
+            )
+        yield folder.name, snapshot, {}
+
+
+def _trained(family: str, films: RealFilms, options: argparse.Namespace) -> tuple[Snapshot, Cost]:
+    config = resolve_config(family, options.preset, {}, films.image_size)
+    spec = ImageSpec(films.image_size, len(films.classes))
+    model = new_model(family, config.model_dump(), spec, options.seed)
+    known = Films(films.training.pixels, films.training.labels)
+    budget = Budget(seconds=options.seconds)
+    began = time.monotonic()
+    images_seen = 0
+    for progress in Training(model, known, budget, seed=options.seed).run():
+        images_seen = progress.images_seen
+        _show(f"training {family}: {progress.stage} {progress.fraction:.0%}, {images_seen} images")
+    seconds = time.monotonic() - began
+    print(f"\rtraining {family}: {seconds:.1f} s, {images_seen} images".ljust(70), file=sys.stderr)
+    cost: Cost = {"training_seconds": seconds, "images_seen": images_seen}
+    return Snapshot(family, films.classes, model), cost
+
+
+def _sampled(
+    snapshot: Snapshot, num_per_class: int, seed: int
+) -> tuple[Pixels, np.ndarray[Any, np.dtype[np.int64]], float]:
+    """Draw as many films of each class, and time it."""
+    labels = np.repeat(np.arange(len(snapshot.classes)), num_per_class)
+    seeds = [image_seed(seed, index) for index in range(len(labels))]
+    sampler = sampler_class(snapshot.family)()
+    began = time.monotonic()
+    batches = []
+    for batch in sample_pixels(snapshot.model, labels.tolist(), seeds, sampler):
+        batches.append(batch)
+        _show(f"sampling {snapshot.family}: {sum(map(len, batches))} of {len(labels)}")
+    seconds = time.monotonic() - began
+    print(file=sys.stderr)
+    return np.concatenate(batches), labels, seconds
+
+
+def _phantoms(num_films: int) -> PhantomSource:
+    return PhantomSource(dict.fromkeys(FINDINGS, num_films // len(FINDINGS)))
+
+
+def _report(about: dict[str, Any], rows: Sequence[Row], costs: dict[str, Cost]) -> None:
+    print("\n" + table(rows) + "\n\n" + EXPLANATION)
+    if costs:
+        print("\n" + cost_table(costs))
+    print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
+
+
+@contextmanager
+def _timed(what: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+
+
+def _show(line: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{line}".ljust(70), end="", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality", description=(__doc__ or "").partition("\n")[0]
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
+    parser.add_argument("--seconds", type=float, default=400, help="training of each family")
+    parser.add_argument("--preset", choices=list(PRESETS), default="standard")
+    parser.add_argument("--snapshots", type=Path, metavar="DIR", help="judge these; train nothing")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep snapshots and pictures here")
+    parser.add_argument("--images", type=int, default=300, help="films drawn of each model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--torch-threads", type=int)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
