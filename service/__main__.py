@@ -3,9 +3,6 @@
 import argparse
 import sys
 
-import uvicorn
-
-from service.app import create_app
 from service.settings import Settings
 
 
@@ -25,10 +22,14 @@ def main() -> None:
     elif arguments.command == "migrate":
         _migrate(settings)
     else:
-        sys.stdout.write(create_app(settings).state.openapi_yaml())
+        _print_openapi(settings)
 
 
 def _serve(settings: Settings, host: str, port: int | None) -> None:
+    import uvicorn
+
+    from service.app import create_app
+
     uvicorn.run(
         create_app(settings),
         host=host,
@@ -44,6 +45,12 @@ def _migrate(settings: Settings) -> None:
     from service.adapters.sql_migrate import migrate
 
     migrate(open_engine(settings.resolved_database_url))
+
+
+def _print_openapi(settings: Settings) -> None:
+    from service.app import create_app
+
+    sys.stdout.write(create_app(settings).state.openapi_yaml())
 
 
 if __name__ == "__main__":
