@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.evaluation.classifier import cached_classifier
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
@@ -54,9 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with _timed("ingest"):
         films = load(source, options.image_size)
     with _timed("classifier"):
-        judge = Judge(films, options.seed, cache_folder())
+        classifier = cached_classifier(films, options.seed, cache_folder())
     num_per_class = max(2, options.images // len(films.classes))
     with _timed("floor and ceilings"):
+        judge = Judge(films, classifier, options.seed)
         rows = judge.controls(num_per_class)
     print(table(rows), flush=True)
 

@@ -145,22 +145,25 @@ def train_classifier(
     return classifier
 
 
-def cached_classifier(films: RealFilms, seed: int, cache: Path) -> FilmClassifier:
+def cached_classifier(
+    films: RealFilms, seed: int, cache: Path, images_to_see: int = IMAGES_TO_SEE
+) -> FilmClassifier:
     """Load the classifier of these films, or train and keep it.
 
     Args:
         films: The dataset; only its training films are learned from.
         seed: See `train_classifier`.
         cache: Folder for the weights; they are derived from the films, so it is private.
+        images_to_see: See `train_classifier`.
     """
-    name = f"classifier-{films.fingerprint[:16]}-{films.image_size}px-{RECIPE}-{seed}.safetensors"
-    kept = cache / name
+    dataset = f"{films.fingerprint[:16]}-{films.image_size}px"
+    kept = cache / f"classifier-{RECIPE}-{dataset}-{images_to_see}-{seed}.safetensors"
     num_classes = len(films.classes)
     if kept.exists():
-        classifier = FilmClassifier(num_classes)
+        classifier = FilmClassifier(num_classes).to(memory_format=torch.channels_last)
         classifier.load_state_dict(load_file(kept))
         return classifier.eval()
-    classifier = train_classifier(films.training, num_classes, seed)
+    classifier = train_classifier(films.training, num_classes, seed, images_to_see)
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     written = kept.with_suffix(f".{os.getpid()}")
     save_file({key: w.contiguous() for key, w in classifier.state_dict().items()}, written)
@@ -192,8 +195,9 @@ def _augmented(images: Tensor) -> Tensor:
     rows = (shift[0, :, None] + torch.arange(h))[:, :, None]
     columns = (shift[1, :, None] + torch.arange(w))[:, None, :]
     shifted = padded[torch.arange(b)[:, None, None], rows, columns].unsqueeze(1)  # (b, 1, h, w)
-    gain, offset = 1 + CONTRAST * (2 * torch.rand(2, b, 1, 1, 1) - 1)
-    return (shifted * gain + offset - 1).clamp(-1, 1)
+    gain, offset = CONTRAST * (2 * torch.rand(2, b, 1, 1, 1) - 1)
+    augmented: Tensor = (shifted * (1 + gain) + offset).clamp(-1, 1)
+    return augmented
 
 
 def _as_images(pixels: Tensor) -> Tensor:

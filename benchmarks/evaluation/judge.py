@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.classifier import cached_classifier, read
+from benchmarks.evaluation.classifier import FilmClassifier, read
 from benchmarks.evaluation.intervals import Estimate, share
 from benchmarks.evaluation.kid import Sample, kid, kid_of_halves
 from benchmarks.evaluation.memorisation import closeness
 from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
 
 ALL = "all"
+MIN_GROUPS = 4  # two in each half
 RARE = 0.01  # a held-out film stands nearer to a training film than this share of its like do
 
 
@@ -46,14 +46,24 @@ class Judge:
 
     Args:
         films: The real films.
-        seed: Of the classifier's training and of everything drawn here.
-        cache: Private folder where the classifier is kept between runs.
+        classifier: Trained on their training side.
+        seed: Of everything drawn here.
+
+    Raises:
+        ValueError: A class has too few independent held-out films to be judged by.
     """
 
-    def __init__(self, films: RealFilms, seed: int, cache: Path) -> None:
+    def __init__(self, films: RealFilms, classifier: FilmClassifier, seed: int = 0) -> None:
         self.films = films
+        self._classifier = classifier
         self._seed = seed
-        self._classifier = cached_classifier(films, seed, cache)
+        for label, name in enumerate(films.classes):
+            groups = films.held_out.groups[films.held_out.labels == label]
+            if len(np.unique(groups)) < MIN_GROUPS:
+                raise ValueError(
+                    f"{name} has {len(np.unique(groups))} independent held-out films, and judging "
+                    f"needs {MIN_GROUPS}: give it more films, or leave the class out."
+                )
         self._held_out = _by_label(self._read(films.held_out)[0], films.held_out)
         held_out_closeness = closeness(films.held_out.pixels, films.training.pixels)
         self._rare_closeness = float(np.quantile(held_out_closeness, RARE))

@@ -53,7 +53,7 @@ def kid(x: Sequence[Sample], y: Sequence[Sample], rng: np.random.Generator) -> E
     left = [_Counted.resampled(sample, rng) for sample in x]
     right = [_Counted.resampled(sample, rng) for sample in y]
     replicates = _mmd2(left, right)
-    low, high = np.quantile(replicates[1:], [0.025, 0.975])
+    low, high = np.nanquantile(replicates[1:], [0.025, 0.975])
     return Estimate(float(replicates[0]), float(low), float(high))
 
 
@@ -128,5 +128,7 @@ def _mean_kernel(a: _Counted, b: _Counted) -> Array:
     if a is b:
         pairs = (a.groups[:, None] != a.groups).astype(np.float64)
     total = ((a.counts @ (k * pairs)) * b.counts).sum(1)
-    mean: Array = total / ((a.counts @ pairs) * b.counts).sum(1)
+    num_pairs = ((a.counts @ pairs) * b.counts).sum(1)
+    # a replicate that has drawn one group alone has no pair, and drops out of the interval
+    mean: Array = np.divide(total, num_pairs, np.full_like(total, np.nan), where=num_pairs > 0)
     return mean
