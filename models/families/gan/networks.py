@@ -1,0 +1,118 @@
+"""The generator and the discriminator: residual networks without normalisation.
+
+Films are folded into channels at the discriminator's first layer and unfolded at the generator's
+last, so that every convolution runs at a low resolution. Residual branches end in a convolution
+that starts at zero, which takes the place of normalisation (Zhang et al. 2019, arXiv:1901.09321;
+Huang et al. 2024, section 3.2, arXiv:2501.05441).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.families.gan.config import Config
+from models.family import ImageSpec
+from models.nn.residual import skip_path, zero_conv
+
+COARSEST = 4  # side of the smallest feature maps
+SLOPE = 0.2  # of the leaky rectifiers
+
+
+def resolutions(config: Config, spec: ImageSpec) -> list[int]:
+    """List the sides of the feature maps, finest first."""
+    sides = [spec.size // config.patch_size]
+    while sides[-1] > COARSEST:
+        sides.append(sides[-1] // 2)
+    return sides
+
+
+def channels_at(side: int, width: int) -> int:
+    """Count the channels of feature maps of a side: `width` at 16, half above, twice below."""
+    return width * 2 if side < 16 else width // 2 if side > 16 else width
+
+
+class Residual(nn.Module):
+    """A residual block, modulated between its convolutions where there is a style."""
+
+    def __init__(self, in_channels: int, out_channels: int, style_size: int = 0) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.conv1.weight, SLOPE)
+        self.style = nn.Linear(style_size, 2 * out_channels) if style_size else None
+        self.conv2 = zero_conv(out_channels, out_channels)
+        self.skip = skip_path(in_channels, out_channels)
+
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        """Map (b, in_channels, h, w) to (b, out_channels, h, w) under styles (b, style_size)."""
+        h = self.conv1(F.leaky_relu(x, SLOPE))
+        if self.style is not None:
+            scale, shift = self.style(style)[:, :, None, None].chunk(2, dim=1)
+            h = torch.addcmul(shift, h, 1 + scale)
+        h = self.conv2(F.leaky_relu(h, SLOPE))
+        return self.skip(x) + h  # type: ignore[no-any-return]
+
+
+class Generator(nn.Module):
+    """From latents and a label to a film."""
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__()
+        sides = resolutions(config, spec)[::-1]
+        channels = [channels_at(side, config.generator_width) for side in sides]
+        self.patch_size = config.patch_size
+        self.classes = nn.Embedding(spec.num_classes, config.num_latents)
+        self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
+        self.start = nn.Linear(2 * config.num_latents, channels[0] * sides[0] ** 2)
+        self.shape = (channels[0], sides[0], sides[0])
+        self.levels = nn.ModuleList(
+            Residual(before, after, 2 * config.num_latents)
+            for before, after in zip([channels[0], *channels], channels, strict=False)
+        )
+        self.to_patches = nn.Conv2d(channels[-1], config.patch_size**2, 3, padding=1)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Map (b, num_latents) and (b,) to (b, 1, h, w), about [-1, 1]."""
+        seed = torch.cat([latents, self.classes(labels)], dim=1)
+        style = F.leaky_relu(self.style(seed), SLOPE)
+        x = self.start(seed).unflatten(1, self.shape)
+        for i, block in enumerate(self.levels):
+            if i > 0:
+                x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = block(x, style)
+        patches = self.to_patches(F.leaky_relu(x, SLOPE))
+        return F.pixel_shuffle(patches.float(), self.patch_size)
+
+
+class Discriminator(nn.Module):
+    """From a film and a label to how real it looks.
+
+    Reference: Miyato & Koyama 2018, eq. 3, for the projection (arXiv:1802.05637).
+    """
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__()
+        sides = resolutions(config, spec)
+        channels = [channels_at(side, config.discriminator_width) for side in sides]
+        self.patch_size = config.patch_size
+        self.from_patches = nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
+        self.levels = nn.ModuleList(
+            Residual(before, after)
+            for before, after in zip([channels[0], *channels], channels, strict=False)
+        )
+        self.to_features = nn.Linear(channels[-1] * sides[-1] ** 2, channels[-1])
+        self.realism = nn.Linear(channels[-1], 1)
+        self.classes = nn.Embedding(spec.num_classes, channels[-1])
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Map (b, 1, h, w) and (b,) to logits (b,), float32."""
+        x = self.from_patches(F.pixel_unshuffle(images, self.patch_size))
+        for i, block in enumerate(self.levels):
+            if i > 0:
+                x = F.avg_pool2d(x, 2)
+            x = block(x)
+        features = F.leaky_relu(self.to_features(F.leaky_relu(x, SLOPE).flatten(1)), SLOPE).float()
+        projected = (features * self.classes(labels)).sum(1) / features.shape[1] ** 0.5
+        logits: Tensor = self.realism(features).float().squeeze(1) + projected
+        return logits

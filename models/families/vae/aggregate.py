@@ -1,0 +1,107 @@
+"""The density of a class's latents over all its films, to draw new latents from.
+
+The aggregate posterior q(z|y) = mean over the films x of class y of q(z|x, y) is what the decoder
+has learnt to read; the standard normal prior covers it badly (Tomczak & Welling 2018, section 2,
+arXiv:1705.07120).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from models.families.vae.config import Config
+from models.families.vae.mixture import CovariancePrior, Mixture, expectation_maximisation
+from models.films import Films
+from models.seeding import ImageNoise
+
+SEED = 0
+DRAWS_PER_FILM = 2
+SET_ASIDE = 5  # one film in so many chooses the number of Gaussians
+MIN_FILMS_PER_COMPONENT = 16
+FILMS_PER_READING = 64
+
+Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class AggregatePosterior(nn.Module):
+    """A Gaussian mixture for the latents of each class; the standard normal until fitted."""
+
+    fitted: Tensor
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+
+    def __init__(self, config: Config, num_classes: int) -> None:
+        super().__init__()
+        self._config = config
+        k, d = config.num_components, config.num_latents
+        self.register_buffer("fitted", torch.tensor(False))
+        self.register_buffer("weights", torch.full((num_classes, k), 1 / k))
+        self.register_buffer("means", torch.zeros(num_classes, k, d))
+        self.register_buffer("factors", torch.eye(d).repeat(num_classes, k, 1, 1))
+
+    def forward(self, labels: Tensor, noise: ImageNoise, temperature: float) -> Tensor:
+        """Draw latents, (b, num_latents), for labels (b,)."""
+        cumulative = self.weights[labels].cumsum(1)
+        component = (noise.uniform(1) >= cumulative).sum(1).clamp_max(cumulative.shape[1] - 1)
+        spread = self.factors[labels, component] @ noise.normal(self._config.num_latents, 1)
+        return self.means[labels, component] + temperature * spread.squeeze(2)
+
+    def fit(self, encode: Encode, films: Films) -> Iterator[float]:
+        """Fit the mixtures to the films; yields the fraction done."""
+        latents = torch.empty(len(films), DRAWS_PER_FILM, self._config.num_latents).double()
+        rng = torch.Generator().manual_seed(SEED)
+        for start in range(0, len(films), FILMS_PER_READING):
+            end = min(start + FILMS_PER_READING, len(films))
+            indices = torch.arange(start, end, device=films.device)
+            mean, log_variance = encode(films.images(indices), films.labels[indices])
+            eps = torch.randn(end - start, *latents.shape[1:], generator=rng)
+            spread = (0.5 * log_variance).exp().cpu()[:, None] * eps
+            latents[start:end] = (mean.cpu()[:, None] + spread).double()
+            yield 0.5 * end / len(films)
+
+        classes = [latents[films.labels.cpu() == label] for label in range(films.num_classes)]
+        within = torch.cat([each - each.mean((0, 1)) for each in classes]).flatten(0, 1)
+        common = within.T @ within / len(within)
+        strength = self._config.mixture_shrinkage * DRAWS_PER_FILM
+        prior = CovariancePrior(common + 1e-6 * torch.eye(len(common)), strength)
+        for label, each in enumerate(classes):
+            for mixture in _fit_class(each, prior, self._config.num_components, rng):
+                self._store(label, mixture)
+                yield 0.5 + 0.5 * label / len(classes)
+        self.fitted.fill_(value=True)
+
+    def _store(self, label: int, mixture: Mixture) -> None:
+        k = len(mixture.weights)
+        self.weights[label] = 0
+        self.weights[label, :k] = mixture.weights
+        self.means[label, :k] = mixture.means
+        self.factors[label, :k] = torch.linalg.cholesky(mixture.covariances)
+
+
+def _fit_class(
+    latents: Tensor, prior: CovariancePrior, max_components: int, rng: torch.Generator
+) -> Iterator[Mixture]:
+    """Fit (n, draws, d) latents by as many Gaussians as explain films set aside best.
+
+    Yields:
+        Mixtures on the way; the last is the answer.
+    """
+    shuffled = latents[torch.randperm(len(latents), generator=rng)]
+    num_aside = max(1, len(latents) // SET_ASIDE)
+    aside, rest = shuffled[:num_aside].flatten(0, 1), shuffled[num_aside:].flatten(0, 1)
+    chosen, likeliest, num_components = 1, -math.inf, 1
+    while num_components <= min(max_components, max(1, len(latents) // MIN_FILMS_PER_COMPONENT)):
+        for mixture, _ in expectation_maximisation(rest, num_components, prior, rng):
+            yield mixture
+        likelihood = mixture.log_likelihood(aside)
+        if likelihood <= likeliest:
+            break
+        chosen, likeliest = num_components, likelihood
+        num_components *= 2
+    for mixture, _ in expectation_maximisation(latents.flatten(0, 1), chosen, prior, rng):
+        yield mixture

@@ -1,0 +1,98 @@
+"""Hyper-parameters of the variational autoencoder; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from models.config import FamilyConfig, FamilySampler
+
+
+class Config(FamilyConfig):
+    """A class-conditional variational autoencoder with a density fitted to its latents."""
+
+    likelihood: Literal["sigma", "mse", "bce"] = Field(
+        "sigma",
+        description="What a film is given its latents: a Gaussian whose one variance is always the "
+        "best (sigma), a Gaussian of unit variance (mse), or Bernoulli pixels (bce).",
+    )
+    beta: float = Field(
+        1.0, ge=0, le=100, description="Weight of the KL divergence against the reconstruction."
+    )
+    kl_warmup: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Part of the training over which the KL divergence's weight rises from zero.",
+    )
+    free_bits: float = Field(
+        0.05,
+        ge=0,
+        le=10,
+        description="Nats of KL divergence each latent may use at no cost, against collapse.",
+    )
+    num_latents: int = Field(64, ge=2, le=512, description="Length of the latent vector.")
+    width: int = Field(
+        96,
+        ge=8,
+        le=512,
+        multiple_of=8,
+        description="Channels where feature maps are 16x16: half as many above, twice below.",
+    )
+    num_blocks: int = Field(1, ge=1, le=8, description="Residual blocks at each resolution.")
+    patch_size: Literal[2, 4, 8] = Field(
+        4, description="Side of the pixel blocks that are folded into channels at both ends."
+    )
+    num_components: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="Most Gaussians the density of one class's latents may have; how many it gets "
+        "is decided on films set aside.",
+    )
+    mixture_shrinkage: float = Field(
+        32.0,
+        ge=1,
+        le=10_000,
+        description="How many films the covariance common to all classes counts for in each "
+        "Gaussian.",
+    )
+    batch_size: int = Field(64, ge=2, le=1024, description="Films in a batch.")
+    learning_rate: float = Field(1e-3, gt=0, le=0.1, description="AdamW's highest step size.")
+    ema_relative_std: float = Field(
+        0.05,
+        gt=0,
+        lt=0.29,
+        description="Width of the average of the weights, relative to the training's length.",
+    )
+
+    @classmethod
+    def preset(cls, name: str, image_size: int) -> dict[str, Any]:
+        """Name the fields in which a preset departs from the defaults."""
+        if name == "tiny":
+            return {
+                "num_latents": 8,
+                "width": 16,
+                "patch_size": 8,
+                "num_components": 2,
+                "batch_size": 16,
+            }
+        return {"patch_size": 8} if image_size > 128 else {}
+
+
+class Sampler(FamilySampler):
+    """How a trained variational autoencoder draws its films."""
+
+    name: Literal["mixture", "prior"] = Field(
+        "mixture",
+        description="Draw latents from the density fitted to the films of the class (mixture) or "
+        "from the standard normal distribution (prior).",
+    )
+    temperature: float = Field(
+        1.0,
+        ge=0,
+        le=2,
+        description="Multiplies the spread of the latents: below 1 the films are more typical and "
+        "less varied.",
+    )

@@ -1,0 +1,77 @@
+"""Negative log-likelihoods of films given the decoder's output, in nats per film.
+
+Constants that depend on no weight are left out of `mse` alone, as is usual.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MIN_VARIANCE = (2 / 255) ** 2 / 12  # that of rounding to 8 bits, in image units
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How pixels are distributed given the decoder's output.
+
+    Attributes:
+        negative_log: From the output and the films, (b, 1, h, w) each, to the mean over the batch.
+        mean: From the output to the expected film, in [-1, 1].
+    """
+
+    negative_log: Callable[[Tensor, Tensor], Tensor]
+    mean: Callable[[Tensor], Tensor]
+
+
+def optimal_variance(output: Tensor, images: Tensor) -> Tensor:
+    """Find the variance that makes the batch most likely, never below that of 8-bit rounding.
+
+    Reference: Rybkin et al. 2021, eq. 5 (arXiv:2006.13202).
+    """
+    return (output - images).square().mean().clamp_min(MIN_VARIANCE)
+
+
+def gaussian(output: Tensor, images: Tensor, variance: Tensor) -> Tensor:
+    """Negative log of N(images; output, variance I)."""
+    squared_error = (output - images).square().flatten(1).sum(1)
+    normaliser = images[0].numel() * torch.log(2 * math.pi * variance)
+    return (0.5 * (squared_error / variance + normaliser)).mean()
+
+
+def sigma(output: Tensor, images: Tensor) -> Tensor:
+    """Gaussian of the optimal variance: D/2 log MSE and a constant."""
+    return gaussian(output, images, optimal_variance(output, images))
+
+
+def mse(output: Tensor, images: Tensor) -> Tensor:
+    """Gaussian of unit variance, without its constant."""
+    return 0.5 * (output - images).square().flatten(1).sum(1).mean()
+
+
+def bce(output: Tensor, images: Tensor) -> Tensor:
+    """Bernoulli pixels, whose logits are the output; grey levels count as probabilities."""
+    losses = F.binary_cross_entropy_with_logits(output, (images + 1) / 2, reduction="none")
+    return losses.flatten(1).sum(1).mean()
+
+
+def clamped(output: Tensor) -> Tensor:
+    """Expected film of a Gaussian, as far as films can show it."""
+    return output.clamp(-1, 1)
+
+
+def two_sigmoid(output: Tensor) -> Tensor:
+    """Expected film of Bernoulli pixels: 2 sigmoid(x) - 1 = tanh(x / 2)."""
+    return torch.tanh(output / 2)
+
+
+LIKELIHOODS = {
+    "sigma": Likelihood(sigma, clamped),
+    "mse": Likelihood(mse, clamped),
+    "bce": Likelihood(bce, two_sigmoid),
+}

@@ -1,0 +1,91 @@
+"""A class-conditional variational autoencoder, sampled from its aggregate posterior.
+
+Kingma & Welling 2014 (arXiv:1312.6114), with the calibrated decoder of Rybkin et al. 2021
+(arXiv:2006.13202) and the free bits of Kingma et al. 2016 (arXiv:1606.04934).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from models.families.vae.aggregate import AggregatePosterior
+from models.families.vae.config import Config, Sampler
+from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
+from models.families.vae.networks import Decoder, Encoder
+from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.films import Films
+from models.schedules import warmup_cosine
+from models.seeding import ImageNoise
+
+
+def divergence_from_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence of N(mean, exp(log_variance)) from N(0, 1), in nats per latent.
+
+    Reference: Kingma & Welling 2014, appendix B.
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+
+
+class VariationalAutoencoder(Family[Config, Sampler]):
+    """q(z|x, y), p(x|z, y), and a density of z for each y."""
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__(config, spec)
+        self.encoder = Encoder(config, spec)
+        self.decoder = Decoder(config, spec)
+        self.aggregate = AggregatePosterior(config, spec.num_classes)
+        self._likelihood = LIKELIHOODS[config.likelihood]
+
+    def stages(self) -> Sequence[Stage]:
+        """Train both halves at once, then fit the density of the latents."""
+        halves = (self.encoder, self.decoder)
+        bound = Phase(
+            "autoencoder",
+            trained=halves,
+            loss=self.loss,
+            learning_rate=self.config.learning_rate,
+            schedule=warmup_cosine,
+        )
+        return [
+            Stage(
+                "autoencoder",
+                share=1.0,
+                batch_size=self.config.batch_size,
+                phases=[bound],
+                averaged=halves,
+                ema_relative_std=self.config.ema_relative_std,
+                conclude=self._conclude,
+            )
+        ]
+
+    def loss(self, batch: Batch) -> Losses:
+        """Negative evidence lower bound, in nats per pixel; its parts in nats per film."""
+        mean, log_variance = self.encoder(batch.images, batch.labels)
+        latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        output = self.decoder(latents, batch.labels)
+        reconstruction = self._likelihood.negative_log(output, batch.images)
+        divergence = divergence_from_prior(mean, log_variance).mean(0)  # (num_latents,)
+        warmup = min(1.0, batch.fraction / max(self.config.kl_warmup, 1e-9))
+        # free bits: Kingma et al. 2016, eq. 15
+        charged = divergence.clamp_min(self.config.free_bits).sum()
+        bound = reconstruction + self.config.beta * warmup * charged
+        return {
+            "loss": bound / batch.images[0].numel(),
+            "reconstruction": reconstruction,
+            "divergence": divergence.sum(),
+            "deviation": optimal_variance(self._likelihood.mean(output), batch.images).sqrt(),
+        }
+
+    def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
+        """Draw latents for the labels and decode them to the expected films."""
+        if sampler.name == "mixture" and self.aggregate.fitted:
+            latents = self.aggregate(labels, noise, sampler.temperature)
+        else:
+            latents = sampler.temperature * noise.normal(self.config.num_latents)
+        return self._likelihood.mean(self.decoder(latents, labels))
+
+    def _conclude(self, films: Films) -> Iterator[float]:
+        return self.aggregate.fit(self.encoder, films)
