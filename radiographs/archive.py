@@ -65,10 +65,6 @@ class ArchiveTree:
             self._zip.close()
             raise
 
-    def close(self) -> None:
-        """Close the archive's file."""
-        self._zip.close()
-
     def names(self) -> list[str]:
         """Return the path of every file, with `/`, sorted."""
         return sorted(name for name in self._members if not is_litter(name))

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import random
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radiographs.errors import IngestRefused
+from radiographs.ingest import (
+    ArchiveSource,
+    FolderSource,
+    IngestOptions,
+    PhantomSource,
+    ingest,
+    run,
+)
+from radiographs.phantom import FINDINGS
+from radiographs.pixel_store import PixelStore
+
+
+def refusal(source, destination, options=None):
+    with pytest.raises(IngestRefused) as caught:
+        run(source, destination, options)
+    return caught.value
+
+
+def test_a_folder_becomes_a_store(folder_of, two_classes, destination):
+    folder = folder_of(two_classes)
+    summary = run(FolderSource(folder), destination)
+    store = PixelStore.open(destination)
+    assert store.pixels.shape == (40, 64, 64)
+    assert store.classes == ("Normal", "Sick")
+    assert summary.classes == {
+        "Normal": {"films": 20, "train": 17, "held_out": 3},
+        "Sick": {"films": 20, "train": 17, "held_out": 3},
+    }
+    assert (summary.image_size, summary.bit_depth) == (64, 8)
+    assert summary.fingerprint == store.fingerprint
+    assert summary.dropped == []
+    for name, label, pixels in zip(store.files, store.labels, store.pixels, strict=True):
+        assert name.startswith(store.classes[label])
+        original = np.asarray(Image.open(folder / name))
+        np.testing.assert_array_equal(pixels, original)
+
+
+def test_an_archive_becomes_the_same_store_as_its_folder(
+    folder_of, zip_of, two_classes, destination, tmp_path
+):
+    (tmp_path / "other").mkdir()
+    from_folder = run(FolderSource(folder_of(two_classes)), destination)
+    from_archive = run(ArchiveSource(zip_of(two_classes)), tmp_path / "other")
+    assert from_folder == from_archive
+    for name in ("pixels.npy", "films.npz", "files.json", "store.json"):
+        assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_nothing_but_the_store_is_left(folder_of, two_classes, destination):
+    run(FolderSource(folder_of(two_classes)), destination)
+    names = {path.name for path in destination.iterdir()}
+    assert names == {"pixels.npy", "films.npz", "files.json", "store.json"}
+
+
+def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_split(
+    folder_of, two_classes, destination, tmp_path
+):
+    shuffled = list(two_classes.items())
+    random.Random(0).shuffle(shuffled)
+    renamed = {f"{name.split('/')[0]}/{k:04d}.png": data for k, (name, data) in enumerate(shuffled)}
+    (tmp_path / "other").mkdir()
+    first = run(FolderSource(folder_of(two_classes)), destination)
+    second = run(FolderSource(folder_of(renamed, "renamed")), tmp_path / "other")
+    assert first.fingerprint == second.fingerprint
+    for name in ("pixels.npy", "films.npz"):
+        assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_one_pixel_or_one_label_changes_the_fingerprint(
+    folder_of, two_classes, encoded, destination
+):
+    def fingerprint(files, name):
+        target = destination / name
+        target.mkdir()
+        return run(FolderSource(folder_of(files, name)), target).fingerprint
+
+    image = np.asarray(Image.open(folder_of(two_classes) / "Normal/00.png")).copy()
+    image[5, 5] ^= 1
+    relabelled = {**two_classes, "Sick/x.png": two_classes["Normal/00.png"]}
+    del relabelled["Normal/00.png"]
+    fingerprints = {
+        fingerprint(two_classes, "as it was"),
+        fingerprint({**two_classes, "Normal/00.png": encoded(image)}, "pixel"),
+        fingerprint(relabelled, "label"),
+    }
+    assert len(fingerprints) == 3
+
+
+def labelled(two_classes, patient_of):
+    rows = [
+        f"{name},{name.split('/')[0]},{patient_of(k)}" for k, name in enumerate(sorted(two_classes))
+    ]
+    return {**two_classes, "labels.csv": "\n".join(["file,label,patient_id", *rows]).encode()}
+
+
+def test_a_patient_is_on_one_side_and_not_named(folder_of, two_classes, destination):
+    files = labelled(two_classes, lambda k: f"patient-{k // 3}")
+    summary = run(FolderSource(folder_of(files)), destination)
+    store = PixelStore.open(destination)
+    assert summary.has_patient_ids
+    names = sorted(two_classes)
+    for patient in range(len(names) // 3):
+        films = [store.files.index(name) for name in names[3 * patient : 3 * patient + 3]]
+        assert len(set(store.held_out[films])) == 1
+        assert len(set(store.groups[films])) == 1
+    for path in destination.iterdir():
+        assert b"patient-" not in path.read_bytes()
+
+
+def test_patients_count_by_their_films_and_not_by_their_ids(folder_of, two_classes, destination):
+    fingerprints = []
+    for name, patient_of in {
+        "numbers": lambda k: f"{k // 3}",
+        "letters": lambda k: f"{'x' * (1 + k // 3)}",
+        "pairs": lambda k: f"{k // 2}",
+    }.items():
+        (destination / name).mkdir()
+        source = FolderSource(folder_of(labelled(two_classes, patient_of), name))
+        fingerprints.append(run(source, destination / name).fingerprint)
+    assert fingerprints[0] == fingerprints[1]
+    assert fingerprints[0] != fingerprints[2]
+
+
+def test_copies_are_kept_and_stay_on_one_side(folder_of, two_classes, encoded, destination):
+    image = np.asarray(Image.open(folder_of(two_classes) / "Sick/03.png")).astype(int)
+    noisy = np.clip(image + np.random.default_rng(0).normal(0, 3, image.shape), 0, 255)
+    two_classes["Normal/copy.png"] = two_classes["Sick/03.png"]
+    two_classes["Sick/noisy.png"] = encoded(noisy.astype(np.uint8))
+    summary = run(FolderSource(folder_of(two_classes)), destination)
+    store = PixelStore.open(destination)
+    assert (summary.num_exact_duplicates, summary.num_near_duplicates) == (1, 1)
+    films = [store.files.index(n) for n in ("Sick/03.png", "Normal/copy.png", "Sick/noisy.png")]
+    assert len(set(store.groups[films])) == 1
+    assert len(set(store.held_out[films])) == 1
+    assert len(store.labels) == 42
+
+
+def test_a_truncated_film_is_dropped_counted_and_named(zip_of, two_classes, destination):
+    good = two_classes["Sick/03.png"]
+    two_classes["Sick/03.png"] = good[: len(good) // 2]
+    summary = run(ArchiveSource(zip_of(two_classes)), destination)
+    (dropped,) = summary.dropped
+    assert (dropped.file, dropped.code) == ("Sick/03.png", "truncated")
+    assert dropped.reason
+    assert summary.classes["Sick"]["films"] == 19
+
+
+def test_more_than_one_bad_film_in_twenty_is_refused(zip_of, two_classes, destination):
+    for k in range(2):
+        two_classes[f"Sick/{k:02d}.png"] = b"\x89PNG\r\n\x1a\n and no more"
+    assert len(run(ArchiveSource(zip_of(two_classes)), destination).dropped) == 2
+    two_classes["Normal/07.png"] = two_classes["Normal/07.png"][:-300]
+    refused = refusal(ArchiveSource(zip_of(two_classes, "worse.zip")), destination)
+    assert refused.code == "too_many_bad_files"
+    assert "3 of 40" in refused.message
+    assert "Sick/00.png" in refused.message
+
+
+def test_images_without_a_label_are_named_and_not_counted_as_bad(
+    folder_of, two_classes, films, destination
+):
+    files = labelled(two_classes, lambda k: "")
+    files |= {f"extra/{k}.png": films[k] for k in range(10)}
+    summary = run(FolderSource(folder_of(files)), destination)
+    assert {file.code for file in summary.dropped} == {"unlabelled"}
+    assert len(summary.dropped) == 10
+    assert not summary.has_patient_ids
+
+
+def test_one_class_is_refused(folder_of, two_classes, destination):
+    one = {name: data for name, data in two_classes.items() if name.startswith("Sick")}
+    refused = refusal(FolderSource(folder_of(one)), destination)
+    assert refused.code == "single_class"
+    assert "Sick" in refused.message
+
+
+@pytest.mark.parametrize("num_broken", [0, 1])
+def test_fewer_than_eight_readable_films_in_a_class_are_refused(
+    folder_of, two_classes, destination, num_broken
+):
+    names = [name for name in two_classes if name.startswith("Sick")]
+    for name in names[7 + num_broken :]:
+        del two_classes[name]
+    for name in names[:num_broken]:
+        two_classes[name] = two_classes[name][:200]
+    refused = refusal(FolderSource(folder_of(two_classes)), destination)
+    assert refused.code == "class_too_small"
+    assert "'Sick' has 7" in refused.message
+
+
+def test_a_class_of_one_patient_cannot_be_split(folder_of, two_classes, destination):
+    files = labelled(two_classes, lambda k: "only" if k >= 20 else k)
+    refused = refusal(FolderSource(folder_of(files)), destination)
+    assert refused.code == "class_too_small"
+    assert "1 groups" in refused.message
+
+
+def test_an_empty_folder_has_no_images(folder_of, destination):
+    assert refusal(FolderSource(folder_of({"a/x.txt": b""})), destination).code == "no_images"
+
+
+def test_the_size_is_the_largest_that_nearly_all_films_reach(
+    folder_of, two_classes, encoded, destination
+):
+    folder = folder_of(two_classes)
+    large = {
+        name: encoded(Image.open(folder / name).resize((128, 128), Image.Resampling.NEAREST))
+        for name in two_classes
+    }
+    large["Sick/03.png"] = two_classes["Sick/03.png"]
+    summary = run(FolderSource(folder_of(large, "large")), destination)
+    assert summary.image_size == 128
+    assert summary.num_upsampled == 1
+
+
+@pytest.mark.parametrize("image_size", [128, 256])
+def test_a_size_that_the_films_do_not_have_is_refused(
+    folder_of, two_classes, destination, image_size
+):
+    options = IngestOptions(image_size=image_size)
+    refused = refusal(FolderSource(folder_of(two_classes)), destination, options)
+    assert refused.code == "image_size_not_available"
+    assert "0% of the films" in refused.message
+    assert "give: 64" in refused.message
+
+
+def test_an_unknown_size_is_a_mistake_of_the_caller(folder_of, two_classes, destination):
+    with pytest.raises(ValueError, match="64, 128, 256"):
+        run(FolderSource(folder_of(two_classes)), destination, IngestOptions(image_size=100))
+
+
+def test_one_deep_film_makes_the_store_deep_unless_eight_bits_are_asked_for(
+    folder_of, two_classes, encoded, destination
+):
+    shallow = np.asarray(Image.open(folder_of(two_classes) / "Sick/03.png"))
+    two_classes["Sick/03.png"] = encoded(shallow.astype(np.uint16) * 257)
+    source = FolderSource(folder_of(two_classes, "deep"))
+    assert run(source, destination).bit_depth == 16
+    store = PixelStore.open(destination)
+    assert store.pixels.dtype == np.uint16
+    film = store.files.index("Sick/03.png")
+    np.testing.assert_array_equal(store.pixels[film], shallow.astype(np.uint16) * 257)
+    assert store.pixels[store.files.index("Sick/04.png")].max() > 40_000  # white stays white
+
+    shutil.rmtree(destination)
+    destination.mkdir()
+    assert run(source, destination, IngestOptions(bit_depth=8)).bit_depth == 8
+    store = PixelStore.open(destination)
+    np.testing.assert_array_equal(store.pixels[store.files.index("Sick/03.png")], shallow)
+
+
+def test_wrong_extensions_do_not_matter(folder_of, two_classes, encoded, destination):
+    image = Image.open(folder_of(two_classes) / "Sick/03.png")
+    two_classes["Sick/03.png"] = encoded(image, "WEBP", lossless=True)
+    two_classes["Normal/jpeg.webp"] = two_classes.pop("Normal/04.png")
+    assert run(FolderSource(folder_of(two_classes, "mixed")), destination).dropped == []
+
+
+def test_phantoms_become_a_store_of_known_classes(destination):
+    source = PhantomSource(dict.fromkeys(FINDINGS, 10), image_size=64, seed=5)
+    summary = run(source, destination)
+    assert {label: counts["films"] for label, counts in summary.classes.items()} == dict.fromkeys(
+        FINDINGS, 10
+    )
+    assert summary.num_near_duplicates == 0
+    assert PixelStore.open(destination).pixels.shape == (40, 64, 64)
+
+
+@pytest.mark.parametrize("counts", [{"fracture": 10}, {"normal": 0}])
+def test_phantoms_that_cannot_be_drawn_are_a_mistake_of_the_caller(counts):
+    with pytest.raises(ValueError, match="cardiomegaly"):
+        PhantomSource(counts)
+
+
+def test_progress_walks_the_phases_and_never_goes_back(folder_of, two_classes, destination):
+    steps = list(ingest(FolderSource(folder_of(two_classes)), destination))
+    phases = list(dict.fromkeys(step.phase for step in steps))
+    assert phases == ["listing", "headers", "decoding", "duplicates", "writing"]
+    for phase in phases[1:]:
+        seen = [step.films_seen for step in steps if step.phase == phase]
+        assert seen == sorted(seen)
+        assert seen[-1] == 40
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 4, 6])
+def test_stopping_leaves_no_half_store(folder_of, two_classes, destination, num_steps):
+    steps = ingest(FolderSource(folder_of(two_classes)), destination)
+    for _ in range(num_steps):
+        next(steps)
+    steps.close()
+    names = {path.name for path in destination.iterdir()}
+    assert "store.json" not in names
+    assert "decoded.raw" not in names
+
+
+def test_the_number_of_threads_does_not_change_a_byte(
+    folder_of, two_classes, destination, tmp_path
+):
+    (tmp_path / "other").mkdir()
+    source = FolderSource(folder_of(two_classes))
+    one = run(source, destination, IngestOptions(num_workers=1))
+    many = run(source, tmp_path / "other", IngestOptions(num_workers=5))
+    assert one == many
+    assert (destination / "pixels.npy").read_bytes() == (
+        tmp_path / "other" / "pixels.npy"
+    ).read_bytes()

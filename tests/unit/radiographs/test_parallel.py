@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from radiographs.parallel import in_order
+
+
+def test_results_come_in_the_order_of_the_items():
+    def work(item):
+        time.sleep(0.001 * (item % 7))
+        return item * item
+
+    results = [result for some in in_order(work, range(200), 4) for result in some]
+    assert results == [k * k for k in range(200)]
+
+
+def test_a_slow_item_does_not_stop_the_pulse():
+    gate = threading.Event()
+    results = in_order(lambda item: gate.wait() and item, [1], 1)
+    assert next(results) == []
+    gate.set()
+    assert [1] in list(results)
+
+
+def test_closing_stops_the_work():
+    done = []
+
+    def work(item):
+        time.sleep(0.001)
+        done.append(item)
+
+    results = in_order(work, range(10_000), 2)
+    next(results)
+    results.close()
+    num_done = len(done)
+    assert num_done < 1000
+    time.sleep(0.05)
+    assert len(done) == num_done
+
+
+def test_an_error_reaches_the_caller():
+    def work(item):
+        raise TimeoutError(item)
+
+    with pytest.raises(TimeoutError):
+        list(in_order(work, [1], 1))

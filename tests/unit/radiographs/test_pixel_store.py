@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from radiographs.pixel_store import FilmTable, PixelStore, write_store
+
+
+@pytest.fixture(params=[np.uint8, np.uint16])
+def pixels(request):
+    rng = np.random.default_rng(0)
+    top = np.iinfo(request.param).max
+    return rng.integers(0, top, (600, 32, 32), dtype=request.param, endpoint=True)
+
+
+@pytest.fixture
+def table():
+    return FilmTable(
+        classes=("肺炎", "sick"),
+        labels=np.arange(600) % 2,
+        held_out=np.arange(600) % 5 == 0,
+        groups=np.arange(600) // 2,
+        files=tuple(f"{k}.png" for k in range(600)),
+        fingerprint="f" * 64,
+    )
+
+
+@pytest.fixture
+def store(pixels, table, destination):
+    assert list(write_store(destination, pixels, np.arange(600), table)) == [256, 512, 600]
+    return PixelStore.open(destination)
+
+
+def test_what_is_written_is_read(store, pixels, table):
+    np.testing.assert_array_equal(store.pixels, pixels)
+    np.testing.assert_array_equal(store.labels, table.labels)
+    np.testing.assert_array_equal(store.held_out, table.held_out)
+    np.testing.assert_array_equal(store.groups, table.groups)
+    assert (store.classes, store.files) == (table.classes, table.files)
+    assert (store.image_size, store.bit_depth) == (32, pixels.dtype.itemsize * 8)
+    assert store.fingerprint == table.fingerprint
+
+
+def test_pixels_are_mapped_and_cannot_be_written(store):
+    assert isinstance(store.pixels, np.memmap)
+    assert not store.pixels.flags.writeable
+
+
+def test_pixels_are_written_in_the_order_that_is_given(pixels, table, destination):
+    order = np.random.default_rng(1).permutation(600)
+    list(write_store(destination, pixels, order, table))
+    np.testing.assert_array_equal(PixelStore.open(destination).pixels, pixels[order])
+
+
+def test_each_film_is_on_one_side(store, pixels):
+    training, held_out = store.training(), store.held_out_films()
+    np.testing.assert_array_equal(training.pixels, pixels[~store.held_out])
+    np.testing.assert_array_equal(held_out.pixels, pixels[store.held_out])
+    assert len(training.labels) == 480
+    assert len(held_out.labels) == 120
+
+
+def test_a_smaller_size_is_the_rounded_mean_of_each_block(store, pixels):
+    means = pixels.reshape(600, 8, 4, 8, 4).mean(axis=(2, 4))
+    smaller = store.at_size(8)
+    assert smaller.dtype == pixels.dtype
+    np.testing.assert_array_equal(smaller, np.floor(means + 0.5))
+    np.testing.assert_array_equal(store.training(8).pixels, smaller[~store.held_out])
+
+
+@pytest.mark.parametrize("size", [0, -32, 24, 64])
+def test_a_size_that_cannot_be_had_is_refused(store, size):
+    with pytest.raises(ValueError, match="must divide 32"):
+        store.at_size(size)
+
+
+def test_counts_stand_in_the_record(store, destination):
+    about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
+    assert about["counts"]["肺炎"] == {"films": 300, "train": 240, "held_out": 60}
+
+
+def test_a_folder_without_a_store_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"store\.json is missing"):
+        PixelStore.open(tmp_path)
+
+
+def test_a_store_of_a_later_format_is_refused(store, destination):
+    about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
+    (destination / "store.json").write_text(json.dumps({**about, "format": 99}))
+    with pytest.raises(ValueError, match="99"):
+        PixelStore.open(destination)
