@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
@@ -19,6 +20,14 @@ from service.api.middleware import RequestMiddleware
 from service.domain.world import World
 from service.logs import configure_logs
 from service.settings import Settings
+
+
+class _Service(FastAPI):
+    """A FastAPI app inside our own middleware, which so sees every answer."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap everything."""
+        return RequestMiddleware(super().build_middleware_stack())
 
 
 def create_app(settings: Settings | None = None, world: World | None = None) -> FastAPI:
@@ -37,7 +46,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
         yield
         ports.records.close()
 
-    app = FastAPI(
+    app = _Service(
         title="SynthCXR",
         version=ports.version,
         docs_url=None,  # the interactive pages load their scripts from elsewhere
@@ -52,7 +61,6 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     for part in (training, jobs, events, generation, models, synthetic_sets, health):
         app.include_router(part.router)
     add_handlers(app)
-    app.add_middleware(RequestMiddleware)
     return app
 
 
@@ -67,4 +75,5 @@ def connect(settings: Settings) -> World:
         version=version("synthcxr"),
         dataset_roots=settings.dataset_roots,
         max_images_per_set=settings.max_images_per_set,
+        max_json_bytes=settings.max_json_bytes,
     )

@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse
 from service.domain.errors import ArtifactMissing
 
 IfNoneMatch = Annotated[
-    str | None, Header(description="The ETag of an earlier answer.", examples=['"7"'])
+    str | None,
+    Header(alias="If-None-Match", description="The ETag of an earlier answer.", examples=['"7"']),
 ]
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {

@@ -77,7 +77,7 @@ async def create_dataset(
 async def _ingest_source(world: World, request: Request, key: str | None) -> Job:
     """Ingest what a JSON body names."""
     try:
-        body = _request.validate_json(await request.body())
+        body = _request.validate_json(await _limited_body(request, world.max_json_bytes))
     except ValidationError as error:
         raise _invalid(error) from error
     asked = body.model_dump(mode="json")
@@ -120,6 +120,16 @@ async def _ingest_upload(world: World, request: Request, key: str | None) -> Job
         if not kept:
             writer.discard()
             world.artifacts.delete_upload(job_id)
+
+
+async def _limited_body(request: Request, max_bytes: int) -> bytes:
+    """Read a body that may be as large as an upload only as far as JSON may go."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise errors.UploadTooLarge(f"JSON may take {max_bytes} bytes; this body is larger.")
+    return bytes(body)
 
 
 def _invalid(error: ValidationError) -> RequestValidationError:

@@ -20,6 +20,7 @@ router = APIRouter(tags=["generation"])
 Prefer = Annotated[
     str | None,
     Header(
+        alias="Prefer",
         description=f"`wait=N` holds the answer up to N (at most {MAX_WAIT_SECONDS}) seconds "
         "for the job to be done (RFC 7240).",
         examples=["wait=10"],

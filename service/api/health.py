@@ -34,7 +34,14 @@ async def version(world: InWorld) -> VersionView:
     operation_id="openapi",
     response_class=Response,
     responses={
-        200: {"content": {"application/yaml": {"schema": {"type": "string"}}}},
+        200: {
+            "content": {
+                "application/yaml": {
+                    "schema": {"type": "object"},
+                    "example": {"openapi": "3.1.0"},
+                }
+            }
+        },
     },
 )
 def openapi(request: Request) -> Response:

@@ -27,7 +27,8 @@ router = APIRouter(tags=["synthetic sets"])
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Range = Annotated[
-    str | None, Header(description="Part of the file (RFC 9110).", examples=["bytes=0-1023"])
+    str | None,
+    Header(alias="Range", description="Part of the file (RFC 9110).", examples=["bytes=0-1023"]),
 ]
 Index = Annotated[int, Path(ge=0, le=10**9, description="The image's number in the manifest.")]
 

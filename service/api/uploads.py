@@ -97,4 +97,5 @@ class _StreamingParser(MultiPartParser):
         """Begin a part."""
         super().on_headers_finished()
         if self._current_part.file is not None:
+            self._current_part.file.file.close()
             self._current_part.file.file = cast("BinaryIO", self._sink)

@@ -67,7 +67,9 @@ class Cursor:
         except (ValueError, OverflowError):
             created_at = _LATEST
         if not identifier or created_at >= _LATEST or "\0" in text:
-            raise InvalidRequest.at("/cursor", "Pass the next_cursor of an earlier page unchanged.")
+            raise InvalidRequest.at(
+                "/query/cursor", "Pass the next_cursor of an earlier page unchanged."
+            )
         return cls(created_at, identifier)
 
     def __str__(self) -> str:

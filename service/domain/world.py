@@ -18,6 +18,7 @@ class World:
         version: Version of this package, part of a synthetic set's identity.
         dataset_roots: Folders below which a dataset may be read.
         max_images_per_set: Largest synthetic set.
+        max_json_bytes: Largest JSON body accepted.
     """
 
     records: Records
@@ -27,3 +28,4 @@ class World:
     version: str
     dataset_roots: tuple[Path, ...] = ()
     max_images_per_set: int = 50_000
+    max_json_bytes: int = 2**20

@@ -1,0 +1,219 @@
+"""Whatever is sent, the answer is a documented one and never a 5xx.
+
+`SYNTHCXR_FUZZ_CASES` sets how many requests are sent in all; half of them as described in
+openapi.yaml, half broken on purpose, and half of either name records that exist.
+"""
+
+import io
+import os
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+import uvicorn
+import yaml
+from hypothesis import strategies
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from service.adapters.clock import SystemClock
+from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.api import examples, generation, jobs
+from service.api.waiting import wait_for_job
+from service.app import create_app
+from service.domain.job import Job, JobKind, JobState
+from service.domain.ports import Records
+from service.domain.references import (
+    ArtifactRef,
+    ClassSplit,
+    Dataset,
+    DatasetState,
+    Model,
+    SyntheticSet,
+)
+from service.domain.world import World
+from service.settings import Settings
+
+NUM_CASES = int(os.environ.get("SYNTHCXR_FUZZ_CASES", "300"))
+MAX_WAIT_SECONDS = 0.02
+DOCUMENT = yaml.safe_load(Path("openapi.yaml").read_text())
+OPERATIONS = [
+    f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item
+]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+KNOWN = {
+    "job_id": examples.JOB_ID,
+    "dataset_id": examples.DATASET_ID,
+    "model_id": examples.MODEL_ID,
+    "synthetic_set_id": examples.SET_ID,
+    "resume_from": examples.JOB_ID,
+}
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Seeded(MemoryRecords):
+    """Records in which the identifiers of the examples exist, again before every request."""
+
+    def seed(self, made: SyntheticSet) -> None:
+        job = Job(
+            id=examples.JOB_ID,
+            kind=JobKind.TRAIN,
+            queue=JobKind.TRAIN.queue,
+            state=JobState.FAILED,
+            request={"dataset_id": examples.DATASET_ID},
+            created_at=MOMENT,
+        )
+        dataset = Dataset(
+            id=examples.DATASET_ID,
+            name="films",
+            state=DatasetState.READY,
+            source={"path": "/films"},
+            created_at=MOMENT,
+            job_id=examples.JOB_ID,
+            classes={"normal": ClassSplit(9, 7, 2), "effusion": ClassSplit(8, 6, 2)},
+            image_size=128,
+            bit_depth=8,
+        )
+        model = Model(
+            id=examples.MODEL_ID,
+            family="vae",
+            dataset_id=examples.DATASET_ID,
+            classes=("normal", "effusion"),
+            image_size=64,
+            config={},
+            preset="tiny",
+            images_seen=1,
+            snapshot=ArtifactRef("models/mdl/snapshot.safetensors", "0" * 64, 1),
+            job_id=examples.JOB_ID,
+            created_at=MOMENT,
+        )
+        self._jobs = {job.id: job}
+        self._logs = {job.id: []}
+        self._keys = {}
+        self._datasets[dataset.id] = dataset
+        self._models[model.id] = model
+        self._synthetic_sets[made.id] = made
+
+
+class Target:
+    """A running service whose records are as good as new before every request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.records = Seeded(SystemClock())
+        self.artifacts = LocalArtifacts(folder)
+        world = World(self.records, self.artifacts, MemoryQueue(), SystemClock(), "0")
+        app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), world)
+        config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
+        self.server = uvicorn.Server(config)
+        self.made = self._publish_set()
+
+    @property
+    def url(self) -> str:
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    def restore(self) -> None:
+        self.records.seed(self.made)
+        if not self.artifacts.path(self.made.zip.key).exists():
+            self._publish_set()
+
+    def _publish_set(self) -> SyntheticSet:
+        staged = self.artifacts.staging("set")
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("images/normal/000000.png", b"pixels")
+        manifest = b'{"files": [{"file": "images/normal/000000.png", "sha256": "00"}]}'
+        (staged / "set.zip").write_bytes(buffer.getvalue())
+        (staged / "manifest.json").write_bytes(manifest)
+        key = f"synthetic-sets/{examples.SET_ID}-0"
+        self.artifacts.publish(staged, key)
+        digest = sha256(buffer.getvalue()).hexdigest()
+        return SyntheticSet(
+            id=examples.SET_ID,
+            model_id=examples.MODEL_ID,
+            job_id=examples.JOB_ID,
+            num_images=1,
+            class_counts={"normal": 1},
+            zip=ArtifactRef(f"{key}/set.zip", digest, len(buffer.getvalue())),
+            manifest=ArtifactRef(f"{key}/manifest.json", "1" * 64, len(manifest)),
+            created_at=MOMENT,
+        )
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    target = Target(tmp_path_factory.mktemp("fuzz"))
+    thread = threading.Thread(target=target.server.run)
+    thread.start()
+    while not target.server.started:
+        time.sleep(0.01)
+    yield target
+    target.server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait_briefly(records: Records, job_id: str, enough: Any, seconds: float) -> Job:
+        return await wait_for_job(records, job_id, enough, min(seconds, MAX_WAIT_SECONDS))
+
+    monkeypatch.setattr(jobs, "wait_for_job", wait_briefly)
+    monkeypatch.setattr(generation, "wait_for_job", wait_briefly)
+
+
+def name_known_records(case: Case) -> None:
+    """Replace identifiers that were made up by those that exist."""
+    for name in case.path_parameters or {}:
+        if name in KNOWN:
+            case.path_parameters[name] = KNOWN[name]
+    if isinstance(case.body, dict):
+        for name in set(KNOWN) & set(case.body):
+            case.body[name] = KNOWN[name]
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_answer_is_documented(target: Target, label: str) -> None:
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.config.update(base_url=target.url)
+    [operation] = [found.ok() for found in schema.get_all_operations() if found.ok().label == label]
+    for mode in GenerationMode:
+        if mode.is_negative and not (operation.body or operation.query):
+            continue  # any text is a possible path or header: there is nothing to break
+
+        @hypothesis.settings(
+            max_examples=max(1, NUM_CASES // len(OPERATIONS) // 2),
+            deadline=None,
+            database=None,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        @hypothesis.given(
+            case=operation.as_strategy(generation_mode=mode), known=strategies.booleans()
+        )
+        def send(case: Case, known: bool) -> None:
+            target.restore()
+            if known:
+                name_known_records(case)
+            case.call_and_validate(checks=CHECKS)
+
+        send()

@@ -1,0 +1,146 @@
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from service.adapters.clock import SystemClock
+from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.app import create_app
+from service.domain.identifiers import new_id
+from service.domain.job import Job, JobKind, JobState
+from service.domain.references import (
+    ArtifactRef,
+    ClassSplit,
+    Dataset,
+    DatasetState,
+    Model,
+    SyntheticSet,
+)
+from service.domain.world import World
+from service.settings import Settings
+
+PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
+
+
+@dataclass
+class Scene:
+    """A service on the in-memory twins, and the workers' part played by hand."""
+
+    world: World
+    app: FastAPI
+    client: httpx.Client
+    records: MemoryRecords
+    queue: MemoryQueue
+    data_dir: Path
+
+    def claimed(self, job_id: str) -> Job:
+        taken = self.records.claim(job_id, worker="w", lease_seconds=30)
+        assert taken is not None
+        return taken
+
+    def dataset(self, **changes: Any) -> Dataset:
+        """A dataset that was ingested."""
+        job = self.client.post("/datasets", json={"phantom": PHANTOM}).json()
+        dataset = replace(
+            self.records.dataset(job["request"]["dataset_id"]),
+            state=DatasetState.READY,
+            classes={"normal": ClassSplit(10, 8, 2), "effusion": ClassSplit(6, 5, 1)},
+            image_size=128,
+            bit_depth=8,
+        )
+        self.records.succeed(self.claimed(job["id"]).claim_held, dataset=dataset)
+        self.queue.rings.clear()
+        return dataset
+
+    def model(self, family: str = "vae", **changes: Any) -> Model:
+        """A model that was trained."""
+        dataset = self.dataset()
+        job = self._queued(JobKind.TRAIN, dataset_id=dataset.id)
+        model = Model(
+            id=new_id("mdl"),
+            family=family,
+            dataset_id=dataset.id,
+            classes=("normal", "effusion"),
+            image_size=64,
+            config={},
+            preset="tiny",
+            images_seen=100,
+            snapshot=ArtifactRef(f"models/{new_id('mdl')}/snapshot.safetensors", "a" * 64, 3),
+            job_id=job.id,
+            created_at=self.world.clock.now(),
+        )
+        model = replace(model, **changes)
+        self.records.succeed(self.claimed(job.id).claim_held, model=model)
+        return model
+
+    def synthetic_set(self, made: SyntheticSet) -> None:
+        job = self._queued(JobKind.GENERATE, model_id=made.model_id)
+        self.records.succeed(self.claimed(job.id).claim_held, synthetic_set=made)
+
+    def _queued(self, kind: JobKind, **request: Any) -> Job:
+        return self.records.submit(
+            Job(
+                id=new_id("job"),
+                kind=kind,
+                queue=kind.queue,
+                state=JobState.QUEUED,
+                request=request,
+                created_at=self.world.clock.now(),
+            )
+        )
+
+    def num_jobs(self) -> int:
+        return len(self.records.jobs(limit=1000).items)
+
+    def files(self) -> list[Path]:
+        return [path for path in self.data_dir.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    roots = tmp_path / "roots"
+    roots.mkdir()
+    data_dir = tmp_path / "data"
+    settings = Settings(data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000)
+    clock = SystemClock()
+    records, queue = MemoryRecords(clock), MemoryQueue()
+    world = World(
+        records=records,
+        artifacts=LocalArtifacts(data_dir),
+        queue=queue,
+        clock=clock,
+        version="0",
+        dataset_roots=(roots,),
+    )
+    app = create_app(settings, world)
+    with served(app) as url, httpx.Client(base_url=url, timeout=40) as client:
+        yield Scene(world, app, client, records, queue, data_dir)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Answer real HTTP from a thread."""
+    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def client(scene: Scene) -> httpx.Client:
+    return scene.client
