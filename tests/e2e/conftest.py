@@ -37,10 +37,10 @@ class RunningService:
         records: Its database, to see what HTTP does not show.
     """
 
-    def __init__(self, url, data_dir, database_url):
-        self.client = Client(url)
+    def __init__(self, client, data_dir, engine):
+        self.client = client
         self.data_dir = data_dir
-        self.records = SqlRecords(open_engine(database_url), SystemClock())
+        self.records = SqlRecords(engine, SystemClock())
 
     def worker_pid(self, job_id):
         """Process that holds a running job; waits until there is one."""
@@ -107,7 +107,10 @@ def start_service():
                 time.sleep(0.1)
             database = environment.get("SYNTHCXR_DATABASE_URL")
             settings = Settings(data_dir=data_dir, database_url=database)
-            yield RunningService(url, data_dir, settings.resolved_database_url)
+            engine = open_engine(settings.resolved_database_url)
+            with Client(url) as client:
+                yield RunningService(client, data_dir, engine)
+            engine.dispose()
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)

@@ -48,7 +48,7 @@ def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
     for source in (tmp_path / "set.zip", tmp_path / "films"):
         job = service.client.upload_dataset(source, name="again", image_size=64)
         dataset = service.client.dataset(service.finished(job).dataset_id)
-        films = {label: split.films for label, split in dataset.classes.items()}
+        films = {label: split["films"] for label, split in dataset.classes.items()}
         assert films == {"normal": 20, "cardiomegaly": 12}
 
 
