@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.evaluation.classifier import cached_classifier
+from benchmarks.evaluation.classifier import IMAGES_TO_SEE, cached_classifier
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
@@ -55,13 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with _timed("ingest"):
         films = load(source, options.image_size)
     with _timed("classifier"):
-        classifier = cached_classifier(films, options.seed, cache_folder())
+        classifier = cached_classifier(
+            films, options.seed, cache_folder(), options.classifier_images
+        )
     num_per_class = max(2, options.images // len(films.classes))
     with _timed("floor and ceilings"):
         judge = Judge(films, classifier, options.seed)
         rows = judge.controls(num_per_class)
-    print(table(rows), flush=True)
 
+    about = {
+        **conditions(),
+        "dataset": films.fingerprint,
+        "seed": options.seed,
+        "image_size": options.image_size,
+        "preset": None if options.snapshots else options.preset,
+    }
     costs: dict[str, Cost] = {}
     for name, snapshot, cost in _snapshots(options, films):
         pixels, labels, seconds = _sampled(snapshot, num_per_class, options.seed)
@@ -75,15 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             save_snapshot(folder, snapshot.family, snapshot.classes, snapshot.model)
             save_contact_sheet(folder / "contact-sheet.png", pixels, labels)
-
-    about = {
-        **conditions(),
-        "dataset": films.fingerprint,
-        "seed": options.seed,
-        "image_size": options.image_size,
-        "preset": None if options.snapshots else options.preset,
-    }
-    write(options.output, about, rows, costs)
+        write(options.output, about, rows, costs)
     _report(about, rows, costs)
 
 
@@ -106,7 +106,7 @@ def _snapshots(
                 f"{folder} draws {', '.join(expected)} at {size} px; the films are "
                 f"{', '.join(films.classes)} at {films.image_size} px."
             )
-        yield folder.name, snapshot, {}
+        yield str(folder.relative_to(options.snapshots)), snapshot, {}
 
 
 def _trained(family: str, films: RealFilms, options: argparse.Namespace) -> tuple[Snapshot, Cost]:
@@ -180,6 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--snapshots", type=Path, metavar="DIR", help="judge these; train nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep snapshots and pictures here")
     parser.add_argument("--images", type=int, default=300, help="films drawn of each model")
+    parser.add_argument(
+        "--classifier-images", type=int, default=IMAGES_TO_SEE, help="fewer for a trial"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--torch-threads", type=int)
     parser.add_argument("--output", type=Path, default=RESULTS)

@@ -68,7 +68,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.films,
         row.label,
         str(row.num_films),
-        _interval(row.kid, ".3f"),
+        _interval(row.kid, ".3f" if abs(row.kid.value) < 100 else ".0f"),
         _interval(row.agreement, ".1%"),
         f"{row.near.value:.1%}",
         f"{row.nearer_than_ever:.1%}",
