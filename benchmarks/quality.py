@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     about = {
         **conditions(),
-        "dataset": films.fingerprint,
+        "dataset": films.fingerprint[:16],
         "seed": options.seed,
         "image_size": options.image_size,
         "preset": None if options.snapshots else options.preset,

@@ -15,7 +15,7 @@ from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
 
 ALL = "all"
 MIN_GROUPS = 4  # two in each half
-RARE = 0.01  # a held-out film stands nearer to a training film than this share of its like do
+RARE = 0.01  # share of the held-out films that count as unusually near to a training film
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Row:
     Attributes:
         films: What the set is called.
         label: The class, or "all".
-        num_films: How many were judged.
-        kid: To the held-out films.
+        num_films: How many the shares are of; in "all", as many of each class as the rarest has.
+        kid: To the held-out films, from all films.
         agreement: Share that the classifier assigns to the label.
         near: Share that stands nearer to a training film than 99 of 100 held-out films do.
         nearer_than_ever: Share that stands nearer than every held-out film.
@@ -57,13 +57,7 @@ class Judge:
         self.films = films
         self._classifier = classifier
         self._seed = seed
-        for label, name in enumerate(films.classes):
-            groups = films.held_out.groups[films.held_out.labels == label]
-            if len(np.unique(groups)) < MIN_GROUPS:
-                raise ValueError(
-                    f"{name} has {len(np.unique(groups))} independent held-out films, and judging "
-                    f"needs {MIN_GROUPS}: give it more films, or leave the class out."
-                )
+        _check_held_out(films)
         self._held_out = _by_label(self._read(films.held_out)[0], films.held_out)
         held_out_closeness = closeness(films.held_out.pixels, films.training.pixels)
         self._rare_closeness = float(np.quantile(held_out_closeness, RARE))
@@ -134,6 +128,17 @@ class Judge:
     def _read(self, films: Split) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         reading = read(self._classifier, films.pixels)
         return reading.features, reading.predictions == films.labels
+
+
+def _check_held_out(films: RealFilms) -> None:
+    for label, name in enumerate(films.classes):
+        groups = films.held_out.groups[films.held_out.labels == label]
+        num_groups = len(np.unique(groups))
+        if num_groups < MIN_GROUPS:
+            raise ValueError(
+                f"{name} has {num_groups} independent held-out films, and judging needs "
+                f"{MIN_GROUPS}: give it more films, or leave the class out."
+            )
 
 
 def _by_label(features: NDArray[np.float64], films: Split) -> list[Sample]:

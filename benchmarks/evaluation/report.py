@@ -18,7 +18,7 @@ bootstrap, films and held-out films drawn anew group by group; for held-out film
 random halves of them. "as labelled": share that the classifier assigns to the label asked for, with
 Wilson's interval; for held-out films that is the classifier's own accuracy. "near": share closer to
 a training film than 99 of 100 held-out films are; "nearer than ever": than all of them are. Row
-"all" weighs every class the same."""
+"all" weighs every class the same. Training films show what copying would give."""
 
 
 def table(rows: Sequence[Row]) -> str:
