@@ -8,9 +8,9 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
-# Tests see the defaults, not the settings of the shell they are started from. Only the two
-# addresses that name a PostgreSQL and a Redis to test against are passed on.
-SETTINGS := $(filter-out SYNTHCXR_DATABASE_URL SYNTHCXR_BROKER_URL,$(filter SYNTHCXR_%,$(shell env | cut -d= -f1)))
+# Tests see the defaults, not the settings of the shell they are started from. Only SYNTHCXR_TEST_*
+# passes, which names a PostgreSQL, a Redis or films to test against.
+SETTINGS := $(filter-out SYNTHCXR_TEST_%,$(filter SYNTHCXR_%,$(shell env | cut -d= -f1)))
 CLEAN := env $(addprefix -u ,$(SETTINGS)) OMP_NUM_THREADS=1
 
 DATA ?=
@@ -50,7 +50,7 @@ types: install ## Check the types
 	$(BIN)/mypy
 
 test: install ## Run all tests; what a test cannot reach is skipped by name
-	$(CLEAN) $(BIN)/pytest -n 2 -m "not slow" tests/unit tests/numerics tests/contract
+	$(CLEAN) $(BIN)/pytest -n 2 tests/unit tests/numerics tests/contract
 	$(CLEAN) $(BIN)/pytest tests/integration tests/e2e
 
 test-integration: install ## Run the tests with a real database, broker and workers
@@ -70,6 +70,7 @@ up: install ## Run the whole service here
 
 bench: install ## Measure what the design promises
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/responsiveness.py
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait

@@ -60,9 +60,6 @@ class Options:
         }
         if self.dataset_roots:
             environment["SYNTHCXR_DATASET_ROOTS"] = os.pathsep.join(map(str, self.dataset_roots))
-        if self.num_workers > 1 and "SYNTHCXR_TORCH_THREADS" not in os.environ:
-            threads = (os.cpu_count() or 1) // self.num_workers
-            environment["SYNTHCXR_TORCH_THREADS"] = str(max(1, threads))
         return environment
 
 
