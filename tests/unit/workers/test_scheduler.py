@@ -1,0 +1,117 @@
+"""What the scheduler does at a look, on a clock that the test moves."""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.memory import ManualClock, MemoryQueue, MemoryRecords
+from service.domain.errors import WorkerLost
+from service.domain.identifiers import new_id
+from service.domain.job import Job, JobKind, JobState
+from service.settings import Settings
+from workers.pruning import prune
+from workers.scheduler import Scheduler
+from workers.wiring import Workplace
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def workplace(clock, tmp_path):
+    return Workplace(
+        "tester",
+        Settings(data_dir=tmp_path),
+        MemoryRecords(clock),
+        LocalArtifacts(tmp_path),
+        clock,
+    )
+
+
+@pytest.fixture
+def queue():
+    return MemoryQueue()
+
+
+@pytest.fixture
+def scheduler(workplace, queue):
+    return Scheduler(workplace, queue)
+
+
+def submit(workplace, kind=JobKind.TRAIN):
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, {}, datetime.now(UTC))
+    return workplace.records.submit(job).id
+
+
+def test_lost_doorbell_is_rung_again(scheduler, workplace, queue):
+    job_id = submit(workplace)
+    scheduler.look()
+    assert queue.rings == [("gpu.train", job_id)]
+
+
+def test_waiting_job_is_not_rung_at_every_look(scheduler, workplace, queue):
+    """A queue that is busy for hours must not fill up with doorbells."""
+    submit(workplace)
+    for _ in range(5):
+        scheduler.look()
+    assert len(queue.rings) == 1
+
+
+def test_silent_worker_loses_its_job(scheduler, workplace, queue, clock):
+    job_id = submit(workplace)
+    scheduler.look()
+    workplace.records.claim(job_id, worker="w", lease_seconds=30)
+    clock.advance(31)
+    scheduler.look()
+    job = workplace.records.job(job_id)
+    assert (job.state, job.worker) == (JobState.QUEUED, None)
+    assert queue.rings == [("gpu.train", job_id)] * 2
+
+
+def test_job_that_loses_every_worker_fails_by_name(scheduler, workplace, clock):
+    job_id = submit(workplace)
+    for _ in range(3):
+        workplace.records.claim(job_id, worker="w", lease_seconds=30)
+        clock.advance(31)
+        scheduler.look()
+    job = workplace.records.job(job_id)
+    assert (job.state, job.error.code) == (JobState.FAILED, WorkerLost.code)
+
+
+def test_renewed_lease_is_left_alone(scheduler, workplace, clock):
+    job_id = submit(workplace)
+    job = workplace.records.claim(job_id, worker="w", lease_seconds=30)
+    for _ in range(4):
+        clock.advance(20)
+        workplace.records.heartbeat(job.claim_held, 30)
+        scheduler.look()
+    assert workplace.records.job(job_id).state is JobState.RUNNING
+
+
+def test_second_scheduler_stands_by(scheduler, workplace):
+    submit(workplace)
+    assert workplace.records.hold_scheduler_lock("another", 60)
+    standing_by = MemoryQueue()
+    Scheduler(workplace, standing_by).look()
+    assert standing_by.rings == []
+
+
+def test_pruning_removes_old_leftovers_and_nothing_named(workplace, tmp_path):
+    job_id = submit(workplace)
+    named = tmp_path / "artifacts" / "checkpoints" / job_id
+    leftovers = [tmp_path / "artifacts" / "models" / "mdl_1", tmp_path / "staging" / "job_0-1"]
+    fresh = tmp_path / "staging" / "job_0-2"
+    for folder in (named, *leftovers, fresh):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    for folder in (named, *leftovers):
+        os.utime(folder / "file", (0, 0))
+        os.utime(folder, (0, 0))
+    assert prune(workplace.records, tmp_path) == 2
+    assert named.exists()
+    assert fresh.exists()
+    assert not any(folder.exists() for folder in leftovers)
