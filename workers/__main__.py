@@ -41,9 +41,8 @@ def _work(queues: str, name: str) -> None:
 
 
 def _schedule() -> None:
-    from service.logs import configure_logs
-
     from service.adapters.celery_queue import CeleryQueue
+    from service.logs import configure_logs
     from service.settings import Settings
     from workers.scheduler import Scheduler
     from workers.wiring import Workplace

@@ -7,17 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from radiographs.ingest import (
-    ArchiveSource,
-    FolderSource,
-    IngestOptions,
-    IngestSummary,
-    PhantomSource,
-    Source,
-)
-from radiographs.ingest import (
-    ingest as ingest_films,
-)
+from radiographs.ingest import IngestOptions, IngestSummary
+from radiographs.ingest import ingest as ingest_films
+from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from service.domain.references import (
     ArtifactRef,
     ClassSplit,
