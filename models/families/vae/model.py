@@ -68,10 +68,9 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         output = self.decoder(latents, batch.labels)
         reconstruction = self._likelihood.negative_log(output, batch.images)
         divergence = divergence_from_prior(mean, log_variance).mean(0)  # (num_latents,)
-        warmup = min(1.0, batch.fraction / max(self.config.kl_warmup, 1e-9))
         # free bits: Kingma et al. 2016, eq. 15
         charged = divergence.clamp_min(self.config.free_bits).sum()
-        bound = reconstruction + self.config.beta * warmup * charged
+        bound = reconstruction + self.config.beta * self._warmed_up(batch.fraction) * charged
         return {
             "loss": bound / batch.images[0].numel(),
             "reconstruction": reconstruction,
@@ -86,6 +85,10 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
         return self._likelihood.mean(self.decoder(latents, labels))
+
+    def _warmed_up(self, fraction: float) -> float:
+        """Rise from 0 to 1 over the KL warm-up."""
+        return 1.0 if fraction >= self.config.kl_warmup else fraction / self.config.kl_warmup
 
     def _conclude(self, films: Films) -> Iterator[float]:
         return self.aggregate.fit(self.encoder, films)

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+
+from models.families.vae.config import Config, Sampler
+from models.families.vae.model import VariationalAutoencoder
+from models.family import Batch, ImageSpec
+from models.films import Films
+from models.presets import resolve_config
+from models.seeding import ImageNoise
+
+NUM_CLASSES = 3
+
+
+def build(**changes):
+    torch.manual_seed(0)
+    config = resolve_config("vae", "tiny", changes, 64)
+    assert isinstance(config, Config)
+    return VariationalAutoencoder(config, ImageSpec(64, NUM_CLASSES)).eval()
+
+
+@pytest.fixture
+def films():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 64, 64), np.uint8)
+    return Films(pixels, np.arange(60) % NUM_CLASSES)
+
+
+@pytest.fixture
+def batch(films):
+    indices = torch.arange(8)
+    return Batch(films.images(indices), films.labels[indices], indices, fraction=0.5)
+
+
+def stir(model):
+    """Move every weight, since much starts at zero."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+
+
+def test_decoder_listens_to_the_label():
+    model = build()
+    stir(model)
+    latents = torch.zeros(2, 8)
+    first, second = model.decoder(latents, torch.tensor([0, 1]))
+    assert not torch.allclose(first, second)
+
+
+def test_encoder_listens_to_the_label(batch):
+    model = build()
+    stir(model)
+    image = batch.images[:1].expand(2, -1, -1, -1)
+    mean, log_variance = model.encoder(image, torch.tensor([0, 1]))
+    assert not torch.allclose(mean[0], mean[1])
+    assert not torch.allclose(log_variance[0], log_variance[1])
+
+
+@pytest.mark.parametrize("likelihood", ["sigma", "mse", "bce"])
+def test_every_likelihood_gives_gradients_to_both_halves(batch, likelihood):
+    model = build(likelihood=likelihood)
+    losses = model.loss(batch)
+    losses["loss"].backward()
+    for half in (model.encoder, model.decoder):
+        gradients = [p.grad for p in half.parameters() if p.grad is not None]
+        assert sum(gradient.abs().sum().item() for gradient in gradients) > 0
+
+
+def loss_of(model, batch, fraction=0.5):
+    torch.manual_seed(2)
+    moved = Batch(batch.images, batch.labels, batch.indices, fraction)
+    losses = model.loss(moved)
+    return {name: value.item() * (4096 if name == "loss" else 1) for name, value in losses.items()}
+
+
+def test_divergence_below_the_free_bits_is_charged_at_their_price(batch):
+    losses = loss_of(build(free_bits=10.0), batch)
+    assert losses["divergence"] < 80
+    assert losses["loss"] == pytest.approx(losses["reconstruction"] + 8 * 10.0, rel=1e-4)
+
+
+def test_divergence_without_free_bits_is_charged_as_it_is(batch):
+    losses = loss_of(build(free_bits=0.0, beta=2.0), batch)
+    expected = losses["reconstruction"] + 2 * losses["divergence"]
+    assert losses["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_divergence_costs_nothing_when_the_warm_up_begins(batch):
+    losses = loss_of(build(kl_warmup=0.5), batch, fraction=0.0)
+    assert losses["loss"] == pytest.approx(losses["reconstruction"], rel=1e-4)
+
+
+def test_divergence_costs_all_at_once_without_a_warm_up(batch):
+    without = loss_of(build(kl_warmup=0.0), batch, fraction=0.0)
+    late = loss_of(build(kl_warmup=0.5), batch, fraction=0.9)
+    assert without["loss"] == pytest.approx(late["loss"])
+
+
+def test_samples_come_from_the_prior_until_the_mixture_is_fitted(films):
+    model = build()
+    stir(model)
+    labels = torch.tensor([0, 1])
+
+    def draw(name):
+        with torch.inference_mode():
+            return model.sample(labels, ImageNoise([1, 2]), Sampler(name=name))
+
+    assert torch.equal(draw("mixture"), draw("prior"))
+    with torch.no_grad():
+        fractions = list(model.stages()[0].conclude(films))
+    assert fractions == sorted(fractions)
+    assert model.aggregate.fitted
+    assert not torch.equal(draw("mixture"), draw("prior"))
+
+
+def test_temperature_zero_gives_one_film_of_a_class():
+    model = build()
+    stir(model)
+    sampler = Sampler(name="prior", temperature=0.0)
+    with torch.inference_mode():
+        first, second, other = model.sample(torch.tensor([0, 0, 1]), ImageNoise([1, 2, 3]), sampler)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_feature_maps_end_at_four_pixels_for_every_size():
+    for size in (64, 128, 256):
+        config = Config.model_validate(Config.preset("tiny", size))
+        model = VariationalAutoencoder(config, ImageSpec(size, 2))
+        mean, _ = model.encoder(torch.zeros(1, 1, size, size), torch.tensor([0]))
+        assert mean.shape == (1, 8)
+        assert model.decoder(mean, torch.tensor([0])).shape == (1, 1, size, size)
