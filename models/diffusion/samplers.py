@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from models.diffusion.dpm_solver import dpm_solver
 from models.diffusion.euler import euler
 from models.diffusion.flow import Velocity
 from models.diffusion.heun import heun
@@ -13,4 +14,5 @@ from models.diffusion.heun import heun
 SAMPLERS: dict[str, Callable[[Velocity, Tensor, Tensor], Tensor]] = {
     "euler": euler,
     "heun": heun,
+    "dpm_solver": dpm_solver,
 }

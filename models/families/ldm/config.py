@@ -95,8 +95,9 @@ class Config(FamilyConfig):
 class Sampler(FamilySampler):
     """How latent diffusion draws its images."""
 
-    name: Literal["euler", "heun"] = Field(
-        "heun", description="Euler takes one look at the denoiser a step, Heun two."
+    name: Literal["euler", "heun", "dpm_solver"] = Field(
+        "heun",
+        description="Orders 1, 2 and 2; Heun asks the denoiser twice a step, the others once.",
     )
     num_steps: int = Field(20, ge=1, le=1000, description="Steps from noise to image.")
     guidance: float = Field(
