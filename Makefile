@@ -8,10 +8,11 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
-# Tests see the defaults, not the settings of the shell they are started from. Only SYNTHCXR_TEST_*
+# Tests and the demo see the defaults, not the settings of the shell they are started from. Only SYNTHCXR_TEST_*
 # passes, which names a PostgreSQL, a Redis or films to test against.
 SETTINGS := $(filter-out SYNTHCXR_TEST_%,$(filter SYNTHCXR_%,$(shell env | cut -d= -f1)))
-CLEAN := env $(addprefix -u ,$(SETTINGS)) OMP_NUM_THREADS=1
+CLEAN := env $(addprefix -u ,$(SETTINGS))
+PYTEST := $(CLEAN) OMP_NUM_THREADS=1 $(BIN)/pytest
 
 DATA ?=
 FAMILY ?= ldm
@@ -50,20 +51,20 @@ types: install ## Check the types
 	$(BIN)/mypy
 
 test: install ## Run all tests; what a test cannot reach is skipped by name
-	$(CLEAN) $(BIN)/pytest -n 2 tests/unit tests/numerics tests/contract
-	$(CLEAN) $(BIN)/pytest tests/integration tests/e2e
+	$(PYTEST) -n 2 tests/unit tests/numerics tests/contract
+	$(PYTEST) tests/integration tests/e2e
 
 test-integration: install ## Run the tests with a real database, broker and workers
-	$(CLEAN) $(BIN)/pytest tests/integration tests/e2e
+	$(PYTEST) tests/integration tests/e2e
 
 fuzz: install ## Send at least 2,000 generated requests to the API
-	$(CLEAN) SYNTHCXR_FUZZ_CASES=2000 $(BIN)/pytest tests/contract -k fuzz
+	$(CLEAN) SYNTHCXR_FUZZ_CASES=2000 $(BIN)/pytest --timeout 1800 tests/contract/test_fuzz.py
 
 openapi: install ## Write openapi.yaml anew from the app
 	$(BIN)/python -m service openapi > openapi.yaml
 
 demo: install ## Films to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OUT=, KEEP=1)
-	@$(BIN)/synthcxr demo $(DEMO_OPTIONS)
+	@$(CLEAN) $(BIN)/synthcxr demo $(DEMO_OPTIONS)
 
 up: install ## Run the whole service here
 	$(BIN)/synthcxr up

@@ -14,7 +14,7 @@ LABEL_HEIGHT = 26
 GAP = 4
 
 
-def write_contact_sheet(synthetic_set: VerifiedSet, destination: Path) -> Path:
+def write_contact_sheet(synthetic_set: VerifiedSet, destination: Path) -> None:
     """Draw the first images of each class, enlarged by a whole number and not otherwise changed.
 
     Args:
@@ -55,4 +55,3 @@ def write_contact_sheet(synthetic_set: VerifiedSet, destination: Path) -> Path:
             sheet.paste(tile, (GAP + column * (tile_width + GAP), top + LABEL_HEIGHT))
     destination.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(destination)
-    return destination

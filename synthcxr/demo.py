@@ -17,7 +17,7 @@ from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, ServiceUnreachable
 from synthcxr.memory import PeakMemory
 from synthcxr.resources import Job
-from synthcxr.verification import verify_set
+from synthcxr.verification import VerifiedSet, verify_set
 
 # Ingest, sampling and starting leave the rest of ten minutes on two cores to the training.
 TRAINING_SECONDS = 360
@@ -65,38 +65,48 @@ def run_demo(
         finish: Follows a job to its end, showing its progress; raises where it fails.
     """
     stopwatch = _Stopwatch()
-    with _service(options, say, stopwatch) as client, PeakMemory() as memory:
-        with stopwatch.lap("ingest"):
-            job = finish(client, _add_dataset(client, options.data))
-        dataset = client.dataset(job.dataset_id)
-        with stopwatch.lap("train"):
-            job = client.train(
-                dataset.id,
-                family=options.family,
-                image_size=IMAGE_SIZE,
-                budget={"seconds": options.training_seconds},
-                seed=SEED,
-            )
-            job = finish(client, job)
-        with stopwatch.lap("generate"):
-            counts = dict.fromkeys(dataset.classes, IMAGES_PER_CLASS)
-            job = client.generate(job.model_id, class_counts=counts, seed=SEED)
-            job = finish(client, job)
-        with stopwatch.lap("download"):
-            zip_path = options.out / f"{options.family}-set.zip"
-            client.download(job.synthetic_set_id, zip_path)
-            synthetic_set = verify_set(zip_path)
-        sheet = write_contact_sheet(synthetic_set, zip_path.with_name(f"{zip_path.stem}.png"))
+    with _service(options, say, stopwatch) as client:
+        with PeakMemory() as memory:
+            synthetic_set = _make_set(client, options, stopwatch, finish)
+        sheet = synthetic_set.path.with_suffix(".png")
+        write_contact_sheet(synthetic_set, sheet)
+        for phase, seconds in stopwatch.laps.items():
+            say(f"{phase}: {seconds:.1f} s")
+        say(
+            f"peak memory: {memory.peak_bytes / 2**30:.2f} GiB, the resident memory of all "
+            "processes added up (memory they share counts in each)"
+        )
+        say(f"verified: {synthetic_set.num_images} images, each as its manifest says")
+        say(f"zip: {synthetic_set.path}")
+        say(f"contact sheet: {sheet}")
 
-    for phase, seconds in stopwatch.laps.items():
-        say(f"{phase}: {seconds:.1f} s")
-    say(
-        f"peak memory: {memory.peak_bytes / 2**30:.2f} GiB, the resident memory of all processes "
-        "added up (memory they share counts in each)"
-    )
-    say(f"verified: {synthetic_set.num_images} images, each as its manifest says")
-    say(f"zip: {zip_path}")
-    say(f"contact sheet: {sheet}")
+
+def _make_set(
+    client: Client,
+    options: DemoOptions,
+    stopwatch: _Stopwatch,
+    finish: Callable[[Client, Job], Job],
+) -> VerifiedSet:
+    with stopwatch.lap("ingest"):
+        job = finish(client, _add_dataset(client, options.data))
+    dataset = client.dataset(job.dataset_id)
+    with stopwatch.lap("train"):
+        job = client.train(
+            dataset.id,
+            family=options.family,
+            image_size=IMAGE_SIZE,
+            budget={"seconds": options.training_seconds},
+            seed=SEED,
+        )
+        job = finish(client, job)
+    with stopwatch.lap("generate"):
+        counts = dict.fromkeys(dataset.classes, IMAGES_PER_CLASS)
+        job = client.generate(job.model_id, class_counts=counts, seed=SEED)
+        job = finish(client, job)
+    with stopwatch.lap("download"):
+        path = options.out / f"{options.family}-set.zip"
+        client.download(job.synthetic_set_id, path)
+        return verify_set(path)
 
 
 def _add_dataset(client: Client, data: Path | None) -> Job:

@@ -13,7 +13,8 @@ from synthcxr.verification import verify_set
 
 def test_a_sheet_shows_the_sets_own_pixels_one_row_per_class(make_set, tmp_path: Path) -> None:
     verified = verify_set(make_set(size=32))
-    sheet = write_contact_sheet(verified, tmp_path / "out" / "sheet.png")
+    sheet = tmp_path / "out" / "sheet.png"
+    write_contact_sheet(verified, sheet)
     with Image.open(sheet) as image:
         assert image.width == 3 * (MIN_TILE_PIXELS + GAP) + GAP
         row_height = LABEL_HEIGHT + MIN_TILE_PIXELS + GAP
