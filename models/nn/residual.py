@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nn.normalisation import AdaptiveGroupNorm, group_norm
+from models.nn.pointwise import PointwiseConv
 
 
 class ResidualBlock(nn.Module):
@@ -66,4 +67,4 @@ def skip_path(in_channels: int, out_channels: int) -> nn.Module:
     """Build the shortest path between two numbers of channels."""
     if in_channels == out_channels:
         return nn.Identity()
-    return nn.Conv2d(in_channels, out_channels, 1)
+    return PointwiseConv(in_channels, out_channels)
