@@ -21,4 +21,4 @@ class PointwiseConv(nn.Conv2d):
         assert self.bias is not None
         weight = self.weight.flatten(1).expand(len(x), -1, -1)  # (b, out, in)
         mixed = torch.baddbmm(self.bias[:, None], weight, x.flatten(2))  # (b, out, h w)
-        return mixed.unflatten(2, x.shape[2:])
+        return mixed.view(len(x), -1, *x.shape[2:])
