@@ -19,6 +19,8 @@ from pathlib import Path
 from synthcxr.embedded.processes import Program
 from synthcxr.errors import CannotStart
 
+BROKER = "broker"  # its name among the supervised programs
+
 # sun_path holds 108 bytes on Linux, 104 on macOS, both with the closing zero.
 MAX_SOCKET_PATH_BYTES = 103
 PING_TIMEOUT_SECONDS = 1.0
@@ -63,7 +65,7 @@ def choose_broker(data_dir: Path, environment: Mapping[str, str]) -> Broker:
         *(str(binary), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),
         *("--save", "", "--appendonly", "no", "--dir", str(path.parent), "--daemonize", "no"),
     )
-    return Broker(f"redis+socket://{path}", path, Program("broker", command))
+    return Broker(f"redis+socket://{path}", path, Program(BROKER, command))
 
 
 def socket_path(data_dir: Path, environment: Mapping[str, str]) -> Path:

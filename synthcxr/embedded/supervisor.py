@@ -17,7 +17,13 @@ from pathlib import Path
 
 import httpx
 
-from synthcxr.embedded.broker import Broker, choose_broker, prepare_socket, wait_for_broker
+from synthcxr.embedded.broker import (
+    BROKER,
+    Broker,
+    choose_broker,
+    prepare_socket,
+    wait_for_broker,
+)
 from synthcxr.embedded.lock import DataDirLock
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, MissingExtra
@@ -113,8 +119,10 @@ class Supervisor:
         self._stopping.set()
 
     def shut_down(self) -> None:
-        """Stop all children within a few seconds; the first, which the others need, last."""
-        for group in (self.children[1:], self.children[:1]):
+        """Stop all children within a few seconds; the broker, which the others need, last."""
+        brokers = [child for child in self.children if child.program.name == BROKER]
+        others = [child for child in self.children if child.program.name != BROKER]
+        for group in (others, brokers):
             for child in group:
                 child.ask_to_stop()
             deadline = time.monotonic() + STOP_SECONDS
