@@ -89,7 +89,7 @@ class IngestSummary:
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
         dropped: Files that were left out, by name and reason.
         num_exact_duplicates: Films whose stored pixels equal an earlier film's.
-        num_near_duplicates: Films that nearly equal an earlier one.
+        num_near_duplicates: Different films that nearly equal an earlier one.
         num_upsampled: Films with fewer pixels than the store's size.
         has_patient_ids: Whether any film came with one.
     """
@@ -218,15 +218,17 @@ class _Ingest:
         groups = Groups(len(films))
         num_exact = groups.join_equal([film.digest for film in films])
         groups.join_equal([film.file.patient_id for film in films])
+        # One of each exact copy is enough: a thousand copies would make half a million pairs.
+        first_of = {film.digest: k for k, film in reversed(list(enumerate(films)))}
+        distinct = sorted(first_of.values())
         nearly: set[int] = set()
-        hashes = np.array([film.likeness.hash for film in films], dtype=np.uint64)
-        thumbnails = np.stack([film.likeness.thumbnail for film in films])
+        hashes = np.array([films[k].likeness.hash for k in distinct], dtype=np.uint64)
+        thumbnails = np.stack([films[k].likeness.thumbnail for k in distinct])
         for num_seen, pairs in near_duplicates(hashes, thumbnails):
             for first, second in pairs.tolist():
-                groups.join(first, second)
-                if films[first].digest != films[second].digest:
-                    nearly.add(second)
-            yield IngestProgress("duplicates", num_seen, len(films))
+                groups.join(distinct[first], distinct[second])
+                nearly.add(second)
+            yield IngestProgress("duplicates", num_seen, len(distinct))
 
         table = _table(films, groups.numbers())
         for num_written in write_store(self.destination, pixels, order, table):

@@ -11,7 +11,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_ITEMS_AT_ONCE = 16  # spreads the cost of a hand-over; few enough to stop soon
+_ITEMS_AT_ONCE = 4  # spreads the cost of a hand-over; few enough to stop soon
 _PULSE_SECONDS = 0.25
 
 

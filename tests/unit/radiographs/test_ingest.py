@@ -314,3 +314,11 @@ def test_the_number_of_threads_does_not_change_a_byte(
     assert (destination / "pixels.npy").read_bytes() == (
         tmp_path / "other" / "pixels.npy"
     ).read_bytes()
+
+
+def test_a_thousand_copies_are_one_group_and_cost_no_pairs(folder_of, two_classes, destination):
+    copies = {f"Normal/copy{k}.png": two_classes["Normal/00.png"] for k in range(1000)}
+    many = {f"Normal/x{k}.png": data for k, data in enumerate(two_classes.values())}
+    refused = refusal(FolderSource(folder_of({**two_classes, **copies, **many})), destination)
+    assert refused.code == "class_too_small"  # 15 % cannot be held out without the copies
+    assert "stay together" in refused.message
