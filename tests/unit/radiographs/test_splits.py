@@ -62,6 +62,14 @@ def test_a_class_of_one_group_is_never_emptied():
     assert not held_out_films(labels, groups, "f")[:20].any()
 
 
+def test_no_class_gives_more_than_half_of_its_films_for_the_sake_of_another():
+    labels = np.array([0] * 1000 + [0] * 20 + [1] * 20)
+    groups = np.concatenate([np.zeros(1000, int), np.arange(1, 21), np.arange(1, 21)])
+    held_out = held_out_films(labels, groups, "f")
+    assert not held_out[:1000].any()
+    assert 3 <= held_out[labels == 1].sum() <= 10
+
+
 def test_another_fingerprint_draws_another_split():
     labels = np.repeat([0, 1], 50)
     first, second = (held_out_films(labels, np.arange(100), name) for name in "ab")
