@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nn.normalisation import group_norm
-from models.nn.residual import zero_conv
+from models.nn.pointwise import PointwiseConv
+from models.nn.residual import zeroed
 
 CHANNELS_PER_HEAD = 64
 
@@ -25,8 +26,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.num_heads = channels // math.gcd(channels, CHANNELS_PER_HEAD)
         self.norm = group_norm(channels)
-        self.query_key_value = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = zero_conv(channels, channels, kernel_size=1)
+        self.query_key_value = PointwiseConv(channels, 3 * channels)
+        self.out = zeroed(PointwiseConv(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, c, h, w) to the same shape."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nn.normalisation import AdaptiveGroupNorm, group_norm
 from models.nn.pointwise import PointwiseConv
+
+ConvT = TypeVar("ConvT", bound=nn.Conv2d)
 
 
 class ResidualBlock(nn.Module):
@@ -54,11 +58,15 @@ class ConditionalResidualBlock(nn.Module):
         return self.skip(x) + h  # type: ignore[no-any-return]
 
 
-def zero_conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Conv2d:
-    """Build a convolution that keeps the size and starts at zero."""
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
-    nn.init.zeros_(conv.weight)
+def zero_conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """Build a 3x3 convolution that keeps the size and starts at zero."""
+    return zeroed(nn.Conv2d(in_channels, out_channels, 3, padding=1))
+
+
+def zeroed(conv: ConvT) -> ConvT:
+    """Set a convolution to zero."""
     assert conv.bias is not None
+    nn.init.zeros_(conv.weight)
     nn.init.zeros_(conv.bias)
     return conv
 
