@@ -23,7 +23,7 @@ class Config(FamilyConfig):
         2, ge=0, le=8, description="Residual blocks in each half of the autoencoder."
     )
     autoencoder_share: float = Field(
-        0.15, gt=0, lt=1, description="Part of the training budget the autoencoder takes."
+        0.1, gt=0, lt=1, description="Part of the training budget the autoencoder takes."
     )
     autoencoder_batch_size: int = Field(
         32, ge=1, le=4096, description="Films in a batch of the autoencoder's training."
@@ -45,7 +45,7 @@ class Config(FamilyConfig):
         description="Width of the denoiser at each resolution, the finest first.",
     )
     denoiser_blocks: int = Field(
-        2, ge=1, le=8, description="Residual blocks of the denoiser at each resolution."
+        1, ge=1, le=8, description="Residual blocks of the denoiser at each resolution."
     )
     max_attention_size: int = Field(
         8, ge=0, le=64, description="Largest side of the latents at which attention is used."
@@ -78,7 +78,6 @@ class Config(FamilyConfig):
                 "autoencoder_blocks": 1,
                 "autoencoder_batch_size": 8,
                 "denoiser_channels": (8, 16),
-                "denoiser_blocks": 1,
                 "batch_size": 8,
             }
         if image_size == 128:
