@@ -78,7 +78,7 @@ def test_progress_counts_images_up_to_the_budget(films, new_mean_images):
     assert seen[-1] == 320
     assert progress[-1].fraction == 1.0
     assert {each.total_images for each in progress} == {320}
-    assert [each.stage for each in progress][0] == "means"
+    assert next(each.stage for each in progress) == "means"
     assert progress[-1].stage == "shift"
 
 
