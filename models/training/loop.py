@@ -5,21 +5,22 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.family import Batch, Family, Losses, Phase, Stage
+from models.family import Family, Losses, Stage
 from models.films import Films
-from models.precision import autocast, fastest_dtype
+from models.precision import fastest_dtype
 from models.seeding import seed_update
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
 from models.training.ema import PowerAverage
+from models.training.stage_state import StageState, load_module, module_tensors
 
 TRIAL_SHARE = 0.03
 TRIAL_MIN_SECONDS = 1.0
@@ -90,7 +91,7 @@ class Training:
         """
         stored = self._checkpoints.newest() if self._checkpoints else None
         position, tensors = stored or (self._start(), {})
-        _load_module(self.model, tensors)
+        load_module(self.model, tensors)
         self._began = self._saved_at = time.monotonic()
         self._began -= position.elapsed_seconds
         for index in range(position.stage, len(self.model.stages())):
@@ -151,7 +152,7 @@ class Training:
                 yield self._progress(stage, index, position)
         position = self._at(position, stage=index + 1, update=0)
         if self._checkpoints:
-            self._checkpoints.save(position, _module_tensors(self.model))
+            self._checkpoints.save(position, module_tensors(self.model))
         yield self._progress(stage, index, position, checkpointed=self._checkpoints is not None)
         return position
 
@@ -223,93 +224,6 @@ class Training:
             can_sample=stage.can_sample and losses is not None,
             checkpointed=checkpointed,
         )
-
-
-class StageState:
-    """The optimisers and the average of a stage under way."""
-
-    def __init__(self, stage: Stage, model: nn.Module) -> None:
-        self.stage = stage
-        self._model = model
-        self._optimisers = [_optimiser(phase) for phase in stage.phases]
-        self.average = PowerAverage(stage.averaged, stage.ema_relative_std)
-
-    def walk(self, films: Films, fraction: float, precision: torch.dtype) -> Losses:
-        """Make one update of every phase on one batch; returns all their losses, detached."""
-        indices = films.draw(self.stage.batch_size)
-        batch = Batch(films.images(indices), films.labels[indices], indices, fraction)
-        reported: dict[str, Tensor] = {}
-        for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
-            self._model.requires_grad_(requires_grad=False)
-            for module in phase.trained:
-                module.requires_grad_(requires_grad=True)
-            with autocast(films.device, precision):
-                losses = phase.loss(batch)
-            optimiser.zero_grad(set_to_none=True)
-            losses["loss"].backward()  # type: ignore[no-untyped-call]
-            parameters = _parameters(phase.trained)
-            if phase.max_gradient_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, phase.max_gradient_norm)
-            for group in optimiser.param_groups:
-                group["lr"] = phase.learning_rate * phase.schedule(fraction)
-            optimiser.step()
-            prefix = "" if len(self.stage.phases) == 1 else f"{phase.name}_"
-            reported |= {prefix + name: term.detach() for name, term in losses.items()}
-        return reported
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Name every tensor a resume needs."""
-        named = _module_tensors(self._model)
-        named |= {f"average/{i}": tensor for i, tensor in enumerate(self.average.tensors)}
-        for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
-            for i, moments in optimiser.state_dict()["state"].items():
-                for key, tensor in moments.items():
-                    named[f"optimiser/{phase.name}/{i}/{key}"] = tensor
-        return named
-
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `tensors` gave; nothing when the stage had not begun."""
-        averages = [name for name in tensors if name.startswith("average/")]
-        if not averages:
-            return
-        self.average.load([tensors[f"average/{i}"] for i in range(len(averages))])
-        for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
-            prefix = f"optimiser/{phase.name}/"
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in tensors.items():
-                if name.startswith(prefix):
-                    i, key = name.removeprefix(prefix).split("/")
-                    state.setdefault(int(i), {})[key] = tensor
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-
-
-def _optimiser(phase: Phase) -> torch.optim.Optimizer:
-    parameters = _parameters(phase.trained)
-    return torch.optim.AdamW(
-        parameters,
-        lr=phase.learning_rate,
-        betas=phase.betas,
-        weight_decay=phase.weight_decay,
-        fused=True,
-    )
-
-
-def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
-    return [parameter for module in modules for parameter in module.parameters()]
-
-
-def _module_tensors(model: nn.Module) -> dict[str, Tensor]:
-    return {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
-
-
-def _load_module(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    weights = {
-        name.removeprefix("model/"): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("model/")
-    }
-    if weights:
-        model.load_state_dict(weights)
 
 
 def _check_finite(losses: Losses, stage: Stage) -> None:
