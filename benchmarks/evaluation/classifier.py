@@ -15,14 +15,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
+from models.precision import autocast, fastest_dtype
 
-RECIPE = 1  # part of the cache's key: raise it when anything below changes what is learned
+RECIPE = 2  # part of the cache's key: raise it when anything below changes what is learned
 WIDTHS = (32, 64, 128)
 BATCH_SIZE = 64
-IMAGES_TO_SEE = 32_000  # about a minute on two cores at 64 px
+IMAGES_TO_SEE = 64_000  # a minute or two on two cores at 64 px
 LEARNING_RATE = 2e-3
-WEIGHT_DECAY = 0.02
+WEIGHT_DECAY = 0.05
 SHIFT = 3  # pixels of 64
+ROTATION = 0.1  # radians
+ZOOM = 0.08
 CONTRAST = 0.15
 
 
@@ -129,8 +132,11 @@ def train_classifier(
             classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, num_updates)
+        precision = fastest_dtype(torch.device("cpu"))
         for images, labels in _batches(films, num_updates):
-            loss = F.cross_entropy(classifier(images), labels)
+            with autocast(images.device, precision):
+                scores = classifier(images)
+            loss = F.cross_entropy(scores.float(), labels)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -187,17 +193,37 @@ def _balance(labels: Tensor) -> Tensor:
 
 
 def _augmented(images: Tensor) -> Tensor:
-    """Shift by whole pixels and change the contrast; no flips, since the heart is on the left."""
+    """Turn and zoom, shift by whole pixels, and change the contrast; no flips: the heart is left.
+
+    Half of the films are not turned, so that the texture of films as they are is learned too.
+    """
+    turned = torch.rand(len(images), 1, 1, 1) < 0.5
+    shifted = _shifted(torch.where(turned, _turned(images), images))
+    gain, offset = CONTRAST * _uniform(2, len(images), 1, 1, 1)
+    augmented: Tensor = (shifted * (1 + gain) + offset).clamp(-1, 1)
+    return augmented.contiguous(memory_format=torch.channels_last)
+
+
+def _turned(images: Tensor) -> Tensor:
+    angle, zoom = ROTATION * _uniform(len(images)), 1 + ZOOM * _uniform(len(images))
+    cos, sin, zero = zoom * angle.cos(), zoom * angle.sin(), torch.zeros(len(images))
+    matrix = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def _shifted(images: Tensor) -> Tensor:
     b, _, h, w = images.shape
     margin = max(1, round(SHIFT * h / 64))
     padded = F.pad(images, [margin] * 4, mode="replicate").squeeze(1)
     shift = torch.randint(2 * margin + 1, (2, b))
     rows = (shift[0, :, None] + torch.arange(h))[:, :, None]
     columns = (shift[1, :, None] + torch.arange(w))[:, None, :]
-    shifted = padded[torch.arange(b)[:, None, None], rows, columns].unsqueeze(1)  # (b, 1, h, w)
-    gain, offset = CONTRAST * (2 * torch.rand(2, b, 1, 1, 1) - 1)
-    augmented: Tensor = (shifted * (1 + gain) + offset).clamp(-1, 1)
-    return augmented
+    return padded[torch.arange(b)[:, None, None], rows, columns].unsqueeze(1)  # (b, 1, h, w)
+
+
+def _uniform(*shape: int) -> Tensor:
+    return 2 * torch.rand(shape) - 1
 
 
 def _as_images(pixels: Tensor) -> Tensor:
