@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MIN_VARIANCE = (2 / 255) ** 2 / 12  # that of rounding to 8 bits, in image units
+DARKEST = 0.99  # where logits are cut off, in image units
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,12 @@ class Likelihood:
     Attributes:
         negative_log: From the output and the films, (b, 1, h, w) each, to the mean over the batch.
         mean: From the output to the expected film, in [-1, 1].
+        output_of: The other way: an output whose mean is a film as given.
     """
 
     negative_log: Callable[[Tensor, Tensor], Tensor]
     mean: Callable[[Tensor], Tensor]
+    output_of: Callable[[Tensor], Tensor]
 
 
 def optimal_variance(output: Tensor, images: Tensor) -> Tensor:
@@ -70,8 +73,18 @@ def two_sigmoid(output: Tensor) -> Tensor:
     return torch.tanh(output / 2)
 
 
+def logits(images: Tensor) -> Tensor:
+    """Invert `two_sigmoid`, for grey levels not quite black nor white."""
+    return 2 * torch.atanh(images.clamp(-DARKEST, DARKEST))
+
+
+def unchanged(images: Tensor) -> Tensor:
+    """Return the films."""
+    return images
+
+
 LIKELIHOODS = {
-    "sigma": Likelihood(sigma, clamped),
-    "mse": Likelihood(mse, clamped),
-    "bce": Likelihood(bce, two_sigmoid),
+    "sigma": Likelihood(sigma, clamped, unchanged),
+    "mse": Likelihood(mse, clamped, unchanged),
+    "bce": Likelihood(bce, two_sigmoid, logits),
 }

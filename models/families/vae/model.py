@@ -1,7 +1,8 @@
 """A class-conditional variational autoencoder, sampled from its aggregate posterior.
 
 Kingma & Welling 2014 (arXiv:1312.6114), with the calibrated decoder of Rybkin et al. 2021
-(arXiv:2006.13202) and the free bits of Kingma et al. 2016 (arXiv:1606.04934).
+(arXiv:2006.13202) and the free bits of Kingma et al. 2016 (arXiv:1606.04934). Both halves begin as
+the best linear ones, which are known in closed form (Lucas et al. 2019, arXiv:1911.02469).
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
 from models.films import Films
+from models.nn.principal_components import PrincipalComponents
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
+
+LOG_VARIANCES = (-12.0, 4.0)  # as far as the posterior's may go
 
 
 def divergence_from_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -34,6 +38,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
+        self.principal = PrincipalComponents(spec.size, config.num_latents)
         self.encoder = Encoder(config, spec)
         self.decoder = Decoder(config, spec)
         self.aggregate = AggregatePosterior(config, spec.num_classes)
@@ -57,15 +62,16 @@ class VariationalAutoencoder(Family[Config, Sampler]):
                 phases=[bound],
                 averaged=halves,
                 ema_relative_std=self.config.ema_relative_std,
+                prepare=self.principal.fit,
                 conclude=self._conclude,
             )
         ]
 
     def loss(self, batch: Batch) -> Losses:
         """Negative evidence lower bound, in nats per pixel; its parts in nats per film."""
-        mean, log_variance = self.encoder(batch.images, batch.labels)
+        mean, log_variance = self.encode(batch.images, batch.labels)
         latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        output = self.decoder(latents, batch.labels)
+        output = self.decode(latents, batch.labels)
         reconstruction = self._likelihood.negative_log(output, batch.images)
         divergence = divergence_from_prior(mean, log_variance).mean(0)  # (num_latents,)
         # free bits: Kingma et al. 2016, eq. 15
@@ -78,17 +84,29 @@ class VariationalAutoencoder(Family[Config, Sampler]):
             "deviation": optimal_variance(self._likelihood.mean(output), batch.images).sqrt(),
         }
 
+    def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log_variance of q(z|x, y), (b, num_latents) each."""
+        mean, log_variance = self.principal.encode(images)
+        more_mean, more_log_variance = self.encoder(images, labels)
+        return mean + more_mean, (log_variance + more_log_variance).clamp(*LOG_VARIANCES)
+
+    def decode(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Return the parameter of p(x|z, y) for every pixel, (b, 1, h, w)."""
+        draft = self.principal.decode(latents)
+        correction: Tensor = self.decoder(latents, labels, draft)
+        return self._likelihood.output_of(draft) + correction
+
     def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw latents for the labels and decode them to the expected films."""
         if sampler.name == "mixture" and self.aggregate.fitted:
             latents = self.aggregate(labels, noise, sampler.temperature)
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
-        return self._likelihood.mean(self.decoder(latents, labels))
+        return self._likelihood.mean(self.decode(latents, labels))
 
     def _warmed_up(self, fraction: float) -> float:
         """Rise from 0 to 1 over the KL warm-up."""
         return 1.0 if fraction >= self.config.kl_warmup else fraction / self.config.kl_warmup
 
     def _conclude(self, films: Films) -> Iterator[float]:
-        return self.aggregate.fit(self.encoder, films)
+        return self.aggregate.fit(self.encode, films)

@@ -1,4 +1,4 @@
-"""The two halves of the autoencoder.
+"""The two halves of the autoencoder: corrections of what principal components say.
 
 Films are folded into channels first and unfolded last, so that every convolution runs at a low
 resolution; from there the feature maps halve down to 4x4.
@@ -13,9 +13,93 @@ from torch import Tensor, nn
 from models.families.vae.config import Config
 from models.family import ImageSpec
 from models.nn.normalisation import group_norm
-from models.nn.residual import ConditionalResidualBlock
+from models.nn.residual import ConditionalResidualBlock, zero_conv
 
 COARSEST = 4  # side of the smallest feature maps
+
+
+class Encoder(nn.Module):
+    """From a film and its label to corrections of a posterior's mean and log-variance.
+
+    There are none before training.
+    """
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__()
+        sides = resolutions(config, spec)
+        channels = [channels_at(side, config.width) for side in sides]
+        self.patch_size = config.patch_size
+        self.embed_label = nn.Embedding(spec.num_classes, config.width)
+        self.stem = nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
+        self.levels = nn.ModuleList(
+            Level(before, after, config)
+            for before, after in zip([channels[0], *channels], channels, strict=False)
+        )
+        self.norm = group_norm(channels[-1])
+        self.head = nn.Linear(channels[-1] * COARSEST**2, 2 * config.num_latents)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what to add to mean and log_variance, (b, num_latents) each, float32."""
+        condition = F.silu(self.embed_label(labels))
+        x = self.stem(F.pixel_unshuffle(images, self.patch_size))
+        for i, level in enumerate(self.levels):
+            x = level(F.avg_pool2d(x, 2) if i else x, condition)
+        with torch.autocast(x.device.type, enabled=False):
+            mean, log_variance = self.head(F.silu(self.norm(x.float())).flatten(1)).chunk(2, dim=1)
+        return mean, log_variance
+
+
+class Decoder(nn.Module):
+    """From latents, a label and a first draft of the film to corrections of the draft.
+
+    There are none before training.
+    """
+
+    def __init__(self, config: Config, spec: ImageSpec) -> None:
+        super().__init__()
+        sides = resolutions(config, spec)[::-1]
+        channels = [channels_at(side, config.width) for side in sides]
+        before = [channels[0], *channels]
+        self.patch_size = config.patch_size
+        self.embed_label = nn.Embedding(spec.num_classes, config.width)
+        self.embed_latents = nn.Linear(config.num_latents, config.width)
+        self.start = nn.Linear(config.num_latents, channels[0] * COARSEST**2)
+        self.levels = nn.ModuleList(
+            Level(*ends, config) for ends in zip(before, channels, strict=False)
+        )
+        self.read_draft = nn.Conv2d(config.patch_size**2, before[len(sides) - 1], 3, padding=1)
+        self.norm = group_norm(channels[-1])
+        self.head = zero_conv(channels[-1], config.patch_size**2)
+
+    def forward(self, latents: Tensor, labels: Tensor, draft: Tensor) -> Tensor:
+        """Return what to add to the draft, (b, 1, h, w), float32."""
+        condition = F.silu(self.embed_label(labels) + self.embed_latents(latents))
+        x = self.start(latents).unflatten(1, (-1, COARSEST, COARSEST))
+        for level in self.levels[:-1]:
+            x = F.interpolate(level(x, condition), scale_factor=2, mode="nearest")
+        x = x + self.read_draft(F.pixel_unshuffle(draft, self.patch_size))
+        x = self.levels[-1](x, condition)
+        patches = self.head(F.silu(self.norm(x)))
+        return F.pixel_shuffle(patches.float(), self.patch_size)
+
+
+class Level(nn.Module):
+    """The residual blocks of one resolution."""
+
+    def __init__(self, in_channels: int, out_channels: int, config: Config) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            ConditionalResidualBlock(out_channels if i else in_channels, out_channels, config.width)
+            for i in range(config.num_blocks)
+        )
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Map (b, in_channels, h, w) to (b, out_channels, h, w) under (b, width)."""
+        for block in self.blocks:
+            x = block(x, condition)
+        return x
 
 
 def resolutions(config: Config, spec: ImageSpec) -> list[int]:
@@ -28,76 +112,6 @@ def resolutions(config: Config, spec: ImageSpec) -> list[int]:
 
 def channels_at(side: int, width: int) -> int:
     """Count the channels of feature maps of a side: `width` at 16, half above, twice below."""
-    return width * 2 if side < 16 else width // 2 if side > 16 else width
-
-
-class Encoder(nn.Module):
-    """From a film and its label to the posterior's mean and log-variance."""
-
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
-        super().__init__()
-        sides = resolutions(config, spec)
-        channels = [channels_at(side, config.width) for side in sides]
-        self._embed_label = nn.Embedding(spec.num_classes, config.width)
-        self._stem = nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
-        self._patch_size = config.patch_size
-        self._levels = nn.ModuleList(
-            blocks(before, after, config)
-            for before, after in zip([channels[0], *channels], channels, strict=False)
-        )
-        self._norm = group_norm(channels[-1])
-        self._head = nn.Linear(channels[-1] * sides[-1] ** 2, 2 * config.num_latents)
-
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log_variance, (b, num_latents) each, float32."""
-        embedding = F.silu(self._embed_label(labels))
-        features = self._stem(F.pixel_unshuffle(images, self._patch_size))
-        for i, level in enumerate(self._levels):
-            if i > 0:
-                features = F.avg_pool2d(features, 2)
-            for block in level:  # type: ignore[attr-defined]
-                features = block(features, embedding)
-        with torch.autocast(features.device.type, enabled=False):
-            hidden = F.silu(self._norm(features.float())).flatten(1)
-            mean, log_variance = self._head(hidden).chunk(2, dim=1)
-        return mean, log_variance.clamp(-12, 4)
-
-
-class Decoder(nn.Module):
-    """From latents and a label to the likelihood's parameter for every pixel."""
-
-    def __init__(self, config: Config, spec: ImageSpec) -> None:
-        super().__init__()
-        sides = resolutions(config, spec)[::-1]
-        channels = [channels_at(side, config.width) for side in sides]
-        self._embed_label = nn.Embedding(spec.num_classes, config.width)
-        self._embed_latents = nn.Linear(config.num_latents, config.width)
-        self._side = sides[0]
-        self._stem = nn.Linear(config.num_latents, channels[0] * sides[0] ** 2)
-        self._levels = nn.ModuleList(
-            blocks(before, after, config)
-            for before, after in zip([channels[0], *channels], channels, strict=False)
-        )
-        self._norm = group_norm(channels[-1])
-        self._head = nn.Conv2d(channels[-1], config.patch_size**2, 3, padding=1)
-        self._patch_size = config.patch_size
-
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Return (b, 1, h, w), float32."""
-        embedding = F.silu(self._embed_label(labels) + self._embed_latents(latents))
-        features = self._stem(latents).unflatten(1, (-1, self._side, self._side))
-        for i, level in enumerate(self._levels):
-            if i > 0:
-                features = F.interpolate(features, scale_factor=2, mode="nearest")
-            for block in level:  # type: ignore[attr-defined]
-                features = block(features, embedding)
-        patches = self._head(F.silu(self._norm(features)))
-        return F.pixel_shuffle(patches.float(), self._patch_size)
-
-
-def blocks(in_channels: int, out_channels: int, config: Config) -> nn.ModuleList:
-    """Make the residual blocks of one resolution."""
-    return nn.ModuleList(
-        ConditionalResidualBlock(out_channels if i else in_channels, out_channels, config.width)
-        for i in range(config.num_blocks)
-    )
+    if side == 16:
+        return width
+    return width // 2 if side > 16 else 2 * width

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from models.families.vae.config import Config, Sampler
+from models.families.vae.likelihood import LIKELIHOODS
 from models.families.vae.model import VariationalAutoencoder
 from models.family import Batch, ImageSpec
 from models.films import Films
@@ -43,7 +44,7 @@ def test_decoder_listens_to_the_label():
     model = build()
     stir(model)
     latents = torch.zeros(2, 8)
-    first, second = model.decoder(latents, torch.tensor([0, 1]))
+    first, second = model.decode(latents, torch.tensor([0, 1]))
     assert not torch.allclose(first, second)
 
 
@@ -57,8 +58,19 @@ def test_encoder_listens_to_the_label(batch):
 
 
 @pytest.mark.parametrize("likelihood", ["sigma", "mse", "bce"])
+def test_training_begins_at_the_principal_components(films, batch, likelihood):
+    model = build(likelihood=likelihood)
+    list(model.stages()[0].prepare(films))
+    mean, _ = model.encode(batch.images, batch.labels)
+    expected = model.principal.decode(mean).clamp(-0.99, 0.99)
+    decoded = LIKELIHOODS[likelihood].mean(model.decode(mean, batch.labels)).clamp(-0.99, 0.99)
+    torch.testing.assert_close(decoded, expected)
+
+
+@pytest.mark.parametrize("likelihood", ["sigma", "mse", "bce"])
 def test_every_likelihood_gives_gradients_to_both_halves(batch, likelihood):
     model = build(likelihood=likelihood)
+    stir(model)
     losses = model.loss(batch)
     losses["loss"].backward()
     for half in (model.encoder, model.decoder):
@@ -127,6 +139,6 @@ def test_feature_maps_end_at_four_pixels_for_every_size():
     for size in (64, 128, 256):
         config = Config.model_validate(Config.preset("tiny", size))
         model = VariationalAutoencoder(config, ImageSpec(size, 2))
-        mean, _ = model.encoder(torch.zeros(1, 1, size, size), torch.tensor([0]))
+        mean, _ = model.encode(torch.zeros(1, 1, size, size), torch.tensor([0]))
         assert mean.shape == (1, 8)
-        assert model.decoder(mean, torch.tensor([0])).shape == (1, 1, size, size)
+        assert model.decode(mean, torch.tensor([0])).shape == (1, 1, size, size)

@@ -1,0 +1,121 @@
+"""Probabilistic principal components: the best linear autoencoder, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.films import Films
+
+MAX_SIDE = 64  # larger films are halved first: the components are smooth
+SEED = 0
+NUM_PASSES = 5
+OVERSAMPLING = 16
+FILMS_PER_READING = 256
+MIN_NOISE_VARIANCE = (2 / 255) ** 2 / 12  # that of rounding to 8 bits, in image units
+
+
+class PrincipalComponents(nn.Module):
+    """Films as x = mu + W z + noise, with z standard normal; fitted, not trained.
+
+    A linear variational autoencoder has its optimum here (Lucas et al. 2019, arXiv:1911.02469), so
+    that a network added to either side starts from it and learns what a line cannot say. Until
+    `fit` has run, latents are standard normal whatever the film, and films grey.
+
+    Reference: Tipping & Bishop 1999, section 3 (doi:10.1111/1467-9868.00196).
+    """
+
+    fitted: Tensor
+    center: Tensor
+    directions: Tensor
+    variances: Tensor
+    noise_variance: Tensor
+
+    def __init__(self, size: int, num_components: int) -> None:
+        super().__init__()
+        self._size = size
+        self._side = min(size, MAX_SIDE)
+        num_pixels = self._side**2
+        self.register_buffer("fitted", torch.tensor(False))
+        self.register_buffer("center", torch.zeros(num_pixels))
+        self.register_buffer("directions", torch.zeros(num_pixels, num_components))
+        self.register_buffer("variances", torch.ones(num_components))
+        self.register_buffer("noise_variance", torch.ones(()))
+
+    @property
+    def _scales(self) -> Tensor:
+        """(Lambda - sigma^2 I)^(1/2), the lengths of W's columns (eq. 7)."""
+        return (self.variances - self.noise_variance).clamp_min(0).sqrt()
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log_variance of z given (b, 1, h, w) images, (b, num_components) each."""
+        with torch.autocast(images.device.type, enabled=False):
+            centred = self._flatten(images) - self.center
+            mean = centred @ self.directions * (self._scales / self.variances)
+        log_variance = (self.noise_variance / self.variances).log()
+        return mean, log_variance.expand_as(mean)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return the expected images, (b, 1, h, w), given (b, num_components) latents."""
+        with torch.autocast(latents.device.type, enabled=False):
+            flat = self.center + (latents * self._scales) @ self.directions.T
+        images: Tensor = flat.view(-1, 1, self._side, self._side)
+        if self._side < self._size:
+            images = F.interpolate(images, (self._size, self._size), mode="bilinear")
+        return images
+
+    @torch.no_grad()
+    def fit(self, films: Films) -> Iterator[float]:
+        """Find the components by subspace iteration, once; yields the fraction done.
+
+        Reference: Halko et al. 2011, algorithm 4.4 (arXiv:0909.4061).
+        """
+        if self.fitted:
+            return
+        num_pixels, num_components = self.directions.shape
+        for flat, end in self._readings(films):
+            self.center += flat.sum(0) / len(films)
+            yield end / len(films) / (NUM_PASSES + 1)
+
+        rng = torch.Generator().manual_seed(SEED)
+        num_searched = min(num_components + OVERSAMPLING, num_pixels)
+        basis = torch.randn(num_pixels, num_searched, generator=rng).to(films.device)
+        for index in range(NUM_PASSES):
+            basis, _ = torch.linalg.qr(basis)
+            spread = torch.zeros_like(basis)  # C B, for the covariance C
+            total_variance = torch.zeros(())
+            for flat, end in self._readings(films):
+                centred = flat - self.center
+                spread += centred.T @ (centred @ basis) / len(films)
+                total_variance += centred.square().sum().cpu() / len(films)
+                yield (1 + index + end / len(films)) / (NUM_PASSES + 1)
+            found = basis, spread
+            basis = spread
+        self._take(*found, total_variance)
+
+    def _take(self, basis: Tensor, spread: Tensor, total_variance: Tensor) -> None:
+        """Turn an orthonormal basis B and C B into the leading eigenvectors of C."""
+        num_pixels, num_components = self.directions.shape
+        within = basis.T @ spread
+        eigenvalues, eigenvectors = torch.linalg.eigh((within + within.T) / 2)  # ascending
+        leading = eigenvalues.flip(0)[:num_components]
+        rest = (total_variance - leading.sum().cpu()) / (num_pixels - num_components)
+        self.noise_variance.copy_(rest.clamp_min(MIN_NOISE_VARIANCE))
+        self.variances.copy_(leading.clamp_min(self.noise_variance))
+        self.directions.copy_(basis @ eigenvectors.flip(1)[:, :num_components])
+        self.fitted.fill_(value=True)
+
+    def _readings(self, films: Films) -> Iterator[tuple[Tensor, int]]:
+        """Read all films in order; with each batch, (b, pixels), how many have been read."""
+        for start in range(0, len(films), FILMS_PER_READING):
+            end = min(start + FILMS_PER_READING, len(films))
+            indices = torch.arange(start, end, device=films.device)
+            yield self._flatten(films.images(indices)), end
+
+    def _flatten(self, images: Tensor) -> Tensor:
+        if self._side < self._size:
+            images = F.interpolate(images, (self._side, self._side), mode="area")
+        return images.flatten(1)

@@ -1,0 +1,101 @@
+"""Probabilistic principal components against their definition."""
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
+
+from models.films import Films
+from models.nn.principal_components import MIN_NOISE_VARIANCE, PrincipalComponents
+
+
+@pytest.fixture
+def films():
+    """Films of 8x8 pixels that vary along three directions, and a little along all."""
+    rng = np.random.default_rng(0)
+    directions = rng.normal(0, 1, (3, 64)) * np.array([[40], [25], [12]])
+    flat = 128 + rng.normal(0, 1, (600, 3)) @ directions + rng.normal(0, 4, (600, 64))
+    pixels = flat.round().clip(0, 255).astype(np.uint8).reshape(-1, 8, 8)
+    return Films(pixels, np.arange(600) % 2)
+
+
+@pytest.fixture
+def fitted(films):
+    principal = PrincipalComponents(8, 3)
+    fractions = list(principal.fit(films))
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    return principal
+
+
+def everything(films):
+    return films.images(torch.arange(len(films)))
+
+
+def test_directions_and_variances_are_the_leading_eigenvectors(films, fitted):
+    covariance = torch.cov(everything(films).flatten(1).double().T, correction=0)
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)
+    expected = eigenvalues.flip(0)[:3].float()
+    torch.testing.assert_close(fitted.variances, expected, rtol=1e-4, atol=0)
+    overlap = (eigenvectors.flip(1)[:, :3].T.float() @ fitted.directions).abs()
+    torch.testing.assert_close(overlap, torch.eye(3), rtol=0, atol=1e-3)
+
+
+def test_noise_is_the_mean_variance_of_what_is_left_out(films, fitted):
+    """Tipping & Bishop 1999, eq. 8."""
+    covariance = torch.cov(everything(films).flatten(1).double().T, correction=0)
+    left_out = torch.linalg.eigvalsh(covariance)[:-3].mean().float()
+    torch.testing.assert_close(fitted.noise_variance, left_out, rtol=1e-3, atol=0)
+
+
+def test_posterior_makes_the_evidence_lower_bound_tight(films, fitted):
+    """E_q[log p(x|z)] - KL = log N(x; mu, W W^T + sigma^2 I), so that nothing is lost."""
+    images = everything(films)[:5]
+    mean, log_variance = fitted.encode(images)
+    posterior = Normal(mean, (0.5 * log_variance).exp())
+    latents = posterior.sample((4000,))
+    decoded = fitted.decode(latents.flatten(0, 1)).unflatten(0, (4000, 5))
+    noise = fitted.noise_variance.sqrt()
+    log_likelihood = Normal(decoded, noise).log_prob(images).sum((2, 3, 4)).mean(0)
+    bound = log_likelihood - kl_divergence(posterior, Normal(0.0, 1.0)).sum(1)
+
+    columns = fitted.directions * (fitted.variances - fitted.noise_variance).sqrt()
+    covariance = columns @ columns.T + fitted.noise_variance * torch.eye(64)
+    evidence = MultivariateNormal(fitted.center, covariance).log_prob(images.flatten(1))
+    torch.testing.assert_close(bound, evidence, rtol=0, atol=0.3)
+
+
+def test_fitting_happens_once(films, fitted):
+    before = {name: buffer.clone() for name, buffer in fitted.state_dict().items()}
+    assert list(fitted.fit(films)) == []
+    for name, buffer in fitted.state_dict().items():
+        assert torch.equal(buffer, before[name]), name
+
+
+def test_latents_are_standard_normal_before_the_fit():
+    mean, log_variance = PrincipalComponents(8, 3).encode(torch.rand(2, 1, 8, 8))
+    assert not mean.any()
+    assert not log_variance.any()
+
+
+def test_fewer_films_than_components_leave_the_rest_to_the_prior():
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8), np.uint8)
+    principal = PrincipalComponents(8, 6)
+    list(principal.fit(Films(pixels, np.arange(4) % 2)))
+    assert principal.noise_variance.item() == pytest.approx(MIN_NOISE_VARIANCE)
+    mean, log_variance = principal.encode(torch.rand(2, 1, 8, 8))
+    torch.testing.assert_close(mean[:, 3:], torch.zeros(2, 3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(log_variance[:, 3:], torch.zeros(2, 3), rtol=0, atol=1e-3)
+
+
+def test_large_films_are_read_at_a_smaller_size():
+    rng = np.random.default_rng(0)
+    levels = rng.integers(50, 200, (40, 1, 1), np.uint8)
+    pixels = np.broadcast_to(levels, (40, 128, 128)).copy()
+    principal = PrincipalComponents(128, 1)
+    list(principal.fit(Films(pixels, np.arange(40) % 2)))
+    images = Films(pixels, np.arange(40) % 2).images(torch.arange(40))
+    mean, _ = principal.encode(images)
+    decoded = principal.decode(mean)
+    assert decoded.shape == (40, 1, 128, 128)
+    torch.testing.assert_close(decoded, images, rtol=0, atol=0.02)
