@@ -137,6 +137,15 @@ def check_counts(counts: Mapping[str, int], model: Model, max_images: int) -> No
                 for label in unknown
             ],
         )
+    below_one = [label for label, count in counts.items() if count < 1]
+    if below_one:
+        raise errors.InvalidClassCounts(
+            "Ask for one image at least of each class, or leave the class out.",
+            fields=[
+                FieldError(pointer("class_counts", label), "Not a count of 1 or more.")
+                for label in below_one
+            ],
+        )
     total = sum(counts.values())
     if total > max_images:
         raise errors.InvalidClassCounts.at(

@@ -98,6 +98,15 @@ class Scene:
             )
         )
 
+    @staticmethod
+    def refused(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> None:
+        """Expect a problem, and where a pointer is given, that it names the field."""
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+        if pointer is not None:
+            assert pointer in [field["pointer"] for field in answer.json()["errors"]]
+
     def num_jobs(self) -> int:
         return len(self.records.jobs(limit=1000).items)
 

@@ -1,0 +1,165 @@
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.api.generation import preferred_wait_seconds
+from service.domain.identifiers import synthetic_set_id
+from service.domain.references import ArtifactRef, ClassSplit, SyntheticSet
+
+
+def body(model_id: str, **changes: Any) -> dict[str, Any]:
+    return {"model_id": model_id, "class_counts": {"normal": 2}, "seed": 1} | changes
+
+
+def made_for(scene: Any, request: dict[str, Any], snapshot_sha256: str) -> SyntheticSet:
+    identifier = synthetic_set_id(request, snapshot_sha256=snapshot_sha256, version="0")
+    return SyntheticSet(
+        id=identifier,
+        model_id=request["model_id"],
+        job_id="job_1",
+        num_images=2,
+        class_counts=request["class_counts"],
+        zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "0" * 64, 1),
+        manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "1" * 64, 1),
+        created_at=scene.world.clock.now(),
+    )
+
+
+def test_a_request_is_queued_in_the_model_s_own_order_with_its_sampler(scene: Any) -> None:
+    model = scene.model()
+    counts = {"effusion": 1, "normal": 2}
+    answer = scene.client.post("/generate", json=body(model.id, class_counts=counts))
+    request = answer.json()["request"]
+    assert answer.status_code == 202
+    assert list(request["class_counts"].items()) == [("normal", 2), ("effusion", 1)]
+    assert request["sampler"]["name"]
+    assert request["format"] == "png"
+    assert scene.queue.rings == [("gpu.generate", answer.json()["id"])]
+
+
+def test_balance_levels_the_dataset(scene: Any) -> None:
+    model = scene.model()
+    request = {"model_id": model.id, "balance": True}
+    answer = scene.client.post("/generate", json=request)
+    assert answer.json()["request"]["class_counts"] == {"effusion": 4}
+
+
+def test_a_dataset_that_is_level_or_gone_cannot_be_balanced(scene: Any) -> None:
+    model = scene.model()
+    request = {"model_id": model.id, "balance": True}
+    dataset = scene.records.dataset(model.dataset_id)
+    level = {label: ClassSplit(5, 4, 1) for label in dataset.classes}
+    scene.records._datasets[dataset.id] = replace(dataset, classes=level)
+    scene.refused(
+        scene.client.post("/generate", json=request), 422, "invalid_class_counts", "/balance"
+    )
+    scene.client.delete(f"/datasets/{dataset.id}")
+    scene.refused(scene.client.post("/generate", json=request), 422, "invalid_request", "/balance")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"class_counts": {"covid": 1}}, "unknown_class", "/class_counts/covid"),
+        ({"class_counts": {"a/b~c": 1}}, "unknown_class", "/class_counts/a~1b~0c"),
+        ({"class_counts": {"normal": 0}}, "invalid_class_counts", "/class_counts/normal"),
+        ({"class_counts": {"normal": -1}}, "invalid_class_counts", "/class_counts/normal"),
+        ({"class_counts": {"normal": 50_001}}, "invalid_class_counts", "/class_counts"),
+        (
+            {"class_counts": {"normal": 50_000, "effusion": 1}},
+            "invalid_class_counts",
+            "/class_counts",
+        ),
+        ({"class_counts": {"normal": 10**30}}, "invalid_class_counts", "/class_counts"),
+        ({"class_counts": {}}, "invalid_request", "/class_counts"),
+        ({"class_counts": {"normal": 1.0}}, "invalid_request", "/class_counts/normal"),
+        ({"class_counts": {"normal": True}}, "invalid_request", "/class_counts/normal"),
+        ({"class_counts": None}, "invalid_request", ""),
+        ({"balance": True}, "invalid_request", ""),
+        ({"balance": 1}, "invalid_request", "/balance"),
+        ({"sampler": {"name": "magic"}}, "unknown_sampler", "/sampler/name"),
+        ({"sampler": {"steps": 1}}, "unknown_sampler", "/sampler/steps"),
+        ({"format": "gif"}, "invalid_request", "/format"),
+        ({"seed": 2**63}, "invalid_request", "/seed"),
+        ({"count": 3}, "invalid_request", "/count"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out_queues_nothing(
+    scene: Any, changes: dict[str, Any], code: str, pointer: str
+) -> None:
+    model = scene.model()
+    before = scene.num_jobs()
+    answer = scene.client.post("/generate", json=body(model.id, **changes))
+    scene.refused(answer, 422, code, pointer)
+    assert scene.num_jobs() == before
+    assert scene.queue.rings == []
+
+
+def test_a_failed_training_leaves_no_model_to_generate_from(scene: Any) -> None:
+    training = scene.client.post(
+        "/train",
+        json={"dataset_id": scene.dataset().id, "family": "vae", "budget": {"images": 1}},
+    ).json()
+    for unknown in (training["id"], "mdl_none"):
+        scene.refused(scene.client.post("/generate", json=body(unknown)), 404, "model_not_found")
+
+
+def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
+    model = scene.model()
+    first = scene.client.post("/generate", json=body(model.id)).json()
+    made = made_for(scene, first["request"], model.snapshot.sha256)
+    scene.synthetic_set(made)
+    scene.queue.rings.clear()
+    again = scene.client.post("/generate", json=body(model.id))
+    assert again.status_code == 202
+    assert again.json()["state"] == "succeeded"
+    assert again.json()["result"]["synthetic_set_id"] == made.id
+    events = scene.client.get(f"/jobs/{again.json()['id']}/events").json()["items"]
+    assert [event["kind"] for event in events] == ["state", "done"]
+    preferring = scene.client.post("/generate", json=body(model.id), headers={"Prefer": "wait=9"})
+    assert preferring.status_code == 200
+    assert scene.queue.rings == []
+
+
+def test_prefer_wait_answers_200_once_the_job_is_done(scene: Any) -> None:
+    model = scene.model()
+
+    def work() -> None:
+        while not scene.queue.rings:
+            time.sleep(0.01)
+        job = scene.claimed(scene.queue.rings[0][1])
+        made = made_for(scene, dict(job.request), model.snapshot.sha256)
+        scene.records.succeed(job.claim_held, synthetic_set=made)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    answer = scene.client.post("/generate", json=body(model.id), headers={"Prefer": "wait=20"})
+    worker.join()
+    assert (answer.status_code, answer.json()["done"]) == (200, True)
+    assert answer.headers["preference-applied"] == "wait=20"
+
+
+def test_prefer_wait_answers_202_when_the_time_is_over(scene: Any) -> None:
+    headers = {"Prefer": "wait=1"}
+    answer = scene.client.post("/generate", json=body(scene.model().id), headers=headers)
+    assert (answer.status_code, answer.json()["state"]) == (202, "queued")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 0),
+        ("wait=5", 5),
+        ("respond-async, wait=5", 5),
+        ('wait="7"', 7),
+        ("wait=999", 30),
+        ("wait=-1", 0),
+        ("await=5", 0),
+        ("wait=x", 0),
+    ],
+)
+def test_a_preference_is_read_or_ignored(header: str | None, seconds: int) -> None:
+    assert preferred_wait_seconds(header) == seconds

@@ -1,0 +1,145 @@
+from typing import Any
+
+import pytest
+
+from service.domain.job import JobState
+
+
+def body(dataset_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "dataset_id": dataset_id,
+        "family": "vae",
+        "image_size": 64,
+        "preset": "tiny",
+        "budget": {"images": 100},
+    } | changes
+
+
+def test_a_training_is_queued_with_every_default_spelled_out(scene: Any) -> None:
+    dataset = scene.dataset()
+    answer = scene.client.post("/train", json=body(dataset.id, labels={"why": "trial"}))
+    job = answer.json()
+    assert (answer.status_code, job["kind"], job["labels"]) == (202, "train", {"why": "trial"})
+    assert job["request"]["config"]["batch_size"] > 0
+    assert job["request"] | {"config": {}} == {
+        "dataset_id": dataset.id,
+        "family": "vae",
+        "image_size": 64,
+        "preset": "tiny",
+        "config": {},
+        "budget": {"images": 100},
+        "seed": 0,
+        "resume_from": None,
+    }
+    assert scene.queue.rings == [("gpu.train", job["id"])]
+
+
+def test_the_image_size_is_the_dataset_s_unless_given(scene: Any) -> None:
+    answer = scene.client.post("/train", json=body(scene.dataset().id, image_size=None))
+    assert answer.json()["request"]["image_size"] == 128
+
+
+def test_an_unknown_dataset_is_not_found(scene: Any) -> None:
+    scene.refused(scene.client.post("/train", json=body("ds_none")), 404, "dataset_not_found")
+    assert scene.num_jobs() == 0
+
+
+def test_a_dataset_still_ingesting_is_not_ready(scene: Any) -> None:
+    phantom = {"class_counts": {"normal": 8, "effusion": 8}}
+    ingest = scene.client.post("/datasets", json={"phantom": phantom}).json()
+    dataset_id = ingest["request"]["dataset_id"]
+    answer = scene.client.post("/train", json=body(dataset_id))
+    scene.refused(answer, 409, "dataset_not_ready")
+    assert answer.json()["retryable"] is True
+    scene.client.post(f"/jobs/{ingest['id']}/cancel")
+    scene.refused(scene.client.post("/train", json=body(dataset_id)), 409, "dataset_failed")
+    assert scene.num_jobs() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"family": "gpt"}, "unknown_family", "/family"),
+        ({"preset": "huge"}, "unknown_preset", "/preset"),
+        ({"config": {"colour": 1}}, "invalid_config", "/config/colour"),
+        ({"config": {"batch_size": "8"}}, "invalid_config", "/config/batch_size"),
+        ({"config": {"batch_size": -1}}, "invalid_config", "/config/batch_size"),
+        ({"image_size": 256}, "image_size_unavailable", "/image_size"),
+        ({"image_size": 65}, "invalid_request", "/image_size"),
+        ({"image_size": True}, "invalid_request", "/image_size"),
+        ({"budget": {"images": 0}}, "budget_out_of_range", "/budget/images"),
+        ({"budget": {"images": 10**9 + 1}}, "budget_out_of_range", "/budget/images"),
+        ({"budget": {"seconds": 4}}, "budget_out_of_range", "/budget/seconds"),
+        ({"budget": {"seconds": 86_401}}, "budget_out_of_range", "/budget/seconds"),
+        ({"budget": {}}, "invalid_request", "/budget"),
+        ({"budget": {"images": 1, "seconds": 5}}, "invalid_request", "/budget"),
+        ({"budget": {"images": 1.5}}, "invalid_request", "/budget/images"),
+        ({"budget": {"images": True}}, "invalid_request", "/budget/images"),
+        ({"seed": -1}, "invalid_request", "/seed"),
+        ({"seed": "1"}, "invalid_request", "/seed"),
+        ({"epochs": 3}, "invalid_request", "/epochs"),
+        ({"labels": {"a": 1}}, "invalid_request", "/labels/a"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out_queues_nothing(
+    scene: Any, changes: dict[str, Any], code: str, pointer: str
+) -> None:
+    before = (scene.dataset(), scene.num_jobs())
+    scene.refused(
+        scene.client.post("/train", json=body(before[0].id, **changes)), 422, code, pointer
+    )
+    assert scene.num_jobs() == before[1]
+    assert scene.queue.rings == []
+
+
+def test_a_training_resumes_only_from_one_like_it(scene: Any) -> None:
+    dataset = scene.dataset()
+    first = scene.client.post("/train", json=body(dataset.id)).json()["id"]
+    again = scene.client.post(
+        "/train", json=body(dataset.id, resume_from=first, budget={"images": 200})
+    )
+    assert again.status_code == 202
+    other = scene.client.post(
+        "/train", json=body(dataset.id, resume_from=first, config={"batch_size": 3})
+    )
+    scene.refused(other, 422, "invalid_request", "/resume_from")
+    ingest = scene.client.post("/train", json=body(dataset.id, resume_from=dataset.job_id))
+    scene.refused(ingest, 422, "invalid_request", "/resume_from")
+    unknown = scene.client.post("/train", json=body(dataset.id, resume_from="job_none"))
+    scene.refused(unknown, 404, "job_not_found")
+
+
+def test_the_first_answer_holds_for_a_key_even_when_the_dataset_is_gone(scene: Any) -> None:
+    dataset = scene.dataset()
+    headers = {"Idempotency-Key": "k"}
+    first = scene.client.post("/train", json=body(dataset.id), headers=headers).json()
+    scene.client.post(f"/jobs/{first['id']}/cancel")
+    assert scene.client.delete(f"/datasets/{dataset.id}").status_code == 204
+    again = scene.client.post("/train", json=body(dataset.id), headers=headers)
+    assert (again.status_code, again.json()["id"]) == (202, first["id"])
+    assert again.json()["state"] == JobState.CANCELLED
+    other = scene.client.post("/train", json=body(dataset.id, seed=2), headers=headers)
+    scene.refused(other, 422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("key", ["", "with space", "x" * 256, "\x80"])
+def test_an_ill_formed_key_is_refused(scene: Any, key: str) -> None:
+    headers = {b"idempotency-key": key.encode("latin-1")}
+    answer = scene.client.post("/train", json=body(scene.dataset().id), headers=headers)
+    scene.refused(answer, 422, "invalid_request", "/header/Idempotency-Key")
+
+
+def test_json_that_is_too_large_is_refused_by_length_and_by_count(scene: Any) -> None:
+    headers = {"content-type": "application/json"}
+    large = b'"' + b"x" * (2**20 + 1) + b'"'
+    for path in ("/train", "/generate"):
+        for content in (large, iter([large])):
+            answer = scene.client.post(path, content=content, headers=headers)
+            scene.refused(answer, 413, "upload_too_large")
+            assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
+def test_an_outage_of_the_broker_is_no_error(scene: Any) -> None:
+    scene.queue.up = False
+    dataset = scene.dataset()
+    assert scene.client.post("/train", json=body(dataset.id)).status_code == 202

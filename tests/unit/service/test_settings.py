@@ -1,0 +1,28 @@
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+
+def test_the_database_lies_in_the_data_directory_unless_named(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    assert settings.resolved_database_url == f"sqlite:///{tmp_path / 'synthcxr.db'}"
+    named = Settings(data_dir=tmp_path, database_url="postgresql://host/db")
+    assert named.resolved_database_url == "postgresql://host/db"
+
+
+def test_roots_come_from_the_environment_like_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHCXR_DATASET_ROOTS", os.pathsep.join(["/films", "/more films"]))
+    assert Settings().dataset_roots == (Path("/films"), Path("/more films"))
+    monkeypatch.setenv("SYNTHCXR_DATASET_ROOTS", "")
+    assert Settings().dataset_roots == ()
+
+
+def test_settings_are_frozen_and_checked() -> None:
+    with pytest.raises(ValidationError):
+        Settings(lease_seconds=0)
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]
