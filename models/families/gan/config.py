@@ -12,7 +12,7 @@ from models.config import FamilyConfig, FamilySampler
 class Config(FamilyConfig):
     """A class-conditional adversarial pair with a relativistic loss."""
 
-    num_latents: int = Field(64, ge=2, le=512, description="Length of the latent vector.")
+    num_latents: int = Field(128, ge=2, le=512, description="Length of the latent vector.")
     generator_width: int = Field(
         64,
         ge=8,
@@ -58,7 +58,7 @@ class Config(FamilyConfig):
         description="Probability that each change (shift, brightness, contrast, cut-out) is made "
         "to a film before the discriminator sees it; real and synthetic alike, never a flip.",
     )
-    batch_size: int = Field(64, ge=2, le=1024, description="Films in a batch.")
+    batch_size: int = Field(32, ge=2, le=1024, description="Films in a batch.")
     generator_learning_rate: float = Field(
         5e-4, gt=0, le=0.1, description="Highest step size of the generator."
     )

@@ -1,7 +1,8 @@
 """A class-conditional generative adversarial network: R3GAN, made small.
 
 Huang et al. 2024 (arXiv:2501.05441): a relativistic pairing loss and two zero-centred gradient
-penalties, which together converge without the tricks of earlier networks.
+penalties, which together converge without the tricks of earlier networks. The generator finishes
+a draft that is known in closed form, see `models.families.gan.draft`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from models.families.gan.augmentation import augment
 from models.families.gan.config import Config, Sampler
+from models.families.gan.draft import Drafts
 from models.families.gan.losses import relativistic_pairing, squared_gradient_norm
 from models.families.gan.networks import Discriminator, Generator
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
@@ -28,6 +30,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
+        self.drafts = Drafts(spec.size, spec.num_classes, config.num_latents)
         self.generator = Generator(config, spec)
         self.discriminator = Discriminator(config, spec)
 
@@ -59,6 +62,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
                 phases=[discriminator, generator],
                 averaged=[self.generator],
                 ema_relative_std=self.config.ema_relative_std,
+                prepare=self.drafts.fit,
             )
         ]
 
@@ -93,16 +97,20 @@ class AdversarialNetwork(Family[Config, Sampler]):
         synthetic_logits = self.discriminator(synthetic, batch.labels)
         return {"loss": relativistic_pairing(synthetic_logits, real_logits)}
 
+    def generate(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Turn latents, (b, num_latents), into films of the labels: (b, 1, h, w), about [-1, 1]."""
+        draft: Tensor = self.drafts(latents, labels)
+        correction: Tensor = self.generator(latents, labels, draft)
+        return draft + correction
+
     def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw latents and turn them into films of the labels."""
         latents = sampler.truncation * noise.normal(self.config.num_latents)
-        images: Tensor = self.generator(latents, labels)
-        return images.clamp(-1, 1)
+        return self.generate(latents, labels).clamp(-1, 1)
 
     def _draw(self, labels: Tensor) -> Tensor:
         latents = torch.randn(len(labels), self.config.num_latents, device=labels.device)
-        images: Tensor = self.generator(latents, labels)
-        return images
+        return self.generate(latents, labels)
 
     def _penalty_weight(self, fraction: float) -> float:
         """Gamma falls from `penalty` to `final_penalty` along a cosine."""

@@ -55,7 +55,10 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """From latents and a label to a film."""
+    """From latents, a label and a first draft of the film to corrections of the draft.
+
+    There are none before training.
+    """
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
@@ -66,21 +69,22 @@ class Generator(nn.Module):
         self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
         self.start = nn.Linear(2 * config.num_latents, channels[0] * sides[0] ** 2)
         self.shape = (channels[0], sides[0], sides[0])
+        before = [channels[0], *channels]
         self.levels = nn.ModuleList(
-            Residual(before, after, 2 * config.num_latents)
-            for before, after in zip([channels[0], *channels], channels, strict=False)
+            Residual(*ends, 2 * config.num_latents) for ends in zip(before, channels, strict=False)
         )
-        self.to_patches = nn.Conv2d(channels[-1], config.patch_size**2, 3, padding=1)
+        self.read_draft = nn.Conv2d(config.patch_size**2, before[len(sides) - 1], 3, padding=1)
+        self.to_patches = zero_conv(channels[-1], config.patch_size**2)
 
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Map (b, num_latents) and (b,) to (b, 1, h, w), about [-1, 1]."""
+    def forward(self, latents: Tensor, labels: Tensor, draft: Tensor) -> Tensor:
+        """Return what to add to the draft, (b, 1, h, w), float32."""
         seed = torch.cat([latents, self.classes(labels)], dim=1)
         style = F.leaky_relu(self.style(seed), SLOPE)
         x = self.start(seed).unflatten(1, self.shape)
-        for i, block in enumerate(self.levels):
-            if i > 0:
-                x = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = block(x, style)
+        for block in self.levels[:-1]:
+            x = F.interpolate(block(x, style), scale_factor=2, mode="nearest")
+        x = x + self.read_draft(F.pixel_unshuffle(draft, self.patch_size))
+        x = self.levels[-1](x, style)
         patches = self.to_patches(F.leaky_relu(x, SLOPE))
         return F.pixel_shuffle(patches.float(), self.patch_size)
 

@@ -32,7 +32,7 @@ class Config(FamilyConfig):
         le=10,
         description="Nats of KL divergence each latent may use at no cost, against collapse.",
     )
-    num_latents: int = Field(64, ge=2, le=512, description="Length of the latent vector.")
+    num_latents: int = Field(128, ge=2, le=512, description="Length of the latent vector.")
     width: int = Field(
         96,
         ge=8,
