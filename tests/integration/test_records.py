@@ -1,19 +1,13 @@
 """Every records adapter keeps the same promises: memory, SQLite and PostgreSQL."""
 
-import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
 
 from service.adapters.memory import ManualClock, MemoryRecords
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import SqlRecords
 from service.domain import errors
 from service.domain.errors import Problem
@@ -22,9 +16,6 @@ from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
 from service.domain.ports import Idempotency, Records
 from service.domain.references import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
 
-POSTGRES_URL = os.environ.get(
-    "SYNTHCXR_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
-)
 PROBLEM = Problem("broken", "It broke.")
 
 
@@ -33,34 +24,12 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """A database of its own on the server, dropped afterwards."""
-    name = f"records_{uuid.uuid4().hex}"
-    admin = create_engine(POSTGRES_URL, isolation_level="AUTOCOMMIT")
-    try:
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError:
-        pytest.skip("PostgreSQL is not reachable at SYNTHCXR_TEST_POSTGRES_URL")
-    yield make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
-
-
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
-def records(
-    request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
-) -> Iterator[Records]:
+def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Records]:
     if request.param == "memory":
         yield MemoryRecords(clock)
         return
-    url = f"sqlite:///{tmp_path / 'records.db'}"
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_url")
-    engine = open_engine(url)
-    migrate(engine)
+    engine = open_engine(request.getfixturevalue("database_urls")(request.param))
     yield SqlRecords(engine, clock)
     engine.dispose()
 

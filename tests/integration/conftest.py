@@ -1,0 +1,52 @@
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from service.adapters.sql_engine import open_engine
+from service.adapters.sql_migrate import migrate
+
+LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL database of the test's own, dropped afterwards."""
+    server = os.environ.get("SYNTHCXR_TEST_POSTGRES_URL", LOCAL_POSTGRES)
+    name = f"records_{uuid.uuid4().hex}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except OperationalError:
+        pytest.skip("PostgreSQL is not reachable at SYNTHCXR_TEST_POSTGRES_URL")
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def database_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Make an empty database with this version's schema, by the name of its kind."""
+
+    def make(kind: str) -> str:
+        url = f"sqlite:///{tmp_path / 'records.db'}"
+        if kind == "postgres":
+            url = request.getfixturevalue("postgres_url")
+        engine = open_engine(url)
+        migrate(engine)
+        engine.dispose()
+        return url
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+def database_url(request: pytest.FixtureRequest, database_urls: Callable[[str], str]) -> str:
+    """Make an empty database of each kind."""
+    return database_urls(request.param)
