@@ -9,16 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-FORBIDDEN = {
-    "torch",
-    "numpy",
-    "PIL",
-    "radiographs",
-    "release",
-    "workers",
-    "synthcxr",
-    "celery.worker",
-}
+FORBIDDEN = {"torch", "numpy", "PIL", "radiographs", "release", "workers", "synthcxr"}
 
 
 @pytest.fixture
