@@ -16,14 +16,14 @@ from service.domain.world import World
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
-def allowed_path(roots: Sequence[Path], path: str) -> Path:
-    """Resolve a folder or ZIP a client named, links included, and insist that it may be read."""
+def allowed_folder(roots: Sequence[Path], path: str) -> Path:
+    """Resolve a folder a client named, links included, and insist that it may be read."""
     try:
         found = Path(path).resolve()
         allowed = Path(path).is_absolute() and any(
             found.is_relative_to(root.resolve()) for root in roots
         )
-        exists = allowed and found.exists()
+        exists = allowed and found.is_dir()
     except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
         raise errors.PathNotFound.at("/path", "The path cannot be followed.") from None
     if not allowed:
@@ -33,8 +33,16 @@ def allowed_path(roots: Sequence[Path], path: str) -> Path:
         )
         raise errors.PathNotAllowed(message, fields=[FieldError("/path", message)])
     if not exists:
-        raise errors.PathNotFound.at("/path", "The service's machine has no such path.")
+        raise errors.PathNotFound.at("/path", "The service's machine has no such folder.")
     return found
+
+
+def check_upload(path: Path) -> None:
+    """Insist that the archive of an ingest is still kept."""
+    if not path.exists():
+        raise errors.UploadGone(
+            "The uploaded archive is not kept after its ingest ended. Upload it again."
+        )
 
 
 def ready_dataset(world: World, dataset_id: str) -> Dataset:

@@ -54,7 +54,7 @@ def submit_ingest(
     if earlier:
         return earlier
     if "path" in source:
-        source = {"path": str(checks.allowed_path(world.dataset_roots, source["path"]))}
+        source = {"path": str(checks.allowed_folder(world.dataset_roots, source["path"]))}
     dataset_id = new_id("ds")
     request = {"dataset_id": dataset_id, "name": name or dataset_id, "source": source, **options}
     job = _new_job(world, JobKind.INGEST, request, submission, job_id)
@@ -137,7 +137,10 @@ def cancel_job(world: World, job_id: str) -> Job:
 
 
 def retry_job(world: World, job_id: str) -> Job:
-    """Queue a failed or cancelled job again."""
+    """Queue a failed or cancelled job again, if what it works on is still there."""
+    job = world.records.job(job_id)
+    if "upload" in job.request.get("source", {}) and job.state.done:
+        checks.check_upload(world.artifacts.upload_path(job_id))
     job = world.records.retry(job_id)
     world.queue.ring(job.queue, job.id)
     return job

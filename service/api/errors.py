@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.api.views import ProblemView
 from service.checks import pointer
@@ -36,7 +37,6 @@ HTTP_CODES = {
     400: "malformed_request",
     404: "not_found",
     405: "method_not_allowed",
-    406: "not_acceptable",
     413: "upload_too_large",
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
@@ -77,6 +77,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SyntheticDataError, _on_our_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -108,6 +109,11 @@ def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     problem = http_problem(error.status_code, str(error.detail))
     return _answer(request, problem, error.status_code, **dict(error.headers or {}))
+
+
+def _on_disconnect(request: Request, error: Exception) -> JSONResponse:
+    """End a request whose client hung up; nobody reads the answer."""
+    return _answer(request, http_problem(400, str(error)), 400)
 
 
 def _on_bug(request: Request, error: Exception) -> JSONResponse:

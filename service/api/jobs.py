@@ -99,7 +99,9 @@ def cancel_job(world: InWorld, job_id: JobId) -> JobView:
     "/jobs/{job_id}/retry",
     operation_id="retry_job",
     status_code=202,
-    responses=documented(errors.JobNotFound, errors.IllegalMove, errors.InvalidRequest),
+    responses=documented(
+        errors.JobNotFound, errors.IllegalMove, errors.UploadGone, errors.InvalidRequest
+    ),
 )
 def retry_job(world: InWorld, job_id: JobId) -> JobView:
     """Queue a failed or cancelled job again; it resumes from its newest checkpoint."""

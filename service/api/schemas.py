@@ -82,7 +82,7 @@ class UploadForm(IngestOptions):
 
 
 class DatasetRequest(IngestOptions):
-    """A dataset from a folder or ZIP of the service's machine, or from the phantom generator."""
+    """A dataset from a folder of the service's machine, or from the phantom generator."""
 
     model_config = ConfigDict(
         json_schema_extra={

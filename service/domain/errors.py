@@ -13,7 +13,7 @@ SyntheticDataError
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse
-│   └── JobNotDone, IllegalMove
+│   └── JobNotDone, IllegalMove, UploadGone
 ├── StorageFull
 ├── RecordsUnavailable
 ├── WorkerLost                      every attempt lost its worker
@@ -257,6 +257,12 @@ class IllegalMove(Conflict):
     """A job cannot go from its state to the one asked for."""
 
     code = "illegal_move"
+
+
+class UploadGone(Conflict):
+    """The archive of an ingest is no longer kept, so the ingest cannot be tried again."""
+
+    code = "upload_gone"
 
 
 class StorageFull(SyntheticDataError):

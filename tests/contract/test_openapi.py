@@ -5,13 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from radiographs.errors import RefusalCode
 from service.api.errors import HTTP_CODES
 from service.app import create_app
 from service.domain.errors import SyntheticDataError
@@ -116,5 +117,6 @@ def subclasses(kind: type[SyntheticDataError]) -> Iterator[type[SyntheticDataErr
 
 def test_every_code_is_explained_in_the_documentation() -> None:
     explained = Path("docs/errors.md").read_text()
-    codes = {kind.code for kind in subclasses(SyntheticDataError)} | set(HTTP_CODES.values())
+    codes = {kind.code for kind in subclasses(SyntheticDataError)}
+    codes |= {*HTTP_CODES.values(), *get_args(RefusalCode)}
     assert [code for code in sorted(codes) if f"### {code}\n" not in explained] == []

@@ -153,3 +153,15 @@ def test_a_job_is_cancelled_retried_and_deleted_only_when_that_is_possible(
     assert scene.client.delete(path).status_code == 204
     assert scene.files() == []
     scene.refused(scene.client.get(path), 404, "job_not_found")
+
+
+def test_an_ingest_is_retried_only_while_its_archive_is_kept(scene: Any) -> None:
+    upload = {"file": ("films.zip", b"PK\x03\x04")}
+    job = scene.client.post("/datasets", files=upload).json()
+    path = f"/jobs/{job['id']}"
+    scene.client.post(f"{path}/cancel")
+    assert scene.client.post(f"{path}/retry").status_code == 202
+    scene.client.post(f"{path}/cancel")
+    scene.world.artifacts.delete_upload(job["id"])
+    scene.refused(scene.client.post(f"{path}/retry"), 409, "upload_gone")
+    assert scene.client.get(path).json()["state"] == "cancelled"
