@@ -37,8 +37,14 @@ class Config(FamilyConfig):
     kl_weight: float = Field(
         1e-4, ge=0, le=1, description="Weight of the latents' divergence from a normal."
     )
+    whitening: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="1 gives all latent channels one variance, 0 leaves them that of the pixels.",
+    )
     denoiser_channels: tuple[Width, ...] = Field(
-        (96, 192),
+        (64, 128, 256),
         min_length=1,
         max_length=4,
         strict=False,
@@ -86,7 +92,7 @@ class Config(FamilyConfig):
             return {
                 "patch_size": 8,
                 "latent_channels": 16,
-                "denoiser_channels": (96, 192, 192),
+                "denoiser_channels": (64, 128, 256, 256),
             }
         return {}
 
@@ -95,7 +101,7 @@ class Sampler(FamilySampler):
     """How latent diffusion draws its images."""
 
     name: Literal["euler", "heun", "dpm_solver"] = Field(
-        "heun",
+        "dpm_solver",
         description="Orders 1, 2 and 2; Heun asks the denoiser twice a step, the others once.",
     )
     num_steps: int = Field(20, ge=1, le=1000, description="Steps from noise to image.")

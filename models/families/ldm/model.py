@@ -36,7 +36,7 @@ class LatentDiffusion(Family[Config, Sampler]):
     """A patch autoencoder, and a U-Net that predicts the velocity of its latents."""
 
     latent_mean: Tensor
-    latent_std: Tensor
+    latent_scale: Tensor
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
@@ -57,7 +57,7 @@ class LatentDiffusion(Family[Config, Sampler]):
             dropout=config.dropout,
         )
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels, 1, 1))
-        self.register_buffer("latent_std", torch.ones(config.latent_channels, 1, 1))
+        self.register_buffer("latent_scale", torch.ones(config.latent_channels, 1, 1))
 
     def stages(self) -> Sequence[Stage]:
         """Train the autoencoder, then the denoiser on its latents."""
@@ -111,7 +111,7 @@ class LatentDiffusion(Family[Config, Sampler]):
     def denoiser_loss(self, batch: Batch) -> Losses:
         """Predict the velocity of the path from a film's latents to noise."""
         config = self.config
-        x = (self.cached(batch.indices).draw() - self.latent_mean) / self.latent_std
+        x = (self.cached(batch.indices).draw() - self.latent_mean) / self.latent_scale
         n = torch.randn_like(x)
         t = logit_normal_times(len(x), config.time_mean, config.time_std, x.device)
         labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
@@ -135,7 +135,7 @@ class LatentDiffusion(Family[Config, Sampler]):
             noise.normal(*latent_shape),
             sampling_times(sampler.num_steps, labels.device),
         )
-        return self.autoencoder.decode(latents * self.latent_std + self.latent_mean).clamp(-1, 1)
+        return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
     def fit_components(self, films: Films) -> Iterator[float]:
         """Fit the linear half of the autoencoder, unless a checkpoint has brought it."""
@@ -153,7 +153,9 @@ class LatentDiffusion(Family[Config, Sampler]):
         mean = self._means.mean(dim=(0, 2, 3), keepdim=True)
         variance = second_moment.mean(dim=(0, 2, 3), keepdim=True) - mean.square()
         self.latent_mean.copy_(mean[0])
-        self.latent_std.copy_(variance[0].sqrt())
+        spectrum = self.autoencoder.deviations[:, None, None] ** (1 - self.config.whitening)
+        emphasis = spectrum / spectrum.square().mean().sqrt()
+        self.latent_scale.copy_(variance[0].sqrt() / emphasis)
 
     @torch.no_grad()
     def cache_latents(self, films: Films) -> Iterator[float]:

@@ -89,7 +89,7 @@ def test_normalised_latents_have_mean_zero_and_variance_one(
     torch.manual_seed(0)
     with torch.no_grad():
         latents = model.autoencoder.encode(films.images(torch.arange(len(films)))).draw()
-    normalised = (latents - model.latent_mean) / model.latent_std
+    normalised = (latents - model.latent_mean) / model.latent_scale
     mean, std = normalised.mean(dim=(0, 2, 3)), normalised.std(dim=(0, 2, 3))
     torch.testing.assert_close(mean, torch.zeros_like(mean), atol=0.02, rtol=0)
     torch.testing.assert_close(std, torch.ones_like(std), atol=0.02, rtol=0)
