@@ -33,19 +33,19 @@ class Config(FamilyConfig):
         4, description="Side of the pixel blocks that are folded into channels at both ends."
     )
     penalty: float = Field(
-        1.0,
+        0.1,
         ge=0,
         le=1000,
         description="Weight gamma of the zero-centred gradient penalties R1 and R2 at the start.",
     )
     final_penalty: float = Field(
-        0.1,
+        0.02,
         ge=0,
         le=1000,
         description="The same at the end; between them it falls along a cosine.",
     )
     penalised_share: float = Field(
-        0.25,
+        0.125,
         gt=0,
         le=1,
         description="Share of each batch on which the penalties are computed: they cost more than "
@@ -60,10 +60,10 @@ class Config(FamilyConfig):
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Films in a batch.")
     generator_learning_rate: float = Field(
-        5e-4, gt=0, le=0.1, description="Highest step size of the generator."
+        1e-3, gt=0, le=0.1, description="Highest step size of the generator."
     )
     discriminator_learning_rate: float = Field(
-        5e-4, gt=0, le=0.1, description="Highest step size of the discriminator."
+        1e-3, gt=0, le=0.1, description="Highest step size of the discriminator."
     )
     ema_relative_std: float = Field(
         0.05,

@@ -71,8 +71,8 @@ class AdversarialNetwork(Family[Config, Sampler]):
         with torch.no_grad():
             synthetic = augment(self._draw(batch.labels), self.config.augmentation)
             real = augment(batch.images, self.config.augmentation)
-        real_logits = self.discriminator(real, batch.labels)
-        synthetic_logits = self.discriminator(synthetic, batch.labels)
+        both = torch.cat([real, synthetic]), batch.labels.repeat(2)
+        real_logits, synthetic_logits = self.discriminator(*both).chunk(2)
         loss = relativistic_pairing(real_logits, synthetic_logits)
 
         m = math.ceil(self.config.penalised_share * len(real))

@@ -8,6 +8,8 @@ Huang et al. 2024, section 3.2, arXiv:2501.05441).
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,16 +35,31 @@ def channels_at(side: int, width: int) -> int:
     return width * 2 if side < 16 else width // 2 if side > 16 else width
 
 
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+
+
+def keeping_variance(layer: Layer, slope: float = 1.0) -> Layer:
+    """Start a layer so that its outputs vary as much as its inputs did before rectification.
+
+    Reference: He et al. 2015, eq. 15 (arXiv:1502.01852).
+    """
+    nn.init.kaiming_normal_(layer.weight, slope)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class Residual(nn.Module):
     """A residual block, modulated between its convolutions where there is a style."""
 
     def __init__(self, in_channels: int, out_channels: int, style_size: int = 0) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        nn.init.kaiming_normal_(self.conv1.weight, SLOPE)
+        self.conv1 = keeping_variance(nn.Conv2d(in_channels, out_channels, 3, padding=1), SLOPE)
         self.style = nn.Linear(style_size, 2 * out_channels) if style_size else None
         self.conv2 = zero_conv(out_channels, out_channels)
         self.skip = skip_path(in_channels, out_channels)
+        if isinstance(self.skip, nn.Conv2d):
+            keeping_variance(self.skip)
 
     def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
         """Map (b, in_channels, h, w) to (b, out_channels, h, w) under styles (b, style_size)."""
@@ -69,11 +86,11 @@ class Generator(nn.Module):
         self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
         self.start = nn.Linear(2 * config.num_latents, channels[0] * sides[0] ** 2)
         self.shape = (channels[0], sides[0], sides[0])
-        before = [channels[0], *channels]
         self.levels = nn.ModuleList(
-            Residual(*ends, 2 * config.num_latents) for ends in zip(before, channels, strict=False)
+            Residual(here, after, 2 * config.num_latents)
+            for here, after in zip(channels, [*channels[1:], channels[-1]], strict=True)
         )
-        self.read_draft = nn.Conv2d(config.patch_size**2, before[len(sides) - 1], 3, padding=1)
+        self.read_draft = nn.Conv2d(config.patch_size**2, channels[-1], 3, padding=1)
         self.to_patches = zero_conv(channels[-1], config.patch_size**2)
 
     def forward(self, latents: Tensor, labels: Tensor, draft: Tensor) -> Tensor:
@@ -100,13 +117,16 @@ class Discriminator(nn.Module):
         sides = resolutions(config, spec)
         channels = [channels_at(side, config.discriminator_width) for side in sides]
         self.patch_size = config.patch_size
-        self.from_patches = nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
+        self.from_patches = keeping_variance(
+            nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
+        )
         self.levels = nn.ModuleList(
             Residual(before, after)
             for before, after in zip([channels[0], *channels], channels, strict=False)
         )
-        self.to_features = nn.Linear(channels[-1] * sides[-1] ** 2, channels[-1])
-        self.realism = nn.Linear(channels[-1], 1)
+        num_inputs = channels[-1] * sides[-1] ** 2
+        self.to_features = keeping_variance(nn.Linear(num_inputs, channels[-1]), SLOPE)
+        self.realism = keeping_variance(nn.Linear(channels[-1], 1), SLOPE)
         self.classes = nn.Embedding(spec.num_classes, channels[-1])
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:

@@ -61,15 +61,15 @@ class Decoder(nn.Module):
         super().__init__()
         sides = resolutions(config, spec)[::-1]
         channels = [channels_at(side, config.width) for side in sides]
-        before = [channels[0], *channels]
         self.patch_size = config.patch_size
         self.embed_label = nn.Embedding(spec.num_classes, config.width)
         self.embed_latents = nn.Linear(config.num_latents, config.width)
         self.start = nn.Linear(config.num_latents, channels[0] * COARSEST**2)
         self.levels = nn.ModuleList(
-            Level(*ends, config) for ends in zip(before, channels, strict=False)
+            Level(here, after, config)
+            for here, after in zip(channels, [*channels[1:], channels[-1]], strict=True)
         )
-        self.read_draft = nn.Conv2d(config.patch_size**2, before[len(sides) - 1], 3, padding=1)
+        self.read_draft = nn.Conv2d(config.patch_size**2, channels[-1], 3, padding=1)
         self.norm = group_norm(channels[-1])
         self.head = zero_conv(channels[-1], config.patch_size**2)
 
