@@ -92,7 +92,9 @@ class Config(FamilyConfig):
             return {
                 "patch_size": 8,
                 "latent_channels": 16,
+                "autoencoder_batch_size": 16,
                 "denoiser_channels": (64, 128, 256, 256),
+                "batch_size": 16,
             }
         return {}
 

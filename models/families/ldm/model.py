@@ -28,7 +28,7 @@ from models.precision import autocast, fastest_dtype
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
-FILMS_AT_ONCE = 256
+FILMS_AT_ONCE = 64
 
 
 @final
@@ -120,7 +120,7 @@ class LatentDiffusion(Family[Config, Sampler]):
 
     def cached(self, indices: Tensor) -> Posterior:
         """Look up the latents of films (b,) of the training set."""
-        return Posterior(self._means[indices], self._log_variances[indices])
+        return Posterior(self._means[indices].float(), self._log_variances[indices].float())
 
     def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Follow the velocity from noise to latents and decode them."""
@@ -147,25 +147,26 @@ class LatentDiffusion(Family[Config, Sampler]):
             yield num_done / len(batches)
 
     def measure_latents(self, films: Films) -> Iterator[float]:
-        """Measure each latent channel's mean and standard deviation over the training set."""
+        """Measure the mean and the scale of each latent channel over the training set."""
         yield from self.cache_latents(films)
-        second_moment = self._means.square() + self._log_variances.exp()
-        mean = self._means.mean(dim=(0, 2, 3), keepdim=True)
-        variance = second_moment.mean(dim=(0, 2, 3), keepdim=True) - mean.square()
-        self.latent_mean.copy_(mean[0])
-        spectrum = self.autoencoder.deviations[:, None, None] ** (1 - self.config.whitening)
-        emphasis = spectrum / spectrum.square().mean().sqrt()
-        self.latent_scale.copy_(variance[0].sqrt() / emphasis)
+        posterior = self.cached(torch.arange(len(films), device=films.device))
+        second_moment = posterior.mean.square() + posterior.log_variance.exp()
+        mean = posterior.mean.mean(dim=(0, 2, 3)).view(-1, 1, 1)
+        variance = second_moment.mean(dim=(0, 2, 3)).view(-1, 1, 1) - mean.square()
+        emphasis = self.autoencoder.deviations.view(-1, 1, 1) ** (1 - self.config.whitening)
+        self.latent_mean.copy_(mean)
+        self.latent_scale.copy_(variance.sqrt() * emphasis.square().mean().sqrt() / emphasis)
 
     @torch.no_grad()
     def cache_latents(self, films: Films) -> Iterator[float]:
         """Encode every film once."""
-        posteriors = []
         batches = _index_batches(films)
+        means, log_variances = [], []
         for num_done, indices in enumerate(batches, start=1):
-            posteriors.append(self.autoencoder.encode(films.images(indices)))
+            posterior = self.autoencoder.encode(films.images(indices))
+            means.append(posterior.mean.half())
+            log_variances.append(posterior.log_variance.half())
             yield num_done / len(batches)
-        means, log_variances = zip(*posteriors, strict=True)
         self._means, self._log_variances = torch.cat(means), torch.cat(log_variances)
 
 
