@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from models import presets, registry
 from service.domain import errors
 from service.domain.errors import FieldError, InvalidRequest
-from service.domain.job import Job, JobKind
 from service.domain.references import Dataset, DatasetState, Model
 from service.domain.world import World
 
@@ -116,18 +115,6 @@ def check_budget(budget: Mapping[str, int]) -> None:
     if not low <= amount <= high:
         raise errors.BudgetOutOfRange.at(
             f"/budget/{measure}", f"Choose {low:,} to {high:,} {measure}; {amount:,} is outside."
-        )
-
-
-def check_resumable(earlier: Job, request: Mapping[str, Any]) -> None:
-    """Insist that a training can go on from another one's checkpoint."""
-    same = ("dataset_id", "family", "image_size", "config")
-    if earlier.kind is not JobKind.TRAIN:
-        raise InvalidRequest.at("/resume_from", f"Job {earlier.id} is no training.")
-    differing = [name for name in same if earlier.request[name] != request[name]]
-    if differing:
-        raise InvalidRequest.at(
-            "/resume_from", f"Job {earlier.id} was trained with another {', '.join(differing)}."
         )
 
 

@@ -76,7 +76,7 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
         world: The ports.
         submission: Key and labels.
         request: dataset_id, family, image_size or None for the dataset's own, preset, config
-            (overrides of the preset), budget, seed, resume_from.
+            (overrides of the preset), budget, seed.
 
     Raises:
         NotFound, Conflict, InvalidRequest: See the error tree.
@@ -91,8 +91,6 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
     )
     checks.check_budget(request["budget"])
     resolved = {**request, "image_size": image_size, "config": config}
-    if request["resume_from"] is not None:
-        checks.check_resumable(world.records.job(request["resume_from"]), resolved)
     return _submit(world, _new_job(world, JobKind.TRAIN, resolved, submission), submission)
 
 

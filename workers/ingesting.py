@@ -53,7 +53,8 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
 
 def _source(source: Mapping[str, Any], upload: Path) -> Source:
     if "path" in source:
-        return FolderSource(Path(source["path"]))
+        path = Path(source["path"])
+        return FolderSource(path) if path.is_dir() else ArchiveSource(path)
     if "phantom" in source:
         return PhantomSource(**source["phantom"])
     return ArchiveSource(upload)

@@ -63,7 +63,8 @@ def _carry_out(attempt: Attempt) -> Job:
 
 def _clear_up(ended: Job, workplace: Workplace) -> None:
     """Drop what only a job that goes on would need."""
-    if ended.kind is JobKind.INGEST and ended.state is not JobState.CANCELLED:
+    retryable = ended.state is JobState.CANCELLED or (ended.error and ended.error.retryable)
+    if ended.kind is JobKind.INGEST and not retryable:
         workplace.artifacts.delete_upload(ended.id)
     if ended.kind is JobKind.TRAIN and ended.state is JobState.SUCCEEDED:
         workplace.artifacts.delete(f"checkpoints/{ended.id}")

@@ -111,11 +111,9 @@ class _Reporter:
         self.images_seen = progress.images_seen
         if progress.checkpointed:
             self._attempt.checkpointed(progress.images_seen)
-        if self._attempt.report_due() and progress.losses:
+        if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
             metrics = {name: float(term) for name, term in progress.losses.items()}
-            self._attempt.report(self._paced(progress), metrics)
-        elif self._attempt.report_due():
-            self._attempt.report(self._paced(progress))
+            self._attempt.report(self._paced(progress), metrics or None)
         passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
         self._fraction = progress.fraction
         if passed and progress.can_sample:

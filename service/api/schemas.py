@@ -1,5 +1,6 @@
 """Request bodies: strict, and checked as far as that needs no record."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -11,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from models import registry
 from service.api.examples import DATASET_ID, MODEL_ID
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z]+_[0-9a-z]+$")]
@@ -25,6 +27,12 @@ Labels = Annotated[
     dict[Name, Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]],
     Field(max_length=16, description="Your own words about the job; returned with it."),
 ]
+
+
+def _of_any_family(options: Callable[[str], type[BaseModel]]) -> dict[str, Any]:
+    """Show the options of every family; which of them apply is known once the family is."""
+    shown = [(family, options(family).model_json_schema()) for family in registry.FAMILIES]
+    return {"anyOf": [{**schema, "title": family} for family, schema in shown]}
 
 
 class Strict(BaseModel):
@@ -147,11 +155,12 @@ class TrainRequest(Strict):
         "standard", description="What the config starts from: standard, or tiny for trials."
     )
     config: dict[str, Any] = Field(
-        default_factory=dict, description="Hyper-parameters that replace the preset's."
+        default_factory=dict,
+        description="Hyper-parameters that replace the preset's.",
+        json_schema_extra=_of_any_family(registry.config_class),
     )
     budget: Budget
     seed: Seed = 0
-    resume_from: Id | None = Field(None, description="A training whose checkpoint to start from.")
     labels: Labels = Field(default_factory=dict)
 
 
@@ -175,6 +184,7 @@ class GenerateRequest(Strict):
     sampler: dict[str, Any] = Field(
         default_factory=dict,
         description="Options of the family's sampler, such as name, num_steps and guidance.",
+        json_schema_extra=_of_any_family(registry.sampler_class),
     )
     format: Literal["png"] = "png"
     labels: Labels = Field(default_factory=dict)

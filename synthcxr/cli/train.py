@@ -23,9 +23,6 @@ def train(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a hyper-parameter.")
     ] = None,
     seed: Seed = None,
-    resume_from: Annotated[
-        str | None, typer.Option(help="A job whose last checkpoint to go on from.")
-    ] = None,
     wait: Wait = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -44,7 +41,6 @@ def train(
             budget=budget,
             config=settings(config) if config else None,
             seed=seed,
-            resume_from=resume_from,
         )
         if wait:
             say(f"job {job.id}")

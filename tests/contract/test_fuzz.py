@@ -86,7 +86,6 @@ KNOWN = {
     "dataset_id": examples.DATASET_ID,
     "model_id": examples.MODEL_ID,
     "synthetic_set_id": examples.SET_ID,
-    "resume_from": examples.JOB_ID,
 }
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 NUM_ENDLESS = sum(label in ENDLESS for label, _ in STRATEGIES)

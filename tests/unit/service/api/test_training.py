@@ -29,7 +29,6 @@ def test_a_training_is_queued_with_every_default_spelled_out(scene: Any) -> None
         "config": {},
         "budget": {"images": 100},
         "seed": 0,
-        "resume_from": None,
     }
     assert scene.queue.rings == [("gpu.train", job["id"])]
 
@@ -90,23 +89,6 @@ def test_a_request_that_cannot_be_carried_out_queues_nothing(
     )
     assert scene.num_jobs() == before[1]
     assert scene.queue.rings == []
-
-
-def test_a_training_resumes_only_from_one_like_it(scene: Any) -> None:
-    dataset = scene.dataset()
-    first = scene.client.post("/train", json=body(dataset.id)).json()["id"]
-    again = scene.client.post(
-        "/train", json=body(dataset.id, resume_from=first, budget={"images": 200})
-    )
-    assert again.status_code == 202
-    other = scene.client.post(
-        "/train", json=body(dataset.id, resume_from=first, config={"batch_size": 3})
-    )
-    scene.refused(other, 422, "invalid_request", "/resume_from")
-    ingest = scene.client.post("/train", json=body(dataset.id, resume_from=dataset.job_id))
-    scene.refused(ingest, 422, "invalid_request", "/resume_from")
-    unknown = scene.client.post("/train", json=body(dataset.id, resume_from="job_none"))
-    scene.refused(unknown, 404, "job_not_found")
 
 
 def test_the_first_answer_holds_for_a_key_even_when_the_dataset_is_gone(scene: Any) -> None:
