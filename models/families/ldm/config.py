@@ -38,7 +38,7 @@ class Config(FamilyConfig):
         1e-4, ge=0, le=1, description="Weight of the latents' divergence from a normal."
     )
     whitening: float = Field(
-        1.0,
+        0.5,
         ge=0,
         le=1,
         description="1 gives all latent channels one variance, 0 leaves them that of the pixels.",
