@@ -43,7 +43,7 @@ class PatchAutoencoder(nn.Module):
 
     Args:
         patch_size: Side of the square patches, in pixels; divides the image's side.
-        latent_channels: Components kept of a patch's patch_size^2 pixels.
+        latent_channels: Components kept; at most patch_size^2, the pixels of a patch.
         channels: Width of the convolutions; a multiple of 8.
         num_blocks: Residual blocks in each half.
 
@@ -94,8 +94,8 @@ class PatchAutoencoder(nn.Module):
         patches = self._patches(images)
         centred = patches - self.patch_mean[:, None, None]
         linear = torch.einsum("bphw,pc->bchw", centred, self.components / self.deviations)
-        correction, log_variance = self.encoder(patches).float().chunk(2, dim=1)
-        return Posterior(linear + correction, (log_variance + FIRST_LOG_VARIANCE).clamp(-20, 5))
+        missed, log_variance = self.encoder(patches).float().chunk(2, dim=1)
+        return Posterior(linear + missed, (log_variance + FIRST_LOG_VARIANCE).clamp(-20, 5))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Map latents (b, c, h / p, w / p) to images (b, 1, h, w)."""

@@ -21,7 +21,7 @@ class UNet(nn.Module):
         image_channels: Channels of the image that comes in and of the one that goes out.
         size: Side of that image; each further level halves it.
         channels: Channels at each level, the finest first; multiples of 8.
-        num_blocks: Residual blocks at each level on the way down; one more on the way up.
+        num_blocks: Residual blocks at each level on the way down, and as many on the way up.
         max_attention_size: Levels whose side is at most this have attention after every block.
         num_classes: Label `num_classes` stands for "no class".
         dropout: Probability that a feature is left out of a block while training.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.config import FamilyConfig, FamilySampler
 
+SMALLEST_IMAGE = 64  # pixels
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
 
 
@@ -73,6 +74,21 @@ class Config(FamilyConfig):
     ema_relative_std: float = Field(
         0.05, gt=0, lt=0.29, description="Width of the weights' average, as part of the training."
     )
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.latent_channels > self.patch_size**2:
+            raise ValueError(
+                f"latent_channels is {self.latent_channels}, but a patch of side {self.patch_size} "
+                f"has {self.patch_size**2} pixels: expected at most as many latents."
+            )
+        side = SMALLEST_IMAGE // self.patch_size
+        if side < 2 ** (len(self.denoiser_channels) - 1):
+            raise ValueError(
+                f"denoiser_channels halves the latents {len(self.denoiser_channels) - 1} times, "
+                f"but their side may be {side}: expected fewer widths or a smaller patch_size."
+            )
+        return self
 
     @classmethod
     def preset(cls, name: str, image_size: int) -> dict[str, Any]:

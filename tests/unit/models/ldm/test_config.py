@@ -28,6 +28,8 @@ def test_config_survives_json() -> None:
         {"class_dropout": 1.0},
         {"learning_rate": 0.0},
         {"unknown": 1},
+        {"patch_size": 4, "latent_channels": 17},
+        {"patch_size": 16, "denoiser_channels": [8, 8, 8, 8]},
     ],
 )
 def test_config_out_of_range_is_refused(changes: dict[str, object]) -> None:
