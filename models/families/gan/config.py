@@ -33,7 +33,7 @@ class Config(FamilyConfig):
         4, description="Side of the pixel blocks that are folded into channels at both ends."
     )
     penalty: float = Field(
-        0.1,
+        0.3,
         ge=0,
         le=1000,
         description="Weight gamma of the zero-centred gradient penalties R1 and R2 at the start.",
@@ -60,10 +60,10 @@ class Config(FamilyConfig):
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Films in a batch.")
     generator_learning_rate: float = Field(
-        1e-3, gt=0, le=0.1, description="Highest step size of the generator."
+        5e-4, gt=0, le=0.1, description="Highest step size of the generator."
     )
     discriminator_learning_rate: float = Field(
-        1e-3, gt=0, le=0.1, description="Highest step size of the discriminator."
+        5e-4, gt=0, le=0.1, description="Highest step size of the discriminator."
     )
     ema_relative_std: float = Field(
         0.05,

@@ -8,7 +8,7 @@ a draft that is known in closed form, see `models.families.gan.draft`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ from models.families.gan.draft import Drafts
 from models.families.gan.losses import relativistic_pairing, squared_gradient_norm
 from models.families.gan.networks import Discriminator, Generator
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.films import Films
+from models.nn.patch_whitening import PatchWhitening
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
@@ -31,6 +33,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
         self.drafts = Drafts(spec.size, spec.num_classes, config.num_latents)
+        self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)
         self.discriminator = Discriminator(config, spec)
 
@@ -62,7 +65,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
                 phases=[discriminator, generator],
                 averaged=[self.generator],
                 ema_relative_std=self.config.ema_relative_std,
-                prepare=self.drafts.fit,
+                prepare=self._prepare,
             )
         ]
 
@@ -72,13 +75,13 @@ class AdversarialNetwork(Family[Config, Sampler]):
             synthetic = augment(self._draw(batch.labels), self.config.augmentation)
             real = augment(batch.images, self.config.augmentation)
         both = torch.cat([real, synthetic]), batch.labels.repeat(2)
-        real_logits, synthetic_logits = self.discriminator(*both).chunk(2)
+        real_logits, synthetic_logits = self.judge(*both).chunk(2)
         loss = relativistic_pairing(real_logits, synthetic_logits)
 
         m = math.ceil(self.config.penalised_share * len(real))
         labels = batch.labels[:m]
-        r1 = squared_gradient_norm(lambda x: self.discriminator(x, labels), real[:m])
-        r2 = squared_gradient_norm(lambda x: self.discriminator(x, labels), synthetic[:m])
+        r1 = squared_gradient_norm(lambda x: self.judge(x, labels), real[:m])
+        r2 = squared_gradient_norm(lambda x: self.judge(x, labels), synthetic[:m])
         gamma = self._penalty_weight(batch.fraction)
         return {
             "loss": loss + 0.5 * gamma * (r1 + r2),
@@ -93,20 +96,29 @@ class AdversarialNetwork(Family[Config, Sampler]):
         synthetic = augment(self._draw(batch.labels), self.config.augmentation)
         real = augment(batch.images, self.config.augmentation)
         with torch.no_grad():
-            real_logits = self.discriminator(real, batch.labels)
-        synthetic_logits = self.discriminator(synthetic, batch.labels)
+            real_logits = self.judge(real, batch.labels)
+        synthetic_logits = self.judge(synthetic, batch.labels)
         return {"loss": relativistic_pairing(synthetic_logits, real_logits)}
 
     def generate(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Turn latents, (b, num_latents), into films of the labels: (b, 1, h, w), about [-1, 1]."""
         draft: Tensor = self.drafts(latents, labels)
-        correction: Tensor = self.generator(latents, labels, draft)
-        return draft + correction
+        correction = self.generator(latents, labels, self.patches.fold(draft))
+        return draft + self.patches.unfold_difference(correction)
+
+    def judge(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Score how real (b, 1, h, w) films look for their labels: logits, (b,)."""
+        logits: Tensor = self.discriminator(self.patches.fold(images), labels)
+        return logits
 
     def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw latents and turn them into films of the labels."""
         latents = sampler.truncation * noise.normal(self.config.num_latents)
         return self.generate(latents, labels).clamp(-1, 1)
+
+    def _prepare(self, films: Films) -> Iterator[float]:
+        yield from self.drafts.fit(films)
+        yield from self.patches.fit(films)
 
     def _draw(self, labels: Tensor) -> Tensor:
         latents = torch.randn(len(labels), self.config.num_latents, device=labels.device)

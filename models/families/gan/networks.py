@@ -1,7 +1,7 @@
 """The generator and the discriminator: residual networks without normalisation.
 
-Films are folded into channels at the discriminator's first layer and unfolded at the generator's
-last, so that every convolution runs at a low resolution. Residual branches end in a convolution
+Both see films as whitened patches, `models.nn.patch_whitening`, so that every convolution runs at a
+low resolution. Residual branches end in a convolution
 that starts at zero, which takes the place of normalisation (Zhang et al. 2019, arXiv:1901.09321;
 Huang et al. 2024, section 3.2, arXiv:2501.05441).
 """
@@ -72,7 +72,7 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """From latents, a label and a first draft of the film to corrections of the draft.
+    """From latents, a label and the patches of a first draft to corrections of the draft.
 
     There are none before training.
     """
@@ -81,7 +81,6 @@ class Generator(nn.Module):
         super().__init__()
         sides = resolutions(config, spec)[::-1]
         channels = [channels_at(side, config.generator_width) for side in sides]
-        self.patch_size = config.patch_size
         self.classes = nn.Embedding(spec.num_classes, config.num_latents)
         self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
         self.start = nn.Linear(2 * config.num_latents, channels[0] * sides[0] ** 2)
@@ -90,24 +89,26 @@ class Generator(nn.Module):
             Residual(here, after, 2 * config.num_latents)
             for here, after in zip(channels, [*channels[1:], channels[-1]], strict=True)
         )
-        self.read_draft = nn.Conv2d(config.patch_size**2, channels[-1], 3, padding=1)
+        self.read_draft = keeping_variance(
+            nn.Conv2d(config.patch_size**2, channels[-1], 3, padding=1)
+        )
         self.to_patches = zero_conv(channels[-1], config.patch_size**2)
 
     def forward(self, latents: Tensor, labels: Tensor, draft: Tensor) -> Tensor:
-        """Return what to add to the draft, (b, 1, h, w), float32."""
+        """Return what to add to the draft's patches, (b, p^2, h / p, w / p)."""
         seed = torch.cat([latents, self.classes(labels)], dim=1)
         style = F.leaky_relu(self.style(seed), SLOPE)
         x = self.start(seed).unflatten(1, self.shape)
         for block in self.levels[:-1]:
             x = F.interpolate(block(x, style), scale_factor=2, mode="nearest")
-        x = x + self.read_draft(F.pixel_unshuffle(draft, self.patch_size))
+        x = x + self.read_draft(draft)
         x = self.levels[-1](x, style)
-        patches = self.to_patches(F.leaky_relu(x, SLOPE))
-        return F.pixel_shuffle(patches.float(), self.patch_size)
+        corrections: Tensor = self.to_patches(F.leaky_relu(x, SLOPE))
+        return corrections
 
 
 class Discriminator(nn.Module):
-    """From a film and a label to how real it looks.
+    """From a film's patches and its label to how real it looks.
 
     Reference: Miyato & Koyama 2018, eq. 3, for the projection (arXiv:1802.05637).
     """
@@ -116,7 +117,6 @@ class Discriminator(nn.Module):
         super().__init__()
         sides = resolutions(config, spec)
         channels = [channels_at(side, config.discriminator_width) for side in sides]
-        self.patch_size = config.patch_size
         self.from_patches = keeping_variance(
             nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
         )
@@ -129,9 +129,9 @@ class Discriminator(nn.Module):
         self.realism = keeping_variance(nn.Linear(channels[-1], 1), SLOPE)
         self.classes = nn.Embedding(spec.num_classes, channels[-1])
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Map (b, 1, h, w) and (b,) to logits (b,), float32."""
-        x = self.from_patches(F.pixel_unshuffle(images, self.patch_size))
+    def forward(self, patches: Tensor, labels: Tensor) -> Tensor:
+        """Map (b, p^2, h / p, w / p) and (b,) to logits (b,), float32."""
+        x = self.from_patches(patches)
         for i, block in enumerate(self.levels):
             if i > 0:
                 x = F.avg_pool2d(x, 2)

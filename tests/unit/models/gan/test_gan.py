@@ -44,17 +44,17 @@ def test_same_seed_gives_the_same_film():
 
 def test_discriminator_listens_to_the_label():
     image = batch_at(0.0).images[:1].expand(2, -1, -1, -1)
-    first, second = build().discriminator(image, torch.tensor([0, 1]))
+    first, second = build().judge(image, torch.tensor([0, 1]))
     assert first != second
 
 
 def test_class_enters_the_discriminator_as_a_projection():
     """Miyato & Koyama 2018, eq. 3: classes with the same vector are not told apart."""
-    discriminator = build().discriminator
+    model = build()
     with torch.no_grad():
-        discriminator.classes.weight[1] = discriminator.classes.weight[0]
+        model.discriminator.classes.weight[1] = model.discriminator.classes.weight[0]
     image = batch_at(0.0).images[:1].expand(2, -1, -1, -1)
-    first, second = discriminator(image, torch.tensor([0, 1]))
+    first, second = model.judge(image, torch.tensor([0, 1]))
     assert first == second
 
 

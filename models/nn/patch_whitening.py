@@ -1,0 +1,83 @@
+"""Fold films into patches whose coordinates all vary alike.
+
+Grey levels vary about a hundred times more over a film than from pixel to pixel, so a network that
+reads raw patches hears the exposure first and the texture long after. In the patches' principal
+coordinates, each divided by its standard deviation, it hears both from its first update on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.films import Films
+
+NOISE_STD = 0.03  # in image units: what varies less is not worth hearing as loud as the rest
+MAX_FILMS = 4096
+FILMS_PER_READING = 64
+
+
+class PatchWhitening(nn.Module):
+    """A whitening of square patches, and its inverse; fitted, not trained.
+
+    Until `fit` has run, patches are left as they are.
+
+    Reference: LeCun et al. 1998, section 4.3 (doi:10.1007/3-540-49430-8_2).
+    """
+
+    fitted: Tensor
+    center: Tensor
+    directions: Tensor
+    scales: Tensor
+
+    def __init__(self, patch_size: int) -> None:
+        super().__init__()
+        self._patch_size = patch_size
+        self.register_buffer("fitted", torch.tensor(False))
+        self.register_buffer("center", torch.zeros(patch_size**2))
+        self.register_buffer("directions", torch.eye(patch_size**2))  # a column each
+        self.register_buffer("scales", torch.ones(patch_size**2))
+
+    def fold(self, images: Tensor) -> Tensor:
+        """Fold (b, 1, h, w) to whitened patches, (b, p^2, h / p, w / p)."""
+        centred = F.pixel_unshuffle(images, self._patch_size) - self.center[:, None, None]
+        return _mix(self.directions.T / self.scales[:, None], centred)
+
+    def unfold_difference(self, whitened: Tensor) -> Tensor:
+        """Unfold a difference of whitened patches to that of their images, (b, 1, h, w)."""
+        patches = _mix(self.directions * self.scales, whitened)
+        return F.pixel_shuffle(patches, self._patch_size)
+
+    @torch.no_grad()
+    def fit(self, films: Films) -> Iterator[float]:
+        """Measure how patches vary, once; yields the fraction done."""
+        if self.fitted:
+            return
+        size = len(self.center)
+        total, products, num_patches = torch.zeros(size), torch.zeros(size, size), 0
+        chosen = torch.arange(0, len(films), -(-len(films) // MAX_FILMS))
+        for start in range(0, len(chosen), FILMS_PER_READING):
+            indices = chosen[start : start + FILMS_PER_READING].to(films.device)
+            folded = F.pixel_unshuffle(films.images(indices), self._patch_size)
+            patches = folded.movedim(1, -1).flatten(0, 2)  # (patches, p^2)
+            total += patches.sum(0).cpu()
+            products += (patches.T @ patches).cpu()
+            num_patches += len(patches)
+            yield (start + len(indices)) / len(chosen)
+        mean = total / num_patches
+        covariance = (products / num_patches - mean.outer(mean)).double()
+        variances, directions = torch.linalg.eigh(covariance)
+        self.center.copy_(mean)
+        self.directions.copy_(directions)
+        self.scales.copy_(variances.clamp_min(0).sqrt() + NOISE_STD)
+        self.fitted.fill_(value=True)
+
+
+def _mix(weights: Tensor, x: Tensor) -> Tensor:
+    """Mix the channels of (b, in, h, w) by (out, in) weights, in float32."""
+    with torch.autocast(x.device.type, enabled=False):
+        mixed = torch.matmul(weights, x.float().flatten(2))
+    return mixed.view(len(x), -1, *x.shape[2:])
