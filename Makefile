@@ -14,16 +14,18 @@ SETTINGS := $(filter-out SYNTHCXR_TEST_%,$(filter SYNTHCXR_%,$(shell env | cut -
 CLEAN := env $(addprefix -u ,$(SETTINGS))
 PYTEST := $(CLEAN) OMP_NUM_THREADS=1 $(BIN)/pytest
 
-DATA ?=
-FAMILY ?= ldm
-KEEP ?=
-SECONDS ?=
-OUT ?= demo
-DEMO_OPTIONS := --family $(FAMILY) --out $(OUT) $(if $(DATA),--data $(DATA)) \
-	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--keep)
+# Given on make's command line only: variables of the shell that happen to have these names do not count.
+DATA :=
+FAMILY :=
+KEEP :=
+SECONDS :=
+OUT :=
+quoted = '$(subst ','\'',$(1))'
+option = $(if $(2),--$(1) $(call quoted,$(2)))
+CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call option,seconds,$(SECONDS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-integration fuzz openapi demo up bench \
+.PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality \
 	compose-up compose-down all
 
 help: ## List the targets
@@ -64,14 +66,17 @@ openapi: install ## Write openapi.yaml anew from the app
 	$(BIN)/python -m service openapi > openapi.yaml
 
 demo: install ## Films to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OUT=, KEEP=1)
-	@$(CLEAN) $(BIN)/synthcxr demo $(DEMO_OPTIONS)
+	@$(CLEAN) $(BIN)/synthcxr demo $(CHOSEN) $(call option,out,$(OUT)) $(if $(KEEP),--keep)
 
 up: install ## Run the whole service here
 	$(BIN)/synthcxr up
 
-bench: install ## Measure what the design promises
+bench: install ## Measure how fast films are read and the service answers
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/responsiveness.py
+
+quality: install ## Train the families and judge their films (DATA=, FAMILY=, SECONDS=)
+	$(BIN)/python -m benchmarks.quality $(CHOSEN) $(if $(DATA),,--phantoms 2000)
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait

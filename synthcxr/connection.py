@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -51,6 +52,8 @@ class Connection:
                 base_url=self.base_url,
                 timeout=httpx.Timeout(timeout_seconds, connect=5.0),
                 transport=transport,
+                # A proxy named in the environment cannot reach a service on this very machine.
+                trust_env=not is_loopback(self.base_url),
             )
         except httpx.InvalidURL as error:
             raise ServiceUnreachable(base_url, str(error)) from error
@@ -137,6 +140,19 @@ class Connection:
             return self._http.build_request(method, path, **options)
         except httpx.InvalidURL as error:
             raise ServiceUnreachable(self.base_url, str(error)) from error
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address means this machine.
+
+    Raises:
+        httpx.InvalidURL: It is no address.
+    """
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 def _may_repeat(request: httpx.Request, error: httpx.TransportError) -> bool:

@@ -28,7 +28,10 @@ def add(
         str | None, typer.Option(help="Drawn chests instead: normal=400,effusion=400,...")
     ] = None,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side to store, in pixels.")] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(help="Side to store: 64, 128 or 256 pixels; by default what the films allow."),
+    ] = None,
     fit: Annotated[str | None, typer.Option(help="pad, crop or stretch to a square.")] = None,
     wait: Wait = False,
     as_json: Json = False,

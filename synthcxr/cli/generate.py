@@ -30,7 +30,7 @@ def generate(
     sampler: Annotated[str | None, typer.Option(help="By default the family's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampler steps.")] = None,
     guidance: Annotated[
-        float | None, typer.Option(min=0, help="Strength of the class's pull.")
+        float | None, typer.Option(min=1, help="1 follows the class; more exaggerates it.")
     ] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,

@@ -29,7 +29,8 @@ def up(
     dataset_root: Annotated[
         list[Path] | None,
         typer.Option(
-            exists=True, help="Folder whose contents clients may name to be ingested; repeatable."
+            exists=True,
+            help="Clients may name a folder or ZIP below this folder to be ingested; repeatable.",
         ),
     ] = None,
 ) -> None:

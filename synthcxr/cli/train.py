@@ -16,11 +16,15 @@ def train(
     dataset_id: str,
     family: Annotated[str, typer.Option(help="vae, gan or ldm.")] = "ldm",
     image_size: Annotated[int | None, typer.Option(help="64, 128 or 256 pixels.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Where the configuration starts.")] = None,
-    seconds: Annotated[int | None, typer.Option(min=1, help="Train this long.")] = None,
+    preset: Annotated[str | None, typer.Option(help="standard, or tiny for trials.")] = None,
+    seconds: Annotated[int | None, typer.Option(min=5, help="Train this long.")] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Train on so many images.")] = None,
     config: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Change a hyper-parameter.")
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Change a hyper-parameter; openapi.yaml lists those of each family. Repeatable.",
+        ),
     ] = None,
     seed: Seed = None,
     wait: Wait = False,

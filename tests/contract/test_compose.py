@@ -6,6 +6,7 @@ There is no container engine where these tests run: they read, they start nothin
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +80,35 @@ def test_nobody_waits_for_what_never_comes(name: str) -> None:
             assert other == "migrate"
 
 
+def volumes_of(name: str) -> list[list[str]]:
+    """Return source, target and mode of each volume where the environment names none."""
+    volumes = SERVICES[name].get("volumes", [])
+    return [re.sub(r"\$\{\w+:-(\w+)\}", r"\1", volume).split(":") for volume in volumes]
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_volume_is_declared(name: str) -> None:
-    for volume in SERVICES[name].get("volumes", []):
-        assert volume.split(":")[0] in COMPOSE["volumes"]
+    assert {source for source, *_ in volumes_of(name)} <= set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("name", ["api", "worker-cpu"])
+def test_who_checks_and_who_reads_a_path_sees_the_films_and_cannot_write_there(name: str) -> None:
+    root = SERVICES[name]["environment"]["SYNTHCXR_DATASET_ROOTS"]
+    assert ["films", root, "ro"] in volumes_of(name)
 
 
 def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     stages = re.findall(r"^FROM \S+ AS (\w+)$", dockerfile, re.MULTILINE)
     assert {SERVICES[name]["build"]["target"] for name in OURS} <= set(stages)
+
+
+def test_the_images_have_every_file_that_the_package_is_built_from() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, importlinter = settings["project"], settings["tool"]["importlinter"]
+    needed = {project["readme"], *project["license-files"], *importlinter["root_packages"]}
+    copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert needed <= set(" ".join(copied).split())
 
 
 def test_no_container_of_ours_runs_as_root() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -74,6 +75,20 @@ def test_every_make_target_is_listed_and_its_recipe_parses() -> None:
         assert target in targets
     dry_run = ["make", "--dry-run", *targets]
     subprocess.run(dry_run, capture_output=True, check=True, cwd=ROOT)
+
+
+def test_what_make_demo_is_told_stands_on_its_command_line_and_arrives_whole() -> None:
+    answer = subprocess.run(
+        ["make", "--dry-run", "demo", "DATA=Anna's films, old", "OUT=my demo"],  # noqa: S607 - the make of the PATH
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "FAMILY": "gan", "SECONDS": "7", "KEEP": "1"},
+    )
+    [line] = [line for line in answer.stdout.splitlines() if "synthcxr demo" in line]
+    options = shlex.split(line.partition("synthcxr demo")[2])
+    assert options == ["--data", "Anna's films, old", "--out", "my demo"]
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:

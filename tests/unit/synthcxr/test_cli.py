@@ -120,10 +120,12 @@ def test_a_failed_job_ends_in_1(serve, capsys) -> None:
     "arguments",
     [
         ("train", "ds_1"),
-        ("train", "ds_1", "--seconds", "3", "--images", "5"),
+        ("train", "ds_1", "--seconds", "30", "--images", "5"),
+        ("train", "ds_1", "--seconds", "4"),
         ("generate", "mdl_1"),
         ("generate", "mdl_1", "--balance", "--class-counts", "COVID=1"),
         ("generate", "mdl_1", "--class-counts", "COVID"),
+        ("generate", "mdl_1", "--balance", "--guidance", "0.5"),
         ("datasets", "add"),
         ("datasets", "add", "--phantom", "normal=8", "--server-path", "/films"),
         ("datasets", "add", "/does/not/exist"),

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import httpx
 import pytest
 
-from synthcxr.connection import Connection
+from synthcxr.connection import Connection, is_loopback
 from synthcxr.errors import ProblemError, ServiceUnreachable
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -134,3 +136,60 @@ def test_a_proxys_plain_refusal_is_a_problem_too(body: bytes) -> None:
 def test_an_address_that_is_none_counts_as_unreachable(url: str) -> None:
     with pytest.raises(ServiceUnreachable), Connection(url, sleep=lambda _: None) as connection:
         connection.get("/x")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "LOCALHOST", "[::1]"])
+def test_a_loopback_address_means_this_machine(host: str) -> None:
+    assert is_loopback(f"http://{host}:8765")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "service", "localhost.example.org", "[2001:db8::1]"])
+def test_any_other_address_means_another(host: str) -> None:
+    assert not is_loopback(f"http://{host}:8765")
+
+
+class Greeter(BaseHTTPRequestHandler):
+    """Answers with the target of the request: a path, or a whole address where it is a proxy."""
+
+    def do_GET(self) -> None:
+        body = self.path.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def greeter() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Greeter) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme}_proxy".upper(), raising=False)
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_a_service_on_this_machine_is_not_asked_through_a_proxy(greeter, monkeypatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with Connection(greeter, num_attempts=1) as connection:
+        assert connection.get("/here").text == "/here"
+
+
+@pytest.mark.usefixtures("no_proxies")
+def test_a_service_elsewhere_is_asked_through_the_proxy_of_the_environment(
+    greeter, monkeypatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", greeter)
+    with Connection("http://service", num_attempts=1) as connection:
+        assert connection.get("/there").text == "http://service/there"
