@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 from pydantic import ValidationError
 
@@ -15,14 +16,14 @@ from service.domain.world import World
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
-def allowed_folder(roots: Sequence[Path], path: str) -> Path:
-    """Resolve a folder a client named, links included, and insist that it may be read."""
+def allowed_path(roots: Sequence[Path], path: str) -> Path:
+    """Resolve a folder or ZIP a client named, links included, and insist that it may be read."""
     try:
         found = Path(path).resolve()
         allowed = Path(path).is_absolute() and any(
             found.is_relative_to(root.resolve()) for root in roots
         )
-        exists = allowed and found.is_dir()
+        exists = allowed and found.exists()
     except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
         raise errors.PathNotFound.at("/path", "The path cannot be followed.") from None
     if not allowed:
@@ -32,7 +33,9 @@ def allowed_folder(roots: Sequence[Path], path: str) -> Path:
         )
         raise errors.PathNotAllowed(message, fields=[FieldError("/path", message)])
     if not exists:
-        raise errors.PathNotFound.at("/path", "The service's machine has no such folder.")
+        raise errors.PathNotFound.at("/path", "The service's machine has no such folder or ZIP.")
+    if not found.is_dir() and not is_zipfile(found):
+        raise errors.NotAZip.at("/path", "The path is neither a folder nor a ZIP archive.")
     return found
 
 

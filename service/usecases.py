@@ -54,7 +54,7 @@ def submit_ingest(
     if earlier:
         return earlier
     if "path" in source:
-        source = {"path": str(checks.allowed_folder(world.dataset_roots, source["path"]))}
+        source = {"path": str(checks.allowed_path(world.dataset_roots, source["path"]))}
     dataset_id = new_id("ds")
     request = {"dataset_id": dataset_id, "name": name or dataset_id, "source": source, **options}
     job = _new_job(world, JobKind.INGEST, request, submission, job_id)
@@ -195,10 +195,15 @@ def _new_job(
 
 
 def _existing_set(world: World, set_id: str) -> SyntheticSet | None:
+    """Return a set that is whole; the record of one that lost its files makes way for a new one."""
     try:
-        return world.records.synthetic_set(set_id)
+        made = world.records.synthetic_set(set_id)
+        if world.artifacts.path(made.zip.key).exists():
+            return made
+        world.records.delete_synthetic_set(set_id)
     except errors.SyntheticSetNotFound:
-        return None
+        pass
+    return None
 
 
 def _submit(world: World, job: Job, submission: Submission, dataset: Dataset | None = None) -> Job:

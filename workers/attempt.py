@@ -38,7 +38,9 @@ class Attempt:
         self.artifacts = workplace.artifacts
         self.settings = workplace.settings
         self.now = workplace.clock.now
+        self.name = f"{job.id}-{job.attempt}"
         self._claim = job.claim_held
+        self._renewed_at = time.monotonic()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
         self._ended = threading.Event()
@@ -58,8 +60,7 @@ class Attempt:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        if self._staged is not None:
-            shutil.rmtree(self._staged, ignore_errors=True)
+        self.discard()
 
     def check(self) -> None:
         """Go on, or stop here.
@@ -68,15 +69,21 @@ class Attempt:
             Cancelled: The client asked for it.
             LeaseLost: Another attempt may hold the job by now.
         """
-        if self._lost.is_set():
+        silent_seconds = time.monotonic() - self._renewed_at
+        if self._lost.is_set() or silent_seconds >= self.settings.lease_seconds:
             raise LeaseLost(f"Attempt {self.job.attempt} no longer holds job {self.job.id}; stop.")
         if self._cancelled.is_set():
             raise Cancelled
 
     def staging(self) -> Path:
         """Make an empty folder for this attempt's outputs; what is left in it goes at the end."""
-        self._staged = self.artifacts.staging(f"{self.job.id}-{self.job.attempt}")
+        self._staged = self.artifacts.staging(self.name)
         return self._staged
+
+    def discard(self) -> None:
+        """Drop what is staged and not published; frees the disk before a failure is recorded."""
+        if self._staged is not None:
+            shutil.rmtree(self._staged, ignore_errors=True)
 
     def report_due(self) -> bool:
         """Whether the last report is old enough for another."""
@@ -109,8 +116,8 @@ class Attempt:
         decides. Only the fence or a lease run out ends the attempt.
         """
         settings = self.settings
-        renewed_at = time.monotonic()
         while not self._ended.wait(settings.heartbeat_seconds):
+            began = time.monotonic()
             try:
                 cancelled = self.records.heartbeat(self._claim, settings.lease_seconds)
             except LeaseLost:
@@ -118,10 +125,7 @@ class Attempt:
                 return
             except RecordsUnavailable:
                 log.warning("heartbeat failed", job_id=self.job.id)
-                if time.monotonic() - renewed_at >= settings.lease_seconds:
-                    self._lost.set()
-                    return
                 continue
-            renewed_at = time.monotonic()
+            self._renewed_at = began
             if cancelled:
                 self._cancelled.set()

@@ -61,7 +61,8 @@ def generate(attempt: Attempt) -> dict[str, Any]:
                 attempt.report(pace.progress(PHASE, num_drawn, len(labels), fraction))
     (staged / "manifest.json").write_bytes(package.manifest)
     archive = file_digest(staged / "set.zip")
-    folder = f"synthetic-sets/{set_id}-{archive[:12]}"
+    # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
+    folder = f"synthetic-sets/{set_id}-{attempt.name}"
     made = SyntheticSet(
         id=set_id,
         model_id=record.id,

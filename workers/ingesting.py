@@ -24,6 +24,7 @@ from workers.pace import Pace
 def ingest(attempt: Attempt) -> dict[str, Any]:
     """Read the films of the job's source into a pixel store."""
     request = attempt.job.request
+    dataset = attempt.records.dataset(request["dataset_id"])  # gone when it was deleted meanwhile
     source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
     options = IngestOptions(
         image_size=request["image_size"], fit=request["fit"], bit_depth=request["bit_depth"]
@@ -44,10 +45,10 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
                 pace.progress(progress.phase, progress.films_seen, progress.total_films, fraction)
             )
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
-    key = f"datasets/{request['dataset_id']}"
+    # named by its content: a folder on the server may have changed since an earlier attempt
+    key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
-    dataset = attempt.records.dataset(request["dataset_id"])
     return {"dataset": _ready(dataset, summary, artifact)}
 
 

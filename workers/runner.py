@@ -57,8 +57,11 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.finish_cancelled(claim)
     except (LeaseLost, RecordsUnavailable):
         raise
-    except Exception as error:
-        return records.fail(claim, problem_of(error, attempt.job.id))
+    except Exception as error:  # the one broad except: any failure is recorded
+        problem = problem_of(error, attempt.job.id)
+        error.__traceback__ = None  # its frames keep files open that are to be removed
+        attempt.discard()
+        return records.fail(claim, problem)
 
 
 def _clear_up(ended: Job, workplace: Workplace) -> None:

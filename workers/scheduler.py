@@ -13,6 +13,7 @@ import time
 import structlog
 
 from service.domain.errors import RecordsUnavailable
+from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
 from workers.pruning import prune
 from workers.wiring import Workplace
@@ -67,7 +68,8 @@ class Scheduler:
     def _ring(self) -> None:
         """Ring for every waiting job, again after a while: a doorbell may have been lost."""
         now = time.monotonic()
-        waiting = {job.id: job.queue for job in self._workplace.records.queued_jobs()}
+        records = self._workplace.records
+        waiting = {job.id: job.queue for kind in JobKind for job in records.queued_jobs(kind.queue)}
         self._rung_at = {job_id: at for job_id, at in self._rung_at.items() if job_id in waiting}
         for job_id, queue in waiting.items():
             if now - self._rung_at.get(job_id, float("-inf")) >= RING_AGAIN_SECONDS:

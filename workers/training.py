@@ -78,7 +78,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
             image_size=request["image_size"],
             config=request["config"],
             preset=request["preset"],
-            images_seen=reporter.images_seen,
+            images_seen=training.images_seen,
             snapshot=snapshot,
             job_id=job.id,
             created_at=attempt.now(),
@@ -105,10 +105,8 @@ class _Reporter:
         self._sampler = sampler_class(family)()
         self._pace = Pace()
         self._fraction = 1.0  # of the first report, so that a resume repeats no preview
-        self.images_seen = 0
 
     def take(self, progress: Progress) -> None:
-        self.images_seen = progress.images_seen
         if progress.checkpointed:
             self._attempt.checkpointed(progress.images_seen)
         if self._attempt.report_due() or (progress.losses and progress.fraction == 1):

@@ -57,6 +57,7 @@ class Checkpoints:
         name = f"{position.stage:02}-{position.update:09}"
         contiguous = {key: tensor.detach().contiguous() for key, tensor in tensors.items()}
         weights = self._folder / f"{name}.safetensors"
+        final = weights.with_suffix(".json")
         temporary = weights.with_suffix(f".{os.getpid()}.tmp")
         try:
             save_file(contiguous, temporary)
@@ -64,10 +65,13 @@ class Checkpoints:
             _settle(temporary, weights)
             description = {**asdict(position), "sha256": digest}
             temporary.write_text(json.dumps(description), encoding="utf-8")
-            _settle(temporary, self._folder / f"{name}.json")
+            _settle(temporary, final)
         finally:
             temporary.unlink(missing_ok=True)
-        for outdated in self._newest_first()[KEPT:]:
+            if not final.exists():
+                weights.unlink(missing_ok=True)
+        earlier = [each for each in self._newest_first() if each != final]
+        for outdated in earlier[KEPT - 1 :]:
             outdated.unlink(missing_ok=True)
             outdated.with_suffix(".safetensors").unlink(missing_ok=True)
 

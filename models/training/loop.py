@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -59,6 +59,8 @@ class Progress:
 class Training:
     """One training of one model.
 
+    Once `run` has ended, `images_seen` says how many images the model has seen in all.
+
     The same model, films, budget in images and seed give the same weights bit for bit on a CPU,
     however often the training is stopped and resumed from its checkpoints.
     """
@@ -80,6 +82,7 @@ class Training:
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
         self._average: PowerAverage | None = None
+        self.images_seen = 0
 
     def run(self) -> Iterator[Progress]:
         """Train to the end of the budget, from the newest checkpoint if there is one.
@@ -97,6 +100,8 @@ class Training:
         for index in range(position.stage, len(self.model.stages())):
             position = yield from self._run_stage(index, position, tensors)
             tensors = {}
+        self.images_seen = position.images_seen
+        self.model.eval()
 
     @contextmanager
     def averaged(self) -> Iterator[Family[Any, Any]]:
@@ -118,6 +123,7 @@ class Training:
     ) -> Generator[Progress, None, Position]:
         stage = self.model.stages()[index]
         precision = getattr(torch, position.precision)
+        self.model.eval()
         for _ in stage.prepare(self._films):
             yield self._progress(stage, index, position)
         if len(position.planned) == index:
@@ -140,11 +146,13 @@ class Training:
                 update=update + 1,
                 images_seen=position.images_seen + stage.batch_size,
             )
-            if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0:
+            if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0 or position.update == num_updates:
                 _check_finite(losses, stage)
             saved = self._save_if_due(position, steps, losses)
             yield self._progress(stage, index, position, losses, checkpointed=saved)
 
+        averages = enumerate(steps.average.tensors)
+        _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
         steps.average.apply()
         self.model.eval()
         with torch.no_grad():
@@ -226,10 +234,10 @@ class Training:
         )
 
 
-def _check_finite(losses: Losses, stage: Stage) -> None:
-    for name, value in losses.items():
+def _check_finite(tensors: Mapping[str, Tensor], stage: Stage) -> None:
+    for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise TrainingDiverged(
-                f"The term {name!r} of stage {stage.name!r} is no longer finite. "
+                f"In stage {stage.name!r} the {name!r} is no longer finite. "
                 "Lower the learning rate, or train in float32."
             )

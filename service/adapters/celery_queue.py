@@ -12,6 +12,9 @@ _log = structlog.get_logger()
 
 TASK_NAME = "synthcxr.run_job"
 _TIMEOUT_SECONDS = 1.0
+# A worker drops an older ring unread, so that a queue that is busy for hours does not fill up; the
+# scheduler rings again in the meantime.
+_EXPIRES_SECONDS = 30.0
 _REST_SECONDS = 5.0  # after a failure nobody waits for the broker again for this long
 
 
@@ -47,7 +50,9 @@ class CeleryQueue:
         if not self._lock.acquire(timeout=_TIMEOUT_SECONDS):
             return
         try:
-            self._celery.send_task(TASK_NAME, args=[job_id], queue=queue, retry=False)
+            self._celery.send_task(
+                TASK_NAME, args=[job_id], queue=queue, retry=False, expires=_EXPIRES_SECONDS
+            )
         except self._broker_errors() as error:
             self._resting_until = time.monotonic() + _REST_SECONDS
             _log.warning("broker_unreachable", job_id=job_id, queue=queue, error=str(error))

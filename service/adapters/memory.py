@@ -279,11 +279,13 @@ class MemoryRecords:
                 claim, lambda job: job.requeue(self._clock.now(), max_attempts_without_checkpoint)
             )
 
-    def queued_jobs(self, limit: int = 100) -> list[Job]:
+    def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return waiting jobs."""
         with self._lock:
-            queued = [job for job in self._jobs.values() if job.state is JobState.QUEUED]
-        return sorted(queued, key=lambda job: job.id)[:limit]
+            waiting = [job for job in self._jobs.values() if job.state is JobState.QUEUED]
+        return sorted((job for job in waiting if job.queue == queue), key=lambda job: job.id)[
+            :limit
+        ]
 
     def expire_leases(
         self,

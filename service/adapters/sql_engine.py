@@ -6,11 +6,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
 from service.domain.errors import RecordsUnavailable
 
+_log = structlog.get_logger()
+
 _BUSY_TIMEOUT_SECONDS = 10
+# Within ten seconds, so that a worker still knows before its lease runs out.
+_NOTICE_A_LOST_NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs")
 # Several writers can corrupt a WAL database before this version: sqlite.org/wal.html#walresetbug
 _FIRST_SAFE_WAL = (3, 51, 3)
@@ -39,7 +50,8 @@ def open_engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             pool_size=10,
-            connect_args={"connect_timeout": 5},
+            hide_parameters=True,
+            connect_args=_NOTICE_A_LOST_NETWORK,
         )
     raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite or postgresql.")
 
@@ -54,7 +66,9 @@ def _open_sqlite(url: str, path: Path) -> Engine:
             "Set SYNTHCXR_DATA_DIR to a local folder, or SYNTHCXR_DATABASE_URL to PostgreSQL."
         )
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -92,6 +106,7 @@ def unavailable_by_name() -> Iterator[None]:
     try:
         yield
     except (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError, exc.TimeoutError) as e:
+        _log.warning("database_error", cause=type(getattr(e, "orig", None) or e).__name__)
         raise RecordsUnavailable(
             "The database cannot be reached, is busy or was not migrated. "
             "Check SYNTHCXR_DATABASE_URL and run `synthcxr migrate`, then try again."

@@ -132,9 +132,10 @@ class SqlReads:
         """List sets."""
         return self._page(t.SYNTHETIC_SETS, cursor, limit)
 
-    def queued_jobs(self, limit: int = 100) -> list[Job]:
+    def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return waiting jobs."""
-        query = select(t.jobs).where(t.jobs.c.state == "queued").order_by(t.jobs.c.id).limit(limit)
+        waiting = select(t.jobs).where(t.jobs.c.state == "queued", t.jobs.c.queue == queue)
+        query = waiting.order_by(t.jobs.c.id).limit(limit)
         with self._reading() as connection:
             return [t.job_of(row) for row in connection.execute(query).mappings()]
 

@@ -251,8 +251,8 @@ class Records(Protocol):
 
     # -- called by the scheduler -------------------------------------------------------------
 
-    def queued_jobs(self, limit: int = 100) -> list[Job]:
-        """Return queued jobs, oldest first."""
+    def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
+        """Return the queued jobs of a queue, oldest first."""
 
     def expire_leases(
         self,

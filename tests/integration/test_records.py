@@ -365,7 +365,9 @@ def test_queued_jobs_know_their_position(records: Records, clock: ManualClock) -
     jobs = [records.submit(make_job(clock)) for _ in range(3)]
     jobs.sort(key=lambda job: job.id)
     assert [records.queue_position(job) for job in jobs] == [0, 1, 2]
-    assert [job.id for job in records.queued_jobs(limit=2)] == [job.id for job in jobs[:2]]
+    assert [job.id for job in records.queued_jobs("gpu.train", limit=2)] == [
+        job.id for job in jobs[:2]
+    ]
     taken = records.claim(jobs[0].id, worker="w", lease_seconds=30)
     assert taken
     assert records.queue_position(taken) is None

@@ -63,11 +63,14 @@ def test_checkpoint_cadence_does_not_change_the_weights(films, new_mean_images, 
     assert same(weights(often), weights(never))
 
 
-def test_finished_training_resumes_to_nothing(films, new_mean_images, tmp_path):
+def test_finished_training_resumes_to_the_model_it_had_made(films, new_mean_images, tmp_path):
     model = new_mean_images()
     trained(model, films, checkpoints=Checkpoints(tmp_path))
     again = new_mean_images(seed=3)
-    assert trained(again, films, checkpoints=Checkpoints(tmp_path)) == []
+    training = Training(again, films, BUDGET, seed=7, checkpoints=Checkpoints(tmp_path))
+    assert list(training.run()) == []
+    assert training.images_seen == 320
+    assert not again.training
     assert same(weights(model), weights(again))
 
 
@@ -139,5 +142,17 @@ def test_diverged_training_says_which_term(films, new_mean_images):
     model = new_mean_images()
     with torch.no_grad():
         model.means.weight.fill_(float("inf"))
-    with pytest.raises(TrainingDiverged, match="'loss' of stage 'means'"):
+    with pytest.raises(TrainingDiverged, match="In stage 'means' the 'loss'"):
         trained(model, films)
+
+
+def test_training_that_diverges_at_its_very_end_does_not_pass(films, new_mean_images):
+    """Between the checks that are made on the way."""
+    model = new_mean_images()
+    training = Training(model, films, BUDGET, seed=7)
+    run = training.run()
+    list(islice(run, 58))
+    with torch.no_grad():
+        model.means.weight.fill_(float("nan"))
+    with pytest.raises(TrainingDiverged):
+        list(run)

@@ -108,10 +108,14 @@ def test_pruning_removes_old_leftovers_and_nothing_named(workplace, tmp_path):
     for folder in (named, *leftovers, fresh):
         folder.mkdir(parents=True)
         (folder / "file").touch()
+    upload = tmp_path / "uploads" / "job_gone.zip"
+    upload.parent.mkdir()
+    upload.touch()
+    os.utime(upload, (0, 0))
     for folder in (named, *leftovers):
         os.utime(folder / "file", (0, 0))
         os.utime(folder, (0, 0))
-    assert prune(workplace.records, tmp_path) == 2
+    assert prune(workplace.records, tmp_path) == 3
     assert named.exists()
     assert fresh.exists()
-    assert not any(folder.exists() for folder in leftovers)
+    assert not any(leftover.exists() for leftover in (upload, *leftovers))

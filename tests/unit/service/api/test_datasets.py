@@ -87,15 +87,25 @@ def test_a_path_outside_the_roots_is_refused(scene: Any, tmp_path: Path, path: s
 
 
 @pytest.mark.parametrize(
-    "path", ["{root}/absent", "{root}/file", "{root}/loop", "{root}/\0", "{root}/" + "x" * 300]
+    "path", ["{root}/absent", "{root}/loop", "{root}/\0", "{root}/" + "x" * 300]
 )
 def test_a_path_that_leads_nowhere_is_refused(scene: Any, tmp_path: Path, path: str) -> None:
-    (tmp_path / "roots" / "file").touch()
     (tmp_path / "roots" / "loop").symlink_to(tmp_path / "roots" / "loop")
     named = path.format(root=tmp_path / "roots")
     answer = scene.client.post("/datasets", json={"path": named})
     scene.refused(answer, 422, "path_not_found", "/path")
     nothing_left(scene)
+
+
+def test_a_path_names_a_folder_or_a_zip_and_nothing_else(scene: Any, tmp_path: Path) -> None:
+    file = tmp_path / "roots" / "films"
+    file.touch()
+    refused = scene.client.post("/datasets", json={"path": str(file)})
+    scene.refused(refused, 422, "not_a_zip", "/path")
+    nothing_left(scene)
+    with zipfile.ZipFile(file, "w") as films:
+        films.writestr("a/1.png", b"")
+    assert scene.client.post("/datasets", json={"path": str(file)}).status_code == 202
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x89PNG\r\n", b"not a zip " * 10_000])
