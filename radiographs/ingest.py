@@ -142,7 +142,7 @@ class _Ingest:
     total_films: int = 0
 
     def __post_init__(self) -> None:
-        self.num_workers = self.options.num_workers or len(os.sched_getaffinity(0))
+        self.num_workers = self.options.num_workers or os.cpu_count() or 1
 
     def steps(self) -> Generator[IngestProgress, None, IngestSummary]:
         yield IngestProgress("listing", 0, 0)

@@ -12,6 +12,7 @@ from models.seeding import image_seed
 from models.snapshot import load_snapshot
 from models.training.checkpoints import file_digest
 from release.package import Package
+from service.domain.errors import ArtifactMissing
 from service.domain.identifiers import synthetic_set_id
 from service.domain.references import ArtifactRef, Model, SyntheticSet
 from workers.attempt import Attempt
@@ -30,7 +31,10 @@ def generate(attempt: Attempt) -> dict[str, Any]:
     request = attempt.job.request
     record = attempt.records.model(request["model_id"])
     device = choose_device()
-    snapshot = load_snapshot(attempt.artifacts.path(record.snapshot.key).parent, device)
+    weights = attempt.artifacts.path(record.snapshot.key)
+    if not weights.exists():
+        raise ArtifactMissing.named(record.id)
+    snapshot = load_snapshot(weights.parent, device)
     counts = {
         label: request["class_counts"][label]
         for label in snapshot.classes

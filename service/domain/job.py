@@ -2,7 +2,7 @@
 
     queued --claim--> running --succeed--> succeeded        running --fail--> failed
     queued --cancel--> cancelled                            running --cancel--> cancelling
-    running --requeue or lost lease--> queued, or failed after too many attempts
+    running --lost lease--> queued, or failed after too many attempts
     failed, cancelled --retry--> queued
 
 A job asked to cancel ends cancelled, whatever its worker reports afterwards.
