@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -49,6 +51,11 @@ class Films:
     def images(self, indices: Tensor) -> Tensor:
         """Read films as images, (b, 1, h, w), in [-1, 1]."""
         return self._pixels[indices].unsqueeze(1).float() * (2 / self._white) - 1
+
+    def in_order(self, batch_size: int) -> Iterator[Tensor]:
+        """Yield the indices of all films, in order, a batch at a time."""
+        for start in range(0, len(self), batch_size):
+            yield torch.arange(start, min(start + batch_size, len(self)), device=self.device)
 
     def draw(self, batch_size: int) -> Tensor:
         """Draw the indices of a batch, with replacement, from torch's global source."""

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from models.films import Films
 
 NOISE_STD = 0.03  # in image units: what varies less is not worth hearing as loud as the rest
-MAX_FILMS = 4096
 FILMS_PER_READING = 64
 
 
@@ -58,15 +57,13 @@ class PatchWhitening(nn.Module):
             return
         size = len(self.center)
         total, products, num_patches = torch.zeros(size), torch.zeros(size, size), 0
-        chosen = torch.arange(0, len(films), -(-len(films) // MAX_FILMS))
-        for start in range(0, len(chosen), FILMS_PER_READING):
-            indices = chosen[start : start + FILMS_PER_READING].to(films.device)
+        for indices in films.in_order(FILMS_PER_READING):
             folded = F.pixel_unshuffle(films.images(indices), self._patch_size)
             patches = folded.movedim(1, -1).flatten(0, 2)  # (patches, p^2)
             total += patches.sum(0).cpu()
             products += (patches.T @ patches).cpu()
             num_patches += len(patches)
-            yield (start + len(indices)) / len(chosen)
+            yield (int(indices[-1]) + 1) / len(films)
         mean = total / num_patches
         covariance = (products / num_patches - mean.outer(mean)).double()
         variances, directions = torch.linalg.eigh(covariance)

@@ -110,10 +110,10 @@ class PrincipalComponents(nn.Module):
 
     def _readings(self, films: Films) -> Iterator[tuple[Tensor, int]]:
         """Read all films in order; with each batch, (b, pixels), how many have been read."""
-        for start in range(0, len(films), FILMS_PER_READING):
-            end = min(start + FILMS_PER_READING, len(films))
-            indices = torch.arange(start, end, device=films.device)
-            yield self._flatten(films.images(indices)), end
+        num_read = 0
+        for indices in films.in_order(FILMS_PER_READING):
+            num_read += len(indices)
+            yield self._flatten(films.images(indices)), num_read
 
     def _flatten(self, images: Tensor) -> Tensor:
         if self._side < self._size:

@@ -43,19 +43,17 @@ class Drafts(nn.Module):
         if self.principal.fitted:
             return
         yield from self.principal.fit(films)
-        coordinates = []
-        for start in range(0, len(films), FILMS_PER_READING):
-            indices = torch.arange(start, min(start + FILMS_PER_READING, len(films)))
-            mean, log_variance = self.principal.encode(films.images(indices.to(films.device)))
-            coordinates.append(mean.double())
+        means = []
+        for indices in films.in_order(FILMS_PER_READING):
+            mean, log_variance = self.principal.encode(films.images(indices))
+            means.append(mean.double())
             yield 1.0
-        films_at = torch.cat(coordinates)
-        classes = [films_at[films.labels == label] for label in range(len(self.means))]
+        latents = torch.cat(means)
+        classes = [latents[films.labels == label] for label in range(len(self.means))]
         within = torch.cat([each - each.mean(0) for each in classes])
-        uncertainty = (
-            log_variance[0].double().exp().diag()
-        )  # of z given a film, the same for all films
         common = within.T @ within / len(within)
+        # a film leaves its latents uncertain, all films by the same amount
+        uncertainty = log_variance[0].double().exp().diag()
         for label, each in enumerate(classes):
             centred = each - each.mean(0)
             scatter = centred.T @ centred + SHRINKAGE * common

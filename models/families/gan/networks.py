@@ -1,9 +1,9 @@
 """The generator and the discriminator: residual networks without normalisation.
 
 Both see films as whitened patches, `models.nn.patch_whitening`, so that every convolution runs at a
-low resolution. Residual branches end in a convolution
-that starts at zero, which takes the place of normalisation (Zhang et al. 2019, arXiv:1901.09321;
-Huang et al. 2024, section 3.2, arXiv:2501.05441).
+low resolution. Residual branches end in a convolution that starts at zero, which takes the place of
+normalisation (Zhang et al. 2019, arXiv:1901.09321; Huang et al. 2024, section 3.2,
+arXiv:2501.05441).
 """
 
 from __future__ import annotations
@@ -16,24 +16,10 @@ from torch import Tensor, nn
 
 from models.families.gan.config import Config
 from models.family import ImageSpec
+from models.nn.pyramid import COARSEST, pyramid
 from models.nn.residual import skip_path, zero_conv
 
-COARSEST = 4  # side of the smallest feature maps
 SLOPE = 0.2  # of the leaky rectifiers
-
-
-def resolutions(config: Config, spec: ImageSpec) -> list[int]:
-    """List the sides of the feature maps, finest first."""
-    sides = [spec.size // config.patch_size]
-    while sides[-1] > COARSEST:
-        sides.append(sides[-1] // 2)
-    return sides
-
-
-def channels_at(side: int, width: int) -> int:
-    """Count the channels of feature maps of a side: `width` at 16, half above, twice below."""
-    return width * 2 if side < 16 else width // 2 if side > 16 else width
-
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -79,12 +65,11 @@ class Generator(nn.Module):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
-        sides = resolutions(config, spec)[::-1]
-        channels = [channels_at(side, config.generator_width) for side in sides]
+        levels = pyramid(spec.size // config.patch_size, config.generator_width)
+        channels = [channels for _, channels in reversed(levels)]
         self.classes = nn.Embedding(spec.num_classes, config.num_latents)
         self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
-        self.start = nn.Linear(2 * config.num_latents, channels[0] * sides[0] ** 2)
-        self.shape = (channels[0], sides[0], sides[0])
+        self.start = nn.Linear(2 * config.num_latents, channels[0] * COARSEST**2)
         self.levels = nn.ModuleList(
             Residual(here, after, 2 * config.num_latents)
             for here, after in zip(channels, [*channels[1:], channels[-1]], strict=True)
@@ -98,7 +83,7 @@ class Generator(nn.Module):
         """Return what to add to the draft's patches, (b, p^2, h / p, w / p)."""
         seed = torch.cat([latents, self.classes(labels)], dim=1)
         style = F.leaky_relu(self.style(seed), SLOPE)
-        x = self.start(seed).unflatten(1, self.shape)
+        x = self.start(seed).unflatten(1, (-1, COARSEST, COARSEST))
         for block in self.levels[:-1]:
             x = F.interpolate(block(x, style), scale_factor=2, mode="nearest")
         x = x + self.read_draft(draft)
@@ -115,8 +100,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
-        sides = resolutions(config, spec)
-        channels = [channels_at(side, config.discriminator_width) for side in sides]
+        levels = pyramid(spec.size // config.patch_size, config.discriminator_width)
+        channels = [channels for _, channels in levels]
         self.from_patches = keeping_variance(
             nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
         )
@@ -124,8 +109,9 @@ class Discriminator(nn.Module):
             Residual(before, after)
             for before, after in zip([channels[0], *channels], channels, strict=False)
         )
-        num_inputs = channels[-1] * sides[-1] ** 2
-        self.to_features = keeping_variance(nn.Linear(num_inputs, channels[-1]), SLOPE)
+        self.to_features = keeping_variance(
+            nn.Linear(channels[-1] * COARSEST**2, channels[-1]), SLOPE
+        )
         self.realism = keeping_variance(nn.Linear(channels[-1], 1), SLOPE)
         self.classes = nn.Embedding(spec.num_classes, channels[-1])
 

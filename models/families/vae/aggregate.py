@@ -55,14 +55,12 @@ class AggregatePosterior(nn.Module):
         """Fit the mixtures to the films; yields the fraction done."""
         latents = torch.empty(len(films), DRAWS_PER_FILM, self._config.num_latents).double()
         rng = torch.Generator().manual_seed(SEED)
-        for start in range(0, len(films), FILMS_PER_READING):
-            end = min(start + FILMS_PER_READING, len(films))
-            indices = torch.arange(start, end, device=films.device)
+        for indices in films.in_order(FILMS_PER_READING):
             mean, log_variance = encode(films.images(indices), films.labels[indices])
-            eps = torch.randn(end - start, *latents.shape[1:], generator=rng)
+            eps = torch.randn(len(indices), *latents.shape[1:], generator=rng)
             spread = (0.5 * log_variance).exp().cpu()[:, None] * eps
-            latents[start:end] = (mean.cpu()[:, None] + spread).double()
-            yield 0.5 * end / len(films)
+            latents[indices.cpu()] = (mean.cpu()[:, None] + spread).double()
+            yield 0.5 * int(indices[-1]) / len(films)
 
         classes = [latents[films.labels.cpu() == label] for label in range(films.num_classes)]
         within = torch.cat([each - each.mean((0, 1)) for each in classes]).flatten(0, 1)

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from models.families.vae.config import Config
 from models.family import ImageSpec
 from models.nn.normalisation import group_norm
+from models.nn.pyramid import COARSEST, pyramid
 from models.nn.residual import ConditionalResidualBlock, zero_conv
-
-COARSEST = 4  # side of the smallest feature maps
 
 
 class Encoder(nn.Module):
@@ -26,8 +25,8 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
-        sides = resolutions(config, spec)
-        channels = [channels_at(side, config.width) for side in sides]
+        levels = pyramid(spec.size // config.patch_size, config.width)
+        channels = [channels for _, channels in levels]
         self.patch_size = config.patch_size
         self.embed_label = nn.Embedding(spec.num_classes, config.width)
         self.stem = nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
@@ -59,8 +58,8 @@ class Decoder(nn.Module):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
-        sides = resolutions(config, spec)[::-1]
-        channels = [channels_at(side, config.width) for side in sides]
+        levels = pyramid(spec.size // config.patch_size, config.width)
+        channels = [channels for _, channels in reversed(levels)]
         self.patch_size = config.patch_size
         self.embed_label = nn.Embedding(spec.num_classes, config.width)
         self.embed_latents = nn.Linear(config.num_latents, config.width)
@@ -100,18 +99,3 @@ class Level(nn.Module):
         for block in self.blocks:
             x = block(x, condition)
         return x
-
-
-def resolutions(config: Config, spec: ImageSpec) -> list[int]:
-    """List the sides of the feature maps, finest first."""
-    sides = [spec.size // config.patch_size]
-    while sides[-1] > COARSEST:
-        sides.append(sides[-1] // 2)
-    return sides
-
-
-def channels_at(side: int, width: int) -> int:
-    """Count the channels of feature maps of a side: `width` at 16, half above, twice below."""
-    if side == 16:
-        return width
-    return width // 2 if side > 16 else 2 * width

@@ -27,3 +27,8 @@ def test_classes_are_drawn_by_the_square_root_of_their_size():
 def test_every_class_needs_a_film():
     with pytest.raises(AssertionError, match="every class"):
         Films(np.zeros((1, 1, 1), np.uint8), np.array([1]))
+
+
+def test_reading_in_order_meets_every_film_once():
+    films = Films(np.zeros((7, 1, 1), np.uint8), np.zeros(7, np.int64))
+    assert [indices.tolist() for indices in films.in_order(3)] == [[0, 1, 2], [3, 4, 5], [6]]
