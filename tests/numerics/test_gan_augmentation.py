@@ -16,6 +16,11 @@ FULL = torch.ones(64, 1, 1, 1)
 NONE = torch.zeros(64, 1, 1, 1)
 
 
+@pytest.fixture(autouse=True)
+def _same_draws():
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def images():
     return torch.rand(64, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -78,8 +83,7 @@ def test_what_lies_on_the_left_stays_on_the_left():
     images = torch.full((256, 1, 32, 32), -0.5)
     images[:, :, 8:24, 4:10] = 0.9
     changed = augment(images, 1.0)
-    relative = (changed - changed.flatten(1).median(1).values.view(-1, 1, 1, 1)).clamp_min(0)
-    left, right = relative[..., :16].sum((1, 2, 3)), relative[..., 16:].sum((1, 2, 3))
-    seen = left + right > 5  # a cut-out may hide the marker
+    brightest, place = changed.flatten(1).max(1)
+    seen = brightest > 0.1  # a cut-out, which is grey, may hide the marker
     assert seen.float().mean() > 0.8
-    assert (left >= right)[seen].all()
+    assert (place[seen] % 32 < 16).all()

@@ -9,6 +9,11 @@ from torch import nn
 from models.families.gan.losses import relativistic_pairing, squared_gradient_norm
 
 
+@pytest.fixture(autouse=True)
+def _same_draws():
+    torch.manual_seed(0)
+
+
 def test_equal_logits_cost_log_two_on_either_side():
     logits = torch.randn(6)
     assert relativistic_pairing(logits, logits).item() == pytest.approx(math.log(2))

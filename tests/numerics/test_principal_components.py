@@ -9,6 +9,11 @@ from models.films import Films
 from models.nn.principal_components import MIN_NOISE_VARIANCE, PrincipalComponents
 
 
+@pytest.fixture(autouse=True)
+def _same_draws():
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def films():
     """Films of 8x8 pixels that vary along three directions, and a little along all."""

@@ -7,6 +7,11 @@ from torch.distributions import Normal, kl_divergence
 from models.families.vae.model import divergence_from_prior
 
 
+@pytest.fixture(autouse=True)
+def _same_draws():
+    torch.manual_seed(0)
+
+
 def test_is_zero_at_the_prior():
     zeros = torch.zeros(3, 5)
     assert torch.equal(divergence_from_prior(zeros, zeros), zeros)

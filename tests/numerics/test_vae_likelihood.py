@@ -15,6 +15,11 @@ from models.families.vae.likelihood import (
 )
 
 
+@pytest.fixture(autouse=True)
+def _same_draws():
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def output_and_images():
     images = torch.rand(4, 1, 8, 8, dtype=torch.float64) * 2 - 1

@@ -107,11 +107,24 @@ def test_a_failed_training_leaves_no_model_to_generate_from(scene: Any) -> None:
         scene.refused(scene.client.post("/generate", json=body(unknown)), 404, "model_not_found")
 
 
+def test_a_set_that_lost_its_files_is_made_anew(scene: Any) -> None:
+    model = scene.model()
+    first = scene.client.post("/generate", json=body(model.id)).json()
+    made = made_for(scene, first["request"], model.snapshot.sha256)
+    scene.synthetic_set(made)
+    assert scene.client.post("/generate", json=body(model.id)).json()["state"] == "queued"
+    gone = scene.client.get(f"/synthetic-sets/{made.id}")
+    scene.refused(gone, 404, "synthetic_set_not_found")
+
+
 def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
     model = scene.model()
     first = scene.client.post("/generate", json=body(model.id)).json()
     made = made_for(scene, first["request"], model.snapshot.sha256)
     scene.synthetic_set(made)
+    archive = scene.world.artifacts.path(made.zip.key)
+    archive.parent.mkdir(parents=True)
+    archive.touch()
     scene.queue.rings.clear()
     again = scene.client.post("/generate", json=body(model.id))
     assert again.status_code == 202
