@@ -67,10 +67,17 @@ def test_cancelled_training_frees_its_worker_and_keeps_its_checkpoint(service, d
     # the worker is free: the next job runs
     assert service.trained(dataset_id, images=8)
 
-    resumed = service.client.retry(job.id)
-    progress = service.wait_for(
-        resumed.id, lambda job: job.progress if job.state == "running" else None
+    [*_, kept] = images_seen(service, job.id, "checkpoint")
+    num_reports = len(images_seen(service, job.id, "progress"))
+    service.client.retry(job.id)
+    reports = service.wait_for(
+        job.id, lambda job: images_seen(service, job.id, "progress")[num_reports:]
     )
-    assert progress.images_seen > 0
     service.client.cancel(job.id)
     assert service.client.wait(job.id).state == "cancelled"
+    assert reports[0] >= kept
+
+
+def images_seen(service, job_id, kind):
+    events = service.records.events(job_id)
+    return [event.data["images_seen"] for event in events if event.kind == kind]
