@@ -136,7 +136,7 @@ def test_same_request_after_deletion_gives_the_same_bytes(workplace, dataset_id)
     for _ in range(2):
         generated = finished(workplace, submit_generation(workplace, trained.result.model_id))
         made = workplace.records.synthetic_set(generated.result.synthetic_set_id)
-        sets.append(made.zip)
+        sets.append((made.id, made.zip.sha256))
         workplace.records.delete_synthetic_set(made.id)
         workplace.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
     assert sets[0] == sets[1]
