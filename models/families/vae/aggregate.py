@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from models.families.vae.config import Config
-from models.families.vae.mixture import CovariancePrior, Mixture, expectation_maximisation
 from models.films import Films
+from models.nn.gaussian_mixture import CovariancePrior, Mixture, expectation_maximisation
 from models.seeding import ImageNoise
 
 SEED = 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from models.families.vae.mixture import CovariancePrior, Mixture, expectation_maximisation
+from models.nn.gaussian_mixture import CovariancePrior, Mixture, expectation_maximisation
 
 
 @pytest.fixture
