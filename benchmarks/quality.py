@@ -28,6 +28,7 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
 from benchmarks.evaluation.real_films import Pixels, RealFilms, load
 from benchmarks.evaluation.report import EXPLANATION, cost_table, table, write
+from models.config import Circumstances
 from models.family import ImageSpec
 from models.films import Films
 from models.presets import PRESETS, resolve_config
@@ -110,7 +111,10 @@ def _snapshots(
 
 
 def _trained(family: str, films: RealFilms, options: argparse.Namespace) -> tuple[Snapshot, Cost]:
-    config = resolve_config(family, options.preset, {}, films.image_size)
+    given = Circumstances(
+        films.image_size, len(films.training.labels), budget_seconds=options.seconds
+    )
+    config = resolve_config(family, options.preset, {}, given)
     spec = ImageSpec(films.image_size, len(films.classes))
     model = new_model(family, config.model_dump(), spec, options.seed)
     known = Films(films.training.pixels, films.training.labels)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,16 +14,35 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+@dataclass(frozen=True)
+class Circumstances:
+    """What a preset is chosen for; what is not known stays None and changes nothing.
+
+    Attributes:
+        image_size: Side of the square training images, in pixels.
+        num_films: Films of the training set.
+        device: The kind of device that trains.
+        budget_images: Training images to see, where the budget is in images.
+        budget_seconds: Wall-clock time to train, where the budget is in seconds.
+    """
+
+    image_size: int
+    num_films: int | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+    budget_images: int | None = None
+    budget_seconds: float | None = None
+
+
 class FamilyConfig(Frozen):
     """Hyper-parameters of one family, checked when built and stored with the weights."""
 
     @classmethod
-    def preset(cls, name: str, image_size: int) -> dict[str, Any]:  # noqa: ARG003
+    def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:  # noqa: ARG003
         """Name the fields in which a preset departs from the defaults.
 
         Args:
             name: A name in `models.presets.PRESETS`.
-            image_size: Side of the square training images, in pixels.
+            given: The images, films, device and budget to choose for.
         """
         return {}
 

@@ -1,21 +1,21 @@
-"""From (family, preset, image size, what the user changed) to a full configuration."""
+"""From (family, preset, circumstances, what the user changed) to a full configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from models.config import FamilyConfig
+from models.config import Circumstances, FamilyConfig
 from models.registry import config_class
 
 PRESETS: dict[str, str] = {
-    "standard": "The recommended model for the image size.",
+    "standard": "The recommended model for the images, the films, the device and the budget.",
     "tiny": "A model small enough to train in seconds: for tests and trials, not for use.",
 }
 
 
 def resolve_config(
-    family: str, preset: str, overrides: Mapping[str, Any], image_size: int
+    family: str, preset: str, overrides: Mapping[str, Any], given: Circumstances
 ) -> FamilyConfig:
     """Complete what the user gave to a full configuration.
 
@@ -23,7 +23,7 @@ def resolve_config(
         family: A registered family.
         preset: A name in `PRESETS`.
         overrides: Fields that replace the preset's.
-        image_size: Side of the square training images, in pixels.
+        given: The images, films, device and budget that the preset is chosen for.
 
     Raises:
         ValueError: The family or the preset is unknown.
@@ -33,4 +33,4 @@ def resolve_config(
     if preset not in PRESETS:
         known = ", ".join(PRESETS)
         raise ValueError(f"Unknown preset {preset!r}: expected one of {known}.")
-    return config.model_validate({**config.preset(preset, image_size), **overrides})
+    return config.model_validate({**config.preset(preset, given), **overrides})

@@ -74,6 +74,7 @@ def connect(settings: Settings) -> World:
         clock=clock,
         version=version("synthcxr"),
         dataset_roots=settings.dataset_roots,
+        train_device=settings.resolved_train_device,
         max_images_per_set=settings.max_images_per_set,
         max_json_bytes=settings.max_json_bytes,
     )

@@ -8,6 +8,7 @@ from zipfile import is_zipfile
 from pydantic import ValidationError
 
 from models import presets, registry
+from models.config import Circumstances
 from service.domain import errors
 from service.domain.errors import FieldError, InvalidRequest
 from service.domain.references import Dataset, DatasetState, Model
@@ -75,8 +76,21 @@ def available_image_size(dataset: Dataset, wanted: int | None) -> int:
     return image_size
 
 
+def circumstances(
+    world: World, dataset: Dataset, image_size: int, budget: Mapping[str, int]
+) -> Circumstances:
+    """Describe what a preset is chosen for."""
+    return Circumstances(
+        image_size=image_size,
+        num_films=sum(split.train for split in dataset.classes.values()),
+        device=world.train_device,
+        budget_images=budget.get("images"),
+        budget_seconds=budget.get("seconds"),
+    )
+
+
 def resolved_config(
-    family: str, preset: str, overrides: Mapping[str, Any], image_size: int
+    family: str, preset: str, overrides: Mapping[str, Any], given: Circumstances
 ) -> dict[str, Any]:
     """Complete what the client gave to the full hyper-parameters of a family."""
     check_family(family)
@@ -84,7 +98,7 @@ def resolved_config(
         known = ", ".join(presets.PRESETS)
         raise errors.UnknownPreset.at("/preset", f"No preset {preset!r}; there are {known}.")
     try:
-        config = presets.resolve_config(family, preset, overrides, image_size)
+        config = presets.resolve_config(family, preset, overrides, given)
     except ValidationError as error:
         raise errors.InvalidConfig(
             f"The config does not fit family {family}.", fields=fields_at("/config", error)

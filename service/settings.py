@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 
 class Settings(BaseSettings):
@@ -23,6 +25,8 @@ class Settings(BaseSettings):
         heartbeat_seconds: How often a worker looks for a cancel.
         scheduler_interval_seconds: How often waiting jobs are announced again.
         max_attempts_without_checkpoint: After so many fruitless attempts a job fails.
+        train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
+            chosen for it. auto: cuda where the API's own machine has an NVIDIA driver.
         torch_threads: Threads of one worker; by default one per core.
         max_upload_bytes: Largest archive accepted.
         max_json_bytes: Largest JSON body accepted.
@@ -43,6 +47,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(default=0.5, gt=0)
     scheduler_interval_seconds: float = Field(default=1.0, gt=0)
     max_attempts_without_checkpoint: int = Field(default=3, ge=1)
+    train_device: Literal["auto", "cpu", "cuda"] = "auto"
     torch_threads: int | None = Field(default=None, ge=1)
     max_upload_bytes: int = Field(default=8 * 2**30, ge=1)
     max_json_bytes: int = Field(default=2**20, ge=1)
@@ -54,6 +59,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
         return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
+
+    @property
+    def resolved_train_device(self) -> Literal["cpu", "cuda"]:
+        """Return the kind of device that trains, found without importing torch."""
+        if self.train_device == "auto":
+            return "cuda" if NVIDIA_DRIVER.exists() else "cpu"
+        return self.train_device
 
     @property
     def resolved_database_url(self) -> str:

@@ -86,10 +86,9 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
         return earlier
     dataset = checks.ready_dataset(world, request["dataset_id"])
     image_size = checks.available_image_size(dataset, request["image_size"])
-    config = checks.resolved_config(
-        request["family"], request["preset"], request["config"], image_size
-    )
     checks.check_budget(request["budget"])
+    given = checks.circumstances(world, dataset, image_size, request["budget"])
+    config = checks.resolved_config(request["family"], request["preset"], request["config"], given)
     resolved = {**request, "image_size": image_size, "config": config}
     return _submit(world, _new_job(world, JobKind.TRAIN, resolved, submission), submission)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from service.domain.ports import ArtifactStore, Clock, Records, TaskQueue
 
@@ -17,6 +18,7 @@ class World:
         clock: The time.
         version: Version of this package, part of a synthetic set's identity.
         dataset_roots: Folders below which a dataset may be read.
+        train_device: The kind of device that trains; presets are chosen for it.
         max_images_per_set: Largest synthetic set.
         max_json_bytes: Largest JSON body accepted.
     """
@@ -27,5 +29,6 @@ class World:
     clock: Clock
     version: str
     dataset_roots: tuple[Path, ...] = ()
+    train_device: Literal["cpu", "cuda"] = "cpu"
     max_images_per_set: int = 50_000
     max_json_bytes: int = 2**20

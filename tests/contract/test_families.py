@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.config import Circumstances
 from models.family import ImageSpec
 from models.films import Films
 from models.presets import PRESETS, resolve_config
@@ -24,7 +25,7 @@ CLASSES = ("normal", "opacity", "effusion")
 
 
 def tiny(family, size=64):
-    config = resolve_config(family, "tiny", {}, size).model_dump(mode="json")
+    config = resolve_config(family, "tiny", {}, Circumstances(size)).model_dump(mode="json")
     return new_model(family, config, ImageSpec(size, len(CLASSES)), seed=0)
 
 
@@ -49,7 +50,7 @@ def pixels_of(model, family, labels, seeds):
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("size", SIZES)
 def test_presets_resolve_to_valid_configurations(family, preset, size):
-    config = resolve_config(family, preset, {}, size)
+    config = resolve_config(family, preset, {}, Circumstances(size))
     assert config_class(family).model_validate(config.model_dump(mode="json")) == config
 
 

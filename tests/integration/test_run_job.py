@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from models.config import Circumstances
 from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
 from service.adapters.clock import SystemClock
@@ -65,7 +66,7 @@ def submit_ingest(workplace, source=None):
 
 
 def submit_training(workplace, dataset_id, family="vae", images=128):
-    config = resolve_config(family, "tiny", {}, 64).model_dump(mode="json")
+    config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
     request = {
         "dataset_id": dataset_id,
         "family": family,

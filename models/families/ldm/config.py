@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.config import FamilyConfig, FamilySampler
+from models.config import Circumstances, FamilyConfig, FamilySampler
 
 SMALLEST_IMAGE = 64  # pixels
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
@@ -91,20 +91,20 @@ class Config(FamilyConfig):
         return self
 
     @classmethod
-    def preset(cls, name: str, image_size: int) -> dict[str, Any]:
+    def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:
         """Name the fields in which a preset departs from the defaults."""
         if name == "tiny":
             return {
-                "patch_size": max(4, image_size // 16),
+                "patch_size": max(4, given.image_size // 16),
                 "autoencoder_channels": 8,
                 "autoencoder_blocks": 1,
                 "autoencoder_batch_size": 8,
                 "denoiser_channels": (8, 16),
                 "batch_size": 8,
             }
-        if image_size == 128:
+        if given.image_size == 128:
             return {"patch_size": 8, "latent_channels": 16}
-        if image_size == 256:
+        if given.image_size == 256:
             return {
                 "patch_size": 8,
                 "latent_channels": 16,

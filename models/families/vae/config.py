@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from models.config import FamilyConfig, FamilySampler
+from models.config import Circumstances, FamilyConfig, FamilySampler
 
 
 class Config(FamilyConfig):
@@ -68,7 +68,7 @@ class Config(FamilyConfig):
     )
 
     @classmethod
-    def preset(cls, name: str, image_size: int) -> dict[str, Any]:
+    def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:
         """Name the fields in which a preset departs from the defaults."""
         if name == "tiny":
             return {
@@ -78,7 +78,7 @@ class Config(FamilyConfig):
                 "num_components": 2,
                 "batch_size": 16,
             }
-        return {"patch_size": 8} if image_size > 128 else {}
+        return {"patch_size": 8} if given.image_size > 128 else {}
 
 
 class Sampler(FamilySampler):

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from service import settings as settings_module
 from service.settings import Settings
 
 
@@ -26,3 +27,13 @@ def test_settings_are_frozen_and_checked() -> None:
         Settings(lease_seconds=0)
     with pytest.raises(ValidationError):
         Settings().port = 1  # type: ignore[misc]
+
+
+def test_the_training_device_is_that_of_this_machine_unless_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "NVIDIA_DRIVER", tmp_path / "nvidiactl")
+    assert Settings().resolved_train_device == "cpu"
+    (tmp_path / "nvidiactl").touch()
+    assert Settings().resolved_train_device == "cuda"
+    assert Settings(train_device="cpu").resolved_train_device == "cpu"

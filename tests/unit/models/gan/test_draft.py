@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.config import Circumstances
 from models.families.gan.config import Config
 from models.families.gan.draft import Drafts
 from models.families.gan.model import AdversarialNetwork
@@ -54,7 +55,8 @@ def test_fitting_happens_once(films, drafts):
 def test_the_generator_begins_with_the_drafts():
     torch.manual_seed(0)
     model = AdversarialNetwork(
-        Config.model_validate(Config.preset("tiny", 64)), ImageSpec(64, num_classes=2)
+        Config.model_validate(Config.preset("tiny", Circumstances(64))),
+        ImageSpec(64, num_classes=2),
     )
     latents, labels = torch.randn(3, 8), torch.tensor([0, 1, 1])
     assert torch.equal(model.generate(latents, labels), model.drafts(latents, labels))

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models.config import Circumstances
 from models.families.gan.config import Config, Sampler
 from models.families.gan.model import AdversarialNetwork
 from models.family import Batch, ImageSpec
@@ -12,7 +13,7 @@ NUM_CLASSES = 3
 
 def build(**changes):
     torch.manual_seed(0)
-    config = resolve_config("gan", "tiny", changes, 64)
+    config = resolve_config("gan", "tiny", changes, Circumstances(64))
     assert isinstance(config, Config)
     model = AdversarialNetwork(config, ImageSpec(64, NUM_CLASSES))
     with torch.no_grad():  # much starts at zero

@@ -3,13 +3,14 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from models.config import Circumstances
 from models.families.ldm.config import Config, Sampler
 
 
 @pytest.mark.parametrize("name", ["tiny", "standard"])
 @pytest.mark.parametrize("image_size", [64, 128, 256])
 def test_preset_gives_latents_of_16_or_32(name: str, image_size: int) -> None:
-    config = Config(**Config.preset(name, image_size))
+    config = Config(**Config.preset(name, Circumstances(image_size)))
     assert image_size // config.patch_size in (16, 32)
 
 

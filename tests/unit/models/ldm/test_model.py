@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.config import Circumstances
 from models.families.ldm.config import Config, Sampler
 from models.families.ldm.model import LatentDiffusion
 from models.family import ImageSpec
@@ -26,7 +27,7 @@ def films() -> Films:
 def model(films: Films) -> LatentDiffusion:
     """A model whose weights are random everywhere, none at its zero start."""
     torch.manual_seed(0)
-    model = LatentDiffusion(Config(**Config.preset("tiny", 64)), ImageSpec(64, 3))
+    model = LatentDiffusion(Config(**Config.preset("tiny", Circumstances(64))), ImageSpec(64, 3))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -95,7 +96,7 @@ def channel_stds(model: LatentDiffusion, films: Films) -> Tensor:
 def test_whitening_shares_the_variance_out_between_the_channels(
     films: Films, whitening: float
 ) -> None:
-    config = Config(**Config.preset("tiny", 64), whitening=whitening)
+    config = Config(**Config.preset("tiny", Circumstances(64)), whitening=whitening)
     model = LatentDiffusion(config, ImageSpec(64, 3))
     exhaust(model.fit_components(films))
     exhaust(model.measure_latents(films))

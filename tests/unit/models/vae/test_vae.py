@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.config import Circumstances
 from models.families.vae.config import Config, Sampler
 from models.families.vae.likelihood import LIKELIHOODS
 from models.families.vae.model import VariationalAutoencoder
@@ -15,7 +16,7 @@ NUM_CLASSES = 3
 
 def build(**changes):
     torch.manual_seed(0)
-    config = resolve_config("vae", "tiny", changes, 64)
+    config = resolve_config("vae", "tiny", changes, Circumstances(64))
     assert isinstance(config, Config)
     return VariationalAutoencoder(config, ImageSpec(64, NUM_CLASSES)).eval()
 
@@ -137,7 +138,7 @@ def test_temperature_zero_gives_one_film_of_a_class():
 
 def test_feature_maps_end_at_four_pixels_for_every_size():
     for size in (64, 128, 256):
-        config = Config.model_validate(Config.preset("tiny", size))
+        config = Config.model_validate(Config.preset("tiny", Circumstances(size)))
         model = VariationalAutoencoder(config, ImageSpec(size, 2))
         mean, _ = model.encode(torch.zeros(1, 1, size, size), torch.tensor([0]))
         assert mean.shape == (1, 8)
