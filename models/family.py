@@ -129,11 +129,12 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         """Lay out the training; called anew on every start and resume."""
 
     @abstractmethod
-    def sample(self, labels: Tensor, noise: ImageNoise, sampler: SamplerT) -> Tensor:
-        """Draw one image for each label.
+    def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: SamplerT) -> Tensor:
+        """Draw one image for each mixture of classes.
 
         Args:
-            labels: (b,), int64, each below `spec.num_classes`.
+            mixtures: (b, num_classes), float: how much of each class, every row adding up to 1.
+                A class by itself is a row of zeros and a one.
             noise: The only source of randomness: image k's draws depend on image k's seed alone.
             sampler: How to draw.
 

@@ -1,8 +1,9 @@
-"""From labels and seeds to pixels."""
+"""From classes and seeds to pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,22 @@ from torch import Tensor
 
 from models.config import FamilySampler
 from models.family import Family
-from models.seeding import ImageNoise
+from models.seeding import Between, ImageNoise
 
 MICRO_BATCH = {"cpu": 8, "cuda": 256}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One film to draw.
+
+    Attributes:
+        weights: How much of each class, by class index, adding up to 1; classes left out weigh 0.
+        seed: The image's own seed, or one on the way between two.
+    """
+
+    weights: Mapping[int, float]
+    seed: int | Between
 
 
 def sample_pixels(
@@ -23,24 +37,39 @@ def sample_pixels(
     seeds: Sequence[int],
     sampler: FamilySampler,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw one film for each label, a micro-batch at a time.
+    """Draw one film for each label; yields as `draw_pixels` does."""
+    draws = [Draw({label: 1.0}, seed) for label, seed in zip(labels, seeds, strict=True)]
+    return draw_pixels(model, draws, sampler)
+
+
+def draw_pixels(
+    model: Family[Any, Any], draws: Sequence[Draw], sampler: FamilySampler
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw films, a micro-batch at a time.
 
     Every batch has the same size (the last is filled up and cut), so that the kernels a device
     chooses, and with them the bits of an image, do not depend on how many are asked for.
 
     Yields:
-        (b, h, w), in the order of the labels; the b add up to their number.
+        (b, h, w), in the order of the draws; the b add up to their number.
     """
     device = next(model.parameters()).device
     size = MICRO_BATCH[device.type]
-    for start in range(0, len(labels), size):
-        chosen = list(labels[start : start + size])
-        num_filled = size - len(chosen)
-        padded = torch.tensor(chosen + [0] * num_filled, device=device)
-        noise = ImageNoise([*seeds[start : start + size], *[0] * num_filled], device)
+    for start in range(0, len(draws), size):
+        chosen = list(draws[start : start + size])
+        filled = chosen + [Draw({0: 1.0}, 0)] * (size - len(chosen))
+        noise = ImageNoise([draw.seed for draw in filled], device)
         with torch.inference_mode():
-            images = model.sample(padded, noise, sampler)
+            images = model.sample(_mixtures(filled, model.spec.num_classes, device), noise, sampler)
         yield to_pixels(images[: len(chosen)])
+
+
+def _mixtures(draws: Sequence[Draw], num_classes: int, device: torch.device) -> Tensor:
+    mixtures = torch.zeros(len(draws), num_classes)
+    for row, draw in zip(mixtures, draws, strict=True):
+        for label, weight in draw.weights.items():
+            row[label] = weight
+    return mixtures.to(device)
 
 
 def to_pixels(images: Tensor) -> NDArray[np.uint8]:

@@ -6,7 +6,9 @@ state. An image of a synthetic set draws from a source of its own, so it is the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -32,26 +34,73 @@ def seed_update(seed: int, stage: int, update: int) -> None:
     torch.manual_seed(derived_seed(seed, stage, update))
 
 
+@dataclass(frozen=True)
+class Between:
+    """A seed on the way from one to another.
+
+    Attributes:
+        from_seed: Drawn at position 0.
+        to_seed: Drawn at position 1.
+        position: In [0, 1].
+    """
+
+    from_seed: int
+    to_seed: int
+    position: float
+
+
 class ImageNoise:
     """A random source for each image of a batch.
 
     Numbers are drawn on the CPU, so that they do not depend on the device.
+
+    Args:
+        seeds: Of each image. An image between two seeds draws sin(phi) a + cos(phi) b from the
+            numbers a and b of both: standard normal again, and all the way.
+        device: Where the numbers are wanted.
     """
 
-    def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
-        self._rngs = [torch.Generator().manual_seed(seed) for seed in seeds]
+    def __init__(self, seeds: Sequence[int | Between], device: torch.device | str = "cpu") -> None:
+        self._sources = [
+            _Passage(seed) if isinstance(seed, Between) else _Source(seed) for seed in seeds
+        ]
         self._device = torch.device(device)
 
     def __len__(self) -> int:
-        return len(self._rngs)
+        return len(self._sources)
 
     def normal(self, *shape: int) -> Tensor:
         """Draw standard normal numbers, (b, *shape), float32."""
-        return self._stack([torch.randn(shape, generator=rng) for rng in self._rngs])
+        return torch.stack([source.normal(shape) for source in self._sources]).to(self._device)
 
     def uniform(self, *shape: int) -> Tensor:
-        """Draw uniform numbers in [0, 1), (b, *shape), float32."""
-        return self._stack([torch.rand(shape, generator=rng) for rng in self._rngs])
+        """Draw uniform numbers in [0, 1], (b, *shape), float32."""
+        uniform: Tensor = torch.special.ndtr(self.normal(*shape))
+        return uniform
 
-    def _stack(self, draws: list[Tensor]) -> Tensor:
-        return torch.stack(draws).to(self._device)
+
+class _Source:
+    """Normal numbers from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = torch.Generator().manual_seed(seed)
+
+    def normal(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=self._rng)
+
+
+class _Passage:
+    """Normal numbers on the way from one seed's to another's."""
+
+    def __init__(self, between: Between) -> None:
+        self._ends = _Source(between.from_seed), _Source(between.to_seed)
+        # two sines, since the cosine of a right angle is not quite 0 in floating point
+        quarter_turn = math.pi / 2
+        self._weights = (
+            math.sin(quarter_turn * (1 - between.position)),
+            math.sin(quarter_turn * between.position),
+        )
+
+    def normal(self, shape: tuple[int, ...]) -> Tensor:
+        a, b = (end.normal(shape) for end in self._ends)
+        return self._weights[0] * a + self._weights[1] * b

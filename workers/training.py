@@ -13,8 +13,8 @@ import torch
 from models.family import Family, ImageSpec
 from models.films import Films
 from models.registry import sampler_class
-from models.sampling import sample_pixels, to_pixels
-from models.seeding import ImageNoise, image_seed
+from models.sampling import sample_pixels
+from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, new_model, save_snapshot
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, file_digest
@@ -124,17 +124,15 @@ class _Reporter:
 
     def _preview(self, progress: Progress) -> None:
         with self._training.averaged() as model:
-            labels = torch.arange(PREVIEW_FILMS) % model.spec.num_classes
+            labels = [index % model.spec.num_classes for index in range(PREVIEW_FILMS)]
             seeds = [image_seed(0, index) for index in range(PREVIEW_FILMS)]
-            device = next(model.parameters()).device
-            noise = ImageNoise(seeds, device)
-            pixels = to_pixels(model.sample(labels.to(device), noise, self._sampler))
+            [pixels] = sample_pixels(model, labels, seeds, self._sampler)
         sheet = contact_sheet(list(pixels), PREVIEW_FILMS, PREVIEW_MAX_SIDE)
         self._attempt.show(
             EventKind.SAMPLE,
             {
                 "images_seen": progress.images_seen,
-                "class_indices": labels.tolist(),
+                "class_indices": labels,
                 "png_base64": base64.b64encode(sheet).decode(),
             },
         )

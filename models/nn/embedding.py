@@ -1,4 +1,4 @@
-"""Vectors for what an image is conditioned on: the noise level and the class."""
+"""Vectors for what an image is conditioned on: the noise level and the classes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,32 @@ def sinusoidal_embedding(time: Tensor, size: int, max_frequency: float = 1000.0)
     return torch.cat([phases.cos(), phases.sin()], dim=1)
 
 
+def of_classes(table: Tensor, classes: Tensor) -> Tensor:
+    """Read what a table says of classes, or of mixtures of them.
+
+    Args:
+        table: (num_classes, ...).
+        classes: Labels, (b,), int64; or what each class weighs, (b, num_classes), float. The
+            mixture that is one class alone reads the same as its label, bit for bit.
+
+    Returns:
+        (b, ...).
+    """
+    if not classes.is_floating_point():
+        return table[classes]
+    with torch.autocast(table.device.type, enabled=False):
+        mixed: Tensor = torch.tensordot(classes.to(table.dtype), table, dims=1)
+    return mixed
+
+
+class ClassEmbedding(nn.Embedding):
+    """A learnt vector for each class, and for mixtures of classes the vectors mixed alike."""
+
+    def forward(self, classes: Tensor) -> Tensor:
+        """Map classes as `of_classes` takes them to vectors (b, embedding_dim)."""
+        return of_classes(self.weight, classes)
+
+
 class TimeAndClassEmbedding(nn.Module):
     """Embed the time and the class, or no class, in one vector.
 
@@ -36,11 +62,11 @@ class TimeAndClassEmbedding(nn.Module):
     def __init__(self, num_classes: int, size: int) -> None:
         super().__init__()
         self.size = size
-        self.classes = nn.Embedding(num_classes + 1, size)
+        self.classes = ClassEmbedding(num_classes + 1, size)
         self.hidden = nn.Linear(size, size)
         self.out = nn.Linear(size, size)
 
-    def forward(self, time: Tensor, labels: Tensor) -> Tensor:
-        """Map times (b,) and labels (b,) to vectors (b, size)."""
+    def forward(self, time: Tensor, classes: Tensor) -> Tensor:
+        """Map times (b,) and classes, as `of_classes` takes them, to vectors (b, size)."""
         time_vector = F.silu(self.hidden(sinusoidal_embedding(time, self.size)))
-        return F.silu(self.out(time_vector) + self.classes(labels))
+        return F.silu(self.out(time_vector) + self.classes(classes))

@@ -74,9 +74,15 @@ class UNet(nn.Module):
         self.norm = group_norm(channels[0])
         self.out = zero_conv(channels[0], image_channels)
 
-    def forward(self, x: Tensor, time: Tensor, labels: Tensor) -> Tensor:
-        """Map noisy images (b, c, h, w), times (b,) in [0, 1] and labels (b,) to (b, c, h, w)."""
-        condition = self.embedding(time, labels)
+    def forward(self, x: Tensor, time: Tensor, classes: Tensor) -> Tensor:
+        """Map noisy images (b, c, h, w) at times (b,) in [0, 1] to (b, c, h, w).
+
+        Args:
+            x: Noisy images.
+            time: How noisy each is.
+            classes: Labels (b,), or mixtures (b, num_classes + 1), see `of_classes`.
+        """
+        condition = self.embedding(time, classes)
         h = self.stem(x)
         skips = [h]
         for block in self.down:

@@ -11,8 +11,8 @@ from models.family import ImageSpec
 from models.films import Films
 from models.presets import PRESETS, resolve_config
 from models.registry import FAMILIES, config_class, sampler_class
-from models.sampling import MICRO_BATCH, sample_pixels
-from models.seeding import ImageNoise
+from models.sampling import MICRO_BATCH, Draw, draw_pixels, sample_pixels
+from models.seeding import Between, ImageNoise
 from models.snapshot import load_snapshot, new_model, save_snapshot
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
@@ -77,9 +77,9 @@ def test_shares_of_the_stages_make_up_the_budget(family):
 
 
 def test_samples_are_images(family, trained):
-    labels = torch.arange(6) % len(CLASSES)
+    mixtures = torch.eye(len(CLASSES)).repeat(2, 1)
     with torch.inference_mode():
-        images = trained.sample(labels, ImageNoise(range(6)), sampler_class(family)())
+        images = trained.sample(mixtures, ImageNoise(range(6)), sampler_class(family)())
     assert images.shape == (6, 1, 64, 64)
     assert images.is_floating_point()
     assert images.isfinite().all()
@@ -109,6 +109,38 @@ def test_images_do_not_depend_on_the_number_of_threads(family, trained):
     finally:
         torch.set_num_threads(threads)
     assert np.array_equal(*drawn)
+
+
+def drawn(model, family, *draws):
+    return np.concatenate(list(draw_pixels(model, draws, sampler_class(family)())))
+
+
+def test_a_mixture_of_classes_is_neither_of_them(family, trained):
+    first, half, second, again = drawn(
+        trained,
+        family,
+        Draw({0: 1.0}, 5),
+        Draw({0: 0.5, 1: 0.5}, 5),
+        Draw({1: 1.0}, 5),
+        Draw({0: 0.5, 1: 0.5}, 5),
+    )
+    assert not np.array_equal(half, first)
+    assert not np.array_equal(half, second)
+    assert np.array_equal(half, again)
+
+
+def test_the_way_between_two_seeds_begins_and_ends_with_their_images(family, trained):
+    first, start, middle, end, last = drawn(
+        trained,
+        family,
+        Draw({0: 1.0}, 5),
+        *(Draw({0: 1.0}, Between(5, 6, position)) for position in (0.0, 0.5, 1.0)),
+        Draw({0: 1.0}, 6),
+    )
+    assert np.array_equal(first, start)
+    assert np.array_equal(last, end)
+    assert not np.array_equal(middle, start)
+    assert not np.array_equal(middle, end)
 
 
 def test_another_seed_gives_another_image(family, trained):

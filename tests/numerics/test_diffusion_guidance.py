@@ -23,7 +23,9 @@ def x() -> Tensor:
 def test_guidance_of_one_follows_the_class_alone(x: Tensor) -> None:
     labels, t = torch.tensor([0, 1, 2]), torch.tensor(0.5, dtype=torch.float64)
     conditional = velocity(x, t.expand(3), labels)
-    assert torch.equal(guided(velocity, labels, 1.0, NO_CLASS)(x, t), conditional)
+    assert torch.equal(
+        guided(velocity, labels, 1.0, torch.full_like(labels, NO_CLASS))(x, t), conditional
+    )
 
 
 def test_guidance_extrapolates_from_no_class_through_the_class(x: Tensor) -> None:
@@ -31,7 +33,7 @@ def test_guidance_extrapolates_from_no_class_through_the_class(x: Tensor) -> Non
     with_class = velocity(x, t.expand(3), labels)
     without_class = velocity(x, t.expand(3), torch.full_like(labels, NO_CLASS))
     torch.testing.assert_close(
-        guided(velocity, labels, 2.5, NO_CLASS)(x, t),
+        guided(velocity, labels, 2.5, torch.full_like(labels, NO_CLASS))(x, t),
         2.5 * with_class - 1.5 * without_class,
     )
 
@@ -39,8 +41,8 @@ def test_guidance_extrapolates_from_no_class_through_the_class(x: Tensor) -> Non
 def test_guidance_tends_to_the_conditional_velocity(x: Tensor) -> None:
     labels, t = torch.tensor([0, 1, 2]), torch.tensor(0.5, dtype=torch.float64)
     torch.testing.assert_close(
-        guided(velocity, labels, 1 + 1e-9, NO_CLASS)(x, t),
-        guided(velocity, labels, 1.0, NO_CLASS)(x, t),
+        guided(velocity, labels, 1 + 1e-9, torch.full_like(labels, NO_CLASS))(x, t),
+        guided(velocity, labels, 1.0, torch.full_like(labels, NO_CLASS))(x, t),
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.films import Films
+from models.nn.embedding import of_classes
 from models.nn.principal_components import PrincipalComponents
 
 SHRINKAGE = 32  # films that the covariance common to all classes counts for
@@ -20,7 +21,7 @@ FILMS_PER_READING = 256
 
 
 class Drafts(nn.Module):
-    """From latents and a label to a draft; fitted, not trained."""
+    """From latents and a class to a draft; fitted, not trained."""
 
     means: Tensor
     factors: Tensor
@@ -31,11 +32,12 @@ class Drafts(nn.Module):
         self.register_buffer("means", torch.zeros(num_classes, num_latents))
         self.register_buffer("factors", torch.eye(num_latents).repeat(num_classes, 1, 1))
 
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Map standard normal latents (b, num_latents) and labels (b,) to (b, 1, h, w)."""
+    def forward(self, latents: Tensor, classes: Tensor) -> Tensor:
+        """Map standard normal latents (b, num_latents) and classes (b,) or (b, k) to films."""
         with torch.autocast(latents.device.type, enabled=False):
-            spread = torch.bmm(self.factors[labels], latents[:, :, None]).squeeze(2)
-        return self.principal.decode(self.means[labels] + spread)
+            factors = of_classes(self.factors, classes)
+            spread = torch.bmm(factors, latents[:, :, None]).squeeze(2)
+        return self.principal.decode(of_classes(self.means, classes) + spread)
 
     @torch.no_grad()
     def fit(self, films: Films) -> Iterator[float]:

@@ -100,10 +100,13 @@ class AdversarialNetwork(Family[Config, Sampler]):
         synthetic_logits = self.judge(synthetic, batch.labels)
         return {"loss": relativistic_pairing(synthetic_logits, real_logits)}
 
-    def generate(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Turn latents, (b, num_latents), into films of the labels: (b, 1, h, w), about [-1, 1]."""
-        draft: Tensor = self.drafts(latents, labels)
-        correction = self.generator(latents, labels, self.patches.fold(draft))
+    def generate(self, latents: Tensor, classes: Tensor) -> Tensor:
+        """Turn latents, (b, num_latents), into films of the classes: (b, 1, h, w), about [-1, 1].
+
+        The classes are labels (b,) or mixtures (b, num_classes).
+        """
+        draft: Tensor = self.drafts(latents, classes)
+        correction = self.generator(latents, classes, self.patches.fold(draft))
         return draft + self.patches.unfold_difference(correction)
 
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -111,10 +114,10 @@ class AdversarialNetwork(Family[Config, Sampler]):
         logits: Tensor = self.discriminator(self.patches.fold(images), labels)
         return logits
 
-    def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
-        """Draw latents and turn them into films of the labels."""
+    def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
+        """Draw latents and turn them into films of the mixtures."""
         latents = sampler.truncation * noise.normal(self.config.num_latents)
-        return self.generate(latents, labels).clamp(-1, 1)
+        return self.generate(latents, mixtures).clamp(-1, 1)
 
     def _prepare(self, films: Films) -> Iterator[float]:
         yield from self.drafts.fit(films)

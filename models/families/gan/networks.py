@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.families.gan.config import Config
 from models.family import ImageSpec
+from models.nn.embedding import ClassEmbedding
 from models.nn.pyramid import COARSEST, pyramid
 from models.nn.residual import skip_path, zero_conv
 
@@ -58,7 +59,7 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """From latents, a label and the patches of a first draft to corrections of the draft.
+    """From latents, a class and the patches of a first draft to corrections of the draft.
 
     There are none before training.
     """
@@ -67,7 +68,7 @@ class Generator(nn.Module):
         super().__init__()
         levels = pyramid(spec.size // config.patch_size, config.generator_width)
         channels = [channels for _, channels in reversed(levels)]
-        self.classes = nn.Embedding(spec.num_classes, config.num_latents)
+        self.classes = ClassEmbedding(spec.num_classes, config.num_latents)
         self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
         self.start = nn.Linear(2 * config.num_latents, channels[0] * COARSEST**2)
         self.levels = nn.ModuleList(
@@ -79,9 +80,9 @@ class Generator(nn.Module):
         )
         self.to_patches = zero_conv(channels[-1], config.patch_size**2)
 
-    def forward(self, latents: Tensor, labels: Tensor, draft: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, classes: Tensor, draft: Tensor) -> Tensor:
         """Return what to add to the draft's patches, (b, p^2, h / p, w / p)."""
-        seed = torch.cat([latents, self.classes(labels)], dim=1)
+        seed = torch.cat([latents, self.classes(classes)], dim=1)
         style = F.leaky_relu(self.style(seed), SLOPE)
         x = self.start(seed).unflatten(1, (-1, COARSEST, COARSEST))
         for block in self.levels[:-1]:

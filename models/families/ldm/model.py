@@ -122,18 +122,21 @@ class LatentDiffusion(Family[Config, Sampler]):
         """Look up the latents of films (b,) of the training set."""
         return Posterior(self._means[indices].float(), self._log_variances[indices].float())
 
-    def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
+    def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Follow the velocity from noise to latents and decode them."""
 
-        def velocity(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        def velocity(x: Tensor, t: Tensor, classes: Tensor) -> Tensor:
             with autocast(x.device, fastest_dtype(x.device)):
-                return self.denoiser(x, t, labels).float()  # type: ignore[no-any-return]
+                return self.denoiser(x, t, classes).float()  # type: ignore[no-any-return]
 
+        classes = F.pad(mixtures, (0, 1))  # "no class" is the last
+        no_class = torch.zeros_like(classes)
+        no_class[:, -1] = 1
         latent_shape = (self.config.latent_channels, self.latent_size, self.latent_size)
         latents = SAMPLERS[sampler.name](
-            guided(velocity, labels, sampler.guidance, no_class=self.spec.num_classes),
+            guided(velocity, classes, sampler.guidance, no_class),
             noise.normal(*latent_shape),
-            sampling_times(sampler.num_steps, labels.device),
+            sampling_times(sampler.num_steps, mixtures.device),
         )
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 

@@ -44,12 +44,18 @@ class AggregatePosterior(nn.Module):
         self.register_buffer("means", torch.zeros(num_classes, k, d))
         self.register_buffer("factors", torch.eye(d).repeat(num_classes, k, 1, 1))
 
-    def forward(self, labels: Tensor, noise: ImageNoise, temperature: float) -> Tensor:
-        """Draw latents, (b, num_latents), for labels (b,)."""
-        cumulative = self.weights[labels].cumsum(1)
-        component = (noise.uniform(1) >= cumulative).sum(1).clamp_max(cumulative.shape[1] - 1)
-        spread = self.factors[labels, component] @ noise.normal(self._config.num_latents, 1)
-        return self.means[labels, component] + temperature * spread.squeeze(2)
+    def forward(self, mixtures: Tensor, noise: ImageNoise, temperature: float) -> Tensor:
+        """Draw latents, (b, num_latents), for mixtures of classes (b, num_classes).
+
+        One draw is made of every class from the same noise, and the draws are mixed.
+        """
+        cumulative = self.weights.cumsum(1)  # (num_classes, k)
+        chosen = (noise.uniform(1, 1) >= cumulative).sum(2).clamp_max(cumulative.shape[1] - 1)
+        classes = torch.arange(len(cumulative), device=chosen.device)
+        factors, means = self.factors[classes, chosen], self.means[classes, chosen]
+        spread = (factors @ noise.normal(1, self._config.num_latents, 1)).squeeze(3)
+        drawn = means + temperature * spread  # (b, num_classes, num_latents)
+        return (mixtures[:, :, None] * drawn).sum(1)
 
     def fit(self, encode: Encode, films: Films) -> Iterator[float]:
         """Fit the mixtures to the films; yields the fraction done."""

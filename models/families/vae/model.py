@@ -90,19 +90,22 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         more_mean, more_log_variance = self.encoder(images, labels)
         return mean + more_mean, (log_variance + more_log_variance).clamp(*LOG_VARIANCES)
 
-    def decode(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Return the parameter of p(x|z, y) for every pixel, (b, 1, h, w)."""
+    def decode(self, latents: Tensor, classes: Tensor) -> Tensor:
+        """Return the parameter of p(x|z, y) for every pixel, (b, 1, h, w).
+
+        The classes y are labels (b,) or mixtures (b, num_classes).
+        """
         draft = self.principal.decode(latents)
-        correction: Tensor = self.decoder(latents, labels, draft)
+        correction: Tensor = self.decoder(latents, classes, draft)
         return self._likelihood.output_of(draft) + correction
 
-    def sample(self, labels: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
-        """Draw latents for the labels and decode them to the expected films."""
+    def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
+        """Draw latents for the mixtures and decode them to the expected films."""
         if sampler.name == "mixture" and self.aggregate.fitted:
-            latents = self.aggregate(labels, noise, sampler.temperature)
+            latents = self.aggregate(mixtures, noise, sampler.temperature)
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
-        return self._likelihood.mean(self.decode(latents, labels))
+        return self._likelihood.mean(self.decode(latents, mixtures))
 
     def _warmed_up(self, fraction: float) -> float:
         """Rise from 0 to 1 over the KL warm-up."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.families.vae.config import Config
 from models.family import ImageSpec
+from models.nn.embedding import ClassEmbedding
 from models.nn.normalisation import group_norm
 from models.nn.pyramid import COARSEST, pyramid
 from models.nn.residual import ConditionalResidualBlock, zero_conv
@@ -51,7 +52,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From latents, a label and a first draft of the film to corrections of the draft.
+    """From latents, a class and a first draft of the film to corrections of the draft.
 
     There are none before training.
     """
@@ -61,7 +62,7 @@ class Decoder(nn.Module):
         levels = pyramid(spec.size // config.patch_size, config.width)
         channels = [channels for _, channels in reversed(levels)]
         self.patch_size = config.patch_size
-        self.embed_label = nn.Embedding(spec.num_classes, config.width)
+        self.embed_class = ClassEmbedding(spec.num_classes, config.width)
         self.embed_latents = nn.Linear(config.num_latents, config.width)
         self.start = nn.Linear(config.num_latents, channels[0] * COARSEST**2)
         self.levels = nn.ModuleList(
@@ -72,9 +73,9 @@ class Decoder(nn.Module):
         self.norm = group_norm(channels[-1])
         self.head = zero_conv(channels[-1], config.patch_size**2)
 
-    def forward(self, latents: Tensor, labels: Tensor, draft: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, classes: Tensor, draft: Tensor) -> Tensor:
         """Return what to add to the draft, (b, 1, h, w), float32."""
-        condition = F.silu(self.embed_label(labels) + self.embed_latents(latents))
+        condition = F.silu(self.embed_class(classes) + self.embed_latents(latents))
         x = self.start(latents).unflatten(1, (-1, COARSEST, COARSEST))
         for level in self.levels[:-1]:
             x = F.interpolate(level(x, condition), scale_factor=2, mode="nearest")

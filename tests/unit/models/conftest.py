@@ -41,9 +41,9 @@ class MeanImages(Family[MeanConfig, MeanSampler]):
             Stage("shift", 0.25, 4, [shift, means], averaged=[self], prepare=self._prepare),
         ]
 
-    def sample(self, labels: Tensor, noise: ImageNoise, sampler: MeanSampler) -> Tensor:
+    def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: MeanSampler) -> Tensor:
         size = self.spec.size
-        means = self.means(labels).reshape(-1, 1, size, size) + self.shift
+        means = (mixtures @ self.means.weight).reshape(-1, 1, size, size) + self.shift
         drawn: Tensor = means + sampler.spread * noise.normal(1, size, size)
         return drawn.clamp(-1, 1)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from models.seeding import ImageNoise, derived_seed, image_seed
+from models.seeding import Between, ImageNoise, derived_seed, image_seed
 
 
 def test_an_image_draws_the_same_numbers_in_any_batch():
@@ -19,3 +19,16 @@ def test_image_seeds_are_distinct():
 
 def test_seed_of_a_path_is_not_that_of_its_reverse():
     assert derived_seed(1, 2) != derived_seed(2, 1)
+
+
+def test_numbers_on_the_way_between_two_seeds_stay_standard_normal():
+    noise = ImageNoise([Between(1, 2, 0.3)])
+    torch.testing.assert_close(noise.normal(100_000).std(), torch.tensor(1.0), rtol=0, atol=0.01)
+    uniform = noise.uniform(100_000)
+    torch.testing.assert_close(uniform.mean(), torch.tensor(0.5), rtol=0, atol=0.01)
+    torch.testing.assert_close(uniform.var(), torch.tensor(1 / 12), rtol=0, atol=0.01)
+
+
+def test_the_ends_of_the_way_are_the_seeds_own_numbers():
+    ends = ImageNoise([Between(1, 2, 0.0), Between(1, 2, 1.0)]).normal(100)
+    assert torch.equal(ends, ImageNoise([1, 2]).normal(100))

@@ -29,7 +29,9 @@ def batch_at(fraction):
 
 def draw(model, labels, seeds, **options):
     with torch.inference_mode():
-        return model.sample(torch.tensor(labels), ImageNoise(seeds), Sampler(**options))
+        return model.sample(
+            torch.eye(model.spec.num_classes)[labels], ImageNoise(seeds), Sampler(**options)
+        )
 
 
 def test_truncation_to_zero_gives_one_film_of_a_class():

@@ -50,7 +50,7 @@ def exhaust(fractions: Iterator[float]) -> None:
 
 @torch.inference_mode()
 def drawn(model: LatentDiffusion, labels: list[int], seeds: list[int]) -> Tensor:
-    return model.sample(torch.tensor(labels), ImageNoise(seeds), SAMPLER)
+    return model.sample(torch.eye(model.spec.num_classes)[labels], ImageNoise(seeds), SAMPLER)
 
 
 def test_shares_of_the_stages_add_up(model: LatentDiffusion) -> None:

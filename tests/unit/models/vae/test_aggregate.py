@@ -30,7 +30,7 @@ def fitted():
 
 def draw(aggregate, label, num_latents=500, temperature=1.0):
     noise = ImageNoise(range(num_latents))
-    return aggregate(torch.full((num_latents,), label), noise, temperature)
+    return aggregate(torch.eye(2)[label].expand(num_latents, 2), noise, temperature)
 
 
 def test_latents_lie_where_those_of_the_class_do(fitted):

@@ -112,11 +112,11 @@ def test_divergence_costs_all_at_once_without_a_warm_up(batch):
 def test_samples_come_from_the_prior_until_the_mixture_is_fitted(films):
     model = build()
     stir(model)
-    labels = torch.tensor([0, 1])
+    mixtures = torch.eye(model.spec.num_classes)[[0, 1]]
 
     def draw(name):
         with torch.inference_mode():
-            return model.sample(labels, ImageNoise([1, 2]), Sampler(name=name))
+            return model.sample(mixtures, ImageNoise([1, 2]), Sampler(name=name))
 
     assert torch.equal(draw("mixture"), draw("prior"))
     with torch.no_grad():
@@ -131,7 +131,9 @@ def test_temperature_zero_gives_one_film_of_a_class():
     stir(model)
     sampler = Sampler(name="prior", temperature=0.0)
     with torch.inference_mode():
-        first, second, other = model.sample(torch.tensor([0, 0, 1]), ImageNoise([1, 2, 3]), sampler)
+        first, second, other = model.sample(
+            torch.eye(model.spec.num_classes)[[0, 0, 1]], ImageNoise([1, 2, 3]), sampler
+        )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
