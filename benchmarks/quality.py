@@ -23,25 +23,18 @@ import torch
 
 from benchmarks.evaluation.classifier import IMAGES_TO_SEE, cached_classifier
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
+from benchmarks.evaluation.families import Cost, draw_films, snapshots_beneath, train_family
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
-from benchmarks.evaluation.real_films import Pixels, RealFilms, load
+from benchmarks.evaluation.real_films import RealFilms, load
 from benchmarks.evaluation.report import EXPLANATION, cost_table, table, write
-from models.config import Circumstances
-from models.family import ImageSpec
-from models.films import Films
-from models.presets import PRESETS, resolve_config
-from models.registry import FAMILIES, sampler_class
-from models.sampling import sample_pixels
-from models.seeding import image_seed
-from models.snapshot import DESCRIPTION, Snapshot, load_snapshot, new_model, save_snapshot
-from models.training.budget import Budget
-from models.training.loop import Training
+from models.presets import PRESETS
+from models.registry import FAMILIES
+from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource, PhantomSource
 from radiographs.phantom import FINDINGS
 
-Cost = dict[str, float | int]
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 
 
@@ -73,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     costs: dict[str, Cost] = {}
     for name, snapshot, cost in _snapshots(options, films):
-        pixels, labels, seconds = _sampled(snapshot, num_per_class, options.seed)
+        labels = np.repeat(np.arange(len(snapshot.classes)), num_per_class)
+        pixels, seconds = draw_films(snapshot, labels, options.seed)
         costs[name] = {**cost, "sampling_images_per_second": len(labels) / seconds}
         with _timed(f"judging {name}"):
             found = judge.synthetic(name, pixels, labels)
@@ -92,59 +86,15 @@ def _snapshots(
     options: argparse.Namespace, films: RealFilms
 ) -> Iterator[tuple[str, Snapshot, Cost]]:
     """Train each family, or load what is trained already."""
-    if not options.snapshots:
-        for family in options.family:
-            yield family, *_trained(family, films, options)
+    if options.snapshots:
+        for name, snapshot in snapshots_beneath(options.snapshots, films):
+            yield name, snapshot, {}
         return
-    found = sorted(path.parent for path in options.snapshots.rglob(DESCRIPTION))
-    if not found:
-        raise SystemExit(f"{options.snapshots} holds no snapshot: no {DESCRIPTION} beneath it.")
-    for folder in found:
-        snapshot = load_snapshot(folder)
-        expected, size = snapshot.classes, snapshot.model.spec.size
-        if (expected, size) != (films.classes, films.image_size):
-            raise SystemExit(
-                f"{folder} draws {', '.join(expected)} at {size} px; the films are "
-                f"{', '.join(films.classes)} at {films.image_size} px."
-            )
-        yield str(folder.relative_to(options.snapshots)), snapshot, {}
-
-
-def _trained(family: str, films: RealFilms, options: argparse.Namespace) -> tuple[Snapshot, Cost]:
-    given = Circumstances(
-        films.image_size, len(films.training.labels), budget_seconds=options.seconds
-    )
-    config = resolve_config(family, options.preset, {}, given)
-    spec = ImageSpec(films.image_size, len(films.classes))
-    model = new_model(family, config.model_dump(), spec, options.seed)
-    known = Films(films.training.pixels, films.training.labels)
-    budget = Budget(seconds=options.seconds)
-    began = time.monotonic()
-    images_seen = 0
-    for progress in Training(model, known, budget, seed=options.seed).run():
-        images_seen = progress.images_seen
-        _show(f"training {family}: {progress.stage} {progress.fraction:.0%}, {images_seen} images")
-    seconds = time.monotonic() - began
-    print(f"\rtraining {family}: {seconds:.1f} s, {images_seen} images".ljust(70), file=sys.stderr)
-    cost: Cost = {"training_seconds": seconds, "images_seen": images_seen}
-    return Snapshot(family, films.classes, model), cost
-
-
-def _sampled(
-    snapshot: Snapshot, num_per_class: int, seed: int
-) -> tuple[Pixels, np.ndarray[Any, np.dtype[np.int64]], float]:
-    """Draw as many films of each class, and time it."""
-    labels = np.repeat(np.arange(len(snapshot.classes)), num_per_class)
-    seeds = [image_seed(seed, index) for index in range(len(labels))]
-    sampler = sampler_class(snapshot.family)()
-    began = time.monotonic()
-    batches = []
-    for batch in sample_pixels(snapshot.model, labels.tolist(), seeds, sampler):
-        batches.append(batch)
-        _show(f"sampling {snapshot.family}: {sum(map(len, batches))} of {len(labels)}")
-    seconds = time.monotonic() - began
-    print(file=sys.stderr)
-    return np.concatenate(batches), labels, seconds
+    for family in options.family:
+        trained = train_family(
+            family, films.training, films.classes, options.preset, options.seconds, options.seed
+        )
+        yield family, *trained
 
 
 def _phantoms(num_films: int) -> PhantomSource:
@@ -163,11 +113,6 @@ def _timed(what: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     print(f"{what}: {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
-
-
-def _show(line: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{line}".ljust(70), end="", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

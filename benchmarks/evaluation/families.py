@@ -1,0 +1,84 @@
+"""From films to a trained model of a family, and from there to synthetic films."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
+from models.config import Circumstances
+from models.family import ImageSpec
+from models.films import Films
+from models.presets import resolve_config
+from models.registry import sampler_class
+from models.sampling import sample_pixels
+from models.seeding import image_seed
+from models.snapshot import DESCRIPTION, Snapshot, load_snapshot, new_model
+from models.training.budget import Budget
+from models.training.loop import Training
+
+Cost = dict[str, float | int]
+
+
+def train_family(
+    family: str, films: Split, classes: tuple[str, ...], preset: str, seconds: float, seed: int
+) -> tuple[Snapshot, Cost]:
+    """Train a model as the service would, and say what it took."""
+    size = films.pixels.shape[1]
+    given = Circumstances(size, len(films), budget_seconds=seconds)
+    config = resolve_config(family, preset, {}, given)
+    model = new_model(family, config.model_dump(), ImageSpec(size, len(classes)), seed)
+    known = Films(films.pixels, films.labels)
+    training = Training(model, known, Budget(seconds=seconds), seed=seed)
+    began = time.monotonic()
+    for progress in training.run():
+        seen = progress.images_seen
+        show(f"training {family}: {progress.stage} {progress.fraction:.0%}, {seen} images")
+    took = time.monotonic() - began
+    seen = training.images_seen
+    print(f"\rtraining {family}: {took:.1f} s, {seen} images".ljust(70), file=sys.stderr)
+    return Snapshot(family, classes, model), {"training_seconds": took, "images_seen": seen}
+
+
+def draw_films(snapshot: Snapshot, labels: Labels, seed: int) -> tuple[Pixels, float]:
+    """Draw a film for each label with the family's default sampler; returns the seconds too."""
+    seeds = [image_seed(seed, index) for index in range(len(labels))]
+    sampler = sampler_class(snapshot.family)()
+    began = time.monotonic()
+    batches = []
+    for batch in sample_pixels(snapshot.model, labels.tolist(), seeds, sampler):
+        batches.append(batch)
+        show(f"sampling {snapshot.family}: {sum(map(len, batches))} of {len(labels)}")
+    seconds = time.monotonic() - began
+    print(file=sys.stderr)
+    return np.concatenate(batches), seconds
+
+
+def snapshots_beneath(folder: Path, films: RealFilms) -> Iterator[tuple[str, Snapshot]]:
+    """Load every snapshot in a folder, each with its place there.
+
+    Raises:
+        SystemExit: There is none, or one draws other classes or sizes than the films have.
+    """
+    found = sorted(path.parent for path in folder.rglob(DESCRIPTION))
+    if not found:
+        raise SystemExit(f"{folder} holds no snapshot: no {DESCRIPTION} beneath it.")
+    for place in found:
+        snapshot = load_snapshot(place)
+        expected, size = snapshot.classes, snapshot.model.spec.size
+        if (expected, size) != (films.classes, films.image_size):
+            raise SystemExit(
+                f"{place} draws {', '.join(expected)} at {size} px; the films are "
+                f"{', '.join(films.classes)} at {films.image_size} px."
+            )
+        yield str(place.relative_to(folder)), snapshot
+
+
+def show(line: str) -> None:
+    """Show how far a long run is, where somebody looks."""
+    if sys.stderr.isatty():
+        print(f"\r{line}".ljust(70), end="", file=sys.stderr, flush=True)
