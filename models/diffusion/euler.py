@@ -1,19 +1,19 @@
-"""Euler's method: one velocity a step, order 1."""
+"""Euler's method: one question to the denoiser a step, order 1."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor
 
-from models.diffusion.flow import Velocity
+from models.diffusion.descent import Descent, slope
 
 
-def euler(velocity: Velocity, x: Tensor, times: Tensor) -> Tensor:
-    """Follow a velocity from noise x at times[0] to times[-1].
+def euler(descent: Descent, x: Tensor) -> Tensor:
+    """Follow the path's derivative in time; a step to no noise ends at D.
 
     Reference: Karras et al. 2022, algorithm 1 without lines 6-8 (arXiv:2206.00364).
     """
-    for t, t_next in pairwise(times.unbind()):
-        x = x + (t_next - t) * velocity(x, t)
+    for level, following in descent.steps:
+        D = descent.denoise(x, level)
+        step = (following.t - level.t) * slope(x, D, level)
+        x = D if following.sigma == 0 else x + step
     return x

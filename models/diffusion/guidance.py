@@ -1,4 +1,4 @@
-"""Classifier-free guidance: push samples towards their class."""
+"""Guidance: push samples away from what a weaker denoiser expects."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.diffusion.flow import Velocity
-
-# the velocity at noisy images (b, c, h, w), times (b,) and classes: labels (b,) or mixtures (b, k)
-LabelledVelocity = Callable[[Tensor, Tensor, Tensor], Tensor]
+from models.diffusion.denoiser import Denoiser
+from models.diffusion.paths import Level
 
 
 def drop_labels(labels: Tensor, probability: float, no_class: int) -> Tensor:
@@ -22,27 +20,58 @@ def drop_labels(labels: Tensor, probability: float, no_class: int) -> Tensor:
     return labels.masked_fill(dropped, no_class)
 
 
-def guided(
-    velocity: LabelledVelocity, classes: Tensor, guidance: float, no_class: Tensor
-) -> Velocity:
-    """Extrapolate from the velocity without a class through the one with it.
+def extrapolated(both: Denoiser, guidance: float) -> Denoiser:
+    """Extrapolate from a weak denoiser through a strong one.
 
     Args:
-        velocity: A model trained with some labels dropped.
-        classes: What to draw: labels (b,) or mixtures (b, k).
-        guidance: 1 follows the class alone; more exaggerates what sets the class apart.
-        no_class: Shaped as `classes`, what stands for "no class".
+        both: Takes every noisy image twice and denoises the first half strongly, the second weakly.
+        guidance: 1 follows the strong one; more exaggerates what sets it apart.
 
-    Reference: Ho & Salimans 2022, eq. 6, with w = guidance - 1 (arXiv:2207.12598).
+    References:
+        Ho & Salimans 2022, eq. 6, with w = guidance - 1: the weak one knows no class
+        (arXiv:2207.12598).
+        Karras et al. 2024, eq. 3: the weak one has been trained less (arXiv:2406.02507).
     """
 
-    def conditional(x: Tensor, t: Tensor) -> Tensor:
-        return velocity(x, t.expand(len(x)), classes)
+    def denoise(x: Tensor, level: Level) -> Tensor:
+        strong, weak = both(torch.cat([x, x]), level).chunk(2)
+        return weak + guidance * (strong - weak)
 
-    def extrapolated(x: Tensor, t: Tensor) -> Tensor:
-        both = torch.cat([classes, no_class])
-        v = velocity(torch.cat([x, x]), t.expand(2 * len(x)), both)
-        with_class, without_class = v.chunk(2)
-        return without_class + guidance * (with_class - without_class)
+    return denoise
 
-    return conditional if guidance == 1 else extrapolated
+
+def within(inside: Denoiser, outside: Denoiser, low: float, high: float) -> Denoiser:
+    """Use one denoiser where the noise's share lies in [low, high], and another elsewhere.
+
+    Reference: Kynkaanniemi et al. 2024, eq. 5 (arXiv:2404.07724).
+    """
+
+    def denoise(x: Tensor, level: Level) -> Tensor:
+        chosen = inside if low <= float(level.noise_share) <= high else outside
+        return chosen(x, level)
+
+    return denoise
+
+
+def towards_class(
+    denoise: Denoiser, log_likelihood: Callable[[Tensor, Level], Tensor], scale: float
+) -> Denoiser:
+    """Follow the gradient of a classifier of noisy images.
+
+    The score (alpha D - x) / sigma^2 gains scale * gradient of log p(class | x).
+
+    Args:
+        denoise: The denoiser to guide.
+        log_likelihood: Maps noisy images at a level to log p(class | x), (b,).
+        scale: How far to follow; 0 not at all.
+
+    Reference: Dhariwal & Nichol 2021, algorithm 2 (arXiv:2105.05233).
+    """
+
+    def guided(x: Tensor, level: Level) -> Tensor:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            noisy = x.clone().requires_grad_()
+            [gradient] = torch.autograd.grad(log_likelihood(noisy, level).sum(), noisy)
+        return denoise(x, level) + scale * level.sigma**2 / level.alpha * gradient
+
+    return guided

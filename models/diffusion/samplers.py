@@ -6,13 +6,18 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from models.diffusion.ancestral import ancestral
+from models.diffusion.ddim import ddim
+from models.diffusion.descent import Descent
 from models.diffusion.dpm_solver import dpm_solver
 from models.diffusion.euler import euler
-from models.diffusion.flow import Velocity
 from models.diffusion.heun import heun
 
-SAMPLERS: dict[str, Callable[[Velocity, Tensor, Tensor], Tensor]] = {
+# from noisy images at the first level of a descent to images at its last
+SAMPLERS: dict[str, Callable[[Descent, Tensor], Tensor]] = {
     "euler": euler,
     "heun": heun,
     "dpm_solver": dpm_solver,
+    "ddim": ddim,
+    "ancestral": ancestral,
 }

@@ -10,6 +10,16 @@ from models.config import Circumstances, FamilyConfig, FamilySampler
 
 SMALLEST_IMAGE = 64  # pixels
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+PathName = Literal["straight", "linear", "cosine", "edm"]
+PredictionName = Literal["velocity", "epsilon", "x0", "v", "preconditioned"]
+# the velocity of linear and cosine is without bound at the image; epsilon does not tell the image
+# at the end of the straight path; edm is defined by its own preconditioning
+PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
+    "straight": ("velocity", "x0", "v"),
+    "linear": ("epsilon", "x0", "v"),
+    "cosine": ("epsilon", "x0", "v"),
+    "edm": ("preconditioned",),
+}
 
 
 class Config(FamilyConfig):
@@ -61,11 +71,28 @@ class Config(FamilyConfig):
     class_dropout: float = Field(
         0.1, ge=0, lt=1, description="Share of labels dropped in training; guidance needs some."
     )
+    path: PathName = Field(
+        "straight",
+        description="How an image becomes noise: straight (flow matching), linear (DDPM), cosine "
+        "(Nichol & Dhariwal 2021) or edm (Karras et al. 2022).",
+    )
+    prediction: PredictionName = Field(
+        "velocity",
+        description="What the denoiser predicts: velocity, x0 or v on the straight path; epsilon, "
+        "x0 or v on linear and cosine; preconditioned on edm.",
+    )
+    times: Literal["logit_normal", "uniform"] = Field(
+        "logit_normal", description="How the times of training are spread over the path."
+    )
     time_mean: float = Field(
-        0.0, ge=-4, le=4, description="Mean of the logit of training times; above 0 is noisier."
+        0.0,
+        ge=-4,
+        le=4,
+        description="Mean of the logit of training times (on edm, of ln sigma); above 0 is "
+        "noisier. Unused with uniform times.",
     )
     time_std: float = Field(
-        1.0, gt=0, le=4, description="Standard deviation of the logit of training times."
+        1.0, gt=0, le=4, description="Standard deviation of that logit. Unused with uniform times."
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Films in a batch of the denoiser.")
     learning_rate: float = Field(
@@ -87,6 +114,16 @@ class Config(FamilyConfig):
             raise ValueError(
                 f"denoiser_channels halves the latents {len(self.denoiser_channels) - 1} times, "
                 f"but their side may be {side}: expected fewer widths or a smaller patch_size."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_prediction(self) -> Self:
+        possible = PREDICTIONS_ON[self.path]
+        if self.prediction not in possible:
+            raise ValueError(
+                f"prediction is {self.prediction!r}, which path {self.path!r} cannot be sampled "
+                f"from: expected {' or '.join(map(repr, possible))}."
             )
         return self
 
@@ -118,11 +155,31 @@ class Config(FamilyConfig):
 class Sampler(FamilySampler):
     """How latent diffusion draws its images."""
 
-    name: Literal["euler", "heun", "dpm_solver"] = Field(
+    name: Literal["euler", "heun", "dpm_solver", "ddim", "ancestral"] = Field(
         "dpm_solver",
-        description="Orders 1, 2 and 2; Heun asks the denoiser twice a step, the others once.",
+        description="Orders 1, 2, 2, 1 and, with fresh noise in every step, 1; Heun asks the "
+        "denoiser twice a step, the others once.",
     )
     num_steps: int = Field(20, ge=1, le=1000, description="Steps from noise to image.")
     guidance: float = Field(
         1.5, ge=1, le=20, description="1 follows the class alone; more exaggerates its signs."
     )
+    guidance_from: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Least share of noise, sigma / (alpha + sigma), at which guidance acts; "
+        "steps outside take half the time.",
+    )
+    guidance_to: float = Field(
+        1.0, ge=0, le=1, description="Greatest share of noise at which guidance acts."
+    )
+
+    @model_validator(mode="after")
+    def _check_interval(self) -> Self:
+        if self.guidance_from > self.guidance_to:
+            raise ValueError(
+                f"guidance_from is {self.guidance_from} and guidance_to {self.guidance_to}: "
+                "expected the first to be the smaller."
+            )
+        return self

@@ -15,8 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.diffusion.flow import along_path, logit_normal_times, path_velocity, sampling_times
-from models.diffusion.guidance import drop_labels, guided
+from models.diffusion import training_times
+from models.diffusion.denoiser import Denoiser, NetworkDenoiser
+from models.diffusion.descent import Descent
+from models.diffusion.guidance import drop_labels, extrapolated, within
+from models.diffusion.paths import PATHS, along_path
+from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import Config, Sampler
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
@@ -46,6 +50,8 @@ class LatentDiffusion(Family[Config, Sampler]):
             channels=config.autoencoder_channels,
             num_blocks=config.autoencoder_blocks,
         )
+        self.path = PATHS[config.path]
+        self.prediction = PREDICTIONS[config.prediction]
         self.latent_size = spec.size // config.patch_size
         self.denoiser = UNet(
             image_channels=config.latent_channels,
@@ -109,36 +115,59 @@ class LatentDiffusion(Family[Config, Sampler]):
         return {"loss": loss, "absolute": absolute, "gradient": gradient, "kl": kl}
 
     def denoiser_loss(self, batch: Batch) -> Losses:
-        """Predict the velocity of the path from a film's latents to noise."""
+        """Predict, at a place of the path from a film's latents to noise, what is asked for."""
         config = self.config
         x = (self.cached(batch.indices).draw() - self.latent_mean) / self.latent_scale
         n = torch.randn_like(x)
-        t = logit_normal_times(len(x), config.time_mean, config.time_std, x.device)
+        level = self.path.level(self.path.training_times(self.draw_times(len(x))).view(-1, 1, 1, 1))
         labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
-        predicted = self.denoiser(along_path(x, n, t), t, labels)
-        return {"loss": F.mse_loss(predicted.float(), path_velocity(x, n))}
+        x_in = self.prediction.c_in(level) * along_path(x, n, level)
+        F_x = self.denoiser(x_in, self.prediction.c_noise(level).flatten(), labels)
+        return {"loss": F.mse_loss(F_x.float(), self.prediction.target(x, n, level))}
+
+    def draw_times(self, num_times: int) -> Tensor:
+        """Draw training times from (0, 1)."""
+        config, device = self.config, self.latent_mean.device
+        if config.times == "uniform":
+            return training_times.uniform(num_times, device)
+        return training_times.logit_normal(num_times, config.time_mean, config.time_std, device)
 
     def cached(self, indices: Tensor) -> Posterior:
         """Look up the latents of films (b,) of the training set."""
         return Posterior(self._means[indices].float(), self._log_variances[indices].float())
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
-        """Follow the velocity from noise to latents and decode them."""
+        """Descend from noise to latents and decode them."""
+        latent_shape = (self.config.latent_channels, self.latent_size, self.latent_size)
 
-        def velocity(x: Tensor, t: Tensor, classes: Tensor) -> Tensor:
-            with autocast(x.device, fastest_dtype(x.device)):
-                return self.denoiser(x, t, classes).float()  # type: ignore[no-any-return]
+        def fresh_noise() -> Tensor:
+            return noise.normal(*latent_shape)
 
+        levels = self.path.levels(sampler.num_steps)
+        descent = Descent(self.guided(mixtures, sampler), levels, fresh_noise)
+        latents = SAMPLERS[sampler.name](descent, levels[0].sigma * fresh_noise())
+        return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
+
+    def guided(self, mixtures: Tensor, sampler: Sampler) -> Denoiser:
+        """Denoise latents of the classes asked for, as strongly guided as asked for."""
         classes = F.pad(mixtures, (0, 1))  # "no class" is the last
+        plain = self.of(classes)
+        if sampler.guidance == 1:
+            return plain
         no_class = torch.zeros_like(classes)
         no_class[:, -1] = 1
-        latent_shape = (self.config.latent_channels, self.latent_size, self.latent_size)
-        latents = SAMPLERS[sampler.name](
-            guided(velocity, classes, sampler.guidance, no_class),
-            noise.normal(*latent_shape),
-            sampling_times(sampler.num_steps, mixtures.device),
-        )
-        return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
+        both = self.of(torch.cat([classes, no_class]))
+        guided = extrapolated(both, sampler.guidance)
+        return within(guided, plain, sampler.guidance_from, sampler.guidance_to)
+
+    def of(self, classes: Tensor) -> Denoiser:
+        """Denoise latents of some classes."""
+
+        def network(x: Tensor, c_noise: Tensor, classes: Tensor) -> Tensor:
+            with autocast(x.device, fastest_dtype(x.device)):
+                return self.denoiser(x, c_noise, classes).float()  # type: ignore[no-any-return]
+
+        return NetworkDenoiser(network, self.prediction, classes)
 
     def fit_components(self, films: Films) -> Iterator[float]:
         """Fit the linear half of the autoencoder, unless a checkpoint has brought it."""

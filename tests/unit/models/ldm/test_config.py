@@ -38,7 +38,15 @@ def test_config_out_of_range_is_refused(changes: dict[str, object]) -> None:
         Config.model_validate(changes)
 
 
-@pytest.mark.parametrize("changes", [{"name": "rk4"}, {"num_steps": 0}, {"guidance": 0.5}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "rk4"},
+        {"num_steps": 0},
+        {"guidance": 0.5},
+        {"guidance_from": 0.6, "guidance_to": 0.5},
+    ],
+)
 def test_sampler_out_of_range_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Sampler.model_validate(changes)

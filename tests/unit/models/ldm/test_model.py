@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from models.config import Circumstances
-from models.families.ldm.config import Config, Sampler
+from models.diffusion.samplers import SAMPLERS
+from models.families.ldm.config import PREDICTIONS_ON, Config, Sampler
 from models.families.ldm.model import LatentDiffusion
 from models.family import ImageSpec
 from models.films import Films
 from models.seeding import ImageNoise
+from models.training.budget import Budget
+from models.training.loop import Training
 
 SAMPLER = Sampler(num_steps=4)
 
@@ -49,8 +52,10 @@ def exhaust(fractions: Iterator[float]) -> None:
 
 
 @torch.inference_mode()
-def drawn(model: LatentDiffusion, labels: list[int], seeds: list[int]) -> Tensor:
-    return model.sample(torch.eye(model.spec.num_classes)[labels], ImageNoise(seeds), SAMPLER)
+def drawn(
+    model: LatentDiffusion, labels: list[int], seeds: list[int], sampler: Sampler = SAMPLER
+) -> Tensor:
+    return model.sample(torch.eye(model.spec.num_classes)[labels], ImageNoise(seeds), sampler)
 
 
 def test_shares_of_the_stages_add_up(model: LatentDiffusion) -> None:
@@ -110,6 +115,39 @@ def test_components_a_checkpoint_brought_are_kept(model: LatentDiffusion, films:
     before = model.autoencoder.components.clone()
     assert list(model.fit_components(films)) == []
     assert torch.equal(model.autoencoder.components, before)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_draws_from_image_seeds_alone(model: LatentDiffusion, name: str) -> None:
+    sampler = Sampler(name=name, num_steps=3)
+    first = drawn(model, [1, 0], [7, 1], sampler)
+    torch.manual_seed(1)
+    assert torch.equal(drawn(model, [1, 0], [7, 1], sampler), first)
+    torch.testing.assert_close(drawn(model, [2, 1], [9, 7], sampler)[1], first[0])
+
+
+def test_guidance_outside_of_every_step_is_none(model: LatentDiffusion) -> None:
+    outside = Sampler(num_steps=4, guidance=3.0, guidance_from=0.8, guidance_to=0.9)
+    inside = Sampler(num_steps=4, guidance=3.0, guidance_from=0.7, guidance_to=0.8)
+    unguided = drawn(model, [0, 1], [5, 6], Sampler(num_steps=4, guidance=1.0))
+    assert torch.equal(drawn(model, [0, 1], [5, 6], outside), unguided)
+    assert not torch.equal(drawn(model, [0, 1], [5, 6], inside), unguided)
+
+
+@pytest.mark.parametrize(
+    ("path", "prediction"), [(path, some[0]) for path, some in PREDICTIONS_ON.items()]
+)
+def test_every_path_trains_and_samples(films: Films, path: str, prediction: str) -> None:
+    config = Config(
+        **Config.preset("tiny", Circumstances(64)),
+        path=path,
+        prediction=prediction,
+        times="uniform",
+    )
+    torch.manual_seed(0)
+    model = LatentDiffusion(config, ImageSpec(64, 3))
+    list(Training(model, films, Budget(images=64), seed=0).run())
+    assert drawn(model, [0, 1], [5, 6]).isfinite().all()
 
 
 def test_cached_latents_are_the_same_when_made_again(model: LatentDiffusion, films: Films) -> None:
