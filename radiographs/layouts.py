@@ -2,7 +2,8 @@
 
     CLASS/images/*    COVID-19 Radiography; masks/ beside images/ is left alone
     CLASS/*           one folder per class
-    labels.csv        rows file,label[,patient_id], films beside it, below it or in images/
+    labels.csv        rows file,label[,patient_id], films beside it, below it or in images/;
+                      what lies in unlabelled/ needs no row and is left alone
 
 One folder may wrap the whole.
 """
@@ -23,6 +24,7 @@ _IMAGE_SUFFIXES = {
 }
 _LABELS = "labels.csv"
 _IGNORED_FOLDERS = {"masks"}
+UNLABELLED_FOLDER = "unlabelled"  # beside labels.csv: films that are meant to be of no class
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ def _listed_in_labels(labels: bytes, images: list[str], root: str) -> Listing:
             films.append(FilmFile(name, row.label, row.patient_id))
             present.discard(name)
     dropped += [
-        DroppedFile(name, "unlabelled", "labels.csv does not name it.") for name in sorted(present)
+        DroppedFile(name, "unlabelled", "labels.csv does not name it.")
+        for name in sorted(present)
+        if not name.startswith(f"{root}{UNLABELLED_FOLDER}/")
     ]
     return Listing(sorted(films, key=lambda film: film.name), dropped)

@@ -1,4 +1,4 @@
-"""The package: a ZIP of labelled PNG films and a manifest, the same bytes for the same films.
+"""The package: a ZIP of PNG films, their labels and a manifest; same films, same bytes.
 
 Nothing inside depends on the clock or the host: members are stored uncompressed in the order of
 their index, and dated 1980, the first year a ZIP can name.
@@ -10,10 +10,9 @@ import csv
 import hashlib
 import io
 import json
-import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-MANIFEST_FORMAT = "synthcxr-manifest/1"
+from release.origin import OfClass, Origin
+
+MANIFEST_FORMAT = "synthcxr-manifest/2"
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,17 @@ class PackagedFilm:
 
     Attributes:
         file: Name inside the ZIP.
-        label: The class asked for.
-        seed: The image's own seed.
+        origin: What it was drawn from.
         sha256: Digest of the PNG file.
     """
 
     file: str
-    label: str
-    seed: int
+    origin: Origin
     sha256: str
+
+    def described(self) -> dict[str, Any]:
+        """Return the line as JSON values."""
+        return {"file": self.file, **self.origin.described(), "sha256": self.sha256}
 
 
 class Package:
@@ -77,13 +79,13 @@ class Package:
             self._write("manifest.json", self.manifest)
         self._zip.close()
 
-    def add(self, pixels: NDArray[np.uint8], label: str, seed: int) -> None:
+    def add(self, pixels: NDArray[np.uint8], origin: Origin) -> None:
         """Append a film, (h, w)."""
         data = png(pixels)
-        file = f"images/{folder_name(label)}/{len(self._films):06}.png"
+        file = f"{origin.folder}/{len(self._films):06}.png"
         self._write(file, data)
         digest = hashlib.sha256(data).hexdigest()
-        self._films.append(PackagedFilm(file, label, seed, digest))
+        self._films.append(PackagedFilm(file, origin, digest))
 
     def _write(self, name: str, data: bytes) -> None:
         member = zipfile.ZipInfo(name, _FIRST_DATE)
@@ -95,14 +97,16 @@ class Package:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["file", "label"])
-        rows.writerows((film.file, film.label) for film in self._films)
+        for film in self._films:
+            if isinstance(film.origin, OfClass):
+                rows.writerow([film.file, film.origin.label])
         return text.getvalue().encode()
 
     def _manifest(self) -> bytes:
         content = {
             "format": MANIFEST_FORMAT,
             **self._description,
-            "files": [asdict(film) for film in self._films],
+            "files": [film.described() for film in self._films],
         }
         return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
 
@@ -112,9 +116,3 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def folder_name(label: str) -> str:
-    """Turn a label into a folder name that every file system takes."""
-    name = _UNSAFE.sub("_", label).strip(". ")
-    return name or "_"

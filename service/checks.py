@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from models import presets, registry
 from models.config import Circumstances
 from service.domain import errors
-from service.domain.errors import FieldError, InvalidRequest
-from service.domain.references import Dataset, DatasetState, Model
+from service.domain.errors import FieldError
+from service.domain.references import Dataset, DatasetState
 from service.domain.world import World
 
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
@@ -133,53 +133,6 @@ def check_budget(budget: Mapping[str, int]) -> None:
         raise errors.BudgetOutOfRange.at(
             f"/budget/{measure}", f"Choose {low:,} to {high:,} {measure}; {amount:,} is outside."
         )
-
-
-def check_counts(counts: Mapping[str, int], model: Model, max_images: int) -> None:
-    """Insist that a model knows the classes and that the set is not too large."""
-    unknown = [label for label in counts if label not in model.classes]
-    if unknown:
-        known = ", ".join(model.classes)
-        raise errors.UnknownClass(
-            f"Model {model.id} has not learned every class asked for; it knows {known}.",
-            fields=[
-                FieldError(
-                    pointer("class_counts", label), f"No class {label!r}; there are {known}."
-                )
-                for label in unknown
-            ],
-        )
-    below_one = [label for label, count in counts.items() if count < 1]
-    if below_one:
-        raise errors.InvalidClassCounts(
-            "Ask for one image at least of each class, or leave the class out.",
-            fields=[
-                FieldError(pointer("class_counts", label), "Not a count of 1 or more.")
-                for label in below_one
-            ],
-        )
-    total = sum(counts.values())
-    if total > max_images:
-        raise errors.InvalidClassCounts.at(
-            "/class_counts", f"{total} images are too many; one set holds at most {max_images}."
-        )
-
-
-def level_counts(world: World, model: Model) -> dict[str, int]:
-    """Count how many images each class lacks to be as frequent as the most frequent one."""
-    try:
-        classes = world.records.dataset(model.dataset_id).classes
-    except errors.DatasetNotFound:
-        raise InvalidRequest.at(
-            "/balance", "The model's dataset was deleted. Say class_counts instead."
-        ) from None
-    most = max((split.films for split in classes.values()), default=0)
-    lacking = {label: most - split.films for label, split in classes.items() if split.films < most}
-    if not lacking:
-        raise errors.InvalidClassCounts.at(
-            "/balance", "The dataset is level already. Say class_counts instead."
-        )
-    return lacking
 
 
 def fields_at(base: str, error: ValidationError) -> list[FieldError]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service import checks
+from service import checks, contents
 from service.domain import errors
 from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobResult, JobState
@@ -103,7 +103,7 @@ def submit_generation(
     Args:
         world: The ports.
         submission: Key and labels.
-        request: model_id, class_counts, seed, sampler, format.
+        request: model_id, class_counts, mixtures, interpolate, seed, sampler, format.
         balance: Choose class_counts such that the model's dataset becomes level.
 
     Raises:
@@ -113,11 +113,9 @@ def submit_generation(
     if earlier:
         return earlier
     model = world.records.model(request["model_id"])
-    counts = checks.level_counts(world, model) if balance else request["class_counts"]
-    checks.check_counts(counts, model, world.max_images_per_set)
     resolved = {
         **request,
-        "class_counts": {label: counts[label] for label in model.classes if label in counts},
+        **contents.resolved_contents(world, model, request, balance=balance),
         "sampler": checks.resolved_sampler(model.family, request["sampler"]),
     }
     set_id = synthetic_set_id(

@@ -125,12 +125,13 @@ class Client:
         return self._create_job("/train", {"dataset_id": dataset_id, **request})
 
     def generate(self, model_id: str, **request: Any) -> Job:
-        """Generate a labelled set.
+        """Generate a set.
 
         Args:
             model_id: A trained model.
-            request: `class_counts` or `balance`, and `seed`, `sampler` or `format`, as
-                `POST /generate` documents them; what is None is left to the service.
+            request: One or more of `class_counts` (or `balance`), `mixtures` and `interpolate`,
+                and `seed`, `sampler` or `format`, as `POST /generate` documents them; what is
+                None is left to the service.
         """
         return self._create_job("/generate", {"model_id": model_id, **request})
 

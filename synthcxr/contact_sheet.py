@@ -1,4 +1,4 @@
-"""A picture of a set at a glance: one row of real images per class."""
+"""A picture of a set at a glance: a row of its images per class, mixture and way between seeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = 4
 
 
 def write_contact_sheet(synthetic_set: VerifiedSet, destination: Path) -> None:
-    """Draw the first images of each class, enlarged by a whole number and not otherwise changed.
+    """Draw the first images of each kind, enlarged by a whole number and not otherwise changed.
 
     Args:
         synthetic_set: A set whose ZIP was checked.
@@ -31,14 +31,15 @@ def write_contact_sheet(synthetic_set: VerifiedSet, destination: Path) -> None:
 
     with zipfile.ZipFile(synthetic_set.path) as archive:
         rows: list[tuple[str, list[Image.Image]]] = []
-        for label, names in synthetic_set.files_by_label.items():
+        groups = [*synthetic_set.files_by_label.items(), *synthetic_set.unlabelled_files.items()]
+        for title, names in groups:
             tiles = []
             for name in names[:NUM_COLUMNS]:
                 with archive.open(name) as file, Image.open(file) as image:
                     factor = max(1, MIN_TILE_PIXELS // image.width)
                     size = (image.width * factor, image.height * factor)
                     tiles.append(image.convert("L").resize(size, Image.Resampling.NEAREST))
-            rows.append((f"{label} ({len(names)} in the set)", tiles))
+            rows.append((f"{title} ({len(names)} in the set)", tiles))
 
     tile_width, tile_height = rows[0][1][0].size
     row_height = LABEL_HEIGHT + tile_height + GAP

@@ -135,12 +135,18 @@ class Model(View):
 
 
 class SyntheticSet(View):
-    """A generated, labelled set."""
+    """A generated set.
+
+    Attributes:
+        class_counts: Images per class.
+        unlabelled_counts: Images of no class, by kind: mixture, interpolation.
+    """
 
     id: str
     model_id: str | None = None
     num_images: int | None = None
     class_counts: dict[str, int] = Field(default_factory=dict)
+    unlabelled_counts: dict[str, int] = Field(default_factory=dict)
     created_at: datetime | None = None
 
 

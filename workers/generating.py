@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from importlib.metadata import version
 from typing import Any
 
 from models.registry import sampler_class
-from models.sampling import sample_pixels
-from models.seeding import image_seed
+from models.sampling import draw_pixels
 from models.snapshot import load_snapshot
 from models.training.checkpoints import file_digest
+from release.origin import OfClass
 from release.package import Package
 from service.domain.errors import ArtifactMissing
 from service.domain.identifiers import synthetic_set_id
 from service.domain.references import ArtifactRef, Model, SyntheticSet
 from workers.attempt import Attempt
 from workers.device import choose_device
+from workers.film_plan import draw_of, planned_films
 from workers.pace import Pace
 
 PHASE = "sampling"
@@ -40,29 +42,29 @@ def generate(attempt: Attempt) -> dict[str, Any]:
         for label in snapshot.classes
         if label in request["class_counts"]
     }
+    request = {**request, "class_counts": counts}
     set_id = synthetic_set_id(
-        {**request, "class_counts": counts},
+        request,
         snapshot_sha256=record.snapshot.sha256,
         version=version("synthcxr"),
     )
-    names = [label for label, count in counts.items() for _ in range(count)]
-    labels = [snapshot.classes.index(name) for name in names]
-    seeds = [image_seed(request["seed"], index) for index in range(len(labels))]
+    films = planned_films(request)
+    draws = [draw_of(film, snapshot.classes) for film in films]
     sampler = sampler_class(snapshot.family).model_validate(request["sampler"])
-    description = _description(set_id, record, {**request, "class_counts": counts}, device.type)
+    description = _description(set_id, record, request, device.type)
 
     staged = attempt.staging()
     pace = Pace()
     num_drawn = 0
     with Package(staged / "set.zip", description) as package:
-        for batch in sample_pixels(snapshot.model, labels, seeds, sampler):
+        for batch in draw_pixels(snapshot.model, draws, sampler):
             for pixels in batch:
-                package.add(pixels, names[num_drawn], seeds[num_drawn])
+                package.add(pixels, films[num_drawn])
                 num_drawn += 1
             attempt.check()
             if attempt.report_due():
-                fraction = num_drawn / len(labels)
-                attempt.report(pace.progress(PHASE, num_drawn, len(labels), fraction))
+                fraction = num_drawn / len(films)
+                attempt.report(pace.progress(PHASE, num_drawn, len(films), fraction))
     (staged / "manifest.json").write_bytes(package.manifest)
     archive = file_digest(staged / "set.zip")
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
@@ -71,7 +73,7 @@ def generate(attempt: Attempt) -> dict[str, Any]:
         id=set_id,
         model_id=record.id,
         job_id=attempt.job.id,
-        num_images=len(labels),
+        num_images=len(films),
         class_counts=counts,
         zip=ArtifactRef(f"{folder}/set.zip", archive, (staged / "set.zip").stat().st_size),
         manifest=ArtifactRef(
@@ -80,6 +82,7 @@ def generate(attempt: Attempt) -> dict[str, Any]:
             len(package.manifest),
         ),
         created_at=attempt.now(),
+        unlabelled_counts=Counter(film.kind for film in films if not isinstance(film, OfClass)),
     )
     attempt.artifacts.publish(staged, folder)
     return {"synthetic_set": made}
@@ -102,6 +105,8 @@ def _description(set_id: str, model: Model, request: dict[str, Any], device: str
         "seed": request["seed"],
         "sampler": request["sampler"],
         "class_counts": request["class_counts"],
+        "mixtures": request.get("mixtures", []),
+        "interpolate": request.get("interpolate", []),
         "versions": {
             "synthcxr": version("synthcxr"),
             "torch": version("torch"),

@@ -39,6 +39,7 @@ Prefer = Annotated[
             errors.InvalidRequest,
             errors.UnknownClass,
             errors.InvalidClassCounts,
+            errors.InvalidMixture,
             errors.UnknownSampler,
             errors.IdempotencyConflict,
             http=[400, 413],
@@ -54,6 +55,8 @@ async def generate(
 ) -> JobView:
     """Make a labelled synthetic set with a trained model.
 
+    Films of classes are labelled. Mixtures of classes, and the ways from one film to another, lie
+    apart from them in the set, carry no label and count towards no class.
     The same request always yields the same set, byte for byte; one that exists is not made again.
     """
     asked = body.model_dump(mode="json", exclude={"labels", "balance"})

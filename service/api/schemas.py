@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -164,13 +165,65 @@ class TrainRequest(Strict):
     labels: Labels = Field(default_factory=dict)
 
 
+Weights = Annotated[
+    dict[str, Annotated[float, Field(gt=0, le=1)]],
+    Field(
+        max_length=1000,
+        description="How much of each class, two classes at least; adds up to 1.",
+        json_schema_extra={"minProperties": 2},  # checked with the sum, to say what is meant
+    ),
+]
+
+
+class Mixture(Strict):
+    """Films that lie between classes; they carry no label."""
+
+    weights: Weights
+    count: int = Field(ge=1, le=1_000_000, description="How many films.")
+
+
+class Interpolation(Strict):
+    """The way from one film to another of the same class or mixture; its films carry no label."""
+
+    label: str | None = Field(None, description="The class; or give weights.")
+    weights: Weights | None = None
+    from_seed: Seed = Field(description="The first film's own seed, such as a manifest names.")
+    to_seed: Seed = Field(description="The last film's own seed.")
+    steps: int = Field(ge=2, le=256, description="How many films, both ends included.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.label is None) == (self.weights is None):
+            raise ValueError("Give exactly one of label and weights.")
+        if self.from_seed == self.to_seed:
+            raise ValueError("Give two different seeds.")
+        return self
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+_Listed = Annotated[list[Interpolation], Field(max_length=1000)]
+Interpolations = Annotated[
+    _Listed, BeforeValidator(_listed, json_schema_input_type=Interpolation | _Listed)
+]
+
+
 class GenerateRequest(Strict):
-    """A synthetic set."""
+    """A synthetic set: films of classes, films that lie between them, or both."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"model_id": MODEL_ID, "class_counts": {"normal": 100, "effusion": 100}, "seed": 1}
+                {"model_id": MODEL_ID, "class_counts": {"normal": 100, "effusion": 100}, "seed": 1},
+                {
+                    "model_id": MODEL_ID,
+                    "mixtures": [{"weights": {"normal": 0.6, "effusion": 0.4}, "count": 10}],
+                    "interpolate": [
+                        {"label": "effusion", "from_seed": 1, "to_seed": 2, "steps": 8}
+                    ],
+                },
             ]
         }
     )
@@ -180,6 +233,12 @@ class GenerateRequest(Strict):
         None, description="Images per class, 1 or more each."
     )
     balance: bool = Field(False, description="As many per class as make the dataset level.")
+    mixtures: list[Mixture] = Field(
+        default_factory=list, max_length=1000, description="Films that lie between classes."
+    )
+    interpolate: Interpolations = Field(
+        default_factory=list, description="Ways from one film to another: one, or a list."
+    )
     seed: Seed = 0
     sampler: dict[str, Any] = Field(
         default_factory=dict,
@@ -190,7 +249,9 @@ class GenerateRequest(Strict):
     labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _one_choice(self) -> Self:
-        if (self.class_counts is not None) == self.balance:
-            raise ValueError("Give exactly one of class_counts and balance: true.")
+    def _something(self) -> Self:
+        if self.class_counts is not None and self.balance:
+            raise ValueError("Give class_counts or balance: true, not both.")
+        if self.class_counts is None and not (self.balance or self.mixtures or self.interpolate):
+            raise ValueError("Give class_counts, balance: true, mixtures or interpolate.")
         return self

@@ -79,7 +79,7 @@ def get_manifest(
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Read a set's table of contents: file, label, seed and checksum of every image."""
+    """Read a set's table of contents: file, kind, seed and checksum of every image."""
     made = world.records.synthetic_set(synthetic_set_id)
     return immutable_file(
         world.artifacts.path(made.manifest.key),

@@ -251,6 +251,9 @@ class SyntheticSetView(View):
     job_id: str
     num_images: int
     class_counts: dict[str, int]
+    unlabelled_counts: dict[str, int] = Field(
+        description="Images of no class, by kind: mixture, interpolation."
+    )
     num_bytes: int = Field(description="Size of the ZIP.")
     sha256: str = Field(description="Checksum of the ZIP.")
     created_at: Moment
@@ -266,6 +269,7 @@ class SyntheticSetView(View):
             job_id=made.job_id,
             num_images=made.num_images,
             class_counts=dict(made.class_counts),
+            unlabelled_counts=dict(made.unlabelled_counts),
             num_bytes=made.zip.num_bytes,
             sha256=made.zip.sha256,
             created_at=made.created_at,

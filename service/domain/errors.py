@@ -3,7 +3,8 @@
 SyntheticDataError
 ├── InvalidRequest                  the request cannot be carried out as written
 │   ├── UnknownFamily, UnknownPreset, InvalidConfig, UnknownSampler
-│   ├── UnknownClass, InvalidClassCounts, ImageSizeUnavailable, BudgetOutOfRange
+│   ├── UnknownClass, InvalidClassCounts, InvalidMixture
+│   ├── ImageSizeUnavailable, BudgetOutOfRange
 │   ├── NotAZip, PathNotFound
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
@@ -116,6 +117,12 @@ class InvalidClassCounts(InvalidRequest):
     """A count is below one, or the set would be too large or empty."""
 
     code = "invalid_class_counts"
+
+
+class InvalidMixture(InvalidRequest):
+    """A mixture is of one class only, or its weights do not add up to 1."""
+
+    code = "invalid_mixture"
 
 
 class ImageSizeUnavailable(InvalidRequest):

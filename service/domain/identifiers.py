@@ -34,7 +34,8 @@ def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, versio
     Two requests share an identifier exactly when every byte of their sets is the same.
 
     Args:
-        request: A stored generate request: model_id, class_counts, seed, sampler, format.
+        request: A stored generate request: model_id, class_counts, seed, sampler, format, and
+            mixtures and interpolate where it has any.
         snapshot_sha256: Checksum of the model's weights.
         version: Version of the package that samples.
     """
@@ -46,6 +47,7 @@ def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, versio
         "sampler": request["sampler"],
         "format": request["format"],
         "version": version,
+        **{part: request[part] for part in ("mixtures", "interpolate") if request.get(part)},
     }
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).digest()

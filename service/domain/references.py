@@ -130,11 +130,12 @@ class SyntheticSet:
         id: Fixed by the request, see `identifiers.synthetic_set_id`.
         model_id: What drew it.
         job_id: The job that made it first.
-        num_images: How many images it holds.
+        num_images: How many images it holds in all.
         class_counts: Images per class, in label order.
         zip: The archive, `synthetic-sets/<id>-<sha>/set.zip`.
         manifest: Its table of contents, `manifest.json` beside it.
         created_at: When it was finished, UTC.
+        unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
     """
 
     id: str
@@ -145,3 +146,4 @@ class SyntheticSet:
     zip: ArtifactRef
     manifest: ArtifactRef
     created_at: datetime
+    unlabelled_counts: Mapping[str, int] = field(default_factory=dict)

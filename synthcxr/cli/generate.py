@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synthcxr.cli.options import Json, Seed, Url
+from synthcxr.cli.options import Json, Seed, Url, interpolation, mixture
 from synthcxr.cli.options import class_counts as read_class_counts
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
@@ -26,6 +26,22 @@ def generate(
     balance: Annotated[
         bool, typer.Option("--balance", help="As many per class as level the dataset.")
     ] = False,
+    mixtures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mixture",
+            metavar="LABEL=WEIGHT,...:N",
+            help="N films between classes, such as COVID=0.6,Normal=0.4:10. Repeatable.",
+        ),
+    ] = None,
+    interpolate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL:FROM:TO:STEPS",
+            help="The way between two films' seeds, such as COVID:1:2:8; for LABEL also "
+            "LABEL=WEIGHT,... Repeatable.",
+        ),
+    ] = None,
     seed: Seed = None,
     sampler: Annotated[str | None, typer.Option(help="By default the family's own.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampler steps.")] = None,
@@ -35,9 +51,11 @@ def generate(
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Generate a labelled set; print where it is, or without -o the job's id."""
-    if (class_counts is None) is not balance:
-        raise typer.BadParameter("give one of --class-counts and --balance")
+    """Generate a set; print where it is, or without -o the job's id."""
+    if class_counts and balance:
+        raise typer.BadParameter("give --class-counts or --balance, not both")
+    if not (class_counts or balance or mixtures or interpolate):
+        raise typer.BadParameter("give --class-counts, --balance, --mixture or --interpolate")
     options = {"name": sampler, "num_steps": steps, "guidance": guidance}
     given = {name: value for name, value in options.items() if value is not None}
     with Client(url) as client:
@@ -45,6 +63,8 @@ def generate(
             model_id,
             class_counts=read_class_counts(class_counts) if class_counts else None,
             balance=balance or None,
+            mixtures=[mixture(text) for text in mixtures] if mixtures else None,
+            interpolate=[interpolation(text) for text in interpolate] if interpolate else None,
             seed=seed,
             sampler=given or None,
         )

@@ -36,6 +36,56 @@ def class_counts(text: str) -> dict[str, int]:
     return counts
 
 
+def mixture(text: str) -> dict[str, Any]:
+    """Read `COVID=0.6,Normal=0.4:10`.
+
+    Args:
+        text: Comma-separated `label=weight`, a colon, the number of films.
+
+    Raises:
+        typer.BadParameter: It is written otherwise.
+    """
+    of, _, count = text.rpartition(":")
+    if not of or not count.isdecimal():
+        raise typer.BadParameter(
+            f"{text!r} is not LABEL=WEIGHT,...:N, as in COVID=0.6,Normal=0.4:10"
+        )
+    return {"weights": _weights(of), "count": int(count)}
+
+
+def interpolation(text: str) -> dict[str, Any]:
+    """Read `COVID:1:2:8`, or `COVID=0.6,Normal=0.4:1:2:8`.
+
+    Args:
+        text: A label or weights, the seeds of the first and last film, the number of films.
+
+    Raises:
+        typer.BadParameter: It is written otherwise.
+    """
+    of, *numbers = text.rsplit(":", 3)
+    if not of or len(numbers) < 3 or not all(number.isdecimal() for number in numbers):
+        raise typer.BadParameter(f"{text!r} is not LABEL:FROM:TO:STEPS, as in COVID:1:2:8")
+    fixed = {"weights": _weights(of)} if "=" in of else {"label": of}
+    names = ("from_seed", "to_seed", "steps")
+    return {**fixed, **dict(zip(names, map(int, numbers), strict=True))}
+
+
+def _weights(text: str) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for pair in text.split(","):
+        label, _, number = (part.strip() for part in pair.rpartition("="))
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = 0.0
+        if not label or not 0 < weight <= 1:
+            raise typer.BadParameter(f"{pair.strip()!r} is not LABEL=WEIGHT, as in COVID=0.6")
+        if label in weights:
+            raise typer.BadParameter(f"{label!r} is named twice")
+        weights[label] = weight
+    return weights
+
+
 def settings(pairs: list[str]) -> dict[str, Any]:
     """Read `learning_rate=0.001`, `objective=hinge`.
 

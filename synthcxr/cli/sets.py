@@ -19,7 +19,14 @@ app = typer.Typer(help="Synthetic sets.", no_args_is_help=True)
 def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """List the synthetic sets, newest first."""
     with Client(url) as client:
-        columns = ("id", "num_images", "class_counts", "model_id", "created_at")
+        columns = (
+            "id",
+            "num_images",
+            "class_counts",
+            "unlabelled_counts",
+            "model_id",
+            "created_at",
+        )
         print_views(client.synthetic_sets(), columns, as_json=as_json)
 
 

@@ -52,6 +52,37 @@ def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
         assert films == {"normal": 20, "cardiomegaly": 12}
 
 
+def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_path):
+    """And what is uploaded again are the films of classes alone."""
+    model_id = service.trained(service.phantoms(**COUNTS), "ldm")
+    request = {
+        "class_counts": {"normal": 8, "cardiomegaly": 8},
+        "mixtures": [{"weights": {"normal": 0.6, "cardiomegaly": 0.4}, "count": 5}],
+        "interpolate": {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4},
+    }
+    digests = []
+    for path in (tmp_path / "first.zip", tmp_path / "again.zip"):
+        set_id = service.finished(service.client.generate(model_id, **request)).synthetic_set_id
+        digests.append((set_id, service.client.download(set_id, path)))
+        shown = service.client.synthetic_set(set_id)
+        service.client.delete_synthetic_set(set_id)
+    assert digests[0] == digests[1]
+    assert shown.class_counts == request["class_counts"]
+    assert shown.unlabelled_counts == {"mixture": 5, "interpolation": 4}
+    verified = verify_set(path)
+    assert {label: len(names) for label, names in verified.files_by_label.items()} == {
+        "normal": 8,
+        "cardiomegaly": 8,
+    }
+    assert [len(names) for names in verified.unlabelled_files.values()] == [5, 4]
+    job = service.finished(service.client.upload_dataset(path, name="again", image_size=64))
+    dataset = service.client.dataset(job.dataset_id)
+    assert {label: split["films"] for label, split in dataset.classes.items()} == {
+        "normal": 8,
+        "cardiomegaly": 8,
+    }
+
+
 def test_events_tell_the_whole_story(service):
     dataset_id = service.phantoms(**COUNTS)
     job = service.start_training(dataset_id, images=256)

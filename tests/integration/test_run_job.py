@@ -79,13 +79,14 @@ def submit_training(workplace, dataset_id, family="vae", images=128):
     return submit(workplace, JobKind.TRAIN, request)
 
 
-def submit_generation(workplace, model_id, family="vae", seed=5):
+def submit_generation(workplace, model_id, family="vae", seed=5, **more):
     request = {
         "model_id": model_id,
         "class_counts": {"normal": 3, "effusion": 9},
         "seed": seed,
         "sampler": sampler_class(family)().model_dump(mode="json"),
         "format": "png",
+        **more,
     }
     return submit(workplace, JobKind.GENERATE, request)
 
@@ -129,6 +130,52 @@ def test_every_family_trains_and_generates(workplace, dataset_id, family):
         assert archive.testzip() is None
     assert manifest["synthetic_set_id"] == made.id
     assert [line["label"] for line in manifest["files"]] == ["effusion"] * 9 + ["normal"] * 3
+
+
+def manifest_of(workplace, job):
+    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    return made, json.loads(workplace.artifacts.path(made.manifest.key).read_bytes())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
+    workplace, dataset_id, family
+):
+    """The ends of a way are the very films whose seeds it names."""
+    trained = finished(workplace, submit_training(workplace, dataset_id, family))
+    model_id = trained.result.model_id
+    plain = finished(workplace, submit_generation(workplace, model_id, family))
+    _, before = manifest_of(workplace, plain)
+    effusions = [line for line in before["files"] if line["label"] == "effusion"]
+    first, last = effusions[0], effusions[1]
+    job = finished(
+        workplace,
+        submit_generation(
+            workplace,
+            model_id,
+            family,
+            mixtures=[{"weights": {"effusion": 0.6, "normal": 0.4}, "count": 2}],
+            interpolate=[
+                {
+                    "label": "effusion",
+                    "from_seed": first["seed"],
+                    "to_seed": last["seed"],
+                    "steps": 5,
+                }
+            ],
+        ),
+    )
+    made, manifest = manifest_of(workplace, job)
+    assert (made.num_images, sum(made.class_counts.values())) == (19, 12)
+    assert made.unlabelled_counts == {"mixture": 2, "interpolation": 5}
+    lines = manifest["files"]
+    assert lines[:12] == before["files"]
+    assert [line["kind"] for line in lines[12:]] == ["mixture"] * 2 + ["interpolation"] * 5
+    assert not any("label" in line for line in lines[12:])
+    way = lines[14:]
+    assert [line["position"] for line in way] == [0, 0.25, 0.5, 0.75, 1]
+    assert (way[0]["sha256"], way[-1]["sha256"]) == (first["sha256"], last["sha256"])
+    assert len({line["sha256"] for line in way}) == 5
 
 
 def test_same_request_after_deletion_gives_the_same_bytes(workplace, dataset_id):

@@ -74,6 +74,14 @@ def test_our_own_release_sets_can_be_read(tree_of):
     assert [film.label for film in listing.films] == ["a", "b"]
 
 
+def test_films_that_are_meant_to_be_of_no_class_need_no_row(tree_of):
+    names = files("set/images/a/1.png", "set/unlabelled/mixtures/2.png")
+    csv = b"file,label\nimages/a/1.png,a\n"
+    listing = find_films(tree_of({**names, "set/labels.csv": csv}))
+    assert found(listing) == [("set/images/a/1.png", "a")]
+    assert listing.dropped == []
+
+
 def test_what_labels_csv_and_the_folder_disagree_on_is_named(tree_of):
     csv = b"file,label\n1.png,a\n2.png,b\n"
     listing = find_films(tree_of({**files("1.png", "3.png"), "labels.csv": csv}))

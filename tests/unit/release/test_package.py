@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from release.package import Package, folder_name, png
+from release.origin import OfClass, OfInterpolation, OfMixture, folder_name
+from release.package import Package, png
 
 
 @pytest.fixture
@@ -22,7 +23,8 @@ def films():
 def write(path, films):
     with Package(path, {"seed": 3}) as package:
         for index, film in enumerate(films):
-            package.add(film, "COVID" if index < 3 else "Viral Pneumonia", seed=100 + index)
+            label = "COVID" if index < 3 else "Viral Pneumonia"
+            package.add(film, OfClass(label, seed=100 + index))
     return package
 
 
@@ -54,6 +56,40 @@ def test_labels_file_names_the_class_of_each_film(films, tmp_path):
     assert rows[4] == {"file": "images/Viral Pneumonia/000004.png", "label": "Viral Pneumonia"}
 
 
+def test_what_is_of_no_class_lies_apart_says_what_it_is_and_has_no_label(films, tmp_path):
+    """Apart even from classes that are called like it."""
+    weights = {"COVID": 0.5, "unlabelled": 0.5}
+    with Package(tmp_path / "set.zip", {}) as package:
+        package.add(films[0], OfClass("../unlabelled/mixtures", 1))
+        package.add(films[1], OfMixture(weights, 2))
+        package.add(films[2], OfInterpolation({"COVID": 1.0}, 3, 4, 0.25))
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        labels = archive.read("labels.csv").decode().splitlines()
+        manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["format"] == "synthcxr-manifest/2"
+    of_class, mixture, interpolation = (
+        {name: value for name, value in line.items() if name != "sha256"}
+        for line in manifest["files"]
+    )
+    assert of_class["file"].startswith("images/")
+    assert (of_class["kind"], of_class["label"]) == ("class", "../unlabelled/mixtures")
+    assert mixture == {
+        "file": "unlabelled/mixtures/000001.png",
+        "kind": "mixture",
+        "weights": weights,
+        "seed": 2,
+    }
+    assert interpolation == {
+        "file": "unlabelled/interpolations/000002.png",
+        "kind": "interpolation",
+        "weights": {"COVID": 1.0},
+        "from_seed": 3,
+        "to_seed": 4,
+        "position": 0.25,
+    }
+    assert labels[1:] == [f"{of_class['file']},{of_class['label']}"]
+
+
 def test_members_are_stored_in_place(films, tmp_path):
     """A film can be served from the ZIP without unpacking it."""
     write(tmp_path / "set.zip", films)
@@ -65,7 +101,7 @@ def test_members_are_stored_in_place(films, tmp_path):
 def test_broken_off_package_has_no_manifest(films, tmp_path):
     def break_off():
         with Package(tmp_path / "set.zip", {}) as package:
-            package.add(films[0], "COVID", 1)
+            package.add(films[0], OfClass("COVID", 1))
             raise InterruptedError
 
     with pytest.raises(InterruptedError):

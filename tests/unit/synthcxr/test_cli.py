@@ -11,7 +11,7 @@ import typer
 
 import synthcxr.client
 from synthcxr.cli import main, server
-from synthcxr.cli.options import class_counts, settings
+from synthcxr.cli.options import class_counts, interpolation, mixture, settings
 from synthcxr.cli.progress import describe
 from synthcxr.connection import Connection
 from synthcxr.resources import Job
@@ -72,6 +72,47 @@ def test_a_class_named_twice_is_refused() -> None:
         class_counts("COVID=1,COVID=2")
 
 
+def test_a_mixture_is_read_with_its_number_of_films() -> None:
+    assert mixture("No: Finding=0.6, COVID=.4:10") == {
+        "weights": {"No: Finding": 0.6, "COVID": 0.4},
+        "count": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":3", "COVID:3", "COVID=0.6", "COVID=0.6:x", "COVID=0:1", "COVID=nan:1", "=1:1"]
+)
+def test_a_mixture_written_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="COVID=0"):
+        mixture(text)
+
+
+def test_an_interpolation_is_of_a_class_or_of_a_mixture() -> None:
+    seeds = {"from_seed": 1, "to_seed": 2, "steps": 8}
+    assert interpolation("No: Finding:1:2:8") == {"label": "No: Finding", **seeds}
+    weights = {"COVID": 0.6, "Normal": 0.4}
+    assert interpolation("COVID=0.6,Normal=0.4:1:2:8") == {"weights": weights, **seeds}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "COVID", "COVID:1:2", ":1:2:3", "COVID:1:x:3", "COVID:1:-2:3"]
+)
+def test_an_interpolation_written_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="COVID:1:2:8"):
+        interpolation(text)
+
+
+def test_mixtures_and_interpolations_reach_the_service(serve) -> None:
+    requests = serve(lambda _: httpx.Response(202, json=DONE))
+    asked = ("--mixture", "COVID=0.6,Normal=0.4:10", "--interpolate", "COVID:1:2:8")
+    assert run("generate", "mdl_1", *asked) == 0
+    assert json.loads(requests[0].content) == {
+        "model_id": "mdl_1",
+        "mixtures": [{"weights": {"COVID": 0.6, "Normal": 0.4}, "count": 10}],
+        "interpolate": [{"label": "COVID", "from_seed": 1, "to_seed": 2, "steps": 8}],
+    }
+
+
 def test_a_setting_is_json_or_else_a_string() -> None:
     pairs = ["learning_rate=1e-3", "objective=hinge", "widths=[64, 128]", "augment=false"]
     assert settings(pairs) == {
@@ -125,6 +166,8 @@ def test_a_failed_job_ends_in_1(serve, capsys) -> None:
         ("generate", "mdl_1"),
         ("generate", "mdl_1", "--balance", "--class-counts", "COVID=1"),
         ("generate", "mdl_1", "--class-counts", "COVID"),
+        ("generate", "mdl_1", "--mixture", "COVID=0.6,Normal=0.4"),
+        ("generate", "mdl_1", "--interpolate", "COVID:1:2"),
         ("generate", "mdl_1", "--balance", "--guidance", "0.5"),
         ("datasets", "add"),
         ("datasets", "add", "--phantom", "normal=8", "--server-path", "/films"),

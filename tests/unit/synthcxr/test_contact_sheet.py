@@ -26,6 +26,18 @@ def test_a_sheet_shows_the_sets_own_pixels_one_row_per_class(make_set, tmp_path:
                 assert image.getpixel((x, y)) == 10 * column
 
 
+def test_a_mixture_has_a_row_of_its_own(make_set, tmp_path: Path) -> None:
+    mixture = {
+        "file": "unlabelled/mixtures/000006.png",
+        "kind": "mixture",
+        "weights": {"COVID": 0.6, "Normal": 0.4},
+    }
+    sheet = tmp_path / "sheet.png"
+    write_contact_sheet(verify_set(make_set(size=32, unlabelled=[mixture])), sheet)
+    with Image.open(sheet) as image:
+        assert image.height == 3 * (LABEL_HEIGHT + MIN_TILE_PIXELS + GAP) + GAP
+
+
 def test_without_pillow_the_message_says_what_to_install(make_set, tmp_path, monkeypatch) -> None:
     verified = verify_set(make_set())
     monkeypatch.setitem(sys.modules, "PIL", None)

@@ -29,6 +29,54 @@ def test_a_spoilt_set_is_refused_by_the_name_of_the_image(make_set, spoil, compl
     assert next(iter(spoil.values())) in str(caught.value)
 
 
+MIXTURE = {
+    "file": "unlabelled/mixtures/000006.png",
+    "kind": "mixture",
+    "weights": {"COVID": 0.6, "Normal": 0.4},
+    "seed": 1,
+}
+INTERPOLATION = {
+    "file": "unlabelled/interpolations/000007.png",
+    "kind": "interpolation",
+    "weights": {"COVID": 1.0},
+    "from_seed": 1,
+    "to_seed": 2,
+    "position": 0.0,
+}
+
+
+def test_what_is_of_no_class_is_verified_and_told_apart(make_set) -> None:
+    verified = verify_set(make_set(unlabelled=[MIXTURE, INTERPOLATION]))
+    assert verified.num_images == 8
+    assert {label: len(names) for label, names in verified.files_by_label.items()} == {
+        "COVID": 3,
+        "Normal": 3,
+    }
+    assert verified.unlabelled_files == {
+        "0.6 COVID + 0.4 Normal": [MIXTURE["file"]],
+        "COVID, from seed 1 to 2": [INTERPOLATION["file"]],
+    }
+
+
+def test_an_altered_or_smuggled_in_mixture_is_noticed(make_set) -> None:
+    with pytest.raises(DownloadMismatch, match="not the image its manifest names"):
+        verify_set(make_set(unlabelled=[MIXTURE], altered=MIXTURE["file"]))
+    with pytest.raises(DownloadMismatch, match="in the ZIP but not in the manifest"):
+        verify_set(make_set(added=MIXTURE["file"]))
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["images/COVID/000000.png,Normal", "unlabelled/mixtures/000006.png,COVID"],
+)
+def test_labels_that_contradict_the_manifest_are_refused(make_set, row: str) -> None:
+    right = verify_set(make_set()).files_by_label
+    rows = [f"{name},{label}" for label, names in right.items() for name in names]
+    spoilt = "\n".join(["file,label", *rows, row])
+    with pytest.raises(DownloadMismatch, match=r"labels\.csv does not say what"):
+        verify_set(make_set(unlabelled=[MIXTURE], labels=spoilt))
+
+
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "set.zip"
     path.write_bytes(b"<html>")

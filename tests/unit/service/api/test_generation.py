@@ -40,6 +40,45 @@ def test_a_request_is_queued_in_the_model_s_own_order_with_its_sampler(scene: An
     assert scene.queue.rings == [("gpu.generate", answer.json()["id"])]
 
 
+MIXTURE = {"weights": {"effusion": 0.4, "normal": 0.6}, "count": 3}
+WAY = {"label": "effusion", "from_seed": 1, "to_seed": 2, "steps": 4}
+
+
+def test_mixtures_and_ways_between_films_are_asked_for_beside_classes_or_alone(scene: Any) -> None:
+    model = scene.model()
+    mixed_way = {**WAY, "weights": MIXTURE["weights"]}
+    del mixed_way["label"]
+    parts = {"mixtures": [MIXTURE], "interpolate": [WAY, mixed_way]}
+    beside = scene.client.post("/generate", json=body(model.id, **parts)).json()["request"]
+    alone = scene.client.post("/generate", json={"model_id": model.id, **parts}).json()["request"]
+    assert (beside["class_counts"], alone["class_counts"]) == ({"normal": 2}, {})
+    for request in (beside, alone):
+        assert request["mixtures"] == [MIXTURE]
+        assert list(request["mixtures"][0]["weights"]) == ["normal", "effusion"]
+        assert request["interpolate"] == [WAY, mixed_way]
+
+
+def test_one_way_needs_no_list(scene: Any) -> None:
+    request = {"model_id": scene.model().id, "interpolate": WAY}
+    answer = scene.client.post("/generate", json=request)
+    assert answer.json()["request"]["interpolate"] == [WAY]
+
+
+def test_a_set_is_another_with_a_mixture_and_the_same_without(scene: Any) -> None:
+    plain = {"model_id": "m", "class_counts": {}, "seed": 1, "sampler": {}, "format": "png"}
+    requests = [
+        plain,
+        {**plain, "mixtures": [], "interpolate": []},
+        {**plain, "mixtures": [MIXTURE]},
+        {**plain, "interpolate": [WAY]},
+    ]
+    first, same, *others = (
+        synthetic_set_id(request, snapshot_sha256="0", version="0") for request in requests
+    )
+    assert same == first
+    assert len({first, *others}) == 3
+
+
 def test_balance_levels_the_dataset(scene: Any) -> None:
     model = scene.model()
     request = {"model_id": model.id, "balance": True}
@@ -58,6 +97,10 @@ def test_a_dataset_that_is_level_or_gone_cannot_be_balanced(scene: Any) -> None:
     )
     scene.client.delete(f"/datasets/{dataset.id}")
     scene.refused(scene.client.post("/generate", json=request), 422, "invalid_request", "/balance")
+
+
+def mixed(**weights: float) -> dict[str, Any]:
+    return {"weights": weights, "count": 1}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +128,40 @@ def test_a_dataset_that_is_level_or_gone_cannot_be_balanced(scene: Any) -> None:
         ({"format": "gif"}, "invalid_request", "/format"),
         ({"seed": 2**63}, "invalid_request", "/seed"),
         ({"count": 3}, "invalid_request", "/count"),
+        ({"mixtures": [{**MIXTURE, "count": 0}]}, "invalid_request", "/mixtures/0/count"),
+        ({"mixtures": [mixed(normal=1.0)]}, "invalid_mixture", "/mixtures/0/weights"),
+        ({"mixtures": [mixed()]}, "invalid_mixture", "/mixtures/0/weights"),
+        (
+            {"mixtures": [MIXTURE, mixed(normal=0.6, effusion=0.5)]},
+            "invalid_mixture",
+            "/mixtures/1/weights",
+        ),
+        (
+            {"mixtures": [mixed(normal=0.6, effusion=0.40001)]},
+            "invalid_mixture",
+            "/mixtures/0/weights",
+        ),
+        (
+            {"mixtures": [mixed(normal=1.0, effusion=0.0)]},
+            "invalid_request",
+            "/mixtures/0/weights/effusion",
+        ),
+        (
+            {"mixtures": [mixed(normal=0.6, covid=0.4)]},
+            "unknown_class",
+            "/mixtures/0/weights/covid",
+        ),
+        ({"mixtures": [{**MIXTURE, "count": 49_999}]}, "invalid_class_counts", "/mixtures"),
+        ({"interpolate": [{**WAY, "steps": 1}]}, "invalid_request", "/interpolate/0/steps"),
+        ({"interpolate": {**WAY, "steps": 257}}, "invalid_request", "/interpolate/0/steps"),
+        ({"interpolate": [{**WAY, "label": "covid"}]}, "unknown_class", "/interpolate/0/label"),
+        ({"interpolate": [{**WAY, "label": None}]}, "invalid_request", "/interpolate/0"),
+        ({"interpolate": [{**WAY, "to_seed": 1}]}, "invalid_request", "/interpolate/0"),
+        (
+            {"interpolate": [{**WAY, "weights": MIXTURE["weights"]}]},
+            "invalid_request",
+            "/interpolate/0",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_carried_out_queues_nothing(

@@ -1,0 +1,93 @@
+"""What a film of a set was drawn from, and so where it lies and what the manifest says of it.
+
+Only a film of a class carries a label. The others lie in a folder of their own, which no class can
+have, so that nobody takes them for films of a class.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from radiographs.layouts import UNLABELLED_FOLDER
+
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a film was drawn from; its fields stand in the manifest.
+
+    Attributes:
+        kind: Names the origin in the manifest.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def folder(self) -> str:
+        """Where the film lies inside the ZIP."""
+        return f"{UNLABELLED_FOLDER}/{self.kind}s"
+
+    def described(self) -> dict[str, Any]:
+        """Return what the manifest says of the film."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class OfClass(Origin):
+    """A film of one class.
+
+    Attributes:
+        label: The class asked for.
+        seed: The film's own seed.
+    """
+
+    kind = "class"
+    label: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Where the films of the class lie."""
+        return f"images/{folder_name(self.label)}"
+
+
+@dataclass(frozen=True)
+class OfMixture(Origin):
+    """A film between classes.
+
+    Attributes:
+        weights: How much of each class; adds up to 1.
+        seed: The film's own seed.
+    """
+
+    kind = "mixture"
+    weights: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class OfInterpolation(Origin):
+    """A film on the way from one film to another of the same class or mixture.
+
+    Attributes:
+        weights: How much of each class; adds up to 1.
+        from_seed: The own seed of the film at position 0.
+        to_seed: The own seed of the film at position 1.
+        position: In [0, 1].
+    """
+
+    kind = "interpolation"
+    weights: Mapping[str, float]
+    from_seed: int
+    to_seed: int
+    position: float
+
+
+def folder_name(label: str) -> str:
+    """Turn a label into a folder name that every file system takes."""
+    name = _UNSAFE.sub("_", label).strip(". ")
+    return name or "_"
