@@ -25,7 +25,7 @@ option = $(if $(2),--$(1) $(call quoted,$(2)))
 CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call option,seconds,$(SECONDS))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality \
+.PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
 	compose-up compose-down all
 
 help: ## List the targets
@@ -77,6 +77,9 @@ bench: install ## Measure how fast films are read and the service answers
 
 quality: install ## Train the families and judge their films (DATA=, FAMILY=, SECONDS=)
 	$(BIN)/python -m benchmarks.quality $(CHOSEN) $(if $(DATA),,--phantoms 2000)
+
+utility: install ## Train classifiers with synthetic films (DATA=, FAMILY=, SECONDS=)
+	$(BIN)/python -m benchmarks.utility $(CHOSEN) $(if $(DATA),,--phantoms 2000)
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait

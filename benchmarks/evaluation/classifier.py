@@ -124,6 +124,35 @@ def train_classifier(
         seed: Draws the first weights, the batches and the augmentation.
         images_to_see: Length of the training.
     """
+    balance = evenly(films.labels)
+    classifier = fit_classifier(films, balance, num_classes, seed, images_to_see)
+    features = torch.from_numpy(read(classifier, films.pixels).features)
+    center = balance @ features
+    deviation = (balance @ (features - center).square()).sqrt()
+    classifier.center.copy_(center)
+    classifier.scale.copy_(deviation.clamp_min(1e-3))
+    return classifier
+
+
+def fit_classifier(
+    films: Split,
+    chances: Tensor,
+    num_classes: int,
+    seed: int,
+    images_to_see: int,
+    class_weights: Tensor | None = None,
+) -> FilmClassifier:
+    """Train, and leave the features as they are; the same seed learns the same weights.
+
+    Args:
+        films: The training films.
+        chances: (n,), how likely each film is to be drawn, in proportion.
+        num_classes: Number of classes.
+        seed: Draws the first weights, the batches and the augmentation.
+        images_to_see: Length of the training.
+        class_weights: (num_classes,), what an error on each class costs, in proportion; all the
+            same when None.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = FilmClassifier(num_classes).to(memory_format=torch.channels_last)
@@ -133,22 +162,15 @@ def train_classifier(
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, num_updates)
         precision = fastest_dtype(torch.device("cpu"))
-        for images, labels in _batches(films, num_updates):
+        for images, labels in _batches(films, chances, num_updates):
             with autocast(images.device, precision):
                 scores = classifier(images)
-            loss = F.cross_entropy(scores.float(), labels)
+            loss = F.cross_entropy(scores.float(), labels, class_weights)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-    classifier.eval()
-    features = torch.from_numpy(read(classifier, films.pixels).features)
-    weights = _balance(torch.from_numpy(films.labels))
-    center = weights @ features
-    deviation = (weights @ (features - center).square()).sqrt()
-    classifier.center.copy_(center)
-    classifier.scale.copy_(deviation.clamp_min(1e-3))
-    return classifier
+    return classifier.eval()
 
 
 def cached_classifier(
@@ -177,19 +199,18 @@ def cached_classifier(
     return classifier
 
 
-def _batches(films: Split, num_updates: int) -> Iterator[tuple[Tensor, Tensor]]:
+def evenly(labels: Labels) -> Tensor:
+    """Give every class the same chance, shared evenly among its films; all add up to 1."""
+    counts = torch.from_numpy(labels).bincount()
+    chances: Tensor = 1 / (counts[labels] * (counts > 0).sum()).double()
+    return chances
+
+
+def _batches(films: Split, chances: Tensor, num_updates: int) -> Iterator[tuple[Tensor, Tensor]]:
     pixels, labels = torch.from_numpy(films.pixels), torch.from_numpy(films.labels)
-    weights = _balance(labels)
     for _ in range(num_updates):
-        drawn = torch.multinomial(weights, BATCH_SIZE, replacement=True)
+        drawn = torch.multinomial(chances, BATCH_SIZE, replacement=True)
         yield _augmented(_as_images(pixels[drawn])), labels[drawn]
-
-
-def _balance(labels: Tensor) -> Tensor:
-    """Weigh every class alike; the weights of all films add up to 1."""
-    counts = labels.bincount()
-    weights: Tensor = 1 / (counts[labels] * (counts > 0).sum()).double()
-    return weights
 
 
 def _augmented(images: Tensor) -> Tensor:

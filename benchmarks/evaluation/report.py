@@ -60,7 +60,16 @@ def write(
         "rows": [asdict(row) for row in rows],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_rounded(content), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(rounded(content), indent=1) + "\n", encoding="utf-8")
+
+
+def rounded(content: Any) -> Any:
+    """Round all fractions to six digits, however deep they lie."""
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [rounded(value) for value in content]
+    return float(f"{content:.6g}") if isinstance(content, float) else content
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -77,11 +86,3 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _interval(estimate: Estimate, style: str) -> str:
     return f"{estimate.value:{style}} [{estimate.low:{style}}, {estimate.high:{style}}]"
-
-
-def _rounded(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_rounded(value) for value in content]
-    return float(f"{content:.6g}") if isinstance(content, float) else content

@@ -1,0 +1,99 @@
+"""How well films were told apart, and how much better than by another classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.evaluation.intervals import Estimate, mean
+from benchmarks.evaluation.real_films import Labels, Split
+
+Array = NDArray[np.float64]
+# from predictions (n,), labels (n,) and how often each film counts, (replicates, n)
+Score = Callable[[Labels, Labels, Array], Array]
+NUM_REPLICATES = 1000
+
+
+def balanced_accuracy(predictions: Labels, labels: Labels, counts: Array) -> Array:
+    """Mean over the classes of the share of their films told right, (replicates,)."""
+    recalls = [
+        (counts[:, labels == label] @ (predictions[labels == label] == label))
+        / counts[:, labels == label].sum(1)
+        for label in np.unique(labels)
+    ]
+    average: Array = np.mean(recalls, 0)
+    return average
+
+
+def f1_of(label: int) -> Score:
+    """Make the score F1 = 2 TP / (2 TP + FP + FN) of one class; 0 where none is told right."""
+    return partial(_f1, label)
+
+
+def _f1(label: int, predictions: Labels, labels: Labels, counts: Array) -> Array:
+    called, true = predictions == label, labels == label
+    right = counts @ (called & true)
+    score: Array = 2 * right / np.maximum(counts @ called + counts @ true, 1e-12)
+    return score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A mean difference of scores over the seeds, and the two things it hangs on.
+
+    Attributes:
+        over_seeds: Student's interval of the paired differences: the chance of training anew.
+        over_films: The percentile bootstrap, the held-out films' groups drawn anew: the chance of
+            which films were held out.
+    """
+
+    over_seeds: Estimate
+    over_films: Estimate
+
+
+def score_each(predictions: Sequence[Labels], held_out: Split, score: Score) -> list[float]:
+    """Score the predictions of each seed."""
+    once = np.ones((1, len(held_out)))
+    return [float(score(each, held_out.labels, once)[0]) for each in predictions]
+
+
+def compare(
+    ours: Sequence[Labels],
+    theirs: Sequence[Labels],
+    held_out: Split,
+    score: Score,
+    rng: np.random.Generator,
+) -> Comparison:
+    """Subtract the scores of two ways to train, seed by seed.
+
+    Args:
+        ours: Predictions for the held-out films, (n,) for each seed.
+        theirs: Likewise, with the same seeds in the same order.
+        held_out: What is told apart.
+        score: What is compared.
+        rng: Draws the bootstrap's replicates.
+    """
+    pairs = zip(score_each(ours, held_out, score), score_each(theirs, held_out, score), strict=True)
+    over_seeds = mean([our - their for our, their in pairs])
+    counts = _resampled(held_out, rng)
+    differences = [
+        score(our, held_out.labels, counts) - score(their, held_out.labels, counts)
+        for our, their in zip(ours, theirs, strict=True)
+    ]
+    low, high = np.quantile(np.mean(differences, 0), [0.025, 0.975])
+    return Comparison(over_seeds, Estimate(over_seeds.value, float(low), float(high)))
+
+
+def _resampled(films: Split, rng: np.random.Generator) -> Array:
+    """Count each film as often as its group is drawn, class by class, (replicates, n)."""
+    counts = np.zeros((NUM_REPLICATES, len(films)))
+    for label in np.unique(films.labels):
+        members = np.flatnonzero(films.labels == label)
+        names, group = np.unique(films.groups[members], return_inverse=True)
+        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), NUM_REPLICATES)
+        counts[:, members] = drawn[:, group]
+    return counts
