@@ -48,6 +48,18 @@ class Films:
         """Number of classes."""
         return int(self.labels.max()) + 1
 
+    def few(self, num_films: int) -> Films:
+        """Take about so many of the films, in proportion but at least eight of each class."""
+        shares = self.labels.bincount() * num_films // len(self)
+        chosen = [
+            (self.labels == label).nonzero()[: max(8, share), 0]
+            for label, share in enumerate(shares.tolist())
+        ]
+        indices = torch.cat(chosen)
+        pixels = self._pixels[indices].cpu().numpy()
+        stored = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
+        return Films(stored, self.labels[indices].cpu().numpy(), self.device)
+
     def images(self, indices: Tensor) -> Tensor:
         """Read films as images, (b, 1, h, w), in [-1, 1]."""
         return self._pixels[indices].unsqueeze(1).float() * (2 / self._white) - 1

@@ -29,6 +29,8 @@ class Progress(View):
         fraction: Share of the job that is done, from 0 to 1.
         images_per_second: Present speed.
         eta_seconds: Estimated time to the end.
+        expected_seconds: Time the whole job takes, as measured before a training began.
+        plan: The stages of a training: `stage`, `images`, `images_per_second`, `seconds`.
     """
 
     phase: str | None = None
@@ -37,6 +39,8 @@ class Progress(View):
     fraction: float | None = None
     images_per_second: float | None = None
     eta_seconds: float | None = None
+    expected_seconds: float | None = None
+    plan: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class JobProblem(View):

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
+import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.family import Family, ImageSpec
 from models.films import Films
 from models.registry import sampler_class
-from models.sampling import sample_pixels
+from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, new_model, save_snapshot
 from models.training.budget import Budget
@@ -104,9 +109,13 @@ class _Reporter:
         self._training = training
         self._sampler = sampler_class(family)()
         self._pace = Pace()
+        told = attempt.job.progress  # by an earlier attempt
+        self._expected_seconds = told.expected_seconds if told else None
         self._fraction = 1.0  # of the first report, so that a resume repeats no preview
 
     def take(self, progress: Progress) -> None:
+        if progress.plan and self._expected_seconds is None:
+            self._tell_plan(progress)
         if progress.checkpointed:
             self._attempt.checkpointed(progress.images_seen)
         if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
@@ -117,16 +126,53 @@ class _Reporter:
         if passed and progress.can_sample:
             self._preview(progress)
 
+    def _tell_plan(self, progress: Progress) -> None:
+        """Say how long the job takes: the training, and the samples drawn during and after it."""
+        assert progress.expected_seconds is not None
+        model = self._training.model
+        with torch.no_grad():
+            model.eval()
+            began = time.monotonic()
+            self._draw(model)
+            seconds_per_draw = time.monotonic() - began
+        num_films = SAMPLES_PER_CLASS * model.spec.num_classes
+        num_draws = math.ceil(num_films / MICRO_BATCH[self._training.device.type])
+        if self._training.budget.images is not None:
+            num_draws += len(PREVIEW_FRACTIONS)
+        self._expected_seconds = progress.expected_seconds + num_draws * seconds_per_draw
+        told = self._paced(progress)
+        self._attempt.report(told)
+        self._attempt.show(
+            EventKind.PLAN, {"expected_seconds": told.expected_seconds, "stages": list(told.plan)}
+        )
+
     def _paced(self, progress: Progress) -> JobProgress:
-        return self._pace.progress(
+        paced = self._pace.progress(
             progress.stage, progress.images_seen, progress.total_images, progress.fraction
         )
+        return replace(
+            paced,
+            expected_seconds=self._expected_seconds,
+            plan=tuple(
+                {
+                    "stage": stage.name,
+                    "images": stage.images,
+                    "images_per_second": stage.images_per_second,
+                    "seconds": stage.seconds,
+                }
+                for stage in progress.plan
+            ),
+        )
+
+    def _draw(self, model: Family[Any, Any]) -> tuple[list[int], NDArray[np.uint8]]:
+        labels = [index % model.spec.num_classes for index in range(PREVIEW_FILMS)]
+        seeds = [image_seed(0, index) for index in range(PREVIEW_FILMS)]
+        [pixels] = sample_pixels(model, labels, seeds, self._sampler)
+        return labels, pixels
 
     def _preview(self, progress: Progress) -> None:
         with self._training.averaged() as model:
-            labels = [index % model.spec.num_classes for index in range(PREVIEW_FILMS)]
-            seeds = [image_seed(0, index) for index in range(PREVIEW_FILMS)]
-            [pixels] = sample_pixels(model, labels, seeds, self._sampler)
+            labels, pixels = self._draw(model)
         sheet = contact_sheet(list(pixels), PREVIEW_FILMS, PREVIEW_MAX_SIDE)
         self._attempt.show(
             EventKind.SAMPLE,

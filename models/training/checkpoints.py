@@ -8,10 +8,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from models.training.plan import Course, Pace, Plan, StagePlan
 
 KEPT = 2
 
@@ -23,7 +26,9 @@ class Position:
     Attributes:
         stage: Index of the stage under way, or the number of stages when all are done.
         update: Updates done in that stage.
-        planned: Updates of each stage planned so far.
+        plan: What each stage does; empty until the trial has been made.
+        course: How the fraction of the stage under way follows from its updates.
+        expected_seconds: How long the whole training was to take before it began.
         images_seen: Over all stages.
         elapsed_seconds: Time spent so far, over all attempts.
         precision: The number format the losses are computed in, such as "bfloat16".
@@ -31,10 +36,24 @@ class Position:
 
     stage: int
     update: int
-    planned: tuple[int, ...]
+    plan: Plan
+    course: Course
+    expected_seconds: float | None
     images_seen: int
     elapsed_seconds: float
     precision: str
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Position:
+        """Read what `asdict` wrote.
+
+        Raises:
+            KeyError, TypeError: A field is missing or unknown.
+        """
+        plan = tuple(
+            StagePlan(**{**stage, "pace": Pace(**stage["pace"])}) for stage in fields["plan"]
+        )
+        return cls(**{**fields, "plan": plan, "course": Course(**fields["course"])})
 
 
 class Checkpoints:
@@ -83,8 +102,7 @@ class Checkpoints:
                 fields = json.loads(description.read_text(encoding="utf-8"))
                 if file_digest(weights) != fields.pop("sha256"):
                     continue
-                fields["planned"] = tuple(fields["planned"])
-                return Position(**fields), load_file(weights)
+                return Position.of(fields), load_file(weights)
             except (OSError, ValueError, KeyError, TypeError, SafetensorError):
                 continue
         return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import statistics
+import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,12 +19,23 @@ from models.seeding import seed_update
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
 from models.training.ema import PowerAverage
+from models.training.plan import (
+    Course,
+    Plan,
+    plan_training,
+    stage_deadline,
+    updates_for_images,
+)
 from models.training.stage_state import StageState, load_module, module_tensors
+from models.training.trial import measure_paces
 
-TRIAL_SHARE = 0.03
-TRIAL_MIN_SECONDS = 1.0
-TRIAL_MIN_UPDATES = 4
+TRIAL = "trial"
+TRIAL_SECONDS = 1.5  # for the updates of a stage
+MAX_TRIAL_SHARE = 0.02  # of a budget in seconds, for the same
+FRACTION_BETWEEN_BENDS = 0.05
 UPDATES_BETWEEN_NAN_CHECKS = 50
+
+T = TypeVar("T")
 
 
 class TrainingDiverged(ArithmeticError):
@@ -37,13 +47,15 @@ class Progress:
     """What a training has done so far.
 
     Attributes:
-        stage: Name of the stage under way.
+        stage: Name of the stage under way, or `TRIAL`.
         images_seen: Training images seen over all stages, counted with repetition.
-        total_images: Images the whole training will see; an estimate until the last stage is
-            planned.
-        fraction: Part of the whole budget done, in [0, 1].
+        total_images: Images the whole training will see; a budget in seconds is refitted on the
+            way, and 0 until its trial has been made.
+        fraction: Part of the whole time done, in [0, 1].
         losses: The newest value of each term, by name; empty between updates.
         can_sample: Whether samples drawn now show anything.
+        plan: What each stage does; empty until the trial has been made.
+        expected_seconds: How long the whole training was to take before it began, by the trial.
         checkpointed: A checkpoint has just been written.
     """
 
@@ -53,13 +65,18 @@ class Progress:
     fraction: float
     losses: Losses
     can_sample: bool
+    plan: Plan = ()
+    expected_seconds: float | None = None
     checkpointed: bool = False
 
 
 class Training:
     """One training of one model.
 
-    Once `run` has ended, `images_seen` says how many images the model has seen in all.
+    Attributes:
+        model: What is trained.
+        budget: How long.
+        images_seen: Images the model has seen in all, once `run` has ended.
 
     The same model, films, budget in images and seed give the same weights bit for bit on a CPU,
     however often the training is stopped and resumed from its checkpoints.
@@ -77,7 +94,7 @@ class Training:
     ) -> None:
         self.model = model
         self._films = films
-        self._budget = budget
+        self.budget = budget
         self._seed = seed
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
@@ -103,6 +120,11 @@ class Training:
         self.images_seen = position.images_seen
         self.model.eval()
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._films.device
+
     @contextmanager
     def averaged(self) -> Iterator[Family[Any, Any]]:
         """Lend the model with its averaged weights, ready to sample."""
@@ -115,7 +137,14 @@ class Training:
     def _start(self) -> Position:
         precision = str(fastest_dtype(self._films.device)).removeprefix("torch.")
         return Position(
-            stage=0, update=0, planned=(), images_seen=0, elapsed_seconds=0.0, precision=precision
+            stage=0,
+            update=0,
+            plan=(),
+            course=Course(),
+            expected_seconds=None,
+            images_seen=0,
+            elapsed_seconds=0.0,
+            precision=precision,
         )
 
     def _run_stage(
@@ -125,20 +154,20 @@ class Training:
         precision = getattr(torch, position.precision)
         self.model.eval()
         for _ in stage.prepare(self._films):
-            yield self._progress(stage, index, position)
-        if len(position.planned) == index:
-            updates = yield from self._plan(index, position)
-            position = self._at(position, planned=(*position.planned, updates))
-        num_updates = position.planned[index]
+            yield self._progress(stage, position)
+        if not position.plan:
+            position = yield from self._plan(position)
+            yield self._progress(stage, position)
+        position = self._set_out(index, position)
         steps = StageState(stage, self.model)
         steps.load(tensors)
         self._average = steps.average
 
         self.model.train()
-        while position.update < num_updates:
+        while position.update < position.plan[index].updates:
             update = position.update
             seed_update(self._seed, index, update)
-            fraction = update / num_updates
+            fraction = position.course.fraction_at(update, position.plan[index].updates)
             losses = steps.walk(self._films, fraction, precision)
             steps.average.update(update + 1)
             position = self._at(
@@ -146,10 +175,12 @@ class Training:
                 update=update + 1,
                 images_seen=position.images_seen + stage.batch_size,
             )
-            if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0 or position.update == num_updates:
+            position = self._refit(index, position)
+            ended = position.update == position.plan[index].updates
+            if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0 or ended:
                 _check_finite(losses, stage)
             saved = self._save_if_due(position, steps, losses)
-            yield self._progress(stage, index, position, losses, checkpointed=saved)
+            yield self._progress(stage, position, losses, checkpointed=saved)
 
         averages = enumerate(steps.average.tensors)
         _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
@@ -157,44 +188,80 @@ class Training:
         self.model.eval()
         with torch.no_grad():
             for _ in stage.conclude(self._films):
-                yield self._progress(stage, index, position)
-        position = self._at(position, stage=index + 1, update=0)
+                yield self._progress(stage, position)
+        position = self._at(position, stage=index + 1, update=0, course=Course())
         if self._checkpoints:
             self._checkpoints.save(position, module_tensors(self.model))
-        yield self._progress(stage, index, position, checkpointed=self._checkpoints is not None)
+        yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
         return position
 
-    def _plan(self, index: int, position: Position) -> Generator[Progress, None, int]:
-        """Fit the number of updates of a stage to the budget."""
-        stages = self.model.stages()
-        stage = stages[index]
-        if self._budget.images is not None:
-            return max(1, round(self._budget.images * stage.share / stage.batch_size))
-        assert self._budget.seconds is not None
-        remaining = self._budget.seconds - (time.monotonic() - self._began)
-        seconds = remaining * stage.share / sum(each.share for each in stages[index:])
-        seconds_per_update = yield from self._trial(index, position, seconds * TRIAL_SHARE)
-        return max(1, int(seconds * (1 - TRIAL_SHARE) / seconds_per_update))
+    def _plan(self, position: Position) -> Generator[Progress, None, Position]:
+        """Fit the training to its budget by a trial of every stage."""
+        budget, stages = self.budget, self.model.stages()
+        seconds = TRIAL_SECONDS
+        if budget.seconds is not None:
+            seconds = min(seconds, MAX_TRIAL_SHARE * budget.seconds / len(stages))
 
-    def _trial(
-        self, index: int, position: Position, seconds: float
-    ) -> Generator[Progress, None, float]:
-        """Time the updates of a stage on a copy of the model."""
-        model = copy.deepcopy(self.model).train()
-        stage = model.stages()[index]
-        steps = StageState(stage, model)
-        durations: list[float] = []
-        end = time.monotonic() + max(seconds, TRIAL_MIN_SECONDS)
-        while time.monotonic() < end or len(durations) < TRIAL_MIN_UPDATES:
-            seed_update(self._seed, index, len(durations))
-            began = time.monotonic()
-            steps.walk(self._films, 0.0, getattr(torch, position.precision))
-            steps.average.update(1)
-            if self._films.device.type == "cuda":
-                torch.cuda.synchronize()
-            durations.append(time.monotonic() - began)
-            yield self._progress(stage, index, position)
-        return statistics.fmean(durations[len(durations) // 4 :])
+        def max_updates(stage: Stage) -> int:
+            return updates_for_images(stage, budget.images) if budget.images else sys.maxsize
+
+        trial = measure_paces(
+            self.model,
+            self._films,
+            getattr(torch, position.precision),
+            seconds=seconds,
+            max_updates=max_updates,
+        )
+        random_state = torch.get_rng_state()
+        paces = yield from _each(trial, self._progress(replace(stages[0], name=TRIAL), position))
+        torch.set_rng_state(random_state)
+        position = self._at(position)
+        plan = plan_training(stages, paces, budget, position.elapsed_seconds)
+        expected = position.elapsed_seconds + sum(stage.seconds for stage in plan)
+        return replace(position, plan=plan, expected_seconds=expected)
+
+    def _set_out(self, index: int, position: Position) -> Position:
+        """Begin to time a stage that was just prepared, anew or after a resume.
+
+        A budget in images keeps to its plan, so that the clock has no part in the weights.
+        """
+        if self.budget.seconds is None:
+            return position
+        position = self._at(position)
+        planned, course = position.plan[index], position.course
+        if course.deadline is not None:
+            fraction = course.fraction_at(position.update, planned.updates)
+            course = replace(course, update=position.update, fraction=fraction)
+            self._bent_at = position.elapsed_seconds
+            return replace(position, course=course)
+        deadline = stage_deadline(
+            self.model.stages(),
+            position.plan,
+            index,
+            self.budget.seconds,
+            position.elapsed_seconds,
+        )
+        position = replace(position, course=Course(deadline=deadline))
+        return self._bend(index, position, planned.pace.seconds_per_update)
+
+    def _refit(self, index: int, position: Position) -> Position:
+        """Fit a stage to the pace of its last stretch, now and then."""
+        planned, course = position.plan[index], position.course
+        if course.deadline is None or position.update >= planned.updates:
+            return position
+        fraction = course.fraction_at(position.update, planned.updates)
+        if fraction - course.fraction < FRACTION_BETWEEN_BENDS:
+            return position
+        took = position.elapsed_seconds - self._bent_at
+        return self._bend(index, position, took / (position.update - course.update))
+
+    def _bend(self, index: int, position: Position, seconds_per_update: float) -> Position:
+        course, planned = position.course.bent(
+            position.plan[index], position.update, position.elapsed_seconds, seconds_per_update
+        )
+        self._bent_at = position.elapsed_seconds
+        plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
+        return replace(position, course=course, plan=plan)
 
     def _save_if_due(self, position: Position, steps: StageState, losses: Losses) -> bool:
         now = time.monotonic()
@@ -212,26 +279,48 @@ class Training:
     def _progress(
         self,
         stage: Stage,
-        index: int,
         position: Position,
         losses: Losses | None = None,
         *,
         checkpointed: bool = False,
     ) -> Progress:
-        shares = [each.share for each in self.model.stages()]
-        fraction = sum(shares[: position.stage])
-        if position.stage == index and len(position.planned) > index:
-            fraction += stage.share * position.update / position.planned[index]
-        total = self._budget.images or round(position.images_seen / fraction if fraction else 0)
+        total = sum(each.images for each in position.plan) or self.budget.images or 0
         return Progress(
             stage=stage.name,
             images_seen=position.images_seen,
-            total_images=max(total, position.images_seen),
-            fraction=min(1.0, fraction),
+            total_images=total,
+            fraction=self._fraction(position),
             losses=losses or {},
             can_sample=stage.can_sample and losses is not None,
+            plan=position.plan,
+            expected_seconds=position.expected_seconds,
             checkpointed=checkpointed,
         )
+
+    def _fraction(self, position: Position) -> float:
+        """Part of the whole training that is done, by the time its stages are to take."""
+        if not position.plan:
+            return 0.0
+        if self.budget.seconds is None:
+            weights = [stage.seconds for stage in position.plan]
+        else:
+            weights = [stage.share for stage in self.model.stages()]
+        done = sum(weights[: position.stage])
+        if position.stage < len(position.plan):
+            updates = position.plan[position.stage].updates
+            done += weights[position.stage] * position.course.fraction_at(position.update, updates)
+        return min(1.0, done / sum(weights))
+
+
+def _each(work: Generator[None, None, T], progress: Progress) -> Generator[Progress, None, T]:
+    """Yield the same progress for every step of some work; returns what the work returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        yield progress
 
 
 def _check_finite(tensors: Mapping[str, Tensor], stage: Stage) -> None:

@@ -33,6 +33,10 @@ JOB = {
         "fraction": 0.256,
         "images_per_second": 231.0,
         "eta_seconds": 161.0,
+        "expected_seconds": 221.0,
+        "plan": [
+            {"stage": "training", "images": 50000, "images_per_second": 231.0, "seconds": 219.5}
+        ],
     },
     "metrics": {"loss": 0.21},
     "request": {"dataset_id": DATASET_ID, "family": "ldm", "image_size": 64, "seed": 1},

@@ -78,6 +78,15 @@ class Page(View, Generic[V]):
     next_cursor: str | None = Field(description="Pass it as `cursor`; null on the last page.")
 
 
+class StagePlanView(View):
+    """What one stage of a training does."""
+
+    stage: str
+    images: int = Field(description="Training images it sees, with repetition.")
+    images_per_second: float
+    seconds: float = Field(description="From its preparation to its conclusion.")
+
+
 class ProgressView(View):
     """How far a running job is."""
 
@@ -87,6 +96,13 @@ class ProgressView(View):
     fraction: float | None
     images_per_second: float | None
     eta_seconds: float | None
+    expected_seconds: float | None = Field(
+        description="Time the whole job takes, told before a training's first update from a short "
+        "measured trial."
+    )
+    plan: list[StagePlanView] = Field(
+        description="The stages of a training, as the trial measured them; empty before it."
+    )
 
 
 class ResultView(View):
@@ -164,7 +180,7 @@ class EventView(View):
     model_config = shown(examples.EVENT)
 
     sequence: int
-    kind: Literal["state", "progress", "metrics", "sample", "checkpoint", "log", "done"]
+    kind: Literal["state", "plan", "progress", "metrics", "sample", "checkpoint", "log", "done"]
     at: Moment
     data: dict[str, Any]
 

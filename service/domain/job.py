@@ -56,6 +56,7 @@ class EventKind(StrEnum):
     """What an entry of a job's log tells."""
 
     STATE = "state"
+    PLAN = "plan"
     PROGRESS = "progress"
     METRICS = "metrics"
     SAMPLE = "sample"
@@ -92,6 +93,8 @@ class JobProgress:
         fraction: Share of the whole job that is done, 0 to 1.
         images_per_second: Current speed.
         eta_seconds: Time left at that speed.
+        expected_seconds: Time the whole job takes, as measured before its work began.
+        plan: What each stage of a training does, `{stage, images, images_per_second, seconds}`.
     """
 
     phase: str
@@ -100,6 +103,8 @@ class JobProgress:
     fraction: float | None = None
     images_per_second: float | None = None
     eta_seconds: float | None = None
+    expected_seconds: float | None = None
+    plan: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,25 @@ def describe(job: Job) -> str:
     if progress.images_per_second:
         parts.append(f"{progress.images_per_second:.0f} images/s")
     if progress.eta_seconds is not None:
-        minutes, seconds = divmod(round(progress.eta_seconds), 60)
-        parts.append(f"{minutes}:{seconds:02d} left")
+        parts.append(f"{_clock(progress.eta_seconds)} left")
     return "  ".join([f"{job.kind} {parts[0]}", *parts[1:], *_losses(job.metrics or {})])
+
+
+def expectation(job: Job) -> str | None:
+    """Say in one line how long a training will take, once its trial has told."""
+    progress = job.progress
+    if progress is None or progress.expected_seconds is None:
+        return None
+    stages = "".join(
+        f"  {plan['stage']} {_clock(plan['seconds'])} at {plan['images_per_second']:.0f} images/s"
+        for plan in progress.plan
+    )
+    return f"{job.kind} takes about {_clock(progress.expected_seconds)}:{stages}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"
 
 
 def _losses(metrics: dict[str, Any]) -> list[str]:
@@ -72,7 +88,10 @@ def _finish_with_bar(client: Client, job: Job) -> Job:
     with Progress(*columns, text, console=stderr) as bar:
         task = bar.add_task(describe(job), total=1.0)
 
+        announced = _Announcement()
+
         def show(job: Job) -> None:
+            announced(job)
             bar.update(task, description=describe(job), completed=_fraction(job))
 
         return client.wait(job.id, show)
@@ -84,11 +103,26 @@ class _Lines:
     def __init__(self) -> None:
         self._phase: tuple[str, str | None] | None = None
         self._printed_at = 0.0
+        self._announce = _Announcement()
 
     def __call__(self, job: Job) -> None:
+        self._announce(job)
         phase = (job.state, job.progress.phase if job.progress else None)
         if phase == self._phase and time.monotonic() - self._printed_at < LINE_EVERY_SECONDS:
             return
         fraction = _fraction(job)
         say(f"{describe(job)}  {fraction:.0%}" if fraction is not None else describe(job))
         self._phase, self._printed_at = phase, time.monotonic()
+
+
+class _Announcement:
+    """Say once what a training is expected to take."""
+
+    def __init__(self) -> None:
+        self._made = False
+
+    def __call__(self, job: Job) -> None:
+        expected = None if self._made else expectation(job)
+        if expected:
+            say(expected)
+            self._made = True

@@ -65,7 +65,7 @@ def submit_ingest(workplace, source=None):
     return submit(workplace, JobKind.INGEST, request, dataset)
 
 
-def submit_training(workplace, dataset_id, family="vae", images=128):
+def submit_training(workplace, dataset_id, family="vae", images=128, budget=None):
     config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
     request = {
         "dataset_id": dataset_id,
@@ -73,7 +73,7 @@ def submit_training(workplace, dataset_id, family="vae", images=128):
         "image_size": 64,
         "preset": "tiny",
         "config": config,
-        "budget": {"images": images},
+        "budget": budget or {"images": images},
         "seed": 1,
     }
     return submit(workplace, JobKind.TRAIN, request)
@@ -282,3 +282,18 @@ def test_progress_and_losses_enter_the_log(workplace, dataset_id):
     curve = workplace.records.model(job.result.model_id).card["learning_curve"]
     assert curve[-1]["images_seen"] == 128
     assert math.isfinite(curve[-1]["loss"])
+
+
+@pytest.mark.parametrize("budget", [{"images": 600}, {"seconds": 6}])
+def test_expected_time_is_in_the_log_before_the_first_update(workplace, dataset_id, budget):
+    job_id = submit_training(workplace, dataset_id, budget=budget)
+    began = time.monotonic()
+    job = finished(workplace, job_id)
+    took = time.monotonic() - began
+    events = [event for event in workplace.records.events(job.id) if event.kind != "state"]
+    [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
+    assert all(event.data["images_seen"] == 0 for event in events[:at])
+    told = events[at].data
+    assert [stage["stage"] for stage in told["stages"]] == ["autoencoder"]
+    assert job.progress.expected_seconds == told["expected_seconds"]
+    assert took / 3 < told["expected_seconds"] < 3 * took

@@ -6,9 +6,17 @@ import pytest
 import torch
 
 from models.training.checkpoints import Checkpoints, Position
+from models.training.plan import Course, Pace, StagePlan
 
 START = Position(
-    stage=0, update=1, planned=(5,), images_seen=4, elapsed_seconds=0.5, precision="float32"
+    stage=0,
+    update=1,
+    plan=(StagePlan("means", batch_size=4, updates=5, pace=Pace(0.1, 0.0, 2.5)),),
+    course=Course(update=1, fraction=0.25, deadline=9.5),
+    expected_seconds=3.0,
+    images_seen=4,
+    elapsed_seconds=0.5,
+    precision="float32",
 )
 
 

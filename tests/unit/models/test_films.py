@@ -32,3 +32,14 @@ def test_every_class_needs_a_film():
 def test_reading_in_order_meets_every_film_once():
     films = Films(np.zeros((7, 1, 1), np.uint8), np.zeros(7, np.int64))
     assert [indices.tolist() for indices in films.in_order(3)] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_few_films_are_of_every_class_and_look_the_same(dtype):
+    pixels = np.arange(1000, dtype=dtype).reshape(-1, 1, 1)
+    films = Films(pixels, np.repeat([1, 0], [950, 50]))
+    few = films.few(100)
+    assert few.labels.bincount().tolist() == [8, 95]
+    assert torch.equal(few.images(torch.tensor([8])), films.images(torch.tensor([0])))
+    assert len(films.few(5)) == 16
+    assert len(films.few(5000)) == 1000

@@ -12,7 +12,7 @@ import typer
 import synthcxr.client
 from synthcxr.cli import main, server
 from synthcxr.cli.options import class_counts, interpolation, mixture, settings
-from synthcxr.cli.progress import describe
+from synthcxr.cli.progress import describe, expectation
 from synthcxr.connection import Connection
 from synthcxr.resources import Job
 
@@ -248,6 +248,19 @@ def test_a_line_of_progress_says_phase_images_speed_time_and_loss() -> None:
     assert describe(job) == (
         "train autoencoder  500/2000 images  123 images/s  1:05 left  loss 0.1235"
     )
+
+
+def test_what_a_training_is_expected_to_take_is_said_by_stage() -> None:
+    plan = [
+        {"stage": "autoencoder", "images": 4000, "images_per_second": 210.4, "seconds": 24.2},
+        {"stage": "denoiser", "images": 30000, "images_per_second": 140.0, "seconds": 216.0},
+    ]
+    progress = {"phase": "trial", "expected_seconds": 245.3, "plan": plan}
+    job = Job.model_validate({**DONE, "state": "running", "progress": progress})
+    assert expectation(job) == (
+        "train takes about 4:05:  autoencoder 0:24 at 210 images/s  denoiser 3:36 at 140 images/s"
+    )
+    assert expectation(Job.model_validate({**DONE, "state": "running"})) is None
 
 
 def test_a_queued_job_says_how_many_are_before_it() -> None:

@@ -1,0 +1,159 @@
+"""How many updates each stage makes, and how long that will take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from models.family import Stage
+from models.training.budget import Budget
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a stage goes.
+
+    Attributes:
+        seconds_per_update: Time one update takes, all phases together.
+        prepare_seconds: Time still needed before the first update.
+        conclude_seconds: Time needed after the last one.
+    """
+
+    seconds_per_update: float
+    prepare_seconds: float
+    conclude_seconds: float
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What a stage will do.
+
+    Attributes:
+        name: The stage's.
+        batch_size: Films in a batch.
+        updates: How many it makes.
+        pace: As the trial measured it, or since then the training itself.
+    """
+
+    name: str
+    batch_size: int
+    updates: int
+    pace: Pace
+
+    @property
+    def images(self) -> int:
+        """Training images seen, counted with repetition."""
+        return self.updates * self.batch_size
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images a second while it makes updates."""
+        return self.batch_size / self.pace.seconds_per_update
+
+    @property
+    def seconds(self) -> float:
+        """Time from the preparation to the conclusion."""
+        pace = self.pace
+        updating = self.updates * pace.seconds_per_update
+        return pace.prepare_seconds + updating + pace.conclude_seconds
+
+
+Plan = tuple[StagePlan, ...]
+
+
+def updates_for_images(stage: Stage, num_images: int) -> int:
+    """Count the updates of a stage that sees its share of a budget in images."""
+    return max(1, round(num_images * stage.share / stage.batch_size))
+
+
+def plan_training(
+    stages: Sequence[Stage], paces: Sequence[Pace], budget: Budget, elapsed_seconds: float
+) -> Plan:
+    """Fit a training to its budget.
+
+    What the stages need besides updates is taken off a budget in seconds before it is shared out.
+
+    Args:
+        stages: Those of the family.
+        paces: One for each stage.
+        budget: In images or in seconds.
+        elapsed_seconds: Time spent so far.
+    """
+    other = sum(pace.prepare_seconds + pace.conclude_seconds for pace in paces)
+    plan = []
+    for stage, pace in zip(stages, paces, strict=True):
+        if budget.images is not None:
+            updates = updates_for_images(stage, budget.images)
+        else:
+            assert budget.seconds is not None
+            seconds = (budget.seconds - elapsed_seconds - other) * stage.share
+            updates = max(1, round(seconds / pace.seconds_per_update))
+        plan.append(StagePlan(stage.name, stage.batch_size, updates, pace))
+    return tuple(plan)
+
+
+def stage_deadline(
+    stages: Sequence[Stage], plan: Plan, index: int, budget_seconds: float, elapsed_seconds: float
+) -> float:
+    """Say when the last update of a stage is due, its preparation being done.
+
+    Args:
+        stages: Those of the family.
+        plan: One entry for each stage.
+        index: The stage that is about to begin.
+        budget_seconds: Time for the whole training.
+        elapsed_seconds: Time spent so far.
+
+    Returns:
+        A time on the clock that `elapsed_seconds` is read from.
+    """
+    other = sum(each.pace.conclude_seconds for each in plan[index:])
+    other += sum(each.pace.prepare_seconds for each in plan[index + 1 :])
+    share = stages[index].share / sum(stage.share for stage in stages[index:])
+    return elapsed_seconds + max(0.0, budget_seconds - elapsed_seconds - other) * share
+
+
+@dataclass(frozen=True)
+class Course:
+    """The way from update to fraction of a stage, bent where its pace changed.
+
+    The fraction, which schedules follow, rises from `fraction` at `update` to 1 at the last one:
+    a stage that is found to have fewer updates left goes on from where it stands, but faster.
+
+    Attributes:
+        update: Where the course was last bent.
+        fraction: How much of the stage was done there.
+        deadline: When the last update is due, in elapsed seconds; None where updates are counted.
+    """
+
+    update: int = 0
+    fraction: float = 0.0
+    deadline: float | None = None
+
+    def fraction_at(self, update: int, num_updates: int) -> float:
+        """Say how much of the stage is done after so many updates, in [0, 1]."""
+        left = (update - self.update) / max(1, num_updates - self.update)
+        return self.fraction + (1 - self.fraction) * left
+
+    def bent(
+        self, planned: StagePlan, update: int, elapsed_seconds: float, seconds_per_update: float
+    ) -> tuple[Course, StagePlan]:
+        """Fit the rest of a stage to the time left.
+
+        Args:
+            planned: The plan so far.
+            update: Updates done.
+            elapsed_seconds: Time spent so far.
+            seconds_per_update: The present pace.
+
+        Returns:
+            The course and the plan from here on.
+        """
+        assert self.deadline is not None
+        left = max(1, round((self.deadline - elapsed_seconds) / seconds_per_update))
+        pace = replace(planned.pace, seconds_per_update=seconds_per_update)
+        fraction = self.fraction_at(update, planned.updates)
+        return (
+            replace(self, update=update, fraction=fraction),
+            replace(planned, updates=update + left, pace=pace),
+        )

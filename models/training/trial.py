@@ -1,0 +1,111 @@
+"""A short trial: how fast each stage of a training goes on this machine, right now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import torch
+
+from models.family import Family, Stage
+from models.films import Films
+from models.seeding import seed_update
+from models.training.plan import Pace
+from models.training.stage_state import StageState
+
+NUM_FILMS = 256
+GOLDEN_RATIO = 0.618034
+
+
+def measure_paces(
+    model: Family[Any, Any],
+    films: Films,
+    precision: torch.dtype,
+    *,
+    seconds: float,
+    max_updates: Callable[[Stage], int],
+) -> Generator[None, None, list[Pace]]:
+    """Train a copy of the model for a moment in every stage, one after another.
+
+    The copy sees a few films only, so it caches little; what is done to each film in `prepare`
+    and `conclude` is taken to last as much longer as there are more films.
+
+    Args:
+        model: Left as it is. The first stage has been prepared.
+        films: The training set.
+        precision: The number format the losses are computed in.
+        seconds: Time for the updates of a stage; slow ones take longer.
+        max_updates: Most updates to time in a stage; three are needed in any case.
+
+    Yields:
+        At least as often as the training would.
+    """
+    trained = type(model)(model.config, model.spec).to(films.device)
+    trained.load_state_dict(model.state_dict())
+    few = films.few(NUM_FILMS)
+    more = len(films) / len(few)
+    paces = []
+    for index in range(len(trained.stages())):
+        stage = trained.stages()[index]
+        prepare_seconds = yield from _timed(stage.prepare(few), films.device)
+        steps = StageState(stage, trained.train())
+        updating = _updates(steps, few, precision, index)
+        seconds_per_update = yield from _timed_updates(
+            updating, films.device, seconds, max_updates(stage)
+        )
+        trained.eval()
+        with torch.no_grad():
+            conclude_seconds = yield from _timed(stage.conclude(few), films.device)
+        if index == 0:
+            prepare_seconds = 0.0
+        paces.append(Pace(seconds_per_update, prepare_seconds * more, conclude_seconds * more))
+    return paces
+
+
+def _updates(steps: StageState, films: Films, precision: torch.dtype, index: int) -> Iterator[None]:
+    """Make updates without end, at fractions spread over the stage: late terms cost time too."""
+    update = 0
+    while True:
+        seed_update(0, index, update)
+        steps.walk(films, update * GOLDEN_RATIO % 1, precision)
+        steps.average.update(update + 1)
+        update += 1
+        yield
+
+
+def _timed(work: Iterator[Any], device: torch.device) -> Generator[None, None, float]:
+    """Carry out a preparation or a conclusion; returns how long it took."""
+    began = time.monotonic()
+    for _ in work:
+        yield
+    _finish(device)
+    return time.monotonic() - began
+
+
+def _timed_updates(
+    updates: Iterator[None], device: torch.device, seconds: float, max_updates: int
+) -> Generator[None, None, float]:
+    """Return the seconds of one update: first one that is slow, then two, four and so on.
+
+    Only the last stretch counts. A device is waited for at the end of a stretch alone, as in the
+    training itself.
+    """
+    num_updates, num_done, took = 1, 0, 0.0
+    while True:
+        began = time.monotonic()
+        for _ in range(num_updates):
+            next(updates)
+            yield
+        _finish(device)
+        took = time.monotonic() - began
+        num_done += num_updates
+        longer = min(2 * num_updates, max_updates - num_done)
+        if num_done >= 3 and (took >= seconds / 2 or longer < num_updates):
+            return took / num_updates
+        num_updates = max(2, longer)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
