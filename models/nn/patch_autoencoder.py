@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.nn.normalisation import group_norm
+from models.nn.principal_axes import Moments, patches_of
 from models.nn.residual import ResidualBlock, zero_conv
 
 # before training, the encoder is this sure of its latents, which have unit variance
@@ -71,22 +72,15 @@ class PatchAutoencoder(nn.Module):
     @torch.no_grad()
     def fit(self, batches: Iterable[Tensor]) -> Iterator[None]:
         """Fit the components to images, one batch (b, 1, h, w) at a time."""
-        num_pixels = len(self.patch_mean)
-        total = torch.zeros(num_pixels, dtype=torch.float64)
-        products = torch.zeros(num_pixels, num_pixels, dtype=torch.float64)
-        num_patches = 0
+        moments = Moments(len(self.patch_mean))
         for images in batches:
-            patches = self._patches(images).movedim(1, -1).reshape(-1, num_pixels).double()
-            total += patches.sum(dim=0).cpu()
-            products += (patches.T @ patches).cpu()
-            num_patches += len(patches)
+            moments.add(patches_of(images, self.patch_size))
             yield
-        mean = total / num_patches
-        variances, components = torch.linalg.eigh(products / num_patches - mean.outer(mean))
+        center, directions, variances = moments.axes()
         kept = slice(-len(self.deviations), None)
-        self.patch_mean.copy_(mean)
-        self.components.copy_(components[:, kept])
-        self.deviations.copy_(variances[kept].clamp(min=1e-8).sqrt())
+        self.patch_mean.copy_(center)
+        self.components.copy_(directions[:, kept])
+        self.deviations.copy_(variances[kept].clamp_min(1e-8).sqrt())
         self.fitted.fill_(value=True)
 
     def encode(self, images: Tensor) -> Posterior:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.films import Films
+from models.nn.principal_axes import Moments, patches_of
 
 NOISE_STD = 0.03  # in image units: what varies less is not worth hearing as loud as the rest
 FILMS_PER_READING = 64
@@ -55,21 +56,14 @@ class PatchWhitening(nn.Module):
         """Measure how patches vary, once; yields the fraction done."""
         if self.fitted:
             return
-        size = len(self.center)
-        total, products, num_patches = torch.zeros(size), torch.zeros(size, size), 0
+        moments = Moments(len(self.center))
         for indices in films.in_order(FILMS_PER_READING):
-            folded = F.pixel_unshuffle(films.images(indices), self._patch_size)
-            patches = folded.movedim(1, -1).flatten(0, 2)  # (patches, p^2)
-            total += patches.sum(0).cpu()
-            products += (patches.T @ patches).cpu()
-            num_patches += len(patches)
+            moments.add(patches_of(films.images(indices), self._patch_size))
             yield (int(indices[-1]) + 1) / len(films)
-        mean = total / num_patches
-        covariance = (products / num_patches - mean.outer(mean)).double()
-        variances, directions = torch.linalg.eigh(covariance)
-        self.center.copy_(mean)
+        center, directions, variances = moments.axes()
+        self.center.copy_(center)
         self.directions.copy_(directions)
-        self.scales.copy_(variances.clamp_min(0).sqrt() + NOISE_STD)
+        self.scales.copy_(variances.sqrt() + NOISE_STD)
         self.fitted.fill_(value=True)
 
 

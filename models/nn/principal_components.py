@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.films import Films
+from models.nn.principal_axes import Moments, PrincipalAxes
 
 MAX_SIDE = 64  # larger films are halved first: the components are smooth
 SEED = 0
@@ -86,26 +87,28 @@ class PrincipalComponents(nn.Module):
         for index in range(NUM_PASSES):
             basis, _ = torch.linalg.qr(basis)
             spread = torch.zeros_like(basis)  # C B, for the covariance C
+            within = Moments(num_searched)  # whose covariance is B^T C B
             total_variance = torch.zeros(())
             for flat, end in self._readings(films):
                 centred = flat - self.center
-                spread += centred.T @ (centred @ basis) / len(films)
+                coordinates = centred @ basis
+                spread += centred.T @ coordinates / len(films)
+                within.add(coordinates)
                 total_variance += centred.square().sum().cpu() / len(films)
                 yield (1 + index + end / len(films)) / (NUM_PASSES + 1)
-            found = basis, spread
+            found = basis, within.axes()
             basis = spread
         self._take(*found, total_variance)
 
-    def _take(self, basis: Tensor, spread: Tensor, total_variance: Tensor) -> None:
-        """Turn an orthonormal basis B and C B into the leading eigenvectors of C."""
+    def _take(self, basis: Tensor, axes: PrincipalAxes, total_variance: Tensor) -> None:
+        """Keep the leading axes within an orthonormal basis, and the variance that is left."""
         num_pixels, num_components = self.directions.shape
-        within = basis.T @ spread
-        eigenvalues, eigenvectors = torch.linalg.eigh((within + within.T) / 2)  # ascending
-        leading = eigenvalues.flip(0)[:num_components]
-        rest = (total_variance - leading.sum().cpu()) / (num_pixels - num_components)
+        leading = axes.variances.flip(0)[:num_components]
+        rest = (total_variance - leading.sum()) / (num_pixels - num_components)
         self.noise_variance.copy_(rest.clamp_min(MIN_NOISE_VARIANCE))
-        self.variances.copy_(leading.clamp_min(self.noise_variance))
-        self.directions.copy_(basis @ eigenvectors.flip(1)[:, :num_components])
+        self.variances.copy_(leading.to(basis).clamp_min(self.noise_variance))
+        turned = axes.directions.flip(1)[:, :num_components].to(basis)
+        self.directions.copy_(basis @ turned)
         self.fitted.fill_(value=True)
 
     def _readings(self, films: Films) -> Iterator[tuple[Tensor, int]]:
