@@ -67,7 +67,8 @@ def test_losses_are_finite_in_every_stage(family, size):
     films = Films(pixels, np.arange(6) % len(CLASSES))
     training = Training(model, films, Budget(images=1), seed=0)
     progress = list(training.run())
-    assert {each.stage for each in progress} == {stage.name for stage in model.stages()}
+    trained = {each.stage for each in progress if each.losses}
+    assert trained == {stage.name for stage in model.stages()}
     for each in progress:
         assert all(torch.isfinite(value) for value in each.losses.values()), each
 
