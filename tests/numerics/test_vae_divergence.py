@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from models.families.vae.model import divergence_from_prior
+from models.families.vae.objectives import divergence_from_prior
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,14 @@ from models.config import Circumstances, FamilyConfig, FamilySampler
 
 
 class Config(FamilyConfig):
-    """A class-conditional variational autoencoder with a density fitted to its latents."""
+    """A class-conditional autoencoder with a density fitted to its latents."""
 
+    kind: Literal["variational", "denoising", "sparse"] = Field(
+        "variational",
+        description="What the latents are asked for: to follow a prior (variational); or, as "
+        "baselines, to restore spoilt films (denoising) or to be mostly off (sparse). Films are "
+        "drawn alike from all three.",
+    )
     likelihood: Literal["sigma", "mse", "bce"] = Field(
         "sigma",
         description="What a film is given its latents: a Gaussian whose one variance is always the "
@@ -31,6 +37,25 @@ class Config(FamilyConfig):
         ge=0,
         le=10,
         description="Nats of KL divergence each latent may use at no cost, against collapse.",
+    )
+    corruption: float = Field(
+        0.25,
+        ge=0,
+        le=0.95,
+        description="Part of its pixels that a denoising autoencoder does not see in training.",
+    )
+    sparsity: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Mean activation that a sparse autoencoder asks of each of its units.",
+    )
+    sparsity_weight: float = Field(
+        100.0,
+        ge=0,
+        le=100_000,
+        description="Weight of a sparse autoencoder's divergence from that activation, against the "
+        "reconstruction in nats.",
     )
     num_latents: int = Field(128, ge=2, le=512, description="Length of the latent vector.")
     width: int = Field(

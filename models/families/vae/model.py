@@ -1,12 +1,14 @@
 """A class-conditional variational autoencoder, sampled from its aggregate posterior.
 
 Kingma & Welling 2014 (arXiv:1312.6114), with the calibrated decoder of Rybkin et al. 2021
-(arXiv:2006.13202) and the free bits of Kingma et al. 2016 (arXiv:1606.04934). Both halves begin as
-the best linear ones, which are known in closed form (Lucas et al. 2019, arXiv:1911.02469).
+(arXiv:2006.13202). Both halves begin as the best linear ones, which are known in closed form (Lucas
+et al. 2019, arXiv:1911.02469). Denoising and sparse autoencoders are the same but for what is asked
+of their latents, and are there to compare with.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -16,6 +18,7 @@ from models.families.vae.aggregate import AggregatePosterior
 from models.families.vae.config import Config, Sampler
 from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
+from models.families.vae.objectives import OBJECTIVES
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
 from models.films import Films
 from models.nn.principal_components import PrincipalComponents
@@ -23,14 +26,6 @@ from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
 LOG_VARIANCES = (-12.0, 4.0)  # as far as the posterior's may go
-
-
-def divergence_from_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of N(mean, exp(log_variance)) from N(0, 1), in nats per latent.
-
-    Reference: Kingma & Welling 2014, appendix B.
-    """
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
 class VariationalAutoencoder(Family[Config, Sampler]):
@@ -43,6 +38,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         self.decoder = Decoder(config, spec)
         self.aggregate = AggregatePosterior(config, spec.num_classes)
         self._likelihood = LIKELIHOODS[config.likelihood]
+        self._objective = OBJECTIVES[config.kind](config)
 
     def stages(self) -> Sequence[Stage]:
         """Train both halves at once, then fit the density of the latents."""
@@ -68,19 +64,19 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         ]
 
     def loss(self, batch: Batch) -> Losses:
-        """Negative evidence lower bound, in nats per pixel; its parts in nats per film."""
-        mean, log_variance = self.encode(batch.images, batch.labels)
+        """Reconstruction and the price of the latents, in nats per pixel; parts in nats per film.
+
+        For the variational kind that is the negative evidence lower bound.
+        """
+        mean, log_variance = self.encode(self._objective.shown(batch.images), batch.labels)
         latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         output = self.decode(latents, batch.labels)
         reconstruction = self._likelihood.negative_log(output, batch.images)
-        divergence = divergence_from_prior(mean, log_variance).mean(0)  # (num_latents,)
-        # free bits: Kingma et al. 2016, eq. 15
-        charged = divergence.clamp_min(self.config.free_bits).sum()
-        bound = reconstruction + self.config.beta * self._warmed_up(batch.fraction) * charged
+        price, reported = self._objective.price(mean, log_variance, batch.fraction)
         return {
-            "loss": bound / batch.images[0].numel(),
+            "loss": (reconstruction + price) / batch.images[0].numel(),
             "reconstruction": reconstruction,
-            "divergence": divergence.sum(),
+            **reported,
             "deviation": optimal_variance(self._likelihood.mean(output), batch.images).sqrt(),
         }
 
@@ -88,13 +84,17 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         """Return mean and log_variance of q(z|x, y), (b, num_latents) each."""
         mean, log_variance = self.principal.encode(images)
         more_mean, more_log_variance = self.encoder(images, labels)
-        return mean + more_mean, (log_variance + more_log_variance).clamp(*LOG_VARIANCES)
+        mean = mean + more_mean
+        if self._objective.is_certain:
+            return mean, torch.full_like(mean, -math.inf)
+        return mean, (log_variance + more_log_variance).clamp(*LOG_VARIANCES)
 
     def decode(self, latents: Tensor, classes: Tensor) -> Tensor:
         """Return the parameter of p(x|z, y) for every pixel, (b, 1, h, w).
 
         The classes y are labels (b,) or mixtures (b, num_classes).
         """
+        latents = self._objective.activated(latents)
         draft = self.principal.decode(latents)
         correction: Tensor = self.decoder(latents, classes, draft)
         return self._likelihood.output_of(draft) + correction
@@ -106,10 +106,6 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
         return self._likelihood.mean(self.decode(latents, mixtures))
-
-    def _warmed_up(self, fraction: float) -> float:
-        """Rise from 0 to 1 over the KL warm-up."""
-        return 1.0 if fraction >= self.config.kl_warmup else fraction / self.config.kl_warmup
 
     def _conclude(self, films: Films) -> Iterator[float]:
         return self.aggregate.fit(self.encode, films)

@@ -6,6 +6,7 @@ from models.config import Circumstances
 from models.families.vae.config import Config, Sampler
 from models.families.vae.likelihood import LIKELIHOODS
 from models.families.vae.model import VariationalAutoencoder
+from models.families.vae.objectives import Denoising, divergence_from_sparsity
 from models.family import Batch, ImageSpec
 from models.films import Films
 from models.presets import resolve_config
@@ -77,6 +78,53 @@ def test_every_likelihood_gives_gradients_to_both_halves(batch, likelihood):
     for half in (model.encoder, model.decoder):
         gradients = [p.grad for p in half.parameters() if p.grad is not None]
         assert sum(gradient.abs().sum().item() for gradient in gradients) > 0
+
+
+@pytest.mark.parametrize("kind", ["denoising", "sparse"])
+def test_a_baseline_learns_and_is_sampled_like_the_variational_one(films, batch, kind):
+    model = build(kind=kind)
+    stage = model.stages()[0]
+    list(stage.prepare(films))
+    losses = model.loss(batch)
+    losses["loss"].backward()
+    for half in (model.encoder, model.decoder):
+        gradients = [p.grad for p in half.parameters() if p.grad is not None]
+        assert sum(gradient.abs().sum().item() for gradient in gradients) > 0
+    with torch.no_grad():
+        list(stage.conclude(films))
+    mixtures = torch.eye(NUM_CLASSES)[[0, 0, 2]]
+    with torch.inference_mode():
+        images = model.sample(mixtures, ImageNoise([1, 2, 3]), Sampler())
+    assert images.isfinite().all()
+    assert images.abs().max() <= 1
+    assert not torch.equal(images[0], images[1])
+
+
+@pytest.mark.parametrize("kind", ["denoising", "sparse"])
+def test_the_latents_of_a_baseline_are_certain(batch, kind):
+    _, log_variance = build(kind=kind).encode(batch.images, batch.labels)
+    assert not log_variance.exp().any()
+
+
+def test_a_denoising_autoencoder_restores_the_film_as_it_was(films, batch):
+    """Before training, its error is that of the principal components of spoilt films."""
+    model = build(kind="denoising", likelihood="mse", corruption=0.5)
+    list(model.principal.fit(films))
+    torch.manual_seed(2)
+    mean, _ = model.principal.encode(Denoising(model.config).shown(batch.images))
+    expected = (model.principal.decode(mean) - batch.images).square().flatten(1).sum(1).mean() / 2
+    torch.manual_seed(2)
+    torch.testing.assert_close(model.loss(batch)["reconstruction"], expected)
+
+
+def test_a_sparse_autoencoder_pays_for_units_that_are_on_too_often(batch):
+    paid = loss_of(build(kind="sparse", sparsity=0.2, sparsity_weight=7.0), batch)
+    free = loss_of(build(kind="sparse", sparsity=0.2, sparsity_weight=0.0), batch)
+    assert free["loss"] == pytest.approx(free["reconstruction"], rel=1e-4)
+    rho_hat = torch.full((8,), paid["activation"])
+    assert paid["activation"] == pytest.approx(0.2)  # where it begins
+    expected = 7 * divergence_from_sparsity(rho_hat, 0.2).sum()
+    assert paid["loss"] - free["loss"] == pytest.approx(float(expected), abs=1e-2)
 
 
 def loss_of(model, batch, fraction=0.5):
