@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := .venv-peers
 # The first that runs (a version manager's shim may not) and is new enough.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
@@ -20,13 +21,15 @@ FAMILY :=
 KEEP :=
 SECONDS :=
 OUT :=
+STORE :=
 quoted = '$(subst ','\'',$(1))'
 option = $(if $(2),--$(1) $(call quoted,$(2)))
 CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call option,seconds,$(SECONDS))
+CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
-	compose-up compose-down all
+	peers time-to-quality bench-sampling bench-training compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +83,28 @@ quality: install ## Train the families and judge their films (DATA=, FAMILY=, SE
 
 utility: install ## Train classifiers with synthetic films (DATA=, FAMILY=, SECONDS=)
 	$(BIN)/python -m benchmarks.utility $(CHOSEN) $(if $(DATA),,--phantoms 2000)
+
+peers: $(PEERS)/.installed ## Make .venv-peers with what the benchmarks compare against
+
+# It sees the torch, numpy and the rest of .venv by a .pth file, so that ours and theirs run on the same ones and no
+# second torch is kept; and it takes its own packages without what they depend on, since PyHealth asks for a pandas
+# and a urllib3 that cannot stand beside this numpy.
+$(PEERS)/.installed: benchmarks/peers/requirements.txt | install
+	$(BIN)/python -m venv --without-pip $(PEERS)
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > \
+		$$($(PEERS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/of-the-project.pth
+	$(BIN)/python -m pip --python $(PEERS)/bin/python install --quiet --disable-pip-version-check --no-deps \
+		-r benchmarks/peers/requirements.txt
+	@touch $@
+
+time-to-quality: peers ## Train ours and the peers as long, and judge their films (DATA=, STORE=)
+	$(BIN)/python -m benchmarks.time_to_quality $(CONTEST) $(if $(DATA),,--phantoms 2000)
+
+bench-sampling: peers ## Measure how fast ours and the peers draw films
+	$(PEERS)/bin/python -W ignore -m benchmarks.sampling
+
+bench-training: peers ## Measure how fast ours and the peers' denoisers train
+	$(PEERS)/bin/python -W ignore -m benchmarks.training
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait

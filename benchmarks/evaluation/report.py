@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -63,13 +64,20 @@ def write(
     path.write_text(json.dumps(rounded(content), indent=1) + "\n", encoding="utf-8")
 
 
+def interval(estimate: Estimate, style: str) -> str:
+    """Write an estimate and its interval."""
+    return f"{estimate.value:{style}} [{estimate.low:{style}}, {estimate.high:{style}}]"
+
+
 def rounded(content: Any) -> Any:
-    """Round all fractions to six digits, however deep they lie."""
+    """Round all fractions to six digits, however deep they lie; what is not finite becomes None."""
     if isinstance(content, dict):
         return {key: rounded(value) for key, value in content.items()}
     if isinstance(content, list):
         return [rounded(value) for value in content]
-    return float(f"{content:.6g}") if isinstance(content, float) else content
+    if isinstance(content, float):
+        return float(f"{content:.6g}") if math.isfinite(content) else None
+    return content
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -77,12 +85,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.films,
         row.label,
         str(row.num_films),
-        _interval(row.kid, ".3f" if abs(row.kid.value) < 100 else ".0f"),
-        _interval(row.agreement, ".1%"),
+        interval(row.kid, ".3f" if abs(row.kid.value) < 100 else ".0f"),
+        interval(row.agreement, ".1%"),
         f"{row.near.value:.1%}",
         f"{row.nearer_than_ever:.1%}",
     )
-
-
-def _interval(estimate: Estimate, style: str) -> str:
-    return f"{estimate.value:{style}} [{estimate.low:{style}}, {estimate.high:{style}}]"
