@@ -29,9 +29,28 @@ def image_seed(set_seed: int, index: int) -> int:
     return derived_seed(set_seed, index)
 
 
-def seed_update(seed: int, stage: int, update: int) -> None:
-    """Seed torch's global source for one training update."""
-    torch.manual_seed(derived_seed(seed, stage, update))
+def seed_update(seed: int, stage: int, update: int, *shard: int) -> None:
+    """Seed torch's global source for one training update, or for one shard of it."""
+    torch.manual_seed(derived_seed(seed, stage, update, *shard))
+
+
+class RandomState:
+    """Where torch's global source stands, to go on from later.
+
+    Args:
+        device: What draws besides the CPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._cpu = torch.get_rng_state()
+        self._cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def restore(self) -> None:
+        """Go on from there."""
+        torch.set_rng_state(self._cpu)
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(self._cuda, self._device)
 
 
 @dataclass(frozen=True)

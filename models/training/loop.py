@@ -15,7 +15,6 @@ from torch import Tensor
 from models.family import Family, Losses, Stage
 from models.films import Films
 from models.precision import fastest_dtype
-from models.seeding import seed_update
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
 from models.training.ema import PowerAverage
@@ -27,6 +26,7 @@ from models.training.plan import (
     updates_for_images,
 )
 from models.training.stage_state import StageState, load_module, module_tensors
+from models.training.team import Alone, Team
 from models.training.trial import measure_paces
 
 TRIAL = "trial"
@@ -89,6 +89,7 @@ class Training:
         budget: Budget,
         *,
         seed: int,
+        team: Team | None = None,
         checkpoints: Checkpoints | None = None,
         checkpoint_interval_seconds: float = 15.0,
     ) -> None:
@@ -96,6 +97,7 @@ class Training:
         self._films = films
         self.budget = budget
         self._seed = seed
+        self._team = team or Alone()
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
         self._average: PowerAverage | None = None
@@ -155,20 +157,20 @@ class Training:
         self.model.eval()
         for _ in stage.prepare(self._films):
             yield self._progress(stage, position)
+        self._team.share(list(self.model.state_dict().values()))
         if not position.plan:
             position = yield from self._plan(position)
             yield self._progress(stage, position)
         position = self._set_out(index, position)
-        steps = StageState(stage, self.model)
+        steps = StageState(stage, self.model, self._team)
         steps.load(tensors)
         self._average = steps.average
 
         self.model.train()
         while position.update < position.plan[index].updates:
             update = position.update
-            seed_update(self._seed, index, update)
             fraction = position.course.fraction_at(update, position.plan[index].updates)
-            losses = steps.walk(self._films, fraction, precision)
+            losses = steps.walk(self._films, fraction, precision, (self._seed, index, update))
             steps.average.update(update + 1)
             position = self._at(
                 position,
@@ -189,8 +191,9 @@ class Training:
         with torch.no_grad():
             for _ in stage.conclude(self._films):
                 yield self._progress(stage, position)
+        self._team.share(list(self.model.state_dict().values()))
         position = self._at(position, stage=index + 1, update=0, course=Course())
-        if self._checkpoints:
+        if self._checkpoints and self._team.leads:
             self._checkpoints.save(position, module_tensors(self.model))
         yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
         return position
@@ -211,6 +214,7 @@ class Training:
             getattr(torch, position.precision),
             seconds=seconds,
             max_updates=max_updates,
+            team=self._team,
         )
         random_state = torch.get_rng_state()
         paces = yield from _each(trial, self._progress(replace(stages[0], name=TRIAL), position))
@@ -218,7 +222,7 @@ class Training:
         position = self._at(position)
         plan = plan_training(stages, paces, budget, position.elapsed_seconds)
         expected = position.elapsed_seconds + sum(stage.seconds for stage in plan)
-        return replace(position, plan=plan, expected_seconds=expected)
+        return self._team.agreed(replace(position, plan=plan, expected_seconds=expected))
 
     def _set_out(self, index: int, position: Position) -> Position:
         """Begin to time a stage that was just prepared, anew or after a resume.
@@ -227,7 +231,7 @@ class Training:
         """
         if self.budget.seconds is None:
             return position
-        position = self._at(position)
+        position = self._team.agreed(self._at(position))
         planned, course = position.plan[index], position.course
         if course.deadline is not None:
             fraction = course.fraction_at(position.update, planned.updates)
@@ -261,11 +265,13 @@ class Training:
         )
         self._bent_at = position.elapsed_seconds
         plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
-        return replace(position, course=course, plan=plan)
+        return self._team.agreed(replace(position, course=course, plan=plan))
 
     def _save_if_due(self, position: Position, steps: StageState, losses: Losses) -> bool:
         now = time.monotonic()
-        if self._checkpoints is None or now - self._saved_at < self._interval_seconds:
+        if not self._checkpoints or not self._team.leads:
+            return False
+        if now - self._saved_at < self._interval_seconds:
             return False
         _check_finite(losses, steps.stage)
         self._checkpoints.save(position, steps.tensors())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,40 +12,95 @@ from torch import Tensor, nn
 from models.family import Batch, Losses, Phase, Stage
 from models.films import Films
 from models.precision import autocast
+from models.seeding import RandomState, seed_update
 from models.training.ema import PowerAverage
+from models.training.team import Team
+
+
+@dataclass
+class Shard:
+    """A part of a batch.
+
+    Attributes:
+        batch: Its films.
+        weight: Its share of the whole batch.
+        random_state: Where its randomness stands between two phases.
+    """
+
+    batch: Batch
+    weight: float
+    random_state: RandomState
 
 
 class StageState:
     """Walks the phases of a stage, and names every tensor that a resume needs."""
 
-    def __init__(self, stage: Stage, model: nn.Module) -> None:
+    def __init__(self, stage: Stage, model: nn.Module, team: Team) -> None:
         self.stage = stage
         self._model = model
+        self._team = team
         self._optimisers = [_optimiser(phase) for phase in stage.phases]
         self.average = PowerAverage(stage.averaged, stage.ema_relative_std)
 
-    def walk(self, films: Films, fraction: float, precision: torch.dtype) -> Losses:
-        """Make one update of every phase on one batch; returns all their losses, detached."""
-        indices = films.draw(self.stage.batch_size)
-        batch = Batch(films.images(indices), films.labels[indices], indices, fraction)
+    def walk(
+        self, films: Films, fraction: float, precision: torch.dtype, moment: tuple[int, int, int]
+    ) -> Losses:
+        """Make one update of every phase on one batch; returns all their losses, detached.
+
+        Args:
+            films: What the batch is drawn from.
+            fraction: How much of the stage is done.
+            precision: The number format the losses are computed in.
+            moment: Seed, stage and update: what the randomness depends on, besides the shard.
+        """
+        shards = [self._shard(films, fraction, moment, number) for number in self._team.shards]
         reported: dict[str, Tensor] = {}
         for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
             self._model.requires_grad_(requires_grad=False)
             for module in phase.trained:
                 module.requires_grad_(requires_grad=True)
-            with autocast(films.device, precision):
-                losses = phase.loss(batch)
             optimiser.zero_grad(set_to_none=True)
-            losses["loss"].backward()  # type: ignore[no-untyped-call]
+            losses = self._backward(phase, shards, precision)
             parameters = _parameters(phase.trained)
+            gradients = [each.grad for each in parameters if each.grad is not None]
+            self._team.add([*gradients, *losses.values()])
             if phase.max_gradient_norm is not None:
                 nn.utils.clip_grad_norm_(parameters, phase.max_gradient_norm)
             for group in optimiser.param_groups:
                 group["lr"] = phase.learning_rate * phase.schedule(fraction)
             optimiser.step()
             prefix = "" if len(self.stage.phases) == 1 else f"{phase.name}_"
-            reported |= {prefix + name: term.detach() for name, term in losses.items()}
+            reported |= {prefix + name: term for name, term in losses.items()}
         return reported
+
+    def _shard(
+        self, films: Films, fraction: float, moment: tuple[int, int, int], number: int
+    ) -> Shard:
+        num_shards, size = self._team.num_shards, self.stage.batch_size
+        seed_update(*moment, *([number] if num_shards > 1 else []))
+        begin, end = (size * each // num_shards for each in (number, number + 1))
+        indices = films.draw(end - begin)
+        batch = Batch(films.images(indices), films.labels[indices], indices, fraction)
+        return Shard(batch, (end - begin) / size, RandomState(films.device))
+
+    def _backward(self, phase: Phase, shards: Sequence[Shard], precision: torch.dtype) -> Losses:
+        """Add the gradients of a phase's loss over this process's shards; returns its terms.
+
+        What a loss writes into buffers is averaged over all shards.
+        """
+        terms: dict[str, Tensor] = {}
+        buffers = _Buffers(self._model, self._team)
+        for shard in shards:
+            shard.random_state.restore()
+            with buffers.apart():
+                with autocast(shard.batch.images.device, precision):
+                    losses = phase.loss(shard.batch)
+                (shard.weight * losses["loss"]).backward()  # type: ignore[no-untyped-call]
+            shard.random_state = RandomState(shard.batch.images.device)
+            for name, term in losses.items():
+                terms[name] = terms.get(name, 0) + shard.weight * term.detach().float()
+        buffers.average()
+        return terms
 
     def tensors(self) -> dict[str, Tensor]:
         """Name every tensor a resume needs."""
@@ -100,3 +157,37 @@ def load_module(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     }
     if weights:
         model.load_state_dict(weights)
+
+
+class _Buffers:
+    """What the losses of several shards write into a model's buffers.
+
+    Every shard begins from the same; in the end the buffers carry the mean over all shards.
+    """
+
+    def __init__(self, model: nn.Module, team: Team) -> None:
+        self._team = team
+        self._live = [] if team.num_shards == 1 else list(model.buffers())
+        self._before = [buffer.clone() for buffer in self._live] if len(team.shards) > 1 else None
+        self._written: dict[int, Tensor] = {}  # sums over this process's shards
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Lend the buffers to one shard."""
+        versions = [buffer._version for buffer in self._live]  # noqa: SLF001 - counts the writes
+        yield
+        for index, live in enumerate(self._live):
+            if live._version == versions[index]:  # noqa: SLF001
+                continue
+            summed = live.is_floating_point() and index in self._written
+            self._written[index] = live + self._written[index] if summed else live.clone()
+            if self._before:
+                live.copy_(self._before[index])
+
+    def average(self) -> None:
+        """Write the mean over all shards; of what is no fraction, the last shard's."""
+        fractions = [each for each in self._written.values() if each.is_floating_point()]
+        self._team.add(fractions)
+        for index, written in self._written.items():
+            share = self._team.num_shards if written.is_floating_point() else 1
+            self._live[index].copy_(written / share)

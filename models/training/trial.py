@@ -10,9 +10,9 @@ import torch
 
 from models.family import Family, Stage
 from models.films import Films
-from models.seeding import seed_update
 from models.training.plan import Pace
 from models.training.stage_state import StageState
+from models.training.team import Team
 
 NUM_FILMS = 256
 GOLDEN_RATIO = 0.618034
@@ -25,6 +25,7 @@ def measure_paces(
     *,
     seconds: float,
     max_updates: Callable[[Stage], int],
+    team: Team,
 ) -> Generator[None, None, list[Pace]]:
     """Train a copy of the model for a moment in every stage, one after another.
 
@@ -37,6 +38,7 @@ def measure_paces(
         precision: The number format the losses are computed in.
         seconds: Time for the updates of a stage; slow ones take longer.
         max_updates: Most updates to time in a stage; three are needed in any case.
+        team: The processes that train together; the leader's clock counts.
 
     Yields:
         At least as often as the training would.
@@ -49,10 +51,10 @@ def measure_paces(
     for index in range(len(trained.stages())):
         stage = trained.stages()[index]
         prepare_seconds = yield from _timed(stage.prepare(few), films.device)
-        steps = StageState(stage, trained.train())
+        steps = StageState(stage, trained.train(), team)
         updating = _updates(steps, few, precision, index)
         seconds_per_update = yield from _timed_updates(
-            updating, films.device, seconds, max_updates(stage)
+            updating, films.device, seconds, max_updates(stage), team
         )
         trained.eval()
         with torch.no_grad():
@@ -67,8 +69,7 @@ def _updates(steps: StageState, films: Films, precision: torch.dtype, index: int
     """Make updates without end, at fractions spread over the stage: late terms cost time too."""
     update = 0
     while True:
-        seed_update(0, index, update)
-        steps.walk(films, update * GOLDEN_RATIO % 1, precision)
+        steps.walk(films, update * GOLDEN_RATIO % 1, precision, moment=(0, index, update))
         steps.average.update(update + 1)
         update += 1
         yield
@@ -84,7 +85,7 @@ def _timed(work: Iterator[Any], device: torch.device) -> Generator[None, None, f
 
 
 def _timed_updates(
-    updates: Iterator[None], device: torch.device, seconds: float, max_updates: int
+    updates: Iterator[None], device: torch.device, seconds: float, max_updates: int, team: Team
 ) -> Generator[None, None, float]:
     """Return the seconds of one update: first one that is slow, then two, four and so on.
 
@@ -98,7 +99,7 @@ def _timed_updates(
             next(updates)
             yield
         _finish(device)
-        took = time.monotonic() - began
+        took = team.agreed(time.monotonic() - began)
         num_done += num_updates
         longer = min(2 * num_updates, max_updates - num_done)
         if num_done >= 3 and (took >= seconds / 2 or longer < num_updates):

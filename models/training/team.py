@@ -1,0 +1,116 @@
+"""The processes that train one model together, each on a device of its own.
+
+A batch is cut into shards, and a shard's randomness depends on its number alone. So a process that
+walks all shards in turn makes the same training, within rounding, as one process for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.distributed_c10d import Store
+
+T = TypeVar("T")
+
+
+class Team(Protocol):
+    """What a training asks of the processes it runs in.
+
+    Attributes:
+        num_shards: Into how many parts each batch is cut.
+        shards: The parts that this process walks.
+        leads: Whether this process writes, and decides by its clock.
+    """
+
+    num_shards: int
+    shards: Sequence[int]
+    leads: bool
+
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Add up each tensor over all processes, in place."""
+
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Give every process the leader's tensors, in place."""
+
+    def agreed(self, value: T) -> T:
+        """Return the leader's value."""
+
+
+class Alone:
+    """One process, which walks all shards in turn."""
+
+    leads = True
+
+    def __init__(self, num_shards: int = 1) -> None:
+        self.num_shards = num_shards
+        self.shards: Sequence[int] = range(num_shards)
+
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Nobody else has anything to add."""
+
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Nobody else needs anything."""
+
+    def agreed(self, value: T) -> T:
+        """Agree with oneself."""
+        return value
+
+
+class Ranks:
+    """One process for each shard, joined by torch.distributed; made by `joined`."""
+
+    def __init__(self, rank: int, num_ranks: int) -> None:
+        self.num_shards = num_ranks
+        self.shards: Sequence[int] = [rank]
+        self.leads = rank == 0
+
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Add up in one exchange."""
+        if not tensors:
+            return
+        together = torch.cat([tensor.detach().flatten().float() for tensor in tensors])
+        dist.all_reduce(together)
+        parts = torch.split(together, [tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Send the leader's bytes."""
+        for tensor in tensors:
+            sent = tensor.detach().contiguous().flatten().view(torch.uint8)
+            dist.broadcast(sent, src=0)
+            tensor.copy_(sent.view(tensor.dtype).view_as(tensor))
+
+    def agreed(self, value: T) -> T:
+        """Send the leader's value."""
+        values = [value]
+        dist.broadcast_object_list(values, src=0)
+        return values[0]
+
+
+@contextmanager
+def joined(store: Store, rank: int, num_ranks: int, device: torch.device) -> Iterator[Ranks]:
+    """Meet the other processes; part from them at the end of the block.
+
+    Args:
+        store: Where they meet, a `torch.distributed.TCPStore`.
+        rank: This process's number; 0 leads.
+        num_ranks: How many there are.
+        device: What this process computes on.
+
+    Raises:
+        RuntimeError: Here or in any exchange: a process was lost.
+    """
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=num_ranks)
+    try:
+        yield Ranks(rank, num_ranks)
+    finally:
+        dist.destroy_process_group()
