@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 
 class PointwiseConv(nn.Conv2d):
-    """A 1x1 convolution whose bits do not depend on the number of CPU threads.
+    """A 1x1 convolution that, when it samples, does not depend on the number of CPU threads.
 
-    oneDNN's own splits the sum over channels among the threads; a matrix product does not, and
-    takes no longer. `test_images_do_not_depend_on_the_number_of_threads` rests on it.
+    oneDNN's own splits the sum over channels among the threads; a matrix product for each image
+    does not, and takes no longer. `test_images_do_not_depend_on_the_number_of_threads` rests on it.
+    Training keeps the convolution, whose gradient is one product for the whole batch.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -18,7 +19,10 @@ class PointwiseConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, in_channels, h, w) to (b, out_channels, h, w)."""
+        if torch.is_grad_enabled():
+            return super().forward(x)
         assert self.bias is not None
-        weight = self.weight.flatten(1).expand(len(x), -1, -1)  # (b, out, in)
-        mixed = torch.baddbmm(self.bias[:, None], weight, x.flatten(2))  # (b, out, h w)
+        weight, bias = (each.to(x.dtype) for each in (self.weight, self.bias))
+        weights = weight.flatten(1).expand(len(x), -1, -1)  # (b, out, in)
+        mixed = torch.baddbmm(bias[:, None], weights, x.flatten(2))  # (b, out, h w)
         return mixed.view(len(x), -1, *x.shape[2:])

@@ -25,7 +25,12 @@ from models.training.plan import (
     stage_deadline,
     updates_for_images,
 )
-from models.training.stage_state import StageState, load_module, module_tensors
+from models.training.stage_state import (
+    StageState,
+    load_module,
+    module_tensors,
+    without_gradients,
+)
 from models.training.team import Alone, Team
 from models.training.trial import measure_paces
 
@@ -188,9 +193,8 @@ class Training:
         _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
         steps.average.apply()
         self.model.eval()
-        with torch.no_grad():
-            for _ in stage.conclude(self._films):
-                yield self._progress(stage, position)
+        for _ in without_gradients(stage.conclude(self._films)):
+            yield self._progress(stage, position)
         self._team.share(list(self.model.state_dict().values()))
         position = self._at(position, stage=index + 1, update=0, course=Course())
         if self._checkpoints and self._team.leads:

@@ -191,3 +191,9 @@ class _Buffers:
         for index, written in self._written.items():
             share = self._team.num_shards if written.is_floating_point() else 1
             self._live[index].copy_(written / share)
+
+
+@torch.no_grad()
+def without_gradients(fractions: Iterator[float]) -> Iterator[float]:
+    """Go through what a stage prepares or concludes; whoever waits at a yield has gradients."""
+    yield from fractions

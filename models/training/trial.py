@@ -11,7 +11,7 @@ import torch
 from models.family import Family, Stage
 from models.films import Films
 from models.training.plan import Pace
-from models.training.stage_state import StageState
+from models.training.stage_state import StageState, without_gradients
 from models.training.team import Team
 
 NUM_FILMS = 256
@@ -57,8 +57,8 @@ def measure_paces(
             updating, films.device, seconds, max_updates(stage), team
         )
         trained.eval()
-        with torch.no_grad():
-            conclude_seconds = yield from _timed(stage.conclude(few), films.device)
+        concluding = without_gradients(stage.conclude(few))
+        conclude_seconds = yield from _timed(concluding, films.device)
         if index == 0:
             prepare_seconds = 0.0
         paces.append(Pace(seconds_per_update, prepare_seconds * more, conclude_seconds * more))

@@ -54,6 +54,13 @@ class Config(FamilyConfig):
         le=1,
         description="1 gives all latent channels one variance, 0 leaves them that of the pixels.",
     )
+    gaussian_components: int = Field(
+        128,
+        ge=1,
+        le=1024,
+        description="Principal components of the latents in the linear denoiser that the network "
+        "corrects; at most half as many as there are latents.",
+    )
     denoiser_channels: tuple[Width, ...] = Field(
         (64, 128, 256),
         min_length=1,
@@ -94,7 +101,7 @@ class Config(FamilyConfig):
     time_std: float = Field(
         1.0, gt=0, le=4, description="Standard deviation of that logit. Unused with uniform times."
     )
-    batch_size: int = Field(32, ge=1, le=4096, description="Films in a batch of the denoiser.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Films in a batch of the denoiser.")
     learning_rate: float = Field(
         1e-3, gt=0, le=0.1, description="AdamW's peak step size for the denoiser."
     )
@@ -136,6 +143,7 @@ class Config(FamilyConfig):
                 "autoencoder_channels": 8,
                 "autoencoder_blocks": 1,
                 "autoencoder_batch_size": 8,
+                "gaussian_components": 8,
                 "denoiser_channels": (8, 16),
                 "batch_size": 8,
             }

@@ -4,6 +4,7 @@ References:
     Rombach et al. 2022 (arXiv:2112.10752) for diffusion in an autoencoder's latents.
     Lipman et al. 2023 (arXiv:2210.02747) for flow matching.
     Ho & Salimans 2022 (arXiv:2207.12598) for guidance by the class.
+    Wang & Vastola 2024 (arXiv:2412.09726) for the linear denoiser it starts from.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from models.diffusion import training_times
 from models.diffusion.denoiser import Denoiser, NetworkDenoiser
 from models.diffusion.descent import Descent
+from models.diffusion.gaussian import GaussianDenoiser
 from models.diffusion.guidance import drop_labels, extrapolated, within
 from models.diffusion.paths import PATHS, along_path
 from models.diffusion.predictions import PREDICTIONS
@@ -61,6 +63,12 @@ class LatentDiffusion(Family[Config, Sampler]):
             max_attention_size=config.max_attention_size,
             num_classes=spec.num_classes,
             dropout=config.dropout,
+        )
+        num_latents = config.latent_channels * self.latent_size**2
+        self.gaussian = GaussianDenoiser(
+            (config.latent_channels, self.latent_size, self.latent_size),
+            spec.num_classes,
+            min(config.gaussian_components, num_latents // 2),
         )
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels, 1, 1))
         self.register_buffer("latent_scale", torch.ones(config.latent_channels, 1, 1))
@@ -117,13 +125,12 @@ class LatentDiffusion(Family[Config, Sampler]):
     def denoiser_loss(self, batch: Batch) -> Losses:
         """Predict, at a place of the path from a film's latents to noise, what is asked for."""
         config = self.config
-        x = (self.cached(batch.indices).draw() - self.latent_mean) / self.latent_scale
+        x = self.normalised(self.cached(batch.indices).draw())
         n = torch.randn_like(x)
         level = self.path.level(self.path.training_times(self.draw_times(len(x))).view(-1, 1, 1, 1))
         labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
-        x_in = self.prediction.c_in(level) * along_path(x, n, level)
-        F_x = self.denoiser(x_in, self.prediction.c_noise(level).flatten(), labels)
-        return {"loss": F.mse_loss(F_x.float(), self.prediction.target(x, n, level))}
+        F_x = self.of(labels).answer(along_path(x, n, level), level)
+        return {"loss": F.mse_loss(F_x, self.prediction.target(x, n, level))}
 
     def draw_times(self, num_times: int) -> Tensor:
         """Draw training times from (0, 1)."""
@@ -160,14 +167,14 @@ class LatentDiffusion(Family[Config, Sampler]):
         guided = extrapolated(both, sampler.guidance)
         return within(guided, plain, sampler.guidance_from, sampler.guidance_to)
 
-    def of(self, classes: Tensor) -> Denoiser:
+    def of(self, classes: Tensor) -> NetworkDenoiser:
         """Denoise latents of some classes."""
 
-        def network(x: Tensor, c_noise: Tensor, classes: Tensor) -> Tensor:
+        def network(x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
             with autocast(x.device, fastest_dtype(x.device)):
-                return self.denoiser(x, c_noise, classes).float()  # type: ignore[no-any-return]
+                return self.denoiser(x, times, classes).float()  # type: ignore[no-any-return]
 
-        return NetworkDenoiser(network, self.prediction, classes)
+        return NetworkDenoiser(network, self.prediction, self.gaussian, classes)
 
     def fit_components(self, films: Films) -> Iterator[float]:
         """Fit the linear half of the autoencoder, unless a checkpoint has brought it."""
@@ -179,7 +186,7 @@ class LatentDiffusion(Family[Config, Sampler]):
             yield num_done / len(batches)
 
     def measure_latents(self, films: Films) -> Iterator[float]:
-        """Measure the mean and the scale of each latent channel over the training set."""
+        """Measure the latents' channels over the training set, and fit the linear denoiser."""
         yield from self.cache_latents(films)
         posterior = self.cached(torch.arange(len(films), device=films.device))
         second_moment = posterior.mean.square() + posterior.log_variance.exp()
@@ -188,6 +195,17 @@ class LatentDiffusion(Family[Config, Sampler]):
         emphasis = self.autoencoder.deviations.view(-1, 1, 1) ** (1 - self.config.whitening)
         self.latent_mean.copy_(mean)
         self.latent_scale.copy_(variance.sqrt() * emphasis.square().mean().sqrt() / emphasis)
+
+        def read() -> Iterator[tuple[Tensor, Tensor]]:
+            for indices in _index_batches(films):
+                yield self.normalised(self.cached(indices).mean), films.labels[indices]
+
+        for _ in self.gaussian.fit(read):
+            yield 1.0
+
+    def normalised(self, latents: Tensor) -> Tensor:
+        """Give latents mean 0 and, over all channels, unit variance."""
+        return (latents - self.latent_mean) / self.latent_scale
 
     @torch.no_grad()
     def cache_latents(self, films: Films) -> Iterator[float]:

@@ -12,6 +12,8 @@ def test_is_a_convolution_of_single_pixels(in_channels, out_channels, side):
     x = torch.randn(3, in_channels, side, side, dtype=torch.float64)
     conv = nn.functional.conv2d(x, pointwise.weight, pointwise.bias)
     torch.testing.assert_close(pointwise(x), conv)
+    with torch.inference_mode():
+        torch.testing.assert_close(pointwise(x), conv)
 
 
 @pytest.mark.parametrize(("in_channels", "out_channels", "side"), [(192, 96, 16), (64, 128, 8)])

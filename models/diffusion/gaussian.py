@@ -1,0 +1,96 @@
+"""The ideal denoiser of normal data: what a network need not learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from models.diffusion.paths import Level
+from models.nn.embedding import of_classes
+
+SEED = 0
+NUM_PASSES = 3
+OVERSAMPLING = 16
+MIN_VARIANCE = 1e-6
+
+# reads all data in order, a batch at a time: images (b, c, h, w) and labels (b,)
+Reading = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+
+
+class GaussianDenoiser(nn.Module):
+    """E[x | x_t] for x normal with a mean for each class and one covariance for all.
+
+    The covariance is that of the leading principal components, and one variance for the rest. It
+    is what a diffusion model learns first, and right where noise hides everything else. Before
+    `fit` the data is taken to be standard normal.
+
+    Args:
+        shape: Channels, height and width of the images.
+        num_classes: The mean of all classes stands behind those of each, as "no class".
+        num_components: Principal components kept; less than there are numbers in an image.
+
+    Reference: Wang & Vastola 2024, eqs. 5 and 6 (arXiv:2412.09726).
+    """
+
+    means: Tensor
+    directions: Tensor
+    variances: Tensor
+    rest: Tensor
+
+    def __init__(self, shape: tuple[int, int, int], num_classes: int, num_components: int) -> None:
+        super().__init__()
+        size = shape[0] * shape[1] * shape[2]
+        self.register_buffer("means", torch.zeros(num_classes + 1, size))
+        self.register_buffer("directions", torch.zeros(size, num_components))
+        self.register_buffer("variances", torch.ones(num_components))
+        self.register_buffer("rest", torch.ones(()))
+
+    def forward(self, x: Tensor, level: Level, classes: Tensor) -> Tensor:
+        """Denoise images (b, c, h, w) of classes, as `of_classes` takes them."""
+        alpha, sigma = (each.to(x).reshape(-1, 1) for each in (level.alpha, level.sigma))
+        with torch.autocast(x.device.type, enabled=False):
+            mean = of_classes(self.means, classes)
+            offset = x.flatten(1) - alpha * mean
+
+            def gain(variance: Tensor) -> Tensor:
+                return alpha * variance / (alpha**2 * variance + sigma**2)
+
+            rest = gain(self.rest)
+            within = (offset @ self.directions) * (gain(self.variances) - rest)
+            D: Tensor = mean + rest * offset + within @ self.directions.T
+        return D.view_as(x)
+
+    @torch.no_grad()
+    def fit(self, read: Reading) -> Iterator[None]:
+        """Fit the means, then the components by subspace iteration.
+
+        Reference: Halko et al. 2011, algorithm 4.4 (arXiv:0909.4061).
+        """
+        size, num_components = self.directions.shape
+        counts = torch.zeros(len(self.means) - 1, device=self.means.device)
+        sums = torch.zeros_like(self.means[:-1])
+        for x, labels in read():
+            sums.index_add_(0, labels, x.flatten(1))
+            counts += torch.bincount(labels, minlength=len(counts))
+            yield
+        self.means.copy_(torch.cat([sums / counts[:, None], (sums.sum(0) / counts.sum())[None]]))
+
+        rng = torch.Generator().manual_seed(SEED)
+        basis = torch.randn(size, min(num_components + OVERSAMPLING, size), generator=rng)
+        spread = basis.to(self.means)
+        for _ in range(NUM_PASSES):
+            basis, _ = torch.linalg.qr(spread)
+            spread, total = torch.zeros_like(basis), torch.zeros((), device=basis.device)
+            for x, labels in read():
+                centred = x.flatten(1) - self.means[labels]
+                spread += centred.T @ (centred @ basis) / counts.sum()
+                total += centred.square().sum() / counts.sum()
+                yield
+        within = basis.T @ spread
+        eigenvalues, eigenvectors = torch.linalg.eigh((within + within.T) / 2)  # ascending
+        leading = eigenvalues[-num_components:]
+        self.variances.copy_(leading.clamp(min=MIN_VARIANCE))
+        self.directions.copy_(basis @ eigenvectors[:, -num_components:])
+        self.rest.copy_(((total - leading.sum()) / (size - num_components)).clamp(min=MIN_VARIANCE))
