@@ -137,7 +137,7 @@ def controls_table(rows: Sequence[Row]) -> str:
 def ratios_table(found: Sequence[Ratio]) -> str:
     """Lay out the ratios in Markdown."""
     lines = ["| ours | peer | KID, ours / peer [at worst 95 %] |", "| --- | --- | ---: |"]
-    lines += [f"| {r.ours} | {r.theirs} | {interval(r.kid, '.2f')} |" for r in found]
+    lines += [f"| {r.ours} | {r.theirs} | {interval(r.kid, '.3f')} |" for r in found]
     return "\n".join(lines)
 
 
@@ -160,8 +160,10 @@ def write_contest(
 
 
 def _figures(row: Row) -> tuple[str, str, str]:
+    agreement = row.agreement
+    percent = Estimate(100 * agreement.value, 100 * agreement.low, 100 * agreement.high)
     return (
         interval(row.kid, ".3f"),
-        interval(row.agreement, ".1%").replace("%", " %"),
-        f"{row.near.value:.1%}".replace("%", " %"),
+        interval(percent, ".1f").replace(" ", " % ", 1),
+        f"{100 * row.near.value:.1f} %",
     )

@@ -165,8 +165,11 @@ def compete(kind: type[Contestant], arguments: Sequence[str] | None = None) -> N
     clock = _clock(device, options.threads)
     options.store.mkdir(parents=True, exist_ok=True)
 
+    asked = options.samplers or kind.samplers
+    if unknown := set(asked) - {*kind.samplers, *kind.on_request}:
+        raise SystemExit(f"{kind.name} does not draw by {', '.join(sorted(unknown))}.")
+
     def missing(mark: float) -> list[tuple[str, Path]]:
-        asked = options.samplers or kind.samplers
         paths = [(s, output_path(options.store, kind.name, s, mark, options.seed)) for s in asked]
         return [(sampler, path) for sampler, path in paths if not path.exists()]
 

@@ -89,6 +89,7 @@ def test_what_lies_in_the_store_is_judged_and_compared(
     printed = capsys.readouterr().out
     assert "| vae, default | 60 s | 0.0 M | 1,234 |" in printed
     assert "| real, held out |" in printed
+    assert re.search(r"\| \d+\.\d % \[\d+\.\d, \d+\.\d\] \| 0\.0 % \|$", printed, re.MULTILINE)
 
 
 def test_drawn_films_are_not_kept_where_git_would_take_them_in() -> None:

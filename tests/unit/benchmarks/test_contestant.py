@@ -100,6 +100,11 @@ def test_a_slow_sampler_is_taken_only_on_request(tmp_path: Path, arguments: list
     assert not output_path(tmp_path / "store", "painter", "brush", 0.01, 0).exists()
 
 
+def test_a_sampler_that_it_does_not_have_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="painter does not draw by roller"):
+        compete(Painter, [*arguments, "--samplers", "roller"])
+
+
 def test_the_stopwatch_adds_up_what_lies_between_start_and_stop() -> None:
     now = iter([0.0, 2.0, 10.0, 13.0])
     watch = Stopwatch(lambda: next(now))
