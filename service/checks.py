@@ -106,6 +106,18 @@ def resolved_config(
     return config.model_dump(mode="json")
 
 
+def check_shards(num_devices: int, config: Mapping[str, Any]) -> None:
+    """Insist that each device gets a film of every batch."""
+    smallest = min(
+        (size for name, size in config.items() if name.endswith("batch_size")), default=num_devices
+    )
+    if num_devices > smallest:
+        raise errors.InvalidConfig.at(
+            "/num_devices",
+            f"A batch of {smallest} films cannot be shared by {num_devices} devices.",
+        )
+
+
 def check_family(family: str) -> None:
     """Insist that a family is registered."""
     if family not in registry.FAMILIES:

@@ -76,7 +76,7 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
         world: The ports.
         submission: Key and labels.
         request: dataset_id, family, image_size or None for the dataset's own, preset, config
-            (overrides of the preset), budget, seed.
+            (overrides of the preset), budget, num_devices, seed.
 
     Raises:
         NotFound, Conflict, InvalidRequest: See the error tree.
@@ -89,6 +89,7 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
     checks.check_budget(request["budget"])
     given = checks.circumstances(world, dataset, image_size, request["budget"])
     config = checks.resolved_config(request["family"], request["preset"], request["config"], given)
+    checks.check_shards(request["num_devices"], config)
     resolved = {**request, "image_size": image_size, "config": config}
     return _submit(world, _new_job(world, JobKind.TRAIN, resolved, submission), submission)
 

@@ -119,8 +119,8 @@ class Client:
 
         Args:
             dataset_id: A dataset that is ready.
-            request: `family`, `image_size`, `preset`, `config`, `budget` or `seed`, as
-                `POST /train` documents them; what is None is left to the service.
+            request: `family`, `image_size`, `preset`, `config`, `budget`, `num_devices`
+                or `seed`, as `POST /train` documents them; what is None is left to the service.
         """
         return self._create_job("/train", {"dataset_id": dataset_id, **request})
 

@@ -15,24 +15,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.family import Family, ImageSpec
-from models.films import Films
+from models.family import Family
 from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
-from models.snapshot import DESCRIPTION, WEIGHTS, new_model, save_snapshot
-from models.training.budget import Budget
-from models.training.checkpoints import Checkpoints, file_digest
+from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
+from models.training.checkpoints import file_digest
 from models.training.loop import Progress, Training
-from radiographs.pixel_store import PixelStore
 from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, JobProgress
 from service.domain.references import ArtifactRef, Model
+from workers.assignment import Assignment
 from workers.attempt import Attempt
-from workers.device import choose_device
 from workers.learning_curve import learning_curve
 from workers.pace import Pace
+from workers.ranks import rank_device, team_of
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
 PREVIEW_FILMS = 4
@@ -43,25 +41,16 @@ SAMPLES_PER_CLASS = 8
 def train(attempt: Attempt) -> dict[str, Any]:
     """Train the model that the job asks for, from its newest checkpoint if there is one."""
     job, request = attempt.job, attempt.job.request
-    dataset = attempt.records.dataset(request["dataset_id"])
-    assert dataset.artifact is not None, "only a ready dataset is accepted for training"
-    store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
-    device = choose_device()
-    films = Films(*store.training(request["image_size"]), device)
-    spec = ImageSpec(request["image_size"], len(store.classes))
-    model = new_model(request["family"], request["config"], spec, request["seed"]).to(device)
-    training = Training(
-        model,
-        films,
-        Budget(**request["budget"]),
-        seed=request["seed"],
-        checkpoints=Checkpoints(attempt.artifacts.path(f"checkpoints/{job.id}")),
-        checkpoint_interval_seconds=attempt.settings.checkpoint_interval_seconds,
-    )
-    reporter = _Reporter(attempt, training, request["family"])
-    for progress in training.run():
-        attempt.check()
-        reporter.take(progress)
+    assignment = Assignment.of(attempt)
+    store = assignment.store()
+    device = rank_device(0, assignment.num_devices)
+    with team_of(assignment, device, attempt.check) as team:
+        training = assignment.training(device, team)
+        reporter = _Reporter(attempt, training, request["family"])
+        for progress in training.run():
+            attempt.check()
+            reporter.take(progress)
+    model = training.model
 
     staged = attempt.staging()
     save_snapshot(staged, request["family"], store.classes, model)
@@ -78,7 +67,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
         "model": Model(
             id=model_id,
             family=request["family"],
-            dataset_id=dataset.id,
+            dataset_id=request["dataset_id"],
             classes=store.classes,
             image_size=request["image_size"],
             config=request["config"],
@@ -91,9 +80,10 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "budget": request["budget"],
                 "seed": request["seed"],
                 "num_parameters": sum(each.numel() for each in model.parameters()),
-                "num_training_films": len(films),
+                "num_training_films": training.num_films,
                 "dataset_fingerprint": store.fingerprint,
                 "device": device.type,
+                "num_devices": assignment.num_devices,
                 "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
                 "learning_curve": learning_curve(attempt.records, job.id),
             },

@@ -128,6 +128,11 @@ class Training:
         self.model.eval()
 
     @property
+    def num_films(self) -> int:
+        """How many films it learns from."""
+        return len(self._films)
+
+    @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self._films.device

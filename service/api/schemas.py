@@ -161,6 +161,13 @@ class TrainRequest(Strict):
         json_schema_extra=_of_any_family(registry.config_class),
     )
     budget: Budget
+    num_devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="GPUs that share each batch, a process for each; on a worker without GPUs up "
+        "to 4 processes.",
+    )
     seed: Seed = 0
     labels: Labels = Field(default_factory=dict)
 

@@ -17,6 +17,7 @@ SyntheticDataError
 │   └── JobNotDone, IllegalMove, UploadGone
 ├── StorageFull
 ├── RecordsUnavailable
+├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
 ├── WorkerLost                      every attempt lost its worker
 └── LeaseLost                       a worker lost its job to another attempt
 """
@@ -283,6 +284,19 @@ class RecordsUnavailable(SyntheticDataError):
     """The database cannot be reached, or its schema is not this version's."""
 
     code = "records_unavailable"
+    retryable = True
+
+
+class DevicesUnavailable(SyntheticDataError):
+    """The worker has fewer devices than the training asks for."""
+
+    code = "devices_unavailable"
+
+
+class DeviceLost(SyntheticDataError):
+    """One of the processes that train together ended early."""
+
+    code = "device_lost"
     retryable = True
 
 

@@ -26,6 +26,9 @@ def train(
             help="Change a hyper-parameter; openapi.yaml lists those of each family. Repeatable.",
         ),
     ] = None,
+    num_devices: Annotated[
+        int | None, typer.Option(min=1, help="GPUs that share each batch.")
+    ] = None,
     seed: Seed = None,
     wait: Wait = False,
     as_json: Json = False,
@@ -44,6 +47,7 @@ def train(
             preset=preset,
             budget=budget,
             config=settings(config) if config else None,
+            num_devices=num_devices,
             seed=seed,
         )
         if wait:

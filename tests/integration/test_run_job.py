@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import signal
 import threading
 import time
 import zipfile
@@ -65,7 +66,7 @@ def submit_ingest(workplace, source=None):
     return submit(workplace, JobKind.INGEST, request, dataset)
 
 
-def submit_training(workplace, dataset_id, family="vae", images=128, budget=None):
+def submit_training(workplace, dataset_id, family="vae", images=128, **changes):
     config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
     request = {
         "dataset_id": dataset_id,
@@ -73,8 +74,9 @@ def submit_training(workplace, dataset_id, family="vae", images=128, budget=None
         "image_size": 64,
         "preset": "tiny",
         "config": config,
-        "budget": budget or {"images": images},
+        "budget": {"images": images},
         "seed": 1,
+        **changes,
     }
     return submit(workplace, JobKind.TRAIN, request)
 
@@ -297,3 +299,62 @@ def test_expected_time_is_in_the_log_before_the_first_update(workplace, dataset_
     assert [stage["stage"] for stage in told["stages"]] == ["autoencoder"]
     assert job.progress.expected_seconds == told["expected_seconds"]
     assert took / 3 < told["expected_seconds"] < 3 * took
+
+
+def children_of(pid):
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def ranks():
+    """Processes of a training that this one leads."""
+    named = {pid: Path(f"/proc/{pid}/cmdline") for pid in children_of(os.getpid())}
+    return [pid for pid, name in named.items() if name.exists() and b"rank" in name.read_bytes()]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+def test_training_on_two_devices_makes_a_model_and_leaves_no_process(workplace, dataset_id):
+    job = finished(workplace, submit_training(workplace, dataset_id, num_devices=2))
+    assert job.state is JobState.SUCCEEDED, job.error
+    model = workplace.records.model(job.result.model_id)
+    assert (model.images_seen, model.card["num_devices"]) == (128, 2)
+    assert ranks() == []
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+@pytest.mark.parametrize("ending", ["killed", "cancelled"])
+def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
+    workplace, dataset_id, tmp_path, ending
+):
+    job_id = submit_training(workplace, dataset_id, images=10_000_000, num_devices=2)
+    worker = threading.Thread(target=run_job, args=(job_id, workplace))
+    worker.start()
+    while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
+        time.sleep(0.02)
+    [other] = ranks()
+    began = time.monotonic()
+    if ending == "killed":
+        os.kill(other, signal.SIGKILL)
+    else:
+        workplace.records.request_cancel(job_id)
+    worker.join(timeout=20)
+    job = workplace.records.job(job_id)
+    assert time.monotonic() - began < 10
+    assert ranks() == []
+    if ending == "killed":
+        assert (job.state, job.error.code) == (JobState.FAILED, "device_lost")
+        assert job.error.retryable
+    else:
+        assert job.state is JobState.CANCELLED
+
+
+def test_more_devices_than_the_worker_has_are_refused_by_name(workplace, dataset_id):
+    job = finished(workplace, submit_training(workplace, dataset_id, num_devices=16))
+    assert (job.state, job.error.code) == (JobState.FAILED, "devices_unavailable")

@@ -28,6 +28,7 @@ def test_a_training_is_queued_with_every_default_spelled_out(scene: Any) -> None
         "preset": "tiny",
         "config": {},
         "budget": {"images": 100},
+        "num_devices": 1,
         "seed": 0,
     }
     assert scene.queue.rings == [("gpu.train", job["id"])]
@@ -60,6 +61,8 @@ def test_a_dataset_still_ingesting_is_not_ready(scene: Any) -> None:
     [
         ({"family": "gpt"}, "unknown_family", "/family"),
         ({"preset": "huge"}, "unknown_preset", "/preset"),
+        ({"num_devices": 0}, "invalid_request", "/num_devices"),
+        ({"num_devices": 40}, "invalid_config", "/num_devices"),
         ({"config": {"colour": 1}}, "invalid_config", "/config/colour"),
         ({"config": {"batch_size": "8"}}, "invalid_config", "/config/batch_size"),
         ({"config": {"batch_size": -1}}, "invalid_config", "/config/batch_size"),

@@ -1,0 +1,94 @@
+"""A training as its job asks for it: the same for every process that takes part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from models.family import ImageSpec
+from models.films import Films
+from models.snapshot import new_model
+from models.training.budget import Budget
+from models.training.checkpoints import Checkpoints
+from models.training.loop import Training
+from models.training.team import Team
+from radiographs.pixel_store import PixelStore
+from workers.attempt import Attempt
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a process needs to know to train.
+
+    Attributes:
+        pixels: The dataset's pixel store.
+        checkpoints: Where checkpoints are kept.
+        checkpoint_interval_seconds: Least time between two of them.
+        image_size: Side of the square training images, in pixels.
+        family: A registered family.
+        config: Its hyper-parameters.
+        budget: In images or in seconds.
+        seed: Of the weights and the updates.
+        num_devices: Processes that take part, each with a device of its own.
+    """
+
+    pixels: str
+    checkpoints: str
+    checkpoint_interval_seconds: float
+    image_size: int
+    family: str
+    config: dict[str, Any]
+    budget: Mapping[str, int]
+    seed: int
+    num_devices: int
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """Read what a train job asks for."""
+        request = attempt.job.request
+        dataset = attempt.records.dataset(request["dataset_id"])
+        assert dataset.artifact is not None, "only a ready dataset is accepted for training"
+        return cls(
+            pixels=str(attempt.artifacts.path(dataset.artifact.key)),
+            checkpoints=str(attempt.artifacts.path(f"checkpoints/{attempt.job.id}")),
+            checkpoint_interval_seconds=attempt.settings.checkpoint_interval_seconds,
+            image_size=request["image_size"],
+            family=request["family"],
+            config=request["config"],
+            budget=request["budget"],
+            seed=request["seed"],
+            num_devices=request.get("num_devices", 1),
+        )
+
+    @classmethod
+    def of_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """Write it for another process."""
+        return json.dumps(asdict(self))
+
+    def store(self) -> PixelStore:
+        """Open the films."""
+        return PixelStore.open(Path(self.pixels))
+
+    def training(self, device: torch.device, team: Team) -> Training:
+        """Put the films on the device, and an untrained model beside them."""
+        store = self.store()
+        films = Films(*store.training(self.image_size), device)
+        spec = ImageSpec(self.image_size, len(store.classes))
+        return Training(
+            new_model(self.family, self.config, spec, self.seed).to(device),
+            films,
+            Budget(**self.budget),
+            seed=self.seed,
+            team=team,
+            checkpoints=Checkpoints(Path(self.checkpoints)),
+            checkpoint_interval_seconds=self.checkpoint_interval_seconds,
+        )

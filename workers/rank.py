@@ -1,0 +1,41 @@
+"""One process of a training on several devices: `python -m workers.rank`, started by its leader.
+
+The environment is that of torchrun; the assignment comes on standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from workers.lifeline import die_with_parent
+
+
+def main() -> None:
+    """Train along with the leader, to the end or until it is gone."""
+    die_with_parent()
+    assigned = sys.stdin.read()
+    if not assigned:  # the leader died before it could say
+        return
+
+    import torch.distributed as dist
+
+    from models.training.team import joined
+    from workers.assignment import Assignment
+    from workers.device import prepare_torch
+    from workers.ranks import TIMEOUT, rank_device, ready_key
+
+    rank, num_ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    prepare_torch(int(os.environ["OMP_NUM_THREADS"]))
+    assignment = Assignment.of_json(assigned)
+    device = rank_device(rank, num_ranks)
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(host, port, num_ranks, is_master=False, timeout=TIMEOUT)
+    store.set(ready_key(rank), "")
+    with joined(store, rank, num_ranks, device) as team:
+        for _ in assignment.training(device, team).run():
+            pass
+
+
+if __name__ == "__main__":
+    main()
