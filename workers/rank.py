@@ -18,7 +18,7 @@ def main() -> None:
     if not assigned:  # the leader died before it could say
         return
 
-    import torch.distributed as dist
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     from models.training.team import joined
     from workers.assignment import Assignment
@@ -30,7 +30,7 @@ def main() -> None:
     assignment = Assignment.of_json(assigned)
     device = rank_device(rank, num_ranks)
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(host, port, num_ranks, is_master=False, timeout=TIMEOUT)
+    store = TCPStore(host, port, num_ranks, is_master=False, timeout=TIMEOUT)
     store.set(ready_key(rank), "")
     with joined(store, rank, num_ranks, device) as team:
         for _ in assignment.training(device, team).run():

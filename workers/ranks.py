@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
-import torch.distributed as dist
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from models.training.team import Alone, Team, joined
 from service.domain.errors import DeviceLost, DevicesUnavailable
@@ -66,7 +66,7 @@ def team_of(
         return
     if sys.platform.startswith("linux"):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    store = dist.TCPStore(HOST, 0, num_ranks, True, TIMEOUT, wait_for_workers=False)
+    store = TCPStore(HOST, 0, num_ranks, True, TIMEOUT, wait_for_workers=False)
     num_threads = torch.get_num_threads()
     torch.set_num_threads(max(1, num_threads // num_ranks))
     others = [_start(rank, store.port, assignment) for rank in range(1, num_ranks)]
@@ -110,7 +110,7 @@ def _start(rank: int, port: int, assignment: Assignment) -> subprocess.Popen[str
 
 
 def _await(
-    store: dist.TCPStore, others: Sequence[subprocess.Popen[str]], check: Callable[[], None]
+    store: TCPStore, others: Sequence[subprocess.Popen[str]], check: Callable[[], None]
 ) -> None:
     """Wait until every process is ready to meet."""
     ready = [ready_key(rank) for rank in range(1, len(others) + 1)]
