@@ -65,6 +65,7 @@ class Phase:
         learning_rate: AdamW's step size at the schedule's peak.
         schedule: Multiplies the learning rate, given the fraction of the stage done.
         max_gradient_norm: The gradient's global norm is clipped to this; None leaves it.
+        every: Walked on every so many-th batch, beginning with the first.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Phase:
     weight_decay: float = 0.0
     schedule: Schedule = constant
     max_gradient_norm: float | None = 1.0
+    every: int = 1
 
 
 def nothing(films: Films) -> Iterator[float]:  # noqa: ARG001

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from models.nn.normalisation import AdaptiveGroupNorm, group_norm
 from models.nn.pointwise import PointwiseConv
 
-ConvT = TypeVar("ConvT", bound=nn.Conv2d)
+ConvT = TypeVar("ConvT", bound=nn.Conv2d | nn.ConvTranspose2d)
 
 
 class ResidualBlock(nn.Module):

@@ -45,7 +45,7 @@ class StageState:
     def walk(
         self, films: Films, fraction: float, precision: torch.dtype, moment: tuple[int, int, int]
     ) -> Losses:
-        """Make one update of every phase on one batch; returns all their losses, detached.
+        """Make one update of every phase whose turn it is on one batch; returns their losses.
 
         Args:
             films: What the batch is drawn from.
@@ -56,6 +56,8 @@ class StageState:
         shards = [self._shard(films, fraction, moment, number) for number in self._team.shards]
         reported: dict[str, Tensor] = {}
         for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
+            if moment[2] % phase.every:
+                continue
             self._model.requires_grad_(requires_grad=False)
             for module in phase.trained:
                 module.requires_grad_(requires_grad=True)

@@ -1,6 +1,6 @@
 """Differentiable changes to films, which keep a small training set from being learnt by heart.
 
-Each change is made to each film with the probability `strength`. None mirrors a film: the heart is
+Each change is made to each film with a probability, the strength. None mirrors a film: the heart is
 on the left.
 
 Reference: Zhao et al. 2020 (arXiv:2006.10738); applied by chance as in Karras et al. 2020
@@ -10,31 +10,84 @@ Reference: Zhao et al. 2020 (arXiv:2006.10738); applied by chance as in Karras e
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+MAX_TURN = 0.1  # radians
 MAX_SHIFT = 1 / 8  # of the side
 CUT_OUT = 3 / 8  # of the side
 BRIGHTNESS = 0.25  # of the range [-1, 1]'s half
 CONTRAST = 0.25
 
 
-def augment(images: Tensor, strength: float) -> Tensor:
-    """Change (b, 1, h, w) images, each in its own way, from torch's global random source."""
-    for change in (shift, brighten, stretch_contrast, cut_out):
+def augment(images: Tensor, strength: float | Tensor) -> Tensor:
+    """Change films, each in its own way, from torch's global random source.
+
+    Args:
+        images: (b, c, h, w). What lies in the channels of one film (itself and a partner) is
+            changed alike.
+        strength: The probability of each change, in [0, 1].
+    """
+    for change in (turn, shift, brighten, stretch_contrast, cut_out):
         images = change(images, _chosen(images, strength))
     return images
+
+
+class AdaptiveStrength(nn.Module):
+    """A strength that grows while the discriminator is too sure of real films, and else falls.
+
+    It lives in a buffer, so that a resumed training goes on from it.
+
+    Args:
+        target: What the mean sign of the discriminator's verdicts on real films is held at: 0 when
+            it guesses, 1 when it knows every one of them.
+        images_to_full: Real films, seen on the same side of the target, that take the strength
+            from 0 to 1.
+
+    Reference: Karras et al. 2020, section 3.1 (arXiv:2006.06676).
+    """
+
+    strength: Tensor
+
+    def __init__(self, target: float, images_to_full: int) -> None:
+        super().__init__()
+        self._target = target
+        self._images_to_full = images_to_full
+        self.register_buffer("strength", torch.zeros(()))
+
+    @torch.no_grad()
+    def observe(self, verdicts: Tensor) -> None:
+        """Move one step, given verdicts on real films, (b,): above 0 where they are held real."""
+        direction = (verdicts.float().sign().mean() - self._target).sign()
+        step = len(verdicts) / self._images_to_full
+        self.strength.add_(step * direction).clamp_(0, 1)
+
+
+def turn(images: Tensor, amount: Tensor) -> Tensor:
+    """Turn films by up to 6 degrees about their middle; their edges are drawn out.
+
+    Arguments as in `shift`.
+    """
+    angle = (amount * _uniform(images, -MAX_TURN, MAX_TURN)).flatten()
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    rotation = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
+    with torch.autocast(images.device.type, enabled=False):
+        grid = F.affine_grid(rotation.float(), list(images.shape), align_corners=False)
+        return F.grid_sample(
+            images, grid.to(images.dtype), padding_mode="border", align_corners=False
+        )
 
 
 def shift(images: Tensor, amount: Tensor) -> Tensor:
     """Move films by up to an eighth; black comes in.
 
     Args:
-        images: (b, 1, h, w).
+        images: (b, c, h, w).
         amount: (b, 1, 1, 1), from 0 (leave the film) to 1 (the full change).
     """
     b, _, h, w = images.shape
     reach = round(MAX_SHIFT * h)
-    padded = torch.nn.functional.pad(images, [reach] * 4, value=-1.0)
+    padded = F.pad(images, [reach] * 4, value=-1.0)
     down, right = (
         reach + (_uniform(images, -reach, reach + 1).floor() * amount).long().view(b, 1)
         for _ in range(2)
@@ -42,7 +95,7 @@ def shift(images: Tensor, amount: Tensor) -> Tensor:
     rows = (down + torch.arange(h, device=images.device)).view(b, h, 1)
     columns = (right + torch.arange(w, device=images.device)).view(b, 1, w)
     film = torch.arange(b, device=images.device).view(b, 1, 1)
-    return padded[film, 0, rows, columns].unsqueeze(1)
+    return padded[film, :, rows, columns].movedim(-1, 1)  # (b, c, h, w)
 
 
 def brighten(images: Tensor, amount: Tensor) -> Tensor:
@@ -52,7 +105,7 @@ def brighten(images: Tensor, amount: Tensor) -> Tensor:
 
 def stretch_contrast(images: Tensor, amount: Tensor) -> Tensor:
     """Stretch or squeeze grey levels about each film's mean; arguments as in `shift`."""
-    mean = images.mean((1, 2, 3), keepdim=True)
+    mean = images.mean((2, 3), keepdim=True)
     return mean + (images - mean) * (1 + amount * _uniform(images, -CONTRAST, CONTRAST))
 
 
@@ -67,7 +120,7 @@ def cut_out(images: Tensor, amount: Tensor) -> Tensor:
     return images * ~(in_rows & in_columns)
 
 
-def _chosen(images: Tensor, strength: float) -> Tensor:
+def _chosen(images: Tensor, strength: float | Tensor) -> Tensor:
     return (_uniform(images, 0, 1) < strength).to(images.dtype)
 
 

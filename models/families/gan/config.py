@@ -2,17 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.config import Circumstances, FamilyConfig, FamilySampler
 
+UNPENALISED: dict[str, Any] = {"penalty": 0.0, "final_penalty": 0.0}
+FITTED: dict[str, dict[str, Any]] = {
+    "r3gan": {},
+    "bce": UNPENALISED,
+    "lsgan": UNPENALISED,
+    "hinge": UNPENALISED,
+    # Arjovsky et al. 2017, algorithm 1 (arXiv:1701.07875)
+    "wgan": {
+        **UNPENALISED,
+        "discriminator_updates": 5,
+        "weight_bound": 0.01,
+        "generator_learning_rate": 5e-5,
+        "discriminator_learning_rate": 5e-5,
+    },
+    # Gulrajani et al. 2017, algorithm 1 (arXiv:1704.00028)
+    "wgan_gp": {
+        "penalty": 10.0,
+        "final_penalty": 10.0,
+        "penalised_share": 1.0,
+        "discriminator_updates": 5,
+        "generator_learning_rate": 1e-4,
+        "discriminator_learning_rate": 1e-4,
+    },
+}
+
 
 class Config(FamilyConfig):
-    """A class-conditional adversarial pair with a relativistic loss."""
+    """A class-conditional adversarial pair; by default with a relativistic loss.
 
-    num_latents: int = Field(128, ge=2, le=512, description="Length of the latent vector.")
+    What an objective's paper chooses differently (`FITTED`) takes the place of the defaults below,
+    wherever a field is not given.
+    """
+
+    objective: Literal["bce", "lsgan", "wgan", "wgan_gp", "hinge", "r3gan"] = Field(
+        "r3gan",
+        description="What the two networks minimise: the first GAN's cross entropy, least squares, "
+        "Wasserstein with clipped weights or with a gradient penalty, hinge, or relativistic "
+        "pairing. bce, lsgan and hinge begin without a gradient penalty; wgan with 5 updates of "
+        "the discriminator, weights within 0.01 and learning rates of 5e-5; wgan_gp with 5 "
+        "updates, penalty 10 and learning rates of 1e-4.",
+    )
+    conditioning: Literal["projection", "k_plus_1"] = Field(
+        "projection",
+        description="How the discriminator hears the class: by projection on its features, or by "
+        "naming one of the K classes or, as one more, synthetic.",
+    )
+    num_latents: int = Field(
+        128, ge=2, le=512, description="Principal components that a draft of a film is made of."
+    )
+    num_gaussians: int = Field(
+        16,
+        ge=1,
+        le=64,
+        description="Gaussians that each class's drafts are drawn from, at most one for every 32 "
+        "of its films.",
+    )
+    num_noise_maps: int = Field(
+        1, ge=0, le=16, description="Maps of noise that the generator makes texture from."
+    )
+    own_draft_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the synthetic films in training that finish the draft of the real "
+        "film they are compared with; the others finish drafts drawn for its class.",
+    )
     generator_width: int = Field(
         64,
         ge=8,
@@ -36,7 +97,8 @@ class Config(FamilyConfig):
         0.3,
         ge=0,
         le=1000,
-        description="Weight gamma of the zero-centred gradient penalties R1 and R2 at the start.",
+        description="Weight gamma of the zero-centred gradient penalties R1 and R2 at the start; "
+        "with wgan_gp, lambda of its penalty; 0 for none.",
     )
     final_penalty: float = Field(
         0.02,
@@ -51,12 +113,36 @@ class Config(FamilyConfig):
         description="Share of each batch on which the penalties are computed: they cost more than "
         "the loss itself.",
     )
-    augmentation: float = Field(
+    weight_bound: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Largest size of any of the discriminator's weights, which are clipped to it; "
+        "null for none.",
+    )
+    discriminator_updates: int = Field(
+        1, ge=1, le=20, description="Updates of the discriminator to one of the generator."
+    )
+    augmentation: Annotated[float, Field(ge=0, le=1)] | Literal["adaptive"] = Field(
         0.5,
+        description="Probability that each change (small turn, shift, brightness, contrast, "
+        "cut-out) is made to a film before the discriminator sees it; real and synthetic alike, "
+        "never a flip. Or adaptive: as much as keeps the discriminator from knowing the real films "
+        "by heart.",
+    )
+    augmentation_target: float = Field(
+        0.6,
         ge=0,
         le=1,
-        description="Probability that each change (shift, brightness, contrast, cut-out) is made "
-        "to a film before the discriminator sees it; real and synthetic alike, never a flip.",
+        description="Where adaptive augmentation holds the mean sign of the discriminator's "
+        "verdicts on real films: 0 when it guesses, 1 when it is always right.",
+    )
+    augmentation_images: int = Field(
+        20_000,
+        ge=1,
+        le=10_000_000,
+        description="Real films on one side of the target that take adaptive augmentation from "
+        "never to always.",
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Films in a batch.")
     generator_learning_rate: float = Field(
@@ -73,12 +159,21 @@ class Config(FamilyConfig):
         "length.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fit_to_objective(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        objective = given.get("objective", "r3gan")
+        return {**(FITTED.get(objective, {}) if isinstance(objective, str) else {}), **given}
+
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:
         """Name the fields in which a preset departs from the defaults."""
         if name == "tiny":
             return {
                 "num_latents": 8,
+                "num_gaussians": 2,
                 "generator_width": 16,
                 "discriminator_width": 16,
                 "patch_size": 8,
@@ -91,12 +186,12 @@ class Sampler(FamilySampler):
     """How a trained adversarial network draws its films."""
 
     name: Literal["latent"] = Field(
-        "latent", description="Draw latents from the standard normal distribution."
+        "latent", description="Draw a draft from the mixture of its class, and finish it."
     )
     truncation: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="Multiplies the latents: below 1 the films are more typical and less varied; "
-        "at 0 each class has one film.",
+        description="Draws latents towards the middle of the class: below 1 the films are more "
+        "typical and less varied; at 0 each class has one film.",
     )

@@ -1,8 +1,8 @@
 """First drafts of films, for the generator to finish.
 
-A class's films as one Gaussian over their principal components: blurred, but as varied as the films
-are. The generator begins there, so that it neither spends its time on learning what a chest is nor
-collapses to a few films.
+A class's films as a mixture of Gaussians over their principal components: blurred, but as varied as
+the films are. The generator begins there, so that it neither spends its time on learning what a
+chest is nor collapses to a few films.
 """
 
 from __future__ import annotations
@@ -14,51 +14,85 @@ from torch import Tensor, nn
 
 from models.films import Films
 from models.nn.embedding import of_classes
+from models.nn.gaussian_mixture import CovariancePrior, Mixture, expectation_maximisation
 from models.nn.principal_components import PrincipalComponents
 
+SEED = 0
 SHRINKAGE = 32  # films that the covariance common to all classes counts for
+MIN_FILMS_PER_GAUSSIAN = 32
 FILMS_PER_READING = 256
 
 
 class Drafts(nn.Module):
-    """From latents and a class to a draft; fitted, not trained."""
+    """From a class to latents, and from latents to a draft and back; fitted, not trained."""
 
+    weights: Tensor
     means: Tensor
     factors: Tensor
 
-    def __init__(self, size: int, num_classes: int, num_latents: int) -> None:
+    def __init__(self, size: int, num_classes: int, num_latents: int, num_gaussians: int) -> None:
         super().__init__()
-        self.principal = PrincipalComponents(size, num_latents)
-        self.register_buffer("means", torch.zeros(num_classes, num_latents))
-        self.register_buffer("factors", torch.eye(num_latents).repeat(num_classes, 1, 1))
+        k, d = num_gaussians, num_latents
+        self.principal = PrincipalComponents(size, d)
+        self.register_buffer("weights", torch.full((num_classes, k), 1 / k))
+        self.register_buffer("means", torch.zeros(num_classes, k, d))
+        self.register_buffer("factors", torch.eye(d).repeat(num_classes, k, 1, 1))
 
-    def forward(self, latents: Tensor, classes: Tensor) -> Tensor:
-        """Map standard normal latents (b, num_latents) and classes (b,) or (b, k) to films."""
-        with torch.autocast(latents.device.type, enabled=False):
-            factors = of_classes(self.factors, classes)
-            spread = torch.bmm(factors, latents[:, :, None]).squeeze(2)
-        return self.principal.decode(of_classes(self.means, classes) + spread)
+    def draw(self, classes: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
+        """Draw latents, (b, num_latents), of classes.
+
+        Args:
+            classes: Labels, (b,); or mixtures, (b, num_classes), for which the draws of all classes
+                are mixed.
+            uniform: (b, 1), in [0, 1]: chooses the Gaussian.
+            normal: (b, num_latents), standard normal: the place in it.
+        """
+        if classes.is_floating_point():
+            labels = classes.new_zeros(len(classes), dtype=torch.int64)
+            draws = [self.draw(labels + k, uniform, normal) for k in range(classes.shape[1])]
+            return (classes[:, :, None] * torch.stack(draws, 1)).sum(1)
+        cumulative = self.weights[classes].cumsum(1)
+        chosen = (uniform >= cumulative).sum(1).clamp_max(cumulative.shape[1] - 1)
+        with torch.autocast(normal.device.type, enabled=False):
+            spread = torch.bmm(self.factors[classes, chosen], normal[:, :, None]).squeeze(2)
+        return self.means[classes, chosen] + spread
+
+    def middle(self, classes: Tensor) -> Tensor:
+        """Return the mean latents of classes, given as in `draw`: (b, num_latents)."""
+        means = (self.weights[:, :, None] * self.means).sum(1)  # (num_classes, num_latents)
+        return of_classes(means, classes)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Read the latents, (b, num_latents), that (b, 1, h, w) films have a draft at."""
+        return self.principal.encode(images)[0]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Turn latents, (b, num_latents), into drafts, (b, 1, h, w)."""
+        return self.principal.decode(latents)
 
     @torch.no_grad()
     def fit(self, films: Films) -> Iterator[float]:
-        """Fit the components and the Gaussians, once; yields the fraction done."""
+        """Fit the components and the mixtures, once; yields the fraction done."""
         if self.principal.fitted:
             return
         yield from self.principal.fit(films)
-        means = []
-        for indices in films.in_order(FILMS_PER_READING):
-            mean, log_variance = self.principal.encode(films.images(indices))
-            means.append(mean.double())
-            yield 1.0
-        latents = torch.cat(means)
-        classes = [latents[films.labels == label] for label in range(len(self.means))]
+        readings = films.in_order(FILMS_PER_READING)
+        latents = torch.cat([self.encode(films.images(indices)) for indices in readings])
+        latents, labels = latents.double().cpu(), films.labels.cpu()
+        classes = [latents[labels == label] for label in range(len(self.means))]
         within = torch.cat([each - each.mean(0) for each in classes])
         common = within.T @ within / len(within)
-        # a film leaves its latents uncertain, all films by the same amount
-        uncertainty = log_variance[0].double().exp().diag()
+        prior = CovariancePrior(common + 1e-6 * torch.eye(len(common)), SHRINKAGE)
+        rng = torch.Generator().manual_seed(SEED)
         for label, each in enumerate(classes):
-            centred = each - each.mean(0)
-            scatter = centred.T @ centred + SHRINKAGE * common
-            covariance = scatter / (len(each) + SHRINKAGE) + uncertainty
-            self.means[label] = each.mean(0)
-            self.factors[label] = torch.linalg.cholesky(covariance)
+            num_gaussians = min(self.means.shape[1], max(1, len(each) // MIN_FILMS_PER_GAUSSIAN))
+            for mixture, _ in expectation_maximisation(each, num_gaussians, prior, rng):
+                self._store(label, mixture)
+                yield label / len(classes)
+
+    def _store(self, label: int, mixture: Mixture) -> None:
+        k = len(mixture.weights)
+        self.weights[label] = 0
+        self.weights[label, :k] = mixture.weights
+        self.means[label, :k] = mixture.means
+        self.factors[label, :k] = torch.linalg.cholesky(mixture.covariances)

@@ -1,8 +1,9 @@
 """A class-conditional generative adversarial network: R3GAN, made small.
 
 Huang et al. 2024 (arXiv:2501.05441): a relativistic pairing loss and two zero-centred gradient
-penalties, which together converge without the tricks of earlier networks. The generator finishes
-a draft that is known in closed form, see `models.families.gan.draft`.
+penalties, which together converge without the tricks of earlier networks; earlier objectives can be
+chosen instead, see `models.families.gan.objectives`. The generator finishes a draft that is known
+in closed form, see `models.families.gan.draft`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from models.families.gan.augmentation import augment
+from models.families.gan.augmentation import AdaptiveStrength, augment
 from models.families.gan.config import Config, Sampler
 from models.families.gan.draft import Drafts
-from models.families.gan.losses import relativistic_pairing, squared_gradient_norm
-from models.families.gan.networks import Discriminator, Generator
+from models.families.gan.networks import Discriminator, Generator, Judgement
+from models.families.gan.objectives import OBJECTIVES
+from models.families.gan.penalties import (
+    clip_weights,
+    squared_gradient_norm,
+    unit_gradient_deviation,
+)
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
 from models.films import Films
 from models.nn.patch_whitening import PatchWhitening
@@ -32,13 +38,15 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
-        self.drafts = Drafts(spec.size, spec.num_classes, config.num_latents)
+        self.objective = OBJECTIVES[config.objective]
+        self.drafts = Drafts(spec.size, spec.num_classes, config.num_latents, config.num_gaussians)
         self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)
         self.discriminator = Discriminator(config, spec)
+        self.adaptive = AdaptiveStrength(config.augmentation_target, config.augmentation_images)
 
     def stages(self) -> Sequence[Stage]:
-        """Improve the discriminator, then the generator, on every batch."""
+        """Improve the discriminator on every batch, then the generator, maybe more rarely."""
         discriminator = Phase(
             "discriminator",
             trained=[self.discriminator],
@@ -56,6 +64,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             betas=BETAS,
             schedule=warmup_cosine,
             max_gradient_norm=None,
+            every=self.config.discriminator_updates,
         )
         return [
             Stage(
@@ -70,62 +79,130 @@ class AdversarialNetwork(Family[Config, Sampler]):
         ]
 
     def discriminator_loss(self, batch: Batch) -> Losses:
-        """L(D) + gamma/2 (R1 + R2); the penalties on a share of the batch."""
-        with torch.no_grad():
-            synthetic = augment(self._draw(batch.labels), self.config.augmentation)
-            real = augment(batch.images, self.config.augmentation)
-        both = torch.cat([real, synthetic]), batch.labels.repeat(2)
-        real_logits, synthetic_logits = self.judge(*both).chunk(2)
-        loss = relativistic_pairing(real_logits, synthetic_logits)
+        """L(D), the confusion of classes if it names them, and what keeps it smooth.
 
-        m = math.ceil(self.config.penalised_share * len(real))
-        labels = batch.labels[:m]
-        r1 = squared_gradient_norm(lambda x: self.judge(x, labels), real[:m])
-        r2 = squared_gradient_norm(lambda x: self.judge(x, labels), synthetic[:m])
-        gamma = self._penalty_weight(batch.fraction)
+        Beside the loss it reports `preference`, the share of pairs in which the real film looks
+        more real (1/2: it guesses; near 1 for long: it wins), and `variety`, how much synthetic
+        films differ among themselves relative to real ones (towards 0: collapse).
+        """
+        self._bound_weights()
+        with torch.no_grad():
+            synthetic = self._draw(batch)
+            variety = synthetic.std(0).mean() / batch.images.std(0).mean()
+            real, synthetic = self._shown(batch.images, synthetic)
+        judgement = self._judged(torch.cat([real, synthetic]), batch.labels.repeat(2))
+        real_logits, synthetic_logits = judgement.realism.chunk(2)
+        adversarial = self.objective.discriminator(real_logits, synthetic_logits)
+        confusion = 2 * judgement.confusion.mean()
+        penalties, charge = self._penalties(batch, real, synthetic)
+        if self.config.augmentation == "adaptive":
+            boundary = self.objective.boundary
+            undecided = synthetic_logits if boundary is None else boundary
+            self.adaptive.observe(real_logits.detach() - undecided)
         return {
-            "loss": loss + 0.5 * gamma * (r1 + r2),
-            "relativistic": loss,
-            "r1": r1,
-            "r2": r2,
+            "loss": adversarial + confusion + charge,
+            "adversarial": adversarial,
+            **({"confusion": confusion} if self.config.conditioning == "k_plus_1" else {}),
+            **penalties,
             "preference": (real_logits > synthetic_logits).float().mean(),
+            "variety": variety,
+            "augmentation": torch.as_tensor(self._strength).clone(),
         }
 
     def generator_loss(self, batch: Batch) -> Losses:
-        """L(G): the same pairing with the roles exchanged."""
-        synthetic = augment(self._draw(batch.labels), self.config.augmentation)
-        real = augment(batch.images, self.config.augmentation)
+        """L(G), and the confusion of classes if the discriminator names them."""
+        self._bound_weights()
+        real, synthetic = self._shown(batch.images, self._draw(batch))
         with torch.no_grad():
             real_logits = self.judge(real, batch.labels)
-        synthetic_logits = self.judge(synthetic, batch.labels)
-        return {"loss": relativistic_pairing(synthetic_logits, real_logits)}
+        judgement = self._judged(synthetic, batch.labels)
+        adversarial = self.objective.generator(real_logits, judgement.realism)
+        return {"loss": adversarial + judgement.confusion.mean(), "adversarial": adversarial}
 
-    def generate(self, latents: Tensor, classes: Tensor) -> Tensor:
-        """Turn latents, (b, num_latents), into films of the classes: (b, 1, h, w), about [-1, 1].
+    def generate(self, latents: Tensor, classes: Tensor, noise: Tensor) -> Tensor:
+        """Finish the drafts at latents: films, (b, 1, h, w), about in [-1, 1].
 
-        The classes are labels (b,) or mixtures (b, num_classes).
+        Args:
+            latents: Of the drafts, (b, num_latents).
+            classes: Labels, (b,), or mixtures, (b, num_classes).
+            noise: Standard normal, `noise_shape` for each film.
         """
-        draft: Tensor = self.drafts(latents, classes)
-        correction = self.generator(latents, classes, self.patches.fold(draft))
-        return draft + self.patches.unfold_difference(correction)
+        draft = self.drafts.decode(latents)
+        correction: Tensor = self.generator(latents, classes, self.patches.fold(draft), noise)
+        return draft + correction
+
+    @property
+    def noise_shape(self) -> tuple[int, int, int]:
+        """What a film needs beside its latents: maps of noise for its texture."""
+        side = self.spec.size // self.config.patch_size
+        return self.config.num_noise_maps, side, side
 
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
         """Score how real (b, 1, h, w) films look for their labels: logits, (b,)."""
-        logits: Tensor = self.discriminator(self.patches.fold(images), labels)
-        return logits
+        return self._judged(images, labels).realism
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
-        """Draw latents and turn them into films of the mixtures."""
-        latents = sampler.truncation * noise.normal(self.config.num_latents)
-        return self.generate(latents, mixtures).clamp(-1, 1)
+        """Draw drafts of the mixtures and finish them."""
+        latents = self.drafts.draw(
+            mixtures, noise.uniform(1), noise.normal(self.config.num_latents)
+        )
+        middle = self.drafts.middle(mixtures)
+        latents = middle + sampler.truncation * (latents - middle)
+        texture = sampler.truncation * noise.normal(*self.noise_shape)
+        return self.generate(latents, mixtures, texture).clamp(-1, 1)
 
     def _prepare(self, films: Films) -> Iterator[float]:
         yield from self.drafts.fit(films)
         yield from self.patches.fit(films)
 
-    def _draw(self, labels: Tensor) -> Tensor:
-        latents = torch.randn(len(labels), self.config.num_latents, device=labels.device)
-        return self.generate(latents, labels)
+    def _draw(self, batch: Batch) -> Tensor:
+        """Draw a partner for each film: of its class, or for some from its own draft."""
+        b, device = len(batch.labels), batch.labels.device
+        uniform = torch.rand(b, 1, device=device)
+        normal = torch.randn(b, self.config.num_latents, device=device)
+        noise = torch.randn(b, *self.noise_shape, device=device)
+        drawn = self.drafts.draw(batch.labels, uniform, normal)
+        own = self.drafts.encode(batch.images)
+        latents = torch.where(self._starts_from_own(b, device)[:, None], own, drawn)
+        return self.generate(latents, batch.labels, noise)
+
+    def _starts_from_own(self, num_films: int, device: torch.device) -> Tensor:
+        """Choose `own_draft_share` of the films of a batch, evenly spread."""
+        places = torch.arange(num_films + 1, device=device) * self.config.own_draft_share
+        return places.floor().diff() > 0
+
+    def _shown(self, real: Tensor, synthetic: Tensor) -> tuple[Tensor, Tensor]:
+        """Augment partners, (b, 1, h, w) each, alike."""
+        both = augment(torch.cat([real, synthetic], dim=1), self._strength)
+        return both[:, :1], both[:, 1:]
+
+    @property
+    def _strength(self) -> float | Tensor:
+        if self.config.augmentation == "adaptive":
+            return self.adaptive.strength
+        return self.config.augmentation
+
+    def _judged(self, images: Tensor, labels: Tensor) -> Judgement:
+        judgement: Judgement = self.discriminator(self.patches.fold(images), labels)
+        return judgement
+
+    def _penalties(
+        self, batch: Batch, real: Tensor, synthetic: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Measure the gradient on a share of the batch; returns it by name, and its charge."""
+        weight = self._penalty_weight(batch.fraction)
+        if weight == 0:
+            return {}, torch.zeros((), device=real.device)
+        m = math.ceil(self.config.penalised_share * len(real))
+        labels = batch.labels[:m]
+        if self.objective.unit_gradient:
+            deviation = unit_gradient_deviation(
+                lambda x: self.judge(x, labels), real[:m], synthetic[:m]
+            )
+            return {"gradient_penalty": deviation}, weight * deviation
+        r1 = squared_gradient_norm(lambda x: self.judge(x, labels), real[:m])
+        r2 = squared_gradient_norm(lambda x: self.judge(x, labels), synthetic[:m])
+        return {"r1": r1, "r2": r2}, 0.5 * weight * (r1 + r2)
 
     def _penalty_weight(self, fraction: float) -> float:
         """Gamma falls from `penalty` to `final_penalty` along a cosine."""
@@ -133,3 +210,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return self.config.final_penalty + remaining * (
             self.config.penalty - self.config.final_penalty
         )
+
+    def _bound_weights(self) -> None:
+        if self.config.weight_bound is not None:
+            clip_weights(self.discriminator, self.config.weight_bound)

@@ -8,7 +8,8 @@ arXiv:2501.05441).
 
 from __future__ import annotations
 
-from typing import TypeVar
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +19,11 @@ from models.families.gan.config import Config
 from models.family import ImageSpec
 from models.nn.embedding import ClassEmbedding
 from models.nn.pyramid import COARSEST, pyramid
-from models.nn.residual import skip_path, zero_conv
+from models.nn.residual import skip_path, zero_conv, zeroed
 
 SLOPE = 0.2  # of the leaky rectifiers
+GENERATOR_COARSEST = 8  # the draft says what lies beneath
+CORRECTION_SCALE = 0.2  # in image units: how far the generator's first steps reach
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
@@ -59,45 +62,69 @@ class Residual(nn.Module):
 
 
 class Generator(nn.Module):
-    """From latents, a class and the patches of a first draft to corrections of the draft.
+    """From latents, a class and a first draft to corrections of the draft: a U-Net.
 
-    There are none before training.
+    There are none before training. The patches it writes overlap by half, so that no seams show
+    (Malvar 1992, on lapped transforms).
     """
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
-        levels = pyramid(spec.size // config.patch_size, config.generator_width)
-        channels = [channels for _, channels in reversed(levels)]
+        p = config.patch_size
+        levels = pyramid(spec.size // p, config.generator_width)
+        channels = [channels for side, channels in levels if side >= GENERATOR_COARSEST]
+        style_size = 2 * config.num_latents
+        self.num_noise_maps = config.num_noise_maps
         self.classes = ClassEmbedding(spec.num_classes, config.num_latents)
-        self.style = nn.Linear(2 * config.num_latents, 2 * config.num_latents)
-        self.start = nn.Linear(2 * config.num_latents, channels[0] * COARSEST**2)
-        self.levels = nn.ModuleList(
-            Residual(here, after, 2 * config.num_latents)
-            for here, after in zip(channels, [*channels[1:], channels[-1]], strict=True)
+        self.style = nn.Linear(style_size, style_size)
+        self.from_patches = keeping_variance(
+            nn.Conv2d(p**2 + config.num_noise_maps, channels[0], 3, padding=1)
         )
-        self.read_draft = keeping_variance(
-            nn.Conv2d(config.patch_size**2, channels[-1], 3, padding=1)
-        )
-        self.to_patches = zero_conv(channels[-1], config.patch_size**2)
+        steps = list(pairwise(channels))
+        self.down = nn.ModuleList(Residual(fine, coarse, style_size) for fine, coarse in steps)
+        self.up = nn.ModuleList(Residual(coarse, fine, style_size) for fine, coarse in steps[::-1])
+        self.finest = Residual(channels[0], channels[0], style_size)
+        self.to_pixels = zeroed(nn.ConvTranspose2d(channels[0], 1, 2 * p, p, padding=p // 2))
 
-    def forward(self, latents: Tensor, classes: Tensor, draft: Tensor) -> Tensor:
-        """Return what to add to the draft's patches, (b, p^2, h / p, w / p)."""
+    def forward(self, latents: Tensor, classes: Tensor, draft: Tensor, noise: Tensor) -> Tensor:
+        """Return what to add to the draft, (b, 1, h, w).
+
+        Args:
+            latents: (b, num_latents).
+            classes: Labels, (b,), or mixtures, (b, num_classes).
+            draft: As whitened patches, (b, p^2, h / p, w / p).
+            noise: Standard normal, (b, num_noise_maps, h / p, w / p).
+        """
         seed = torch.cat([latents, self.classes(classes)], dim=1)
         style = F.leaky_relu(self.style(seed), SLOPE)
-        x = self.start(seed).unflatten(1, (-1, COARSEST, COARSEST))
-        for block in self.levels[:-1]:
-            x = F.interpolate(block(x, style), scale_factor=2, mode="nearest")
-        x = x + self.read_draft(draft)
-        x = self.levels[-1](x, style)
-        corrections: Tensor = self.to_patches(F.leaky_relu(x, SLOPE))
-        return corrections
+        x = self.from_patches(torch.cat([draft, noise], dim=1))
+        passed = [x]
+        for block in self.down:
+            x = block(F.avg_pool2d(x, 2), style)
+            passed.append(x)
+        passed.pop()
+        for block in self.up:
+            x = F.interpolate(block(x, style), scale_factor=2, mode="nearest") + passed.pop()
+        x = self.finest(x, style)
+        corrections: Tensor = self.to_pixels(F.leaky_relu(x, SLOPE))
+        return CORRECTION_SCALE * corrections.float()
+
+
+class Judgement(NamedTuple):
+    """What the discriminator makes of films.
+
+    Attributes:
+        realism: (b,), logits: how real each film looks for its label.
+        confusion: (b,), what each film costs for being taken for another class; 0 where the
+            discriminator names no classes.
+    """
+
+    realism: Tensor
+    confusion: Tensor
 
 
 class Discriminator(nn.Module):
-    """From a film's patches and its label to how real it looks.
-
-    Reference: Miyato & Koyama 2018, eq. 3, for the projection (arXiv:1802.05637).
-    """
+    """From a film's patches and its label to how real it looks."""
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
@@ -113,17 +140,57 @@ class Discriminator(nn.Module):
         self.to_features = keeping_variance(
             nn.Linear(channels[-1] * COARSEST**2, channels[-1]), SLOPE
         )
-        self.realism = keeping_variance(nn.Linear(channels[-1], 1), SLOPE)
-        self.classes = nn.Embedding(spec.num_classes, channels[-1])
+        head = {"projection": Projection, "k_plus_1": ClassesAndSynthetic}[config.conditioning]
+        self.head = head(channels[-1], spec.num_classes)
 
-    def forward(self, patches: Tensor, labels: Tensor) -> Tensor:
-        """Map (b, p^2, h / p, w / p) and (b,) to logits (b,), float32."""
+    def forward(self, patches: Tensor, labels: Tensor) -> Judgement:
+        """Judge patches (b, p^2, h / p, w / p) for labels (b,)."""
         x = self.from_patches(patches)
         for i, block in enumerate(self.levels):
             if i > 0:
                 x = F.avg_pool2d(x, 2)
             x = block(x)
-        features = F.leaky_relu(self.to_features(F.leaky_relu(x, SLOPE).flatten(1)), SLOPE).float()
+        features = self.to_features(F.leaky_relu(x, SLOPE).flatten(1))
+        return self.head(F.leaky_relu(features, SLOPE).float(), labels)  # type: ignore[no-any-return]
+
+
+class Projection(nn.Module):
+    """D(x, y) = y^T V phi(x) + psi(phi(x)).
+
+    Reference: Miyato & Koyama 2018, eq. 3 (arXiv:1802.05637).
+    """
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.realism = keeping_variance(nn.Linear(num_features, 1), SLOPE)
+        self.classes = nn.Embedding(num_classes, num_features)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Judgement:
+        """Judge features (b, num_features) for labels (b,)."""
         projected = (features * self.classes(labels)).sum(1) / features.shape[1] ** 0.5
-        logits: Tensor = self.realism(features).float().squeeze(1) + projected
-        return logits
+        realism = self.realism(features).float().squeeze(1) + projected
+        return Judgement(realism, torch.zeros_like(realism))
+
+
+class ClassesAndSynthetic(nn.Module):
+    """A classifier of K real classes and one more: synthetic.
+
+    With p = softmax(l), a film's realism is the log-odds l_y - l_(K+1) of its class y against
+    "synthetic", and its confusion -log(p_y + p_(K+1)). Under the bce objective the two make up the
+    (K+1)-way cross entropy: -log p_y = log(1 + e^-realism) + confusion for a real film, and
+    -log p_(K+1) = log(1 + e^realism) + confusion for a synthetic one. With one class there is no
+    confusion and this is an unconditional discriminator.
+
+    Reference: Salimans et al. 2016, section 5 (arXiv:1606.03498); Odena 2016 (arXiv:1606.01583).
+    """
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.logits = keeping_variance(nn.Linear(num_features, num_classes + 1), SLOPE)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Judgement:
+        """Judge features (b, num_features) for labels (b,)."""
+        logits = self.logits(features).float()  # (b, K + 1)
+        own, synthetic = logits.gather(1, labels[:, None]).squeeze(1), logits[:, -1]
+        confusion = logits.logsumexp(1) - torch.logaddexp(own, synthetic)
+        return Judgement(own - synthetic, confusion)

@@ -25,24 +25,52 @@ def films():
 
 @pytest.fixture
 def drafts(films):
-    fitted = Drafts(16, num_classes=2, num_latents=4)
+    fitted = Drafts(16, num_classes=2, num_latents=4, num_gaussians=2)
     list(fitted.fit(films))
     return fitted
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_latents_of_zero_give_the_mean_film_of_the_class(films, drafts, label):
-    [draft] = drafts(torch.zeros(1, 4), torch.tensor([label]))
+def test_the_middle_of_a_class_is_its_mean_film(films, drafts, label):
+    [draft] = drafts.decode(drafts.middle(torch.tensor([label])))
     mean = films.images((films.labels == label).nonzero().squeeze(1)).mean(0)
     torch.testing.assert_close(draft, mean, rtol=0, atol=0.03)
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_drafts_vary_as_the_films_of_their_class_do(films, drafts, label):
-    latents = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
-    drawn = drafts(latents, torch.full((2000,), label)).std(0)
+    drawn = drafts.decode(draw(drafts, torch.full((2000,), label))).std(0)
     real = films.images((films.labels == label).nonzero().squeeze(1)).std(0)
     torch.testing.assert_close(drawn, real, rtol=0, atol=0.05)
+
+
+def test_a_film_is_near_its_own_draft(films, drafts):
+    images = films.images(torch.arange(20))
+    torch.testing.assert_close(drafts.decode(drafts.encode(images)), images, rtol=0, atol=0.1)
+
+
+def test_a_mixture_that_is_one_class_draws_what_its_label_draws(drafts):
+    labels = torch.tensor([0, 1, 1, 0])
+    assert torch.equal(draw(drafts, torch.eye(2)[labels]), draw(drafts, labels))
+
+
+def test_a_mixture_lies_between_its_classes(drafts):
+    zeros, ones = torch.zeros(5, dtype=torch.int64), torch.ones(5, dtype=torch.int64)
+    halfway = draw(drafts, torch.full((5, 2), 0.5))
+    torch.testing.assert_close(halfway, (draw(drafts, zeros) + draw(drafts, ones)) / 2)
+
+
+def test_two_kinds_of_films_in_a_class_are_drawn_apart():
+    """One Gaussian would draw what lies between them."""
+    rng = np.random.default_rng(0)
+    kind = rng.random(400) < 0.3
+    pixels = np.where(kind, 200, 60)[:, None, None] + rng.normal(0, 4, (400, 16, 16))
+    fitted = Drafts(16, num_classes=1, num_latents=2, num_gaussians=4)
+    list(fitted.fit(Films(pixels.round().astype(np.uint8), np.zeros(400, np.int64))))
+    levels = fitted.decode(draw(fitted, torch.zeros(2000, dtype=torch.int64))).mean((1, 2, 3))
+    grey = (levels + 1) * 127.5
+    assert (grey > 170).float().mean().item() == pytest.approx(kind.mean(), abs=0.05)
+    assert ((grey > 90) & (grey < 170)).float().mean() < 0.1  # of one Gaussian, 0.4
 
 
 def test_fitting_happens_once(films, drafts):
@@ -59,4 +87,12 @@ def test_the_generator_begins_with_the_drafts():
         ImageSpec(64, num_classes=2),
     )
     latents, labels = torch.randn(3, 8), torch.tensor([0, 1, 1])
-    assert torch.equal(model.generate(latents, labels), model.drafts(latents, labels))
+    noise = torch.randn(3, *model.noise_shape)
+    assert torch.equal(model.generate(latents, labels, noise), model.drafts.decode(latents))
+
+
+def draw(drafts, classes):
+    rng = torch.Generator().manual_seed(0)
+    uniform = torch.rand(len(classes), 1, generator=rng)
+    normal = torch.randn(len(classes), drafts.means.shape[2], generator=rng)
+    return drafts.draw(classes, uniform, normal)

@@ -1,12 +1,20 @@
+from itertools import islice
+
+import numpy as np
 import pytest
 import torch
 
 from models.config import Circumstances
-from models.families.gan.config import Config, Sampler
+from models.families.gan.config import FITTED, Config, Sampler
 from models.families.gan.model import AdversarialNetwork
+from models.families.gan.objectives import OBJECTIVES
 from models.family import Batch, ImageSpec
+from models.films import Films
 from models.presets import resolve_config
 from models.seeding import ImageNoise
+from models.training.budget import Budget
+from models.training.checkpoints import Checkpoints
+from models.training.loop import Training
 
 NUM_CLASSES = 3
 
@@ -55,7 +63,8 @@ def test_class_enters_the_discriminator_as_a_projection():
     """Miyato & Koyama 2018, eq. 3: classes with the same vector are not told apart."""
     model = build()
     with torch.no_grad():
-        model.discriminator.classes.weight[1] = model.discriminator.classes.weight[0]
+        classes = model.discriminator.head.classes.weight
+        classes[1] = classes[0]
     image = batch_at(0.0).images[:1].expand(2, -1, -1, -1)
     first, second = model.judge(image, torch.tensor([0, 1]))
     assert first == second
@@ -66,7 +75,7 @@ def test_penalty_falls_from_its_first_weight_to_its_last():
     for fraction, gamma in ((0.0, 2.0), (0.5, 1.25), (1.0, 0.5)):
         torch.manual_seed(1)
         losses = model.discriminator_loss(batch_at(fraction))
-        charged = losses["relativistic"] + gamma / 2 * (losses["r1"] + losses["r2"])
+        charged = losses["adversarial"] + gamma / 2 * (losses["r1"] + losses["r2"])
         torch.testing.assert_close(losses["loss"], charged)
 
 
@@ -97,3 +106,82 @@ def test_discriminator_loss_leaves_the_generator_alone():
     model = build()
     model.discriminator_loss(batch_at(0.0))["loss"].backward()
     assert all(p.grad is None for p in model.generator.parameters())
+
+
+@pytest.mark.parametrize("conditioning", ["projection", "k_plus_1"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains(objective, conditioning):
+    model = build(objective=objective, conditioning=conditioning, discriminator_updates=1)
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    films = Films(((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3)
+    budget = Budget(images=2 * model.config.batch_size)
+    losses = [each.losses for each in Training(model, films, budget, seed=0).run() if each.losses]
+    assert len(losses) == 2
+    for reported in losses:
+        assert all(term.isfinite() for term in reported.values()), reported
+        assert 0 <= reported["discriminator_preference"] <= 1
+        assert reported["discriminator_variety"] > 0
+    for half in ("generator", "discriminator"):
+        moved = [
+            n for n, w in model.named_parameters() if n.startswith(half) and (w != before[n]).any()
+        ]
+        assert moved, half
+
+
+def test_an_objective_brings_the_settings_of_its_paper():
+    for objective in OBJECTIVES:
+        config = Config(objective=objective)
+        for name, value in FITTED[objective].items():
+            assert getattr(config, name) == value
+
+
+def test_what_is_given_goes_before_what_the_objective_brings():
+    config = Config(objective="wgan", weight_bound=0.1, discriminator_updates=2)
+    assert (config.weight_bound, config.discriminator_updates) == (0.1, 2)
+    assert Config.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_clipped_weights_are_within_their_bound_when_they_judge():
+    model = build(objective="wgan", weight_bound=0.02)
+    model.discriminator_loss(batch_at(0.0))
+    assert all(weight.abs().max() <= 0.02 for weight in model.discriminator.parameters())
+
+
+def test_the_generator_waits_for_its_turn():
+    model = build(discriminator_updates=3)
+    films = Films(((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3)
+    budget = Budget(images=7 * model.config.batch_size)
+    losses = [each.losses for each in Training(model, films, budget, seed=0).run() if each.losses]
+    turns = ["generator_loss" in each for each in losses]
+    assert turns == [True, False, False, True, False, False, True]
+
+
+def test_adaptive_augmentation_is_resumed_bit_for_bit(tmp_path):
+    films = Films(((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3)
+    changes = {"augmentation": "adaptive", "augmentation_images": 100, "augmentation_target": 0.0}
+    options = {"budget": Budget(images=96), "seed": 0}
+    whole, killed, resumed = (build(**changes) for _ in range(3))
+    list(Training(whole, films, **options).run())
+    kept = {"checkpoints": Checkpoints(tmp_path), "checkpoint_interval_seconds": 0}
+    list(islice(Training(killed, films, **options, **kept).run(), 4))
+    list(Training(resumed, films, **options, **kept).run())
+    assert whole.adaptive.strength > 0
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("share", "own"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])
+def test_a_share_of_the_batch_starts_from_its_own_drafts(share, own):
+    chosen = build(own_draft_share=share)._starts_from_own(8, torch.device("cpu"))
+    assert chosen.sum() == own
+
+
+def test_variety_tells_a_collapsed_generator():
+    model = build(own_draft_share=0.0)
+    varied = model.discriminator_loss(batch_at(0.0))["variety"]
+    with torch.no_grad():
+        model.drafts.factors.zero_()
+        model.generator.from_patches.weight.zero_()
+        model.generator.style.weight.zero_()
+    collapsed = model.discriminator_loss(batch_at(0.0))["variety"]
+    assert collapsed < 0.2 * varied
