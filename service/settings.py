@@ -28,6 +28,9 @@ class Settings(BaseSettings):
         train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
             chosen for it. auto: cuda where the API's own machine has an NVIDIA driver.
         torch_threads: Threads of one worker; by default one per core.
+        max_warm_models: How many models a worker of `gpu.generate` alone keeps loaded; 0 keeps
+            none.
+        max_warm_model_bytes: How large their weights may be together.
         max_upload_bytes: Largest archive accepted.
         max_json_bytes: Largest JSON body accepted.
         max_images_per_set: Largest synthetic set.
@@ -49,6 +52,8 @@ class Settings(BaseSettings):
     max_attempts_without_checkpoint: int = Field(default=3, ge=1)
     train_device: Literal["auto", "cpu", "cuda"] = "auto"
     torch_threads: int | None = Field(default=None, ge=1)
+    max_warm_models: int = Field(default=3, ge=0)
+    max_warm_model_bytes: int = Field(default=2**30, ge=0)
     max_upload_bytes: int = Field(default=8 * 2**30, ge=1)
     max_json_bytes: int = Field(default=2**20, ge=1)
     max_images_per_set: int = Field(default=50_000, ge=1)

@@ -8,6 +8,11 @@ import threading
 
 from service.domain.job import JobKind
 
+# A fresh process for each job gives back all memory, on the device too. A worker that only
+# generates keeps its process, and in it the last models, until a leak might have grown.
+JOBS_PER_PROCESS = 1
+GENERATIONS_PER_PROCESS = 1000
+
 
 def main() -> None:
     """Run one process until it is told to stop."""
@@ -25,6 +30,12 @@ def main() -> None:
         _schedule()
 
 
+def jobs_per_process(queues: str) -> int:
+    """Say after how many jobs a worker of these queues starts a fresh process."""
+    only_generates = queues == JobKind.GENERATE.queue
+    return GENERATIONS_PER_PROCESS if only_generates else JOBS_PER_PROCESS
+
+
 def _work(queues: str, name: str) -> None:
     from workers.celery_app import app, settings
 
@@ -33,6 +44,7 @@ def _work(queues: str, name: str) -> None:
             "worker",
             f"--queues={queues}",
             f"--hostname={name}@%h",
+            f"--max-tasks-per-child={jobs_per_process(queues)}",
             f"--loglevel={settings.log_level}",
             "--without-gossip",
             "--without-mingle",

@@ -21,8 +21,6 @@ app.conf.update(
     worker_concurrency=1,
     # a child imports torch before it reports itself alive; the default of 4 s kills it in a loop
     worker_proc_alive_timeout=120,
-    # a fresh process for each job gives back all memory, on the device too
-    worker_max_tasks_per_child=1,
     # the row is the truth: a message is a doorbell, so it may be acknowledged on receipt
     task_acks_late=False,
     # results live in the records; a result backend broke clients when the broker restarted

@@ -7,9 +7,11 @@ from collections import Counter
 from importlib.metadata import version
 from typing import Any
 
+import structlog
+import torch
+
 from models.registry import sampler_class
 from models.sampling import draw_pixels
-from models.snapshot import load_snapshot
 from models.training.checkpoints import file_digest
 from release.origin import OfClass
 from release.package import Package
@@ -20,23 +22,39 @@ from workers.attempt import Attempt
 from workers.device import choose_device
 from workers.film_plan import draw_of, planned_films
 from workers.pace import Pace
+from workers.warm_models import WarmModels, give_back_memory
+
+log = structlog.get_logger()
 
 PHASE = "sampling"
 
 
 def generate(attempt: Attempt) -> dict[str, Any]:
-    """Draw and package the set that the job asks for.
+    """Draw and package the set that the job asks for; once more where kept models were in the way.
 
     The bytes depend on the request, the model and the versions named in the manifest, so a
     second attempt writes what the first one would have written.
     """
+    warm = WarmModels.of(attempt.settings)
+    try:
+        return _draw_and_package(attempt, warm)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        if not warm:
+            raise
+        error.__traceback__ = None  # its frames hold the model and its films
+        log.warning("out of memory; kept models dropped", job_id=attempt.job.id)
+    warm.clear()
+    return _draw_and_package(attempt, warm)
+
+
+def _draw_and_package(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     request = attempt.job.request
     record = attempt.records.model(request["model_id"])
     device = choose_device()
     weights = attempt.artifacts.path(record.snapshot.key)
     if not weights.exists():
         raise ArtifactMissing.named(record.id)
-    snapshot = load_snapshot(weights.parent, device)
+    snapshot = warm.snapshot(weights, record.snapshot.sha256, device)
     counts = {
         label: request["class_counts"][label]
         for label in snapshot.classes
@@ -85,6 +103,7 @@ def generate(attempt: Attempt) -> dict[str, Any]:
         unlabelled_counts=Counter(film.kind for film in films if not isinstance(film, OfClass)),
     )
     attempt.artifacts.publish(staged, folder)
+    give_back_memory()
     return {"synthetic_set": made}
 
 

@@ -25,7 +25,9 @@ def up(
     ] = Path("synthcxr-data"),
     host: Host = "127.0.0.1",
     port: Port = 8765,
-    workers: Annotated[int, typer.Option(min=1, help="Jobs that run at once.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Jobs that run at once, beside one generation.")
+    ] = 1,
     dataset_root: Annotated[
         list[Path] | None,
         typer.Option(

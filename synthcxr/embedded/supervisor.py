@@ -31,6 +31,9 @@ from synthcxr.errors import CannotStart, MissingExtra
 TICK_SECONDS = 0.1
 STOP_SECONDS = 4.0
 
+LONG_JOBS = "gpu.train,cpu.ingest"
+GENERATION = "gpu.generate"  # a worker of its own, which keeps the last models loaded
+
 
 @dataclass(frozen=True)
 class Options:
@@ -40,7 +43,7 @@ class Options:
         data_dir: Where everything it keeps lies.
         host: Address the API listens on.
         port: Port the API listens on.
-        num_workers: How many jobs run at once.
+        num_workers: How many jobs run at once beside a generation.
         dataset_roots: Folders that clients may name to be ingested.
     """
 
@@ -73,12 +76,18 @@ def service_programs(options: Options, environment: dict[str, str]) -> list[Prog
     """List the service's processes, in no particular order: none waits for another."""
     python = (sys.executable, "-m")
     address = ("--host", options.host, "--port", str(options.port))
-    names = [f"worker-{number}" for number in range(1, options.num_workers + 1)]
+    workers = {f"worker-{number}": LONG_JOBS for number in range(1, options.num_workers + 1)}
+    workers["worker-generate"] = GENERATION
     # Waiting threads sleep instead of spinning: the API runs on the same cores.
     passive = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
     return [
         Program("api", (*python, "service", "api", *address), environment),
-        *(Program(n, (*python, "workers", "worker", "--name", n), passive) for n in names),
+        *(
+            Program(
+                name, (*python, "workers", "worker", "--name", name, "--queues", queues), passive
+            )
+            for name, queues in workers.items()
+        ),
         Program("scheduler", (*python, "workers", "scheduler"), environment),
     ]
 

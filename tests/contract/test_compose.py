@@ -32,7 +32,7 @@ def options_of(command: list[str]) -> dict[str, str]:
     return subcommand.make_context(name, list(arguments)).params
 
 
-def test_the_service_has_its_seven_parts() -> None:
+def test_the_service_has_its_eight_parts() -> None:
     assert sorted(SERVICES) == [
         "api",
         "migrate",
@@ -40,6 +40,7 @@ def test_the_service_has_its_seven_parts() -> None:
         "redis",
         "scheduler",
         "worker-cpu",
+        "worker-generate",
         "worker-gpu",
     ]
 
@@ -51,7 +52,7 @@ def test_every_command_is_one_that_the_command_line_offers(name: str) -> None:
 
 def test_the_workers_together_serve_every_queue_once() -> None:
     served: list[str] = []
-    for name in ("worker-cpu", "worker-gpu"):
+    for name in ("worker-cpu", "worker-generate", "worker-gpu"):
         served += options_of(SERVICES[name]["command"])["queues"].split(",")
     assert sorted(served) == sorted(kind.queue for kind in JobKind)
 

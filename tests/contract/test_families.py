@@ -77,6 +77,16 @@ def test_shares_of_the_stages_make_up_the_budget(family):
     assert sum(stage.share for stage in tiny(family).stages()) == pytest.approx(1)
 
 
+def test_sampling_changes_nothing_of_a_model(family, trained):
+    """So that a worker may keep it for the next set."""
+    before = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
+    first = pixels_of(trained, family, [0, 1, 2], [5, 6, 7])
+    pixels_of(trained, family, [1] * 9, list(range(9)))
+    assert np.array_equal(first, pixels_of(trained, family, [0, 1, 2], [5, 6, 7]))
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
 def test_samples_are_images(family, trained):
     mixtures = torch.eye(len(CLASSES)).repeat(2, 1)
     with torch.inference_mode():

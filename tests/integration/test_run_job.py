@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import torch
 
 from models.config import Circumstances
 from models.presets import resolve_config
@@ -26,8 +27,9 @@ from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
 from service.settings import Settings
-from workers import runner
+from workers import generating, runner, warm_models
 from workers.runner import run_job
+from workers.warm_models import WarmModels
 from workers.wiring import Workplace
 
 COUNTS = {"normal": 24, "effusion": 16}
@@ -190,6 +192,58 @@ def test_same_request_after_deletion_gives_the_same_bytes(workplace, dataset_id)
         workplace.records.delete_synthetic_set(made.id)
         workplace.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
     assert sets[0] == sets[1]
+
+
+def test_a_set_from_a_kept_model_has_the_bytes_of_one_from_a_model_just_loaded(
+    workplace, dataset_id, monkeypatch
+):
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    model_id = trained.result.model_id
+    loads = []
+    load = warm_models.load_snapshot
+    monkeypatch.setattr(
+        warm_models, "load_snapshot", lambda *given: loads.append(given) or load(*given)
+    )
+    zips = []
+    for seed in (5, 6, 5):
+        job = finished(workplace, submit_generation(workplace, model_id, seed=seed))
+        made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+        zips.append(made.zip.sha256)
+        workplace.records.delete_synthetic_set(made.id)
+    assert len(loads) == 1
+    assert zips[0] == zips[2] != zips[1]
+
+
+def test_a_model_whose_weights_were_taken_away_is_not_drawn_from(workplace, dataset_id):
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    model = workplace.records.model(trained.result.model_id)
+    first = finished(workplace, submit_generation(workplace, model.id, seed=5))
+    assert first.state is JobState.SUCCEEDED
+    workplace.artifacts.delete(f"models/{model.id}")
+    second = finished(workplace, submit_generation(workplace, model.id, seed=6))
+    assert second.error.code == "artifact_missing"
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_kept_models_make_way_once_when_memory_runs_out(workplace, dataset_id, monkeypatch, error):
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    model_id = trained.result.model_id
+    draw, tries = generating.draw_pixels, []
+
+    def scarce(*given):
+        tries.append(len(WarmModels.of(workplace.settings)))
+        if len(tries) in failing:
+            raise error
+        return draw(*given)
+
+    monkeypatch.setattr(generating, "draw_pixels", scarce)
+    failing = {1}
+    job = finished(workplace, submit_generation(workplace, model_id, seed=5))
+    assert job.state is JobState.SUCCEEDED
+    failing = {3, 4}
+    job = finished(workplace, submit_generation(workplace, model_id, seed=6))
+    assert job.error.code == "out_of_memory"
+    assert len(tries) == 4
 
 
 def test_stale_doorbell_does_nothing(workplace, dataset_id):

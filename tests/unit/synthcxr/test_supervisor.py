@@ -133,7 +133,7 @@ def test_every_worker_has_its_own_name_and_all_share_the_settings(tmp_path: Path
     environment = two.environment("redis+socket:///broker.sock")
     programs = service_programs(two, environment)
     names = [program.name for program in programs]
-    assert names == ["api", "worker-1", "worker-2", "scheduler"]
+    assert names == ["api", "worker-1", "worker-2", "worker-generate", "scheduler"]
     assert all(program.environment["SYNTHCXR_DATA_DIR"] == str(tmp_path) for program in programs)
 
 
