@@ -121,3 +121,10 @@ class Sampler(FamilySampler):
         description="Multiplies the spread of the latents: below 1 the films are more typical and "
         "less varied.",
     )
+    grain: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="How much of what the decoder leaves out is added as noise from pixel to "
+        "pixel: 0 shows the expected film, 1 gives films their whole variance.",
+    )

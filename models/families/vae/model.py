@@ -26,10 +26,14 @@ from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
 LOG_VARIANCES = (-12.0, 4.0)  # as far as the posterior's may go
+NUM_MEASURED = 512
+FILMS_PER_READING = 64
 
 
 class VariationalAutoencoder(Family[Config, Sampler]):
     """q(z|x, y), p(x|z, y), and a density of z for each y."""
+
+    deviation: Tensor  # of films from what is decoded of them; 0 until measured
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
@@ -37,6 +41,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         self.encoder = Encoder(config, spec)
         self.decoder = Decoder(config, spec)
         self.aggregate = AggregatePosterior(config, spec.num_classes)
+        self.register_buffer("deviation", torch.zeros(()))
         self._likelihood = LIKELIHOODS[config.likelihood]
         self._objective = OBJECTIVES[config.kind](config)
 
@@ -100,12 +105,26 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         return self._likelihood.output_of(draft) + correction
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
-        """Draw latents for the mixtures and decode them to the expected films."""
+        """Draw latents for the mixtures and decode them to films, with or without their grain."""
         if sampler.name == "mixture" and self.aggregate.fitted:
             latents = self.aggregate(mixtures, noise, sampler.temperature)
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
-        return self._likelihood.mean(self.decode(latents, mixtures))
+        expected = self._likelihood.mean(self.decode(latents, mixtures))
+        grain = self.deviation * noise.normal(*expected.shape[1:])
+        return (expected + sampler.grain * grain).clamp(-1, 1)
 
     def _conclude(self, films: Films) -> Iterator[float]:
-        return self.aggregate.fit(self.encode, films)
+        self._measure(films)
+        yield from self.aggregate.fit(self.encode, films)
+
+    def _measure(self, films: Films) -> None:
+        """Measure the deviation on some films from everywhere in the set."""
+        indices = torch.linspace(0, len(films) - 1, NUM_MEASURED, device=films.device).long()
+        squares = []
+        for some in torch.split(indices, FILMS_PER_READING):
+            images, labels = films.images(some), films.labels[some]
+            mean, _ = self.encode(images, labels)
+            expected = self._likelihood.mean(self.decode(mean, labels))
+            squares.append((expected - images).square().mean())
+        self.deviation.copy_(torch.stack(squares).mean().sqrt())

@@ -174,10 +174,33 @@ def test_samples_come_from_the_prior_until_the_mixture_is_fitted(films):
     assert not torch.equal(draw("mixture"), draw("prior"))
 
 
+def test_grain_gives_films_the_variance_that_the_decoder_leaves_out(films):
+    model = build()
+    mixtures = torch.eye(NUM_CLASSES)[[0] * 16]
+
+    def draw(grain):
+        sampler = Sampler(name="prior", temperature=0.0, grain=grain)
+        with torch.inference_mode():
+            return model.sample(mixtures, ImageNoise(range(16)), sampler)
+
+    assert torch.equal(draw(0.0), draw(1.0))  # nothing is measured yet
+    with torch.no_grad():
+        list(model.stages()[0].prepare(films))
+        list(model.stages()[0].conclude(films))
+        mean, _ = model.encode(films.images(torch.arange(60)), films.labels)
+        error = model.decode(mean, films.labels) - films.images(torch.arange(60))
+    assert model.deviation.item() == pytest.approx(error.square().mean().sqrt().item(), rel=0.02)
+    model.deviation.fill_(0.1)  # too little to be cut off
+    for grain in (0.5, 1.0):
+        added = draw(grain) - draw(0.0)
+        assert added.std().item() == pytest.approx(0.1 * grain, rel=0.02)
+        assert added.mean().item() == pytest.approx(0, abs=0.002)
+
+
 def test_temperature_zero_gives_one_film_of_a_class():
     model = build()
     stir(model)
-    sampler = Sampler(name="prior", temperature=0.0)
+    sampler = Sampler(name="prior", temperature=0.0, grain=0.0)
     with torch.inference_mode():
         first, second, other = model.sample(
             torch.eye(model.spec.num_classes)[[0, 0, 1]], ImageNoise([1, 2, 3]), sampler
