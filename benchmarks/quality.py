@@ -27,13 +27,12 @@ from benchmarks.evaluation.families import Cost, draw_films, snapshots_beneath, 
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
-from benchmarks.evaluation.real_films import RealFilms, load
+from benchmarks.evaluation.real_films import RealFilms, load, phantoms
 from benchmarks.evaluation.report import EXPLANATION, cost_table, table, write
 from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
-from radiographs.ingest import FolderSource, PhantomSource
-from radiographs.phantom import FINDINGS
+from radiographs.ingest import FolderSource
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         refuse_unignored(options.keep)
     torch.set_num_threads(options.torch_threads or torch.get_num_threads())
 
-    source = FolderSource(options.data) if options.data else _phantoms(options.phantoms)
+    source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
     with _timed("ingest"):
         films = load(source, options.image_size)
     with _timed("classifier"):
@@ -95,10 +94,6 @@ def _snapshots(
             family, films.training, films.classes, options.preset, options.seconds, options.seed
         )
         yield family, *trained
-
-
-def _phantoms(num_films: int) -> PhantomSource:
-    return PhantomSource(dict.fromkeys(FINDINGS, num_films // len(FINDINGS)))
 
 
 def _report(about: dict[str, Any], rows: Sequence[Row], costs: dict[str, Cost]) -> None:

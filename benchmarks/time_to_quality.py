@@ -37,9 +37,8 @@ from benchmarks.evaluation.contest_report import (
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
-from benchmarks.evaluation.real_films import RealFilms, load
-from radiographs.ingest import FolderSource, PhantomSource
-from radiographs.phantom import FINDINGS
+from benchmarks.evaluation.real_films import RealFilms, load, phantoms
+from radiographs.ingest import FolderSource
 
 RESULTS = Path(__file__).parent / "results" / "time_to_quality.json"
 
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     refuse_unignored(options.store)
     entrants = [each for each in ENTRANTS if each.name in options.only]
-    source = FolderSource(options.data) if options.data else _phantoms(options.phantoms)
+    source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
     films = load(source, options.image_size)
     store = options.store / f"{films.fingerprint[:16]}-{films.image_size}px"
     if not options.judge_only:
@@ -112,10 +111,6 @@ def _judged(
 def _refuse_absent_peers(entrants: Sequence[Entrant]) -> None:
     if not PEERS_PYTHON.exists() and not all(each.is_ours for each in entrants):
         raise SystemExit(f"{PEERS_PYTHON} is missing: run `make peers`, or name ours with --only.")
-
-
-def _phantoms(num_films: int) -> PhantomSource:
-    return PhantomSource(dict.fromkeys(FINDINGS, num_films // len(FINDINGS)))
 
 
 def _parser() -> argparse.ArgumentParser:

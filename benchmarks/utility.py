@@ -27,15 +27,14 @@ from benchmarks.evaluation.families import draw_films, show, snapshots_beneath, 
 from benchmarks.evaluation.intervals import Estimate, mean
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import refuse_unignored
-from benchmarks.evaluation.real_films import Labels, RealFilms, Split, load
+from benchmarks.evaluation.real_films import Labels, RealFilms, Split, load, phantoms
 from benchmarks.evaluation.rebalancing import Arm, cut_down, real_arms, synthetic_arm
 from benchmarks.evaluation.scores import Score, balanced_accuracy, compare, f1_of, score_each
 from benchmarks.evaluation.utility_report import EXPLANATION, Row, table, write_part
 from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
-from radiographs.ingest import FolderSource, PhantomSource
-from radiographs.phantom import FINDINGS
+from radiographs.ingest import FolderSource
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"
 REAL = "real films"
@@ -48,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.keep:
         refuse_unignored(options.keep)
     torch.set_num_threads(options.torch_threads or torch.get_num_threads())
-    phantoms = PhantomSource(dict.fromkeys(FINDINGS, (options.phantoms or 0) // len(FINDINGS)))
-    films = load(FolderSource(options.data) if options.data else phantoms, options.image_size)
+    source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
+    films = load(source, options.image_size)
     about = {
         **conditions(),
         "dataset": films.fingerprint[:16],

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.ingest import IngestOptions, run
+from radiographs.phantom import FINDINGS
 from radiographs.pixel_store import PixelStore
-from radiographs.sources import Source
+from radiographs.sources import PhantomSource, Source
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -90,3 +91,8 @@ def load(source: Source, image_size: int) -> RealFilms:
             held_out=everything.where(store.held_out),
             fingerprint=store.fingerprint,
         )
+
+
+def phantoms(num_films: int) -> PhantomSource:
+    """Draw films in place of real ones, as many of each finding."""
+    return PhantomSource(dict.fromkeys(FINDINGS, num_films // len(FINDINGS)))
