@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,3 +50,13 @@ class FamilyConfig(Frozen):
 
 class FamilySampler(Frozen):
     """How a trained model of one family draws its images."""
+
+    def check_model(self, config: Mapping[str, Any]) -> None:
+        """Insist that a model was trained with what these options need.
+
+        Args:
+            config: The model's hyper-parameters, as `FamilyConfig.model_dump` gives them.
+
+        Raises:
+            ValueError: It was not; the message names the field of the config.
+        """

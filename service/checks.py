@@ -11,7 +11,7 @@ from models import presets, registry
 from models.config import Circumstances
 from service.domain import errors
 from service.domain.errors import FieldError
-from service.domain.references import Dataset, DatasetState
+from service.domain.references import Dataset, DatasetState, Model
 from service.domain.world import World
 
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
@@ -125,15 +125,18 @@ def check_family(family: str) -> None:
         raise errors.UnknownFamily.at("/family", f"No family {family!r}; there are {known}.")
 
 
-def resolved_sampler(family: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def resolved_sampler(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
     """Complete the sampling options a client gave by the family's defaults."""
     try:
-        sampler = registry.sampler_class(family).model_validate(dict(options))
+        sampler = registry.sampler_class(model.family).model_validate(dict(options))
+        sampler.check_model(model.config)
     except ValidationError as error:
         raise errors.UnknownSampler(
-            f"The sampler does not fit a model of family {family}.",
+            f"The sampler does not fit a model of family {model.family}.",
             fields=fields_at("/sampler", error),
         ) from error
+    except ValueError as error:
+        raise errors.UnknownSampler.at("/sampler", str(error)) from error
     return sampler.model_dump(mode="json")
 
 

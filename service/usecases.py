@@ -117,7 +117,7 @@ def submit_generation(
     resolved = {
         **request,
         **contents.resolved_contents(world, model, request, balance=balance),
-        "sampler": checks.resolved_sampler(model.family, request["sampler"]),
+        "sampler": checks.resolved_sampler(model, request["sampler"]),
     }
     set_id = synthetic_set_id(
         resolved, snapshot_sha256=model.snapshot.sha256, version=world.version

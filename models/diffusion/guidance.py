@@ -40,6 +40,16 @@ def extrapolated(both: Denoiser, guidance: float) -> Denoiser:
     return denoise
 
 
+def in_halves(strong: Denoiser, weak: Denoiser) -> Denoiser:
+    """Denoise the first half of the images by one denoiser, the second by another."""
+
+    def denoise(x: Tensor, level: Level) -> Tensor:
+        first, second = x.chunk(2)
+        return torch.cat([strong(first, level), weak(second, level)])
+
+    return denoise
+
+
 def within(inside: Denoiser, outside: Denoiser, low: float, high: float) -> Denoiser:
     """Use one denoiser where the noise's share lies in [low, high], and another elsewhere.
 
@@ -69,6 +79,8 @@ def towards_class(
     """
 
     def guided(x: Tensor, level: Level) -> Tensor:
+        if level.alpha == 0:  # there is nothing to classify
+            return denoise(x, level)
         with torch.inference_mode(mode=False), torch.enable_grad():
             noisy = x.clone().requires_grad_()
             [gradient] = torch.autograd.grad(log_likelihood(noisy, level).sum(), noisy)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from models.diffusion.ancestral import ancestral
+from models.diffusion.consistency import consistency
 from models.diffusion.ddim import ddim
 from models.diffusion.descent import Descent
 from models.diffusion.dpm_solver import dpm_solver
@@ -20,4 +21,5 @@ SAMPLERS: dict[str, Callable[[Descent, Tensor], Tensor]] = {
     "dpm_solver": dpm_solver,
     "ddim": ddim,
     "ancestral": ancestral,
+    "fast": consistency,
 }

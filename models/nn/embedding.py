@@ -54,19 +54,23 @@ class ClassEmbedding(nn.Embedding):
 
 
 class TimeAndClassEmbedding(nn.Module):
-    """Embed the time and the class, or no class, in one vector.
+    """Embed the time, the class or no class, and any changes of augmentation, in one vector.
 
     Label `num_classes` stands for "no class", which classifier-free guidance needs.
     """
 
-    def __init__(self, num_classes: int, size: int) -> None:
+    def __init__(self, num_classes: int, size: int, num_changes: int = 0) -> None:
         super().__init__()
         self.size = size
         self.classes = ClassEmbedding(num_classes + 1, size)
         self.hidden = nn.Linear(size, size)
         self.out = nn.Linear(size, size)
+        self.changes = nn.Linear(num_changes, size, bias=False) if num_changes else None
 
-    def forward(self, time: Tensor, classes: Tensor) -> Tensor:
-        """Map times (b,) and classes, as `of_classes` takes them, to vectors (b, size)."""
+    def forward(self, time: Tensor, classes: Tensor, changes: Tensor | None = None) -> Tensor:
+        """Map times (b,), classes, as `of_classes` takes them, and changes to vectors (b, size)."""
         time_vector = F.silu(self.hidden(sinusoidal_embedding(time, self.size)))
-        return F.silu(self.out(time_vector) + self.classes(classes))
+        vector = self.out(time_vector) + self.classes(classes)
+        if self.changes is not None and changes is not None:
+            vector = vector + self.changes(changes)
+        return F.silu(vector)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,3 +23,46 @@ def gradient_loss(a: Tensor, b: Tensor, num_scales: int = 3) -> Tensor:
         difference = F.avg_pool2d(difference, 2) if scale > 0 else difference
         loss = loss + difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
     return loss / num_scales
+
+
+# the exponents of the five scales, the finest first
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+WINDOW, WINDOW_STD = 11, 1.5
+
+
+def ms_ssim_loss(a: Tensor, b: Tensor) -> Tensor:
+    """Compare brightness, contrast and structure at as many of five scales as the sides allow.
+
+    Args:
+        a: (b, 1, h, w), in [-1, 1]; sides of at least 11 pixels.
+        b: The same shape.
+
+    Returns:
+        1 - MS-SSIM, 0 for equal images.
+
+    Reference: Wang et al. 2003, eq. 7 (doi:10.1109/ACSSC.2003.1292216).
+    """
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # eq. 4, for a range of 2
+    place = torch.arange(WINDOW, dtype=a.dtype, device=a.device) - WINDOW // 2
+    bell = torch.exp(-(place**2) / (2 * WINDOW_STD**2))
+    bell = bell / bell.sum()
+    num_scales = max(k for k in range(1, 6) if min(a.shape[-2:]) >> (k - 1) >= WINDOW)
+    weights = [weight / sum(SCALE_WEIGHTS[:num_scales]) for weight in SCALE_WEIGHTS[:num_scales]]
+
+    def blur(x: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, bell.view(1, 1, 1, -1)), bell.view(1, 1, -1, 1))
+
+    with torch.autocast(a.device.type, enabled=False):
+        a, b = a.float(), b.float()
+        similarity = a.new_ones(len(a))
+        for scale, weight in enumerate(weights):
+            if scale > 0:
+                a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+            mean_a, mean_b = blur(a), blur(b)
+            covariance = blur(a * b) - mean_a * mean_b
+            variances = blur(a * a) - mean_a**2 + blur(b * b) - mean_b**2
+            local = (2 * covariance + c2) / (variances + c2)
+            if scale == len(weights) - 1:
+                local = local * (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+            similarity = similarity * local.mean(dim=(1, 2, 3)).clamp(min=1e-4) ** weight
+    return 1 - similarity.mean()

@@ -25,6 +25,7 @@ class UNet(nn.Module):
         max_attention_size: Levels whose side is at most this have attention after every block.
         num_classes: Label `num_classes` stands for "no class".
         dropout: Probability that a feature is left out of a block while training.
+        num_changes: Numbers that tell how an image was augmented.
 
     Reference: Dhariwal & Nichol 2021, section 3 (arXiv:2105.05233).
     """
@@ -39,10 +40,11 @@ class UNet(nn.Module):
         max_attention_size: int,
         num_classes: int,
         dropout: float,
+        num_changes: int = 0,
     ) -> None:
         super().__init__()
         condition_size = 4 * channels[0]
-        self.embedding = TimeAndClassEmbedding(num_classes, condition_size)
+        self.embedding = TimeAndClassEmbedding(num_classes, condition_size, num_changes)
         self.stem = nn.Conv2d(image_channels, channels[0], 3, padding=1)
 
         def block(in_channels: int, depth: int) -> Block:
@@ -74,15 +76,18 @@ class UNet(nn.Module):
         self.norm = group_norm(channels[0])
         self.out = zero_conv(channels[0], image_channels)
 
-    def forward(self, x: Tensor, time: Tensor, classes: Tensor) -> Tensor:
-        """Map noisy images (b, c, h, w) at times (b,) in [0, 1] to (b, c, h, w).
+    def forward(
+        self, x: Tensor, time: Tensor, classes: Tensor, changes: Tensor | None = None
+    ) -> Tensor:
+        """Map noisy images (b, c, h, w) at times (b,) to (b, c, h, w).
 
         Args:
             x: Noisy images.
             time: How noisy each is.
             classes: Labels (b,), or mixtures (b, num_classes + 1), see `of_classes`.
+            changes: How each was augmented, (b, num_changes); None is not at all.
         """
-        condition = self.embedding(time, classes)
+        condition = self.embedding(time, classes, changes)
         h = self.stem(x)
         skips = [h]
         for block in self.down:

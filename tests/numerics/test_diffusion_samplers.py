@@ -12,7 +12,7 @@ from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.samplers import SAMPLERS
 
 ORDERS = {"euler": 1, "heun": 2, "dpm_solver": 2, "ddim": 1}
-STOCHASTIC = {"ancestral"}
+STOCHASTIC = {"ancestral", "fast"}
 INNER_TIMES = {"straight": (0.95, 0.05), "cosine": (0.95, 0.05), "edm": (20.0, 0.1)}
 MEAN, STD = 0.4, 0.3
 float64 = torch.float64

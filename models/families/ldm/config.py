@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,6 +10,8 @@ from pydantic import Field, model_validator
 from models.config import Circumstances, FamilyConfig, FamilySampler
 
 SMALLEST_IMAGE = 64  # pixels
+DEFAULT_STEPS = 12
+DEFAULT_FAST_STEPS, MAX_FAST_STEPS = 2, 4
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
 PathName = Literal["straight", "linear", "cosine", "edm"]
 PredictionName = Literal["velocity", "epsilon", "x0", "v", "preconditioned"]
@@ -25,10 +28,19 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
 class Config(FamilyConfig):
     """Hyper-parameters of latent diffusion."""
 
-    patch_size: Literal[4, 8, 16] = Field(
-        4, description="Side in pixels of the patches that become one place of the latents."
+    space: Literal["latent", "pixel"] = Field(
+        "latent",
+        description="Where diffusion works: in the latents of an autoencoder, or on the pixels "
+        "themselves, which takes many times longer and leaves the autoencoder out.",
     )
-    latent_channels: int = Field(8, ge=1, le=64, description="Latents kept of each patch.")
+    patch_size: Literal[1, 2, 4, 8, 16] = Field(
+        4,
+        description="Side in pixels of the patches that become one place of the latents; in pixel "
+        "space a patch keeps all its pixels, and 1 is diffusion as DDPM has it.",
+    )
+    latent_channels: int = Field(
+        8, ge=1, le=64, description="Latents kept of each patch; unused in pixel space."
+    )
     autoencoder_channels: Width = Field(96, description="Width of the autoencoder.")
     autoencoder_blocks: int = Field(
         2, ge=0, le=8, description="Residual blocks in each half of the autoencoder."
@@ -44,6 +56,9 @@ class Config(FamilyConfig):
     )
     gradient_weight: float = Field(
         1.0, ge=0, le=100, description="Weight of the difference of edges beside that of pixels."
+    )
+    ms_ssim_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of 1 - MS-SSIM beside the difference of pixels."
     )
     kl_weight: float = Field(
         1e-4, ge=0, le=1, description="Weight of the latents' divergence from a normal."
@@ -73,6 +88,13 @@ class Config(FamilyConfig):
     )
     max_attention_size: int = Field(
         8, ge=0, le=64, description="Largest side of the latents at which attention is used."
+    )
+    augmentation: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability of each small shift, rotation and change of contrast (no flips); "
+        "the denoiser is told of them, so that none shows in samples. For small sets.",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
     class_dropout: float = Field(
@@ -109,9 +131,28 @@ class Config(FamilyConfig):
         0.05, gt=0, lt=0.29, description="Width of the weights' average, as part of the training."
     )
 
+    autoguidance: bool = Field(
+        False,
+        description="Keep an early snapshot of the denoiser, for `guidance_by: early_snapshot`.",
+    )
+    classifier_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Part of the training budget for a classifier of noisy latents, which "
+        "`classifier_guidance` needs; 0 trains none.",
+    )
+    fast_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Part of the training budget for the student that the `fast` sampler needs; "
+        "0 trains none.",
+    )
+
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
-        if self.latent_channels > self.patch_size**2:
+        if self.space == "latent" and self.latent_channels > self.patch_size**2:
             raise ValueError(
                 f"latent_channels is {self.latent_channels}, but a patch of side {self.patch_size} "
                 f"has {self.patch_size**2} pixels: expected at most as many latents."
@@ -123,6 +164,21 @@ class Config(FamilyConfig):
                 f"but their side may be {side}: expected fewer widths or a smaller patch_size."
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> Self:
+        if self.denoiser_share <= 0:
+            raise ValueError(
+                "autoencoder_share, classifier_share and fast_share leave nothing of the training "
+                "budget to the denoiser: expected a sum below 1."
+            )
+        return self
+
+    @property
+    def denoiser_share(self) -> float:
+        """Part of the training budget that is left to the denoiser."""
+        autoencoder = self.autoencoder_share if self.space == "latent" else 0.0
+        return 1 - autoencoder - self.classifier_share - self.fast_share
 
     @model_validator(mode="after")
     def _check_prediction(self) -> Self:
@@ -163,12 +219,19 @@ class Config(FamilyConfig):
 class Sampler(FamilySampler):
     """How latent diffusion draws its images."""
 
-    name: Literal["euler", "heun", "dpm_solver", "ddim", "ancestral"] = Field(
+    name: Literal["euler", "heun", "dpm_solver", "ddim", "ancestral", "fast"] = Field(
         "dpm_solver",
         description="Orders 1, 2, 2, 1 and, with fresh noise in every step, 1; Heun asks the "
-        "denoiser twice a step, the others once.",
+        "denoiser twice a step, the others once. fast asks a student, of a model trained with "
+        "`fast_share`.",
     )
-    num_steps: int = Field(20, ge=1, le=1000, description="Steps from noise to image.")
+    num_steps: int = Field(
+        DEFAULT_STEPS,
+        ge=1,
+        le=1000,
+        description=f"Steps from noise to image; with fast at most {MAX_FAST_STEPS}, and "
+        f"{DEFAULT_FAST_STEPS} where nothing is said.",
+    )
     guidance: float = Field(
         1.5, ge=1, le=20, description="1 follows the class alone; more exaggerates its signs."
     )
@@ -183,6 +246,35 @@ class Sampler(FamilySampler):
         1.0, ge=0, le=1, description="Greatest share of noise at which guidance acts."
     )
 
+    guidance_by: Literal["no_class", "early_snapshot"] = Field(
+        "no_class",
+        description="What guidance leads away from: films of no class, or the denoiser as it was "
+        "early in a training with `autoguidance`.",
+    )
+    classifier_guidance: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="How far to follow a classifier of noisy latents, of a model trained with "
+        "`classifier_share`; 0 is not at all.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_steps_if_fast(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("name") == "fast":
+            return {"num_steps": DEFAULT_FAST_STEPS, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _check_fast_steps(self) -> Self:
+        if self.name == "fast" and self.num_steps > MAX_FAST_STEPS:
+            raise ValueError(
+                f"num_steps is {self.num_steps}: expected at most {MAX_FAST_STEPS} with 'fast', "
+                "or another sampler."
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_interval(self) -> Self:
         if self.guidance_from > self.guidance_to:
@@ -191,3 +283,17 @@ class Sampler(FamilySampler):
                 "expected the first to be the smaller."
             )
         return self
+
+    def check_model(self, config: Mapping[str, Any]) -> None:
+        """Insist that a model was trained with what these options need."""
+        needed = {
+            "fast_share": self.name == "fast" and "name 'fast'",
+            "autoguidance": self.guidance_by == "early_snapshot" and "guidance_by 'early_snapshot'",
+            "classifier_share": self.classifier_guidance > 0 and "classifier_guidance",
+        }
+        for field, asked in needed.items():
+            if asked and not config.get(field):
+                raise ValueError(
+                    f"{asked} needs a model trained with `{field}`, and this one was not: choose "
+                    "another, or train a model with it."
+                )

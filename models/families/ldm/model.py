@@ -9,32 +9,46 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from typing import final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.diffusion import training_times
+from models.diffusion.consistency import consistency_loss
 from models.diffusion.denoiser import Denoiser, NetworkDenoiser
 from models.diffusion.descent import Descent
+from models.diffusion.early_snapshot import EarlySnapshot
 from models.diffusion.gaussian import GaussianDenoiser
-from models.diffusion.guidance import drop_labels, extrapolated, within
-from models.diffusion.paths import PATHS, along_path
+from models.diffusion.guidance import (
+    drop_labels,
+    extrapolated,
+    in_halves,
+    towards_class,
+    within,
+)
+from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import Config, Sampler
 from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
 from models.films import Films
-from models.nn.image_losses import gradient_loss
+from models.nn.film_augmentation import NUM_CHANGES, augmented
+from models.nn.image_losses import gradient_loss, ms_ssim_loss
+from models.nn.noise_classifier import NoiseClassifier
 from models.nn.patch_autoencoder import PatchAutoencoder, Posterior
+from models.nn.pixel_patches import PixelPatches
 from models.nn.unet import UNet
 from models.precision import autocast, fastest_dtype
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
 FILMS_AT_ONCE = 64
+TEACHER_STEPS = 24  # in which the student's teacher would go the whole path
+STUDENT_RATE = 0.3  # the student's learning rate beside the denoiser's
 
 
 @final
@@ -43,101 +57,199 @@ class LatentDiffusion(Family[Config, Sampler]):
 
     latent_mean: Tensor
     latent_scale: Tensor
+    student_started: Tensor
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
-        self.autoencoder = PatchAutoencoder(
-            patch_size=config.patch_size,
-            latent_channels=config.latent_channels,
-            channels=config.autoencoder_channels,
-            num_blocks=config.autoencoder_blocks,
-        )
         self.path = PATHS[config.path]
         self.prediction = PREDICTIONS[config.prediction]
-        self.latent_size = spec.size // config.patch_size
+        self.autoencoder: PatchAutoencoder | PixelPatches
+        if config.space == "pixel":
+            self.autoencoder = PixelPatches(config.patch_size)
+            channels = config.patch_size**2
+        else:
+            channels = config.latent_channels
+            self.autoencoder = PatchAutoencoder(
+                patch_size=config.patch_size,
+                latent_channels=channels,
+                channels=config.autoencoder_channels,
+                num_blocks=config.autoencoder_blocks,
+            )
+        side = spec.size // config.patch_size
+        self.latent_shape = (channels, side, side)
         self.denoiser = UNet(
-            image_channels=config.latent_channels,
-            size=self.latent_size,
+            image_channels=channels,
+            size=side,
             channels=config.denoiser_channels,
             num_blocks=config.denoiser_blocks,
             max_attention_size=config.max_attention_size,
             num_classes=spec.num_classes,
             dropout=config.dropout,
+            num_changes=NUM_CHANGES if config.augmentation else 0,
         )
-        num_latents = config.latent_channels * self.latent_size**2
         self.gaussian = GaussianDenoiser(
-            (config.latent_channels, self.latent_size, self.latent_size),
+            self.latent_shape,
             spec.num_classes,
-            min(config.gaussian_components, num_latents // 2),
+            min(config.gaussian_components, channels * side**2 // 2),
         )
-        self.register_buffer("latent_mean", torch.zeros(config.latent_channels, 1, 1))
-        self.register_buffer("latent_scale", torch.ones(config.latent_channels, 1, 1))
+        if config.autoguidance:
+            self.early = EarlySnapshot(self.denoiser)
+        if config.classifier_share:
+            self.classifier = NoiseClassifier(
+                channels, config.denoiser_channels[0], spec.num_classes
+            )
+        if config.fast_share:
+            self.student = copy.deepcopy(self.denoiser)
+            self.register_buffer("student_started", torch.tensor(False))
+        self.register_buffer("latent_mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("latent_scale", torch.ones(channels, 1, 1))
 
     def stages(self) -> Sequence[Stage]:
-        """Train the autoencoder, then the denoiser on its latents."""
+        """Train the autoencoder, then the denoiser on its latents, then what was asked for."""
         config = self.config
-        autoencoder = Phase(
+        in_pixels = config.space == "pixel"
+        autoencoder = Stage(
             name="autoencoder",
-            trained=[self.autoencoder],
-            loss=self.autoencoder_loss,
-            learning_rate=config.autoencoder_learning_rate,
-            schedule=warmup_cosine,
+            share=config.autoencoder_share,
+            batch_size=config.autoencoder_batch_size,
+            phases=[
+                _phase(
+                    "autoencoder",
+                    self.autoencoder,
+                    self.autoencoder_loss,
+                    config.autoencoder_learning_rate,
+                )
+            ],
+            averaged=[self.autoencoder],
+            prepare=self.fit_components,
+            conclude=self.measure_latents,
+            can_sample=False,
         )
-        denoiser = Phase(
+        denoiser = Stage(
             name="denoiser",
-            trained=[self.denoiser],
-            loss=self.denoiser_loss,
-            learning_rate=config.learning_rate,
-            schedule=warmup_cosine,
+            share=config.denoiser_share,
+            batch_size=config.batch_size,
+            phases=[_phase("denoiser", self.denoiser, self.denoiser_loss, config.learning_rate)],
+            averaged=[self.denoiser],
+            ema_relative_std=config.ema_relative_std,
+            prepare=self.measure_latents if in_pixels else self.cache_latents,
         )
-        return [
-            Stage(
-                name="autoencoder",
-                share=config.autoencoder_share,
-                batch_size=config.autoencoder_batch_size,
-                phases=[autoencoder],
-                averaged=[self.autoencoder],
-                prepare=self.fit_components,
-                conclude=self.measure_latents,
-                can_sample=False,
-            ),
-            Stage(
-                name="denoiser",
-                share=1 - config.autoencoder_share,
-                batch_size=config.batch_size,
-                phases=[denoiser],
-                averaged=[self.denoiser],
-                ema_relative_std=config.ema_relative_std,
-                prepare=self.cache_latents,
-            ),
-        ]
+        stages = [denoiser] if in_pixels else [autoencoder, denoiser]
+        if config.classifier_share:
+            classifier = _phase(
+                "classifier", self.classifier, self.classifier_loss, config.learning_rate
+            )
+            stages.append(
+                Stage(
+                    name="classifier",
+                    share=config.classifier_share,
+                    batch_size=config.batch_size,
+                    phases=[classifier],
+                    averaged=[self.classifier],
+                    prepare=self.cache_latents,
+                )
+            )
+        if config.fast_share:
+            student = _phase(
+                "student", self.student, self.student_loss, STUDENT_RATE * config.learning_rate
+            )
+            stages.append(
+                Stage(
+                    name="student",
+                    share=config.fast_share,
+                    batch_size=config.batch_size,
+                    phases=[student],
+                    averaged=[self.student],
+                    prepare=self.start_student,
+                )
+            )
+        return stages
 
     def autoencoder_loss(self, batch: Batch) -> Losses:
         """Compare films with their reconstructions, and latents with a normal."""
+        config = self.config
         posterior = self.autoencoder.encode(batch.images)
         reconstructions = self.autoencoder.decode(posterior.draw())
         absolute = F.l1_loss(reconstructions, batch.images)
         gradient = gradient_loss(reconstructions, batch.images)
         kl = posterior.kl()
-        loss = absolute + self.config.gradient_weight * gradient + self.config.kl_weight * kl
-        return {"loss": loss, "absolute": absolute, "gradient": gradient, "kl": kl}
+        loss = absolute + config.gradient_weight * gradient + config.kl_weight * kl
+        terms = {"absolute": absolute, "gradient": gradient, "kl": kl}
+        if config.ms_ssim_weight:
+            terms["ms_ssim"] = ms_ssim_loss(reconstructions, batch.images)
+            loss = loss + config.ms_ssim_weight * terms["ms_ssim"]
+        return {"loss": loss, **terms}
 
     def denoiser_loss(self, batch: Batch) -> Losses:
         """Predict, at a place of the path from a film's latents to noise, what is asked for."""
         config = self.config
-        x = self.normalised(self.cached(batch.indices).draw())
+        x, changes = self.latents(batch)
         n = torch.randn_like(x)
-        level = self.path.level(self.path.training_times(self.draw_times(len(x))).view(-1, 1, 1, 1))
+        level = self.draw_level(len(x))
         labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
-        F_x = self.of(labels).answer(along_path(x, n, level), level)
+        F_x = self.reading(self.denoiser, labels, changes).answer(along_path(x, n, level), level)
+        if config.autoguidance:
+            self.early.follow(self.denoiser, batch.fraction)
         return {"loss": F.mse_loss(F_x, self.prediction.target(x, n, level))}
 
-    def draw_times(self, num_times: int) -> Tensor:
-        """Draw training times from (0, 1)."""
+    def classifier_loss(self, batch: Batch) -> Losses:
+        """Tell the class of latents at any place of the path.
+
+        Reference: Dhariwal & Nichol 2021, section 4 (arXiv:2105.05233).
+        """
+        x, _ = self.latents(batch)
+        level = self.draw_level(len(x))
+        x_t = along_path(x, torch.randn_like(x), level)
+        scores = self.classifier(x_t, level.noise_share.flatten())
+        return {"loss": F.cross_entropy(scores.float(), batch.labels)}
+
+    def student_loss(self, batch: Batch) -> Losses:
+        """Jump to the same image from both ends of a step of the guided denoiser."""
+        x, _ = self.latents(batch)
+        times = self.path.sampling_times(TEACHER_STEPS).to(x)
+        step = torch.randint(TEACHER_STEPS, (len(x),), device=x.device)
+        level, following = (
+            self.path.level(times[place].view(-1, 1, 1, 1)) for place in (step, step + 1)
+        )
+        sampler = Sampler()
+        share = level.noise_share
+        inside = (share >= sampler.guidance_from) & (share <= sampler.guidance_to)
+        guidance = torch.where(inside, sampler.guidance, 1.0)
+        no_class = torch.full_like(batch.labels, self.spec.num_classes)
+
+        def teacher(x: Tensor, level: Level) -> Tensor:
+            self.denoiser.eval()
+            strong, weak = (
+                self.reading(self.denoiser, labels)(x, level) for labels in (batch.labels, no_class)
+            )
+            return weak + guidance * (strong - weak)
+
+        student = self.reading(self.student, batch.labels)
+        x_t = along_path(x, torch.randn_like(x), level)
+        return {"loss": consistency_loss(student, teacher, x_t, level, following)}
+
+    def draw_level(self, num_times: int) -> Level:
+        """Draw places of training on the path."""
         config, device = self.config, self.latent_mean.device
         if config.times == "uniform":
-            return training_times.uniform(num_times, device)
-        return training_times.logit_normal(num_times, config.time_mean, config.time_std, device)
+            u = training_times.uniform(num_times, device)
+        else:
+            u = training_times.logit_normal(num_times, config.time_mean, config.time_std, device)
+        return self.path.level(self.path.training_times(u).view(-1, 1, 1, 1))
+
+    def latents(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Draw the normalised latents of films, and say how the films were changed."""
+        if self.config.augmentation:
+            with torch.no_grad():
+                images, changes = augmented(batch.images, self.config.augmentation)
+                return self.normalised(self.autoencoder.encode(images).draw()), changes
+        if self.config.space == "pixel":
+            return self.normalised(self.autoencoder.encode(batch.images).mean), None
+        return self.normalised(self.cached(batch.indices).draw()), None
+
+    def normalised(self, latents: Tensor) -> Tensor:
+        """Give latents mean 0 and, over all channels, unit variance."""
+        return (latents - self.latent_mean) / self.latent_scale
 
     def cached(self, indices: Tensor) -> Posterior:
         """Look up the latents of films (b,) of the training set."""
@@ -145,10 +257,10 @@ class LatentDiffusion(Family[Config, Sampler]):
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Descend from noise to latents and decode them."""
-        latent_shape = (self.config.latent_channels, self.latent_size, self.latent_size)
+        sampler.check_model(self.config.model_dump())
 
         def fresh_noise() -> Tensor:
-            return noise.normal(*latent_shape)
+            return noise.normal(*self.latent_shape)
 
         levels = self.path.levels(sampler.num_steps)
         descent = Descent(self.guided(mixtures, sampler), levels, fresh_noise)
@@ -158,26 +270,46 @@ class LatentDiffusion(Family[Config, Sampler]):
     def guided(self, mixtures: Tensor, sampler: Sampler) -> Denoiser:
         """Denoise latents of the classes asked for, as strongly guided as asked for."""
         classes = F.pad(mixtures, (0, 1))  # "no class" is the last
-        plain = self.of(classes)
-        if sampler.guidance == 1:
-            return plain
-        no_class = torch.zeros_like(classes)
-        no_class[:, -1] = 1
-        both = self.of(torch.cat([classes, no_class]))
-        guided = extrapolated(both, sampler.guidance)
+        if sampler.name == "fast":
+            return self.reading(self.student, classes)
+        plain: Denoiser = self.reading(self.denoiser, classes)
+        guided = plain
+        if sampler.guidance > 1 and sampler.guidance_by == "early_snapshot":
+            early = self.reading(self.early.network, classes)
+            guided = extrapolated(in_halves(plain, early), sampler.guidance)
+        elif sampler.guidance > 1:
+            no_class = torch.zeros_like(classes)
+            no_class[:, -1] = 1
+            both = self.reading(self.denoiser, torch.cat([classes, no_class]))
+            guided = extrapolated(both, sampler.guidance)
+        if sampler.classifier_guidance:
+            guided = towards_class(guided, self.likelihood(mixtures), sampler.classifier_guidance)
         return within(guided, plain, sampler.guidance_from, sampler.guidance_to)
 
-    def of(self, classes: Tensor) -> NetworkDenoiser:
-        """Denoise latents of some classes."""
+    def likelihood(self, mixtures: Tensor) -> Callable[[Tensor, Level], Tensor]:
+        """Give log p(class | x), for mixtures the mean of it."""
 
-        def network(x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
+        def log_likelihood(x: Tensor, level: Level) -> Tensor:
+            times = torch.full((len(x),), float(level.noise_share), device=x.device)
+            scores: Tensor = self.classifier(x, times)
+            return (mixtures.clone() * scores.log_softmax(dim=1)).sum(dim=1)
+
+        return log_likelihood
+
+    def reading(
+        self, network: nn.Module, classes: Tensor, changes: Tensor | None = None
+    ) -> NetworkDenoiser:
+        """Read a network as a denoiser of latents of some classes."""
+
+        def answer(x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
             with autocast(x.device, fastest_dtype(x.device)):
-                return self.denoiser(x, times, classes).float()  # type: ignore[no-any-return]
+                return network(x, times, classes, changes).float()  # type: ignore[no-any-return]
 
-        return NetworkDenoiser(network, self.prediction, self.gaussian, classes)
+        return NetworkDenoiser(answer, self.prediction, self.gaussian, classes)
 
     def fit_components(self, films: Films) -> Iterator[float]:
         """Fit the linear half of the autoencoder, unless a checkpoint has brought it."""
+        assert isinstance(self.autoencoder, PatchAutoencoder)
         if self.autoencoder.fitted:
             return
         batches = _index_batches(films)
@@ -188,28 +320,42 @@ class LatentDiffusion(Family[Config, Sampler]):
     def measure_latents(self, films: Films) -> Iterator[float]:
         """Measure the latents' channels over the training set, and fit the linear denoiser."""
         yield from self.cache_latents(films)
-        posterior = self.cached(torch.arange(len(films), device=films.device))
-        second_moment = posterior.mean.square() + posterior.log_variance.exp()
-        mean = posterior.mean.mean(dim=(0, 2, 3)).view(-1, 1, 1)
-        variance = second_moment.mean(dim=(0, 2, 3)).view(-1, 1, 1) - mean.square()
-        emphasis = self.autoencoder.deviations.view(-1, 1, 1) ** (1 - self.config.whitening)
-        self.latent_mean.copy_(mean)
-        self.latent_scale.copy_(variance.sqrt() * emphasis.square().mean().sqrt() / emphasis)
+        batches = _index_batches(films)
+        sums = torch.zeros(3, len(self.latent_mean), device=films.device)
+        for indices in batches:
+            posterior = self.posterior(films, indices)
+            moments = posterior.mean, posterior.mean.square(), posterior.log_variance.exp()
+            sums += torch.stack([moment.sum(dim=(0, 2, 3)) for moment in moments])
+            yield 0.2
+        num_places = len(films) * self.latent_shape[1] * self.latent_shape[2]
+        mean, second_moment, variance = sums / num_places
+        deviation = (second_moment + variance - mean.square()).clamp(min=1e-8).sqrt()
+        emphasis = self.autoencoder.deviations ** (1 - self.config.whitening)
+        scale = deviation * emphasis.square().mean().sqrt() / emphasis
+        self.latent_mean.copy_(mean.view(-1, 1, 1))
+        self.latent_scale.copy_(scale.view(-1, 1, 1))
 
         def read() -> Iterator[tuple[Tensor, Tensor]]:
-            for indices in _index_batches(films):
-                yield self.normalised(self.cached(indices).mean), films.labels[indices]
+            for indices in batches:
+                posterior = self.posterior(films, indices)
+                yield self.normalised(posterior.mean), films.labels[indices]
 
         for _ in self.gaussian.fit(read):
-            yield 1.0
+            yield 0.5
+        yield 1.0
 
-    def normalised(self, latents: Tensor) -> Tensor:
-        """Give latents mean 0 and, over all channels, unit variance."""
-        return (latents - self.latent_mean) / self.latent_scale
+    def posterior(self, films: Films, indices: Tensor) -> Posterior:
+        """Read the latents of films, from the cache where there is one."""
+        if self.config.space == "pixel":
+            return self.autoencoder.encode(films.images(indices))
+        return self.cached(indices)
 
     @torch.no_grad()
     def cache_latents(self, films: Films) -> Iterator[float]:
-        """Encode every film once."""
+        """Encode every film once; nothing to do where pixels are their own latents."""
+        if self.config.space == "pixel":
+            yield 1.0
+            return
         batches = _index_batches(films)
         means, log_variances = [], []
         for num_done, indices in enumerate(batches, start=1):
@@ -219,6 +365,25 @@ class LatentDiffusion(Family[Config, Sampler]):
             yield num_done / len(batches)
         self._means, self._log_variances = torch.cat(means), torch.cat(log_variances)
 
+    def start_student(self, films: Films) -> Iterator[float]:
+        """Let the student begin as the denoiser, unless a checkpoint has brought it."""
+        if not self.student_started:
+            self.student.load_state_dict(self.denoiser.state_dict())
+            self.student_started.fill_(value=True)
+        yield from self.cache_latents(films)
+
 
 def _index_batches(films: Films) -> Sequence[Tensor]:
     return torch.split(torch.arange(len(films), device=films.device), FILMS_AT_ONCE)
+
+
+def _phase(
+    name: str, module: nn.Module, loss: Callable[[Batch], Losses], learning_rate: float
+) -> Phase:
+    return Phase(
+        name=name,
+        trained=[module],
+        loss=loss,
+        learning_rate=learning_rate,
+        schedule=warmup_cosine,
+    )

@@ -30,6 +30,7 @@ def test_config_survives_json() -> None:
         {"learning_rate": 0.0},
         {"unknown": 1},
         {"patch_size": 4, "latent_channels": 17},
+        {"classifier_share": 0.5, "fast_share": 0.4},
         {"patch_size": 16, "denoiser_channels": [8, 8, 8, 8]},
     ],
 )
@@ -45,6 +46,7 @@ def test_config_out_of_range_is_refused(changes: dict[str, object]) -> None:
         {"num_steps": 0},
         {"guidance": 0.5},
         {"guidance_from": 0.6, "guidance_to": 0.5},
+        {"name": "fast", "num_steps": 5},
     ],
 )
 def test_sampler_out_of_range_is_refused(changes: dict[str, object]) -> None:
@@ -55,3 +57,13 @@ def test_sampler_out_of_range_is_refused(changes: dict[str, object]) -> None:
 def test_every_field_says_what_it_means() -> None:
     fields = {**Config.model_fields, **Sampler.model_fields}
     assert [name for name, field in fields.items() if not field.description] == []
+
+
+def test_fast_takes_few_steps_where_none_are_asked_for() -> None:
+    assert Sampler(name="fast").num_steps == 2
+    assert Sampler(name="fast", num_steps=4).num_steps == 4
+
+
+def test_shares_of_the_stages_make_up_the_budget_in_either_space() -> None:
+    assert Config(autoencoder_share=0.2, fast_share=0.1).denoiser_share == pytest.approx(0.7)
+    assert Config(space="pixel", fast_share=0.1).denoiser_share == pytest.approx(0.9)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_components_a_checkpoint_brought_are_kept(model: LatentDiffusion, films:
     assert torch.equal(model.autoencoder.components, before)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", sorted(SAMPLERS.keys() - {"fast"}))
 def test_every_sampler_draws_from_image_seeds_alone(model: LatentDiffusion, name: str) -> None:
     sampler = Sampler(name=name, num_steps=3)
     first = drawn(model, [1, 0], [7, 1], sampler)
@@ -138,16 +139,64 @@ def test_guidance_outside_of_every_step_is_none(model: LatentDiffusion) -> None:
     ("path", "prediction"), [(path, some[0]) for path, some in PREDICTIONS_ON.items()]
 )
 def test_every_path_trains_and_samples(films: Films, path: str, prediction: str) -> None:
-    config = Config(
-        **Config.preset("tiny", Circumstances(64)),
-        path=path,
-        prediction=prediction,
-        times="uniform",
-    )
+    model = trained(films, path=path, prediction=prediction, times="uniform")
+    assert drawn(model, [0, 1], [5, 6]).isfinite().all()
+
+
+def trained(films: Films, **changes: Any) -> LatentDiffusion:
+    config = Config(**{**Config.preset("tiny", Circumstances(64)), **changes})
     torch.manual_seed(0)
     model = LatentDiffusion(config, ImageSpec(64, 3))
-    list(Training(model, films, Budget(images=64), seed=0).run())
-    assert drawn(model, [0, 1], [5, 6]).isfinite().all()
+    list(Training(model, films, Budget(images=320), seed=0).run())
+    return model
+
+
+def test_options_need_a_model_trained_for_them(films: Films) -> None:
+    everything = trained(films, autoguidance=True, classifier_share=0.2, fast_share=0.2)
+    names = [stage.name for stage in everything.stages()]
+    assert names == ["autoencoder", "denoiser", "classifier", "student"]
+    plain = drawn(everything, [0, 1], [5, 6], Sampler(num_steps=2))
+    without = trained(films)
+    for options in (
+        Sampler(name="fast"),
+        Sampler(num_steps=2, guidance_by="early_snapshot"),
+        Sampler(num_steps=2, classifier_guidance=2.0),
+    ):
+        images = drawn(everything, [0, 1], [5, 6], options)
+        assert images.isfinite().all()
+        assert not torch.equal(images, plain)
+        with pytest.raises(ValueError, match="needs a model trained with"):
+            drawn(without, [0, 1], [5, 6], options)
+
+
+def test_student_begins_as_the_denoiser_and_keeps_what_a_checkpoint_brought(films: Films) -> None:
+    config = Config(**Config.preset("tiny", Circumstances(64)), fast_share=0.2)
+    model = LatentDiffusion(config, ImageSpec(64, 3))
+    exhaust(model.start_student(films))
+    weights = zip(model.student.parameters(), model.denoiser.parameters(), strict=True)
+    assert all(torch.equal(mine, its) for mine, its in weights)
+    with torch.no_grad():
+        model.student.out.bias.fill_(1)
+    exhaust(model.start_student(films))
+    assert (model.student.out.bias == 1).all()
+
+
+@pytest.mark.parametrize("patch_size", [2, 4])
+def test_pixel_space_has_no_autoencoder(films: Films, patch_size: int) -> None:
+    model = trained(films, space="pixel", patch_size=patch_size, denoiser_channels=(8,))
+    assert [stage.name for stage in model.stages()] == ["denoiser"]
+    images = films.images(torch.arange(3))
+    assert torch.equal(model.autoencoder.decode(model.autoencoder.encode(images).mean), images)
+    assert drawn(model, [0, 1], [5, 6]).shape == (2, 1, 64, 64)
+
+
+def test_augmented_films_train_and_leave_no_trace_in_sampling(films: Films) -> None:
+    model = trained(films, augmentation=0.5, ms_ssim_weight=0.5)
+    before = drawn(model, [0, 1], [5, 6])
+    assert model.denoiser.embedding.changes is not None
+    with torch.no_grad():
+        model.denoiser.embedding.changes.weight.add_(1)
+    assert torch.equal(drawn(model, [0, 1], [5, 6]), before)
 
 
 def test_cached_latents_are_the_same_when_made_again(model: LatentDiffusion, films: Films) -> None:

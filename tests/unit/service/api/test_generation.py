@@ -175,6 +175,16 @@ def test_a_request_that_cannot_be_carried_out_queues_nothing(
     assert scene.queue.rings == []
 
 
+def test_a_sampler_needs_a_model_trained_for_it(scene: Any) -> None:
+    fast = {"sampler": {"name": "fast"}}
+    slow = scene.model("ldm")
+    answer = scene.client.post("/generate", json=body(slow.id, **fast))
+    scene.refused(answer, 422, "unknown_sampler", "/sampler")
+    assert "fast_share" in answer.json()["detail"]
+    with_student = scene.model("ldm", config={"fast_share": 0.1})
+    assert scene.client.post("/generate", json=body(with_student.id, **fast)).status_code == 202
+
+
 def test_a_failed_training_leaves_no_model_to_generate_from(scene: Any) -> None:
     training = scene.client.post(
         "/train",

@@ -1,0 +1,45 @@
+"""Changes a film may undergo and stay one: small shifts, rotations and contrasts, but no flips.
+
+The heart is on the left. What was done to a film is told to the denoiser and is nothing when it
+samples, so that nothing of it leaks into synthetic films.
+
+Reference: Karras et al. 2022, appendix F.2, for the labels (arXiv:2206.00364).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+NUM_CHANGES = 4  # down, right, rotation, contrast
+MAX_SHIFT = 0.06  # of the side
+MAX_ROTATION = 0.1  # radians
+MAX_CONTRAST = 0.2
+
+
+def augmented(images: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Change images, each by chance and in its own way, from torch's global source.
+
+    Args:
+        images: (b, 1, h, w), in [-1, 1].
+        probability: That a change is made, for each of them.
+
+    Returns:
+        The images, and how much of each change was made, (b, NUM_CHANGES), in [-1, 1].
+    """
+    amounts = 2 * torch.rand(len(images), NUM_CHANGES, device=images.device) - 1
+    amounts = amounts * (torch.rand_like(amounts) < probability)
+    down, right, turn, contrast = amounts.unbind(1)
+    angle = MAX_ROTATION * turn
+    cos, sin = angle.cos(), angle.sin()
+    rows = [
+        torch.stack([cos, -sin, 2 * MAX_SHIFT * right], dim=1),
+        torch.stack([sin, cos, 2 * MAX_SHIFT * down], dim=1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
+    # what comes in from outside is black: 0 in images shifted to [0, 2]
+    moved = F.grid_sample(images + 1, grid.to(images), align_corners=False) - 1
+    mean = moved.mean(dim=(1, 2, 3), keepdim=True)
+    scale = (1 + MAX_CONTRAST * contrast).view(-1, 1, 1, 1)
+    return (mean + scale * (moved - mean)).clamp(-1, 1), amounts
