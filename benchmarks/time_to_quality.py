@@ -80,7 +80,8 @@ def _compete(
 ) -> None:
     store.mkdir(parents=True, exist_ok=True)
     to_learn_from = store / "films.npz"
-    np.savez(to_learn_from, pixels=films.training.pixels, labels=films.training.labels)
+    training = films.training
+    np.savez(to_learn_from, pixels=training.pixels, labels=training.labels, classes=films.classes)
     marks = [f"{mark:g}" for mark in options.marks]
     common = [
         *("--films", str(to_learn_from.resolve()), "--store", str(store.resolve())),

@@ -4,7 +4,7 @@ Each is a module, run as a process of its own in the environment that it needs:
 
     python -m benchmarks.peers.NAME --films FILMS.npz --store FOLDER --marks 600 1200
 
-FILMS.npz holds `pixels`, (n, size, size), uint8, and `labels`, (n,). When the training has taken as
+FILMS.npz holds `pixels`, (n, size, size), uint8, `labels`, (n,), and `classes`, their names. When the training has taken as
 many seconds as a mark says, the contestant draws films of each class; that takes nothing from its
 budget. For every mark and every sampler FOLDER receives one file, named by `output_path`, with the
 films and what they cost. What lies there already is not made again.
@@ -41,10 +41,12 @@ class Films:
     Attributes:
         pixels: (n, size, size), uint8; 0 is black.
         labels: (n,), from 0 to `num_classes` - 1.
+        classes: What the labels are called, if that is known.
     """
 
     pixels: Pixels
     labels: Labels
+    classes: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -121,6 +123,9 @@ class Contestant(ABC):
     def sample(self, labels: Labels, sampler: str) -> Pixels:
         """Draw one film for each label, (n, size, size)."""
 
+    def keep(self, folder: Path) -> None:  # noqa: B027  most leave their films alone
+        """Leave the trained model in a folder, for who wants to draw more films."""
+
 
 def shuffled(num_films: int, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[Any]]:
     """Yield the indices of one batch after another, every film once an epoch, without end.
@@ -160,7 +165,7 @@ def compete(kind: type[Contestant], arguments: Sequence[str] | None = None) -> N
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with np.load(options.films) as stored:
-        films = Films(stored["pixels"], stored["labels"])
+        films = Films(stored["pixels"], stored["labels"], tuple(map(str, stored["classes"])))
     labels = np.repeat(np.arange(films.num_classes), options.per_class)
     clock = _clock(device, options.threads)
     options.store.mkdir(parents=True, exist_ok=True)
@@ -197,6 +202,7 @@ def compete(kind: type[Contestant], arguments: Sequence[str] | None = None) -> N
                 sampling_seconds=seconds,
                 num_parameters=num_parameters,
             )
+        contestant.keep(options.store / f"{kind.name}.{mark:g}s.seed{options.seed}")
 
 
 def _clock(device: torch.device, threads: int) -> Clock:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
-from models.snapshot import new_model
+from models.snapshot import new_model, save_snapshot
 from models.training.budget import Budget
 from models.training.loop import Training
 
@@ -69,6 +70,11 @@ class OurFamily(Contestant):
         training = Training(self.model, known, Budget(seconds=seconds), seed=self.seed)
         for progress in training.run():
             self.images_seen = progress.images_seen
+
+    def keep(self, folder: Path) -> None:
+        """Save the snapshot, as the service does."""
+        folder.mkdir(exist_ok=True)
+        save_snapshot(folder, self.name, self.films.classes, self.model)
 
     def sample(self, labels: Labels, sampler: str) -> Pixels:
         """Draw as the service does."""

@@ -21,6 +21,7 @@ from benchmarks.peers.contestant import (
     shuffled,
     to_pixels,
 )
+from models.snapshot import load_snapshot
 
 
 class Painter(Contestant):
@@ -51,7 +52,9 @@ class Steady(Painter):
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
     pixels = np.zeros((4, 8, 8), np.uint8)
-    np.savez(tmp_path / "films.npz", pixels=pixels, labels=np.array([0, 1, 0, 1]))
+    np.savez(
+        tmp_path / "films.npz", pixels=pixels, labels=np.array([0, 1, 0, 1]), classes=["a", "b"]
+    )
     return [
         *("--films", str(tmp_path / "films.npz"), "--store", str(tmp_path / "store")),
         *("--marks", "0.02", "0.01", "--per-class", "3"),
@@ -131,12 +134,12 @@ def test_images_become_the_pixels_they_came_from() -> None:
 
 
 def test_our_family_keeps_to_processor_time_and_draws_as_the_service_does(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(time, "monotonic", time.monotonic)  # put back afterwards
     monkeypatch.setattr(ours, "PRESET", "tiny")
     pixels = np.random.default_rng(0).integers(0, 256, (16, 64, 64), np.uint8)
-    films = Films(pixels, np.arange(16) % 2)
+    films = Films(pixels, np.arange(16) % 2, ("clear", "opaque"))
     family = ours.contestant("gan")(films, 0, torch.device("cpu"))
     assert time.monotonic() * torch.get_num_threads() <= time.process_time()
     watch = Stopwatch(time.monotonic)
@@ -144,3 +147,5 @@ def test_our_family_keeps_to_processor_time_and_draws_as_the_service_does(
     family.train(watch, 1.5)
     assert family.images_seen > 0
     assert family.sample(np.array([0, 1, 1]), "default").shape == (3, 64, 64)
+    family.keep(tmp_path / "kept")
+    assert load_snapshot(tmp_path / "kept").classes == ("clear", "opaque")
