@@ -4,10 +4,10 @@ Each is a module, run as a process of its own in the environment that it needs:
 
     python -m benchmarks.peers.NAME --films FILMS.npz --store FOLDER --marks 600 1200
 
-FILMS.npz holds `pixels`, (n, size, size), uint8, `labels`, (n,), and `classes`, their names. When the training has taken as
-many seconds as a mark says, the contestant draws films of each class; that takes nothing from its
-budget. For every mark and every sampler FOLDER receives one file, named by `output_path`, with the
-films and what they cost. What lies there already is not made again.
+FILMS.npz holds `pixels`, (n, size, size), uint8, `labels`, (n,), and `classes`, their names. When
+the training has taken as many seconds as a mark says, the contestant draws films of each class;
+that takes nothing from its budget. For every mark and every sampler FOLDER receives one file, named
+by `output_path`, with the films and what they cost. What lies there already is not made again.
 
 Seconds are those in which the processor worked for this process, divided by its threads, so that a
 busy neighbour costs a contestant nothing; with a GPU they are seconds of the wall clock.
