@@ -78,6 +78,9 @@ bench: install ## Measure how fast films are read and the service answers
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/responsiveness.py
 
+stability: install ## Count the collapses of adversarial training over 5 seeds
+	$(BIN)/python -m benchmarks.gan_stability
+
 quality: install ## Train the families and judge their films (DATA=, FAMILY=, SECONDS=)
 	$(BIN)/python -m benchmarks.quality $(CHOSEN) $(if $(DATA),,--phantoms 2000)
 

@@ -144,7 +144,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw drafts of the mixtures and finish them."""
         latents = self.drafts.draw(
-            mixtures, noise.uniform(1), noise.normal(self.config.num_latents)
+            mixtures, noise.uniform(2), noise.normal(self.config.num_latents)
         )
         middle = self.drafts.middle(mixtures)
         latents = middle + sampler.truncation * (latents - middle)
@@ -158,7 +158,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def _draw(self, batch: Batch) -> Tensor:
         """Draw a partner for each film: of its class, or for some from its own draft."""
         b, device = len(batch.labels), batch.labels.device
-        uniform = torch.rand(b, 1, device=device)
+        uniform = torch.rand(b, 2, device=device)
         normal = torch.randn(b, self.config.num_latents, device=device)
         noise = torch.randn(b, *self.noise_shape, device=device)
         drawn = self.drafts.draw(batch.labels, uniform, normal)

@@ -73,6 +73,24 @@ def test_two_kinds_of_films_in_a_class_are_drawn_apart():
     assert ((grey > 90) & (grey < 170)).float().mean() < 0.1  # of one Gaussian, 0.4
 
 
+def test_drafts_lie_as_far_from_the_middle_as_the_films_do():
+    """Most films are plain and a few busy; one Gaussian would draw all of them alike."""
+    rng = np.random.default_rng(0)
+    patterns = rng.choice([-1.0, 1.0], (32, 16, 16))
+    busy = np.where(rng.random(600) < 0.15, 10.0, 2.0)
+    amounts = busy[:, None] * rng.normal(size=(600, 32)) / 32**0.5
+    pixels = 128 + 4 * np.tensordot(amounts, patterns, 1)
+    films = Films(pixels.round().clip(0, 255).astype(np.uint8), np.zeros(600, np.int64))
+    fitted = Drafts(16, num_classes=1, num_latents=32, num_gaussians=1)
+    list(fitted.fit(films))
+    drawn = fitted.decode(draw(fitted, torch.zeros(2000, dtype=torch.int64)))
+    real, synthetic = (images.std((1, 2, 3)) for images in (films.images(torch.arange(600)), drawn))
+    for share in (0.1, 0.5, 0.8, 0.95):
+        assert synthetic.quantile(share).item() == pytest.approx(
+            real.quantile(share).item(), rel=0.25
+        )
+
+
 def test_fitting_happens_once(films, drafts):
     before = {name: buffer.clone() for name, buffer in drafts.state_dict().items()}
     assert list(drafts.fit(films)) == []
@@ -93,6 +111,6 @@ def test_the_generator_begins_with_the_drafts():
 
 def draw(drafts, classes):
     rng = torch.Generator().manual_seed(0)
-    uniform = torch.rand(len(classes), 1, generator=rng)
+    uniform = torch.rand(len(classes), 2, generator=rng)
     normal = torch.randn(len(classes), drafts.means.shape[2], generator=rng)
     return drafts.draw(classes, uniform, normal)
