@@ -55,17 +55,20 @@ class Config(FamilyConfig):
         "naming one of the K classes or, as one more, synthetic.",
     )
     num_latents: int = Field(
-        128, ge=2, le=512, description="Principal components that a draft of a film is made of."
+        192, ge=2, le=512, description="Principal components that a draft of a film is made of."
     )
     num_gaussians: int = Field(
-        16,
+        24,
         ge=1,
         le=64,
-        description="Gaussians that each class's drafts are drawn from, at most one for every 32 "
+        description="Ellipsoids that each class's drafts are drawn from, at most one for every 150 "
         "of its films.",
     )
     num_noise_maps: int = Field(
-        1, ge=0, le=16, description="Maps of noise that the generator makes texture from."
+        0,
+        ge=0,
+        le=16,
+        description="Maps of noise that the generator may make texture from, beside the draft.",
     )
     own_draft_share: float = Field(
         0.5,
@@ -146,10 +149,10 @@ class Config(FamilyConfig):
     )
     batch_size: int = Field(32, ge=2, le=1024, description="Films in a batch.")
     generator_learning_rate: float = Field(
-        5e-4, gt=0, le=0.1, description="Highest step size of the generator."
+        1e-3, gt=0, le=0.1, description="Highest step size of the generator."
     )
     discriminator_learning_rate: float = Field(
-        5e-4, gt=0, le=0.1, description="Highest step size of the discriminator."
+        1e-3, gt=0, le=0.1, description="Highest step size of the discriminator."
     )
     ema_relative_std: float = Field(
         0.05,
