@@ -14,6 +14,19 @@ def test_preset_gives_latents_of_16_or_32(name: str, image_size: int) -> None:
     assert image_size // config.patch_size in (16, 32)
 
 
+def test_small_sets_are_kept_from_being_learnt_by_heart() -> None:
+    few, many = (Config.preset("standard", Circumstances(64, num_films=n)) for n in (500, 5000))
+    assert few["dropout"] > 0
+    assert few["augmentation"] > 0
+    assert "dropout" not in many
+
+
+def test_a_gpu_gets_larger_batches() -> None:
+    on_cuda = Config(**Config.preset("standard", Circumstances(256, device="cuda")))
+    assert on_cuda.batch_size > Config().batch_size
+    assert on_cuda.patch_size == 8
+
+
 def test_config_survives_json() -> None:
     config = Config(denoiser_channels=(16, 24, 32), learning_rate=2e-4)
     assert Config.model_validate(json.loads(config.model_dump_json())) == config
