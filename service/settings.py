@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.domain.job import JobKind
+
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 
@@ -27,6 +29,7 @@ class Settings(BaseSettings):
         max_attempts_without_checkpoint: After so many fruitless attempts a job fails.
         train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
             chosen for it. auto: cuda where the API's own machine has an NVIDIA driver.
+        worker_queues: The queues a worker serves, separated by commas; its command line sets them.
         torch_threads: Threads of one worker; by default one per core.
         max_warm_models: How many models a worker of `gpu.generate` alone keeps loaded; 0 keeps
             none.
@@ -51,6 +54,7 @@ class Settings(BaseSettings):
     scheduler_interval_seconds: float = Field(default=1.0, gt=0)
     max_attempts_without_checkpoint: int = Field(default=3, ge=1)
     train_device: Literal["auto", "cpu", "cuda"] = "auto"
+    worker_queues: Annotated[tuple[str, ...], NoDecode] = tuple(kind.queue for kind in JobKind)
     torch_threads: int | None = Field(default=None, ge=1)
     max_warm_models: int = Field(default=3, ge=0)
     max_warm_model_bytes: int = Field(default=2**30, ge=0)
@@ -64,6 +68,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
         return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
+
+    @field_validator("worker_queues", mode="before")
+    @classmethod
+    def _split_queues(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
 
     @property
     def resolved_train_device(self) -> Literal["cpu", "cuda"]:

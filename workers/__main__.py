@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import threading
 
@@ -37,6 +38,7 @@ def jobs_per_process(queues: str) -> int:
 
 
 def _work(queues: str, name: str) -> None:
+    os.environ["SYNTHCXR_WORKER_QUEUES"] = queues  # for the processes that run the jobs
     from workers.celery_app import app, settings
 
     app.worker_main(

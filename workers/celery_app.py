@@ -47,13 +47,19 @@ def _log(**_: object) -> None:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _prepare_child(**_: object) -> None:
-    """Import torch before the first job, so that a job starts at once.
+    """Import torch before the first job, so that a job starts at once, and look what waits.
 
+    A doorbell that reached the process before this one as it ended was lost with it.
     The worker's own process never does: it only hands on doorbells. When it is killed, a job
     that went on without it would only keep a device from the attempt that follows.
     """
-    from workers import runner  # noqa: F401 - imported for the time it takes
+    from service.adapters.celery_queue import CeleryQueue
+    from workers import runner
     from workers.device import prepare_torch
+    from workers.wiring import Workplace
 
     die_with_parent()
     prepare_torch(settings.torch_threads)
+    runner.ring_for_waiting(
+        settings.worker_queues, Workplace.of(settings), CeleryQueue(settings.broker_url)
+    )

@@ -20,6 +20,7 @@ from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.memory import MemoryQueue
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import SqlRecords
@@ -28,7 +29,7 @@ from service.domain.job import Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
 from service.settings import Settings
 from workers import generating, runner, warm_models
-from workers.runner import run_job
+from workers.runner import answer_doorbell, ring_for_waiting, run_job
 from workers.warm_models import WarmModels
 from workers.wiring import Workplace
 
@@ -251,6 +252,34 @@ def test_stale_doorbell_does_nothing(workplace, dataset_id):
     first = finished(workplace, job_id)
     assert finished(workplace, job_id) == first
     run_job(new_id("job"), workplace)
+
+
+def test_a_stale_doorbell_is_spent_on_the_oldest_job_that_waits(workplace, dataset_id):
+    done = submit_training(workplace, dataset_id, images=8)
+    finished(workplace, done)
+    first, second = (submit_training(workplace, dataset_id, images=8) for _ in range(2))
+    for waits in ([first, second], [second], []):
+        assert [job.id for job in workplace.records.queued_jobs("gpu.train")] == waits
+        answer_doorbell(done, ["cpu.ingest", "gpu.train"], workplace)
+    assert workplace.records.job(second).state is JobState.SUCCEEDED
+
+
+def test_a_doorbell_runs_the_job_it_names_and_no_other(workplace, dataset_id):
+    first, second = (submit_training(workplace, dataset_id, images=8) for _ in range(2))
+    answer_doorbell(second, ["gpu.train"], workplace)
+    assert workplace.records.job(first).state is JobState.QUEUED
+    answer_doorbell(second, ["gpu.generate"], workplace)
+    assert workplace.records.job(first).state is JobState.QUEUED
+
+
+def test_a_fresh_process_rings_once_for_what_waits_in_its_queues(workplace, dataset_id):
+    bell = MemoryQueue()
+    ring_for_waiting(["gpu.train"], workplace, bell)
+    assert bell.rings == []
+    first, _ = (submit_training(workplace, dataset_id, images=8) for _ in range(2))
+    ring_for_waiting(["cpu.ingest"], workplace, bell)
+    ring_for_waiting(["cpu.ingest", "gpu.train"], workplace, bell)
+    assert bell.rings == [("gpu.train", first)]
 
 
 def test_finished_job_leaves_nothing_behind(workplace, dataset_id, tmp_path):
