@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from models.family import ImageSpec
 from models.films import Films
 from models.seeding import ImageNoise
 from models.training.budget import Budget
+from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 
 SAMPLER = Sampler(num_steps=4)
@@ -205,3 +208,28 @@ def test_cached_latents_are_the_same_when_made_again(model: LatentDiffusion, fil
     first = model.cached(batch)
     exhaust(model.cache_latents(films))
     assert all(torch.equal(a, b) for a, b in zip(first, model.cached(batch), strict=True))
+
+
+def test_resumed_student_equals_an_undisturbed_one(films: Films, tmp_path: Path) -> None:
+    """Killed in the student's stage, after checkpoints of it."""
+    changes = {"fast_share": 0.4, "autoguidance": True}
+    config = Config(**{**Config.preset("tiny", Circumstances(64)), **changes})
+    torch.manual_seed(0)
+    killed = LatentDiffusion(config, ImageSpec(64, 3))
+    resumed = LatentDiffusion(config, ImageSpec(64, 3))
+    resumed.load_state_dict(killed.state_dict())
+    options: dict[str, Any] = {
+        "seed": 0,
+        "checkpoints": Checkpoints(tmp_path),
+        "checkpoint_interval_seconds": 0,
+    }
+    late = (
+        progress
+        for progress in Training(killed, films, Budget(images=320), **options).run()
+        if progress.stage == "student" and progress.losses
+    )
+    list(islice(late, 3))
+    list(Training(resumed, films, Budget(images=320), **options).run())
+    undisturbed = trained(films, **changes).state_dict()
+    for name, tensor in resumed.state_dict().items():
+        assert torch.equal(tensor, undisturbed[name]), name
