@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
+from models.diagnosis import Finding
 from models.films import Films
 from models.schedules import Schedule, constant
 from models.seeding import ImageNoise
@@ -114,6 +115,19 @@ class Stage:
     can_sample: bool = True
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a family looks at to name what went wrong.
+
+    Attributes:
+        films: The training set.
+        late_losses: Each term that the last stage reported, averaged over its last fifth.
+    """
+
+    films: Films
+    late_losses: Mapping[str, float]
+
+
 class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
     """One generative model of labelled, one-channel images.
 
@@ -143,3 +157,7 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         Returns:
             (b, 1, h, w), in [-1, 1].
         """
+
+    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:  # noqa: ARG002
+        """Name what went wrong in a training that has just ended, if anything did."""
+        yield from ()

@@ -29,9 +29,9 @@ def image_seed(set_seed: int, index: int) -> int:
     return derived_seed(set_seed, index)
 
 
-def seed_update(seed: int, stage: int, update: int, *shard: int) -> None:
-    """Seed torch's global source for one training update, or for one shard of it."""
-    torch.manual_seed(derived_seed(seed, stage, update, *shard))
+def seed_update(seed: int, *moment: int) -> None:
+    """Seed torch's global source for a moment of a training: stage, update and perhaps shard."""
+    torch.manual_seed(derived_seed(seed, *moment))
 
 
 class RandomState:

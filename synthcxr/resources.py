@@ -136,6 +136,7 @@ class Model(View):
     image_size: int | None = None
     images_seen: int | None = None
     created_at: datetime | None = None
+    card: dict[str, Any] = Field(default_factory=dict)
 
 
 class SyntheticSet(View):

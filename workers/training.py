@@ -6,7 +6,8 @@ import base64
 import hashlib
 import math
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.diagnosis import Finding, memorising
 from models.family import Family
+from models.films import Films
 from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
@@ -54,7 +57,10 @@ def train(attempt: Attempt) -> dict[str, Any]:
 
     staged = attempt.staging()
     save_snapshot(staged, request["family"], store.classes, model)
-    (staged / "samples.png").write_bytes(_samples(attempt, model, request["family"]))
+    samples = _samples(attempt, model, request["family"])
+    (staged / "samples.png").write_bytes(contact_sheet(list(samples), SAMPLES_PER_CLASS))
+    findings = [asdict(each) for each in _findings(training, samples, assignment)]
+    attempt.show(EventKind.DIAGNOSIS, {"findings": findings})
     model_id = new_id("mdl")
     snapshot = ArtifactRef(
         f"models/{model_id}/{WEIGHTS}",
@@ -80,11 +86,12 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "budget": request["budget"],
                 "seed": request["seed"],
                 "num_parameters": sum(each.numel() for each in model.parameters()),
-                "num_training_films": training.num_films,
+                "num_training_films": len(training.films),
                 "dataset_fingerprint": store.fingerprint,
                 "device": device.type,
                 "num_devices": assignment.num_devices,
                 "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
+                "diagnosis": findings,
                 "learning_curve": learning_curve(attempt.records, job.id),
             },
         )
@@ -126,7 +133,7 @@ class _Reporter:
             self._draw(model)
             seconds_per_draw = time.monotonic() - began
         num_films = SAMPLES_PER_CLASS * model.spec.num_classes
-        num_draws = math.ceil(num_films / MICRO_BATCH[self._training.device.type])
+        num_draws = math.ceil(num_films / MICRO_BATCH[self._training.films.device.type])
         if self._training.budget.images is not None:
             num_draws += len(PREVIEW_FRACTIONS)
         self._expected_seconds = progress.expected_seconds + num_draws * seconds_per_draw
@@ -174,16 +181,30 @@ class _Reporter:
         )
 
 
-def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> bytes:
-    """Draw the model's contact sheet, a row for each class."""
+def _findings(
+    training: Training, samples: NDArray[np.uint8], assignment: Assignment
+) -> Iterator[Finding]:
+    """Name what went wrong; the samples are held against films the model has never seen."""
+    yield from training.findings
+    pixels = assignment.store().held_out_films(assignment.image_size).pixels
+    drawn, held_out = (
+        Films(some, np.zeros(len(some), np.int64), training.films.device)
+        for some in (samples, pixels)
+    )
+    if found := memorising(drawn, training.films, held_out):
+        yield found
+
+
+def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> NDArray[np.uint8]:
+    """Draw the films of the model's contact sheet, a row for each class."""
     num_classes = model.spec.num_classes
     labels = [label for label in range(num_classes) for _ in range(SAMPLES_PER_CLASS)]
     seeds = [image_seed(0, index) for index in range(len(labels))]
     films = []
     for pixels in sample_pixels(model, labels, seeds, sampler_class(family)()):
         attempt.check()
-        films += list(pixels)
-    return contact_sheet(films, SAMPLES_PER_CLASS)
+        films.append(pixels)
+    return np.concatenate(films)
 
 
 def _joint_digest(*paths: Path) -> str:

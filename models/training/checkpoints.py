@@ -29,6 +29,7 @@ class Position:
         plan: What each stage does; empty until the trial has been made.
         course: How the fraction of the stage under way follows from its updates.
         expected_seconds: How long the whole training was to take before it began.
+        first_loss: The loss of the stage under way after its first update; None before.
         images_seen: Over all stages.
         elapsed_seconds: Time spent so far, over all attempts.
         precision: The number format the losses are computed in, such as "bfloat16".
@@ -39,6 +40,7 @@ class Position:
     plan: Plan
     course: Course
     expected_seconds: float | None
+    first_loss: float | None
     images_seen: int
     elapsed_seconds: float
     precision: str

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from models.family import Family, Losses, Stage
+from models.diagnosis import Finding, average_too_long
+from models.family import Family, Losses, Outcome, Stage
 from models.films import Films
 from models.precision import fastest_dtype
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
 from models.training.ema import PowerAverage
+from models.training.inspection import LateLosses, averaged_phase, losses_of_average
 from models.training.plan import (
     Course,
     Plan,
@@ -80,8 +82,10 @@ class Training:
 
     Attributes:
         model: What is trained.
+        films: What it learns from.
         budget: How long.
         images_seen: Images the model has seen in all, once `run` has ended.
+        findings: What went wrong short of an error, once `run` has ended.
 
     The same model, films, budget in images and seed give the same weights bit for bit on a CPU,
     however often the training is stopped and resumed from its checkpoints.
@@ -99,14 +103,16 @@ class Training:
         checkpoint_interval_seconds: float = 15.0,
     ) -> None:
         self.model = model
-        self._films = films
+        self.films = films
         self.budget = budget
         self._seed = seed
         self._team = team or Alone()
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
         self._average: PowerAverage | None = None
+        self._late_losses: dict[str, float] = {}
         self.images_seen = 0
+        self.findings: list[Finding] = []
 
     def run(self) -> Iterator[Progress]:
         """Train to the end of the budget, from the newest checkpoint if there is one.
@@ -126,16 +132,9 @@ class Training:
             tensors = {}
         self.images_seen = position.images_seen
         self.model.eval()
-
-    @property
-    def num_films(self) -> int:
-        """How many films it learns from."""
-        return len(self._films)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return self._films.device
+        if self._team.leads:
+            with torch.no_grad():
+                self.findings += self.model.diagnose(Outcome(self.films, self._late_losses))
 
     @contextmanager
     def averaged(self) -> Iterator[Family[Any, Any]]:
@@ -147,13 +146,14 @@ class Training:
         self.model.train()
 
     def _start(self) -> Position:
-        precision = str(fastest_dtype(self._films.device)).removeprefix("torch.")
+        precision = str(fastest_dtype(self.films.device)).removeprefix("torch.")
         return Position(
             stage=0,
             update=0,
             plan=(),
             course=Course(),
             expected_seconds=None,
+            first_loss=None,
             images_seen=0,
             elapsed_seconds=0.0,
             precision=precision,
@@ -165,7 +165,7 @@ class Training:
         stage = self.model.stages()[index]
         precision = getattr(torch, position.precision)
         self.model.eval()
-        for _ in stage.prepare(self._films):
+        for _ in stage.prepare(self.films):
             yield self._progress(stage, position)
         self._team.share(list(self.model.state_dict().values()))
         if not position.plan:
@@ -175,13 +175,17 @@ class Training:
         steps = StageState(stage, self.model, self._team)
         steps.load(tensors)
         self._average = steps.average
+        late_losses = LateLosses()
 
         self.model.train()
         while position.update < position.plan[index].updates:
             update = position.update
             fraction = position.course.fraction_at(update, position.plan[index].updates)
-            losses = steps.walk(self._films, fraction, precision, (self._seed, index, update))
+            losses = steps.walk(self.films, fraction, precision, (self._seed, index, update))
             steps.average.update(update + 1)
+            late_losses.take(losses, fraction)
+            if update == 0:
+                position = replace(position, first_loss=_averaged_loss(losses, steps))
             position = self._at(
                 position,
                 update=update + 1,
@@ -196,16 +200,30 @@ class Training:
 
         averages = enumerate(steps.average.tensors)
         _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
-        steps.average.apply()
         self.model.eval()
-        for _ in without_gradients(stage.conclude(self._films)):
+        yield from self._inspect(steps, position)
+        self._late_losses = late_losses.means()
+        steps.average.apply()
+        for _ in without_gradients(stage.conclude(self.films)):
             yield self._progress(stage, position)
         self._team.share(list(self.model.state_dict().values()))
-        position = self._at(position, stage=index + 1, update=0, course=Course())
+        position = self._at(position, stage=index + 1, update=0, course=Course(), first_loss=None)
         if self._checkpoints and self._team.leads:
             self._checkpoints.save(position, module_tensors(self.model))
         yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
         return position
+
+    def _inspect(self, steps: StageState, position: Position) -> Iterator[Progress]:
+        """Hold the averaged weights of a stage that ends against its last ones."""
+        if not self._team.leads:
+            return
+        precision = getattr(torch, position.precision)
+        comparison = losses_of_average(steps, self.model, self.films, precision, self._seed)
+        compared = yield from _each(comparison, self._progress(steps.stage, position))
+        if compared:
+            assert position.first_loss is not None
+            found = average_too_long(steps.stage.name, *compared, position.first_loss)
+            self.findings += [found] if found else []
 
     def _plan(self, position: Position) -> Generator[Progress, None, Position]:
         """Fit the training to its budget by a trial of every stage."""
@@ -219,7 +237,7 @@ class Training:
 
         trial = measure_paces(
             self.model,
-            self._films,
+            self.films,
             getattr(torch, position.precision),
             seconds=seconds,
             max_updates=max_updates,
@@ -327,6 +345,13 @@ class Training:
         return min(1.0, done / sum(weights))
 
 
+def _averaged_loss(losses: Losses, steps: StageState) -> float:
+    """Read the loss of the phase that moves what is averaged; that of any where none does."""
+    phase = averaged_phase(steps)
+    name = f"{phase.name}_loss" if phase else ""
+    return float(losses.get(name, next(iter(losses.values()))))
+
+
 def _each(work: Generator[None, None, T], progress: Progress) -> Generator[Progress, None, T]:
     """Yield the same progress for every step of some work; returns what the work returns."""
     while True:
@@ -342,6 +367,6 @@ def _check_finite(tensors: Mapping[str, Tensor], stage: Stage) -> None:
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise TrainingDiverged(
-                f"In stage {stage.name!r} the {name!r} is no longer finite. "
-                "Lower the learning rate, or train in float32."
+                f"In stage {stage.name!r} the {name!r} is no longer finite: the updates were too "
+                "large. Halve the learning rate of that stage, or return to the preset."
             )

@@ -10,6 +10,7 @@ import torch
 
 from models.family import Family, Stage
 from models.films import Films
+from models.training.inspection import losses_of_average
 from models.training.plan import Pace
 from models.training.stage_state import StageState, without_gradients
 from models.training.team import Team
@@ -57,11 +58,14 @@ def measure_paces(
             updating, films.device, seconds, max_updates(stage), team
         )
         trained.eval()
+        inspecting = losses_of_average(steps, trained, few, precision, seed=0)
+        inspect_seconds = yield from _timed(inspecting, films.device)
         concluding = without_gradients(stage.conclude(few))
         conclude_seconds = yield from _timed(concluding, films.device)
         if index == 0:
             prepare_seconds = 0.0
-        paces.append(Pace(seconds_per_update, prepare_seconds * more, conclude_seconds * more))
+        conclude_seconds = conclude_seconds * more + inspect_seconds
+        paces.append(Pace(seconds_per_update, prepare_seconds * more, conclude_seconds))
     return paces
 
 
@@ -75,7 +79,7 @@ def _updates(steps: StageState, films: Films, precision: torch.dtype, index: int
         yield
 
 
-def _timed(work: Iterator[Any], device: torch.device) -> Generator[None, None, float]:
+def _timed(work: Iterator[object], device: torch.device) -> Generator[None, None, float]:
     """Carry out a preparation or a conclusion; returns how long it took."""
     began = time.monotonic()
     for _ in work:

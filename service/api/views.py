@@ -180,7 +180,9 @@ class EventView(View):
     model_config = shown(examples.EVENT)
 
     sequence: int
-    kind: Literal["state", "plan", "progress", "metrics", "sample", "checkpoint", "log", "done"]
+    kind: Literal[
+        "state", "plan", "progress", "metrics", "sample", "checkpoint", "diagnosis", "log", "done"
+    ]
     at: Moment
     data: dict[str, Any]
 

@@ -61,6 +61,7 @@ class EventKind(StrEnum):
     METRICS = "metrics"
     SAMPLE = "sample"
     CHECKPOINT = "checkpoint"
+    DIAGNOSIS = "diagnosis"
     LOG = "log"
     DONE = "done"
 

@@ -53,6 +53,8 @@ def train(
         if wait:
             say(f"job {job.id}")
             job = finish(client, job, quiet=as_json)
+            for found in client.model(job.model_id).card.get("diagnosis", []):
+                say(f"{found['code']}: {found['what']} {found['fix']}")
     if as_json:
         print_view(job)
     else:

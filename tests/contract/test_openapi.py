@@ -1,6 +1,7 @@
 """openapi.yaml is what the app really offers, and says enough about it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,3 +121,10 @@ def test_every_code_is_explained_in_the_documentation() -> None:
     codes = {kind.code for kind in subclasses(SyntheticDataError)}
     codes |= {*HTTP_CODES.values(), *get_args(RefusalCode)}
     assert [code for code in sorted(codes) if f"### {code}\n" not in explained] == []
+
+
+def test_every_finding_is_explained_in_the_documentation() -> None:
+    explained = Path("docs/diagnosis.md").read_text()
+    codes = re.findall(r'Finding\(\s*"(\w+)"', Path("models/diagnosis.py").read_text())
+    assert len(codes) >= 5
+    assert [code for code in codes if f"| `{code}` |" not in explained] == []

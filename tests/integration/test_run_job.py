@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from models.config import Circumstances
+from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
 from service.adapters.clock import SystemClock
@@ -367,6 +368,16 @@ def test_progress_and_losses_enter_the_log(workplace, dataset_id):
     curve = workplace.records.model(job.result.model_id).card["learning_curve"]
     assert curve[-1]["images_seen"] == 128
     assert math.isfinite(curve[-1]["loss"])
+
+
+def test_findings_are_in_the_log_and_on_the_model_s_card(workplace, dataset_id, monkeypatch):
+    found = Finding("memorising", "Films come out again.", "Train on more films.")
+    monkeypatch.setattr(training, "memorising", lambda *films: found)
+    job = finished(workplace, submit_training(workplace, dataset_id, images=32))
+    [told] = [event for event in workplace.records.events(job.id) if event.kind == "diagnosis"]
+    [expected] = told.data["findings"]
+    assert expected["code"] == "memorising"
+    assert workplace.records.model(job.result.model_id).card["diagnosis"] == [expected]
 
 
 @pytest.mark.parametrize("budget", [{"images": 600}, {"seconds": 6}])

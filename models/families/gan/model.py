@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from models.diagnosis import Finding, discriminator_winning
 from models.families.gan.augmentation import AdaptiveStrength, augment
 from models.families.gan.config import Config, Sampler
 from models.families.gan.draft import Drafts
@@ -24,7 +25,7 @@ from models.families.gan.penalties import (
     squared_gradient_norm,
     unit_gradient_deviation,
 )
-from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.patch_whitening import PatchWhitening
 from models.schedules import warmup_cosine
@@ -150,6 +151,11 @@ class AdversarialNetwork(Family[Config, Sampler]):
         latents = middle + sampler.truncation * (latents - middle)
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
+
+    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
+        """Look for a discriminator that wins."""
+        if found := discriminator_winning(outcome.late_losses.get("discriminator_preference", 0.5)):
+            yield found
 
     def _prepare(self, films: Films) -> Iterator[float]:
         yield from self.drafts.fit(films)

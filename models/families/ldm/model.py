@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.diagnosis import Finding, wrong_latent_scale
 from models.diffusion import training_times
 from models.diffusion.consistency import consistency_loss
 from models.diffusion.denoiser import Denoiser, NetworkDenoiser
@@ -34,7 +35,7 @@ from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import Config, Sampler
-from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.film_augmentation import NUM_CHANGES, augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
@@ -349,6 +350,13 @@ class LatentDiffusion(Family[Config, Sampler]):
         if self.config.space == "pixel":
             return self.autoencoder.encode(films.images(indices))
         return self.cached(indices)
+
+    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
+        """Look for latents that the denoiser's noise does not fit."""
+        few = outcome.films.few(FILMS_AT_ONCE)
+        posterior = self.autoencoder.encode(few.images(torch.arange(len(few), device=few.device)))
+        if found := wrong_latent_scale(self.normalised(posterior.mean)):
+            yield found
 
     @torch.no_grad()
     def cache_latents(self, films: Films) -> Iterator[float]:

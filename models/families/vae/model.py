@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from models.diagnosis import Finding, posterior_collapse
 from models.families.vae.aggregate import AggregatePosterior
 from models.families.vae.config import Config, Sampler
 from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
 from models.families.vae.objectives import OBJECTIVES
-from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.principal_components import PrincipalComponents
 from models.schedules import warmup_cosine
@@ -113,6 +114,13 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         expected = self._likelihood.mean(self.decode(latents, mixtures))
         grain = self.deviation * noise.normal(*expected.shape[1:])
         return (expected + sampler.grain * grain).clamp(-1, 1)
+
+    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
+        """Look for latents that say nothing of the film."""
+        few = outcome.films.few(NUM_MEASURED)
+        means, _ = self.encode(few.images(torch.arange(len(few), device=few.device)), few.labels)
+        if found := posterior_collapse(means):
+            yield found
 
     def _conclude(self, films: Films) -> Iterator[float]:
         self._measure(films)

@@ -14,6 +14,7 @@ START = Position(
     plan=(StagePlan("means", batch_size=4, updates=5, pace=Pace(0.1, 0.0, 2.5)),),
     course=Course(update=1, fraction=0.25, deadline=9.5),
     expected_seconds=3.0,
+    first_loss=0.7,
     images_seen=4,
     elapsed_seconds=0.5,
     precision="float32",

@@ -1,0 +1,174 @@
+"""What can have gone wrong in a training that ended: each fault found by a measurement, and named.
+
+A fault that ends a training is an error instead: see `models.training.loop.TrainingDiverged`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.films import Films
+
+MIN_ACTIVE_VARIANCE = 0.01
+MIN_ACTIVE_LATENTS = 2
+WINNING_PREFERENCE = 0.95
+LATENT_SCALES = (0.6, 1.6)
+MAX_LOSS_EXCESS = 0.25
+MAX_SHARE_OF_GAIN = 0.1
+COMPARED_SIDE = 16  # pixels
+NUM_NEIGHBOURS = 50
+MIN_KNOWN = 3
+MAX_COPIED_SHARE = 0.1
+FILMS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault of a finished training.
+
+    Attributes:
+        code: Stable name, explained in docs/diagnosis.md.
+        what: What was measured, and what was expected.
+        fix: What to change before training again.
+    """
+
+    code: str
+    what: str
+    fix: str
+
+
+def posterior_collapse(means: Tensor) -> Finding | None:
+    """Find latents that say nothing about the film.
+
+    A latent is active when its posterior mean varies from film to film by more than 0.01.
+
+    Args:
+        means: Posterior means of many films, (n, num_latents).
+
+    Reference: Burda et al. 2016, section 5.2 (arXiv:1509.00519).
+    """
+    num_active = int((means.float().var(0) > MIN_ACTIVE_VARIANCE).sum())
+    if num_active >= MIN_ACTIVE_LATENTS:
+        return None
+    return Finding(
+        "posterior_collapse",
+        f"{num_active} of {means.shape[1]} latents vary with the film; the decoder ignores them "
+        "and draws much the same film for everything in a class.",
+        "Lower beta, or raise free_bits or kl_warmup.",
+    )
+
+
+def discriminator_winning(preference: float) -> Finding | None:
+    """Find a discriminator that tells real from synthetic almost without fail.
+
+    Args:
+        preference: Share of the last pairs in which the real film was scored higher; 0.5 when the
+            two cannot be told apart.
+    """
+    if preference <= WINNING_PREFERENCE:
+        return None
+    return Finding(
+        "discriminator_winning",
+        f"Late in the training the discriminator scored the real film higher in {preference:.1%} "
+        f"of all pairs; above {WINNING_PREFERENCE:.0%} the generator learns little from it.",
+        "Lower discriminator_learning_rate, raise generator_learning_rate, or raise the penalty "
+        "or the augmentation.",
+    )
+
+
+def wrong_latent_scale(latents: Tensor) -> Finding | None:
+    """Find latents that the denoiser's noise does not fit.
+
+    Args:
+        latents: Normalised as the denoiser sees them, (n, c, h, w): of unit variance over all
+            channels, where noise and films meet halfway.
+    """
+    scale = float(latents.float().square().mean().sqrt())
+    low, high = LATENT_SCALES
+    if low <= scale <= high:
+        return None
+    return Finding(
+        "wrong_latent_scale",
+        f"The normalised latents have a root mean square of {scale:.2g} where 1 is expected: the "
+        f"noise levels are too {'strong' if scale < 1 else 'weak'} for them.",
+        "Train again, so that the latents are measured on this training set; where kl_weight was "
+        "changed, return to its default.",
+    )
+
+
+def average_too_long(
+    stage: str, live: Tensor, averaged: Tensor, first_loss: float
+) -> Finding | None:
+    """Find an average that still carries weights from early in the training.
+
+    Args:
+        stage: The stage's name.
+        live: Losses of some batches under the last weights, (k,).
+        averaged: Losses of the same batches, with the same noise, under the averaged ones.
+        first_loss: The loss when the stage began, to know how much was learned.
+    """
+    excess = (averaged - live).double()
+    mean, last = float(excess.mean()), float(live.double().mean())
+    error = float(excess.std()) / math.sqrt(len(excess))
+    allowed = max(
+        MAX_LOSS_EXCESS * abs(last), MAX_SHARE_OF_GAIN * abs(first_loss - last), 3 * error
+    )
+    if not mean > allowed:
+        return None
+    return Finding(
+        "average_too_long",
+        f"In stage {stage!r} the averaged weights have a loss of {last + mean:.3g}, the last ones "
+        f"{last:.3g}: the average still carries weights from before they were any good.",
+        "Lower ema_relative_std, or train longer.",
+    )
+
+
+def memorising(drawn: Films, training: Films, held_out: Films) -> Finding | None:
+    """Find synthetic films that are copies of training films.
+
+    A film's closeness is its distance to the nearest training film, divided by the mean distance
+    to the 50 next ones: a film that is only smooth or typical is near to all of them. Synthetic
+    films are held against held-out ones, which nobody can have copied.
+
+    Args:
+        drawn: Synthetic films.
+        training: The training films, three at least to be judged by.
+        held_out: Films of the same source that were not trained on.
+
+    Reference: Carlini et al. 2023, section 4.2 (arXiv:2301.13188).
+    """
+    known = _small(training)
+    if len(known) < 3 or not len(held_out):
+        return None
+    closest = float(_closeness(_small(held_out), known).min())
+    share = float((_closeness(_small(drawn), known) < closest).double().mean())
+    if share <= MAX_COPIED_SHARE + 2 / (1 + len(held_out)):
+        return None
+    return Finding(
+        "memorising",
+        f"{share:.0%} of {len(drawn)} synthetic films are nearer to one training film, against "
+        f"the films around it, than any of {len(held_out)} held-out films is.",
+        "Train on fewer images or on more films, choose a smaller model, or raise dropout or "
+        "augmentation. Do not release films of this model.",
+    )
+
+
+def _small(films: Films) -> Tensor:
+    """Shrink films to (n, 256), without their brightness."""
+    images = (films.images(indices) for indices in films.in_order(FILMS_AT_ONCE))
+    flat = torch.cat([F.adaptive_avg_pool2d(each, COMPARED_SIDE).flatten(1) for each in images])
+    return flat - flat.mean(1, keepdim=True)
+
+
+def _closeness(films: Tensor, known: Tensor) -> Tensor:
+    num_nearest = min(len(known), 1 + NUM_NEIGHBOURS)
+    closeness = []
+    for some in torch.split(films, FILMS_AT_ONCE):
+        nearest = torch.cdist(some, known).topk(num_nearest, largest=False).values  # ascending
+        closeness.append(nearest[:, 0] / nearest[:, 1:].mean(1).clamp_min(1e-6))
+    return torch.cat(closeness)
