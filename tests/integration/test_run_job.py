@@ -29,7 +29,7 @@ from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
 from service.settings import Settings
-from workers import generating, runner, warm_models
+from workers import generating, runner, training, warm_models
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
 from workers.warm_models import WarmModels
 from workers.wiring import Workplace
