@@ -167,7 +167,7 @@ def _model(snapshot: Path | None, device: torch.device) -> Family[Any, Any]:
     if snapshot:
         return load_snapshot(snapshot, device).model
     given = Circumstances(SIZE, 5_000, budget_seconds=600.0)
-    config = resolve_config("ldm", "standard", {}, given)
+    config = resolve_config("ldm", "standard", {"fast_share": 0.1}, given)  # for "fast"
     model = new_model("ldm", config.model_dump(), ImageSpec(SIZE, NUM_CLASSES), seed=0)
     return model.to(device).eval()
 

@@ -98,12 +98,12 @@ def our_denoiser(image_size: int) -> tuple[nn.Module, Forward, Latents]:
     config = resolve_config("ldm", "standard", {}, given)
     model: Any = new_model("ldm", config.model_dump(), ImageSpec(image_size, NUM_CLASSES), seed=0)
     settings: Any = model.config
-    side = model.latent_size
+    channels, side, _ = model.latent_shape
     attends = tuple(
         side >> level <= settings.max_attention_size
         for level in range(len(settings.denoiser_channels))
     )
-    latents = Latents(settings.latent_channels, side, NUM_CLASSES, attends)
+    latents = Latents(channels, side, NUM_CLASSES, attends)
     return model.denoiser, model.denoiser, latents
 
 

@@ -35,12 +35,14 @@ class Entrant:
         return bool(self.rivals)
 
 
+LDM_RIVALS = ("book_ldm", "monai_ldm", "diffusers_ddpm")
 ENTRANTS = (
     Entrant("vae", ("benchmarks.peers.ours", "vae"), ("pyhealth_vae",)),
     Entrant("pyhealth_vae", ("benchmarks.peers.pyhealth_vae",)),
     Entrant("gan", ("benchmarks.peers.ours", "gan"), ("pyhealth_gan",)),
     Entrant("pyhealth_gan", ("benchmarks.peers.pyhealth_gan",)),
-    Entrant("ldm", ("benchmarks.peers.ours", "ldm"), ("book_ldm", "monai_ldm", "diffusers_ddpm")),
+    Entrant("ldm", ("benchmarks.peers.ours", "ldm"), LDM_RIVALS),
+    Entrant("ldm_fast", ("benchmarks.peers.ours", "ldm_fast"), LDM_RIVALS),
     Entrant("book_ldm", ("benchmarks.peers.book_ldm",)),
     Entrant("monai_ldm", ("benchmarks.peers.monai_ldm",)),
     Entrant("diffusers_ddpm", ("benchmarks.peers.diffusers_ddpm",)),
