@@ -1,4 +1,7 @@
-"""What every registered family promises, whatever its mathematics."""
+"""What every registered family promises, whatever its mathematics.
+
+The example is a family in one folder beside this file, registered by one line.
+"""
 
 from itertools import islice
 
@@ -18,7 +21,7 @@ from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 
-pytestmark = pytest.mark.parametrize("family", FAMILIES)
+pytestmark = pytest.mark.parametrize("family", [*FAMILIES, "example"])
 
 SIZES = (64, 128, 256)
 CLASSES = ("normal", "opacity", "effusion")
@@ -27,6 +30,11 @@ CLASSES = ("normal", "opacity", "effusion")
 def tiny(family, size=64):
     config = resolve_config(family, "tiny", {}, Circumstances(size)).model_dump(mode="json")
     return new_model(family, config, ImageSpec(size, len(CLASSES)), seed=0)
+
+
+@pytest.fixture(autouse=True)
+def registered_example(monkeypatch):
+    monkeypatch.setitem(FAMILIES, "example", "tests.contract.example_family")
 
 
 @pytest.fixture
