@@ -29,7 +29,7 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
-	peers time-to-quality bench-sampling bench-training compose-up compose-down all
+	stability peers time-to-quality bench-sampling bench-training compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
