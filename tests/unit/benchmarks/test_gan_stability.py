@@ -15,16 +15,18 @@ def test_every_seed_is_measured_and_collapses_are_counted(tmp_path: Path) -> Non
     gan_stability.main([*trial, *quick])
     figures = json.loads(written.read_text())
     assert [run["seed"] for run in figures["runs"]] == [0, 1]
-    reached = [run["coverage"]["pixels"] for run in figures["runs"]]
+    reached = [run["coverage"]["components"] for run in figures["runs"]]
     assert all(0 <= covered <= 1 for covered in reached)
     assert figures["collapses"] == sum(x < gan_stability.COLLAPSED_BELOW for x in reached)
     one_film = figures["conditions"]["one_film_coverage"]
-    assert one_film["pixels"] < gan_stability.COLLAPSED_BELOW
+    assert one_film["components"] < gan_stability.COLLAPSED_BELOW
 
 
-def test_films_are_compared_by_the_means_of_their_blocks() -> None:
-    pixels = np.zeros((1, 64, 64), np.uint8)
-    pixels[0, :4, :8] = 200
-    means = gan_stability.shrunk(pixels)
-    assert means.shape == (1, 256)
-    assert means[0, :3].tolist() == [200, 200, 0]
+def test_the_components_of_known_films_have_unit_variance_and_see_no_more_than_they_vary() -> None:
+    known = np.random.default_rng(0).integers(0, 256, (200, 16, 16), np.uint8)
+    view = gan_stability.components_of(known)
+    seen = view(known)
+    assert seen.shape == (200, gan_stability.NUM_COMPONENTS)
+    np.testing.assert_allclose(seen.T @ seen / 200, np.eye(gan_stability.NUM_COMPONENTS), atol=1e-9)
+    mean = known.mean(0, keepdims=True)
+    np.testing.assert_allclose(view(mean), 0, atol=1e-9)
