@@ -13,6 +13,19 @@ from models.diffusion.paths import Level
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of the data without a network, in closed form.
+
+    Attributes:
+        denoise: The denoiser of normal data.
+        flow: From images at one level to where its probability flow leads them at another.
+    """
+
+    denoise: Denoiser
+    flow: Callable[[Tensor, Level, Level], Tensor]
+
+
+@dataclass(frozen=True)
 class Descent:
     """The way down a path.
 
@@ -20,11 +33,13 @@ class Descent:
         denoise: Gives D_x, the expected image.
         levels: Where to ask it, the noisiest first; the last is only arrived at.
         fresh_noise: Draws standard normal noise, as many numbers as the images have.
+        known: What `exponential` solves exactly.
     """
 
     denoise: Denoiser
     levels: Sequence[Level]
     fresh_noise: Callable[[], Tensor]
+    known: Known | None = None
 
     @property
     def steps(self) -> Sequence[tuple[Level, Level]]:

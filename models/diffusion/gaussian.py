@@ -49,18 +49,45 @@ class GaussianDenoiser(nn.Module):
 
     def forward(self, x: Tensor, level: Level, classes: Tensor) -> Tensor:
         """Denoise images (b, c, h, w) of classes, as `of_classes` takes them."""
-        alpha, sigma = (each.to(x).reshape(-1, 1) for each in (level.alpha, level.sigma))
+        alpha, sigma = _columns(level, x)
+
+        def gain(variance: Tensor) -> Tensor:
+            return alpha * variance / (alpha**2 * variance + sigma**2)
+
+        return self._map(x, alpha, torch.ones_like(alpha), gain, classes)
+
+    def flow(self, x: Tensor, level: Level, following: Level, classes: Tensor) -> Tensor:
+        """Follow the probability flow from one level to another, exactly.
+
+        Along each direction x stays as many standard deviations from the mean as it was.
+
+        Reference: Wang & Vastola 2024, eq. 9 (arXiv:2412.09726).
+        """
+        alpha, sigma = _columns(level, x)
+        alpha_next, sigma_next = _columns(following, x)
+
+        def gain(variance: Tensor) -> Tensor:
+            after, before = alpha_next**2 * variance + sigma_next**2, alpha**2 * variance + sigma**2
+            return (after / before).sqrt()
+
+        return self._map(x, alpha, alpha_next, gain, classes)
+
+    def _map(
+        self,
+        x: Tensor,
+        alpha: Tensor,
+        alpha_next: Tensor,
+        gain: Callable[[Tensor], Tensor],
+        classes: Tensor,
+    ) -> Tensor:
+        """Move the mean, and scale what x is off it by a gain along each direction."""
         with torch.autocast(x.device.type, enabled=False):
             mean = of_classes(self.means, classes)
             offset = x.flatten(1) - alpha * mean
-
-            def gain(variance: Tensor) -> Tensor:
-                return alpha * variance / (alpha**2 * variance + sigma**2)
-
             rest = gain(self.rest)
             within = (offset @ self.directions) * (gain(self.variances) - rest)
-            D: Tensor = mean + rest * offset + within @ self.directions.T
-        return D.view_as(x)
+            moved: Tensor = alpha_next * mean + rest * offset + within @ self.directions.T
+        return moved.view_as(x)
 
     @torch.no_grad()
     def fit(self, read: Reading) -> Iterator[None]:
@@ -94,3 +121,8 @@ class GaussianDenoiser(nn.Module):
         self.variances.copy_(leading.clamp(min=MIN_VARIANCE))
         self.directions.copy_(basis @ eigenvectors[:, -num_components:])
         self.rest.copy_(((total - leading.sum()) / (size - num_components)).clamp(min=MIN_VARIANCE))
+
+
+def _columns(level: Level, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Shape alpha and sigma to multiply images that are rows of numbers."""
+    return level.alpha.to(x).reshape(-1, 1), level.sigma.to(x).reshape(-1, 1)

@@ -12,6 +12,7 @@ from models.diffusion.ddim import ddim
 from models.diffusion.descent import Descent
 from models.diffusion.dpm_solver import dpm_solver
 from models.diffusion.euler import euler
+from models.diffusion.exponential import exponential
 from models.diffusion.heun import heun
 
 # from noisy images at the first level of a descent to images at its last
@@ -20,6 +21,7 @@ SAMPLERS: dict[str, Callable[[Descent, Tensor], Tensor]] = {
     "heun": heun,
     "dpm_solver": dpm_solver,
     "ddim": ddim,
+    "exponential": exponential,
     "ancestral": ancestral,
     "fast": consistency,
 }

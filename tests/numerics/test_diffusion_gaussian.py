@@ -1,5 +1,6 @@
 """The ideal denoiser of normal data."""
 
+import copy
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.diffusion.denoiser import NetworkDenoiser
+from models.diffusion.descent import slope
 from models.diffusion.gaussian import GaussianDenoiser
 from models.diffusion.paths import PATHS, along_path
 from models.diffusion.predictions import PREDICTIONS
@@ -98,3 +100,28 @@ def test_untrained_network_denoises_as_the_gaussian(
     denoise = NetworkDenoiser(network, PREDICTIONS[prediction], gaussian, labels)
     level = PATHS[path].level(PATHS[path].training_times(torch.tensor(0.5, dtype=torch.float64)))
     torch.testing.assert_close(denoise(x, level), gaussian(x, level, labels), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_flow_leaves_in_the_direction_of_the_denoisers_slope(
+    gaussian: GaussianDenoiser, path: str
+) -> None:
+    """And so solves the probability flow: its derivative is the path's slope everywhere."""
+    torch.manual_seed(3)
+    exact = copy.deepcopy(gaussian).double()
+    labels = torch.tensor([0, 1])
+    x = torch.randn(2, *SHAPE, dtype=torch.float64)
+    t = PATHS[path].training_times(torch.tensor(0.6, dtype=torch.float64))
+    level, before, after = (PATHS[path].level(t + step) for step in (0, -1e-5, 1e-5))
+    moved = exact.flow(x, level, after, labels) - exact.flow(x, level, before, labels)
+    torch.testing.assert_close(moved / 2e-5, slope(x, exact(x, level, labels), level))
+
+
+def test_flow_in_two_steps_is_the_flow_in_one(gaussian: GaussianDenoiser) -> None:
+    torch.manual_seed(4)
+    x, labels = torch.randn(2, *SHAPE), torch.tensor([0, 1])
+    start, middle, end = (PATHS["straight"].level(torch.tensor(t)) for t in (1.0, 0.4, 0.0))
+    halfway = gaussian.flow(x, start, middle, labels)
+    torch.testing.assert_close(
+        gaussian.flow(halfway, middle, end, labels), gaussian.flow(x, start, end, labels)
+    )

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion.descent import Descent, noise_of
+from models.diffusion.descent import Descent, Known, noise_of
 from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.samplers import SAMPLERS
 
 ORDERS = {"euler": 1, "heun": 2, "dpm_solver": 2, "ddim": 1}
 STOCHASTIC = {"ancestral", "fast"}
+EXACT = {"exponential"}  # where all is normal; of order 1 elsewhere
 INNER_TIMES = {"straight": (0.95, 0.05), "cosine": (0.95, 0.05), "edm": (20.0, 0.1)}
 MEAN, STD = 0.4, 0.3
 float64 = torch.float64
@@ -33,13 +34,20 @@ def place(noise: Tensor, level: Level) -> Tensor:
     return level.alpha * MEAN + variance(level).sqrt() * noise
 
 
+def ideal_flow(x_t: Tensor, level: Level, following: Level) -> Tensor:
+    return place((x_t - level.alpha * MEAN) / variance(level).sqrt(), following)
+
+
+KNOWN = Known(ideal_denoiser, ideal_flow)
+
+
 def no_noise() -> Tensor:
     raise AssertionError("a deterministic sampler draws no noise")
 
 
 def error(sampler: str, levels: Sequence[Level]) -> float:
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
-    descent = Descent(ideal_denoiser, levels, no_noise)
+    descent = Descent(ideal_denoiser, levels, no_noise, KNOWN)
     drawn = SAMPLERS[sampler](descent, place(noise, levels[0]))
     return float((drawn - place(noise, levels[-1])).abs().max())
 
@@ -53,7 +61,7 @@ def inner_levels(path: str, num_steps: int) -> Sequence[Level]:
 
 
 def test_every_sampler_is_tested() -> None:
-    assert ORDERS.keys() | STOCHASTIC == SAMPLERS.keys()
+    assert ORDERS.keys() | STOCHASTIC | EXACT == SAMPLERS.keys()
 
 
 @pytest.mark.parametrize("path", INNER_TIMES)
@@ -75,7 +83,7 @@ def test_sampler_draws_the_data_from_its_ideal_denoiser(sampler: str, path: str)
 def test_few_steps_stay_finite(sampler: str, path: str, num_steps: int) -> None:
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
     levels = PATHS[path].levels(num_steps)
-    descent = Descent(ideal_denoiser, levels, lambda: noise.flip(0))
+    descent = Descent(ideal_denoiser, levels, lambda: noise.flip(0), KNOWN)
     assert SAMPLERS[sampler](descent, place(noise, levels[0])).isfinite().all()
 
 
@@ -100,7 +108,24 @@ def curved_denoiser(x: Tensor, level: Level) -> Tensor:
 
 def drawn_by(sampler: str, levels: Sequence[Level]) -> Tensor:
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
-    return SAMPLERS[sampler](Descent(curved_denoiser, levels, no_noise), levels[0].sigma * noise)
+    descent = Descent(curved_denoiser, levels, no_noise, KNOWN)
+    return SAMPLERS[sampler](descent, levels[0].sigma * noise)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("num_steps", [1, 7])
+def test_exponential_integrator_is_exact_on_normal_data(path: str, num_steps: int) -> None:
+    assert error("exponential", PATHS[path].levels(num_steps)) < 1e-9
+
+
+@pytest.mark.parametrize("path", INNER_TIMES)
+def test_exponential_integrator_converges_at_order_1_on_other_data(path: str) -> None:
+    exact = drawn_by("heun", inner_levels(path, 4000))
+    coarse, fine = (
+        float((drawn_by("exponential", inner_levels(path, num_steps)) - exact).abs().max())
+        for num_steps in (800, 1600)
+    )
+    assert math.log2(coarse / fine) == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("path", ["straight", "edm"])

@@ -235,12 +235,14 @@ class Config(FamilyConfig):
 class Sampler(FamilySampler):
     """How latent diffusion draws its images."""
 
-    name: Literal["euler", "heun", "dpm_solver", "ddim", "ancestral", "fast"] = Field(
-        "ddim",
-        description="Orders 1, 2, 2, 1 and, with fresh noise in every step, 1; Heun asks the "
-        "denoiser twice a step, the others once. fast asks a student, of a model trained with "
-        "`fast_share`. After minutes of training ddim forgives the denoiser most; the second "
-        "order pays after longer ones.",
+    name: Literal["euler", "heun", "dpm_solver", "ddim", "exponential", "ancestral", "fast"] = (
+        Field(
+            "ddim",
+            description="Orders 1, 2, 2, 1 and, with fresh noise in every step, 1; Heun asks the "
+            "denoiser twice a step, the others once. fast asks a student, of a model trained with "
+            "`fast_share`. After minutes of training ddim forgives the denoiser most; the second "
+            "order pays after longer ones.",
+        )
     )
     num_steps: int = Field(
         DEFAULT_STEPS,

@@ -21,7 +21,7 @@ from models.diagnosis import Finding, wrong_latent_scale
 from models.diffusion import training_times
 from models.diffusion.consistency import consistency_loss
 from models.diffusion.denoiser import Denoiser, NetworkDenoiser
-from models.diffusion.descent import Descent
+from models.diffusion.descent import Descent, Known
 from models.diffusion.early_snapshot import EarlySnapshot
 from models.diffusion.gaussian import GaussianDenoiser
 from models.diffusion.guidance import (
@@ -264,7 +264,9 @@ class LatentDiffusion(Family[Config, Sampler]):
             return noise.normal(*self.latent_shape)
 
         levels = self.path.levels(sampler.num_steps)
-        descent = Descent(self.guided(mixtures, sampler), levels, fresh_noise)
+        descent = Descent(
+            self.guided(mixtures, sampler), levels, fresh_noise, self.known(F.pad(mixtures, (0, 1)))
+        )
         latents = SAMPLERS[sampler.name](descent, levels[0].sigma * fresh_noise())
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
@@ -286,6 +288,13 @@ class LatentDiffusion(Family[Config, Sampler]):
         if sampler.classifier_guidance:
             guided = towards_class(guided, self.likelihood(mixtures), sampler.classifier_guidance)
         return within(guided, plain, sampler.guidance_from, sampler.guidance_to)
+
+    def known(self, classes: Tensor) -> Known:
+        """Tell what the latents would be like if they were normal."""
+        return Known(
+            lambda x, level: self.gaussian(x, level, classes),
+            lambda x, level, following: self.gaussian.flow(x, level, following, classes),
+        )
 
     def likelihood(self, mixtures: Tensor) -> Callable[[Tensor, Level], Tensor]:
         """Give log p(class | x), for mixtures the mean of it."""
