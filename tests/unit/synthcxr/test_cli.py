@@ -128,11 +128,25 @@ def test_a_setting_without_a_value_is_refused() -> None:
         settings(["learning_rate"])
 
 
+FOUND = {"code": "memorising", "what": "Films come out again.", "fix": "Train on more films."}
+
+
+def trained(request: httpx.Request) -> httpx.Response:
+    """Answer as a service whose training is done, and has found something."""
+    if request.url.path == "/models/mdl_1":
+        return httpx.Response(
+            200, json={"id": "mdl_1", "family": "ldm", "card": {"diagnosis": [FOUND]}}
+        )
+    return httpx.Response(200, json=DONE)
+
+
 def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
-    requests = serve(lambda _: httpx.Response(200, json=DONE))
+    requests = serve(trained)
     code = run("train", "ds_1", "--seconds", "30", "--config", "beta=2", "--seed", "1", "--wait")
     assert code == 0
-    assert capsys.readouterr().out == "mdl_1\n"
+    printed = capsys.readouterr()
+    assert printed.out == "mdl_1\n"
+    assert "memorising: Films come out again. Train on more films." in printed.err
     assert json.loads(requests[0].content) == {
         "dataset_id": "ds_1",
         "family": "ldm",
@@ -143,7 +157,7 @@ def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
 
 
 def test_json_output_is_the_whole_job_and_nothing_else(serve, capsys) -> None:
-    serve(lambda _: httpx.Response(200, json=DONE))
+    serve(trained)
     assert run("train", "ds_1", "--images", "9", "--wait", "--json") == 0
     assert json.loads(capsys.readouterr().out)["result"]["model_id"] == "mdl_1"
 
