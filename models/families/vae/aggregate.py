@@ -109,3 +109,12 @@ def _fit_class(
         num_components *= 2
     for mixture, _ in expectation_maximisation(latents.flatten(0, 1), chosen, prior, rng):
         yield mixture
+    yield _without_few(mixture, len(latents))
+
+
+def _without_few(mixture: Mixture, num_films: int) -> Mixture:
+    """Leave out Gaussians of so few films that what is drawn from them resembles these."""
+    fewest = min(MIN_FILMS_PER_COMPONENT, num_films)
+    kept = mixture.weights * num_films >= fewest
+    weights = mixture.weights[kept]
+    return Mixture(weights / weights.sum(), mixture.means[kept], mixture.covariances[kept])

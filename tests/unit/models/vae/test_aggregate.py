@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.families.vae.aggregate import AggregatePosterior
+from models.families.vae.aggregate import MIN_FILMS_PER_COMPONENT, AggregatePosterior
 from models.families.vae.config import Config
 from models.films import Films
 from models.seeding import ImageNoise
@@ -52,6 +52,24 @@ def test_a_lower_temperature_draws_less_varied_latents(fitted):
 def test_unused_gaussians_have_no_weight(fitted):
     torch.testing.assert_close(fitted.weights.sum(1), torch.ones(2))
     assert (fitted.weights >= 0).all()
+
+
+def test_a_few_odd_films_get_no_gaussian_of_their_own():
+    """A Gaussian about three films would draw these films again."""
+    levels = np.random.default_rng(0).integers(0, 100, 300, np.uint8)
+    levels[:3] = 255
+    films = Films(np.broadcast_to(levels[:, None, None], (300, 8, 8)), np.zeros(300, np.int64))
+
+    def encode_odd_far_away(images, labels):
+        mean, log_variance = encode(images, labels)
+        return torch.where(images.mean((1, 2, 3))[:, None] > 0.9, mean + 100, mean), log_variance
+
+    aggregate = AggregatePosterior(CONFIG, num_classes=1)
+    list(aggregate.fit(encode_odd_far_away, films))
+    used = aggregate.weights[0] > 0
+    assert (aggregate.weights[0, used] * 300 >= MIN_FILMS_PER_COMPONENT).all()
+    assert aggregate.means[0, used].amax() < 20
+    torch.testing.assert_close(aggregate.weights.sum(1), torch.ones(1))
 
 
 def test_fitting_again_gives_the_same_density(fitted):
