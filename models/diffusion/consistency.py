@@ -30,7 +30,8 @@ def consistency_loss(
     References:
         Song et al. 2023, eq. 9 (arXiv:2303.01469); Luo et al. 2023, algorithm 1, for a guided
         teacher (arXiv:2310.04378).
-        Song & Dhariwal 2024, eqs. 7 and 9, for the distance, and for no average of the student
+        Song & Dhariwal 2024, eqs. 7 and 9, for the distance, its weight (by the step in the share
+        of noise, where they have it in sigma), and for no average of the student
         (arXiv:2310.14189).
     """
     with torch.no_grad():

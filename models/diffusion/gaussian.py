@@ -23,8 +23,9 @@ class GaussianDenoiser(nn.Module):
     """E[x | x_t] for x normal with a mean for each class and one covariance for all.
 
     The covariance is that of the leading principal components, and one variance for the rest. It
-    is what a diffusion model learns first, and right where noise hides everything else. Before
-    `fit` the data is taken to be standard normal.
+    is what a diffusion model learns first, and right where noise hides everything else. "No class"
+    has the mean of all and the same covariance, without what the means lie apart; the network
+    corrects that too. Before `fit` the data is taken to be standard normal.
 
     Args:
         shape: Channels, height and width of the images.

@@ -119,7 +119,7 @@ class Config(FamilyConfig):
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
     class_dropout: float = Field(
-        0.1, ge=0, lt=1, description="Share of labels dropped in training; guidance needs some."
+        0.1, gt=0, lt=1, description="Share of labels dropped in training; guidance needs some."
     )
     path: PathName = Field(
         "straight",
@@ -252,7 +252,11 @@ class Sampler(FamilySampler):
         f"{DEFAULT_FAST_STEPS} where nothing is said.",
     )
     guidance: float = Field(
-        1.5, ge=1, le=20, description="1 follows the class alone; more exaggerates its signs."
+        1.5,
+        ge=1,
+        le=20,
+        description="1 follows the class alone; more exaggerates its signs. fast takes no notice "
+        "of this nor of the options below: its student has learnt the defaults.",
     )
     guidance_from: float = Field(
         0.0,
