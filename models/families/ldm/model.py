@@ -35,7 +35,8 @@ from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import Config, Sampler
-from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
+from models.families.ldm.stages import lay_out
+from models.family import Batch, Family, ImageSpec, Losses, Outcome, Stage
 from models.films import Films
 from models.nn.film_augmentation import NUM_CHANGES, augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
@@ -44,12 +45,10 @@ from models.nn.patch_autoencoder import PatchAutoencoder, Posterior
 from models.nn.pixel_patches import PixelPatches
 from models.nn.unet import UNet
 from models.precision import autocast, fastest_dtype
-from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
 FILMS_AT_ONCE = 64
 TEACHER_STEPS = 24  # in which the student's teacher would go the whole path
-STUDENT_RATE = 0.3  # the student's learning rate beside the denoiser's
 
 
 @final
@@ -107,64 +106,7 @@ class LatentDiffusion(Family[Config, Sampler]):
 
     def stages(self) -> Sequence[Stage]:
         """Train the autoencoder, then the denoiser on its latents, then what was asked for."""
-        config = self.config
-        in_pixels = config.space == "pixel"
-        autoencoder = Stage(
-            name="autoencoder",
-            share=config.autoencoder_share,
-            batch_size=config.autoencoder_batch_size,
-            phases=[
-                _phase(
-                    "autoencoder",
-                    self.autoencoder,
-                    self.autoencoder_loss,
-                    config.autoencoder_learning_rate,
-                )
-            ],
-            averaged=[self.autoencoder],
-            prepare=self.fit_components,
-            conclude=self.measure_latents,
-            can_sample=False,
-        )
-        denoiser = Stage(
-            name="denoiser",
-            share=config.denoiser_share,
-            batch_size=config.batch_size,
-            phases=[_phase("denoiser", self.denoiser, self.denoiser_loss, config.learning_rate)],
-            averaged=[self.denoiser],
-            ema_relative_std=config.ema_relative_std,
-            prepare=self.measure_latents if in_pixels else self.cache_latents,
-        )
-        stages = [denoiser] if in_pixels else [autoencoder, denoiser]
-        if config.classifier_share:
-            classifier = _phase(
-                "classifier", self.classifier, self.classifier_loss, config.learning_rate
-            )
-            stages.append(
-                Stage(
-                    name="classifier",
-                    share=config.classifier_share,
-                    batch_size=config.batch_size,
-                    phases=[classifier],
-                    averaged=[self.classifier],
-                    prepare=self.cache_latents,
-                )
-            )
-        if config.fast_share:
-            student = _phase(
-                "student", self.student, self.student_loss, STUDENT_RATE * config.learning_rate
-            )
-            stages.append(
-                Stage(
-                    name="student",
-                    share=config.fast_share,
-                    batch_size=config.batch_size,
-                    phases=[student],
-                    averaged=[self.student],
-                    prepare=self.start_student,
-                )
-            )
-        return stages
+        return lay_out(self)
 
     def autoencoder_loss(self, batch: Batch) -> Losses:
         """Compare films with their reconstructions, and latents with a normal."""
@@ -392,15 +334,3 @@ class LatentDiffusion(Family[Config, Sampler]):
 
 def _index_batches(films: Films) -> Sequence[Tensor]:
     return torch.split(torch.arange(len(films), device=films.device), FILMS_AT_ONCE)
-
-
-def _phase(
-    name: str, module: nn.Module, loss: Callable[[Batch], Losses], learning_rate: float
-) -> Phase:
-    return Phase(
-        name=name,
-        trained=[module],
-        loss=loss,
-        learning_rate=learning_rate,
-        schedule=warmup_cosine,
-    )
