@@ -24,6 +24,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from radiographs.ingest import FolderSource, IngestOptions, run
+from radiographs.keyed_hash import KEY_BYTES
 from radiographs.phantom import FINDINGS, draw
 
 TARGET_FILMS_PER_SECOND = 1000
@@ -76,7 +77,7 @@ def benchmark(
 ) -> dict[str, object]:
     """Measure ingest and limit, turn about."""
     files = [path for path in sorted(folder.rglob("*.png")) if path.is_file()]
-    options = IngestOptions(image_size=image_size, num_workers=num_workers)
+    options = IngestOptions(bytes(KEY_BYTES), image_size=image_size, num_workers=num_workers)
     whole, limit = [], []
     for _ in range(repeats):
         limit.append(measure(lambda: decode_alone(files, num_workers)))

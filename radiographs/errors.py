@@ -2,10 +2,11 @@
 
     RadiographError
     ├── IngestRefused     the whole set cannot be used; nothing is kept
+    ├── StoreOutdated     a set was ingested by a version that split it otherwise
     └── UnreadableFilm    one file cannot be used; it is dropped, counted and named
 
-Both carry a stable `code` for programs and a message for people, which says what happened,
-what was expected and what to do.
+The first and the last carry a stable `code` for programs and a message for people, which says what
+happened, what was expected and what to do.
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ class IngestRefused(RadiographError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class StoreOutdated(RadiographError):
+    """A set's films were split before the folds of today were drawn."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The films were ingested by an earlier version: none of them was set aside by a coin "
+            "for the privacy audit or kept for the utility test. Ingest them again."
+        )
 
 
 class UnreadableFilm(RadiographError):

@@ -3,7 +3,7 @@
 listing     find the films and their labels
 headers     read sizes and depths; settle what the store will have
 decoding    read every film and bring it to that size
-duplicates  find copies, and choose the held-out films
+duplicates  find copies, and draw the folds
 writing     write the store, films ordered by content
 """
 
@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 from radiographs.decoding import FilmHeader
 from radiographs.duplicates import Groups, near_duplicates
 from radiographs.errors import IngestRefused, UnreadableFilm
+from radiographs.film_table import FilmTable
 from radiographs.films import Film, prepare
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
+from radiographs.fold_ledger import write_ledger
+from radiographs.keyed_hash import KEY_BYTES, published_version
 from radiographs.layouts import DroppedFile, FilmFile
 from radiographs.parallel import in_order
-from radiographs.pixel_store import FilmTable, write_store
+from radiographs.pixel_store import LEDGER, write_store
 from radiographs.pixels import Pixels, dtype_of
 from radiographs.resizing import Fit, reaches
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
-from radiographs.splits import HELD_OUT_SHARE, held_out_films
+from radiographs.splits import UTILITY_SHARE, draw_folds
 
 __all__ = [
     "ArchiveSource",
@@ -57,6 +60,8 @@ class IngestOptions:
     """How films are stored.
 
     Args:
+        key: 32 random bytes that the folds are drawn under; the same key and films give the same
+            folds, and nobody without it can compute them.
         image_size: Side of each film, 64, 128 or 256; None for the largest that at least 95 %
             of the films reach.
         fit: pad, crop or stretch to a square.
@@ -64,10 +69,15 @@ class IngestOptions:
         num_workers: Threads; None for one per core.
     """
 
+    key: bytes = field(repr=False)
     image_size: int | None = None
     fit: Fit = "pad"
     bit_depth: Literal[8, 16] | None = None
     num_workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.key) != KEY_BYTES:
+            raise ValueError(f"the key has {KEY_BYTES} bytes, not {len(self.key)}")
 
 
 class IngestProgress(NamedTuple):
@@ -83,21 +93,23 @@ class IngestSummary:
     """What became of a source.
 
     Args:
-        classes: Numbers of films, for training and held out, by label.
+        classes: Numbers of films in the folds, by label; see `FilmTable.counts`.
         image_size: Side of each stored film.
         bit_depth: 8 or 16.
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
+        version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
         num_exact_duplicates: Films whose stored pixels equal an earlier film's.
         num_near_duplicates: Different films that nearly equal an earlier one.
         num_upsampled: Films with fewer pixels than the store's size.
-        has_patient_ids: Whether any film came with one.
+        has_patient_ids: Whether any film came with one; a film without one counts as a patient.
     """
 
     classes: dict[str, dict[str, int]]
     image_size: int
     bit_depth: int
     fingerprint: str
+    version: str
     dropped: list[DroppedFile]
     num_exact_duplicates: int
     num_near_duplicates: int
@@ -105,7 +117,7 @@ class IngestSummary:
     has_patient_ids: bool
 
 
-def run(source: Source, destination: Path, options: IngestOptions | None = None) -> IngestSummary:
+def run(source: Source, destination: Path, options: IngestOptions) -> IngestSummary:
     """Ingest without looking at the progress."""
     steps = ingest(source, destination, options)
     while True:
@@ -117,7 +129,7 @@ def run(source: Source, destination: Path, options: IngestOptions | None = None)
 
 
 def ingest(
-    source: Source, destination: Path, options: IngestOptions | None = None
+    source: Source, destination: Path, options: IngestOptions
 ) -> Generator[IngestProgress, None, IngestSummary]:
     """Write a source's films as a pixel store, pausing often so that the caller can stop.
 
@@ -125,12 +137,12 @@ def ingest(
         source: Films and labels.
         destination: An existing, empty, private folder; after a refusal or a stop it is to be
             thrown away.
-        options: Size, fit, depth and threads.
+        options: Key, size, fit, depth and threads.
 
     Raises:
         IngestRefused: With the code that says why.
     """
-    return (yield from _Ingest(source, destination, options or IngestOptions()).steps())
+    return (yield from _Ingest(source, destination, options).steps())
 
 
 @dataclass
@@ -230,7 +242,9 @@ class _Ingest:
                 nearly.add(second)
             yield IngestProgress("duplicates", num_seen, len(distinct))
 
-        table = _table(films, groups.numbers())
+        table = _table(films, groups.numbers(), self.options.key)
+        digests = [film.digest for film in films]
+        write_ledger(self.destination / LEDGER, self.options.key, digests, table.folds)
         for num_written in write_store(self.destination, pixels, order, table):
             yield IngestProgress("writing", num_written, len(films))
         return IngestSummary(
@@ -238,6 +252,7 @@ class _Ingest:
             image_size=pixels.shape[1],
             bit_depth=pixels.dtype.itemsize * 8,
             fingerprint=table.fingerprint,
+            version=table.version,
             dropped=self.dropped,
             num_exact_duplicates=num_exact,
             num_near_duplicates=len(nearly),
@@ -303,8 +318,8 @@ def _image_size(headers: list[FilmHeader], options: IngestOptions) -> int:
     return wanted
 
 
-def _table(films: list[Film], groups: NDArray[np.int64]) -> FilmTable:
-    """Choose the held-out films and bring together what the store says of each film.
+def _table(films: list[Film], groups: NDArray[np.int64], key: bytes) -> FilmTable:
+    """Draw the folds and bring together what the store says of each film.
 
     Raises:
         IngestRefused: class_too_small, where copies or one patient's films leave no split.
@@ -315,18 +330,20 @@ def _table(films: list[Film], groups: NDArray[np.int64]) -> FilmTable:
     table = FilmTable(
         classes=classes,
         labels=labels,
-        held_out=held_out_films(labels, groups, fingerprint),
+        folds=draw_folds(labels, groups, [film.digest for film in films], key),
         groups=groups,
         files=tuple(film.file.name for film in films),
         fingerprint=fingerprint,
+        version=published_version(key, fingerprint),
     )
     for label, counts in table.counts().items():
-        if counts["held_out"] < HELD_OUT_SHARE * counts["films"]:
+        if counts["utility"] < UTILITY_SHARE * counts["films"] or not counts["audit_out"]:
             num_groups = len(np.unique(groups[labels == classes.index(label)]))
             raise IngestRefused(
                 "class_too_small",
                 f"Class {label!r} cannot be split: its {counts['films']} films form {num_groups} "
-                f"groups of copies or of one patient, which stay together, and "
-                f"{HELD_OUT_SHARE:.0%} must be held out. Add films of other patients.",
+                f"groups of copies or of one patient, which stay together; {UTILITY_SHARE:.0%} of "
+                "the films must be kept for the utility test, some for the privacy audit and some "
+                "for training. Add films of other patients.",
             )
     return table

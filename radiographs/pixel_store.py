@@ -1,12 +1,15 @@
 """A dataset's films on disk: a folder that is read by memory map.
 
     pixels.npy    (films, size, size) uint8 or uint16
-    films.npz     labels, held_out, groups: one number per film
+    films.npz     labels, folds, groups: one number per film
+    folds.npz     the fold of each film under its keyed hash, see `fold_ledger`
     files.json    the name each film had in its source
-    store.json    format, classes, image_size, bit_depth, fingerprint, counts
+    store.json    format, classes, image_size, bit_depth, fingerprint, version, counts
 
 Films stand in an order that their content decides, so one fingerprint means one pixels.npy.
-Patient ids are not kept: only which films share a group.
+Patient ids are not kept: only which films share a group. The folder is as private as the films
+in it: films.npz says in plain which fold each is in, so that training needs no key; folds.npz
+says it to the holder of the key alone. Format 1 had no folds and was split without a key.
 """
 
 from __future__ import annotations
@@ -20,10 +23,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from radiographs.errors import StoreOutdated
+from radiographs.film_table import FilmTable
+from radiographs.folds import Fold
 from radiographs.pixels import Pixels, to_depth
 from radiographs.resizing import block_mean
 
-FORMAT = 1
+FORMAT = 2
+LEDGER = "folds.npz"
 _FILMS_AT_ONCE = 256
 
 
@@ -34,38 +41,20 @@ class LabelledPixels(NamedTuple):
     labels: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class FilmTable:
-    """What the store knows of each film beside its pixels.
+class FoldedFilms(NamedTuple):
+    """Films of some folds, as the gate compares them with synthetic ones.
 
     Args:
-        classes: Label of each class index.
-        labels: Class index of each film.
-        held_out: True for films that no model may be trained on.
-        groups: Number of each film's group of duplicates and of one patient.
-        files: Name of each film in its source.
-        fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
+        pixels: (n, size, size), 8 bits deep.
+        labels: (n,), the index of each one's class.
+        groups: (n,), equal for films of one patient and for near duplicates.
+        folds: (n,), values of `Fold`.
     """
 
-    classes: tuple[str, ...]
+    pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
-    held_out: NDArray[np.bool_]
     groups: NDArray[np.int64]
-    files: tuple[str, ...]
-    fingerprint: str
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Count each class's films, and how many of them are for training and held out."""
-        counts = {}
-        for index, label in enumerate(self.classes):
-            films = self.labels == index
-            num_films, num_held_out = int(films.sum()), int((films & self.held_out).sum())
-            counts[label] = {
-                "films": num_films,
-                "train": num_films - num_held_out,
-                "held_out": num_held_out,
-            }
-        return counts
+    folds: NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ class PixelStore:
 
     Args:
         pixels: Every film, mapped from disk: index it, and only those films are read.
-        table: Labels, split, groups and names.
+        table: Labels, folds, groups and names.
         image_size: Side of each film.
         bit_depth: 8 or 16.
     """
@@ -89,22 +78,26 @@ class PixelStore:
         """Open a store that `write_store` has written.
 
         Raises:
+            StoreOutdated: The films were split before there were folds.
             ValueError: The folder holds no store of a format we know.
         """
         try:
             about = json.loads((folder / "store.json").read_bytes())
         except FileNotFoundError as error:
             raise ValueError(f"{folder} holds no pixel store: store.json is missing") from error
+        if about["format"] < FORMAT:
+            raise StoreOutdated
         if about["format"] != FORMAT:
             raise ValueError(f"the pixel store has format {about['format']}; {FORMAT} is read")
         with np.load(folder / "films.npz") as films:
             table = FilmTable(
                 classes=tuple(about["classes"]),
                 labels=films["labels"],
-                held_out=films["held_out"],
+                folds=films["folds"],
                 groups=films["groups"],
                 files=tuple(json.loads((folder / "files.json").read_bytes())),
                 fingerprint=about["fingerprint"],
+                version=about["version"],
             )
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         return cls(pixels, table, about["image_size"], about["bit_depth"])
@@ -118,6 +111,11 @@ class PixelStore:
     def labels(self) -> NDArray[np.int64]:
         """Class index of each film."""
         return self.table.labels
+
+    @property
+    def folds(self) -> NDArray[np.int8]:
+        """Fold of each film, values of `Fold`."""
+        return self.table.folds
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
@@ -139,6 +137,11 @@ class PixelStore:
         """SHA-256 over pixels, labels and patient groups, in hexadecimal."""
         return self.table.fingerprint
 
+    @property
+    def version(self) -> str:
+        """Keyed hash of the fingerprint, in hexadecimal: what may be published."""
+        return self.table.version
+
     def at_size(self, size: int) -> Pixels:
         """Return every film, area-downsampled by an integer factor.
 
@@ -152,8 +155,21 @@ class PixelStore:
         return self._side(~self.held_out, size)
 
     def held_out_films(self, size: int | None = None) -> LabelledPixels:
-        """Return the films that are only for judging, at `size` or as stored."""
+        """Return the films of both held-out folds, at `size` or as stored."""
         return self._side(self.held_out, size)
+
+    def films_of(self, *folds: Fold, size: int | None = None) -> FoldedFilms:
+        """Return the films of some folds, at `size` or as stored, 8 bits deep."""
+        films = np.flatnonzero(np.isin(self.folds, folds))
+        pixels = self._select(films, size or self.image_size)
+        if self.bit_depth != 8:
+            pixels = to_depth(pixels.astype(np.float32), self.bit_depth, 8)
+        return FoldedFilms(
+            pixels.astype(np.uint8, copy=False),
+            self.labels[films],
+            self.groups[films],
+            self.folds[films],
+        )
 
     def _side(self, side: NDArray[np.bool_], size: int | None) -> LabelledPixels:
         films = np.flatnonzero(side)
@@ -206,7 +222,7 @@ def write_store(
     np.savez(
         folder / "films.npz",
         labels=table.labels,
-        held_out=table.held_out,
+        folds=table.folds,
         groups=table.groups,
     )
     _write_json(folder / "files.json", table.files)
@@ -218,6 +234,7 @@ def write_store(
             "image_size": size,
             "bit_depth": depth,
             "fingerprint": table.fingerprint,
+            "version": table.version,
             "counts": table.counts(),
             **(about or {}),
         },

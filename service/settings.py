@@ -21,6 +21,8 @@ class Settings(BaseSettings):
         broker_url: Celery broker; without one, jobs wait for the scheduler of a process that has.
         dataset_roots: Folders below which `POST /datasets {"path": ...}` may read; in the
             environment separated as in PATH.
+        fold_key_file: The secret that datasets are split under, 32 bytes; by default
+            `keys/folds.key` under `data_dir`, made when it is first needed.
         host: Address the API listens on.
         port: Port the API listens on.
         lease_seconds: How long a silent worker keeps its job.
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     broker_url: str | None = None
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    fold_key_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     lease_seconds: float = Field(default=30.0, gt=0)

@@ -123,6 +123,7 @@ class Dataset(View):
     classes: dict[str, Any] = Field(default_factory=dict)
     image_size: int | None = None
     fingerprint: str | None = None
+    version: str | None = None
     created_at: datetime | None = None
 
 

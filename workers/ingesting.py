@@ -18,6 +18,7 @@ from service.domain.references import (
     DroppedFile,
 )
 from workers.attempt import Attempt
+from workers.fold_key import fold_key
 from workers.pace import Pace
 
 
@@ -27,7 +28,10 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
     dataset = attempt.records.dataset(request["dataset_id"])  # gone when it was deleted meanwhile
     source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
     options = IngestOptions(
-        image_size=request["image_size"], fit=request["fit"], bit_depth=request["bit_depth"]
+        fold_key(attempt.settings, attempt.records),
+        image_size=request["image_size"],
+        fit=request["fit"],
+        bit_depth=request["bit_depth"],
     )
     staged = attempt.staging()
     pace = Pace()
@@ -69,6 +73,7 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
         image_size=summary.image_size,
         bit_depth=summary.bit_depth,
         fingerprint=summary.fingerprint,
+        version=summary.version,
         dropped=tuple(DroppedFile(**asdict(dropped)) for dropped in summary.dropped),
         artifact=artifact,
         summary={

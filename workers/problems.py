@@ -9,8 +9,8 @@ import torch
 from safetensors import SafetensorError
 
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused
-from service.domain.errors import Problem, StorageFull, SyntheticDataError
+from radiographs.errors import IngestRefused, StoreOutdated
+from service.domain.errors import DatasetOutdated, Problem, StorageFull, SyntheticDataError
 
 log = structlog.get_logger()
 
@@ -23,6 +23,8 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return error.problem()
     if isinstance(error, IngestRefused):
         return Problem(error.code, error.message)
+    if isinstance(error, StoreOutdated):
+        return Problem(DatasetOutdated.code, str(error))
     if isinstance(error, TrainingDiverged):
         return Problem("training_diverged", str(error))
     if _is_disk_full(error):

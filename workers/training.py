@@ -25,6 +25,7 @@ from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
 from models.training.loop import Progress, Training
+from radiographs.folds import Fold
 from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, JobProgress
@@ -186,7 +187,7 @@ def _findings(
 ) -> Iterator[Finding]:
     """Name what went wrong; the samples are held against films the model has never seen."""
     yield from training.findings
-    pixels = assignment.store().held_out_films(assignment.image_size).pixels
+    pixels = assignment.store().films_of(Fold.AUDIT_OUT, size=assignment.image_size).pixels
     drawn, held_out = (
         Films(some, np.zeros(len(some), np.int64), training.films.device)
         for some in (samples, pixels)

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.ingest import IngestOptions, run
+from radiographs.keyed_hash import KEY_BYTES
 from radiographs.phantom import FINDINGS
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import PhantomSource, Source
+
+# Nothing that is measured here is released, so that anyone may repeat the split.
+PUBLIC_KEY = bytes(KEY_BYTES)
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -82,14 +86,14 @@ def load(source: Source, image_size: int) -> RealFilms:
         radiographs.ingest.IngestRefused: The films cannot be used.
     """
     with tempfile.TemporaryDirectory() as folder:
-        run(source, Path(folder), IngestOptions(image_size=image_size, bit_depth=8))
+        run(source, Path(folder), IngestOptions(PUBLIC_KEY, image_size=image_size, bit_depth=8))
         store = PixelStore.open(Path(folder))
         everything = Split(np.array(store.pixels, np.uint8), store.labels, store.groups)
         return RealFilms(
             classes=store.classes,
             training=everything.where(~store.held_out),
             held_out=everything.where(store.held_out),
-            fingerprint=store.fingerprint,
+            fingerprint=store.version,
         )
 
 

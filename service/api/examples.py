@@ -56,10 +56,20 @@ DATASET = {
     "source": {"phantom": {"class_counts": {"normal": 200, "effusion": 120}}},
     "created_at": MOMENT,
     "job_id": JOB_ID,
-    "classes": {"normal": {"films": 200, "train": 168, "held_out": 32}},
+    "classes": {
+        "normal": {
+            "films": 200,
+            "train": 145,
+            "held_out": 55,
+            "audit_in": 26,
+            "audit_out": 25,
+            "utility": 30,
+        }
+    },
     "image_size": 64,
     "bit_depth": 8,
     "fingerprint": SHA256,
+    "version": SHA256,
     "dropped": [{"file": "normal/17.png", "reason": "The file ends early.", "code": "truncated"}],
     "summary": {},
 }

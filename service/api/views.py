@@ -195,11 +195,14 @@ class EventPage(View):
 
 
 class ClassSplitView(View):
-    """How many films a class has, and on which side of the split."""
+    """How many films a class has, and in which folds."""
 
     films: int
-    train: int
-    held_out: int
+    train: int = Field(description="Films that models learn from, audit_in among them.")
+    held_out: int = Field(description="Films that no model learns from: audit_out + utility.")
+    audit_in: int = Field(description="Films of the audit pool that a coin gave to training.")
+    audit_out: int = Field(description="The audit pool's other films: what sets are audited with.")
+    utility: int = Field(description="Films kept for testing what a set is good for.")
 
 
 class DroppedFileView(View):
@@ -224,7 +227,13 @@ class DatasetView(View):
     classes: dict[str, ClassSplitView]
     image_size: int | None
     bit_depth: int | None
-    fingerprint: str | None = Field(description="sha256 over pixels and labels.")
+    fingerprint: str | None = Field(
+        description="sha256 over pixels, labels and patient groups; not for publication."
+    )
+    version: str | None = Field(
+        description="Keyed hash of the fingerprint, for publication; null in a dataset of an "
+        "earlier version, which cannot be trained on any more."
+    )
     dropped: list[DroppedFileView]
     summary: dict[str, Any]
 

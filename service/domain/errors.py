@@ -13,8 +13,9 @@ SyntheticDataError
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
-│   ├── DatasetNotReady, DatasetFailed, DatasetInUse
+│   ├── DatasetNotReady, DatasetFailed, DatasetInUse, DatasetOutdated
 │   └── JobNotDone, IllegalMove, UploadGone
+├── FoldKeyLost                     the secret that datasets were split under is not there
 ├── StorageFull
 ├── RecordsUnavailable
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
@@ -254,6 +255,21 @@ class DatasetInUse(Conflict):
         return cls(f"Job {job_id} needs dataset {dataset_id}. Wait for it or cancel it first.")
 
 
+class DatasetOutdated(Conflict):
+    """The dataset was split by an earlier version, without folds for an audit."""
+
+    code = "dataset_outdated"
+
+    @classmethod
+    def named(cls, dataset_id: str) -> "DatasetOutdated":
+        """Say which, why and what to do."""
+        return cls(
+            f"Dataset {dataset_id} was ingested by an earlier version: none of its films was set "
+            "aside by a coin for the privacy audit or kept for the utility test, so nothing "
+            "trained on it could be released. Add the films again as a new dataset."
+        )
+
+
 class JobNotDone(Conflict):
     """The job must end before this can be done."""
 
@@ -271,6 +287,13 @@ class UploadGone(Conflict):
     """The archive of an ingest is no longer kept, so the ingest cannot be tried again."""
 
     code = "upload_gone"
+
+
+class FoldKeyLost(SyntheticDataError):
+    """The key that datasets were split under is missing, or is another one."""
+
+    code = "fold_key_lost"
+    retryable = True
 
 
 class StorageFull(SyntheticDataError):

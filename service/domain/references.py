@@ -32,11 +32,23 @@ class DatasetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassSplit:
-    """How many films of one class a dataset holds, and on which side of its split."""
+    """How many films of one class a dataset holds, and in which of its folds.
+
+    Attributes:
+        films: In all: train + held_out.
+        train: Those that models learn from.
+        held_out: Those that none does: audit_out + utility.
+        audit_in: Of train: the audit pool's films that a coin put there.
+        audit_out: The audit pool's other films, which a release is audited with.
+        utility: Kept for testing what a finished set is good for.
+    """
 
     films: int
     train: int
     held_out: int
+    audit_in: int = 0
+    audit_out: int = 0
+    utility: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +80,12 @@ class Dataset:
         classes: Films per class, in label order.
         image_size: Side of the stored pixels.
         bit_depth: 8 or 16.
-        fingerprint: sha256 over pixels and labels; fixes the split.
+        fingerprint: sha256 over pixels, labels and patient groups; never published.
         dropped: Files left out.
         artifact: The pixel store, `datasets/<id>`.
         summary: Whatever else the ingest found out.
+        version: Keyed hash of the fingerprint, the dataset's name in what is published; None where
+            the films were split before there were folds for an audit.
     """
 
     id: str
@@ -87,6 +101,7 @@ class Dataset:
     dropped: tuple[DroppedFile, ...] = ()
     artifact: ArtifactRef | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 
@@ -7,20 +8,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from radiographs import ingest as ingesting
 from radiographs.errors import IngestRefused
-from radiographs.ingest import (
-    ArchiveSource,
-    FolderSource,
-    IngestOptions,
-    PhantomSource,
-    ingest,
-    run,
-)
+from radiographs.fold_ledger import film_mark, read_ledger
+from radiographs.folds import Fold
+from radiographs.ingest import ArchiveSource, FolderSource, IngestOptions, PhantomSource, ingest
 from radiographs.phantom import FINDINGS
 from radiographs.pixel_store import PixelStore
 
+KEY = bytes(range(32))
+OPTIONS = IngestOptions(KEY)
 
-def refusal(source, destination, options=None):
+
+def run(source, destination, options=OPTIONS):
+    return ingesting.run(source, destination, options)
+
+
+def refusal(source, destination, options=OPTIONS):
     with pytest.raises(IngestRefused) as caught:
         run(source, destination, options)
     return caught.value
@@ -32,12 +36,15 @@ def test_a_folder_becomes_a_store(folder_of, two_classes, destination):
     store = PixelStore.open(destination)
     assert store.pixels.shape == (40, 64, 64)
     assert store.classes == ("Normal", "Sick")
-    assert summary.classes == {
-        "Normal": {"films": 20, "train": 17, "held_out": 3},
-        "Sick": {"films": 20, "train": 17, "held_out": 3},
-    }
+    assert list(summary.classes) == ["Normal", "Sick"]
+    for counts in summary.classes.values():
+        assert (counts["films"], counts["utility"]) == (20, 3)
+        assert counts["audit_in"] + counts["audit_out"] == 6
+        assert counts["audit_out"] >= 1
+        assert counts["held_out"] == counts["audit_out"] + counts["utility"]
+        assert counts["train"] == 20 - counts["held_out"]
     assert (summary.image_size, summary.bit_depth) == (64, 8)
-    assert summary.fingerprint == store.fingerprint
+    assert (summary.fingerprint, summary.version) == (store.fingerprint, store.version)
     assert summary.dropped == []
     for name, label, pixels in zip(store.files, store.labels, store.pixels, strict=True):
         assert name.startswith(store.classes[label])
@@ -52,17 +59,17 @@ def test_an_archive_becomes_the_same_store_as_its_folder(
     from_folder = run(FolderSource(folder_of(two_classes)), destination)
     from_archive = run(ArchiveSource(zip_of(two_classes)), tmp_path / "other")
     assert from_folder == from_archive
-    for name in ("pixels.npy", "films.npz", "files.json", "store.json"):
+    for name in ("pixels.npy", "films.npz", "folds.npz", "files.json", "store.json"):
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
 def test_nothing_but_the_store_is_left(folder_of, two_classes, destination):
     run(FolderSource(folder_of(two_classes)), destination)
     names = {path.name for path in destination.iterdir()}
-    assert names == {"pixels.npy", "films.npz", "files.json", "store.json"}
+    assert names == {"pixels.npy", "films.npz", "folds.npz", "files.json", "store.json"}
 
 
-def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_split(
+def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_folds(
     folder_of, two_classes, destination, tmp_path
 ):
     shuffled = list(two_classes.items())
@@ -72,8 +79,49 @@ def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_split(
     first = run(FolderSource(folder_of(two_classes)), destination)
     second = run(FolderSource(folder_of(renamed, "renamed")), tmp_path / "other")
     assert first.fingerprint == second.fingerprint
-    for name in ("pixels.npy", "films.npz"):
+    for name in ("pixels.npy", "films.npz", "folds.npz"):
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_another_key_draws_other_folds_of_the_same_films(
+    folder_of, two_classes, destination, tmp_path
+):
+    (tmp_path / "other").mkdir()
+    source = FolderSource(folder_of(two_classes))
+    first = run(source, destination)
+    second = run(source, tmp_path / "other", IngestOptions(bytes(32)))
+    assert first.fingerprint == second.fingerprint
+    assert first.version != second.version
+    stores = PixelStore.open(destination), PixelStore.open(tmp_path / "other")
+    np.testing.assert_array_equal(stores[0].pixels, stores[1].pixels)
+    assert (stores[0].folds != stores[1].folds).any()
+
+
+def test_the_ledger_tells_whose_fold_it_is_to_the_holder_of_the_key(
+    folder_of, two_classes, destination
+):
+    run(FolderSource(folder_of(two_classes)), destination)
+    store = PixelStore.open(destination)
+    ledger = read_ledger(destination / "folds.npz")
+    digests = [hashlib.sha256(film.tobytes()).hexdigest() for film in store.pixels]
+    assert [ledger[film_mark(KEY, digest)] for digest in digests] == [Fold(k) for k in store.folds]
+    assert not any(film_mark(bytes(32), digest) in ledger for digest in digests)
+    assert list(ledger) == sorted(ledger)  # not in the order of the films
+    for digest in digests:
+        assert bytes.fromhex(digest) not in (destination / "folds.npz").read_bytes()
+
+
+def test_a_key_of_another_length_is_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="32 bytes, not 5"):
+        IngestOptions(b"short")
+
+
+def test_the_key_is_written_nowhere_and_not_shown(folder_of, two_classes, destination):
+    run(FolderSource(folder_of(two_classes)), destination)
+    for path in destination.iterdir():
+        assert KEY not in path.read_bytes()
+        assert KEY.hex().encode() not in path.read_bytes()
+    assert repr(KEY) not in repr(OPTIONS)
 
 
 def test_one_pixel_or_one_label_changes_the_fingerprint(
@@ -111,7 +159,7 @@ def test_a_patient_is_on_one_side_and_not_named(folder_of, two_classes, destinat
     names = sorted(two_classes)
     for patient in range(len(names) // 3):
         films = [store.files.index(name) for name in names[3 * patient : 3 * patient + 3]]
-        assert len(set(store.held_out[films])) == 1
+        assert len(set(store.folds[films])) == 1
         assert len(set(store.groups[films])) == 1
     for path in destination.iterdir():
         assert b"patient-" not in path.read_bytes()
@@ -141,7 +189,7 @@ def test_copies_are_kept_and_stay_on_one_side(folder_of, two_classes, encoded, d
     assert (summary.num_exact_duplicates, summary.num_near_duplicates) == (1, 1)
     films = [store.files.index(n) for n in ("Sick/03.png", "Normal/copy.png", "Sick/noisy.png")]
     assert len(set(store.groups[films])) == 1
-    assert len(set(store.held_out[films])) == 1
+    assert len(set(store.folds[films])) == 1
     assert len(store.labels) == 42
 
 
@@ -205,6 +253,26 @@ def test_a_class_of_one_patient_cannot_be_split(folder_of, two_classes, destinat
     assert "1 groups" in refused.message
 
 
+def test_a_class_of_two_patients_has_none_left_for_the_audit(folder_of, two_classes, destination):
+    files = labelled(two_classes, lambda k: f"one of {k % 2}" if k >= 20 else k)
+    refused = refusal(FolderSource(folder_of(files)), destination)
+    assert refused.code == "class_too_small"
+    assert "2 groups" in refused.message
+
+
+def test_eight_films_of_a_class_are_enough(folder_of, two_classes, destination):
+    few = {name: data for name, data in two_classes.items() if name[-6:-4] < "08"}
+    for key in range(20):
+        shutil.rmtree(destination)
+        destination.mkdir()
+        options = IngestOptions(bytes([key]) * 32)
+        summary = run(FolderSource(folder_of(few)), destination, options)
+        for counts in summary.classes.values():
+            assert counts["utility"] == 2
+            assert counts["audit_in"] + counts["audit_out"] == 2
+            assert counts["audit_out"] >= 1
+
+
 def test_an_empty_folder_has_no_images(folder_of, destination):
     assert refusal(FolderSource(folder_of({"a/x.txt": b""})), destination).code == "no_images"
 
@@ -227,7 +295,7 @@ def test_the_size_is_the_largest_that_nearly_all_films_reach(
 def test_a_size_that_the_films_do_not_have_is_refused(
     folder_of, two_classes, destination, image_size
 ):
-    options = IngestOptions(image_size=image_size)
+    options = IngestOptions(KEY, image_size=image_size)
     refused = refusal(FolderSource(folder_of(two_classes)), destination, options)
     assert refused.code == "image_size_not_available"
     assert "0% of the films" in refused.message
@@ -236,7 +304,7 @@ def test_a_size_that_the_films_do_not_have_is_refused(
 
 def test_an_unknown_size_is_a_mistake_of_the_caller(folder_of, two_classes, destination):
     with pytest.raises(ValueError, match="64, 128, 256"):
-        run(FolderSource(folder_of(two_classes)), destination, IngestOptions(image_size=100))
+        run(FolderSource(folder_of(two_classes)), destination, IngestOptions(KEY, image_size=100))
 
 
 def test_one_deep_film_makes_the_store_deep_unless_eight_bits_are_asked_for(
@@ -254,7 +322,7 @@ def test_one_deep_film_makes_the_store_deep_unless_eight_bits_are_asked_for(
 
     shutil.rmtree(destination)
     destination.mkdir()
-    assert run(source, destination, IngestOptions(bit_depth=8)).bit_depth == 8
+    assert run(source, destination, IngestOptions(KEY, bit_depth=8)).bit_depth == 8
     store = PixelStore.open(destination)
     np.testing.assert_array_equal(store.pixels[store.files.index("Sick/03.png")], shallow)
 
@@ -283,7 +351,7 @@ def test_phantoms_that_cannot_be_drawn_are_a_mistake_of_the_caller(counts):
 
 
 def test_progress_walks_the_phases_and_never_goes_back(folder_of, two_classes, destination):
-    steps = list(ingest(FolderSource(folder_of(two_classes)), destination))
+    steps = list(ingest(FolderSource(folder_of(two_classes)), destination, OPTIONS))
     phases = list(dict.fromkeys(step.phase for step in steps))
     assert phases == ["listing", "headers", "decoding", "duplicates", "writing"]
     for phase in phases[1:]:
@@ -294,7 +362,7 @@ def test_progress_walks_the_phases_and_never_goes_back(folder_of, two_classes, d
 
 @pytest.mark.parametrize("num_steps", [1, 2, 4, 6])
 def test_stopping_leaves_no_half_store(folder_of, two_classes, destination, num_steps):
-    steps = ingest(FolderSource(folder_of(two_classes)), destination)
+    steps = ingest(FolderSource(folder_of(two_classes)), destination, OPTIONS)
     for _ in range(num_steps):
         next(steps)
     steps.close()
@@ -308,8 +376,8 @@ def test_the_number_of_threads_does_not_change_a_byte(
 ):
     (tmp_path / "other").mkdir()
     source = FolderSource(folder_of(two_classes))
-    one = run(source, destination, IngestOptions(num_workers=1))
-    many = run(source, tmp_path / "other", IngestOptions(num_workers=5))
+    one = run(source, destination, IngestOptions(KEY, num_workers=1))
+    many = run(source, tmp_path / "other", IngestOptions(KEY, num_workers=5))
     assert one == many
     assert (destination / "pixels.npy").read_bytes() == (
         tmp_path / "other" / "pixels.npy"
@@ -320,5 +388,5 @@ def test_a_thousand_copies_are_one_group_and_cost_no_pairs(folder_of, two_classe
     copies = {f"Normal/copy{k}.png": two_classes["Normal/00.png"] for k in range(1000)}
     many = {f"Normal/x{k}.png": data for k, data in enumerate(two_classes.values())}
     refused = refusal(FolderSource(folder_of({**two_classes, **copies, **many})), destination)
-    assert refused.code == "class_too_small"  # 15 % cannot be held out without the copies
+    assert refused.code == "class_too_small"  # 15 % cannot be kept without the copies
     assert "stay together" in refused.message

@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from radiographs.pixel_store import FilmTable, PixelStore, write_store
+from radiographs.errors import StoreOutdated
+from radiographs.film_table import FilmTable
+from radiographs.folds import Fold
+from radiographs.pixel_store import PixelStore, write_store
 
 
 @pytest.fixture(params=[np.uint8, np.uint16])
@@ -20,10 +23,11 @@ def table():
     return FilmTable(
         classes=("肺炎", "sick"),
         labels=np.arange(600) % 2,
-        held_out=np.arange(600) % 5 == 0,
+        folds=(np.arange(600) // 2 % 10).clip(max=3).astype(np.int8)[::-1],
         groups=np.arange(600) // 2,
         files=tuple(f"{k}.png" for k in range(600)),
         fingerprint="f" * 64,
+        version="a" * 64,
     )
 
 
@@ -36,11 +40,11 @@ def store(pixels, table, destination):
 def test_what_is_written_is_read(store, pixels, table):
     np.testing.assert_array_equal(store.pixels, pixels)
     np.testing.assert_array_equal(store.labels, table.labels)
-    np.testing.assert_array_equal(store.held_out, table.held_out)
+    np.testing.assert_array_equal(store.folds, table.folds)
     np.testing.assert_array_equal(store.groups, table.groups)
     assert (store.classes, store.files) == (table.classes, table.files)
     assert (store.image_size, store.bit_depth) == (32, pixels.dtype.itemsize * 8)
-    assert store.fingerprint == table.fingerprint
+    assert (store.fingerprint, store.version) == (table.fingerprint, table.version)
 
 
 def test_pixels_are_mapped_and_cannot_be_written(store):
@@ -56,10 +60,26 @@ def test_pixels_are_written_in_the_order_that_is_given(pixels, table, destinatio
 
 def test_each_film_is_on_one_side(store, pixels):
     training, held_out = store.training(), store.held_out_films()
-    np.testing.assert_array_equal(training.pixels, pixels[~store.held_out])
-    np.testing.assert_array_equal(held_out.pixels, pixels[store.held_out])
-    assert len(training.labels) == 480
-    assert len(held_out.labels) == 120
+    trained = (store.folds == Fold.REMAINDER) | (store.folds == Fold.AUDIT_IN)
+    np.testing.assert_array_equal(store.held_out, ~trained)
+    np.testing.assert_array_equal(training.pixels, pixels[trained])
+    np.testing.assert_array_equal(held_out.pixels, pixels[~trained])
+    assert len(training.labels) == 120
+    assert len(held_out.labels) == 480
+
+
+def test_films_of_some_folds_come_with_their_groups_and_folds_and_8_bits_deep(store, pixels):
+    films = store.films_of(Fold.REMAINDER, Fold.AUDIT_IN, size=16)
+    chosen = np.flatnonzero(np.isin(store.folds, [Fold.REMAINDER, Fold.AUDIT_IN]))
+    assert films.pixels.dtype == np.uint8
+    assert films.pixels.shape == (120, 16, 16)
+    np.testing.assert_array_equal(films.labels, store.labels[chosen])
+    np.testing.assert_array_equal(films.groups, store.groups[chosen])
+    np.testing.assert_array_equal(films.folds, store.folds[chosen])
+    blocks = pixels[chosen].reshape(120, 16, 2, 16, 2).mean(axis=(2, 4))
+    grey = blocks * 255 / np.iinfo(pixels.dtype).max
+    assert abs(films.pixels - grey).max() < 0.51
+    assert len(store.films_of(Fold.UTILITY).labels) == 420
 
 
 def test_a_smaller_size_is_the_rounded_mean_of_each_block(store, pixels):
@@ -78,7 +98,14 @@ def test_a_size_that_cannot_be_had_is_refused(store, size):
 
 def test_counts_stand_in_the_record(store, destination):
     about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
-    assert about["counts"]["肺炎"] == {"films": 300, "train": 240, "held_out": 60}
+    assert about["counts"]["肺炎"] == {
+        "films": 300,
+        "train": 60,
+        "held_out": 240,
+        "audit_in": 30,
+        "audit_out": 30,
+        "utility": 210,
+    }
 
 
 def test_a_folder_without_a_store_is_refused(tmp_path):
@@ -90,4 +117,11 @@ def test_a_store_of_a_later_format_is_refused(store, destination):
     about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
     (destination / "store.json").write_text(json.dumps({**about, "format": 99}))
     with pytest.raises(ValueError, match="99"):
+        PixelStore.open(destination)
+
+
+def test_a_store_of_the_format_before_the_folds_is_outdated(store, destination):
+    about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
+    (destination / "store.json").write_text(json.dumps({**about, "format": 1}))
+    with pytest.raises(StoreOutdated, match="Ingest them again"):
         PixelStore.open(destination)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from radiographs.decoding import decode, read_header
-from radiographs.ingest import FolderSource, run
+from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 
 DATA = Path(os.environ.get("SYNTHCXR_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -51,7 +51,7 @@ def test_every_raw_film_is_read_rightly_whatever_its_extension(name):
 @pytest.fixture(scope="module")
 def main_set(tmp_path_factory):
     destination = tmp_path_factory.mktemp("store")
-    summary = run(FolderSource(DATA / "covid19-radiography"), destination)
+    summary = run(FolderSource(DATA / "covid19-radiography"), destination, IngestOptions(bytes(32)))
     return summary, PixelStore.open(destination)
 
 
@@ -62,23 +62,27 @@ def test_the_main_set_is_ingested_whole(main_set):
     assert summary.dropped == []
     assert store.pixels.shape == (6424, 128, 128)
     for count in summary.classes.values():
-        assert 0.15 <= count["held_out"] / count["films"] < 0.16
+        assert 0.15 <= count["utility"] / count["films"] < 0.16
+        pool = count["audit_in"] + count["audit_out"]
+        assert 0.30 <= pool / (count["films"] - count["utility"]) < 0.31
+        assert abs(count["audit_out"] - pool / 2) < 2 * np.sqrt(pool)
 
 
-def test_no_known_near_duplicates_straddle_the_split_of_the_main_set(main_set):
+def test_no_known_near_duplicates_straddle_the_folds_of_the_main_set(main_set):
     _, store = main_set
-    side = dict(zip(store.files, store.held_out, strict=True))
-    sides, sizes = defaultdict(set), Counter()
+    fold = dict(zip(store.files, store.folds, strict=True))
+    folds, sizes = defaultdict(set), Counter()
     for row in manifest("covid19-radiography"):
         if group := row["near_duplicate_group"]:
-            sides[group].add(bool(side[row["path"]]))
+            folds[group].add(int(fold[row["path"]]))
             sizes[group] += 1
     assert sum(size > 1 for size in sizes.values()) == 130
-    assert [group for group, both in sides.items() if len(both) > 1] == []
+    assert [group for group, theirs in folds.items() if len(theirs) > 1] == []
 
 
 def test_many_small_classes_are_ingested(tmp_path):
-    summary = run(FolderSource(DATA / "nih-starter"), tmp_path)
+    summary = run(FolderSource(DATA / "nih-starter"), tmp_path, IngestOptions(bytes(32)))
     assert len(summary.classes) == 10
     for count in summary.classes.values():
-        assert count["held_out"] >= 0.15 * count["films"]
+        assert count["utility"] >= 0.15 * count["films"]
+        assert count["audit_out"] >= 1

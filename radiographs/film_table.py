@@ -1,0 +1,58 @@
+"""What a store knows of each film beside its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiographs.folds import HELD_OUT, TRAINED, Fold
+
+
+@dataclass(frozen=True)
+class FilmTable:
+    """Labels, folds, groups and names of films, in the order of the store.
+
+    Args:
+        classes: Label of each class index.
+        labels: Class index of each film.
+        folds: Fold of each film, values of `Fold`.
+        groups: Number of each film's group of duplicates and of one patient.
+        files: Name of each film in its source.
+        fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
+        version: Keyed hash of the fingerprint, in hexadecimal: what may be published.
+    """
+
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    folds: NDArray[np.int8]
+    groups: NDArray[np.int64]
+    files: tuple[str, ...]
+    fingerprint: str
+    version: str
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """True for films that no model may be trained on."""
+        return np.isin(self.folds, HELD_OUT)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Count each class's films.
+
+        Returns:
+            By label: films = train + held_out; audit_in of train were put there by a coin;
+            held_out = audit_out + utility.
+        """
+        counts = {}
+        for index, label in enumerate(self.classes):
+            folds = np.bincount(self.folds[self.labels == index], minlength=len(Fold)).tolist()
+            counts[label] = {
+                "films": sum(folds),
+                "train": sum(folds[fold] for fold in TRAINED),
+                "held_out": sum(folds[fold] for fold in HELD_OUT),
+                "audit_in": folds[Fold.AUDIT_IN],
+                "audit_out": folds[Fold.AUDIT_OUT],
+                "utility": folds[Fold.UTILITY],
+            }
+        return counts

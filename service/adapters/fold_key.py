@@ -1,0 +1,90 @@
+"""The secret that datasets are split under: a file of 32 random bytes."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from service.adapters.local_artifacts import storage_full_by_name
+from service.domain.errors import FoldKeyLost
+
+KEY_BYTES = 32
+
+
+class FoldKey:
+    """The file that holds the key.
+
+    Without the key nobody can compute which fold a film is in, and nobody can repeat a split. A
+    backup that lacks it is no backup.
+
+    Args:
+        data_dir: The key lies in `keys/folds.key`, and is made there when it is first needed.
+        named: Where the operator keeps it instead; such a file is never made here.
+    """
+
+    def __init__(self, data_dir: Path, named: Path | None = None) -> None:
+        self._own = named is None
+        self.path = named or data_dir.resolve() / "keys" / "folds.key"
+
+    def read(self) -> bytes:
+        """Return the key.
+
+        Raises:
+            FoldKeyLost: The file is missing, cannot be read or does not hold 32 bytes.
+        """
+        try:
+            key = self.path.read_bytes()
+        except OSError as error:
+            raise FoldKeyLost(
+                f"The key that datasets are split under cannot be read: {self.path} "
+                f"({error.strerror}). {self._remedy}"
+            ) from error
+        if len(key) != KEY_BYTES:
+            raise FoldKeyLost(
+                f"{self.path} holds {len(key)} bytes; the key that datasets are split under has "
+                f"{KEY_BYTES}. {self._remedy}"
+            )
+        return key
+
+    def read_or_make(self) -> bytes:
+        """Return the key; where there is none yet, make one that only this user can read.
+
+        Of several processes that make it at once, one wins and all return the winner's.
+
+        Raises:
+            FoldKeyLost: As `read`; a file that the operator named is not made.
+            StorageFull: The disk is full.
+        """
+        if self._own and not self.path.exists():
+            with storage_full_by_name():
+                self._make()
+        return self.read()
+
+    @property
+    def _remedy(self) -> str:
+        if self._own:
+            return "Restore the file from a backup of the data directory, then retry."
+        return (
+            "Restore the file that SYNTHCXR_FOLD_KEY_FILE names; a new service makes its key by "
+            f"`openssl rand -out FILE {KEY_BYTES}`."
+        )
+
+    def _make(self) -> None:
+        folder = self.path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = folder / f"{secrets.token_hex(8)}.part"
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # another process was first
+                os.link(draft, self.path)
+        finally:
+            draft.unlink(missing_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
