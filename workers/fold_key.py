@@ -28,9 +28,9 @@ def fold_key(settings: Settings, records: Records) -> bytes:
     assert split.fingerprint is not None, "a dataset with a version has a fingerprint"
     if published_version(key, split.fingerprint) != split.version:
         raise FoldKeyLost(
-            f"{file.path} is not the key that dataset {split.id} was split under. Restore that "
-            "key, then retry; films ingested under another one would be split otherwise, and held-"
-            "out films would be trained on. Only where no dataset is kept may the key be replaced."
+            f"Dataset {split.id} was not split under the key in {file}. Restore the key it was "
+            "split under, then retry: under another one, films that were held out would be trained "
+            "on. Where no dataset is kept any more, a new key is made."
         )
     return key
 

@@ -24,7 +24,13 @@ class FoldKey:
 
     def __init__(self, data_dir: Path, named: Path | None = None) -> None:
         self._own = named is None
-        self.path = named or data_dir.resolve() / "keys" / "folds.key"
+        self._path = named or data_dir.resolve() / "keys" / "folds.key"
+
+    def __str__(self) -> str:
+        """Name the file to those who may not know where it lies."""
+        if self._own:
+            return "keys/folds.key in the data directory"
+        return "the file that SYNTHCXR_FOLD_KEY_FILE names"
 
     def read(self) -> bytes:
         """Return the key.
@@ -33,16 +39,16 @@ class FoldKey:
             FoldKeyLost: The file is missing, cannot be read or does not hold 32 bytes.
         """
         try:
-            key = self.path.read_bytes()
+            key = self._path.read_bytes()
         except OSError as error:
             raise FoldKeyLost(
-                f"The key that datasets are split under cannot be read: {self.path} "
-                f"({error.strerror}). {self._remedy}"
+                f"The key that datasets are split under, {self}, cannot be read: "
+                f"{error.strerror}. {self._remedy}"
             ) from error
         if len(key) != KEY_BYTES:
             raise FoldKeyLost(
-                f"{self.path} holds {len(key)} bytes; the key that datasets are split under has "
-                f"{KEY_BYTES}. {self._remedy}"
+                f"The key that datasets are split under has {KEY_BYTES} bytes; {self} holds "
+                f"{len(key)}. {self._remedy}"
             )
         return key
 
@@ -55,7 +61,7 @@ class FoldKey:
             FoldKeyLost: As `read`; a file that the operator named is not made.
             StorageFull: The disk is full.
         """
-        if self._own and not self.path.exists():
+        if self._own and not self._path.exists():
             with storage_full_by_name():
                 self._make()
         return self.read()
@@ -63,14 +69,13 @@ class FoldKey:
     @property
     def _remedy(self) -> str:
         if self._own:
-            return "Restore the file from a backup of the data directory, then retry."
+            return "Restore it from a backup of the data directory, then retry."
         return (
-            "Restore the file that SYNTHCXR_FOLD_KEY_FILE names; a new service makes its key by "
-            f"`openssl rand -out FILE {KEY_BYTES}`."
+            f"Restore it, then retry; a new service makes it: `openssl rand -out FILE {KEY_BYTES}`."
         )
 
     def _make(self) -> None:
-        folder = self.path.parent
+        folder = self._path.parent
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = folder / f"{secrets.token_hex(8)}.part"
         try:
@@ -80,7 +85,7 @@ class FoldKey:
                 file.flush()
                 os.fsync(file.fileno())
             with suppress(FileExistsError):  # another process was first
-                os.link(draft, self.path)
+                os.link(draft, self._path)
         finally:
             draft.unlink(missing_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)

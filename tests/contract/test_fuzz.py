@@ -110,9 +110,10 @@ class Seeded(MemoryRecords):
             source={"path": "/films"},
             created_at=MOMENT,
             job_id=examples.JOB_ID,
-            classes={"normal": ClassSplit(9, 7, 2), "effusion": ClassSplit(8, 6, 2)},
+            classes={"normal": ClassSplit(9, 6, 3), "effusion": ClassSplit(8, 6, 2)},
             image_size=128,
             bit_depth=8,
+            version="e" * 64,
         )
         model = Model(
             id=examples.MODEL_ID,

@@ -19,6 +19,8 @@ from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
+from models.training.checkpoints import file_digest
+from radiographs.keyed_hash import published_version
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue
@@ -115,8 +117,49 @@ def test_ingested_dataset_is_ready_and_split(workplace, dataset_id):
     dataset = workplace.records.dataset(dataset_id)
     assert dataset.state is DatasetState.READY
     assert {label: split.films for label, split in dataset.classes.items()} == COUNTS
-    assert all(split.held_out / split.films >= 0.15 for split in dataset.classes.values())
+    for split in dataset.classes.values():
+        assert split.utility / split.films >= 0.15
+        assert split.audit_out >= 1
+        assert split.held_out == split.utility + split.audit_out
+        assert split.train == split.films - split.held_out >= split.audit_in
     assert dataset.artifact.sha256 == dataset.fingerprint
+    key = (workplace.settings.data_dir / "keys" / "folds.key").read_bytes()
+    assert dataset.version == published_version(key, dataset.fingerprint)
+
+
+def test_the_same_films_are_split_alike_every_time(workplace, dataset_id):
+    again = finished(workplace, submit_ingest(workplace)).result.dataset_id
+    first, second = map(workplace.records.dataset, (dataset_id, again))
+    assert first.version == second.version
+    assert file_digest(workplace.artifacts.path(first.artifact.key) / "films.npz") == file_digest(
+        workplace.artifacts.path(second.artifact.key) / "films.npz"
+    )
+
+
+@pytest.mark.parametrize("key", [None, bytes(32), b"short"])
+def test_films_are_not_split_under_another_key_once_one_was_lost(workplace, dataset_id, key):
+    """A held-out film would be trained on; what is ingested already needs the key no more."""
+    file = workplace.settings.data_dir / "keys" / "folds.key"
+    kept = file.read_bytes()
+    if key is None:
+        file.unlink()
+    else:
+        file.write_bytes(key)
+    refused = finished(workplace, submit_ingest(workplace))
+    assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
+    assert finished(workplace, submit_training(workplace, dataset_id)).state is JobState.SUCCEEDED
+    file.write_bytes(kept)
+    workplace.records.retry(refused.id)
+    assert finished(workplace, refused.id).state is JobState.SUCCEEDED
+
+
+def test_a_training_queued_before_the_folds_says_to_ingest_again(workplace, dataset_id):
+    dataset = workplace.records.dataset(dataset_id)
+    about = workplace.artifacts.path(dataset.artifact.key) / "store.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "format": 1}))
+    refused = finished(workplace, submit_training(workplace, dataset_id))
+    assert refused.error.code == "dataset_outdated"
+    assert "Ingest them again" in refused.error.detail
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -52,10 +52,18 @@ class Scene:
         job = self.client.post("/datasets", json={"phantom": PHANTOM}).json()
         dataset = replace(
             self.records.dataset(job["request"]["dataset_id"]),
-            state=DatasetState.READY,
-            classes={"normal": ClassSplit(10, 8, 2), "effusion": ClassSplit(6, 5, 1)},
-            image_size=128,
-            bit_depth=8,
+            **{
+                "state": DatasetState.READY,
+                "classes": {
+                    "normal": ClassSplit(10, 7, 3, audit_in=2, audit_out=1, utility=2),
+                    "effusion": ClassSplit(6, 4, 2, audit_in=1, audit_out=1, utility=1),
+                },
+                "image_size": 128,
+                "bit_depth": 8,
+                "fingerprint": "f" * 64,
+                "version": "e" * 64,
+            }
+            | changes,
         )
         self.records.succeed(self.claimed(job["id"]).claim_held, dataset=dataset)
         self.queue.rings.clear()

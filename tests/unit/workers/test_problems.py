@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused
+from radiographs.errors import IngestRefused, StoreOutdated
 from service.domain.errors import DatasetNotFound
 from workers.problems import problem_of
 
@@ -17,6 +17,7 @@ from workers.problems import problem_of
     [
         (DatasetNotFound.named("ds_1"), "dataset_not_found", False),
         (IngestRefused("single_class", "Only one class."), "single_class", False),
+        (StoreOutdated(), "dataset_outdated", False),
         (TrainingDiverged("not finite"), "training_diverged", False),
         (OSError(errno.ENOSPC, "full"), "storage_full", True),
         (OSError(errno.EDQUOT, "quota"), "storage_full", True),

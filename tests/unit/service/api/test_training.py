@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from service.domain.job import JobState
+from service.domain.references import ClassSplit
 
 
 def body(dataset_id: str, **changes: Any) -> dict[str, Any]:
@@ -54,6 +55,17 @@ def test_a_dataset_still_ingesting_is_not_ready(scene: Any) -> None:
     scene.client.post(f"/jobs/{ingest['id']}/cancel")
     scene.refused(scene.client.post("/train", json=body(dataset_id)), 409, "dataset_failed")
     assert scene.num_jobs() == 1
+
+
+def test_a_dataset_split_by_an_earlier_version_is_kept_but_not_trained_on(scene: Any) -> None:
+    dataset = scene.dataset(version=None, classes={"normal": ClassSplit(10, 8, 2)})
+    answer = scene.client.post("/train", json=body(dataset.id))
+    scene.refused(answer, 409, "dataset_outdated")
+    assert "Add the films again" in answer.json()["detail"]
+    shown = scene.client.get(f"/datasets/{dataset.id}").json()
+    assert shown["version"] is None
+    assert shown["classes"]["normal"]["audit_out"] == 0
+    assert scene.client.delete(f"/datasets/{dataset.id}").status_code == 204
 
 
 @pytest.mark.parametrize(
