@@ -89,6 +89,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "num_parameters": sum(each.numel() for each in model.parameters()),
                 "num_training_films": len(training.films),
                 "dataset_fingerprint": store.fingerprint,
+                "dataset_version": store.version,
                 "device": device.type,
                 "num_devices": assignment.num_devices,
                 "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
