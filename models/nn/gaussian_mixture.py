@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from models.nn.k_means import nearest, spread_out
 
 TOLERANCE = 3e-3  # nats per point
 MAX_STEPS = 100
@@ -86,7 +89,8 @@ def expectation_maximisation(
 
     Reference: Dempster et al. 1977; Bishop 2006, section 9.2.2.
     """
-    responsibilities = _nearest(points, _spread_out(points, num_components, rng))
+    centres = spread_out(points, num_components, rng)
+    responsibilities = F.one_hot(nearest(points, centres), num_components).to(points.dtype)
     previous = -math.inf
     for _ in range(MAX_STEPS):
         mixture = _maximise(points, responsibilities, prior)
@@ -113,20 +117,3 @@ def _maximise(points: Tensor, responsibilities: Tensor, prior: CovariancePrior) 
     pulled = scatter + prior.strength * prior.covariance
     covariances = pulled / (counts + prior.strength)[:, None, None]
     return Mixture(counts / counts.sum(), means, covariances)
-
-
-def _spread_out(points: Tensor, num_centres: int, rng: torch.Generator) -> Tensor:
-    """Choose points far from each other.
-
-    Reference: k-means++, Arthur & Vassilvitskii 2007.
-    """
-    chosen = torch.randint(len(points), (1,), generator=rng)
-    for _ in range(num_centres - 1):
-        distances = torch.cdist(points, points[chosen]).amin(1).square()
-        chosen = torch.cat([chosen, torch.multinomial(distances + 1e-12, 1, generator=rng)])
-    return points[chosen]
-
-
-def _nearest(points: Tensor, centres: Tensor) -> Tensor:
-    nearest = torch.cdist(points, centres).argmin(1)
-    return torch.nn.functional.one_hot(nearest, len(centres)).to(points.dtype)

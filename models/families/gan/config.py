@@ -58,10 +58,10 @@ class Config(FamilyConfig):
         192, ge=2, le=512, description="Principal components that a draft of a film is made of."
     )
     num_gaussians: int = Field(
-        24,
+        64,
         ge=1,
-        le=64,
-        description="Ellipsoids that each class's drafts are drawn from, at most one for every 150 "
+        le=128,
+        description="Ellipsoids that each class's drafts are drawn from, at most one for every 40 "
         "of its films.",
     )
     num_noise_maps: int = Field(

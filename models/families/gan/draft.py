@@ -4,7 +4,11 @@ A class's films as a mixture of ellipsoids over their principal components: blur
 as the films are. The generator begins there, so that it neither spends its time on learning what a
 chest is nor collapses to a few films.
 
-The ellipsoids are the Gaussians of a fitted mixture, but how far from the centre a draft lies is
+The films of a class are parted into clusters by the leading components, which hold the shape of the
+chest and how it lies in the film, and each cluster has an ellipsoid over all components: films of
+one shape vary together in their details, and a generator of small kernels cannot mend an outline
+that is mixed from several shapes. (A mixture fitted to all components by expectation maximisation
+ends in a few wide Gaussians and many of a film or two.) How far from the centre a draft lies is
 drawn as the films have it: most are plainer than a Gaussian of many dimensions would have them, and
 a few much busier (Cambanis et al. 1981, on elliptically contoured distributions,
 doi:10.1016/0047-259X(81)90082-8).
@@ -20,12 +24,14 @@ from torch import Tensor, nn
 
 from models.films import Films
 from models.nn.embedding import of_classes
-from models.nn.gaussian_mixture import CovariancePrior, Mixture, expectation_maximisation
+from models.nn.k_means import k_means
 from models.nn.principal_components import PrincipalComponents
 
 SEED = 0
-SHRINKAGE = 32  # films that the covariance common to all classes counts for
-MIN_FILMS_PER_GAUSSIAN = 150
+NUM_LEADING = 16  # latents that the clusters are told apart by
+FILMS_PER_GAUSSIAN = 40
+MIN_FILMS = 20  # of a cluster: those of a smaller one join others, lest they be drawn again
+SHRINKAGE = 2  # films that the covariance common to all clusters counts for
 NUM_QUANTILES = 65
 FILMS_PER_READING = 256
 
@@ -90,38 +96,49 @@ class Drafts(nn.Module):
         readings = films.in_order(FILMS_PER_READING)
         latents = torch.cat([self.encode(films.images(indices)) for indices in readings])
         latents, labels = latents.double().cpu(), films.labels.cpu()
-        classes = [latents[labels == label] for label in range(len(self.means))]
-        within = torch.cat([each - each.mean(0) for each in classes])
-        common = within.T @ within / len(within)
-        prior = CovariancePrior(common + 1e-6 * torch.eye(len(common)), SHRINKAGE)
         rng = torch.Generator().manual_seed(SEED)
-        for label, each in enumerate(classes):
-            num_gaussians = min(self.means.shape[1], max(1, len(each) // MIN_FILMS_PER_GAUSSIAN))
-            for mixture, _ in expectation_maximisation(each, num_gaussians, prior, rng):
-                self._store(label, mixture)
-                yield label / len(classes)
-            self.radii[label] = torch.quantile(
-                _radii(each, mixture), torch.linspace(0, 1, NUM_QUANTILES, dtype=torch.float64)
-            )
+        clusters = torch.zeros_like(labels)  # numbered from 0 in every class
+        centred = torch.zeros_like(latents)
+        for label, means in enumerate(self.means):
+            own = labels == label
+            clusters[own] = _clusters(latents[own], len(means), rng)
+            for k in range(int(clusters[own].max()) + 1):
+                films_of_k = own & (clusters == k)
+                mean = latents[films_of_k].mean(0)
+                means[k] = mean
+                centred[films_of_k] = latents[films_of_k] - mean
+            yield label / len(self.means)
+        common = centred.T @ centred / len(centred) + 1e-6 * torch.eye(centred.shape[1])
+        for label in range(len(self.means)):
+            own = labels == label
+            self._spread(label, clusters[own], centred[own], common)
 
-    def _store(self, label: int, mixture: Mixture) -> None:
-        k = len(mixture.weights)
+    def _spread(self, label: int, clusters: Tensor, centred: Tensor, common: Tensor) -> None:
+        """Fit the ellipsoids of a class to how its films, (n, d), lie about their centres.
+
+        A cluster that is a whole class may be small: the common covariance, (d, d), then counts for
+        the films that it lacks.
+        """
+        counts = clusters.bincount()
         self.weights[label] = 0
-        self.weights[label, :k] = mixture.weights
-        self.means[label, :k] = mixture.means
-        self.factors[label, :k] = torch.linalg.cholesky(mixture.covariances)
+        self.weights[label, : len(counts)] = counts / counts.sum()
+        radii = torch.zeros_like(centred[:, 0])
+        for k, n in enumerate(counts.tolist()):
+            own = centred[clusters == k]
+            strength = max(SHRINKAGE, MIN_FILMS - n)
+            covariance = (own.T @ own + strength * common) / (n + strength)
+            self.factors[label, k] = torch.linalg.cholesky(covariance)
+            # so that drafts vary as much as the films: the mean of |x - mu|^2 is the covariance's
+            # trace where the radius is d^(1/2)
+            radii[clusters == k] = own.norm(dim=1) * (len(common) / covariance.trace()).sqrt()
+        shares = torch.linspace(0, 1, NUM_QUANTILES, dtype=torch.float64)
+        self.radii[label] = torch.quantile(radii, shares)
 
 
-def _radii(points: Tensor, mixture: Mixture) -> Tensor:
-    """Measure how far (n, d) points lie from the centre of their Gaussian, in its own units."""
-    likeliest = mixture.log_joint(points).argmax(1)
-    factors = torch.linalg.cholesky(mixture.covariances)
-    radii = points.new_empty(len(points))
-    for k, (mean, factor) in enumerate(zip(mixture.means, factors, strict=True)):
-        own = likeliest == k
-        whitened = torch.linalg.solve_triangular(factor, (points[own] - mean).T, upper=False)
-        radii[own] = whitened.norm(dim=0)
-    return radii
+def _clusters(latents: Tensor, most: int, rng: torch.Generator) -> Tensor:
+    """Part films of a class, (n, d), into clusters of one shape, at most so many: (n,)."""
+    num_clusters = min(most, max(1, len(latents) // FILMS_PER_GAUSSIAN))
+    return k_means(latents[:, :NUM_LEADING], num_clusters, MIN_FILMS, rng)
 
 
 def _interpolate(quantiles: Tensor, uniform: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 
 from models.config import Circumstances
 from models.families.gan.config import Config
-from models.families.gan.draft import Drafts
+from models.families.gan.draft import MIN_FILMS, Drafts
 from models.families.gan.model import AdversarialNetwork
 from models.family import ImageSpec
 from models.films import Films
@@ -89,6 +89,39 @@ def test_drafts_lie_as_far_from_the_middle_as_the_films_do():
         assert synthetic.quantile(share).item() == pytest.approx(
             real.quantile(share).item(), rel=0.25
         )
+
+
+def test_films_of_one_shape_vary_in_their_own_way():
+    """Tall films vary across their upper half, wide ones across their lower half."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[-1:1:16j, -1:1:16j]
+    tall = rng.random(400)[:, None, None] < 0.5
+    shape = 60 * np.where(tall, np.abs(rows) - 0.5, np.abs(columns) - 0.5)
+    stripes = np.sin(9 * columns)
+    where = np.where(tall, rows < 0, rows > 0)
+    pixels = 128 + shape + 15 * rng.normal(size=(400, 1, 1)) * stripes * where
+    films = Films(pixels.round().clip(0, 255).astype(np.uint8), np.zeros(400, np.int64))
+    fitted = Drafts(16, num_classes=1, num_latents=3, num_gaussians=8)
+    list(fitted.fit(films))
+    drafts = 127.5 * fitted.decode(draw(fitted, torch.zeros(500, dtype=torch.int64)))[:, 0]
+    is_tall = (drafts * torch.from_numpy(np.abs(rows) - np.abs(columns))).sum((1, 2)) > 0
+    striped = (drafts * torch.from_numpy(stripes)).view(500, 2, -1).sum(2).abs()  # upper, lower
+    own = torch.where(is_tall, striped[:, 0], striped[:, 1])
+    other = torch.where(is_tall, striped[:, 1], striped[:, 0])
+    assert is_tall.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert other.mean() < 0.2 * own.mean()
+
+
+def test_a_few_odd_films_have_no_ellipsoid_of_their_own():
+    """It would draw them again."""
+    rng = np.random.default_rng(0)
+    pixels = 100 + rng.normal(0, 10, (300, 16, 16))
+    pixels[:6] += 100
+    fitted = Drafts(16, num_classes=1, num_latents=8, num_gaussians=4)
+    list(fitted.fit(Films(pixels.round().astype(np.uint8), np.zeros(300, np.int64))))
+    used = fitted.weights[fitted.weights > 0]
+    assert used.sum().item() == pytest.approx(1)
+    assert (300 * used).min() >= MIN_FILMS - 1e-3
 
 
 def test_fitting_happens_once(films, drafts):
