@@ -1,0 +1,56 @@
+"""What of a report may be shown: aggregates, never the distance of a single film.
+
+A bin of a histogram that holds one film is that film's distance. Bins are merged until each is
+empty or holds at least five films of either kind, for sets that leave and for refused ones alike.
+
+Reference: the threshold rule for frequency tables; Hundepool et al. 2012, Statistical Disclosure
+Control, section 5.2.
+"""
+
+from __future__ import annotations
+
+from release.report.structure import Histograms, Report
+
+FEWEST_FILMS = 5
+
+
+def disclosed(report: Report) -> Report:
+    """Return the report as its documents show it, its mappings in the order of their keys."""
+    histograms = report.gate.histograms
+    gate = report.gate.model_copy(update={"histograms": histograms and coarse(histograms)})
+    shown = report.model_copy(update={"gate": gate})
+    return Report.from_json(shown.to_json())
+
+
+def coarse(histograms: Histograms) -> Histograms | None:
+    """Merge neighbouring bins until none holds just a few films.
+
+    Returns:
+        The histograms on fewer edges, or None where all films together are too few.
+    """
+    bins: list[tuple[float, float, float]] = []  # left edge, real films, synthetic films
+    left, real, synthetic = histograms.edges[0], 0.0, 0.0
+    for right, num_real, num_synthetic in zip(
+        histograms.edges[1:], histograms.real_to_real, histograms.synthetic_to_real, strict=True
+    ):
+        real, synthetic = real + num_real, synthetic + num_synthetic
+        if _shows_nobody(real, synthetic):
+            bins.append((left, real, synthetic))
+            left, real, synthetic = right, 0.0, 0.0
+    while bins and not _shows_nobody(real, synthetic):  # what is left over joins the bins before it
+        left, num_real, num_synthetic = bins.pop()
+        real, synthetic = real + num_real, synthetic + num_synthetic
+    if not _shows_nobody(real, synthetic):
+        return None
+    if real or synthetic:
+        bins.append((left, real, synthetic))
+    lefts, reals, synthetics = zip(*bins, strict=True)
+    return Histograms(
+        edges=[*lefts, histograms.edges[-1]],
+        real_to_real=list(reals),
+        synthetic_to_real=list(synthetics),
+    )
+
+
+def _shows_nobody(*bins: float) -> bool:
+    return all(films == 0 or films >= FEWEST_FILMS for films in bins)

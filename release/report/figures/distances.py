@@ -1,0 +1,74 @@
+"""How far films lie from the nearest real film: held-out real films against synthetic ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from release.report.figures.drawing import GRID, INK, REAL, SYNTHETIC, Drawing, canvas, draw
+from release.report.numerals import percent, significant
+from release.report.structure import Histograms
+
+
+def distance_histograms(histograms: Histograms) -> Drawing:
+    """Draw both histograms as densities, so that bins of different widths compare."""
+    edges = histograms.edges
+    figure, axes = canvas(height_inches=2.9)
+    real = _density(histograms.real_to_real, edges)
+    synthetic = _density(histograms.synthetic_to_real, edges)
+    axes.stairs(real, edges, fill=True, color=REAL, alpha=0.3, linewidth=0)
+    axes.stairs(real, edges, color=REAL, linewidth=1.2, label="held-out real films")
+    axes.stairs(
+        synthetic, edges, color=SYNTHETIC, linewidth=1.8, linestyle="--", label="synthetic films"
+    )
+    axes.set_xlabel("distance to the nearest real film", color=INK)
+    axes.set_ylabel("share of films per unit", color=INK)
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, labelcolor=INK, loc="best")
+    title = "Distances to the nearest real film"
+    return draw(figure, "distances", title, _seen(histograms))
+
+
+def _density(counts: Sequence[float], edges: Sequence[float]) -> list[float]:
+    total = sum(counts) or 1.0
+    widths = [right - left for left, right in zip(edges[:-1], edges[1:], strict=True)]
+    return [films / total / width for films, width in zip(counts, widths, strict=True)]
+
+
+def _seen(histograms: Histograms) -> str:
+    edges = histograms.edges
+    real = _median(histograms.real_to_real, edges)
+    synthetic = _median(histograms.synthetic_to_real, edges)
+    nearer = sum(
+        films
+        for films, right in zip(histograms.synthetic_to_real, edges[1:], strict=True)
+        if right <= _first_occupied(histograms)
+    ) / sum(histograms.synthetic_to_real)
+    return (
+        f"Half of the held-out real films lie within {significant(real)} of another patient's real "
+        f"film, and half of the synthetic films within {significant(synthetic)}, read off the "
+        f"bins. {percent(nearer)} of the synthetic films lie in bins nearer than any "
+        "held-out film's."
+    )
+
+
+def _median(counts: Sequence[float], edges: Sequence[float]) -> float:
+    half, below = sum(counts) / 2, 0.0
+    for films, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+        if below + films >= half:
+            return left + (right - left) * (half - below) / films if films else right
+        below += films
+    return edges[-1]
+
+
+def _first_occupied(histograms: Histograms) -> float:
+    """Return where the first bin begins that holds a held-out film."""
+    return next(
+        (
+            left
+            for films, left in zip(histograms.real_to_real, histograms.edges[:-1], strict=True)
+            if films
+        ),
+        histograms.edges[-1],
+    )

@@ -1,0 +1,93 @@
+"""A plot as inline SVG that is the same bytes each time, follows the page's colours and is read out.
+
+Matplotlib draws it, through its objects alone. Colours are written as CSS variables of the page, so
+that a plot is as readable in the dark and in print as the text around it. Letters stay text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# stand-ins that no other colour equals, and the variables of the page they become
+INK, MUTED, GRID, REAL, SYNTHETIC, PAPER = (f"#01020{digit}" for digit in range(3, 9))
+_VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    REAL: "var(--real)",
+    SYNTHETIC: "var(--synthetic)",
+    PAPER: "var(--paper)",
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so the layout is the same everywhere
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.facecolor": "none",
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+}
+WIDTH_INCHES = 4.6
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A plot for the page.
+
+    Attributes:
+        name: Its id in the page.
+        title: What it is, in a few words; the SVG's accessible name.
+        seen: What is to be seen in it, in sentences with its numbers; the text alternative.
+        svg: The inline SVG.
+    """
+
+    name: str
+    title: str
+    seen: str
+    svg: Markup
+
+
+def canvas(height_inches: float) -> tuple[Figure, Axes]:
+    """Return an empty figure of the page's width, with one pair of axes."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+        axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def draw(figure: Figure, name: str, title: str, seen: str) -> Drawing:
+    """Turn a figure into SVG whose ids are its own and whose colours are the page's."""
+    buffer = io.StringIO()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 var(--sans)", text)
+    text = re.sub(r' id="([^"]+)"', rf' id="{name}-\1"', text)
+    text = text.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+    for color, variable in _VARIABLES.items():
+        text = text.replace(color, variable)
+    view_box = re.search(r'viewBox="[^"]+"', text)
+    assert view_box is not None
+    opening = (
+        f'<svg {view_box.group()} role="img" aria-labelledby="{name}-title" '
+        f'aria-describedby="{name}-seen" xmlns:xlink="http://www.w3.org/1999/xlink">'
+        f'<title id="{name}-title">{escape(title)}</title>'
+    )
+    body = text[text.index(">") + 1 :]
+    svg = re.sub(r"\s*\n\s*", "\n", opening + body)
+    return Drawing(name, title, seen, Markup(svg))  # noqa: S704 - every text in it is escaped

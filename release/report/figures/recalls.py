@@ -1,0 +1,60 @@
+"""How many planted near-duplicates the detector found: a dot for each kind, with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from release.report.figures.drawing import GRID, INK, MUTED, PAPER, REAL, Drawing, canvas, draw
+from release.report.numerals import percent
+from release.report.structure import Control
+
+
+def control_recalls(controls: Sequence[Control], required_recall: float | None) -> Drawing:
+    """Draw the recall of each control, and the line the required ones have to reach."""
+    figure, axes = canvas(height_inches=0.9 + 0.27 * len(controls))
+    rows = range(len(controls) - 1, -1, -1)
+    if required_recall is not None:
+        axes.axvline(required_recall, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+    for row, control in zip(rows, controls, strict=True):
+        recall = control.recall
+        axes.plot([recall.low, recall.high], [row, row], color=REAL, linewidth=1.6, zorder=2)
+        axes.plot(
+            [recall.value],
+            [row],
+            "o",
+            markersize=6,
+            markeredgecolor=REAL,
+            markerfacecolor=REAL if control.required else PAPER,
+            zorder=3,
+        )
+    axes.set_yticks(list(rows), [control.name for control in controls])
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(controls) - 0.4))
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    axes.set_xlabel("found among those planted", color=INK)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.tick_params(axis="y", length=0)
+    title = "Recall of the detector on planted near-duplicates"
+    return draw(figure, "recalls", title, _seen(controls, required_recall))
+
+
+def _seen(controls: Sequence[Control], required_recall: float | None) -> str:
+    required = [control for control in controls if control.required]
+    sentences = [f"One dot for each of {len(controls)} kinds of near-duplicate."]
+    if required:
+        least = min(required, key=lambda control: control.recall.value)
+        sentences.append(
+            f"Of the {len(required)} whose recall counts, the least found is "
+            f"{least.name}, with {percent(least.recall.value, 3)}."
+        )
+        if required_recall is not None:
+            short = sum(control.recall.value < required_recall for control in required)
+            sentences.append(
+                f"{short or 'None'} of them {'lie' if short > 1 else 'lies'} left of the line at "
+                f"{percent(required_recall, 3)}."
+            )
+    sentences.extend(
+        f"{control.name}, whose recall is only reported: {percent(control.recall.value, 3)}."
+        for control in controls
+        if not control.required
+    )
+    return " ".join(sentences)

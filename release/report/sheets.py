@@ -1,0 +1,45 @@
+"""Contact sheets of synthetic films as images inside the page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.contact_sheet import contact_sheet
+
+_COLUMNS = 8
+_MAX_SIDE = 128
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Films of one class on one picture.
+
+    Attributes:
+        label: The class.
+        num_films: How many films are on it.
+        num_columns: Films in a row.
+        uri: The PNG as a data URI.
+    """
+
+    label: str
+    num_films: int
+    num_columns: int
+    uri: str
+
+
+def sheets_of(films: Mapping[str, NDArray[np.uint8]]) -> list[Sheet]:
+    """Lay out the films of each class, (n, h, w), in the order of the classes' names."""
+    return [_sheet(label, films[label]) for label in sorted(films) if len(films[label])]
+
+
+def _sheet(label: str, films: NDArray[np.uint8]) -> Sheet:
+    columns = min(_COLUMNS, len(films))
+    data = contact_sheet(list(films), columns, _MAX_SIDE)
+    return Sheet(
+        label, len(films), columns, f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    )

@@ -1,0 +1,99 @@
+"""What a verdict, a decision and a label mean, in plain words."""
+
+from __future__ import annotations
+
+from release.report.numerals import percent, significant
+from release.report.structure import Outcome, Report
+
+OUTCOMES: dict[Outcome, str] = {
+    "passed": "Passed",
+    "passed_filtered": "Passed after films were dropped",
+    "refused": "Refused",
+    "inconclusive": "Could not be decided",
+}
+DECISIONS = {
+    "passed": "passed",
+    "refused": "refused",
+    "inconclusive": "could not decide",
+    "reported": "reported only",
+}
+WHAT_A_PASS_SAYS = (
+    "A pass bounds the attacks that were run, at the power stated here. It does not bound every "
+    "attack, and it is no statement about the model's weights."
+)
+EACH_FILM_A_PATIENT = (
+    "The dataset named no patients, so each film was counted as a patient. Where a patient has "
+    "several films, numbers of patients are too large and the tests are weaker than stated."
+)
+
+
+def left_the_building(report: Report) -> bool:
+    """Return whether the set was released, so that its films may be shown."""
+    return report.verdict.outcome in ("passed", "passed_filtered")
+
+
+def label(report: Report) -> str:
+    """Name the kind of evidence: tests alone, or a mathematical guarantee. Never both."""
+    dp = report.model.dp
+    if dp is None:
+        return "empirically-gated"
+    return f"certified-dp({dp.epsilon:g}, {dp.delta:g}, {dp.unit})"
+
+
+def verdict_name(report: Report) -> str:
+    """Return the verdict as the service names it: refused(memorises), passed_filtered(3)."""
+    verdict = report.verdict
+    if verdict.outcome == "passed":
+        return "passed"
+    return f"{verdict.outcome}({verdict.code or report.set.rejected})"
+
+
+def verdict_sentence(report: Report) -> str:
+    """Say in one sentence what became of the set."""
+    outcome = report.verdict.outcome
+    if outcome == "passed":
+        return (
+            "The tests found no copies of training films and no sign of who was among the "
+            "training patients. The set was released."
+        )
+    if outcome == "passed_filtered":
+        dropped = report.set.rejected
+        films = "film" if dropped == 1 else "films"
+        return (
+            f"{dropped} {films} came too near to a training film and did not leave. In what was "
+            "left the tests found no copies of training films and no sign of who was among the "
+            "training patients. The set was released."
+        )
+    if outcome == "refused":
+        return (
+            "The tests found that the films tell about training patients. The set was not "
+            "released, and nobody can download it."
+        )
+    return (
+        "The tests could not tell whether the films are safe to give away. This is neither a pass "
+        "nor a finding against the set. It was not released."
+    )
+
+
+def warnings(report: Report) -> tuple[str, ...]:
+    """Return what a reader must know before any number."""
+    return () if report.dataset.patient_ids else (EACH_FILM_A_PATIENT,)
+
+
+def claim(mdcr: float | None, max_mdcr: float) -> str:
+    """Say what the power reached for a class, or for all films, allows to claim."""
+    if mdcr is None:
+        return "No claim: not measured."
+    if mdcr > max_mdcr:
+        return f"No claim: copies could go unnoticed below {percent(mdcr)} of the films."
+    return f"Copies would be noticed from {percent(mdcr)} of the films."
+
+
+def epsilon_words(report: Report) -> str | None:
+    """Say what the audit showed of epsilon, or None where it was not run."""
+    bound = report.gate.epsilon_lower_bound
+    if bound is None:
+        return None
+    dp = report.model.dp
+    claimed = "no epsilon is claimed" if dp is None else f"{dp.epsilon:g} is claimed"
+    return f"at least {significant(bound)}; {claimed}"

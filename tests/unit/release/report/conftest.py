@@ -1,0 +1,322 @@
+"""A made-up report, a fixture: no number in it was measured, and its films are phantoms."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+
+from radiographs.phantom import FINDINGS, draw
+from release.report.documents import documents
+from release.report.structure import Report
+
+DIGEST = "5f" * 32
+NORMAL = NormalDist()
+REASONS = {
+    "memorises": "too many of the films drawn are copies of training films",
+    "power": "too few patients are held out to find copies as rare as policy asks",
+}
+REMEDIES = {
+    "memorises": ("release from an earlier checkpoint", "train with differential privacy"),
+    "power": ("ingest more patients, so that more are held out",),
+}
+
+
+def measured(value: float, half_width: float) -> dict[str, float]:
+    return {"value": value, "low": value - half_width, "high": value + half_width}
+
+
+def roc(shift: float) -> dict[str, list[float]]:
+    fpr = [i / 50 for i in range(51)]
+    tpr = [NORMAL.cdf(NORMAL.inv_cdf(x) + shift) if 0 < x < 1 else x for x in fpr]
+    band = [0.12 * (x * (1 - x)) ** 0.5 for x in tpr]
+    low = [max(0.0, t - b) for t, b in zip(tpr, band, strict=True)]
+    high = [min(1.0, t + b) for t, b in zip(tpr, band, strict=True)]
+    return {"fpr": fpr, "tpr": tpr, "low": low, "high": high}
+
+
+def bell(center: float, width: float, films: int) -> list[int]:
+    bins = [NORMAL.cdf((i / 25 - center) / width) for i in range(26)]
+    return [round(films * (b - a)) for a, b in zip(bins[:-1], bins[1:], strict=True)]
+
+
+def finding(id_: str, name: str, decision: str, p_value: float | None, text: str) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "decision": decision,
+        "statistic": None,
+        "threshold": None,
+        "p_value": p_value,
+        "text": text,
+    }
+
+
+def control(name: str, found: int, *, required: bool = True) -> dict[str, Any]:
+    share = found / 200
+    recall = {"value": share, "low": max(0.0, share - 0.04), "high": min(1.0, share + 0.02)}
+    return {
+        "name": name,
+        "planted": 200,
+        "found": found,
+        "recall": recall,
+        "required": required,
+    }
+
+
+def fidelity_row(label: str, films: int) -> dict[str, Any]:
+    return {
+        "label": label,
+        "num_films": films,
+        "num_compared": min(films, 900),
+        "kid": measured(0.0123, 0.0017),
+        "kid_floor": measured(0.0002, 0.0006),
+        "fd": measured(31.4, 2.2),
+        "fd_floor": measured(9.8, 0.9),
+        "precision": measured(0.71, 0.03),
+        "precision_floor": measured(0.78, 0.03),
+        "recall": measured(0.44, 0.04),
+        "recall_floor": measured(0.77, 0.03),
+        "density": measured(0.83, 0.05),
+        "density_floor": measured(1.0, 0.04),
+        "coverage": measured(0.69, 0.04),
+        "coverage_floor": measured(0.96, 0.01),
+        "ms_ssim": measured(0.31, 0.02),
+        "ms_ssim_floor": measured(0.28, 0.02),
+        "agreement": measured(0.94, 0.02) if label != "all" else None,
+    }
+
+
+def arm(name: str, trained_on: str, films: int, auroc: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "trained_on": trained_on,
+        "num_films": films,
+        "auroc": measured(auroc, 0.013),
+        "auprc": measured(auroc - 0.06, 0.02),
+        "f1": measured(auroc - 0.1, 0.021),
+        "sensitivity": measured(auroc - 0.08, 0.03),
+        "specificity": measured(auroc - 0.02, 0.015),
+        "calibration_error": measured(0.046, 0.009),
+        "by_class": {"normal": measured(auroc, 0.01)},
+    }
+
+
+def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
+    """Return the JSON of a made-up report."""
+    refused, undecided = outcome == "refused", outcome == "inconclusive"
+    released = not refused and not undecided
+    dropped = 3 if outcome == "passed_filtered" else 41 if refused else 0
+    per_class = 1_000
+    generated = per_class * len(FINDINGS) + (dropped if released else 0)
+    held_out = 180 if undecided else 655
+    classes = dict.fromkeys(FINDINGS, 0)
+    report: dict[str, Any] = {
+        "format": "synthcxr-report/1",
+        "set": {
+            "id": "syn_018f9a6e5d5c7a31b6c8",
+            "class_counts": dict.fromkeys(FINDINGS, per_class),
+            "unlabelled_counts": {"mixture": 12},
+            "generated": generated,
+            "rejected": dropped,
+            "released": generated - dropped if released else 0,
+        },
+        "model": {
+            "id": "mdl_018f9a6e",
+            "family": "ldm",
+            "image_size": 64,
+            "config_sha256": DIGEST,
+            "snapshot_sha256": "a0" * 32,
+        },
+        "dataset": {
+            "version": "dv_7c1e5b0a9d3f",
+            "classes": {label: {"films": 1_100 - 200 * i} for i, label in enumerate(classes)},
+            "patient_ids": True,
+        },
+        "verdict": {
+            "outcome": outcome,
+            "code": code,
+            "text": "made up",
+            "reasons": [REASONS[code]] if code else [],
+            "remedies": REMEDIES[code] if code else [],
+        },
+        "gate": {
+            "version": "1",
+            "policy": {
+                "alpha": 0.01,
+                "max_mdcr": 0.015,
+                "min_control_recall": 0.95,
+                "materiality": 0.09,
+                "scan_depths": [10, 30, 100, 300],
+            },
+            "policy_sha256": "b1" * 32,
+            "power": {
+                "num_held_out": held_out,
+                "num_patients": held_out - 15,
+                "mdcr": 7.1 / held_out,
+                "max_mdcr": 0.015,
+                "by_class": {
+                    label: 7.1 / (held_out * share)
+                    for label, share in zip(FINDINGS, (0.5, 0.3, 0.15, 0.05), strict=True)
+                },
+            },
+            "findings": [
+                finding(
+                    "G0",
+                    "validity",
+                    "passed",
+                    None,
+                    "The films are as near to real ones as real films are.",
+                ),
+                finding(
+                    "G1",
+                    "image copies",
+                    "refused" if refused else "passed",
+                    0.00000031 if refused else 0.4137,
+                    f"{dropped} of {generated} films came nearer to a training film than unseen "
+                    "films do.",
+                ),
+                finding(
+                    "G2",
+                    "scan",
+                    "refused" if refused else "passed",
+                    0.0021 if refused else 0.182,
+                    "The patients nearest to the most suspicious films are spread over training "
+                    "and held-out films as chance would have it.",
+                ),
+                finding(
+                    "G3",
+                    "membership",
+                    "passed",
+                    0.0534,
+                    "The attack tells training films no better than chance.",
+                ),
+                finding(
+                    "G4",
+                    "exposure",
+                    "reported",
+                    None,
+                    "No patient is the nearest to unusually many films.",
+                ),
+                finding(
+                    "G5",
+                    "epsilon lower bound",
+                    "reported",
+                    None,
+                    "The audit shows no epsilon above zero.",
+                ),
+                finding(
+                    "G7",
+                    "controls",
+                    "passed",
+                    None,
+                    "All required near-duplicates were found.",
+                ),
+                finding(
+                    "G8",
+                    "materiality",
+                    "passed",
+                    None,
+                    "The upper bound of the advantage is below what policy allows.",
+                ),
+            ],
+            "controls": [
+                control("exact copy", 200),
+                control("noise", 199),
+                control("shift by 3 pixels", 196),
+                control("mirror image", 200),
+                control("crop of 10 %", 191),
+                control("round trip through the autoencoder", 197),
+                control("SDEdit at t = 0.2", 176, required=False),
+                control("SDEdit at t = 0.4", 38, required=False),
+            ],
+            "membership": {
+                "auc": measured(0.68, 0.03) if refused else measured(0.512, 0.033),
+                "tpr_at_1_percent_fpr": measured(0.062, 0.02)
+                if refused
+                else {"value": 0.0132, "low": 0.004, "high": 0.025},
+                "roc": roc(0.66 if refused else 0.04),
+            },
+            "histograms": {
+                "edges": [i / 25 for i in range(26)],
+                "real_to_real": bell(0.46, 0.09, held_out),
+                "synthetic_to_real": bell(0.31 if refused else 0.44, 0.1, generated),
+            },
+            "metrics": [
+                {"name": "pixels", "digest": "c2" * 32},
+                {"name": "copy", "digest": "d3" * 32},
+            ],
+            "epsilon_lower_bound": 0.21,
+        },
+        "fidelity": {
+            "extractor": {"name": "own encoder", "sha256": "e4" * 32},
+            "rows": [fidelity_row("all", 4_000), *(fidelity_row(x, 1_000) for x in FINDINGS)],
+        },
+        "utility": {
+            "num_seeds": 5,
+            "measure": "AUROC averaged over classes",
+            "arms": [
+                arm("real", "all real training films", 3_200, 0.946),
+                arm("synthetic", "this set alone", 4_000, 0.897),
+                arm("real and synthetic", "both together", 7_200, 0.951),
+                arm("real, classes weighted", "rare classes count more", 3_200, 0.948),
+            ],
+            "equivalent_real_films": {"value": 870.0, "low": 610.0, "high": 1_240.0},
+            "gains": [
+                {
+                    "arm": "real and synthetic",
+                    "over": "real",
+                    "auroc": measured(0.005, 0.007),
+                    "helps": False,
+                }
+            ],
+            "rebalancing_helps": False,
+        },
+        "limits": [
+            "The films were drawn at 64 x 64 pixels: fine detail is not there.",
+            "One dataset of one place was learned from.",
+        ],
+    }
+    if refused:
+        report["utility"] = None
+    return report
+
+
+OUTCOMES = {
+    "passed": ("passed", None),
+    "passed_filtered(3)": ("passed_filtered", None),
+    "refused(memorises)": ("refused", "memorises"),
+    "inconclusive(power)": ("inconclusive", "power"),
+}
+
+
+@pytest.fixture
+def made_up() -> dict[str, Any]:
+    """A made-up report of a set that passed, as JSON values to change."""
+    return values()
+
+
+@pytest.fixture(scope="session")
+def made_up_reports() -> dict[str, Report]:
+    """A made-up report for each kind of verdict, by the verdict's name."""
+    return {
+        name: Report.model_validate(values(outcome, code))
+        for name, (outcome, code) in OUTCOMES.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def phantoms() -> dict[str, np.ndarray]:
+    """Eight phantoms of each finding."""
+    return {
+        label: np.stack([draw(label, seed=4, index=i, size=48).pixels for i in range(8)])
+        for label in FINDINGS
+    }
+
+
+@pytest.fixture(scope="session")
+def written(made_up_reports, phantoms) -> dict[str, dict[str, bytes]]:
+    """The documents of each made-up report, by the verdict's name."""
+    return {name: documents(report, phantoms) for name, report in made_up_reports.items()}
