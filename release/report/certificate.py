@@ -37,6 +37,6 @@ def certificate(report: Report) -> dict[str, Any]:
         "gate_version": gate.version,
         "policy_sha256": gate.policy_sha256,
         "report_sha256": hashlib.sha256(report.to_json()).hexdigest(),
-        "statement": words.WHAT_A_PASS_SAYS,
+        "statement": words.WHAT_WAS_BOUNDED,
         "warnings": list(words.warnings(report)),
     }

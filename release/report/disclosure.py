@@ -46,9 +46,9 @@ def coarse(histograms: Histograms) -> Histograms | None:
         bins.append((left, real, synthetic))
     lefts, reals, synthetics = zip(*bins, strict=True)
     return Histograms(
-        edges=[*lefts, histograms.edges[-1]],
-        real_to_real=list(reals),
-        synthetic_to_real=list(synthetics),
+        edges=(*lefts, histograms.edges[-1]),
+        real_to_real=reals,
+        synthetic_to_real=synthetics,
     )
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from release.report import numerals, words
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]>|#~])")
 _FILTERS = (
     numerals.count,
     numerals.estimate,
@@ -44,7 +44,7 @@ def _escaped(context: EvalContext, value: Any) -> Any:
     """Escape Markdown where the page is not HTML, whose escaping jinja does itself."""
     if context.autoescape or isinstance(value, Markup):
         return value
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(value).split()))
+    return _MARKDOWN.sub(r"\\\1", " ".join(str(value).split())).replace("<", "&lt;")
 
 
 def _code(text: object) -> Markup:

@@ -39,7 +39,5 @@ def sheets_of(films: Mapping[str, NDArray[np.uint8]]) -> list[Sheet]:
 
 def _sheet(label: str, films: NDArray[np.uint8]) -> Sheet:
     columns = min(_COLUMNS, len(films))
-    data = contact_sheet(list(films), columns, _MAX_SIDE)
-    return Sheet(
-        label, len(films), columns, f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    )
+    data = base64.b64encode(contact_sheet(list(films), columns, _MAX_SIDE)).decode()
+    return Sheet(label, len(films), columns, f"data:image/png;base64,{data}")

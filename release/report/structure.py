@@ -9,7 +9,7 @@ None.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -152,10 +152,10 @@ class Control(Part):
 class Curve(Part):
     """A receiver operating characteristic with a pointwise band for its true positive rate."""
 
-    fpr: Sequence[float]
-    tpr: Sequence[float]
-    low: Sequence[float]
-    high: Sequence[float]
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 class Membership(Part):
@@ -175,9 +175,9 @@ class Histograms(Part):
         synthetic_to_real: Synthetic films in each bin.
     """
 
-    edges: Sequence[float]
-    real_to_real: Sequence[float]
-    synthetic_to_real: Sequence[float]
+    edges: tuple[float, ...]
+    real_to_real: tuple[float, ...]
+    synthetic_to_real: tuple[float, ...]
 
 
 class MetricSummary(Part):

@@ -17,7 +17,7 @@ DECISIONS = {
     "inconclusive": "could not decide",
     "reported": "reported only",
 }
-WHAT_A_PASS_SAYS = (
+WHAT_WAS_BOUNDED = (
     "A pass bounds the attacks that were run, at the power stated here. It does not bound every "
     "attack, and it is no statement about the model's weights."
 )

@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 # `make test` tells the make it starts that it is not the first
 NOT_UNDER_MAKE = {name: value for name, value in os.environ.items() if "MAKE" not in name}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-SERVER_ONLY = ("alembic", "celery", "fastapi", "numpy", "PIL", "redis", "sqlalchemy", "torch")
+SERVER_ONLY = (
+    *("alembic", "celery", "fastapi", "jinja2", "matplotlib"),
+    *("numpy", "PIL", "redis", "sqlalchemy", "torch"),
+)
 
 
 def package_name(requirement: str) -> str:

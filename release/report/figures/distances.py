@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from release.report.figures.drawing import GRID, INK, REAL, SYNTHETIC, Drawing, canvas, draw
 from release.report.numerals import percent, significant
@@ -32,7 +33,7 @@ def distance_histograms(histograms: Histograms) -> Drawing:
 
 def _density(counts: Sequence[float], edges: Sequence[float]) -> list[float]:
     total = sum(counts) or 1.0
-    widths = [right - left for left, right in zip(edges[:-1], edges[1:], strict=True)]
+    widths = [right - left for left, right in pairwise(edges)]
     return [films / total / width for films, width in zip(counts, widths, strict=True)]
 
 

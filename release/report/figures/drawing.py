@@ -1,4 +1,4 @@
-"""A plot as inline SVG that is the same bytes each time, follows the page's colours and is read out.
+"""A plot as inline SVG: the same bytes each time, in the page's colours, with its words.
 
 Matplotlib draws it, through its objects alone. Colours are written as CSS variables of the page, so
 that a plot is as readable in the dark and in print as the text around it. Letters stay text.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
@@ -25,7 +28,7 @@ _VARIABLES = {
     SYNTHETIC: "var(--synthetic)",
     PAPER: "var(--paper)",
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the layout is the same everywhere
     "font.size": 9.5,
@@ -60,7 +63,7 @@ class Drawing:
 
 def canvas(height_inches: float) -> tuple[Figure, Axes]:
     """Return an empty figure of the page's width, with one pair of axes."""
-    with mpl.rc_context(_STYLE):
+    with _style():
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
         axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -70,7 +73,7 @@ def canvas(height_inches: float) -> tuple[Figure, Axes]:
 def draw(figure: Figure, name: str, title: str, seen: str) -> Drawing:
     """Turn a figure into SVG whose ids are its own and whose colours are the page's."""
     buffer = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with _style(hashsalt=name):
         figure.savefig(buffer, format="svg", transparent=True)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
@@ -91,3 +94,13 @@ def draw(figure: Figure, name: str, title: str, seen: str) -> Drawing:
     body = text[text.index(">") + 1 :]
     svg = re.sub(r"\s*\n\s*", "\n", opening + body)
     return Drawing(name, title, seen, Markup(svg))  # noqa: S704 - every text in it is escaped
+
+
+@contextmanager
+def _style(hashsalt: str = "") -> Iterator[None]:
+    """Draw as told here, whatever a host's own settings say."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        mpl.rcParams["svg.hashsalt"] = hashsalt
+        yield

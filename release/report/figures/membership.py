@@ -23,7 +23,7 @@ def membership_curve(membership: Membership) -> Drawing:
 
 
 def _seen(membership: Membership) -> str:
-    roc = membership.roc
+    roc, found = membership.roc, estimated_percent(membership.tpr_at_1_percent_fpr)
     points = list(zip(roc.fpr, roc.tpr, roc.low, strict=True))
     highest = max(points, key=lambda point: point[1] - point[0])
     above = [fpr for fpr, _, low in points if low > fpr]
@@ -36,7 +36,7 @@ def _seen(membership: Membership) -> str:
     return (
         f"The area under the curve is {estimate(membership.auc)}, where 0.5 is guessing and 1 is "
         "certainty. At 1 % of the held-out films wrongly called members, the attack "
-        f"recognises {estimated_percent(membership.tpr_at_1_percent_fpr)} of the training films. The curve is "
-        f"farthest above the diagonal at a false positive rate of {percent(highest[0])}, where the "
-        f"true positive rate is {percent(highest[1])}. {band}"
+        f"recognises {found} of the training films. The curve is farthest above the diagonal at a "
+        f"false positive rate of {percent(highest[0])}, where the true positive rate is "
+        f"{percent(highest[1])}. {band}"
     )

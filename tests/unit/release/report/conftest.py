@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -39,7 +40,7 @@ def roc(shift: float) -> dict[str, list[float]]:
 
 def bell(center: float, width: float, films: int) -> list[int]:
     bins = [NORMAL.cdf((i / 25 - center) / width) for i in range(26)]
-    return [round(films * (b - a)) for a, b in zip(bins[:-1], bins[1:], strict=True)]
+    return [round(films * (b - a)) for a, b in pairwise(bins)]
 
 
 def finding(id_: str, name: str, decision: str, p_value: float | None, text: str) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""What a histogram may show: never the distance of a single film."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release.report.disclosure import FEWEST_FILMS, coarse, disclosed
+from release.report.structure import Histograms, Report
+
+COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
+
+
+def histograms(bins):
+    real, synthetic = zip(*bins, strict=True)
+    edges = list(range(len(bins) + 1))
+    return Histograms(edges=edges, real_to_real=real, synthetic_to_real=synthetic)
+
+
+@given(COUNTS)
+def test_no_bin_holds_just_a_few_films_and_no_film_is_lost(bins):
+    before, after = histograms(bins), coarse(histograms(bins))
+    totals = sum(before.real_to_real), sum(before.synthetic_to_real)
+    if after is None:
+        assert any(0 < total < FEWEST_FILMS for total in totals)
+        return
+    assert (sum(after.real_to_real), sum(after.synthetic_to_real)) == totals
+    for films in (*after.real_to_real, *after.synthetic_to_real):
+        assert films == 0 or films >= FEWEST_FILMS
+    assert (after.edges[0], after.edges[-1]) == (before.edges[0], before.edges[-1])
+    assert sorted(set(after.edges)) == list(after.edges)
+    assert len(after.edges) == len(after.real_to_real) + 1
+
+
+def test_bins_that_hold_enough_stay_as_they_are():
+    kept = coarse(histograms([(0, 0), (9, 0), (7, 6), (0, 8)]))
+    assert kept == histograms([(0, 0), (9, 0), (7, 6), (0, 8)])
+
+
+def test_a_lone_film_among_the_nearest_joins_its_neighbours():
+    merged = coarse(histograms([(0, 1), (0, 3), (9, 40), (8, 1)]))
+    assert merged.synthetic_to_real == (45,)
+    assert merged.edges == (0, 4)
+
+
+def test_the_report_shows_only_what_is_coarse(made_up):
+    made_up["gate"]["histograms"] = {
+        "edges": [0, 0.1, 1],
+        "real_to_real": [0, 50],
+        "synthetic_to_real": [1, 90],
+    }
+    shown = disclosed(Report.model_validate(made_up))
+    assert shown.gate.histograms.synthetic_to_real == (91,)

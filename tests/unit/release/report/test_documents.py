@@ -1,0 +1,193 @@
+"""The documents: the same each time, true to the report, silent where they must be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+import yaml
+
+from release.report.documents import documents, size_category
+from release.report.numerals import probability
+from release.report.structure import Report
+
+NAMES = {
+    "report.html",
+    "report.json",
+    "certificate.json",
+    "certificate.html",
+    "method.md",
+    "DATASET_CARD.md",
+    "TERMS.md",
+}
+VERDICTS = ("passed", "passed_filtered(3)", "refused(memorises)", "inconclusive(power)")
+EVERY_VERDICT = pytest.mark.parametrize("verdict", VERDICTS)
+
+
+def text_of(page: bytes) -> str:
+    """Return what a reader sees, on one line."""
+    body = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page.decode(), flags=re.DOTALL)
+    text = re.sub(r"<[^>]+>", " ", body)
+    return " ".join(text.replace("\u00a0", " ").replace("&nbsp;", " ").split())
+
+
+@EVERY_VERDICT
+def test_every_verdict_gets_every_document(written, verdict):
+    assert set(written[verdict]) == NAMES
+    assert all(data.endswith(b"\n") for data in written[verdict].values())
+
+
+def test_the_same_report_gives_the_same_bytes(made_up_reports, written, phantoms):
+    assert documents(made_up_reports["passed"], phantoms) == written["passed"]
+
+
+def test_the_order_of_keys_changes_no_byte(made_up, phantoms, written):
+    backwards = Report.from_json(json.dumps(turned(made_up)))
+    assert documents(backwards, dict(reversed(phantoms.items()))) == written["passed"]
+
+
+def turned(value):
+    return {k: turned(v) for k, v in reversed(value.items())} if isinstance(value, dict) else value
+
+
+@EVERY_VERDICT
+@pytest.mark.parametrize("name", ["report.html", "certificate.html", "method.md"])
+def test_the_verdict_stands_in_each_document_and_comes_before_any_number(written, verdict, name):
+    text = text_of(written[verdict][name])
+    assert verdict in text
+    if name.endswith("html"):
+        said = {"passed": "Passed", "refused": "Refused", "inconclusive": "Could not be decided"}
+        [words] = [words for begin, words in said.items() if verdict.startswith(begin)]
+        assert text.index(words) < text.index("MDCR")
+
+
+@EVERY_VERDICT
+def test_p_values_are_those_of_the_json(written, verdict):
+    text = text_of(written[verdict]["report.html"])
+    report = json.loads(written[verdict]["report.json"])
+    for finding in report["gate"]["findings"]:
+        row = f"{finding['id']} {finding['name']} "
+        shown = text[text.index(row) + len(row) :][:40]
+        assert f" {probability(finding['p_value'])} " in shown
+
+
+@EVERY_VERDICT
+def test_films_are_shown_of_a_released_set_alone(written, verdict):
+    pictures = written[verdict]["report.html"].count(b"data:image")
+    assert pictures == (4 if verdict.startswith("passed") else 0)
+
+
+@EVERY_VERDICT
+def test_words_that_promise_too_much_appear_nowhere(written, verdict):
+    for data in written[verdict].values():
+        text = data.decode().lower()
+        assert "anonym" not in text
+        assert "clinically valid" not in text
+
+
+@EVERY_VERDICT
+def test_a_pass_is_said_to_bound_these_attacks_and_not_all(written, verdict):
+    for name in ("report.html", "certificate.html", "certificate.json", "DATASET_CARD.md"):
+        assert "does not bound every attack" in text_of(written[verdict][name])
+
+
+@pytest.mark.parametrize("verdict", ["refused(memorises)", "inconclusive(power)"])
+def test_a_set_that_stays_says_why_and_what_can_be_done(written, made_up_reports, verdict):
+    text = text_of(written[verdict]["report.html"])
+    told = made_up_reports[verdict].verdict
+    assert told.remedies
+    for sentence in (*told.reasons, *told.remedies):
+        assert sentence in text
+
+
+def test_a_class_with_too_little_power_gets_no_claim(written):
+    text = text_of(written["passed"]["report.html"])
+    assert "all 1.1 % Copies would be noticed from 1.1 % of the films." in text
+    assert "effusion 22 % No claim: copies could go unnoticed below 22 % of the films." in text
+
+
+def test_without_patient_ids_every_document_warns_that_a_film_was_counted_as_a_patient(
+    made_up, phantoms, written
+):
+    made_up["dataset"]["patient_ids"] = False
+    unnamed = documents(Report.model_validate(made_up), phantoms)
+    for name in ("report.html", "certificate.html", "certificate.json", "DATASET_CARD.md"):
+        assert "each film was counted as a patient" in text_of(unnamed[name])
+        assert "each film was counted as a patient" not in text_of(written["passed"][name])
+
+
+def test_a_guarantee_and_tests_alone_are_two_labels_and_never_both(made_up, phantoms, written):
+    made_up["model"]["dp"] = {"epsilon": 3.0, "delta": 1e-5}
+    guaranteed = documents(Report.model_validate(made_up), phantoms)
+    certificate = json.loads(guaranteed["certificate.json"])
+    assert certificate["label"] == "certified-dp(3, 1e-05, patient)"
+    assert json.loads(written["passed"]["certificate.json"])["label"] == "empirically-gated"
+    for name in NAMES - {"report.json"}:
+        assert b"empirically-gated" not in guaranteed[name]
+        assert b"certified-dp" not in written["passed"][name]
+
+
+def test_the_certificate_is_bound_to_its_report(written):
+    for files in written.values():
+        certificate = json.loads(files["certificate.json"])
+        assert certificate["report_sha256"] == hashlib.sha256(files["report.json"]).hexdigest()
+        assert certificate["report_sha256"] in files["certificate.html"].decode()
+
+
+def test_labels_and_reasons_cannot_put_markup_into_a_page(made_up, phantoms):
+    evil = "<img src=x onerror=alert(1)>|`[a](http://b)"
+    made_up["gate"]["power"]["by_class"] = {evil: 0.5}
+    made_up["dataset"]["classes"] = {evil: {"films": 10}}
+    made_up["verdict"]["reasons"] = [evil]
+    made_up["limits"] = [evil]
+    made_up["gate"]["controls"][0]["name"] = evil
+    files = documents(Report.model_validate(made_up), {evil: phantoms["normal"]})
+    for name in NAMES - {"report.json", "certificate.json"}:
+        assert b"<img src=x" not in files[name]
+        assert name.endswith("html") or not re.search(rb"[^\\]\]\(http", files[name])
+
+
+def test_the_card_begins_with_a_header_that_yaml_can_read(written):
+    _, header, _ = written["passed"]["DATASET_CARD.md"].decode().split("---\n", 2)
+    card = yaml.safe_load(header)
+    assert card["pretty_name"] == "Synthetic chest X-rays syn_018f9a6e5d5c7a31b6c8"
+    assert card["size_categories"] == ["1K<n<10K"]
+    assert "empirically-gated" in card["tags"]
+
+
+def test_the_four_bodies_of_rules_are_answered(written):
+    for files in written.values():
+        text = text_of(files["report.html"])
+        for source in ("Opinion 28/2024", "WP216", "45 CFR 164.514(b)(1)", "SP 800-226"):
+            assert source in text
+
+
+def test_a_report_that_stopped_at_the_gate_is_written_too(made_up):
+    """Nothing was planted, attacked or measured, and each section says so."""
+    for name in ("membership", "histograms", "controls", "metrics", "findings"):
+        made_up["gate"].pop(name) if name != "findings" else made_up["gate"].update(findings=[])
+    made_up["gate"]["power"]["mdcr"] = None
+    made_up |= {"fidelity": None, "utility": None}
+    files = documents(Report.model_validate(made_up), {})
+    text = text_of(files["report.html"])
+    assert "No near-duplicates were planted" in text
+    assert "This attack was not run" in text
+    assert "No distances are shown" in text
+    assert "G1 was not run" in text
+
+
+def test_a_class_without_films_has_no_sheet(made_up):
+    none = np.zeros((0, 48, 48), np.uint8)
+    files = documents(Report.model_validate(made_up), {"normal": none})
+    assert b"data:image" not in files["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("films", "category"),
+    [(0, "n<1K"), (1_000, "1K<n<10K"), (99_999, "10K<n<100K"), (2_000_000, "1M<n<10M")],
+)
+def test_the_size_of_a_set_is_named_as_on_the_hub(films, category):
+    assert size_category(films) == category

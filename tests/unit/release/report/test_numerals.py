@@ -1,0 +1,48 @@
+"""Numbers as text."""
+
+import pytest
+
+from release.report.numerals import count, estimate, percent, probability, significant
+from release.report.structure import Interval
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (0.0031, "0.00310"), (0.5, "0.500"), (12_345.6, "12,300"), (1e-12, "1.00e-12")],
+)
+def test_three_digits_are_written_out(number, text):
+    assert significant(number) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (0.0089, "0.89 %"), (1, "100 %"), (0.995, "99.5 %"), (0.99996, "99.996 %")],
+)
+def test_only_all_is_a_hundred_percent(share, text):
+    assert percent(share).replace("\u00a0", " ") == text
+
+
+def test_a_value_has_the_digits_that_its_interval_allows():
+    assert estimate(Interval(value=0.51234, low=0.48, high=0.545)) == "0.512 (0.480 to 0.545)"
+    assert estimate(Interval(value=870, low=610, high=1_240)) == "870 (610 to 1,240)"
+    assert estimate(Interval(value=0.0002, low=-0.0004, high=0.0008)) == (
+        "0.00020 (\u22120.00040 to 0.00080)"
+    )
+    assert estimate(Interval(value=1, low=1, high=1)) == "1.0 (1.0 to 1.0)"
+
+
+def test_a_number_without_an_interval_stands_alone_and_none_is_said_to_be_missing():
+    assert estimate(0.25) == "0.250"
+    assert estimate(None) == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("p_value", "text"),
+    [(None, "none"), (3e-7, "below 0.001"), (0.0534, "0.053"), (0.4137, "0.41"), (1.0, "1")],
+)
+def test_a_p_value_is_coarse(p_value, text):
+    assert probability(p_value) == text
+
+
+def test_counts_are_grouped():
+    assert count(3_725) == "3,725"
