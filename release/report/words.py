@@ -21,6 +21,19 @@ WHAT_WAS_BOUNDED = (
     "A pass bounds the attacks that were run, at the power stated here. It does not bound every "
     "attack, and it is no statement about the model's weights."
 )
+MEANINGS: dict[Outcome, str] = {
+    "passed": WHAT_WAS_BOUNDED,
+    "passed_filtered": WHAT_WAS_BOUNDED,
+    "refused": (
+        "A refusal says that at least one test found what a model that tells nothing of its "
+        "training patients would hardly show. It does not say which patients are concerned, nor "
+        "that every film tells of one."
+    ),
+    "inconclusive": (
+        "An open verdict says that the tests, as they could be run here, would not have been sure "
+        "to find what they look for. That they found nothing is then no evidence."
+    ),
+}
 EACH_FILM_A_PATIENT = (
     "The dataset named no patients, so each film was counted as a patient. Where a patient has "
     "several films, numbers of patients are too large and the tests are weaker than stated."
@@ -87,6 +100,11 @@ def claim(mdcr: float | None, max_mdcr: float) -> str:
     if mdcr > max_mdcr:
         return f"No claim: copies could go unnoticed below {percent(mdcr)} of the films."
     return f"Copies would be noticed from {percent(mdcr)} of the films."
+
+
+def short_claim(mdcr: float | None, max_mdcr: float) -> str:
+    """Say in a word or two whether a claim is made."""
+    return "no claim" if mdcr is None or mdcr > max_mdcr else "claimed"
 
 
 def epsilon_words(report: Report) -> str | None:

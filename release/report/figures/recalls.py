@@ -17,7 +17,14 @@ def control_recalls(controls: Sequence[Control], required_recall: float | None) 
         axes.axvline(required_recall, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
     for row, control in zip(rows, controls, strict=True):
         recall = control.recall
-        axes.plot([recall.low, recall.high], [row, row], color=REAL, linewidth=1.6, zorder=2)
+        axes.plot(
+            [recall.low, recall.high],
+            [row, row],
+            color=REAL,
+            linewidth=1.6,
+            zorder=2,
+            clip_on=False,
+        )
         axes.plot(
             [recall.value],
             [row],
@@ -26,9 +33,10 @@ def control_recalls(controls: Sequence[Control], required_recall: float | None) 
             markeredgecolor=REAL,
             markerfacecolor=REAL if control.required else PAPER,
             zorder=3,
+            clip_on=False,
         )
     axes.set_yticks(list(rows), [control.name for control in controls])
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(controls) - 0.4))
+    axes.set(xlim=(0, 1), ylim=(-0.6, len(controls) - 0.4))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("found among those planted", color=INK)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
