@@ -43,7 +43,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "certificate": certified,
         "sheets": films,
         "drawings": drawings(shown),
-        "findings": {finding.id: finding for finding in shown.gate.findings},
+        "findings": shown.gate.findings,
         "smallest_p": SMALLEST_P,
         "size_category": size_category(shown.set.released),
     }

@@ -5,7 +5,8 @@ Each number in the documents passes through here from the report's JSON.
 
 from __future__ import annotations
 
-from math import floor, log10
+from decimal import Decimal
+from math import ceil, floor, log10
 
 from release.report.structure import Interval, Measured
 
@@ -13,6 +14,7 @@ NOT_MEASURED = "not measured"
 NO_BREAK = "\u00a0"  # keeps a number and its unit on one line
 MINUS = "\u2212"  # which is read out as minus, where a hyphen is not
 SMALLEST_P = 0.001  # a smaller p-value tells more of single films than of the decision
+UNBOUNDED = "unbounded"
 _MAX_DECIMALS = 8
 
 
@@ -42,35 +44,46 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def estimated_percent(measured: Interval) -> str:
-    """Write a measured share with its interval in percent: 1.3 % (0.40 % to 2.5 %)."""
-    low, high = percent(measured.low), percent(measured.high)
-    return f"{percent(measured.value)} ({low} to {high})"
+    """Write a measured share with its interval in percent: 1.3 % (0.4 % to 2.5 %)."""
+    decimals = max(_decimals(measured) - 2, 0)
+    unit = f"{NO_BREAK}%"
+
+    def text(share: float | None) -> str:
+        return UNBOUNDED if share is None else f"{100 * share:.{decimals}f}{unit}"
+
+    if measured.value is None:
+        return NOT_MEASURED
+    return _signed(f"{text(measured.value)} ({text(measured.low)} to {text(measured.high)})")
 
 
 def probability(p_value: float | None) -> str:
-    """Write a p-value to two digits, and what is very small as a bound."""
+    """Write a p-value, rounded up to two digits; what is very small is given as a bound."""
     if p_value is None:
         return "none"
-    if p_value < SMALLEST_P:
-        return f"below {SMALLEST_P}"
-    return "1" if p_value == 1 else significant(p_value, 2)
+    p_value = max(p_value, SMALLEST_P)
+    step = 10.0 ** (floor(log10(p_value)) - 1)
+    return f"{min(ceil(p_value / step - 1e-9) * step, 1):.2g}"
 
 
 def value(measured: Measured) -> str:
     """Write a measured value to the second digit of its interval's half width."""
-    if measured is None:
-        return NOT_MEASURED
     if isinstance(measured, float):
         return significant(measured)
+    if measured is None or measured.value is None:
+        return NOT_MEASURED
     return _signed(f"{measured.value:,.{_decimals(measured)}f}")
 
 
 def interval(measured: Measured) -> str:
     """Write the interval of a measured value: 0.480 to 0.545; nothing where it has none."""
-    if not isinstance(measured, Interval):
+    if not isinstance(measured, Interval) or measured.low is measured.high is None:
         return ""
     decimals = _decimals(measured)
-    return _signed(f"{measured.low:,.{decimals}f} to {measured.high:,.{decimals}f}")
+    low, high = (
+        UNBOUNDED if bound is None else f"{bound:,.{decimals}f}"
+        for bound in (measured.low, measured.high)
+    )
+    return _signed(f"{low} to {high}")
 
 
 def estimate(measured: Measured) -> str:
@@ -79,12 +92,21 @@ def estimate(measured: Measured) -> str:
     return f"{value(measured)} ({between})" if between else value(measured)
 
 
-def _signed(text: str) -> str:
-    return text.replace("-", MINUS)
-
-
 def _decimals(measured: Interval) -> int:
-    half_width = (measured.high - measured.low) / 2 or abs(measured.value)
+    """Return how many decimals the interval allows, and no more than any of its numbers has."""
+    told = [x for x in (measured.value, measured.low, measured.high) if x is not None]
+    half_width = (max(told) - min(told)) / 2 or abs(max(told, default=0))
     if half_width == 0:
         return 0
-    return min(max(1 - floor(log10(half_width)), 0), _MAX_DECIMALS)
+    allowed = 1 - floor(log10(half_width))
+    return max(min(allowed, max(map(_decimals_of, told)), _MAX_DECIMALS), 0)
+
+
+def _decimals_of(number: float) -> int:
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)

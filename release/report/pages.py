@@ -44,7 +44,7 @@ def _escaped(context: EvalContext, value: Any) -> Any:
     """Escape Markdown where the page is not HTML, whose escaping jinja does itself."""
     if context.autoescape or isinstance(value, Markup):
         return value
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(value).split())).replace("<", "&lt;")
+    return _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", str(value))).replace("<", "&lt;")
 
 
 def _code(text: object) -> Markup:

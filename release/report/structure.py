@@ -26,11 +26,11 @@ class Part(BaseModel):
 
 
 class Interval(Part):
-    """A measured value and its interval (95 % unless its reader is told otherwise)."""
+    """A measured value and its 95 % interval; None where a number is not finite."""
 
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None
+    high: float | None
 
 
 Measured = Interval | float | None
@@ -100,7 +100,7 @@ Outcome = Literal["passed", "passed_filtered", "refused", "inconclusive"]
 
 
 class VerdictSummary(Part):
-    """The gate's verdict; text is its short form, as `refused(memorises)`."""
+    """The gate's verdict; text is its name, as `refused(memorises)` or `passed_filtered(3)`."""
 
     outcome: Outcome
     code: str | None = None
@@ -128,7 +128,7 @@ class Power(Part):
 
 
 class FindingSummary(Part):
-    """One test of the gate; p_value is None for tests that have none."""
+    """One test of the gate; p_value is rounded up, and None for tests that have none."""
 
     id: str
     name: str
@@ -167,10 +167,10 @@ class Membership(Part):
 
 
 class Histograms(Part):
-    """Films counted by their distance to the nearest real film of another patient.
+    """Films counted by how near the training films are, in units of the held-out density.
 
     Attributes:
-        edges: Bounds of the bins, one more than there are bins.
+        edges: Bounds of the bins, one more than there are bins; the last bin takes all beyond.
         real_to_real: Held-out films in each bin.
         synthetic_to_real: Synthetic films in each bin.
     """
@@ -216,8 +216,8 @@ class Extractor(Part):
 class FidelityRow(Part):
     """How near the films of a class (or "all") come to real ones.
 
-    A floor is the same measure between two halves of real films: what a perfect model would score.
-    num_compared is how many films of each kind were compared, None where it is num_films.
+    A floor is the same measure of unseen real films: what a perfect model would score.
+    num_compared is how many films of either kind all but KID and agreement were measured on.
     """
 
     label: str
@@ -259,8 +259,8 @@ class Arm(Part):
     sensitivity: Measured = None
     specificity: Measured = None
     calibration_error: Measured = None
-    by_class: Mapping[str, JsonValue] = Field(default_factory=dict)
-    by_subgroup: Mapping[str, JsonValue] = Field(default_factory=dict)
+    by_class: Mapping[str, Mapping[str, Measured]] = Field(default_factory=dict)
+    by_subgroup: Mapping[str, Measured] = Field(default_factory=dict)
 
 
 class Gain(Part):
@@ -292,6 +292,7 @@ class UtilitySummary(Part):
         gains: Paired comparisons of arms.
         rebalancing_helps: Whether adding films to rare classes was shown to help.
         learning_curve: The curve that the equivalent number was read from.
+        images_to_see: How long each classifier was trained.
     """
 
     num_seeds: int
@@ -302,6 +303,7 @@ class UtilitySummary(Part):
     gains: tuple[Gain, ...] = ()
     rebalancing_helps: bool | None = None
     learning_curve: tuple[LearningPoint, ...] = ()
+    images_to_see: int | None = None
 
 
 class Report(Part):

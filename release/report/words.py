@@ -55,10 +55,7 @@ def label(report: Report) -> str:
 
 def verdict_name(report: Report) -> str:
     """Return the verdict as the service names it: refused(memorises), passed_filtered(3)."""
-    verdict = report.verdict
-    if verdict.outcome == "passed":
-        return "passed"
-    return f"{verdict.outcome}({verdict.code or report.set.rejected})"
+    return report.verdict.text
 
 
 def verdict_sentence(report: Report) -> str:

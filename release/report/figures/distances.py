@@ -1,4 +1,4 @@
-"""How far films lie from the nearest real film: held-out real films against synthetic ones."""
+"""How far films lie from the nearest training film: held-out real films against synthetic ones."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ def distance_histograms(histograms: Histograms) -> Drawing:
     axes.stairs(
         synthetic, edges, color=SYNTHETIC, linewidth=1.8, linestyle="--", label="synthetic films"
     )
-    axes.set_xlabel("distance to the nearest real film", color=INK)
+    axes.set_xlabel(
+        "distance to the nearest training film,\nin units of the distance to unseen films",
+        color=INK,
+    )
     axes.set_ylabel("share of films per unit", color=INK)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(frameon=False, labelcolor=INK, loc="best")
-    title = "Distances to the nearest real film"
+    title = "Distances to the nearest training film"
     return draw(figure, "distances", title, _seen(histograms))
 
 
@@ -47,10 +50,10 @@ def _seen(histograms: Histograms) -> str:
         if right <= _first_occupied(histograms)
     ) / sum(histograms.synthetic_to_real)
     return (
-        f"Half of the held-out real films lie within {significant(real)} of another patient's real "
-        f"film, and half of the synthetic films within {significant(synthetic)}, read off the "
-        f"bins. {percent(nearer)} of the synthetic films lie in bins nearer than any "
-        "held-out film's."
+        f"Half of the held-out real films lie within {significant(real)} of a training film, in "
+        "units of their distance to unseen films, and half of the synthetic films within "
+        f"{significant(synthetic)}, read off the bins. {percent(nearer)} of the synthetic films "
+        "lie in bins nearer than any held-out film's."
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from release.report.figures.drawing import GRID, INK, MUTED, PAPER, REAL, Drawing, canvas, draw
 from release.report.numerals import percent
-from release.report.structure import Control
+from release.report.structure import Control, Interval
 
 
 def control_recalls(controls: Sequence[Control], required_recall: float | None) -> Drawing:
@@ -16,9 +16,8 @@ def control_recalls(controls: Sequence[Control], required_recall: float | None) 
     if required_recall is not None:
         axes.axvline(required_recall, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
     for row, control in zip(rows, controls, strict=True):
-        recall = control.recall
         axes.plot(
-            [recall.low, recall.high],
+            _bounds(control.recall),
             [row, row],
             color=REAL,
             linewidth=1.6,
@@ -26,7 +25,7 @@ def control_recalls(controls: Sequence[Control], required_recall: float | None) 
             clip_on=False,
         )
         axes.plot(
-            [recall.value],
+            [_share(control)],
             [row],
             "o",
             markersize=6,
@@ -49,20 +48,28 @@ def _seen(controls: Sequence[Control], required_recall: float | None) -> str:
     required = [control for control in controls if control.required]
     sentences = [f"One dot for each of {len(controls)} kinds of near-duplicate."]
     if required:
-        least = min(required, key=lambda control: control.recall.value)
+        least = min(required, key=_share)
         sentences.append(
             f"Of the {len(required)} whose recall counts, the least found is "
-            f"{least.name}, with {percent(least.recall.value, 3)}."
+            f"{least.name}, with {percent(_share(least), 3)}."
         )
         if required_recall is not None:
-            short = sum(control.recall.value < required_recall for control in required)
+            short = sum(_share(control) < required_recall for control in required)
             sentences.append(
                 f"{short or 'None'} of them {'lie' if short > 1 else 'lies'} left of the line at "
                 f"{percent(required_recall, 3)}."
             )
     sentences.extend(
-        f"{control.name}, whose recall is only reported: {percent(control.recall.value, 3)}."
+        f"{control.name}, whose recall is only reported: {percent(_share(control), 3)}."
         for control in controls
         if not control.required
     )
     return " ".join(sentences)
+
+
+def _bounds(recall: Interval) -> tuple[float, float]:
+    return (0.0 if recall.low is None else recall.low, 1.0 if recall.high is None else recall.high)
+
+
+def _share(control: Control) -> float:
+    return control.found / control.planted if control.planted else 0.0

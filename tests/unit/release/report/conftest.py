@@ -39,7 +39,7 @@ def roc(shift: float) -> dict[str, list[float]]:
 
 
 def bell(center: float, width: float, films: int) -> list[int]:
-    bins = [NORMAL.cdf((i / 25 - center) / width) for i in range(26)]
+    bins = [NORMAL.cdf((i / 10 - center) / width) for i in range(21)]
     return [round(films * (b - a)) for a, b in pairwise(bins)]
 
 
@@ -101,7 +101,7 @@ def arm(name: str, trained_on: str, films: int, auroc: float) -> dict[str, Any]:
         "sensitivity": measured(auroc - 0.08, 0.03),
         "specificity": measured(auroc - 0.02, 0.015),
         "calibration_error": measured(0.046, 0.009),
-        "by_class": {"normal": measured(auroc, 0.01)},
+        "by_class": {label: {"auroc": measured(auroc, 0.01)} for label in FINDINGS},
     }
 
 
@@ -139,7 +139,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
         "verdict": {
             "outcome": outcome,
             "code": code,
-            "text": "made up",
+            "text": f"{outcome}({code or dropped})" if dropped or code else outcome,
             "reasons": [REASONS[code]] if code else [],
             "remedies": REMEDIES[code] if code else [],
         },
@@ -175,7 +175,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     "G1",
                     "image copies",
                     "refused" if refused else "passed",
-                    0.00000031 if refused else 0.4137,
+                    0.001 if refused else 0.5,
                     f"{dropped} of {generated} films came nearer to a training film than unseen "
                     "films do.",
                 ),
@@ -183,7 +183,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     "G2",
                     "scan",
                     "refused" if refused else "passed",
-                    0.0021 if refused else 0.182,
+                    0.01 if refused else 0.5,
                     "The patients nearest to the most suspicious films are spread over training "
                     "and held-out films as chance would have it.",
                 ),
@@ -191,7 +191,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     "G3",
                     "membership",
                     "passed",
-                    0.0534,
+                    0.1,
                     "The attack tells training films no better than chance.",
                 ),
                 finding(
@@ -241,9 +241,9 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                 "roc": roc(0.66 if refused else 0.04),
             },
             "histograms": {
-                "edges": [i / 25 for i in range(26)],
-                "real_to_real": bell(0.46, 0.09, held_out),
-                "synthetic_to_real": bell(0.31 if refused else 0.44, 0.1, generated),
+                "edges": [i / 10 for i in range(21)],
+                "real_to_real": bell(1.0, 0.2, held_out),
+                "synthetic_to_real": bell(0.7 if refused else 0.96, 0.2, generated),
             },
             "metrics": [
                 {"name": "pixels", "digest": "c2" * 32},

@@ -2,7 +2,14 @@
 
 import pytest
 
-from release.report.numerals import count, estimate, percent, probability, significant
+from release.report.numerals import (
+    count,
+    estimate,
+    estimated_percent,
+    percent,
+    probability,
+    significant,
+)
 from release.report.structure import Interval
 
 
@@ -26,9 +33,22 @@ def test_a_value_has_the_digits_that_its_interval_allows():
     assert estimate(Interval(value=0.51234, low=0.48, high=0.545)) == "0.512 (0.480 to 0.545)"
     assert estimate(Interval(value=870, low=610, high=1_240)) == "870 (610 to 1,240)"
     assert estimate(Interval(value=0.0002, low=-0.0004, high=0.0008)) == (
-        "0.00020 (\u22120.00040 to 0.00080)"
+        "0.0002 (\u22120.0004 to 0.0008)"
     )
-    assert estimate(Interval(value=1, low=1, high=1)) == "1.0 (1.0 to 1.0)"
+    assert estimate(Interval(value=0.51, low=0.48, high=0.54)) == "0.51 (0.48 to 0.54)"
+    assert estimate(Interval(value=1, low=1, high=1)) == "1 (1 to 1)"
+
+
+def test_a_share_is_written_in_percent_with_its_interval():
+    written = estimated_percent(Interval(value=0.0132, low=0.004, high=0.025))
+    assert written.replace("\u00a0", " ") == "1.3 % (0.4 % to 2.5 %)"
+    written = estimated_percent(Interval(value=0.01, low=0.0, high=0.03))
+    assert written.replace("\u00a0", " ") == "1 % (0 % to 3 %)"
+
+
+def test_what_is_not_finite_is_said_to_be_without_bound():
+    assert estimate(Interval(value=None, low=None, high=None)) == "not measured"
+    assert estimate(Interval(value=870, low=610, high=None)) == "870 (610 to unbounded)"
 
 
 def test_a_number_without_an_interval_stands_alone_and_none_is_said_to_be_missing():
@@ -38,9 +58,9 @@ def test_a_number_without_an_interval_stands_alone_and_none_is_said_to_be_missin
 
 @pytest.mark.parametrize(
     ("p_value", "text"),
-    [(None, "none"), (3e-7, "below 0.001"), (0.0534, "0.053"), (0.4137, "0.41"), (1.0, "1")],
+    [(None, "none"), (3e-7, "0.001"), (0.0534, "0.054"), (0.05, "0.05"), (0.5, "0.5"), (1.0, "1")],
 )
-def test_a_p_value_is_coarse(p_value, text):
+def test_a_p_value_is_coarse_and_never_rounded_down(p_value, text):
     assert probability(p_value) == text
 
 
