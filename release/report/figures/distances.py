@@ -29,7 +29,9 @@ def distance_histograms(histograms: Histograms) -> Drawing:
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, labelcolor=INK, loc="best")
+    axes.legend(
+        frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0
+    )
     title = "Distances to the nearest training film"
     return draw(figure, "distances", title, _seen(histograms))
 

@@ -46,19 +46,20 @@ def control_recalls(controls: Sequence[Control], required_recall: float | None) 
 
 def _seen(controls: Sequence[Control], required_recall: float | None) -> str:
     required = [control for control in controls if control.required]
-    sentences = [f"One dot for each of {len(controls)} kinds of near-duplicate."]
+    kinds = "kind" if len(controls) == 1 else "kinds"
+    sentences = [f"One dot for each kind of near-duplicate, {len(controls)} {kinds}."]
     if required:
         least = min(required, key=_share)
         sentences.append(
-            f"Of the {len(required)} whose recall counts, the least found is "
-            f"{least.name}, with {percent(_share(least), 3)}."
+            f"The least found of those whose recall counts is {least.name}, with "
+            f"{percent(_share(least), 3)}."
         )
-        if required_recall is not None:
-            short = sum(_share(control) < required_recall for control in required)
-            sentences.append(
-                f"{short or 'None'} of them {'lie' if short > 1 else 'lies'} left of the line at "
-                f"{percent(required_recall, 3)}."
-            )
+    if required and required_recall is not None:
+        short = sum(_share(control) < required_recall for control in required)
+        sentences.append(
+            f"{short} of {len(required)} such dots lie left of the line at "
+            f"{percent(required_recall, 3)}."
+        )
     sentences.extend(
         f"{control.name}, whose recall is only reported: {percent(_share(control), 3)}."
         for control in controls

@@ -179,6 +179,20 @@ def test_a_report_that_stopped_at_the_gate_is_written_too(made_up):
     assert "G1 was not run" in text
 
 
+def test_a_dollar_in_a_name_is_a_dollar(made_up):
+    made_up["gate"]["controls"][0]["name"] = "$x_1$ & $broken"
+    files = documents(Report.model_validate(made_up), {})
+    assert files["report.html"].decode().count("$x_1$ &amp; $broken") >= 3
+
+
+def test_two_findings_of_one_test_are_both_told(made_up):
+    """A scan of this set alone and one of all sets so far are both G2."""
+    [scan] = [finding for finding in made_up["gate"]["findings"] if finding["id"] == "G2"]
+    made_up["gate"]["findings"].append({**scan, "name": "scan, cumulative", "p_value": 0.05})
+    text = text_of(documents(Report.model_validate(made_up), {})["report.html"])
+    assert "G2 scan: passed (p at most 0.5). G2 scan, cumulative: passed (p at most 0.05)." in text
+
+
 def test_a_class_without_films_has_no_sheet(made_up):
     none = np.zeros((0, 48, 48), np.uint8)
     files = documents(Report.model_validate(made_up), {"normal": none})

@@ -1,6 +1,8 @@
 """The report as types."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -38,6 +40,15 @@ def test_an_unknown_field_is_refused(made_up):
 def test_a_report_cannot_be_changed(made_up):
     with pytest.raises(ValidationError, match="frozen"):
         Report.model_validate(made_up).verdict.outcome = "passed"
+
+
+def test_reading_a_report_needs_neither_plots_nor_templates():
+    code = (
+        "import sys, release.report.structure; "
+        "print({'jinja2', 'matplotlib', 'numpy', 'torch'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert answer.stdout.strip() == b"set()"
 
 
 def test_a_dataset_that_does_not_say_so_named_no_patients(made_up):
