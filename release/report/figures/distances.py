@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from release.report.figures.drawing import GRID, INK, REAL, SYNTHETIC, Drawing, canvas, draw
+from release.report.figures.drawing import (
+    GRID,
+    INK,
+    REAL,
+    SYNTHETIC,
+    Drawing,
+    canvas,
+    draw,
+    page_style,
+)
 from release.report.numerals import percent, significant
 from release.report.structure import Histograms
 
 
+@page_style()
 def distance_histograms(histograms: Histograms) -> Drawing:
     """Draw both histograms as densities, so that bins of different widths compare."""
     edges = histograms.edges

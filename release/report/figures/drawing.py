@@ -29,6 +29,7 @@ _VARIABLES = {
     PAPER: "var(--paper)",
 }
 _STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "synthcxr",  # or ids would be drawn by lot
     "svg.fonttype": "none",
     "text.parse_math": False,  # a dollar in a name is a dollar
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the layout is the same everywhere
@@ -62,11 +63,19 @@ class Drawing:
     svg: Markup
 
 
+@contextmanager
+def page_style() -> Iterator[None]:
+    """Draw as told here, whatever a host's own settings say; decorates what draws."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
 def canvas(height_inches: float) -> tuple[Figure, Axes]:
     """Return an empty figure of the page's width, with one pair of axes."""
-    with _style():
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
-        axes = figure.add_subplot()
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
@@ -74,8 +83,7 @@ def canvas(height_inches: float) -> tuple[Figure, Axes]:
 def draw(figure: Figure, name: str, title: str, seen: str) -> Drawing:
     """Turn a figure into SVG whose ids are its own and whose colours are the page's."""
     buffer = io.StringIO()
-    with _style(hashsalt=name):
-        figure.savefig(buffer, format="svg", transparent=True)
+    figure.savefig(buffer, format="svg", transparent=True)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -95,13 +103,3 @@ def draw(figure: Figure, name: str, title: str, seen: str) -> Drawing:
     body = text[text.index(">") + 1 :]
     svg = re.sub(r"\s*\n\s*", "\n", opening + body)
     return Drawing(name, title, seen, Markup(svg))  # noqa: S704 - every text in it is escaped
-
-
-@contextmanager
-def _style(hashsalt: str = "") -> Iterator[None]:
-    """Draw as told here, whatever a host's own settings say."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        mpl.rcParams["svg.hashsalt"] = hashsalt
-        yield

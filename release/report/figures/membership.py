@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from release.report.figures.drawing import GRID, INK, MUTED, SYNTHETIC, Drawing, canvas, draw
+from release.report.figures.drawing import (
+    GRID,
+    INK,
+    MUTED,
+    SYNTHETIC,
+    Drawing,
+    canvas,
+    draw,
+    page_style,
+)
 from release.report.numerals import estimate, estimated_percent, percent
 from release.report.structure import Membership
 
 
+@page_style()
 def membership_curve(membership: Membership) -> Drawing:
     """Draw the curve with its band, and the diagonal of an attack that only guesses."""
     roc = membership.roc

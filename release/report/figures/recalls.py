@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from release.report.figures.drawing import GRID, INK, MUTED, PAPER, REAL, Drawing, canvas, draw
+from release.report.figures.drawing import (
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    REAL,
+    Drawing,
+    canvas,
+    draw,
+    page_style,
+)
 from release.report.numerals import percent
 from release.report.structure import Control, Interval
 
 
+@page_style()
 def control_recalls(controls: Sequence[Control], required_recall: float | None) -> Drawing:
     """Draw the recall of each control, and the line the required ones have to reach."""
     figure, axes = canvas(height_inches=0.9 + 0.27 * len(controls))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import yaml
@@ -42,6 +43,11 @@ def test_every_verdict_gets_every_document(written, verdict):
 
 def test_the_same_report_gives_the_same_bytes(made_up_reports, written, phantoms):
     assert documents(made_up_reports["passed"], phantoms) == written["passed"]
+
+
+def test_the_settings_of_a_host_change_no_plot(made_up_reports, written, phantoms):
+    with mpl.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.fonttype": "path"}):
+        assert documents(made_up_reports["passed"], phantoms) == written["passed"]
 
 
 def test_the_order_of_keys_changes_no_byte(made_up, phantoms, written):
