@@ -20,7 +20,7 @@ def certificate(report: Report) -> dict[str, Any]:
     return {
         "format": CERTIFICATE_FORMAT,
         "set_id": report.set.id,
-        "released": report.set.released,
+        "num_films": report.set.released,
         "model": report.model.model_dump(mode="json"),
         "dataset_version": report.dataset.version,
         "verdict": words.verdict_name(report),

@@ -41,11 +41,11 @@ class SetSummary(Part):
 
     Attributes:
         id: Derived from the request.
-        class_counts: Released films of each class.
-        unlabelled_counts: Released films of no class, by origin ("mixture", "interpolation").
+        class_counts: Films of each class in the set; none where it was refused.
+        unlabelled_counts: Films of no class in the set, by origin ("mixture", "interpolation").
         generated: Films drawn in all rounds.
-        rejected: Films dropped by the gate's filter, in all rounds.
-        released: Films in the set; 0 where it was not released.
+        rejected: Films dropped by the gate, in all rounds.
+        released: Films in the set; 0 where it was refused.
     """
 
     id: str

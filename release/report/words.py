@@ -79,10 +79,13 @@ def verdict_sentence(report: Report) -> str:
             "The tests found that the films tell about training patients. The set was not "
             "released, and nobody can download it."
         )
-    return (
+    undecided = (
         "The tests could not tell whether the films are safe to give away. This is neither a pass "
         "nor a finding against the set. It was not released."
     )
+    if report.set.released:
+        return f"{undecided} Only those who may see the real films can reach it (private:read)."
+    return undecided
 
 
 def warnings(report: Report) -> tuple[str, ...]:

@@ -118,11 +118,11 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
         "format": "synthcxr-report/1",
         "set": {
             "id": "syn_018f9a6e5d5c7a31b6c8",
-            "class_counts": dict.fromkeys(FINDINGS, per_class),
-            "unlabelled_counts": {"mixture": 12},
+            "class_counts": dict.fromkeys(FINDINGS, 0 if refused else per_class),
+            "unlabelled_counts": {} if refused else {"mixture": 12},
             "generated": generated,
             "rejected": dropped,
-            "released": generated - dropped if released else 0,
+            "released": 0 if refused else generated - dropped,
         },
         "model": {
             "id": "mdl_018f9a6e",

@@ -109,6 +109,11 @@ def test_a_set_that_stays_says_why_and_what_can_be_done(written, made_up_reports
         assert sentence in text
 
 
+def test_a_set_without_power_is_said_to_be_for_those_who_may_see_the_real_films(written):
+    assert "private:read" in text_of(written["inconclusive(power)"]["certificate.html"])
+    assert "private:read" not in text_of(written["refused(memorises)"]["certificate.html"])
+
+
 def test_a_class_with_too_little_power_gets_no_claim(written):
     text = text_of(written["passed"]["report.html"])
     assert "all 1.1 % Copies would be noticed from 1.1 % of the films." in text
