@@ -9,7 +9,8 @@ Control, section 5.2.
 
 from __future__ import annotations
 
-from release.report.structure import Histograms, Report
+from release.report.gate_summary import Histograms
+from release.report.structure import Report
 
 FEWEST_FILMS = 5
 

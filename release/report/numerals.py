@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor, log10
 
-from release.report.structure import Interval, Measured
+from release.report.parts import Interval, Measured
 
 NOT_MEASURED = "not measured"
 NO_BREAK = "\u00a0"  # keeps a number and its unit on one line

@@ -15,8 +15,8 @@ from release.report.figures.drawing import (
     draw,
     page_style,
 )
+from release.report.gate_summary import Histograms
 from release.report.numerals import percent, significant
-from release.report.structure import Histograms
 
 
 @page_style()

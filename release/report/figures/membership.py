@@ -12,8 +12,8 @@ from release.report.figures.drawing import (
     draw,
     page_style,
 )
+from release.report.gate_summary import Membership
 from release.report.numerals import estimate, estimated_percent, percent
-from release.report.structure import Membership
 
 
 @page_style()

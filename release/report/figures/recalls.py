@@ -15,8 +15,9 @@ from release.report.figures.drawing import (
     draw,
     page_style,
 )
+from release.report.gate_summary import Control
 from release.report.numerals import percent
-from release.report.structure import Control, Interval
+from release.report.parts import Interval
 
 
 @page_style()

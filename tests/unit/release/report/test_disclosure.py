@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.report.disclosure import FEWEST_FILMS, coarse, disclosed
-from release.report.structure import Histograms, Report
+from release.report.gate_summary import Histograms
+from release.report.structure import Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
 

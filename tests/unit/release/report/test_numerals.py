@@ -10,7 +10,7 @@ from release.report.numerals import (
     probability,
     significant,
 )
-from release.report.structure import Interval
+from release.report.parts import Interval
 
 
 @pytest.mark.parametrize(

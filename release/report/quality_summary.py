@@ -1,0 +1,110 @@
+"""What the report says of how real the films look and of what they are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from release.report.parts import Interval, Measured, Part
+
+
+class Extractor(Part):
+    """The network whose features the films are compared in."""
+
+    name: str
+    sha256: str
+
+
+class FidelityRow(Part):
+    """How near the films of a class (or "all") come to real ones.
+
+    A floor is the same measure of unseen real films: what a perfect model would score.
+    num_compared is how many films of either kind all but KID and agreement were measured on.
+    """
+
+    label: str
+    num_films: int
+    num_compared: int | None = None
+    kid: Measured = None
+    kid_floor: Measured = None
+    fd: Measured = None
+    fd_floor: Measured = None
+    precision: Measured = None
+    precision_floor: Measured = None
+    recall: Measured = None
+    recall_floor: Measured = None
+    density: Measured = None
+    density_floor: Measured = None
+    coverage: Measured = None
+    coverage_floor: Measured = None
+    ms_ssim: Measured = None
+    ms_ssim_floor: Measured = None
+    agreement: Measured = None
+
+
+class FidelitySummary(Part):
+    """How real the films look to a network."""
+
+    extractor: Extractor
+    rows: tuple[FidelityRow, ...]
+
+
+class Arm(Part):
+    """A classifier trained on one mix of films and tested on real films nobody has seen."""
+
+    name: str
+    trained_on: str
+    num_films: int
+    auroc: Measured
+    auprc: Measured = None
+    f1: Measured = None
+    sensitivity: Measured = None
+    specificity: Measured = None
+    calibration_error: Measured = None
+    by_class: Mapping[str, Mapping[str, Measured]] = Field(default_factory=dict)
+    by_subgroup: Mapping[str, Measured] = Field(default_factory=dict)
+
+
+class Gain(Part):
+    """How much better one arm does than another, paired; it helps where the interval is above 0."""
+
+    arm: str
+    over: str
+    auroc: Interval
+    over_seeds: Interval | None = None
+    helps: bool
+
+
+class LearningPoint(Part):
+    """What a classifier reaches that learned from so many real films."""
+
+    num_films: int
+    auroc: Measured
+
+
+class UtilitySummary(Part):
+    """What the films are good for.
+
+    Attributes:
+        num_seeds: Trainings of each arm.
+        measure: What the arms were compared by.
+        arms: The mixes of films.
+        equivalent_real_films: How many real films give the same; None where it cannot be said.
+        equivalent_bound: Says that the number is only a bound, as the learning curve ends there.
+        gains: Paired comparisons of arms.
+        rebalancing_helps: Whether adding films to rare classes was shown to help.
+        learning_curve: The curve that the equivalent number was read from.
+        images_to_see: How long each classifier was trained.
+    """
+
+    num_seeds: int
+    measure: str
+    arms: tuple[Arm, ...]
+    equivalent_real_films: Interval | None = None
+    equivalent_bound: Literal["at_most", "at_least"] | None = None
+    gains: tuple[Gain, ...] = ()
+    rebalancing_helps: bool | None = None
+    learning_curve: tuple[LearningPoint, ...] = ()
+    images_to_see: int | None = None
