@@ -84,7 +84,7 @@ def verdict_sentence(report: Report) -> str:
         "nor a finding against the set. It was not released."
     )
     if report.set.released:
-        return f"{undecided} Only those who may see the real films can reach it (private:read)."
+        return f"{undecided} Only those who may see the real films (scope private:read) reach it."
     return undecided
 
 
