@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from release.package import png
+from release.package.film_png import png
 
 _GAP = 2
 

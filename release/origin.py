@@ -7,18 +7,21 @@ have, so that nobody takes them for films of a class.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from radiographs.layouts import UNLABELLED_FOLDER
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
+Hashed = Callable[[int], str]  # names a seed without telling it
+
 
 @dataclass(frozen=True)
-class Origin:
-    """What a film was drawn from; its fields stand in the manifest.
+class Origin(ABC):
+    """What a film was drawn from.
 
     Attributes:
         kind: Names the origin in the manifest.
@@ -28,12 +31,12 @@ class Origin:
 
     @property
     def folder(self) -> str:
-        """Where the film lies inside the ZIP."""
+        """Where the film lies, below `images/` or beside it."""
         return f"{UNLABELLED_FOLDER}/{self.kind}s"
 
-    def described(self) -> dict[str, Any]:
-        """Return what the manifest says of the film."""
-        return {"kind": self.kind, **asdict(self)}
+    @abstractmethod
+    def described(self, hashed: Hashed) -> dict[str, Any]:
+        """Return what the manifest says of the film: all but the seeds, which it hashes."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class OfClass(Origin):
         """Where the films of the class lie."""
         return f"images/{folder_name(self.label)}"
 
+    def described(self, hashed: Hashed) -> dict[str, Any]:
+        """Return the label and the hashed seed."""
+        return {"kind": self.kind, "label": self.label, "seed_hash": hashed(self.seed)}
+
 
 @dataclass(frozen=True)
 class OfMixture(Origin):
@@ -67,6 +74,14 @@ class OfMixture(Origin):
     kind = "mixture"
     weights: Mapping[str, float]
     seed: int
+
+    def described(self, hashed: Hashed) -> dict[str, Any]:
+        """Return the weights and the hashed seed."""
+        return {
+            "kind": self.kind,
+            "weights": dict(self.weights),
+            "seed_hash": hashed(self.seed),
+        }
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,16 @@ class OfInterpolation(Origin):
     from_seed: int
     to_seed: int
     position: float
+
+    def described(self, hashed: Hashed) -> dict[str, Any]:
+        """Return the weights, both hashed seeds and the position between them."""
+        return {
+            "kind": self.kind,
+            "weights": dict(self.weights),
+            "from_seed_hash": hashed(self.from_seed),
+            "to_seed_hash": hashed(self.to_seed),
+            "position": self.position,
+        }
 
 
 def folder_name(label: str) -> str:

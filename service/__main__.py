@@ -1,4 +1,4 @@
-"""Run a part of the service: `python -m service api | migrate | openapi`."""
+"""Run a part of the service: `python -m service api | migrate | rotate-keys | openapi`."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ def main() -> None:
     api.add_argument("--host", default=None, help="address to listen on")
     api.add_argument("--port", type=int, default=None, help="port to listen on")
     commands.add_parser("migrate", help="bring the database to this version's schema")
+    commands.add_parser("rotate-keys", help="sign sets with a new key from now on")
     commands.add_parser("openapi", help="print openapi.yaml")
     arguments = parser.parse_args()
     settings = Settings()
@@ -21,6 +22,8 @@ def main() -> None:
         _serve(settings, arguments.host or settings.host, arguments.port)
     elif arguments.command == "migrate":
         _migrate(settings)
+    elif arguments.command == "rotate-keys":
+        _rotate_keys(settings)
     else:
         _print_openapi(settings)
 
@@ -45,6 +48,12 @@ def _migrate(settings: Settings) -> None:
     from service.adapters.sql_migrate import migrate
 
     migrate(open_engine(settings.resolved_database_url))
+
+
+def _rotate_keys(settings: Settings) -> None:
+    from service.adapters.signing_keys import KeyRing
+
+    sys.stdout.write(f"{KeyRing(settings.data_dir).rotate()}\n")
 
 
 def _print_openapi(settings: Settings) -> None:

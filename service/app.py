@@ -11,9 +11,20 @@ from starlette.types import ASGIApp
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import SqlRecords
-from service.api import datasets, events, generation, health, jobs, models, synthetic_sets, training
+from service.api import (
+    datasets,
+    events,
+    generation,
+    health,
+    jobs,
+    models,
+    signing_keys,
+    synthetic_sets,
+    training,
+)
 from service.api.description import describe
 from service.api.errors import add_handlers
 from service.api.middleware import RequestMiddleware
@@ -58,7 +69,8 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     app.state.world = ports
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
-    for part in (training, jobs, events, generation, models, synthetic_sets, health):
+    parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, health)
+    for part in parts:
         app.include_router(part.router)
     add_handlers(app)
     return app
@@ -72,6 +84,7 @@ def connect(settings: Settings) -> World:
         artifacts=LocalArtifacts(settings.data_dir),
         queue=CeleryQueue(settings.broker_url),
         clock=clock,
+        signing_keys=KeyRing(settings.data_dir),
         version=version("synthcxr"),
         dataset_roots=settings.dataset_roots,
         train_device=settings.resolved_train_device,

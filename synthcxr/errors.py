@@ -5,6 +5,7 @@ SynthCXRError
     ProblemError         the service refused, and says why (RFC 9457)
     JobFailed            a job ended without a result
     DownloadMismatch     the bytes that came are not the bytes that were promised
+        SetNotVerified   a set is not what its manifest, sums and signature say
     CannotStart          the embedded service cannot start here
     MissingExtra         this command needs a package that the base install leaves out
 """
@@ -12,6 +13,7 @@ SynthCXRError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import httpx
@@ -108,6 +110,32 @@ class JobFailed(SynthCXRError):
 
 class DownloadMismatch(SynthCXRError):
     """A download or a file inside a ZIP does not have the promised SHA-256."""
+
+
+class SetProblem(StrEnum):
+    """What is wrong with a set; the values are stable names."""
+
+    UNREADABLE = "unreadable"  # no ZIP, or no manifest that could tell
+    MISSING_FILE = "missing_file"
+    EXTRA_FILE = "extra_file"
+    ALTERED_FILE = "altered_file"
+    ALTERED_ARCHIVE = "altered_archive"  # something lies between the files
+    LABELS_DIFFER = "labels_differ"
+    NOT_SIGNED = "not_signed"
+    SIGNATURE_INVALID = "signature_invalid"
+    FOREIGN_SIGNATURE = "foreign_signature"  # of none of the keys that the user gave
+
+
+class SetNotVerified(DownloadMismatch):
+    """A set is not what its manifest, its sums and its signature say.
+
+    Attributes:
+        problem: What is wrong.
+    """
+
+    def __init__(self, problem: SetProblem, detail: str) -> None:
+        super().__init__(f"{detail} [{problem}]")
+        self.problem = problem
 
 
 class CannotStart(SynthCXRError):

@@ -1,22 +1,36 @@
-"""Checking a downloaded set against its own manifest."""
+"""Checking a downloaded set against its manifest, its sums and its signature; offline.
+
+A package of the third format is checked whole: every file is named by `SHA256SUMS` and by the
+manifest, both are signed, and nothing lies between the files. The formats before had no signature
+and a manifest of images alone; what they promise is checked.
+"""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthcxr.errors import DownloadMismatch
+from synthcxr.errors import SetNotVerified, SetProblem
+from synthcxr.repacking import repack
+from synthcxr.signature import Signature, check_signature
 
-MANIFEST_NAME = "manifest.json"
-LABELS_NAME = "labels.csv"
-FOLDERS = ("images/", "unlabelled/")
+MANIFEST = "manifest.json"
+LABELS = "labels.csv"
+METADATA = "metadata.csv"
+SUMS = "SHA256SUMS"
+ATTESTATION = "attestation.intoto.jsonl"
+PUBLIC_KEY = "signing-key.pem"
+SIGNED_FORMAT = "synthcxr-manifest/3"
+IMAGE_FOLDERS = ("images/", "unlabelled/")
+IMAGE_KINDS = ("class", "mixture", "interpolation")
+
+Line = Mapping[str, Any]  # of the manifest's files
 
 
 @dataclass(frozen=True)
@@ -28,60 +42,57 @@ class VerifiedSet:
         files_by_label: Names of its images in the ZIP, per class, in the manifest's order.
         unlabelled_files: Names of the images that are of no class, per mixture or way between two
             seeds, which the key describes.
+        signature: Whose word it is; None for the formats before the third.
     """
 
     path: Path
     files_by_label: dict[str, list[str]]
     unlabelled_files: dict[str, list[str]]
+    signature: Signature | None = None
 
     @property
     def num_images(self) -> int:
         """Number of images in the set."""
         return sum(map(len, [*self.files_by_label.values(), *self.unlabelled_files.values()]))
 
+    @property
+    def trust(self) -> str:
+        """Say in words whose word the set is."""
+        return str(self.signature or "not signed")
 
-def verify_set(path: Path) -> VerifiedSet:
-    """Check that a set holds exactly the images its manifest names, byte for byte.
+
+def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
+    """Check that a set holds exactly what its manifest names, byte for byte, and who signed it.
 
     Args:
         path: A ZIP made by the service.
+        public_keys: PEM of the keys that the user trusts. Without any, a set signed by the key it
+            brings is accepted, and `Signature.confirmed` is False.
 
     Raises:
-        DownloadMismatch: It is no ZIP, an image is missing, added or altered, the labels are not
-            those of the manifest, or there is no manifest that could tell.
+        SetNotVerified: A file is missing, added or altered, the labels are not those of the
+            manifest, the signature does not hold, or none of this can be told; `problem` says
+            which.
     """
-    by_label: dict[str, list[str]] = {}
-    unlabelled: dict[str, list[str]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            present = {name for name in archive.namelist() if name.startswith(FOLDERS)}
-            for image in json.loads(archive.read(MANIFEST_NAME))["files"]:
-                name = image["file"]
-                if name not in present:
-                    raise DownloadMismatch(f"{path}: {name} is in the manifest but not in the ZIP")
-                if hashlib.sha256(archive.read(name)).hexdigest() != image["sha256"]:
-                    raise DownloadMismatch(f"{path}: {name} is not the image its manifest names")
-                present.remove(name)
-                if is_labelled(image):
-                    by_label.setdefault(image["label"], []).append(name)
-                else:
-                    unlabelled.setdefault(describe(image), []).append(name)
-            labels = _labels(archive.read(LABELS_NAME))
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise DownloadMismatch(f"{path} is not a readable synthetic set: {error}") from error
-    if present:
-        raise DownloadMismatch(f"{path}: {min(present)} is in the ZIP but not in the manifest")
-    if labels != {name: label for label, names in by_label.items() for name in names}:
-        raise DownloadMismatch(f"{path}: {LABELS_NAME} does not say what the manifest says")
-    return VerifiedSet(path, by_label, unlabelled)
+            manifest = json.loads(archive.read(MANIFEST))
+            if manifest.get("format") == SIGNED_FORMAT:
+                return _verified(path, archive, manifest["files"], public_keys)
+            if public_keys:
+                raise SetNotVerified(SetProblem.NOT_SIGNED, f"{path}: it carries no signature")
+            return _verified_unsigned(path, archive, manifest["files"])
+    except (zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError) as error:
+        detail = f"{path} is not a readable synthetic set: {error}"
+        raise SetNotVerified(SetProblem.UNREADABLE, detail) from error
 
 
-def is_labelled(image: Mapping[str, Any]) -> bool:
+def is_labelled(image: Line) -> bool:
     """Say whether an image of a manifest is of a class; in the first format, all are."""
     return bool(image.get("kind", "class") == "class")
 
 
-def describe(image: Mapping[str, Any]) -> str:
+def describe(image: Line) -> str:
     """Say in words what an image of no class was drawn from.
 
     Args:
@@ -91,10 +102,113 @@ def describe(image: Mapping[str, Any]) -> str:
     of = " + ".join(f"{weight:g} {label}" for label, weight in weights.items())
     if image["kind"] == "interpolation":
         of = next(iter(weights)) if len(weights) == 1 else of
-        return f"{of}, from seed {image['from_seed']} to {image['to_seed']}"
+        ends = (image.get(f"{end}_seed", image.get(f"{end}_seed_hash")) for end in ("from", "to"))
+        return "{}, from seed {:.12} to {:.12}".format(of, *map(str, ends))
     return str(of)
 
 
-def _labels(text: bytes) -> dict[str, str]:
-    rows = csv.DictReader(io.StringIO(text.decode()))
-    return {row["file"]: row["label"] for row in rows}
+def _verified(
+    path: Path, archive: zipfile.ZipFile, lines: Sequence[Line], public_keys: Sequence[bytes]
+) -> VerifiedSet:
+    """Check a package of the third format."""
+    digests, nothing_else = repack(path, archive)
+    for name in (SUMS, ATTESTATION, PUBLIC_KEY):
+        if name not in digests:
+            raise SetNotVerified(SetProblem.MISSING_FILE, f"{path}: {name} is not in the ZIP")
+    summed = _without(digests, (SUMS, ATTESTATION, PUBLIC_KEY))
+    _compare(path, _sums(archive.read(SUMS)), summed, named_in=SUMS)
+    listed = {line["path"]: line["sha256"] for line in lines}
+    _compare(path, listed, _without(summed, (MANIFEST,)), named_in=MANIFEST)
+    for line in lines:
+        if archive.getinfo(line["path"]).file_size != line["bytes"]:
+            detail = f"{path}: {line['path']} has not the size that its manifest names"
+            raise SetNotVerified(SetProblem.ALTERED_FILE, detail)
+    images = [(line["path"], line) for line in lines if line["kind"] in IMAGE_KINDS]
+    _check_labels(path, archive, images)
+    _check_metadata(path, archive, images)
+    signature = check_signature(
+        archive.read(ATTESTATION),
+        {name: digests[name] for name in (MANIFEST, SUMS)},
+        archive.read(PUBLIC_KEY),
+        public_keys,
+    )
+    if not nothing_else:
+        detail = f"{path}: something was altered between the files of the ZIP"
+        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, detail)
+    return _told_apart(path, images, signature)
+
+
+def _verified_unsigned(path: Path, archive: zipfile.ZipFile, lines: Sequence[Line]) -> VerifiedSet:
+    """Check the images and labels of a package of the first or second format."""
+    images = [(line["file"], line) for line in lines]
+    digests = repack(path, archive).digests
+    present = {name: digests[name] for name in digests if name.startswith(IMAGE_FOLDERS)}
+    _compare(path, {name: line["sha256"] for name, line in images}, present, named_in=MANIFEST)
+    _check_labels(path, archive, images)
+    return _told_apart(path, images)
+
+
+def _compare(
+    path: Path, named: Mapping[str, str], present: Mapping[str, str], *, named_in: str
+) -> None:
+    """Refuse a ZIP whose files are not those, with those digests, that one of them names."""
+    where = "the manifest" if named_in == MANIFEST else named_in
+    for name in sorted(named.keys() - present.keys()):
+        detail = f"{path}: {name} is in {where} but not in the ZIP"
+        raise SetNotVerified(SetProblem.MISSING_FILE, detail)
+    for name in sorted(present.keys() - named.keys()):
+        detail = f"{path}: {name} is in the ZIP but not in {where}"
+        raise SetNotVerified(SetProblem.EXTRA_FILE, detail)
+    for name, digest in named.items():
+        if present[name] != digest:
+            detail = f"{path}: {name} is not the file that {where} names"
+            raise SetNotVerified(SetProblem.ALTERED_FILE, detail)
+
+
+def _check_labels(path: Path, archive: zipfile.ZipFile, images: Iterable[tuple[str, Line]]) -> None:
+    expected = {name: line["label"] for name, line in images if is_labelled(line)}
+    rows = {row["file"]: row["label"] for row in _rows(archive.read(LABELS))}
+    _require_same_labels(path, LABELS, rows, expected)
+
+
+def _check_metadata(
+    path: Path, archive: zipfile.ZipFile, images: Iterable[tuple[str, Line]]
+) -> None:
+    expected = {name: (line.get("label", ""), line["kind"]) for name, line in images}
+    rows = {row["file_name"]: (row["label"], row["kind"]) for row in _rows(archive.read(METADATA))}
+    _require_same_labels(path, METADATA, rows, expected)
+
+
+def _require_same_labels(
+    path: Path, table: str, found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    if found != expected:
+        detail = f"{path}: {table} does not say what the manifest says"
+        raise SetNotVerified(SetProblem.LABELS_DIFFER, detail)
+
+
+def _told_apart(
+    path: Path, images: Iterable[tuple[str, Line]], signature: Signature | None = None
+) -> VerifiedSet:
+    by_label: dict[str, list[str]] = {}
+    unlabelled: dict[str, list[str]] = {}
+    for name, line in images:
+        if is_labelled(line):
+            by_label.setdefault(line["label"], []).append(name)
+        else:
+            unlabelled.setdefault(describe(line), []).append(name)
+    return VerifiedSet(path, by_label, unlabelled, signature)
+
+
+def _without(digests: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    return {name: digest for name, digest in digests.items() if name not in names}
+
+
+def _sums(text: bytes) -> dict[str, str]:
+    """Read lines of digest, two spaces and name."""
+    pairs = (line.split("  ", 1) for line in text.decode().splitlines())
+    return {name: digest for digest, name in pairs}
+
+
+def _rows(text: bytes) -> csv.DictReader[str]:
+    return csv.DictReader(io.StringIO(text.decode()))

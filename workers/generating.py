@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import structlog
 import torch
+from numpy.typing import NDArray
 
 from models.registry import sampler_class
 from models.sampling import draw_pixels
 from models.training.checkpoints import file_digest
-from release.origin import OfClass
-from release.package import Package
+from release.origin import OfClass, Origin
+from release.package.staging import StagedFilms
+from release.package.writer import Contents, write_package
+from service.adapters.signing_keys import KeyRing
 from service.domain.errors import ArtifactMissing
 from service.domain.identifiers import synthetic_set_id
-from service.domain.references import ArtifactRef, Model, SyntheticSet
+from service.domain.references import ArtifactRef, SyntheticSet
 from workers.attempt import Attempt
 from workers.device import choose_device
 from workers.film_plan import draw_of, planned_films
 from workers.pace import Pace
+from workers.set_description import describe_set
 from workers.warm_models import WarmModels, give_back_memory
 
 log = structlog.get_logger()
 
 PHASE = "sampling"
+
+Film = tuple[NDArray[np.uint8], Origin]
 
 
 def generate(attempt: Attempt) -> dict[str, Any]:
@@ -69,21 +76,30 @@ def _draw_and_package(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     films = planned_films(request)
     draws = [draw_of(film, snapshot.classes) for film in films]
     sampler = sampler_class(snapshot.family).model_validate(request["sampler"])
-    description = _description(set_id, record, request, device.type)
+    keys = KeyRing(attempt.settings.data_dir)
+    hashing_key = keys.hashing_key()
+    contents = Contents(
+        description=describe_set(set_id, record, request, films, hashing_key),
+        classes=snapshot.classes,
+        hashing_key=hashing_key,
+        signer=keys.current(),
+    )
 
     staged = attempt.staging()
+    raw = staged / "films.raw"
+    drawn = StagedFilms(raw, record.image_size)
     pace = Pace()
-    num_drawn = 0
-    with Package(staged / "set.zip", description) as package:
-        for batch in draw_pixels(snapshot.model, draws, sampler):
-            for pixels in batch:
-                package.add(pixels, films[num_drawn])
-                num_drawn += 1
-            attempt.check()
-            if attempt.report_due():
-                fraction = num_drawn / len(films)
-                attempt.report(pace.progress(PHASE, num_drawn, len(films), fraction))
-    (staged / "manifest.json").write_bytes(package.manifest)
+    for batch in draw_pixels(snapshot.model, draws, sampler):
+        drawn.append(batch)
+        attempt.check()
+        if attempt.report_due():
+            fraction = len(drawn) / len(films)
+            attempt.report(pace.progress(PHASE, len(drawn), len(films), fraction))
+    manifest = write_package(
+        staged / "set.zip", _attended(zip(drawn.pixels, films, strict=True), attempt), contents
+    )
+    raw.unlink()
+    (staged / "manifest.json").write_bytes(manifest)
     archive = file_digest(staged / "set.zip")
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
     folder = f"synthetic-sets/{set_id}-{attempt.name}"
@@ -97,7 +113,7 @@ def _draw_and_package(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
         manifest=ArtifactRef(
             f"{folder}/manifest.json",
             file_digest(staged / "manifest.json"),
-            len(package.manifest),
+            len(manifest),
         ),
         created_at=attempt.now(),
         unlabelled_counts=Counter(film.kind for film in films if not isinstance(film, OfClass)),
@@ -107,29 +123,8 @@ def _draw_and_package(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     return {"synthetic_set": made}
 
 
-def _description(set_id: str, model: Model, request: dict[str, Any], device: str) -> dict[str, Any]:
-    return {
-        "synthetic_set_id": set_id,
-        "notice": (
-            "Synthetic images, not for diagnosis. No privacy audit was made: "
-            "do not release this set outside the institution that holds the real films."
-        ),
-        "model": {
-            "id": model.id,
-            "family": model.family,
-            "image_size": model.image_size,
-            "snapshot_sha256": model.snapshot.sha256,
-            "dataset_fingerprint": model.card["dataset_fingerprint"],
-        },
-        "seed": request["seed"],
-        "sampler": request["sampler"],
-        "class_counts": request["class_counts"],
-        "mixtures": request.get("mixtures", []),
-        "interpolate": request.get("interpolate", []),
-        "versions": {
-            "synthcxr": version("synthcxr"),
-            "torch": version("torch"),
-            "pillow": version("pillow"),
-        },
-        "computed_on": {"device": device, "architecture": platform.machine()},
-    }
+def _attended(films: Iterable[Film], attempt: Attempt) -> Iterator[Film]:
+    """Hand films on, and look after each whether to go on."""
+    for film in films:
+        yield film
+        attempt.check()

@@ -100,3 +100,10 @@ SYNTHETIC_SET = {
     "links": {"download": f"/synthetic-sets/{SET_ID}/download"},
 }
 EVENT = {"sequence": 1, "kind": "state", "at": MOMENT, "data": {"state": "queued", "attempt": 0}}
+
+SIGNING_KEY = {
+    "id": "5b0f8c1e" * 8,
+    "algorithm": "Ed25519",
+    "pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA...\n-----END PUBLIC KEY-----\n",
+    "current": True,
+}

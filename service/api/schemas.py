@@ -194,7 +194,11 @@ class Interpolation(Strict):
 
     label: str | None = Field(None, description="The class; or give weights.")
     weights: Weights | None = None
-    from_seed: Seed = Field(description="The first film's own seed, such as a manifest names.")
+    from_seed: Seed = Field(
+        description="The first film's own seed. Film k of a set drawn with seed s has "
+        "int(numpy.random.SeedSequence((s, k)).generate_state(1, numpy.uint64)[0]) >> 1; "
+        "a manifest names seeds only as keyed hashes."
+    )
     to_seed: Seed = Field(description="The last film's own seed.")
     steps: int = Field(ge=2, le=256, description="How many films, both ends included.")
 

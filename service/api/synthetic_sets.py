@@ -79,7 +79,7 @@ def get_manifest(
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Read a set's table of contents: file, kind, seed and checksum of every image."""
+    """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
     made = world.records.synthetic_set(synthetic_set_id)
     return immutable_file(
         world.artifacts.path(made.manifest.key),
@@ -126,9 +126,12 @@ def get_image(
 
 @lru_cache(maxsize=4)
 def _contents(manifest: FilePath) -> list[tuple[str, str]]:
-    """Read file and checksum of every image; a published manifest never changes."""
+    """Read path and checksum of every file, images first; a published manifest never changes.
+
+    `file` is what the manifests before the third format called a path.
+    """
     files: list[dict[str, Any]] = json.loads(manifest.read_bytes())["files"]
-    return [(entry["file"], entry["sha256"]) for entry in files]
+    return [(entry.get("path") or entry["file"], entry["sha256"]) for entry in files]
 
 
 @router.get(

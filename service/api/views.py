@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from service.api import examples
 from service.domain.errors import Problem
 from service.domain.job import Job, JobKind, JobState
+from service.domain.ports import PublicKey
 from service.domain.references import Dataset, DatasetState, Model, SyntheticSet
 
 V = TypeVar("V")
@@ -306,6 +307,28 @@ class SyntheticSetView(View):
                 "download": f"{here}/download",
             },
         )
+
+
+class SigningKeyView(View):
+    """A public key; `synthcxr verify --public-key` takes its `pem`."""
+
+    model_config = shown(examples.SIGNING_KEY)
+
+    id: str = Field(description="sha256 of the key (DER), in hex: a set's attestation names it.")
+    algorithm: Literal["Ed25519"]
+    pem: str
+    current: bool = Field(description="Whether new sets are signed with it.")
+
+    @classmethod
+    def of(cls, key: PublicKey) -> "SigningKeyView":
+        """Show a key."""
+        return cls(id=key.id, algorithm="Ed25519", pem=key.pem, current=key.is_current)
+
+
+class SigningKeysView(View):
+    """All keys that sets of this service were signed with."""
+
+    items: list[SigningKeyView]
 
 
 class HealthView(View):

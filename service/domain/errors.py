@@ -18,6 +18,7 @@ SyntheticDataError
 ├── FoldKeyLost                     the secret that datasets were split under is not there
 ├── StorageFull
 ├── RecordsUnavailable
+├── SigningKeyLost                  what signs the sets is gone
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
 ├── WorkerLost                      every attempt lost its worker
 └── LeaseLost                       a worker lost its job to another attempt
@@ -308,6 +309,21 @@ class RecordsUnavailable(SyntheticDataError):
 
     code = "records_unavailable"
     retryable = True
+
+
+class SigningKeyLost(SyntheticDataError):
+    """The private key that signs sets is gone or cannot be read."""
+
+    code = "signing_key_lost"
+    retryable = True
+
+    @classmethod
+    def named(cls, key_id: str) -> Self:
+        """Say which key, and what to do."""
+        return cls(
+            f"The private key {key_id} is gone from the data directory or cannot be read. "
+            "Put its file back from a backup, or run `synthcxr keys rotate`, then retry the job."
+        )
 
 
 class DevicesUnavailable(SyntheticDataError):

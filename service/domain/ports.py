@@ -1,4 +1,4 @@
-"""What the core asks of the world: Records, ArtifactStore, TaskQueue and Clock."""
+"""What the core asks of the world: Records, ArtifactStore, TaskQueue, SigningKeys and Clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +50,28 @@ class TaskQueue(Protocol):
 
     def reachable(self) -> bool:
         """Say whether the broker answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What a set's signature is checked with.
+
+    Attributes:
+        id: sha256 of the key (DER, SubjectPublicKeyInfo), in hex.
+        pem: The key.
+        is_current: Whether new sets are signed with it.
+    """
+
+    id: str
+    pem: str
+    is_current: bool
+
+
+class SigningKeys(Protocol):
+    """The keys that sets are signed with."""
+
+    def public_keys(self) -> list[PublicKey]:
+        """Return all public keys, the current one first; makes the first one if there is none."""
 
 
 class UploadWriter(Protocol):

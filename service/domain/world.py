@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from service.domain.ports import ArtifactStore, Clock, Records, TaskQueue
+from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class World:
         artifacts: The files of those.
         queue: The doorbell.
         clock: The time.
+        signing_keys: What its sets are signed with.
         version: Version of this package, part of a synthetic set's identity.
         dataset_roots: Folders below which a dataset may be read.
         train_device: The kind of device that trains; presets are chosen for it.
@@ -27,6 +28,7 @@ class World:
     artifacts: ArtifactStore
     queue: TaskQueue
     clock: Clock
+    signing_keys: SigningKeys
     version: str
     dataset_roots: tuple[Path, ...] = ()
     train_device: Literal["cpu", "cuda"] = "cpu"

@@ -35,6 +35,7 @@ from schemathesis.specs.openapi.checks import (
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.adapters.signing_keys import KeyRing
 from service.api import examples, generation, jobs
 from service.api.waiting import wait_for_job
 from service.app import create_app
@@ -142,7 +143,9 @@ class Target:
     def __init__(self, folder: Path) -> None:
         self.records = Seeded(SystemClock())
         self.artifacts = LocalArtifacts(folder)
-        world = World(self.records, self.artifacts, MemoryQueue(), SystemClock(), "0")
+        world = World(
+            self.records, self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
+        )
         app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), world)
         config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)

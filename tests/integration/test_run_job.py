@@ -21,6 +21,7 @@ from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
 from models.training.checkpoints import file_digest
 from radiographs.keyed_hash import published_version
+from models.seeding import image_seed
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue
@@ -178,7 +179,11 @@ def test_every_family_trains_and_generates(workplace, dataset_id, family):
         manifest = json.loads(archive.read("manifest.json"))
         assert archive.testzip() is None
     assert manifest["synthetic_set_id"] == made.id
-    assert [line["label"] for line in manifest["files"]] == ["effusion"] * 9 + ["normal"] * 3
+    assert [line["label"] for line in images_of(manifest)] == ["effusion"] * 9 + ["normal"] * 3
+
+
+def images_of(manifest):
+    return [line for line in manifest["files"] if line["path"].endswith(".png")]
 
 
 def manifest_of(workplace, job):
@@ -195,8 +200,7 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
     model_id = trained.result.model_id
     plain = finished(workplace, submit_generation(workplace, model_id, family))
     _, before = manifest_of(workplace, plain)
-    effusions = [line for line in before["files"] if line["label"] == "effusion"]
-    first, last = effusions[0], effusions[1]
+    first, last = images_of(before)[:2]  # effusions, drawn with the seed 5
     job = finished(
         workplace,
         submit_generation(
@@ -207,8 +211,8 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
             interpolate=[
                 {
                     "label": "effusion",
-                    "from_seed": first["seed"],
-                    "to_seed": last["seed"],
+                    "from_seed": image_seed(5, 0),
+                    "to_seed": image_seed(5, 1),
                     "steps": 5,
                 }
             ],
@@ -217,12 +221,14 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
     made, manifest = manifest_of(workplace, job)
     assert (made.num_images, sum(made.class_counts.values())) == (19, 12)
     assert made.unlabelled_counts == {"mixture": 2, "interpolation": 5}
-    lines = manifest["files"]
-    assert lines[:12] == before["files"]
+    lines = images_of(manifest)
+    assert lines[:12] == images_of(before)
     assert [line["kind"] for line in lines[12:]] == ["mixture"] * 2 + ["interpolation"] * 5
     assert not any("label" in line for line in lines[12:])
     way = lines[14:]
     assert [line["position"] for line in way] == [0, 0.25, 0.5, 0.75, 1]
+    assert {line["from_seed_hash"] for line in way} == {first["seed_hash"]}
+    assert {line["to_seed_hash"] for line in way} == {last["seed_hash"]}
     assert (way[0]["sha256"], way[-1]["sha256"]) == (first["sha256"], last["sha256"])
     assert len({line["sha256"] for line in way}) == 5
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.adapters.signing_keys import KeyRing
 from service.app import create_app
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
@@ -135,6 +136,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         artifacts=LocalArtifacts(data_dir),
         queue=queue,
         clock=clock,
+        signing_keys=KeyRing(data_dir),
         version="0",
         dataset_roots=(roots,),
     )

@@ -20,7 +20,7 @@ def test_a_right_set_tells_its_images_by_class(make_set) -> None:
     [
         ({"missing": "images/COVID/000001.png"}, "in the manifest but not in the ZIP"),
         ({"added": "images/COVID/000009.png"}, "in the ZIP but not in the manifest"),
-        ({"altered": "images/Normal/000002.png"}, "not the image its manifest names"),
+        ({"altered": "images/Normal/000002.png"}, "not the file that the manifest names"),
     ],
 )
 def test_a_spoilt_set_is_refused_by_the_name_of_the_image(make_set, spoil, complaint) -> None:
@@ -59,7 +59,7 @@ def test_what_is_of_no_class_is_verified_and_told_apart(make_set) -> None:
 
 
 def test_an_altered_or_smuggled_in_mixture_is_noticed(make_set) -> None:
-    with pytest.raises(DownloadMismatch, match="not the image its manifest names"):
+    with pytest.raises(DownloadMismatch, match="not the file that the manifest names"):
         verify_set(make_set(unlabelled=[MIXTURE], altered=MIXTURE["file"]))
     with pytest.raises(DownloadMismatch, match="in the ZIP but not in the manifest"):
         verify_set(make_set(added=MIXTURE["file"]))

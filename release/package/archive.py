@@ -1,0 +1,87 @@
+"""A ZIP whose bytes follow from its contents alone.
+
+Members are stored uncompressed in the order of writing and dated 1980, the first year a ZIP can
+name, so neither the clock nor the host leaves a trace. `synthcxr/repacking.py` holds a ZIP to the
+same rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)
+_READABLE = 0o644 << 16
+_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of the ZIP.
+
+    Attributes:
+        path: Its name in the ZIP.
+        num_bytes: Its size.
+        sha256: Digest of its bytes, in hex.
+    """
+
+    path: str
+    num_bytes: int
+    sha256: str
+
+
+class Archive:
+    """A ZIP that grows file by file, in constant memory but for its table of contents.
+
+    Args:
+        target: The file to make, or an open one that can be written to and moved about in.
+
+    Attributes:
+        members: What was written so far, in order.
+    """
+
+    def __init__(self, target: Path | IO[bytes]) -> None:
+        self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_STORED)
+        self.members: list[Member] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._zip.close()
+
+    def write(self, path: str, data: bytes) -> Member:
+        """Append a file."""
+        return self.copy(path, io.BytesIO(data))
+
+    def copy(self, path: str, source: IO[bytes]) -> Member:
+        """Append all that an open file holds, chunk by chunk."""
+        digest = hashlib.sha256()
+        num_bytes = source.seek(0, os.SEEK_END)
+        source.seek(0)
+        with self._zip.open(_plain(path, num_bytes), "w") as target:
+            while chunk := source.read(_CHUNK_BYTES):
+                target.write(chunk)
+                digest.update(chunk)
+        member = Member(path, num_bytes, digest.hexdigest())
+        self.members.append(member)
+        return member
+
+
+def _plain(path: str, num_bytes: int) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(path, _FIRST_DATE)
+    member.create_system = 3  # Unix, whatever the host
+    member.external_attr = _READABLE
+    member.file_size = num_bytes  # decides whether its header is that of a large file
+    return member

@@ -1,0 +1,30 @@
+"""What every further format of the films promises."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.package.manifest import PackagedFilm
+
+
+class ExtraFormat(Protocol):
+    """A copy of the films in another format, written beside the PNG files.
+
+    It sees each film once, as it is packaged, keeps none in memory, and writes to the archive at
+    once or when it is closed.
+    """
+
+    def add(self, film: PackagedFilm, pixels: NDArray[np.uint8], png: bytes) -> None:
+        """Take a film.
+
+        Args:
+            film: What it is and where its PNG file lies.
+            pixels: (h, w).
+            png: The bytes of its PNG file.
+        """
+
+    def close(self) -> None:
+        """Write what is left."""

@@ -1,0 +1,157 @@
+"""The package: films and all that is said of them in one ZIP; same request, same bytes.
+
+    images/<class>/<index>.png   unlabelled/<kind>s/<index>.png   npz/  wds/  dicom/
+    report.html and further documents   labels.csv   metadata.csv   croissant.json
+    manifest.json   SHA256SUMS   attestation.intoto.jsonl   signing-key.pem
+
+`manifest.json` describes every file before it, `SHA256SUMS` these and the manifest, and the
+attestation signs both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.origin import Origin
+from release.package.archive import Archive
+from release.package.attestation import (
+    ATTESTATION,
+    PUBLIC_KEY,
+    SUMS,
+    Signer,
+    attestation,
+    sha256sums,
+)
+from release.package.croissant import CROISSANT, croissant
+from release.package.film_png import png
+from release.package.formats.dicom import DicomFormat
+from release.package.formats.extra import ExtraFormat
+from release.package.formats.npz import NpzFormat
+from release.package.formats.webdataset import WebDatasetFormat
+from release.package.hashing import hashed_seed
+from release.package.manifest import (
+    Description,
+    PackagedFilm,
+    listed,
+    manifest,
+    require_complete,
+)
+from release.package.tables import LABELS, METADATA, labels_csv, metadata_csv
+
+MANIFEST = "manifest.json"
+ExtraName = Literal["npz", "webdataset", "dicom"]
+_KINDS = {"npz": "npz", "wds": "webdataset", "dicom": "dicom"}  # by folder
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that goes into a package beside the films.
+
+    Attributes:
+        description: What the manifest says of the set.
+        classes: All labels of the model, in the order that numbers them.
+        documents: Further files by name, such as `report.html` and `DATASET_CARD.md`.
+        formats: What the films are copied into besides PNG.
+        hashing_key: Hashes seeds; see `release.package.hashing`.
+        signer: Signs the attestation.
+    """
+
+    description: Description
+    classes: Sequence[str]
+    hashing_key: bytes
+    signer: Signer
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    formats: frozenset[ExtraName] = frozenset()
+
+
+def write_package(
+    path: Path, films: Iterable[tuple[NDArray[np.uint8], Origin]], contents: Contents
+) -> bytes:
+    """Write a package, in constant memory but for its table of contents.
+
+    An exception leaves an unfinished file for the caller to drop.
+
+    Args:
+        path: The ZIP to make; its folder needs room for the films of `formats` as well.
+        films: Pixels, (h, w), and origin of each film that is released, in order.
+        contents: What goes with them.
+
+    Returns:
+        The manifest's bytes.
+
+    Raises:
+        ValueError: The description leaves something out, or a document takes a name of ours.
+    """
+    require_complete(contents.description)
+    _require_free_names(contents.documents)
+    with Archive(path) as archive, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        packaged = _write_films(archive, films, contents, Path(scratch))
+        labels = archive.write(LABELS, labels_csv(packaged))
+        metadata = archive.write(METADATA, metadata_csv(packaged))
+        for name, data in sorted(contents.documents.items()):
+            archive.write(name, data)
+        archive.write(CROISSANT, croissant(contents.description, labels, metadata))
+        content = manifest(contents.description, _lines(packaged, archive, contents.hashing_key))
+        table = archive.write(MANIFEST, content)
+        sums = archive.write(SUMS, sha256sums(archive.members))
+        signed = attestation(contents.description, (table, sums), contents.signer)
+        archive.write(ATTESTATION, signed)
+        archive.write(PUBLIC_KEY, contents.signer.public_pem)
+    return content
+
+
+def _write_films(
+    archive: Archive,
+    films: Iterable[tuple[NDArray[np.uint8], Origin]],
+    contents: Contents,
+    scratch: Path,
+) -> list[PackagedFilm]:
+    extras = [_extra(name, archive, contents, scratch) for name in sorted(contents.formats)]
+    packaged = []
+    for index, (pixels, origin) in enumerate(films):
+        data = png(pixels)
+        member = archive.write(f"{origin.folder}/{index:06}.png", data)
+        film = PackagedFilm(index, origin, member)
+        for extra in extras:
+            extra.add(film, pixels, data)
+        packaged.append(film)
+    for extra in extras:
+        extra.close()
+    return packaged
+
+
+def _extra(name: ExtraName, archive: Archive, contents: Contents, scratch: Path) -> ExtraFormat:
+    match name:
+        case "npz":
+            return NpzFormat(archive, contents.classes, scratch)
+        case "webdataset":
+            return WebDatasetFormat(archive, contents.classes, scratch)
+        case "dicom":
+            return DicomFormat(archive, contents.description)
+
+
+def _lines(films: list[PackagedFilm], archive: Archive, key: bytes) -> Iterator[dict[str, Any]]:
+    """List the films in their order, then all else."""
+    hashed = partial(hashed_seed, key)
+    for film in films:
+        yield listed(film.member, film.origin.described(hashed))
+    paths = {film.member.path for film in films}
+    for member in archive.members:
+        if member.path not in paths:
+            folder, inside, _ = member.path.partition("/")
+            yield listed(member, {"kind": _KINDS[folder] if inside else "document"})
+
+
+def _require_free_names(documents: Mapping[str, bytes]) -> None:
+    ours = {LABELS, METADATA, CROISSANT, MANIFEST, SUMS, ATTESTATION, PUBLIC_KEY}
+    taken = sorted(name for name in documents if name in ours or "/" in name)
+    if taken:
+        raise ValueError(f"A document cannot be called {taken[0]}: the package writes that itself.")

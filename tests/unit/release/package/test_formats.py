@@ -1,0 +1,65 @@
+"""The same films for other readers."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from release.origin import OfClass
+from release.package.formats import webdataset
+from release.package.writer import write_package
+
+
+def test_the_numpy_file_holds_the_films_of_classes_under_the_keys_of_medmnist(write, films) -> None:
+    with zipfile.ZipFile(write(formats=frozenset({"npz"}))) as archive:
+        data = np.load(io.BytesIO(archive.read("npz/films.npz")), allow_pickle=False)
+    assert np.array_equal(data["train_images"], [pixels for pixels, _ in films[:6]])
+    assert data["train_images"].dtype == np.uint8
+    assert data["train_labels"].tolist() == [[0]] * 3 + [[1]] * 3
+    assert data["classes"].tolist() == ["COVID", "Viral Pneumonia"]
+
+
+def test_a_set_of_mixtures_alone_has_an_empty_numpy_file_and_no_shard(
+    films, contents, tmp_path
+) -> None:
+    chosen = replace(contents, formats=frozenset({"npz", "webdataset"}))
+    write_package(tmp_path / "set.zip", films[6:], chosen)
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        data = np.load(io.BytesIO(archive.read("npz/films.npz")))
+        assert len(data["train_images"]) == len(data["train_labels"]) == 0
+        assert not any(name.startswith("wds/") for name in archive.namelist())
+
+
+@pytest.mark.parametrize("num_films", [3, 4, 5])
+def test_shards_hold_png_class_and_json_of_every_film(
+    tmp_path, contents, monkeypatch, num_films
+) -> None:
+    monkeypatch.setattr(webdataset, "FILMS_PER_SHARD", 2)
+    rng = np.random.default_rng(0)
+    films = [
+        (rng.integers(0, 256, (8, 8), np.uint8), OfClass("Viral Pneumonia", k))
+        for k in range(num_films)
+    ]
+    write_package(tmp_path / "set.zip", films, replace(contents, formats=frozenset({"webdataset"})))
+    found = {}
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        shards = [name for name in archive.namelist() if name.startswith("wds/")]
+        for shard in shards:
+            with tarfile.open(fileobj=io.BytesIO(archive.read(shard))) as tar:
+                for member in tar:
+                    assert (member.mtime, member.uid, member.uname) == (0, 0, "")
+                    found[member.name] = tar.extractfile(member).read()
+    assert len(shards) == (num_films + 1) // 2
+    assert len(found) == 3 * num_films
+    for index, (pixels, _) in enumerate(films):
+        name = f"{index:06}"
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(found[f"{name}.png"]))), pixels)
+        assert found[f"{name}.cls"] == b"1"
+        assert json.loads(found[f"{name}.json"]) == {"index": index, "label": "Viral Pneumonia"}
