@@ -6,6 +6,7 @@ from synthcxr.errors import (
     MissingExtra,
     ProblemError,
     ServiceUnreachable,
+    SetNotVerified,
     SynthCXRError,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "MissingExtra",
     "ProblemError",
     "ServiceUnreachable",
+    "SetNotVerified",
     "SynthCXRError",
 ]

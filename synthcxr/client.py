@@ -17,7 +17,16 @@ from synthcxr.downloads import download
 from synthcxr.errors import ServiceUnreachable
 from synthcxr.event_stream import read_events
 from synthcxr.packing import as_zip
-from synthcxr.resources import Dataset, Event, Job, Model, Page, SyntheticSet, View
+from synthcxr.resources import (
+    Dataset,
+    Event,
+    Job,
+    Model,
+    Page,
+    SigningKey,
+    SyntheticSet,
+    View,
+)
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 
@@ -269,6 +278,10 @@ class Client:
         return download(self._connection, f"/synthetic-sets/{set_id}/download", destination)
 
     # The service itself
+
+    def signing_keys(self) -> Iterator[SigningKey]:
+        """List the public keys that sets are signed with, the current one first."""
+        return self._list("/signing-keys", SigningKey)
 
     def version(self) -> dict[str, Any]:
         """Read the service's version."""

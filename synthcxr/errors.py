@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -133,8 +134,8 @@ class SetNotVerified(DownloadMismatch):
         problem: What is wrong.
     """
 
-    def __init__(self, problem: SetProblem, detail: str) -> None:
-        super().__init__(f"{detail} [{problem}]")
+    def __init__(self, problem: SetProblem, path: Path, detail: str) -> None:
+        super().__init__(f"{path}: {detail} [{problem}]")
         self.problem = problem
 
 

@@ -49,8 +49,8 @@ def repack(path: Path, archive: zipfile.ZipFile) -> Repacked:
         with zipfile.ZipFile(echo, "w", zipfile.ZIP_STORED) as again:
             for found in archive.infolist():
                 if found.filename in digests:
-                    detail = f"{path}: {found.filename} is in the ZIP twice"
-                    raise SetNotVerified(SetProblem.EXTRA_FILE, detail)
+                    detail = f"{found.filename} is in the ZIP twice"
+                    raise SetNotVerified(SetProblem.EXTRA_FILE, path, detail)
                 echo.provisional = True
                 digests[found.filename] = _repacked(path, archive, found, again)
         return Repacked(digests, echo.same())
@@ -61,8 +61,8 @@ def _repacked(
 ) -> str:
     """Pack a file anew and return its digest."""
     if found.compress_type != zipfile.ZIP_STORED or found.flag_bits & _ENCRYPTED:
-        detail = f"{path}: {found.filename} is not stored as sets store their files"
-        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, detail)
+        detail = f"{found.filename} is not stored as sets store their files"
+        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
     plain = zipfile.ZipInfo(found.filename, _FIRST_DATE)
     plain.create_system = 3  # Unix
     plain.external_attr = _READABLE
@@ -74,8 +74,8 @@ def _repacked(
                 target.write(chunk)
                 digest.update(chunk)
     except (zipfile.BadZipFile, EOFError) as error:
-        detail = f"{path}: {found.filename} was altered: {error}"
-        raise SetNotVerified(SetProblem.ALTERED_FILE, detail) from error
+        detail = f"{found.filename} was altered: {error}"
+        raise SetNotVerified(SetProblem.ALTERED_FILE, path, detail) from error
     return digest.hexdigest()
 
 

@@ -156,6 +156,20 @@ class SyntheticSet(View):
     created_at: datetime | None = None
 
 
+class SigningKey(View):
+    """A public key that sets are signed with.
+
+    Attributes:
+        id: sha256 of the key (DER), in hex.
+        pem: The key.
+        current: Whether new sets are signed with it.
+    """
+
+    id: str
+    pem: str
+    current: bool = False
+
+
 class Page(View):
     """One page of a list; `next_cursor` is absent on the last."""
 

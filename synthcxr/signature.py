@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,6 +25,7 @@ from synthcxr.errors import SetNotVerified, SetProblem
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://synthcxr.org/release/v1"
+INVALID = SetProblem.SIGNATURE_INVALID
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,16 @@ class Signature:
 
 
 def check_signature(
-    envelope: bytes, digests: Mapping[str, str], embedded: bytes, given: Sequence[bytes]
+    path: Path,
+    envelope: bytes,
+    digests: Mapping[str, str],
+    embedded: bytes,
+    given: Sequence[bytes],
 ) -> Signature:
     """Check that a set's attestation is signed and names the set's files.
 
     Args:
+        path: The set, for messages.
         envelope: The DSSE envelope, one line of JSON.
         digests: sha256 of each file that the attestation must name.
         embedded: The public key that the ZIP brings (PEM).
@@ -64,42 +71,32 @@ def check_signature(
     payload = base64.b64decode(content["payload"], validate=True)
     [line] = content["signatures"]
     key_id, signature = line["keyid"], base64.b64decode(line["sig"], validate=True)
-    keys = {_id(key): key for key in map(_load, given or [embedded])}
-    if key_id not in keys:
-        raise SetNotVerified(*_unknown_key(key_id, given))
+    inside = _load(embedded)
+    trusted = {_id(key): key for key in map(_load, given)} if given else {_id(inside): inside}
+    if key_id != _id(inside):
+        raise SetNotVerified(INVALID, path, f"the public key inside is not {key_id}, which signed")
+    if key_id not in trusted:
+        detail = f"it is signed by key {key_id}, which is not the one you gave"
+        raise SetNotVerified(SetProblem.FOREIGN_SIGNATURE, path, detail)
     try:
-        keys[key_id].verify(signature, _signed_bytes(content["payloadType"], payload))
+        trusted[key_id].verify(signature, _signed_bytes(content["payloadType"], payload))
     except InvalidSignature:
-        raise SetNotVerified(
-            SetProblem.SIGNATURE_INVALID, f"the signature was not made by key {key_id}"
-        ) from None
-    if given and _id(_load(embedded)) != key_id:
-        raise SetNotVerified(
-            SetProblem.SIGNATURE_INVALID, "the public key inside is not the one that signed"
-        )
-    _check_statement(json.loads(payload), content["payloadType"], digests)
+        detail = f"the signature was not made by key {key_id}"
+        raise SetNotVerified(INVALID, path, detail) from None
+    if content["payloadType"] != PAYLOAD_TYPE or not _attests(json.loads(payload), digests):
+        raise SetNotVerified(INVALID, path, "what was signed is not what the ZIP holds")
     return Signature(key_id, confirmed=bool(given))
 
 
-def _unknown_key(key_id: str, given: Sequence[bytes]) -> tuple[SetProblem, str]:
-    if given:
-        return SetProblem.FOREIGN_SIGNATURE, f"signed by key {key_id}, which is not the one given"
-    return SetProblem.SIGNATURE_INVALID, f"the public key inside is not key {key_id}, which signed"
-
-
-def _check_statement(statement: object, payload_type: str, digests: Mapping[str, str]) -> None:
+def _attests(statement: Mapping[str, object], digests: Mapping[str, str]) -> bool:
+    """Say whether a statement is a release of ours and names exactly these files."""
+    subjects = [{"name": name, "digest": {"sha256": digest}} for name, digest in digests.items()]
     expected = {
         "_type": STATEMENT_TYPE,
         "predicateType": PREDICATE_TYPE,
-        "subject": [
-            {"name": name, "digest": {"sha256": digest}} for name, digest in digests.items()
-        ],
+        "subject": subjects,
     }
-    found = statement if isinstance(statement, dict) else {}
-    if payload_type != PAYLOAD_TYPE or any(found.get(key) != expected[key] for key in expected):
-        raise SetNotVerified(
-            SetProblem.SIGNATURE_INVALID, "what was signed is not what the ZIP holds"
-        )
+    return all(statement.get(name) == value for name, value in expected.items())
 
 
 def _signed_bytes(payload_type: str, payload: bytes) -> bytes:

@@ -80,11 +80,11 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
             if manifest.get("format") == SIGNED_FORMAT:
                 return _verified(path, archive, manifest["files"], public_keys)
             if public_keys:
-                raise SetNotVerified(SetProblem.NOT_SIGNED, f"{path}: it carries no signature")
+                raise SetNotVerified(SetProblem.NOT_SIGNED, path, "it carries no signature")
             return _verified_unsigned(path, archive, manifest["files"])
     except (zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError) as error:
-        detail = f"{path} is not a readable synthetic set: {error}"
-        raise SetNotVerified(SetProblem.UNREADABLE, detail) from error
+        detail = f"not a readable synthetic set: {error}"
+        raise SetNotVerified(SetProblem.UNREADABLE, path, detail) from error
 
 
 def is_labelled(image: Line) -> bool:
@@ -114,27 +114,28 @@ def _verified(
     digests, nothing_else = repack(path, archive)
     for name in (SUMS, ATTESTATION, PUBLIC_KEY):
         if name not in digests:
-            raise SetNotVerified(SetProblem.MISSING_FILE, f"{path}: {name} is not in the ZIP")
+            raise SetNotVerified(SetProblem.MISSING_FILE, path, f"{name} is not in the ZIP")
     summed = _without(digests, (SUMS, ATTESTATION, PUBLIC_KEY))
     _compare(path, _sums(archive.read(SUMS)), summed, named_in=SUMS)
     listed = {line["path"]: line["sha256"] for line in lines}
     _compare(path, listed, _without(summed, (MANIFEST,)), named_in=MANIFEST)
     for line in lines:
         if archive.getinfo(line["path"]).file_size != line["bytes"]:
-            detail = f"{path}: {line['path']} has not the size that its manifest names"
-            raise SetNotVerified(SetProblem.ALTERED_FILE, detail)
+            detail = f"{line['path']} has not the size that its manifest names"
+            raise SetNotVerified(SetProblem.ALTERED_FILE, path, detail)
     images = [(line["path"], line) for line in lines if line["kind"] in IMAGE_KINDS]
     _check_labels(path, archive, images)
     _check_metadata(path, archive, images)
     signature = check_signature(
+        path,
         archive.read(ATTESTATION),
         {name: digests[name] for name in (MANIFEST, SUMS)},
         archive.read(PUBLIC_KEY),
         public_keys,
     )
     if not nothing_else:
-        detail = f"{path}: something was altered between the files of the ZIP"
-        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, detail)
+        detail = "something was altered between the files of the ZIP"
+        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
     return _told_apart(path, images, signature)
 
 
@@ -154,15 +155,15 @@ def _compare(
     """Refuse a ZIP whose files are not those, with those digests, that one of them names."""
     where = "the manifest" if named_in == MANIFEST else named_in
     for name in sorted(named.keys() - present.keys()):
-        detail = f"{path}: {name} is in {where} but not in the ZIP"
-        raise SetNotVerified(SetProblem.MISSING_FILE, detail)
+        detail = f"{name} is in {where} but not in the ZIP"
+        raise SetNotVerified(SetProblem.MISSING_FILE, path, detail)
     for name in sorted(present.keys() - named.keys()):
-        detail = f"{path}: {name} is in the ZIP but not in {where}"
-        raise SetNotVerified(SetProblem.EXTRA_FILE, detail)
+        detail = f"{name} is in the ZIP but not in {where}"
+        raise SetNotVerified(SetProblem.EXTRA_FILE, path, detail)
     for name, digest in named.items():
         if present[name] != digest:
-            detail = f"{path}: {name} is not the file that {where} names"
-            raise SetNotVerified(SetProblem.ALTERED_FILE, detail)
+            detail = f"{name} is not the file that {where} names"
+            raise SetNotVerified(SetProblem.ALTERED_FILE, path, detail)
 
 
 def _check_labels(path: Path, archive: zipfile.ZipFile, images: Iterable[tuple[str, Line]]) -> None:
@@ -183,8 +184,8 @@ def _require_same_labels(
     path: Path, table: str, found: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> None:
     if found != expected:
-        detail = f"{path}: {table} does not say what the manifest says"
-        raise SetNotVerified(SetProblem.LABELS_DIFFER, detail)
+        detail = f"{table} does not say what the manifest says"
+        raise SetNotVerified(SetProblem.LABELS_DIFFER, path, detail)
 
 
 def _told_apart(

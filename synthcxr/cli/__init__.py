@@ -8,7 +8,19 @@ from typing import NoReturn
 
 import typer
 
-from synthcxr.cli import datasets, demo, generate, jobs, models, server, sets, train, version
+from synthcxr.cli import (
+    datasets,
+    demo,
+    generate,
+    jobs,
+    keys,
+    models,
+    server,
+    sets,
+    train,
+    verify,
+    version,
+)
 from synthcxr.errors import ProblemError, ServiceUnreachable, SynthCXRError
 
 EXIT_FAILED = 1  # a job failed, a download does not verify, the service cannot start here
@@ -31,6 +43,8 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.command("generate")(generate.generate)
 app.add_typer(sets.app, name="sets")
+app.command("verify")(verify.verify)
+app.add_typer(keys.app, name="keys")
 app.command("version")(version.version)
 app.command("api")(server.api)
 app.command("migrate")(server.migrate)

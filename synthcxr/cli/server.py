@@ -44,12 +44,12 @@ def up(
 
 def api(host: Host = "127.0.0.1", port: Port = 8765) -> None:
     """Run only the API."""
-    _become("service", "api", "--host", host, "--port", str(port))
+    become("service", "api", "--host", host, "--port", str(port))
 
 
 def migrate() -> None:
     """Bring the database to the present schema."""
-    _become("service", "migrate")
+    become("service", "migrate")
 
 
 def worker(
@@ -60,15 +60,20 @@ def worker(
 ) -> None:
     """Run one worker."""
     options = (("--queues", queues), ("--name", name))
-    _become("workers", "worker", *(part for pair in options if pair[1] for part in pair if part))
+    become("workers", "worker", *(part for pair in options if pair[1] for part in pair if part))
 
 
 def scheduler() -> None:
     """Run the scheduler; several may run, one at a time works."""
-    _become("workers", "scheduler")
+    become("workers", "scheduler")
 
 
-def _become(module: str, *arguments: str) -> NoReturn:
+def become(module: str, *arguments: str) -> NoReturn:
+    """Go on as another program: a module of the server's packages.
+
+    Raises:
+        MissingExtra: They are not installed.
+    """
     if importlib.util.find_spec("celery") is None:
         raise MissingExtra(f"`synthcxr {arguments[0]}`")
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted

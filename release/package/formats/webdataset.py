@@ -73,7 +73,7 @@ class _Shard:
         member = tarfile.TarInfo(name)  # dated 1970, of nobody
         member.size = len(data)
         self._tar.addfile(member, io.BytesIO(data))
-        self._tar.members.clear()  # it would remember all of them
+        self._tar.members.clear()  # type: ignore[attr-defined]  # it would remember all of them
 
     def move(self, archive: Archive, path: str) -> None:
         self._tar.close()
