@@ -18,7 +18,6 @@ from synthcxr.errors import SetNotVerified, SetProblem
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
 _CHUNK_BYTES = 2**20
-_ENCRYPTED = 1  # bit of the flags
 
 
 class Repacked(NamedTuple):
@@ -41,7 +40,7 @@ def repack(path: Path, archive: zipfile.ZipFile) -> Repacked:
         archive: The same, open to be read.
 
     Raises:
-        SetNotVerified: `altered_file`, `extra_file` (two of one name) or `altered_archive`.
+        SetNotVerified: `altered_file`, or `extra_file`: two of one name.
     """
     digests: dict[str, str] = {}
     with path.open("rb") as file:
@@ -60,9 +59,6 @@ def _repacked(
     path: Path, archive: zipfile.ZipFile, found: zipfile.ZipInfo, again: zipfile.ZipFile
 ) -> str:
     """Pack a file anew and return its digest."""
-    if found.compress_type != zipfile.ZIP_STORED or found.flag_bits & _ENCRYPTED:
-        detail = f"{found.filename} is not stored as sets store their files"
-        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
     plain = zipfile.ZipInfo(found.filename, _FIRST_DATE)
     plain.create_system = 3  # Unix
     plain.external_attr = _READABLE

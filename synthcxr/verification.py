@@ -30,6 +30,18 @@ SIGNED_FORMAT = "synthcxr-manifest/3"
 IMAGE_FOLDERS = ("images/", "unlabelled/")
 IMAGE_KINDS = ("class", "mixture", "interpolation")
 
+# What zipfile, json and our own reading raise of bytes that are not what they should be.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 Line = Mapping[str, Any]  # of the manifest's files
 
 
@@ -75,14 +87,17 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
             which.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            _require_stored(path, archive)
             manifest = json.loads(archive.read(MANIFEST))
             if manifest.get("format") == SIGNED_FORMAT:
                 return _verified(path, archive, manifest["files"], public_keys)
             if public_keys:
                 raise SetNotVerified(SetProblem.NOT_SIGNED, path, "it carries no signature")
             return _verified_unsigned(path, archive, manifest["files"])
-    except (zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError) as error:
+    except FileNotFoundError:
+        raise
+    except _UNREADABLE as error:
         detail = f"not a readable synthetic set: {error}"
         raise SetNotVerified(SetProblem.UNREADABLE, path, detail) from error
 
@@ -147,6 +162,14 @@ def _verified_unsigned(path: Path, archive: zipfile.ZipFile, lines: Sequence[Lin
     _compare(path, {name: line["sha256"] for name, line in images}, present, named_in=MANIFEST)
     _check_labels(path, archive, images)
     return _told_apart(path, images)
+
+
+def _require_stored(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse compressed files: sets have none, and a forged one may unpack without end."""
+    for found in archive.infolist():
+        if found.compress_type != zipfile.ZIP_STORED:
+            detail = f"{found.filename} is not stored as sets store their files"
+            raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
 
 
 def _compare(

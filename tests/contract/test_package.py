@@ -245,3 +245,10 @@ def test_whichever_byte_is_flipped_it_is_found(path) -> None:
 def test_a_cut_set_is_found(path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
     assert problem_of(path) is SetProblem.UNREADABLE
+
+
+def test_a_compressed_file_is_not_unpacked(path) -> None:
+    """It may be a bomb."""
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", b"\0" * 2**20)
+    assert problem_of(path) is SetProblem.ALTERED_ARCHIVE
