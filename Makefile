@@ -74,9 +74,10 @@ demo: install ## Films to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OU
 up: install ## Run the whole service here
 	$(BIN)/synthcxr up
 
-bench: install ## Measure how fast films are read and the service answers
+bench: install ## Measure how fast films are read, the service answers and sets are packaged
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/responsiveness.py
+	$(BIN)/python -m benchmarks.packaging
 
 stability: install ## Count the collapses of adversarial training over 5 seeds
 	$(BIN)/python -m benchmarks.gan_stability

@@ -18,7 +18,7 @@ from typing import IO, Self
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
-_CHUNK_BYTES = 2**20
+_CHUNK_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)

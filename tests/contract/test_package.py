@@ -18,6 +18,7 @@ from release.package.archive import Archive
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
 from service.adapters.signing_keys import KeyRing, SigningKey
+from synthcxr.cli import verify
 from synthcxr.contact_sheet import write_contact_sheet
 from synthcxr.errors import SetNotVerified, SetProblem
 from synthcxr.verification import verify_set
@@ -111,6 +112,20 @@ def test_a_good_set_is_verified_with_its_key_and_without(path, signer) -> None:
     assert verified.trust == f"signed by key {signer.id}, which you have not confirmed"
     confirmed = verify_set(path, [signer.public_pem])
     assert confirmed.trust == f"signed by key {signer.id}, which you gave"
+
+
+def test_the_command_says_whose_key_it_was_and_that_nobody_confirmed_it(
+    path, signer, tmp_path, capsys
+) -> None:
+    verify.verify(path, None)
+    said = capsys.readouterr()
+    assert f"signed by key {signer.id}, which you have not confirmed" in said.out
+    assert "--public-key" in said.err
+    (tmp_path / "key.pem").write_bytes(signer.public_pem)
+    verify.verify(path, [tmp_path / "key.pem"])
+    said = capsys.readouterr()
+    assert f"signed by key {signer.id}, which you gave" in said.out
+    assert said.err == ""
 
 
 def test_a_set_in_every_format_is_verified(tmp_path, signer) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -299,3 +300,54 @@ def test_single_processes_become_their_modules(
     monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append(argv[2:]))
     assert run(*arguments) == 0
     assert became == [command]
+
+
+def test_a_set_is_verified_without_a_service(make_set, capsys) -> None:
+    assert run("verify", str(make_set())) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == ["6 images, each as the manifest says (COVID: 3, Normal: 3)", "not signed"]
+
+
+def test_a_spoilt_set_ends_in_1_by_the_name_of_the_problem(make_set, capsys) -> None:
+    assert run("verify", str(make_set(missing="images/COVID/000001.png"))) == 1
+    assert "[missing_file]" in capsys.readouterr().err
+
+
+def test_a_key_given_to_verify_must_have_signed(make_set, capsys, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("key")
+    given = ("--public-key", str(tmp_path / "key.pem"))
+    assert run("verify", str(make_set()), *given) == 1
+    assert "[not_signed]" in capsys.readouterr().err
+
+
+def test_a_set_that_is_not_there_ends_in_1_by_its_name(capsys, tmp_path: Path) -> None:
+    assert run("verify", str(tmp_path / "set.zip")) == 1
+    assert "set.zip: No such file" in capsys.readouterr().err
+
+
+KEYS = [
+    {"id": "2" * 64, "algorithm": "Ed25519", "pem": "NEW\n", "current": True},
+    {"id": "1" * 64, "algorithm": "Ed25519", "pem": "OLD\n", "current": False},
+]
+
+
+def test_the_current_key_is_shown_as_a_file_and_all_as_json(serve, capsys) -> None:
+    serve(lambda _: httpx.Response(200, json={"items": KEYS}))
+    assert run("keys", "show") == 0
+    assert capsys.readouterr().out == "NEW\n"
+    assert run("keys", "show", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == KEYS
+
+
+def test_keys_are_rotated_where_the_service_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    became: list[tuple[list[str], str]] = []
+    monkeypatch.setenv("SYNTHCXR_DATA_DIR", "elsewhere")
+    monkeypatch.setattr(
+        server.os,
+        "execv",
+        lambda path, argv: became.append((argv[2:], os.environ["SYNTHCXR_DATA_DIR"])),
+    )
+    assert run("keys", "rotate", "--data-dir", str(tmp_path)) == 0
+    assert became == [(["service", "rotate-keys"], str(tmp_path))]

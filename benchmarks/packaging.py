@@ -1,0 +1,170 @@
+"""What it costs to stage, package and verify a set of 10,000 films of 64 px.
+
+    python -m benchmarks.packaging
+
+Each phase runs in a process of its own that is held to one core, so that its peak memory is its
+own; pages of the staged films that the system keeps mapped count towards it. Each format is
+packaged beside the PNG files, whose cost is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.evaluation.machine import conditions
+from radiographs.phantom import FINDINGS, draw
+from release.origin import OfClass
+from release.package.manifest import Description
+from release.package.staging import StagedFilms
+from release.package.writer import Contents, write_package
+from service.adapters.signing_keys import KeyRing
+from synthcxr.verification import verify_set
+
+IMAGE_SIZE = 64
+NUM_PHANTOMS = 500  # drawn; the set repeats them, shifted
+BATCH = 8
+RESULTS = Path(__file__).parent / "results" / "packaging.json"
+FORMATS: dict[str, frozenset[Any]] = {
+    "png": frozenset(),
+    "npz": frozenset({"npz"}),
+    "webdataset": frozenset({"webdataset"}),
+    "dicom": frozenset({"dicom"}),
+}
+_KIB = 2**10
+_MIB = 2**20
+
+
+def draw_phantoms(path: Path) -> None:
+    """Draw the films that the set is made of."""
+    labels = [FINDINGS[index % len(FINDINGS)] for index in range(NUM_PHANTOMS)]
+    drawn = [
+        draw(label, seed=0, index=index, size=IMAGE_SIZE).pixels
+        for index, label in enumerate(labels)
+    ]
+    np.save(path, np.stack(drawn))
+
+
+def stage(raw: Path, phantoms: Path, num_films: int) -> None:
+    """Stage films as a generation does, a micro-batch at a time."""
+    drawn = np.load(phantoms)
+    staged = StagedFilms(raw, IMAGE_SIZE)
+    for start in range(0, num_films, BATCH):
+        chosen = np.arange(start, min(start + BATCH, num_films)) % NUM_PHANTOMS
+        staged.append(np.roll(drawn[chosen], start // NUM_PHANTOMS, axis=-1))
+
+
+def contents(folder: Path, formats: frozenset[Any]) -> Contents:
+    """Describe a set as a generation does."""
+    description: Description = {
+        "synthetic_set_id": "syn_" + "0" * 26,
+        "notice": "Phantoms.",
+        "service_version": "0",
+        "versions": {},
+        "request": {},
+        "dataset": {"version": "0" * 64, "classes": {}},
+        "model": {
+            "id": "mdl_" + "0" * 26,
+            "family": "none",
+            "image_size": IMAGE_SIZE,
+            "config_sha256": "0" * 64,
+            "snapshot_sha256": "0" * 64,
+            "public_pretraining": None,
+            "differential_privacy": None,
+        },
+        "sampler": {},
+        "classes": {},
+        "unlabelled": {},
+        "gate": None,
+        "earlier_releases": [],
+        "utility": None,
+        "limitations": [],
+    }
+    keys = KeyRing(folder)
+    return Contents(description, FINDINGS, keys.hashing_key(), keys.current(), formats=formats)
+
+
+def package(folder: Path, raw: Path, num_films: int, name: str) -> None:
+    """Write the set, with one format beside PNG."""
+    pixels: NDArray[np.uint8] = np.memmap(
+        raw, np.uint8, "r", shape=(num_films, IMAGE_SIZE, IMAGE_SIZE)
+    )
+    films = (
+        (film, OfClass(FINDINGS[index % len(FINDINGS)], index)) for index, film in enumerate(pixels)
+    )
+    write_package(folder / f"{name}.zip", films, contents(folder, FORMATS[name]))
+
+
+def measured(work: Callable[..., object], *arguments: object) -> dict[str, float]:
+    """Run once in a process of its own on one core; seconds, and memory beyond its imports."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(sender, work, arguments))
+    process.start()
+    result: dict[str, float] = receiver.recv()
+    process.join()
+    return result
+
+
+def _measure(sender: Any, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    work(*arguments)
+    seconds = time.perf_counter() - wall, time.process_time() - cpu
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    sender.send(
+        {
+            "wall_seconds": round(seconds[0], 2),
+            "cpu_seconds": round(seconds[1], 2),
+            "peak_memory_mib": round(grown * _KIB / _MIB, 1),
+        }
+    )
+
+
+def benchmark(folder: Path, num_films: int) -> dict[str, Any]:
+    """Measure every phase."""
+    raw = folder / "films.raw"
+    draw_phantoms(folder / "phantoms.npy")
+    results: dict[str, Any] = {
+        **conditions(),
+        "load_average": round(os.getloadavg()[0], 1),
+        "num_films": num_films,
+        "image_size": IMAGE_SIZE,
+        "stage": measured(stage, raw, folder / "phantoms.npy", num_films),
+        "staged_mib": round(raw.stat().st_size / _MIB, 1),
+    }
+    for name in FORMATS:
+        path = folder / f"{name}.zip"
+        written = measured(package, folder, raw, num_films, name)
+        verified = measured(verify_set, path)
+        size = round(path.stat().st_size / _MIB, 1)
+        results[name] = {"package": written, "verify": verified, "zip_mib": size}
+    return results
+
+
+def main() -> None:
+    """Measure, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--films", type=int, default=10_000)
+    parser.add_argument("--folder", type=Path, help="where to write; by default a temporary one")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        results = benchmark(Path(folder), arguments.films)
+    print(json.dumps(results, indent=2))
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
