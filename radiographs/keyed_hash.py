@@ -10,7 +10,9 @@ from typing import Literal
 
 KEY_BYTES = 32
 
-Purpose = Literal["order", "coin", "film", "version"]  # hashes of different purposes are unrelated
+Purpose = Literal[
+    "order", "coin", "film", "version", "seed"
+]  # hashes of different purposes are unrelated
 
 
 def keyed_hash(key: bytes, purpose: Purpose, content: str) -> bytes:

@@ -25,6 +25,7 @@ from service.domain.references import ArtifactRef, SyntheticSet
 from workers.attempt import Attempt
 from workers.device import choose_device
 from workers.film_plan import draw_of, planned_films
+from workers.fold_key import fold_key
 from workers.pace import Pace
 from workers.set_description import describe_set
 from workers.warm_models import WarmModels, give_back_memory
@@ -76,13 +77,12 @@ def _draw_and_package(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     films = planned_films(request)
     draws = [draw_of(film, snapshot.classes) for film in films]
     sampler = sampler_class(snapshot.family).model_validate(request["sampler"])
-    keys = KeyRing(attempt.settings.data_dir)
-    hashing_key = keys.hashing_key()
+    hashing_key = fold_key(attempt.settings, attempt.records)
     contents = Contents(
         description=describe_set(set_id, record, request, films, hashing_key),
         classes=snapshot.classes,
         hashing_key=hashing_key,
-        signer=keys.current(),
+        signer=KeyRing(attempt.settings.data_dir).current(),
     )
 
     staged = attempt.staging()

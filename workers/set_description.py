@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from radiographs.keyed_hash import published_version
 from release.origin import OfClass, Origin
-from release.package.hashing import hashed_seed, hashed_version
+from release.package.hashing import hashed_seed
 from release.package.manifest import ClassCounts, Description
 from service.domain.references import Model
 
@@ -45,7 +46,7 @@ def describe_set(
         "versions": {name: version(name) for name in ("torch", "pillow")},
         "request": _without_seeds(request, hashing_key),
         "dataset": {
-            "version": hashed_version(hashing_key, model.card["dataset_fingerprint"]),
+            "version": published_version(hashing_key, model.card["dataset_fingerprint"]),
             "classes": {},
         },
         "model": {

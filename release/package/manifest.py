@@ -37,7 +37,7 @@ class DatasetSummary(TypedDict):
     """The real films that the model learned from.
 
     Attributes:
-        version: Keyed hash of the dataset version (`hashing.hashed_version`).
+        version: Keyed hash of the dataset version (`radiographs.keyed_hash.published_version`).
         classes: Per label `{"films": n}`, rounded (`hashing.rounded_count`).
     """
 

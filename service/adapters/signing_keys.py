@@ -1,9 +1,8 @@
-"""The service's own secrets, in `<data_dir>/keys/`: what signs packages and what hashes seeds.
+"""What signs packages: Ed25519 keys in `<data_dir>/keys/`.
 
     <id>.key       a private Ed25519 key (PKCS8, PEM), readable by the service's user alone
     <id>.pub       its public key (PEM); it stays after a rotation, so that older sets verify
     current        the id of the key that signs
-    hashing.key    32 random bytes
 
 Several processes share the folder. Each file is written aside and appears whole; the first to
 name a current key wins, and the others use it.
@@ -27,8 +26,6 @@ from cryptography.hazmat.primitives.serialization import (
 from service.adapters.local_artifacts import storage_full_by_name
 from service.domain.errors import SigningKeyLost
 from service.domain.ports import PublicKey
-
-_HASHING_KEY_BYTES = 32
 
 
 class SigningKey:
@@ -107,13 +104,6 @@ class KeyRing:
             self._written_aside(key.id.encode()).replace(self._folder / "current")
         self._private(before).unlink(missing_ok=True)
         return key.id
-
-    def hashing_key(self) -> bytes:
-        """Return the key of keyed hashes; it never changes, so that equal things stay equal."""
-        path = self._folder / "hashing.key"
-        if not path.exists():
-            self._publish_first(secrets.token_bytes(_HASHING_KEY_BYTES), path)
-        return path.read_bytes()
 
     def _current_id(self) -> str:
         path = self._folder / "current"

@@ -19,9 +19,9 @@ from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
+from models.seeding import image_seed
 from models.training.checkpoints import file_digest
 from radiographs.keyed_hash import published_version
-from models.seeding import image_seed
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue

@@ -44,9 +44,8 @@ def test_a_key_is_called_after_the_digest_of_its_public_half(ring) -> None:
 
 def test_no_one_else_may_read_the_keys(ring, tmp_path) -> None:
     ring.current()
-    ring.hashing_key()
     files = list((tmp_path / "keys").iterdir())
-    assert len(files) == 4
+    assert len(files) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
 
@@ -80,24 +79,16 @@ def test_a_lost_key_has_a_name_and_a_rotation_repairs_it(ring, tmp_path, spoil) 
     assert {key.id for key in ring.public_keys()} == {lost, ring.current().id}
 
 
-def test_the_hashing_key_survives_rotations(ring, tmp_path) -> None:
-    key = ring.hashing_key()
-    ring.rotate()
-    assert len(key) == 32
-    assert KeyRing(tmp_path).hashing_key() == key
-    assert KeyRing(tmp_path / "another").hashing_key() != key
-
-
 def test_who_starts_together_agrees_on_one_key(tmp_path) -> None:
     """And what the losers made is gone. Each has a ring of its own, as each process has."""
     together = threading.Barrier(8)
 
-    def keys_of(_: int) -> tuple[str, bytes]:
+    def keys_of(_: int) -> str:
         ring = KeyRing(tmp_path)
         together.wait()
-        return ring.current().id, ring.hashing_key()
+        return ring.current().id
 
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(keys_of, range(8)))
     assert len(found) == 1
-    assert len(list((tmp_path / "keys").iterdir())) == 4
+    assert len(list((tmp_path / "keys").iterdir())) == 3

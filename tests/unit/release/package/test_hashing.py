@@ -7,16 +7,17 @@ import hmac
 
 import pytest
 
-from release.package.hashing import hashed_seed, hashed_version, rounded_count
+from radiographs.keyed_hash import published_version
+from release.package.hashing import hashed_seed, rounded_count
 
 
 def test_a_hash_is_an_hmac_of_purpose_and_content() -> None:
-    expected = hmac.new(b"key", b"synthcxr seed\x0042", hashlib.sha256).hexdigest()
+    expected = hmac.new(b"key", b"seed\n42", hashlib.sha256).hexdigest()
     assert hashed_seed(b"key", 42) == expected
 
 
 def test_a_seed_and_a_version_that_read_alike_have_different_hashes() -> None:
-    assert hashed_seed(b"key", 42) != hashed_version(b"key", "42")
+    assert hashed_seed(b"key", 42) != published_version(b"key", "42")
 
 
 @pytest.mark.parametrize(("count", "rounded"), [(0, 0), (4, 0), (6, 10), (727, 730), (4659, 4660)])
