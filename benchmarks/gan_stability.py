@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.evaluation.classifier import read, train_classifier
-from benchmarks.evaluation.coverage import NUM_NEIGHBOURS, Array, coverage
+from release.classifier import read
+from release.classifier_training import train_classifier
+from release.fidelity.neighbourhoods import NUM_NEIGHBOURS, Array, coverage
 from benchmarks.evaluation.families import draw_films, train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_films import Pixels, load

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.evaluation.classifier import IMAGES_TO_SEE, cached_classifier
+from benchmarks.evaluation.classifier import cached_classifier
+from release.classifier_training import IMAGES_TO_SEE
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
 from benchmarks.evaluation.families import Cost, draw_films, snapshots_beneath, train_family
 from benchmarks.evaluation.judge import Judge, Row

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.evaluation.classifier import IMAGES_TO_SEE, cached_classifier
+from benchmarks.evaluation.classifier import cached_classifier
+from release.classifier_training import IMAGES_TO_SEE
 from benchmarks.evaluation.contest import ENTRANTS, PEERS_PYTHON, Entrant, run_side_by_side, runs
 from benchmarks.evaluation.contest_report import (
     Drawn,

@@ -22,13 +22,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.evaluation.classifier import evenly, fit_classifier, read
+from release.classifier import read
+from release.classifier_training import evenly, fit_classifier
 from benchmarks.evaluation.families import draw_films, show, snapshots_beneath, train_family
-from benchmarks.evaluation.intervals import Estimate, mean
+from release.estimate import Estimate, mean
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import refuse_unignored
 from benchmarks.evaluation.real_films import Labels, RealFilms, Split, load, phantoms
-from benchmarks.evaluation.rebalancing import Arm, cut_down, real_arms, synthetic_arm
+from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
+from release.utility.arms import Arm, real_arms
 from benchmarks.evaluation.scores import Score, balanced_accuracy, compare, f1_of, score_each
 from benchmarks.evaluation.utility_report import EXPLANATION, Row, table, write_part
 from models.presets import PRESETS

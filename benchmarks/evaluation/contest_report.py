@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evaluation.contest import Entrant
-from benchmarks.evaluation.intervals import Estimate
+from release.estimate import Estimate
 from benchmarks.evaluation.judge import ALL, Row
 from benchmarks.evaluation.ratios import ratio_of_estimates
 from benchmarks.evaluation.real_films import Labels, Pixels

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.classifier import FilmClassifier, read
-from benchmarks.evaluation.intervals import Estimate, share
-from benchmarks.evaluation.kid import Sample, kid, kid_of_halves
+from release.classifier import FilmClassifier, read
+from release.estimate import Estimate, share
+from release.fidelity.kid import Sample, kid, kid_of_halves
 from benchmarks.evaluation.memorisation import closeness
 from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
 

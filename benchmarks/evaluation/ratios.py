@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from benchmarks.evaluation.intervals import Estimate
+from release.estimate import Estimate
 
 
 def ratio_of_estimates(ours: Estimate, theirs: Estimate) -> Estimate:

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
-from torch import Tensor
 
-from benchmarks.evaluation.classifier import evenly
 from benchmarks.evaluation.real_films import Pixels, Split
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train a classifier.
-
-    Attributes:
-        films: What it learns from.
-        chances: (n,), how likely each film is to be drawn, in proportion.
-        class_weights: What an error on each class costs, in proportion; None for all the same.
-    """
-
-    films: Split
-    chances: Tensor
-    class_weights: Tensor | None = None
+from release.utility.arms import Arm, mixed_chances
 
 
 def cut_down(films: Split, label: int, num_kept: int, rng: np.random.Generator) -> Split:
@@ -44,17 +25,6 @@ def cut_down(films: Split, label: int, num_kept: int, rng: np.random.Generator) 
     return films.where(keeps)
 
 
-def real_arms(imbalanced: Split) -> dict[str, Arm]:
-    """Lay out what the real films allow: nothing done, class weights, oversampling."""
-    counts = torch.from_numpy(imbalanced.labels).bincount().float()
-    as_they_are = torch.ones(len(imbalanced), dtype=torch.float64)
-    return {
-        "as they are": Arm(imbalanced, as_they_are),
-        "class weights": Arm(imbalanced, as_they_are, counts.sum() / (len(counts) * counts)),
-        "oversampling": Arm(imbalanced, evenly(imbalanced.labels)),
-    }
-
-
 def synthetic_arm(imbalanced: Split, rare: int, synthetic: Pixels, share: float) -> Arm:
     """Top one class up: as oversampling, but part of what is drawn of the class is synthetic.
 
@@ -64,11 +34,9 @@ def synthetic_arm(imbalanced: Split, rare: int, synthetic: Pixels, share: float)
         synthetic: Films of it, (n, size, size), from a model of `imbalanced` alone.
         share: How much of what is drawn of the class is synthetic, in [0, 1].
     """
-    real = evenly(imbalanced.labels)
-    is_rare = torch.from_numpy(imbalanced.labels) == rare
-    drawn = torch.full((len(synthetic),), share * float(real[is_rare].sum()) / len(synthetic))
-    kept = torch.where(is_rare, (1 - share) * real, real)
-    return Arm(with_films(imbalanced, synthetic, rare), torch.cat([kept, drawn.double()]))
+    films = with_films(imbalanced, synthetic, rare)
+    new = films.labels[len(imbalanced) :]
+    return Arm(films, mixed_chances(imbalanced.labels, new, share))
 
 
 def with_films(films: Split, pixels: Pixels, label: int) -> Split:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evaluation.intervals import Estimate
+from release.estimate import Estimate
 from benchmarks.evaluation.judge import Row
 
 COLUMNS = ("films", "class", "n", "KID [95 %]", "as labelled [95 %]", "near", "nearer than ever")

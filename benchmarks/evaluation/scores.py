@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.intervals import Estimate, mean
+from release.estimate import Estimate, mean
+from release.resampling import patient_replicates
 from benchmarks.evaluation.real_films import Labels, Split
 
 Array = NDArray[np.float64]
 # from predictions (n,), labels (n,) and how often each film counts, (replicates, n)
 Score = Callable[[Labels, Labels, Array], Array]
-NUM_REPLICATES = 1000
 
 
 def balanced_accuracy(predictions: Labels, labels: Labels, counts: Array) -> Array:
@@ -79,21 +79,10 @@ def compare(
     """
     pairs = zip(score_each(ours, held_out, score), score_each(theirs, held_out, score), strict=True)
     over_seeds = mean([our - their for our, their in pairs])
-    counts = _resampled(held_out, rng)
+    counts = patient_replicates(held_out.labels, held_out.groups, rng)
     differences = [
         score(our, held_out.labels, counts) - score(their, held_out.labels, counts)
         for our, their in zip(ours, theirs, strict=True)
     ]
     low, high = np.quantile(np.mean(differences, 0), [0.025, 0.975])
     return Comparison(over_seeds, Estimate(over_seeds.value, float(low), float(high)))
-
-
-def _resampled(films: Split, rng: np.random.Generator) -> Array:
-    """Count each film as often as its group is drawn, class by class, (replicates, n)."""
-    counts = np.zeros((NUM_REPLICATES, len(films)))
-    for label in np.unique(films.labels):
-        members = np.flatnonzero(films.labels == label)
-        names, group = np.unique(films.groups[members], return_inverse=True)
-        drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), NUM_REPLICATES)
-        counts[:, members] = drawn[:, group]
-    return counts

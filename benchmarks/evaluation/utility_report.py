@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks.evaluation.intervals import Estimate
+from release.estimate import Estimate
 from benchmarks.evaluation.report import rounded
 from benchmarks.evaluation.scores import Comparison
 

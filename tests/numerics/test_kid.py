@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.kid import Sample, kid, kid_of_halves
+from release.fidelity.kid import Sample, kid, kid_of_halves
 
 
 def drawn(rng: np.random.Generator, n: int, *, mean: float = 0.0, d: int = 1) -> Sample:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.classifier import FilmClassifier, train_classifier
+from release.classifier import FilmClassifier
+from release.classifier_training import train_classifier
 from benchmarks.evaluation.real_films import RealFilms, Split
 
 SIZE = 32

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.classifier import FilmClassifier
+from release.classifier import FilmClassifier
 from benchmarks.evaluation.judge import ALL, Judge, Row
 from benchmarks.evaluation.real_films import RealFilms
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.intervals import Estimate
+from release.estimate import Estimate
 from benchmarks.evaluation.ratios import paired_ratio, ratio_of_estimates
 
 

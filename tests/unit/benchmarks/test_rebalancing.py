@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from benchmarks.evaluation.real_films import RealFilms, Split
-from benchmarks.evaluation.rebalancing import Arm, cut_down, real_arms, synthetic_arm
+from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
+from release.utility.arms import Arm, real_arms
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.evaluation.intervals import Estimate, share
+from release.estimate import Estimate, share
 from benchmarks.evaluation.judge import Row
 from benchmarks.evaluation.report import cost_table, table, write
 

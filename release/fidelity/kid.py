@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.intervals import Estimate
+from release.estimate import Estimate, percentile
+from release.resampling import NUM_REPLICATES
 
 Array = NDArray[np.float64]
-NUM_REPLICATES = 1000
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ def kid(x: Sequence[Sample], y: Sequence[Sample], rng: np.random.Generator) -> E
     left = [_Counted.resampled(sample, rng) for sample in x]
     right = [_Counted.resampled(sample, rng) for sample in y]
     replicates = _mmd2(left, right)
-    low, high = np.nanquantile(replicates[1:], [0.025, 0.975])
-    return Estimate(float(replicates[0]), float(low), float(high))
+    return percentile(float(replicates[0]), replicates[1:])
 
 
 def kid_of_halves(y: Sequence[Sample], rng: np.random.Generator) -> Estimate:
@@ -100,6 +99,13 @@ class _Counted:
         counts = np.vstack([np.ones(num_groups), draws])
         return cls(sample.features, group, counts[:, group])
 
+    def by_group(self) -> Array:
+        """Add up the counts of each group, (replicates, num_groups)."""
+        order = np.argsort(self.groups, kind="stable")
+        _, starts = np.unique(self.groups[order], return_index=True)
+        sums: Array = np.add.reduceat(self.counts[:, order], starts, axis=1)
+        return sums
+
 
 def _numbered(groups: NDArray[np.int64], at_least: int) -> tuple[int, NDArray[np.int64]]:
     names, numbers = np.unique(groups, return_inverse=True)
@@ -124,11 +130,11 @@ def _mmd2(x: Sequence[_Counted], y: Sequence[_Counted]) -> Array:
 def _mean_kernel(a: _Counted, b: _Counted) -> Array:
     """Mean of k over the pairs of independent films, (replicates,)."""
     k = polynomial_kernel(a.features, b.features)
-    pairs = np.ones_like(k)
+    num_pairs = a.counts.sum(1) * b.counts.sum(1)
     if a is b:
-        pairs = (a.groups[:, None] != a.groups).astype(np.float64)
-    total = ((a.counts @ (k * pairs)) * b.counts).sum(1)
-    num_pairs = ((a.counts @ pairs) * b.counts).sum(1)
+        k[a.groups[:, None] == a.groups] = 0
+        num_pairs -= np.square(a.by_group()).sum(1)
+    total = ((a.counts @ k) * b.counts).sum(1)
     # a replicate that has drawn one group alone has no pair, and drops out of the interval
     mean: Array = np.divide(total, num_pairs, np.full_like(total, np.nan), where=num_pairs > 0)
     return mean

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from benchmarks.evaluation.intervals import mean, share
+from release.estimate import mean, share
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (81, 100), (1, 3)])

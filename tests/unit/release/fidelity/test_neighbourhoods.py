@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.coverage import coverage
+from release.fidelity.neighbourhoods import coverage
 
 
 def points(num: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
