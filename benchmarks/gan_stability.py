@@ -22,15 +22,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from release.classifier import read
-from release.classifier_training import train_classifier
-from release.fidelity.neighbourhoods import NUM_NEIGHBOURS, Array, coverage
 from benchmarks.evaluation.families import draw_films, train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_films import Pixels, load
 from models.presets import PRESETS
 from radiographs.ingest import PhantomSource
 from radiographs.phantom import FINDINGS
+from release.classifier import read
+from release.classifier_training import train_classifier
+from release.fidelity.neighbourhoods import NUM_NEIGHBOURS, Array, coverage
 
 RESULTS = Path(__file__).parent / "results" / "gan_stability.json"
 COLLAPSED_BELOW = 0.6  # coverage by components

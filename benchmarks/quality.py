@@ -22,7 +22,6 @@ import numpy as np
 import torch
 
 from benchmarks.evaluation.classifier import cached_classifier
-from release.classifier_training import IMAGES_TO_SEE
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
 from benchmarks.evaluation.families import Cost, draw_films, snapshots_beneath, train_family
 from benchmarks.evaluation.judge import Judge, Row
@@ -34,6 +33,7 @@ from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource
+from release.classifier_training import IMAGES_TO_SEE
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 

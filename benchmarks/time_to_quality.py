@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.evaluation.classifier import cached_classifier
-from release.classifier_training import IMAGES_TO_SEE
 from benchmarks.evaluation.contest import ENTRANTS, PEERS_PYTHON, Entrant, run_side_by_side, runs
 from benchmarks.evaluation.contest_report import (
     Drawn,
@@ -40,6 +39,7 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
 from benchmarks.evaluation.real_films import RealFilms, load, phantoms
 from radiographs.ingest import FolderSource
+from release.classifier_training import IMAGES_TO_SEE
 
 RESULTS = Path(__file__).parent / "results" / "time_to_quality.json"
 

@@ -22,21 +22,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from release.classifier import read
-from release.classifier_training import evenly, fit_classifier
 from benchmarks.evaluation.families import draw_films, show, snapshots_beneath, train_family
-from release.estimate import Estimate, mean
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import refuse_unignored
 from benchmarks.evaluation.real_films import Labels, RealFilms, Split, load, phantoms
 from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
-from release.utility.arms import Arm, real_arms
 from benchmarks.evaluation.scores import Score, balanced_accuracy, compare, f1_of, score_each
 from benchmarks.evaluation.utility_report import EXPLANATION, Row, table, write_part
 from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource
+from release.classifier import read
+from release.classifier_training import evenly, fit_classifier
+from release.estimate import Estimate, mean
+from release.utility.arms import Arm, real_arms
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"
 REAL = "real films"

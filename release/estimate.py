@@ -79,6 +79,17 @@ def jackknife(value: float, left_out: Sequence[float]) -> Estimate:
     return _by_student(value, error, k - 1)
 
 
+def average(estimates: Sequence[Estimate]) -> Estimate:
+    """Average independent estimates, each weighing the same, and square and add their errors.
+
+    Reference: Zou and Donner 2008, Statistics in Medicine 27(10), 1693-1702, equation 7.
+    """
+    value = float(np.mean([each.value for each in estimates]))
+    below = np.linalg.norm([each.value - each.low for each in estimates]) / len(estimates)
+    above = np.linalg.norm([each.high - each.value for each in estimates]) / len(estimates)
+    return Estimate(value, value - float(below), value + float(above))
+
+
 def percentile(value: float, replicates: NDArray[np.float64]) -> Estimate:
     """Give a statistic the middle 95 % of its bootstrap replicates; NaN among them is no draw."""
     low, high = np.nanquantile(replicates, [0.025, 0.975])
@@ -91,4 +102,4 @@ def _by_student(center: float, error: float, freedom: int) -> Estimate:
 
 
 def _rounded(number: float) -> float | None:
-    return float(f"{number:.6g}") if isfinite(number) else None
+    return float(f"{number:.6g}") + 0.0 if isfinite(number) else None  # never -0.0

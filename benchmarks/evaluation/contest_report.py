@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evaluation.contest import Entrant
-from release.estimate import Estimate
 from benchmarks.evaluation.judge import ALL, Row
 from benchmarks.evaluation.ratios import ratio_of_estimates
 from benchmarks.evaluation.real_films import Labels, Pixels
 from benchmarks.evaluation.report import interval, rounded
+from release.estimate import Estimate
 
 
 @dataclass(frozen=True)

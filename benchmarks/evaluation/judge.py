@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.evaluation.memorisation import closeness
+from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
 from release.classifier import FilmClassifier, read
 from release.estimate import Estimate, share
 from release.fidelity.kid import Sample, kid, kid_of_halves
-from benchmarks.evaluation.memorisation import closeness
-from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
 
 ALL = "all"
 MIN_GROUPS = 4  # two in each half

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from release.estimate import Estimate
 from benchmarks.evaluation.judge import Row
+from release.estimate import Estimate
 
 COLUMNS = ("films", "class", "n", "KID [95 %]", "as labelled [95 %]", "near", "nearer than ever")
 EXPLANATION = """\

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.evaluation.real_films import Labels, Split
 from release.estimate import Estimate, mean
 from release.resampling import patient_replicates
-from benchmarks.evaluation.real_films import Labels, Split
 
 Array = NDArray[np.float64]
 # from predictions (n,), labels (n,) and how often each film counts, (replicates, n)

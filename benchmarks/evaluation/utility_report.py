@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from release.estimate import Estimate
 from benchmarks.evaluation.report import rounded
 from benchmarks.evaluation.scores import Comparison
+from release.estimate import Estimate
 
 EXPLANATION = """\
 [95 %] of a score and of a gain: Student's interval over the seeds of the classifier, of a gain

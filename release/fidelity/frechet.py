@@ -2,7 +2,7 @@
 
     FD = |mu_x - mu_y|² + tr S_x + tr S_y - 2 tr (S_x S_y)^½
 
-With S_x = XᵀX and S_y = YᵀY the last trace is the sum of the singular values of X Yᵀ: the eigenvalues
+With S_x = XᵀX and S_y = YᵀY the last trace is the sum of the singular values of X Yᵀ: eigenvalues
 of S_x S_y are the squares of those, since XᵀX YᵀY and (X Yᵀ)(X Yᵀ)ᵀ share all that are not 0. So no
 square root of a matrix is taken, and where there are fewer films than features the matrix is only
 as large as the films are many.
@@ -41,7 +41,7 @@ def frechet_distance(x: Array, y: Array) -> float:
 def frechet_estimate(
     x: Array, y: Array, patients_x: NDArray[np.int64], patients_y: NDArray[np.int64]
 ) -> Estimate:
-    """Estimate FD with the jackknife's interval: both sets lose a tenth of their patients at a time.
+    """Estimate FD with the jackknife's interval: both sets lose a tenth at a time.
 
     Args:
         x: (n, d).
@@ -61,7 +61,8 @@ def _factor(points: Array) -> Array:
     n, d = points.shape
     centred = (points - points.mean(0)) / np.sqrt(n - 1)
     if n <= d:
-        return centred
+        whole: Array = centred
+        return whole
     if d > SMALL:
         try:
             upper: Array = np.linalg.cholesky(centred.T @ centred, upper=True)
@@ -69,8 +70,8 @@ def _factor(points: Array) -> Array:
             pass
         else:
             return upper
-    r: Array = np.linalg.qr(centred, mode="r")
-    return r
+    triangle: Array = np.asarray(np.linalg.qr(centred, mode="r"))
+    return triangle
 
 
 def _nuclear_norm(matrix: Array) -> float:

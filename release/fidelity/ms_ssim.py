@@ -2,8 +2,8 @@
 
 A generator that has lost variety draws films that are more alike than real ones are.
 
-References: Wang et al. 2003, Multiscale structural similarity, equations 2 to 7, table of exponents;
-Odena et al. 2017, section 4.2, for its use as a measure of diversity (arXiv:1610.09585).
+References: Wang et al. 2003, Multiscale structural similarity, equations 2 to 7 (exponents: section
+3.2); Odena et al. 2017, section 4.2, for its use as a measure of diversity (arXiv:1610.09585).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def ms_ssim(x: Pixels, y: Pixels) -> NDArray[np.float64]:
     pairs = [torch.from_numpy(each).unsqueeze(1).double() for each in (x, y)]
     found = [
         _at_scales(left, right, exponents)
-        for left, right in zip(*(each.split(PAIRS_AT_ONCE) for each in pairs), strict=True)
+        for left, right in zip(*(torch.split(each, PAIRS_AT_ONCE) for each in pairs), strict=True)
     ]
     return torch.cat(found).numpy()
 

@@ -55,9 +55,7 @@ def mixed_arm(real: LabelledFilms, synthetic: LabelledFilms, share: float) -> Ar
     return Arm(together(real, synthetic), mixed_chances(real.labels, synthetic.labels, share))
 
 
-def mixed_chances(
-    real: NDArray[np.int64], synthetic: NDArray[np.int64], share: float
-) -> Tensor:
+def mixed_chances(real: NDArray[np.int64], synthetic: NDArray[np.int64], share: float) -> Tensor:
     """Share the chance of every class among its real and its synthetic films.
 
     Args:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.evaluation.real_films import RealFilms, Split
 from release.classifier import FilmClassifier
 from release.classifier_training import train_classifier
-from benchmarks.evaluation.real_films import RealFilms, Split
 
 SIZE = 32
 

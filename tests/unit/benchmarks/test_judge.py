@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.classifier import FilmClassifier
 from benchmarks.evaluation.judge import ALL, Judge, Row
 from benchmarks.evaluation.real_films import RealFilms
+from release.classifier import FilmClassifier
 
 
 @pytest.fixture(scope="module")

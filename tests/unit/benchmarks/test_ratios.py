@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from release.estimate import Estimate
 from benchmarks.evaluation.ratios import paired_ratio, ratio_of_estimates
+from release.estimate import Estimate
 
 
 def test_a_ratio_of_estimates_takes_the_worst_ends() -> None:

@@ -1,0 +1,130 @@
+"""Measure how like real films a synthetic set is, against the floor that real films set.
+
+The set S and the real films U, which nobody has seen, are each compared with the held-out films H.
+So every figure of the set stands beside the one that real films would get in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.classifier import FilmClassifier, read
+from release.classifier_training import go_on
+from release.estimate import Estimate
+from release.fidelity.extractors import ClassifierExtractor, Extractor
+from release.fidelity.kid import Sample, kid
+from release.fidelity.likeness import agreement, likeness
+from release.fidelity.rows import Fidelity, Row
+from release.fidelity.sides import Sides, Viewed, drawn_evenly
+from release.fidelity.validity import Validity
+from release.films import Folds, LabelledFilms, Pixels
+
+ALL = "all"
+NUM_MEAN_IMAGES = 50  # of each class
+
+
+def measure_fidelity(
+    classifier: FilmClassifier,
+    folds: Folds,
+    pixels: Pixels,
+    labels: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    extractor: Extractor | None = None,
+    check: Callable[[], None] = go_on,
+) -> Fidelity:
+    """Measure a set; the same films and random source give the same figures.
+
+    Args:
+        classifier: Trained on T alone; it answers whether films agree with their labels.
+        folds: The real films.
+        pixels: (n, size, size), the set, each film an independent draw.
+        labels: (n,), places in `folds.classes`; -1 for a film of no class, which is only looked at
+            in a set that has no others.
+        rng: Draws the films that are compared and the bootstrap.
+        extractor: Where features come from; the classifier when None.
+        check: Called between the steps; raises to give up.
+
+    Raises:
+        ValueError: No class has two patients in each of S, H and U.
+    """
+    seen_by = extractor or ClassifierExtractor(classifier)
+
+    def view(films: LabelledFilms) -> Viewed:
+        check()
+        drawn = films.where(drawn_evenly(films.labels, len(folds.classes), rng))
+        reading = read(classifier, drawn.pixels)
+        check()
+        features = extractor.features(drawn.pixels) if extractor else reading.features
+        return Viewed(drawn, features, reading.predictions == drawn.labels)
+
+    synthetic = LabelledFilms(pixels, labels, np.arange(len(labels)))
+    sides = Sides(*(view(films) for films in (synthetic, folds.utility, folds.audit)))
+    rows = []
+    for label in np.unique(labels[labels >= 0]).tolist():
+        check()
+        num_films = int((labels == label).sum())
+        rows.append(_row(folds.classes[label], num_films, sides.of([label]), rng))
+    check()
+    comparable = sides.comparable(len(folds.classes))
+    if comparable:
+        num_films = int(np.isin(labels, comparable).sum())
+        rows.append(_row(ALL, num_films, sides.of(comparable), rng))
+    check()
+    validity = _validity(rows[-1] if comparable else None, sides, folds, seen_by, rng)
+    return Fidelity(seen_by.name, seen_by.digest, tuple(rows), validity)
+
+
+def _row(label: str, num_films: int, sides: Sides, rng: np.random.Generator) -> Row:
+    evened = sides.evened()
+    return Row(
+        label=label,
+        num_films=num_films,
+        num_compared=len(evened.synthetic.films),
+        found=likeness(sides.synthetic, evened.synthetic, sides.audit, rng),
+        floor=likeness(sides.utility, evened.utility, sides.audit, rng),
+    )
+
+
+def _validity(
+    everything: Row | None,
+    sides: Sides,
+    folds: Folds,
+    extractor: Extractor,
+    rng: np.random.Generator,
+) -> Validity:
+    unlabelled = sides.synthetic.where(sides.synthetic.films.labels < 0)
+    labels = [
+        label
+        for label in range(len(folds.classes))
+        if min(sides.utility.of(label).num_patients(), sides.audit.of(label).num_patients()) > 1
+    ]
+    if not labels or (everything is None and unlabelled.num_patients() < 2):
+        raise ValueError("Validity needs two films of one class, and two patients of it unseen.")
+    if everything is None:  # mixtures alone: all classes together stand for what they should be
+        crowd = sides.audit.sample()
+        found = kid([unlabelled.sample()], [crowd], rng)
+        floor = kid([sides.utility.sample()], [crowd], rng)
+    else:
+        assert everything.found.kid is not None
+        assert everything.floor.kid is not None
+        found, floor = everything.found.kid, everything.floor.kid
+        labels = sides.comparable(len(folds.classes))
+    means = [folds.trained.pixels[folds.trained.labels == k].mean(0) for k in labels]
+    points = extractor.features(np.stack(means).round().astype(np.uint8))
+    same = [
+        Sample(np.repeat(point[None], NUM_MEAN_IMAGES, 0), np.arange(NUM_MEAN_IMAGES))
+        for point in points
+    ]
+    chance = 1 / len(folds.classes)
+    return Validity(
+        kid=found,
+        kid_floor=floor,
+        kid_ceiling=kid(same, [sides.audit.of(label).sample() for label in labels], rng),
+        agreement=None if everything is None else everything.found.agreement,
+        real_accuracy=agreement(sides.utility, labels),
+        chance=Estimate(chance, chance, chance),
+    )

@@ -1,0 +1,91 @@
+"""What is compared: a synthetic set, real films in whose place it stands, and held-out films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.fidelity.kid import Sample
+from release.films import LabelledFilms
+
+MAX_FILMS = 3000  # of each set: more would cost time, and H sets the width of the intervals
+
+
+@dataclass(frozen=True, eq=False)
+class Viewed:
+    """Films, their features (n, d) and whether the classifier agrees with their labels (n,)."""
+
+    films: LabelledFilms
+    features: NDArray[np.float64]
+    agrees: NDArray[np.bool_]
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Viewed:
+        """Keep some of the films, by mask or by index."""
+        return Viewed(self.films.where(chosen), self.features[chosen], self.agrees[chosen])
+
+    def of(self, label: int) -> Viewed:
+        """Keep the films of one class."""
+        return self.where(self.films.labels == label)
+
+    def num_patients(self) -> int:
+        """Count what is independent."""
+        return len(np.unique(self.films.patients))
+
+    def sample(self) -> Sample:
+        """Give KID what it asks for."""
+        return Sample(self.features, self.films.patients)
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The set S, the real films U in whose place it stands, and H, which both are compared with."""
+
+    synthetic: Viewed
+    utility: Viewed
+    audit: Viewed
+
+    def each(self) -> tuple[Viewed, Viewed, Viewed]:
+        """List S, U and H."""
+        return self.synthetic, self.utility, self.audit
+
+    def of(self, labels: Sequence[int]) -> Sides:
+        """Keep the films of some classes."""
+        return Sides(*(each.where(np.isin(each.films.labels, labels)) for each in self.each()))
+
+    def labels(self) -> list[int]:
+        """List the classes that S has films of."""
+        found: list[int] = np.unique(self.synthetic.films.labels).tolist()
+        return found
+
+    def comparable(self, num_classes: int) -> list[int]:
+        """List the classes with at least two patients on every side."""
+        return [
+            label
+            for label in range(num_classes)
+            if min(each.of(label).num_patients() for each in self.each()) > 1
+        ]
+
+    def evened(self) -> Sides:
+        """Leave as many films of each class in S and U, in U's proportions."""
+        ours, theirs = (
+            {label: np.flatnonzero(each.films.labels == label) for label in self.labels()}
+            for each in (self.synthetic, self.utility)
+        )
+        share = min(1.0, *(len(ours[k]) / max(1, len(theirs[k])) for k in ours))
+        num_kept = {k: int(share * len(theirs[k]) + 1e-9) for k in ours}
+        kept = [
+            np.concatenate([places[k][: num_kept[k]] for k in places]) for places in (ours, theirs)
+        ]
+        return Sides(self.synthetic.where(kept[0]), self.utility.where(kept[1]), self.audit)
+
+
+def drawn_evenly(
+    labels: NDArray[np.int64], num_classes: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw at most 3,000 films, equally many of each class where it has them, in random order."""
+    most = max(100, MAX_FILMS // num_classes)
+    drawn = [rng.permutation(np.flatnonzero(labels == label))[:most] for label in np.unique(labels)]
+    return np.concatenate(drawn)

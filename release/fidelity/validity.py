@@ -1,0 +1,30 @@
+"""What the gate asks first: do the films look like films at all?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from release.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Validity:
+    """The set between the best and the worst it could be, every class weighing the same.
+
+    Attributes:
+        kid: Of the set to the held-out films H.
+        kid_floor: Of real films (U) to other real films (H): what a perfect model would show.
+        kid_ceiling: Of each class's mean image, over and over, to H: what a model would show that
+            has learned nothing but the mean.
+        agreement: Share of films that the classifier assigns to their label, in [0, 1]; None for a
+            set without labels.
+        real_accuracy: The same share of the real films U.
+        chance: The same share for a classifier that guesses.
+    """
+
+    kid: Estimate
+    kid_floor: Estimate
+    kid_ceiling: Estimate
+    agreement: Estimate | None
+    real_accuracy: Estimate
+    chance: Estimate

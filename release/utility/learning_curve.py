@@ -1,0 +1,101 @@
+"""How many real films are synthetic ones worth? The learning curve of real films, read backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.estimate import Estimate
+from release.films import LabelledFilms
+
+Array = NDArray[np.float64]
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training films; all of them are the curve's end
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the learning curve: what a number of real films gives."""
+
+    num_films: int
+    auroc: Estimate
+
+
+@dataclass(frozen=True)
+class EquivalentSize:
+    """The number of real films that gives the same AUROC as the synthetic ones.
+
+    Attributes:
+        films: The number and its interval, within what the curve covers.
+        bound: "at_most" or "at_least" where the AUROC lies below or above the whole curve, so that
+            the number is only its end.
+    """
+
+    films: Estimate
+    bound: Literal["at_most", "at_least"] | None
+
+
+def part_of(films: LabelledFilms, share: float, rng: np.random.Generator) -> LabelledFilms:
+    """Keep a share of the patients of each class, at least one of each, with all their films."""
+    kept = []
+    for label in np.unique(films.labels):
+        patients = rng.permutation(np.unique(films.patients[films.labels == label]))
+        kept.append(patients[: max(1, round(share * len(patients)))])
+    return films.where(np.isin(films.patients, np.concatenate(kept)))
+
+
+def equivalent_size(
+    sizes: Sequence[int], curve: Array, value: float, curves: Array, values: Array
+) -> EquivalentSize:
+    """Read the learning curve backwards, in every replicate too.
+
+    The curve is made to rise (isotonic regression), and is straight between its points over the
+    logarithm of the number of films.
+
+    Args:
+        sizes: How many real films each point has, rising.
+        curve: (num_points,), their AUROC.
+        value: The AUROC of the synthetic films.
+        curves: (R, num_points), the curve in each replicate.
+        values: (R,), the AUROC of the synthetic films in each.
+    """
+    logs = np.log(sizes)
+    rising = risen(curve)
+    found = [
+        _read_backwards(logs, risen(each), at) for each, at in zip(curves, values, strict=True)
+    ]
+    low, high = np.exp(np.quantile(found, [0.025, 0.975]))
+    best = float(np.exp(_read_backwards(logs, rising, value)))
+    bound: Literal["at_most", "at_least"] | None = None
+    if value < rising[0]:
+        bound = "at_most"
+    elif value > rising[-1]:
+        bound = "at_least"
+    return EquivalentSize(Estimate(best, min(best, float(low)), max(best, float(high))), bound)
+
+
+def risen(values: Array) -> Array:
+    """Find the nearest curve that does not fall: pool neighbours that are out of order.
+
+    Reference: Barlow et al. 1972, Statistical Inference under Order Restrictions, section 1.2.
+    """
+    pools: list[list[float]] = []
+    for value in values:
+        pools.append([float(value)])
+        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    return np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools])
+
+
+def _read_backwards(logs: Array, rising: Array, value: float) -> float:
+    """Find the least x at which the curve reaches the value; an end where it does not."""
+    above = int(np.searchsorted(rising, value))
+    if above == 0:
+        return float(logs[0])
+    if above == len(rising):
+        return float(logs[-1])
+    rise = (value - rising[above - 1]) / (rising[above] - rising[above - 1])
+    return float(logs[above - 1] + rise * (logs[above] - logs[above - 1]))

@@ -1,0 +1,112 @@
+"""How well one class is told from the others, on films that count differently often.
+
+Every score takes what a classifier answers about one class and the counts of R replicates, and
+gives the score in each. A replicate without films of the class, or without others, gives NaN where
+the score is not defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_BINS = 15
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a classifier says of one class.
+
+    Attributes:
+        chances: (n,), how likely each film is to be of the class, in [0, 1].
+        called: (n,), whether the class is the likeliest of all.
+        true: (n,), whether the film is of the class.
+    """
+
+    chances: Array
+    called: NDArray[np.bool_]
+    true: NDArray[np.bool_]
+
+
+Score = Callable[[Answers, Array], Array]  # counts (R, n) -> (R,)
+
+
+def auroc(answers: Answers, counts: Array) -> Array:
+    """Compute the chance that a film of the class is ranked above another; ties count half.
+
+    Reference: Hanley and McNeil 1982, Radiology 143(1), 29-36.
+    """
+    positives, negatives = _ranked(answers, counts)
+    above = positives.cumsum(1) - positives / 2
+    return _divided((negatives * above).sum(1), positives.sum(1) * negatives.sum(1))
+
+
+def auprc(answers: Answers, counts: Array) -> Array:
+    """Compute average precision: the precision at each threshold, weighed by the recall it adds.
+
+    Reference: Davis and Goadrich 2006, section 2 (without interpolation, which is optimistic).
+    """
+    positives, negatives = _ranked(answers, counts)
+    found = positives.cumsum(1)
+    precision = _divided(found, found + negatives.cumsum(1))
+    return _divided((positives * np.nan_to_num(precision)).sum(1), positives.sum(1))
+
+
+def f1(answers: Answers, counts: Array) -> Array:
+    """Compute 2 TP / (2 TP + FP + FN); 0 where none is told right."""
+    right = counts @ (answers.called & answers.true)
+    score: Array = 2 * right / np.maximum(counts @ answers.called + counts @ answers.true, 1e-12)
+    return score
+
+
+def sensitivity(answers: Answers, counts: Array) -> Array:
+    """Compute the share of the class's films that are called so."""
+    return _divided(counts @ (answers.called & answers.true), counts @ answers.true)
+
+
+def specificity(answers: Answers, counts: Array) -> Array:
+    """Compute the share of the other films that are not called so."""
+    return _divided(counts @ ~(answers.called | answers.true), counts @ ~answers.true)
+
+
+def calibration_error(answers: Answers, counts: Array) -> Array:
+    """Compute the mean gap between the chance and the frequency of the class, over 15 equal bins.
+
+    Reference: Kull et al. 2019, equation 3 (class-wise expected calibration error,
+    arXiv:1910.12656).
+    """
+    bins = np.minimum((answers.chances * NUM_BINS).astype(np.int64), NUM_BINS - 1)
+    gaps = np.eye(NUM_BINS)[bins] * (answers.chances - answers.true)[:, None]  # (n, bins)
+    return _divided(np.abs(counts @ gaps).sum(1), counts.sum(1))
+
+
+SCORES: dict[str, Score] = {
+    "auroc": auroc,
+    "auprc": auprc,
+    "f1": f1,
+    "sensitivity": sensitivity,
+    "specificity": specificity,
+    "calibration_error": calibration_error,
+}
+
+
+def _ranked(answers: Answers, counts: Array) -> tuple[Array, Array]:
+    """Count the films of the class and the others at each chance, from the highest on, (R, u)."""
+    order = np.argsort(-answers.chances, kind="stable")
+    falling = answers.chances[order]
+    starts = np.flatnonzero(np.r_[True, falling[1:] != falling[:-1]])
+    ranked, true = counts[:, order], answers.true[order]
+    positives: Array = np.add.reduceat(ranked * true, starts, axis=1)
+    negatives: Array = np.add.reduceat(ranked * ~true, starts, axis=1)
+    return positives, negatives
+
+
+def _divided(numerator: Array, denominator: Array) -> Array:
+    missing = np.full(np.broadcast(numerator, denominator).shape, np.nan)
+    quotient: Array = np.divide(numerator, denominator, missing, where=denominator > 0)
+    return quotient
