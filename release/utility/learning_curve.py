@@ -1,4 +1,4 @@
-"""How many real films are synthetic ones worth? The learning curve of real films, read backwards."""
+"""How many real films are the synthetic ones worth? The learning curve read backwards."""
 
 from __future__ import annotations
 
