@@ -7,6 +7,7 @@ it is refused unless the operator's settings say that files of this kind are tru
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +57,11 @@ class TorchScriptExtractor:
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        self._network = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # torch would rather have torch.export, in which nobody hands Inception around yet
+            warnings.simplefilter("ignore", FutureWarning)
+            network = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        self._network = network.eval()
 
     @torch.inference_mode()
     def features(self, pixels: Pixels) -> NDArray[np.float64]:

@@ -65,7 +65,7 @@ def test_confidence_that_never_comes_true_is_all_error() -> None:
     true = np.zeros(20, np.bool_)
     wrong = Answers(np.full(20, 0.9), ~true, true)
     assert score("calibration_error", wrong) == pytest.approx(0.9)
-    assert calibration_error(wrong, np.zeros((1, 20)))[0] != 0  # nothing counted: not a number
+    assert calibration_error(wrong, np.zeros((1, 20)))[0] != 0
 
 
 def test_what_is_not_defined_is_not_a_number() -> None:

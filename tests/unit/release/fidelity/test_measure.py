@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from release.classifier import NAME, FilmClassifier, digest
+from release.fidelity.measure import measure_fidelity
+from release.fidelity.rows import Fidelity, Row
+from release.films import Folds, LabelledFilms
+
+MEASURES = ("kid", "fd", "precision", "recall", "density", "coverage", "ms_ssim", "agreement")
+
+
+def measured(
+    folds: Folds, classifier: FilmClassifier, films: LabelledFilms, seed: int = 0
+) -> Fidelity:
+    rng = np.random.default_rng(seed)
+    return measure_fidelity(classifier, folds, films.pixels, films.labels, rng)
+
+
+@pytest.fixture(scope="module")
+def perfect(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> Fidelity:
+    return measured(toy_folds, toy_classifier, fresh_films)
+
+
+@pytest.fixture(scope="module")
+def noise(toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms) -> Fidelity:
+    pixels = np.random.default_rng(2).integers(0, 256, fresh_films.pixels.shape, np.uint8)
+    return measured(toy_folds, toy_classifier, replace(fresh_films, pixels=pixels))
+
+
+def row(found: Fidelity, label: str = "all") -> Row:
+    [chosen] = [each for each in found.rows if each.label == label]
+    return chosen
+
+
+def test_a_perfect_generator_stands_at_the_floor(perfect: Fidelity) -> None:
+    assert [(each.label, each.num_films) for each in perfect.rows] == [
+        ("left", 60),
+        ("right", 60),
+        ("all", 120),
+    ]
+    for each in perfect.rows:
+        for name in MEASURES:
+            found, floor = getattr(each.found, name), getattr(each.floor, name)
+            assert found.low <= floor.high, name
+            assert floor.low <= found.high, name
+
+
+def test_noise_is_far_from_the_floor(noise: Fidelity) -> None:
+    overall = row(noise)
+    assert overall.found.kid.low > overall.floor.kid.high
+    assert overall.found.fd.low > overall.floor.fd.high
+    for name in ("precision", "recall", "coverage"):
+        assert getattr(overall.found, name).value == 0
+
+
+def test_the_same_films_and_seed_give_the_same_figures(
+    toy_folds: Folds,
+    toy_classifier: FilmClassifier,
+    fresh_films: LabelledFilms,
+    perfect: Fidelity,
+) -> None:
+    assert measured(toy_folds, toy_classifier, fresh_films) == perfect
+
+
+def test_validity_lies_between_real_films_and_mean_images(
+    perfect: Fidelity, noise: Fidelity
+) -> None:
+    validity = perfect.validity
+    assert validity.kid.value == pytest.approx(validity.kid_floor.value, abs=0.2)
+    assert validity.kid.high < validity.kid_ceiling.low
+    assert noise.validity.kid.low > validity.kid.high
+    assert validity.agreement is not None
+    assert validity.agreement.low > validity.chance.value == 0.5
+    assert validity.real_accuracy.low > 0.8
+
+
+def test_films_under_the_wrong_label_do_not_agree(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> None:
+    swapped = replace(fresh_films, labels=1 - fresh_films.labels)
+    found = measured(toy_folds, toy_classifier, swapped)
+    assert row(found).found.agreement.high < 0.2
+    assert found.validity.kid.value < 0.2  # both classes together still look like films
+    assert row(found, "left").found.kid.low > row(found, "left").floor.kid.high
+
+
+def test_as_many_films_are_compared_as_there_are_real_ones_to_set_the_floor(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> None:
+    fewer = fresh_films.where(np.r_[0:60, 60:90])
+    found = measured(toy_folds, toy_classifier, fewer)
+    assert [each.num_compared for each in found.rows] == [45, 30, 60]
+
+
+def test_a_class_of_few_films_is_left_unmeasured_where_it_must_be(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> None:
+    found = measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:60, 60:65, 70]))
+    few = row(found, "right").found
+    assert few.kid is not None
+    assert few.fd is None
+    alone = measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:60, 70]))
+    assert row(alone, "right").found.kid is None
+    assert row(alone).num_films == 60  # a single film is no class to weigh
+
+
+def test_a_set_of_mixtures_has_validity_and_no_rows(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> None:
+    unlabelled = replace(fresh_films, labels=np.full(len(fresh_films), -1))
+    found = measured(toy_folds, toy_classifier, unlabelled)
+    assert found.rows == ()
+    assert found.validity.agreement is None
+    assert found.validity.kid.high < found.validity.kid_ceiling.low
+
+
+def test_one_film_alone_cannot_be_judged(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> None:
+    with pytest.raises(ValueError, match="two films"):
+        measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:1]))
+
+
+def test_it_can_be_given_up(
+    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+) -> None:
+    def check() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        measure_fidelity(
+            toy_classifier,
+            toy_folds,
+            fresh_films.pixels,
+            fresh_films.labels,
+            np.random.default_rng(0),
+            check=check,
+        )
+
+
+def test_the_report_names_the_extractor_and_every_measure_with_its_interval(
+    perfect: Fidelity, toy_classifier: FilmClassifier
+) -> None:
+    described = perfect.described()
+    assert described["extractor"] == {"name": NAME, "sha256": digest(toy_classifier)}
+    for each in described["rows"]:
+        assert set(each) == {"label", "num_films", "kid_floor", "fd_floor", *MEASURES}
+        assert all(set(each[name]) == {"value", "low", "high"} for name in MEASURES)
+    in_full = perfect.described_in_full()["rows"][0]
+    assert {f"{name}_floor" for name in MEASURES if name != "agreement"} <= set(in_full)
