@@ -1,4 +1,4 @@
-"""Labelled films and their folds, as everything that examines a release takes them."""
+"""Real films as the release sees them: pixels, classes, patients and folds."""
 
 from __future__ import annotations
 
@@ -7,42 +7,50 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]  # (n, size, size), each in 0..255
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledFilms:
-    """Films, their classes and whose they are.
+    """Films, and what and whose each one is.
 
     Attributes:
-        pixels: (n, size, size); 0 is black.
-        labels: (n,), index of each film's class; -1 for a film of none.
-        patients: (n,), equal for films of one patient and for near duplicates.
+        pixels: (n, size, size).
+        labels: (n,), the number of each film's class.
+        patients: (n,), films of one number are of one patient or near duplicates of each other.
     """
 
     pixels: Pixels
     labels: NDArray[np.int64]
     patients: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        if not len(self.pixels) == len(self.labels) == len(self.patients):
+            raise ValueError(
+                f"{len(self.pixels)} films, {len(self.labels)} labels and {len(self.patients)} "
+                "patients: expected one label and one patient for each film."
+            )
+
     def __len__(self) -> int:
+        """Count the films."""
         return len(self.labels)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledFilms:
-        """Keep some of the films, by mask or by index."""
+        """Return the films that a mask or their numbers choose."""
         return LabelledFilms(self.pixels[chosen], self.labels[chosen], self.patients[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """A dataset version's films, split once, by patient.
+    """The films of one dataset version, divided by patient once and for all.
 
     Attributes:
-        classes: Label of each class index.
-        trained: T, all that models learn from: the remainder and A_in.
-        coins: (n of trained,), True for A_in, whose patients came in by a fair coin.
-        audit: H = A_out, the patients whose coin fell the other way; never trained on.
-        utility: U, seen by nobody.
-        fingerprint: Names the films and their split.
+        classes: Names of the classes, in the order of their numbers.
+        trained: T, all that models learn from: the remainder, and A_in.
+        coins: (len(trained),), true for A_in, which a fair coin per patient brought in.
+        audit: H = A_out, which the coin kept out: no model ever learns from it.
+        utility: U, which tests what a set is good for and is seen by nobody before.
+        fingerprint: Names the division.
     """
 
     classes: tuple[str, ...]
