@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from release.films import Pixels
 
-NAME = "film-classifier"
-RECIPE = 2  # raise it when anything in the architecture or its training changes what is learned
 WIDTHS = (32, 64, 128)
 FILMS_AT_ONCE = 256
-_DESCRIPTION = "synthcxr"  # the key of our JSON in the header of a weight file
 
 
 class ResidualBlock(nn.Module):
@@ -115,50 +107,8 @@ def read(classifier: FilmClassifier, pixels: Pixels) -> Reading:
     )
 
 
-def digest(classifier: FilmClassifier) -> str:
-    """Name a classifier by its recipe and weights, SHA-256 in hexadecimal."""
-    hashed = hashlib.sha256(json.dumps(_description(classifier), sort_keys=True).encode())
-    for name, weights in sorted(classifier.state_dict().items()):
-        hashed.update(f"{name} {weights.dtype} {tuple(weights.shape)}\n".encode())
-        hashed.update(weights.contiguous().numpy().tobytes())
-    return hashed.hexdigest()
-
-
-def save_classifier(path: Path, classifier: FilmClassifier) -> None:
-    """Write the weights as safetensors, with a description in JSON in their header.
-
-    Weights are derived from the films, so the file is as private as they are.
-    """
-    weights = {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
-    save_file(weights, path, {_DESCRIPTION: json.dumps(_description(classifier))})
-
-
-def load_classifier(path: Path) -> FilmClassifier:
-    """Read what `save_classifier` wrote; no code of the file is run.
-
-    Raises:
-        ValueError: The file is no classifier of this recipe.
-    """
-    try:
-        with safe_open(path, "pt") as opened:
-            described = json.loads((opened.metadata() or {}).get(_DESCRIPTION, "{}"))
-            weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no dict
-    except SafetensorError as error:
-        raise ValueError(f"{path.name} is no safetensors file: {error}") from error
-    if (described.get("name"), described.get("recipe")) != (NAME, RECIPE):
-        raise ValueError(f"{path.name} holds no {NAME} of recipe {RECIPE}: train it again.")
-    classifier = FilmClassifier(int(described["num_classes"]))
-    classifier = classifier.to(memory_format=torch.channels_last)
-    classifier.load_state_dict(weights)
-    return classifier.eval()
-
-
 def as_images(pixels: Tensor) -> Tensor:
     """Turn stored films (b, h, w) into images in [-1, 1], (b, 1, h, w)."""
     images = pixels.unsqueeze(1).float() * (2 / 255) - 1
     laid_out: Tensor = images.contiguous(memory_format=torch.channels_last)
     return laid_out
-
-
-def _description(classifier: FilmClassifier) -> dict[str, str | int]:
-    return {"name": NAME, "recipe": RECIPE, "num_classes": classifier.head.out_features}

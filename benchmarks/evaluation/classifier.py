@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from benchmarks.evaluation.real_films import RealFilms
-from release.classifier import NAME, RECIPE, FilmClassifier, load_classifier, save_classifier
+from release.classifier import FilmClassifier
+from release.classifier_files import NAME, RECIPE, load_classifier, save_classifier
 from release.classifier_training import IMAGES_TO_SEE, train_classifier
 
 

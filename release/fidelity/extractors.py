@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from release.classifier import FILMS_AT_ONCE, NAME, FilmClassifier, digest, load_classifier, read
+from release.classifier import FILMS_AT_ONCE, FilmClassifier, read
+from release.classifier_files import NAME, digest, load_classifier
 from release.films import Pixels
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from release.estimate import Estimate
@@ -28,3 +29,9 @@ class Validity:
     agreement: Estimate | None
     real_accuracy: Estimate
     chance: Estimate
+
+    @classmethod
+    def unknown(cls) -> Validity:
+        """Stand in for a set that could not be compared: its figures are NaN."""
+        nothing = Estimate(math.nan, math.nan, math.nan)
+        return cls(nothing, nothing, nothing, None, nothing, nothing)

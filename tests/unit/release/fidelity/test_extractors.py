@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from release.classifier import FilmClassifier, digest, read, save_classifier
+from release.classifier import FilmClassifier, read
+from release.classifier_files import digest, save_classifier
 from release.fidelity.extractors import supplied_extractor
 from release.fidelity.measure import measure_fidelity
 from release.films import Folds, LabelledFilms

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.classifier import NAME, FilmClassifier, digest
+from release.classifier import FilmClassifier
+from release.classifier_files import NAME, digest
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.rows import Fidelity, Row
 from release.films import Folds, LabelledFilms
