@@ -10,7 +10,7 @@ from release.fidelity.kid import kid
 from release.fidelity.ms_ssim import WINDOW, similarity_within
 from release.fidelity.neighbourhoods import neighbourhoods
 from release.fidelity.rows import Likeness
-from release.fidelity.sides import Viewed
+from release.fidelity.sides import MIN_INDEPENDENT, Viewed
 
 MIN_PATIENTS = 20  # of each side of a comparison
 
@@ -19,7 +19,9 @@ def likeness(ours: Viewed, evened: Viewed, audit: Viewed, rng: np.random.Generat
     """Compare films with H: all of them by KID, as many as the other side has by the rest."""
     labels = np.unique(audit.films.labels).tolist()
     whole = bool(labels) and all(
-        min(ours.of(label).num_patients(), audit.of(label).num_patients()) > 1 for label in labels
+        each.of(label).num_patients() >= MIN_INDEPENDENT
+        for each in (ours, audit)
+        for label in labels
     )
     found = Likeness(
         kid=_kid(ours, audit, labels, rng) if whole else None,

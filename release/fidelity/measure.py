@@ -18,7 +18,7 @@ from release.fidelity.extractors import ClassifierExtractor, Extractor
 from release.fidelity.kid import Sample, kid
 from release.fidelity.likeness import agreement, likeness
 from release.fidelity.rows import Fidelity, Row
-from release.fidelity.sides import Sides, Viewed, drawn_evenly
+from release.fidelity.sides import MIN_INDEPENDENT, Sides, Viewed, comparable, drawn_evenly
 from release.fidelity.validity import Validity
 from release.films import Folds, LabelledFilms, Pixels
 
@@ -49,7 +49,7 @@ def measure_fidelity(
         check: Called between the steps; raises to give up.
 
     Raises:
-        ValueError: No class has two patients in each of S, H and U.
+        ValueError: No class has three patients in each of S, H and U.
     """
     seen_by = extractor or ClassifierExtractor(classifier)
 
@@ -69,12 +69,12 @@ def measure_fidelity(
         num_films = int((labels == label).sum())
         rows.append(_row(folds.classes[label], num_films, sides.of([label]), rng))
     check()
-    comparable = sides.comparable(len(folds.classes))
-    if comparable:
-        num_films = int(np.isin(labels, comparable).sum())
-        rows.append(_row(ALL, num_films, sides.of(comparable), rng))
+    weighed = comparable(sides.each(), len(folds.classes))
+    if weighed:
+        num_films = int(np.isin(labels, weighed).sum())
+        rows.append(_row(ALL, num_films, sides.of(weighed), rng))
     check()
-    validity = _validity(rows[-1] if comparable else None, sides, folds, seen_by, rng)
+    validity = _validity(rows[-1] if weighed else None, sides, folds, seen_by, rng)
     return Fidelity(seen_by.name, seen_by.digest, tuple(rows), validity)
 
 
@@ -97,13 +97,11 @@ def _validity(
     rng: np.random.Generator,
 ) -> Validity:
     unlabelled = sides.synthetic.where(sides.synthetic.films.labels < 0)
-    labels = [
-        label
-        for label in range(len(folds.classes))
-        if min(sides.utility.of(label).num_patients(), sides.audit.of(label).num_patients()) > 1
-    ]
-    if not labels or (everything is None and unlabelled.num_patients() < 2):
-        raise ValueError("Validity needs two films of one class, and two patients of it unseen.")
+    labels = comparable([sides.utility, sides.audit], len(folds.classes))
+    if not labels or (everything is None and unlabelled.num_patients() < MIN_INDEPENDENT):
+        raise ValueError(
+            f"Validity needs {MIN_INDEPENDENT} films of a class, in the set and unseen."
+        )
     if everything is None:  # mixtures alone: all classes together stand for what they should be
         crowd = sides.audit.sample()
         found = kid([unlabelled.sample()], [crowd], rng)
@@ -112,7 +110,7 @@ def _validity(
         assert everything.found.kid is not None
         assert everything.floor.kid is not None
         found, floor = everything.found.kid, everything.floor.kid
-        labels = sides.comparable(len(folds.classes))
+        labels = comparable(sides.each(), len(folds.classes))
     means = [folds.trained.pixels[folds.trained.labels == k].mean(0) for k in labels]
     points = extractor.features(np.stack(means).round().astype(np.uint8))
     same = [

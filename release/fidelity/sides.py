@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from release.fidelity.kid import Sample
 from release.films import LabelledFilms
 
+MIN_INDEPENDENT = 3  # patients of a class: the bootstrap of fewer would often draw one alone
 MAX_FILMS = 3000  # of each set: more would cost time, and H sets the width of the intervals
 
 
@@ -60,14 +61,6 @@ class Sides:
         found: list[int] = np.unique(self.synthetic.films.labels).tolist()
         return found
 
-    def comparable(self, num_classes: int) -> list[int]:
-        """List the classes with at least two patients on every side."""
-        return [
-            label
-            for label in range(num_classes)
-            if min(each.of(label).num_patients() for each in self.each()) > 1
-        ]
-
     def evened(self) -> Sides:
         """Leave as many films of each class in S and U, in U's proportions."""
         ours, theirs = (
@@ -80,6 +73,15 @@ class Sides:
             np.concatenate([places[k][: num_kept[k]] for k in places]) for places in (ours, theirs)
         ]
         return Sides(self.synthetic.where(kept[0]), self.utility.where(kept[1]), self.audit)
+
+
+def comparable(sides: Sequence[Viewed], num_classes: int) -> list[int]:
+    """List the classes with enough patients on every side."""
+    return [
+        label
+        for label in range(num_classes)
+        if all(each.of(label).num_patients() >= MIN_INDEPENDENT for each in sides)
+    ]
 
 
 def drawn_evenly(

@@ -124,7 +124,7 @@ def test_a_set_of_mixtures_has_validity_and_no_rows(
 def test_one_film_alone_cannot_be_judged(
     toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
 ) -> None:
-    with pytest.raises(ValueError, match="two films"):
+    with pytest.raises(ValueError, match="3 films"):
         measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:1]))
 
 
