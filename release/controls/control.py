@@ -1,0 +1,54 @@
+"""Planted near-duplicates: what the gate must find to be believed when it finds nothing.
+
+Reference: filters that look sound miss the near-duplicates that a model makes (arXiv:2510.01793),
+so every release measures the recall of its own detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from release.films import Pixels
+
+
+@dataclass(frozen=True)
+class Control:
+    """One way to make a near-duplicate of a film.
+
+    Attributes:
+        name: Names the kind in reports.
+        change: Given films (n, size, size) and a random source, near-duplicates of the same shape.
+        required: Whether the gate must find its share of them; else their recall is only printed.
+    """
+
+    name: str
+    change: Callable[[Pixels, np.random.Generator], Pixels]
+    required: bool = True
+
+    def plant(self, pixels: Pixels, seed: int) -> Pixels:
+        """Make near-duplicates; the same seed makes the same ones.
+
+        Raises:
+            ValueError: The change returned films of another shape or type.
+        """
+        changed = self.change(pixels, np.random.default_rng(seed))
+        if changed.shape != pixels.shape or changed.dtype != np.uint8:
+            raise ValueError(
+                f"Control {self.name!r} turned {pixels.shape} uint8 into {changed.shape} "
+                f"{changed.dtype}: a near-duplicate has the film's shape and type."
+            )
+        return changed
+
+
+def by_model(name: str, change: Callable[[Pixels], Pixels], *, required: bool = True) -> Control:
+    """Plant what a model makes of films, such as its autoencoder's round trip or SDEdit.
+
+    Args:
+        name: Names the kind in reports.
+        change: Near-duplicates of films; its randomness is its own.
+        required: See `Control`.
+    """
+    return Control(name, lambda pixels, _: change(pixels), required)
