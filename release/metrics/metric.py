@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.films import Pixels
+from release.metrics.fairness import LearnedFrom
 
 Vectors = NDArray[np.float32]
 Chosen = NDArray[np.bool_] | NDArray[np.integer]
@@ -58,6 +59,10 @@ class Metric(Protocol):
 
         Equal digests give equal distances: embedded films are kept under it.
         """
+
+    @property
+    def learned_from(self) -> LearnedFrom:
+        """The films it has learned from: T and H alike, or neither."""
 
     def embed(self, pixels: Pixels) -> Embedded:
         """Bring films, (n, size, size), into the form that `nearest` compares."""

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from release.films import Pixels
+from release.metrics.fairness import LearnedFrom
 from release.metrics.metric import Embedded, Neighbours, Patients
 from release.metrics.registration import SIDE, registered_correlation
 from release.metrics.shortlist import shortlist
@@ -29,6 +30,7 @@ class PixelMetric:
     """
 
     name = "pixels"
+    learned_from = LearnedFrom()
 
     @property
     def digest(self) -> str:

@@ -1,0 +1,59 @@
+"""phi4: two films are alike as far as an encoder's latents of them correlate."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from release.films import Pixels
+from release.metrics.fairness import LearnedFrom
+from release.metrics.metric import Embedded, Neighbours, Patients, Vectors
+from release.metrics.search import nearest
+
+VERSION = "latent/1"
+_FILMS_AT_ONCE = 256
+
+
+class LatentMetric:
+    """Correlation of what an encoder makes of films.
+
+    Args:
+        encode: Pixels (n, size, size) to latents (n, d).
+        weights_digest: SHA-256 of the encoder's weights, in hexadecimal.
+        learned_from: What the encoder was trained on. An autoencoder of a model trained on T alone
+            is refused where p-values depend on it: see `release.metrics.fairness`.
+    """
+
+    name = "latent"
+
+    def __init__(
+        self,
+        encode: Callable[[Pixels], NDArray[np.floating]],
+        weights_digest: str,
+        learned_from: LearnedFrom,
+    ) -> None:
+        self._encode = encode
+        self.learned_from = learned_from
+        self.digest = hashlib.sha256(f"{VERSION} {weights_digest}".encode()).hexdigest()
+
+    def embed(self, pixels: Pixels) -> Embedded:
+        """Encode films, and bring each latent to mean 0 and unit norm."""
+        starts = range(0, len(pixels), _FILMS_AT_ONCE)
+        parts = [self._unit(pixels[start : start + _FILMS_AT_ONCE]) for start in starts]
+        return Embedded(np.concatenate(parts) if parts else np.empty((0, 1), np.float32))
+
+    def nearest(
+        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
+    ) -> Neighbours:
+        """Find the k films nearest to each query; exact."""
+        return nearest(queries.vectors, among.vectors, k, apart=apart)
+
+    def _unit(self, pixels: Pixels) -> Vectors:
+        latents = torch.from_numpy(np.asarray(self._encode(pixels), np.float32))
+        deviations = latents - latents.mean(1, keepdim=True)
+        unit: Vectors = torch.nn.functional.normalize(deviations, dim=1).numpy()
+        return unit
