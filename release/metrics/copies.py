@@ -37,7 +37,8 @@ class CopyMetric:
     name = "copy"
 
     def __init__(self, network: CopyNetwork, recipe: Recipe, learned_from: LearnedFrom) -> None:
-        self._network = network.eval()
+        # one layout, whether trained or loaded: the order of sums depends on it
+        self._network = network.to(memory_format=torch.channels_last).eval()
         self._recipe = recipe
         self.learned_from = learned_from
         self.digest = _digest(network)

@@ -50,7 +50,7 @@ class LearnedFrom:
         if ours != expected or self.folds != folds.fingerprint:
             raise EmbeddingUnfair(
                 f"{name} has learned from {ours[0]} films that models train on, {ours[1]} audit "
-                f"films and {ours[2]} utility films of folds {self.folds[:12]!r}; expected "
-                f"none, or all {expected[0]} and {expected[1]} of {folds.fingerprint[:12]!r} and no utility "
-                "film. Train it on both folds alike, or on other films."
+                f"films and {ours[2]} utility films of folds {self.folds[:12]!r}; expected none, "
+                f"or all {expected[0]}, all {expected[1]} and 0 of {folds.fingerprint[:12]!r}. "
+                "Train it on both folds alike, or on other films."
             )
