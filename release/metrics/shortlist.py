@@ -1,4 +1,4 @@
-"""Which films may be copies of a film: those most like it at 16x16."""
+"""Which films may be copies of a film: those most like it in 8 x 8 cells of its middle."""
 
 from __future__ import annotations
 
@@ -6,61 +6,62 @@ from itertools import product
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from release.metrics.metric import Patients
-from release.metrics.registration import FLIPS, pose_matrix, posed
+from release.metrics.registration import FLIPS, SIDE, pose_matrix, posed
 from release.metrics.search import nearest
 from release.metrics.standardised import standardised
 
-SIDE = 16  # pixels
-MARGIN = 2  # pixels of 16: the other film takes part with its middle
-SHIFTS = (1, 2, 3)  # first pixel of the window; 2 is no shift
+CELL = 6  # pixels of 64 on a cell's side
+NUM_CELLS = 8  # along each side of the middle
+SHIFTS = (-4, -2, 0, 2, 4)  # pixels of 64, along each axis
 SCALES = (0.9, 1.0)
-_QUERIES_AT_ONCE = 512
+_MARGIN = (SIDE - CELL * NUM_CELLS) // 2
+_QUERIES_AT_ONCE = 256
 
 
 def shortlist(
     queries: Tensor, among: Tensor, num_listed: int, apart: Patients | None = None
 ) -> NDArray[np.int64]:
-    """Find the films most like each query, over flips, two zooms and shifts of a pixel of 16.
+    """Find the films most like each query, over flips, two zooms and shifts.
 
     Args:
-        queries: (q, s, s), s a multiple of 16.
-        among: (n, s, s).
+        queries: (q, 64, 64).
+        among: (n, 64, 64).
         num_listed: How many.
         apart: See `Metric.nearest`.
 
     Returns:
         (q, num_listed), places in `among`; -1 where there are fewer.
     """
-    inner = slice(MARGIN, SIDE - MARGIN)
-    crops = standardised(_small(among)[:, inner, inner].flatten(1)).numpy()
+    crops = standardised(_cells(among, 0, 0).flatten(1)).numpy()
     listed = np.empty((len(queries), num_listed), np.int64)
     for start in range(0, len(queries), _QUERIES_AT_ONCE):
         some = slice(start, start + _QUERIES_AT_ONCE)
-        views = _views(_small(queries[some])).numpy()
+        views = _views(queries[some]).numpy()
         theirs = apart and (apart[0][some], apart[1])
         listed[some] = nearest(views, crops, num_listed, apart=theirs).indices
     return listed
 
 
-def _small(films: Tensor) -> Tensor:
-    return F.avg_pool2d(films, films.shape[-1] // SIDE)
-
-
 def _views(films: Tensor) -> Tensor:
-    """Cut windows of every pose and shift from films (n, 16, 16): (views, n, d), of unit norm."""
+    """Cut the middle out of films in every pose and shift: (views, n, d), of unit norm."""
     matrices = torch.tensor([pose_matrix(flip, scale, 0.0) for flip, scale in _POSES])
-    side = SIDE - 2 * MARGIN
     shown = posed(films, matrices)
-    windows = [
-        shown[:, :, row : row + side, column : column + side].flatten(2)
-        for row, column in product(SHIFTS, SHIFTS)
-    ]
-    return standardised(torch.cat(windows, 1)).transpose(0, 1).contiguous()
+    views = [_cells(shown, down, right).flatten(2) for down, right in product(SHIFTS, SHIFTS)]
+    return standardised(torch.cat(views, 1)).transpose(0, 1).contiguous()
+
+
+def _cells(films: Tensor, down: int, right: int) -> Tensor:
+    """Mean over each cell of the shifted middle of films (..., 64, 64): (..., 8, 8)."""
+    length = CELL * NUM_CELLS
+    rows = slice(_MARGIN + down, _MARGIN + down + length)
+    columns = slice(_MARGIN + right, _MARGIN + right + length)
+    middle = films[..., rows, columns]
+    shape = (*middle.shape[:-2], NUM_CELLS, CELL, NUM_CELLS, CELL)
+    return middle.reshape(shape).mean(-1).mean(-2)
 
 
 _POSES = tuple(product(FLIPS, SCALES))
