@@ -77,8 +77,8 @@ class Gain:
 
     @property
     def helps(self) -> bool:
-        """Whether the gain is above 0 in all of its intervals."""
-        return self.auroc.low > 0 and (self.over_seeds is None or self.over_seeds.low > 0)
+        """Whether the gain is above 0 in both intervals; a single seed never shows it."""
+        return self.auroc.low > 0 and self.over_seeds is not None and self.over_seeds.low > 0
 
     def described(self) -> dict[str, Any]:
         """Return the gain as JSON values."""
