@@ -53,11 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folds = folds_of(films, options.seed)
     pixels = PixelMetric()
     kept = truly_held_out(pixels, folds, NUM_DENSITY_NEIGHBOURS)
+    folds = replace(folds, audit=folds.audit.where(kept))
     started = time.process_time()
     copies = train_copy_metric(folds, seed=options.seed, recipe=Recipe(num_views=options.views))
     training_seconds = time.process_time() - started
-    # the copies' network has seen the films left out, as it has seen all of T
-    folds = replace(folds, audit=folds.audit.where(kept))
     metrics: list[Metric] = [pixels, copies]
     detectors = [Detector(metric, folds) for metric in metrics]
     rows = recall(detectors, folds, CONTROLS, options.planted, options.seed)

@@ -24,9 +24,9 @@ _QUERIES_AT_ONCE = 4  # what they are compared with stays in the processor's cac
 class PixelMetric:
     """Registered correlation, in two stages.
 
-    All films are compared at 16 px; the most alike are then registered at 32 px over flips, zooms,
-    turns and shifts. So the distance is found for few films, and a copy is missed when 50 other
-    films look more like it at 16 px. Films are smoothed before, lest noise hide a copy.
+    All films are compared in 8 x 8 cells; the most alike are then registered at 32 px over flips,
+    zooms, turns and shifts. So the distance is found for few films, and a copy is missed when 50
+    other films look more like it in the cells. Films are smoothed before, lest noise hide a copy.
     """
 
     name = "pixels"
