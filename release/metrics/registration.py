@@ -1,10 +1,10 @@
 """How well two films agree once one is laid over the other.
 
-One film is mirrored, turned and zoomed, and each of these poses is shifted; it agrees with the other
-as far as their correlation goes where they fit best. The other film takes part with its middle only,
-which a shifted film still shows. Every place is tried at 16 px, and the best is refined at 32 px by
-a pixel of 64 to each side: at 32 px, half a pixel already costs a copy a twentieth of its
-correlation.
+One film is mirrored, turned and zoomed, and each of these poses is shifted; it agrees with the
+other as far as their correlation goes where they fit best. The other film takes part with its
+middle only, which a shifted film still shows. Every place is tried at 16 px, and the best is
+refined at 32 px by a pixel of 64 to each side: at 32 px, half a pixel already costs a copy a
+twentieth of its correlation.
 """
 
 from __future__ import annotations
