@@ -1,0 +1,198 @@
+"""A world of which everything is known: made-up films of persistent patients, and ways to leak.
+
+A film is a point of a mixture of Gaussians, one for each class, written as 16 grey levels. A patient
+has a place of its own, and the patient's films scatter around it. So the honest distribution is
+known, and a generator can be made that leaks exactly so much and no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.films import Folds, LabelledFilms, Pixels
+from release.metrics.metric import Embedded, Neighbours, Patients
+
+SIDE = 4  # pixels
+_DIMENSIONS = SIDE**2
+_CLASSES = ("Clear", "Opacity", "Effusion")
+_BETWEEN_FILMS = 0.3  # standard deviation between films of a patient, of that between patients
+_GREY_LEVELS = 24.0  # per standard deviation
+
+
+class Euclidean:
+    """Distance between grey levels, of films as small as these."""
+
+    name = "euclidean"
+    digest = hashlib.sha256(b"euclidean/1").hexdigest()
+
+    def embed(self, pixels: Pixels) -> Embedded:
+        """Write films as vectors."""
+        return Embedded(pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS)
+
+    def nearest(
+        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
+    ) -> Neighbours:
+        """Find the k nearest films, exactly."""
+        parts = [
+            np.arange(start, min(start + 1000, len(queries.vectors)))
+            for start in range(0, len(queries.vectors), 1000)
+        ]
+        found = [
+            self._nearest(
+                queries.vectors[rows], among.vectors, k, apart and (apart[0][rows], apart[1])
+            )
+            for rows in parts
+        ]
+        return Neighbours(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+    @staticmethod
+    def _nearest(
+        x: NDArray[np.float32], y: NDArray[np.float32], k: int, apart: Patients | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        squares = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
+        if apart:
+            squares[apart[0][:, None] == apart[1]] = np.inf
+        num = min(k, len(y))
+        places = np.argpartition(squares, num - 1, 1)[:, :num]
+        found = np.take_along_axis(squares, places, 1)
+        order = np.argsort(found, axis=1)
+        found = np.take_along_axis(found, order, 1)
+        places = np.take_along_axis(places, order, 1)
+        distances = np.full((len(x), k), np.inf, np.float32)
+        indices = np.full((len(x), k), -1)
+        distances[:, :num] = np.sqrt(np.maximum(found, 0))
+        indices[:, :num] = np.where(np.isinf(found), -1, places)
+        return distances, indices
+
+
+@dataclass(frozen=True)
+class Design:
+    """How many patients there are.
+
+    Attributes:
+        trained: Patients of T.
+        audit: Patients of H.
+        films_each: Films of each patient.
+        films: Films of a set.
+    """
+
+    trained: int = 3600
+    audit: int = 640
+    films_each: int = 1
+    films: int = 5000
+
+
+@dataclass(eq=False)
+class World:
+    """One draw of patients, divided into T and H."""
+
+    seed: int
+    design: Design = field(default_factory=Design)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed)
+        d = _DIMENSIONS
+        self._means = self.rng.normal(0, 1.0, (len(_CLASSES), d))
+        self._scales = np.linspace(1.4, 0.5, d)
+        design = self.design
+        n = design.trained + design.audit
+        labels, places = self._patients(n)
+        each = np.repeat(np.arange(n), design.films_each)
+        points = self._films_at(places[each])
+        films = LabelledFilms(_pixels(points), labels[each], each)
+        in_t = each < design.trained
+        coin = self.rng.random(n) < design.audit / design.trained
+        self.folds = Folds(
+            _CLASSES,
+            films.where(in_t),
+            coin[each[in_t]],
+            films.where(~in_t),
+            films.where(np.zeros(len(each), np.bool_)),
+            f"world-{self.seed}",
+        )
+        self._points = points[in_t]
+
+    def _patients(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        labels = self.rng.integers(0, len(_CLASSES), n)
+        return labels, self._means[labels] + self.rng.normal(size=(n, _DIMENSIONS)) * self._scales
+
+    def _films_at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        return places + self.rng.normal(0, _BETWEEN_FILMS, places.shape)
+
+    def _honest(self, n: int) -> NDArray[np.float64]:
+        return self._films_at(self._patients(n)[1])
+
+    def honest(self, n: int | None = None) -> Pixels:
+        """Films of new patients: what a perfect model draws."""
+        return _pixels(self._honest(n or self.design.films))
+
+    def typical(self, share: float = 0.7) -> Pixels:
+        """Films nearer to the mean of all than real ones, as blurred ones are."""
+        points = self._honest(self.design.films)
+        return _pixels(share * points + (1 - share) * self._means.mean(0))
+
+    def learned(self) -> Pixels:
+        """Films of the Gaussian mixture fitted to T."""
+        labels = self.folds.trained.labels
+        drawn = np.sort(self.rng.choice(labels, self.design.films))
+        return _pixels(
+            np.concatenate(
+                [
+                    self.rng.multivariate_normal(
+                        self._points[labels == label].mean(0),
+                        np.cov(self._points[labels == label].T),
+                        int((drawn == label).sum()),
+                    )
+                    for label in range(len(_CLASSES))
+                ]
+            )
+        )
+
+    def copying(self, rate: float, noise: float = 0.05) -> Pixels:
+        """Honest films, and a share of near duplicates of training films."""
+        return self._with(self.rng.integers(0, len(self._points), self._num(rate)), noise)
+
+    def leaking(self, num_patients: int, rate: float, noise: float = 0.05) -> Pixels:
+        """Honest films, and a share of near duplicates of the films of few patients."""
+        patients = self.rng.choice(self.design.trained, num_patients, replace=False)
+        rows = np.flatnonzero(np.isin(self.folds.trained.patients, patients))
+        return self._with(self.rng.choice(rows, self._num(rate)), noise)
+
+    def drawn_towards(self, share: float, pull: float) -> Pixels:
+        """Honest films, a share of which is drawn towards a training film near it."""
+        points = self._honest(self.design.films)
+        num = self._num(share)
+        near = (
+            Euclidean()
+            .nearest(
+                Embedded(points[:num].astype(np.float32)),
+                Embedded(self._points.astype(np.float32)),
+                1,
+            )
+            .indices[:, 0]
+        )
+        points[:num] += pull * (self._points[near] - points[:num])
+        return _pixels(points)
+
+    def noise(self) -> Pixels:
+        """No films at all: each grey level drawn evenly."""
+        return self.rng.integers(0, 256, (self.design.films, SIDE, SIDE), dtype=np.uint8)
+
+    def _num(self, rate: float) -> int:
+        return round(rate * self.design.films)
+
+    def _with(self, rows: NDArray[np.int64], noise: float) -> Pixels:
+        points = self._honest(self.design.films)
+        points[: len(rows)] = self._points[rows] + self.rng.normal(
+            0, noise, (len(rows), _DIMENSIONS)
+        )
+        return _pixels(points)
+
+
+def _pixels(points: NDArray[np.float64]) -> Pixels:
+    levels = np.clip(np.rint(128 + _GREY_LEVELS * points), 0, 255).astype(np.uint8)
+    return levels.reshape(len(points), SIDE, SIDE)

@@ -1,0 +1,95 @@
+"""G7: would the gate have found copies, had there been any, and does it find none where none are?
+
+Near duplicates of training films are planted and must be flagged. Half of the held-out films, held
+against the other half as if they were a set, must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from release.estimate import Estimate, share
+from release.films import Pixels
+from release.policy import Policy
+from release.verdict import Finding
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """Near duplicates of training films, made in one way.
+
+    Attributes:
+        name: How they were made.
+        pixels: (n, size, size), at least one.
+        required: Whether the gate must find them; the recall of others is only told.
+    """
+
+    name: str
+    pixels: Pixels
+    required: bool
+
+
+@dataclass(frozen=True)
+class Control:
+    """How many of some planted near duplicates were found."""
+
+    name: str
+    planted: int
+    found: int
+    required: bool
+
+    @property
+    def recall(self) -> Estimate:
+        """Share that was found, with its interval."""
+        return share(self.found, self.planted)
+
+    def described(self) -> dict[str, object]:
+        """Return JSON values."""
+        return {
+            "name": self.name,
+            "planted": self.planted,
+            "found": self.found,
+            "recall": self.recall.described(),
+            "required": self.required,
+        }
+
+
+def controls(results: Sequence[Control], negative_passed: bool, policy: Policy) -> Finding:
+    """Judge whether the gate sees what it must, and nothing where nothing is.
+
+    Args:
+        results: Of everything that was planted; without any required one the gate has shown
+            nothing.
+        negative_passed: Whether half of the held-out films passed against the other half.
+        policy: Says which share must be found.
+    """
+    required = [result for result in results if result.required]
+    missed = [
+        result.name
+        for result in required
+        if not result.planted or result.found < policy.min_control_recall * result.planted
+    ]
+    found_all = bool(required) and not missed
+    decided = found_all and negative_passed
+    sentences = []
+    if not required:
+        sentences.append("No near duplicates were planted that the gate must find.")
+    elif missed:
+        sentences.append(f"Too few planted near duplicates were found: {', '.join(missed)}.")
+    else:
+        sentences.append("The planted near duplicates were found.")
+    if not negative_passed:
+        sentences.append("Held-out films were taken for copies.")
+    worst = min((result.found / max(1, result.planted) for result in required), default=0.0)
+    return Finding(
+        id="G7",
+        name="controls",
+        decision="passed" if decided else "inconclusive",
+        code=None if decided else "no_power",
+        statistic=round(worst, 3),
+        threshold=policy.min_control_recall,
+        p_value=None,
+        text=" ".join(sentences),
+        public={"negative_control_passed": negative_passed},
+    )

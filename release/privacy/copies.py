@@ -1,0 +1,76 @@
+"""G1: is a film a copy, and are there more copies than chance explains?
+
+Let r_1 <= ... <= r_m be the closeness of one held-out film of each patient. A film is flagged when
+its own closeness is at most r_j, j = max(1, floor(share (m + 1))). If the films are drawn like the
+held-out ones, the share that is flagged follows Beta(j, m + 1 - j), the law of the j-th of m ranks,
+so that of n films BetaBinomial(n; j, m + 1 - j) are. This is exact for films drawn independently,
+whatever the law of the distances.
+
+Reference: Wilks 1942, Annals of Mathematical Statistics 13, 400-409 (tolerance limits); Bates et
+al. 2023, theorem 2 (arXiv:2104.08279).
+"""
+
+from __future__ import annotations
+
+from math import floor
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import betabinom
+
+from release.policy import Policy
+from release.privacy.density import Array
+from release.verdict import Finding
+
+
+def rank_of_threshold(num_patients: int, share: float) -> int:
+    """Return j: the flag stands at the j-th smallest held-out closeness."""
+    return max(1, floor(share * (num_patients + 1)))
+
+
+def flagged(closeness: Array, held_out: Array, share: float) -> NDArray[np.bool_]:
+    """Flag the films that are as near to T as the nearest held-out films, or nearer.
+
+    Args:
+        closeness: (n,), of the films.
+        held_out: (m,), of one held-out film of each patient; at least one.
+        share: Of honest films that may be flagged.
+    """
+    j = rank_of_threshold(len(held_out), share)
+    flags: NDArray[np.bool_] = closeness <= np.partition(held_out, j - 1)[j - 1]
+    return flags
+
+
+def p_value(num_flagged: int, num_films: int, num_patients: int, share: float) -> float:
+    """Return the chance that as many or more of honest films are flagged."""
+    j = rank_of_threshold(num_patients, share)
+    return float(betabinom.sf(num_flagged - 1, num_films, j, num_patients + 1 - j))
+
+
+def copies(flags: NDArray[np.bool_], num_patients: int, policy: Policy) -> Finding:
+    """Judge how many films were flagged, by the metric that flagged most.
+
+    Args:
+        flags: (metrics, n), for each film drawn, also those drawn in place of flagged ones.
+        num_patients: m, patients of H.
+        policy: Says at which level.
+    """
+    num_metrics, num_films = flags.shape
+    counts = [int(count) for count in flags.sum(1)]
+    p_values = [p_value(count, num_films, num_patients, policy.flag_share) for count in counts]
+    p = min(1.0, num_metrics * min(p_values))
+    num_flagged = int(flags.any(0).sum())
+    refused = p < policy.alpha / 3 or num_flagged == num_films
+    return Finding(
+        id="G1",
+        name="copies",
+        decision="refused" if refused else "passed",
+        code="memorises" if refused else None,
+        statistic=num_flagged,
+        threshold=policy.alpha / 3,
+        p_value=p,
+        text=f"{num_flagged} of {num_films} films drawn were nearer to a training film than "
+        "held-out films are; they were dropped.",
+        public={"num_drawn": num_films, "num_flagged": num_flagged},
+        private={"num_flagged_by_metric": counts, "p_value_by_metric": p_values},
+    )

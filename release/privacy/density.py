@@ -1,0 +1,96 @@
+"""How near is near: distances in units of the density of films around a film.
+
+An absolute distance says little. A typical or blurred film is near to everything, an unusual one is
+far from its own copy. What is compared is therefore r(q) = d(q, T) / dens(q), the distance to the
+nearest training film over the mean distance to the nearest held-out films.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.metrics.metric import Neighbours
+
+Array = NDArray[np.float64]
+SMALLEST = 1e-9  # of a distance: keeps ratios finite where films are equal
+
+
+class UnfitMetric(ValueError):
+    """A metric gave distances that are no numbers."""
+
+
+def checked(neighbours: Neighbours) -> Neighbours:
+    """Return the neighbours, all of whose distances are numbers.
+
+    Raises:
+        UnfitMetric: A distance is NaN, negative, or infinite though there is a neighbour.
+    """
+    found = neighbours.indices >= 0
+    distances = neighbours.distances[found]
+    if not (np.isfinite(distances) & (distances >= 0)).all():
+        raise UnfitMetric(
+            "A metric gave a distance that is no number: expected finite ones of at least 0. "
+            "Look for films that are NaN or infinite in its embedding."
+        )
+    return neighbours
+
+
+def num_common(neighbours: Neighbours) -> int:
+    """How many neighbours every query has: a density needs as many for each."""
+    return int((neighbours.indices >= 0).sum(1).min(initial=neighbours.indices.shape[1]))
+
+
+def density(neighbours: Neighbours, k: int) -> Array:
+    """Mean distance to the k nearest films, (q,), positive: small where films are dense."""
+    mean: Array = neighbours.distances[:, :k].astype(np.float64).mean(1)
+    return np.maximum(mean, SMALLEST)
+
+
+def nearest_among(neighbours: Neighbours, member: NDArray[np.bool_]) -> Array:
+    """Distance to the nearest of some of the films, (q,); infinite where none is listed.
+
+    Args:
+        neighbours: Found among all films.
+        member: Which of these films count.
+    """
+    counts = member[neighbours.indices] & (neighbours.indices >= 0)
+    first = counts.argmax(1)
+    rows = np.arange(len(first))
+    distances = neighbours.distances[rows, first].astype(np.float64)
+    nearest: Array = np.where(counts[rows, first], distances, np.inf)
+    return nearest
+
+
+def within(neighbours: Neighbours, member: NDArray[np.bool_]) -> Neighbours:
+    """Keep, of the neighbours, some of the films; others leave room at the end of the row.
+
+    Args:
+        neighbours: Found among all films.
+        member: Which of these films are kept.
+    """
+    kept = member[neighbours.indices] & (neighbours.indices >= 0)
+    order = np.argsort(~kept, axis=1, kind="stable")
+    kept = np.take_along_axis(kept, order, 1)
+    distances = np.take_along_axis(neighbours.distances, order, 1)
+    indices = np.take_along_axis(neighbours.indices, order, 1)
+    return Neighbours(
+        np.where(kept, distances, np.inf).astype(np.float32), np.where(kept, indices, -1)
+    )
+
+
+def merged(first: Neighbours, second: Neighbours) -> Neighbours:
+    """Find the nearest among two lots of films from those in each.
+
+    Args:
+        first: Neighbours among one lot.
+        second: Neighbours of the same queries among the other; its films are numbered on.
+    """
+    shift = 1 + int(first.indices.max(initial=-1))
+    numbers = np.where(second.indices < 0, -1, second.indices + shift)
+    distances = np.hstack([first.distances, second.distances])
+    indices = np.hstack([first.indices, numbers])
+    order = np.argsort(distances, axis=1, kind="stable")
+    return Neighbours(
+        np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+    )

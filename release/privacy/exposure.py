@@ -1,0 +1,86 @@
+"""G4: is one patient shown far more often than patients are who were never trained on?
+
+A patient's exposure is the number of films whose nearest real film is the patient's. In many
+dimensions some patients are nearest to many films without any leak, in H as in T. So the exposures
+in H say what is usual: a negative binomial law is fitted to them, and a patient of T whose exposure
+is beyond it, after correction for the number of patients, has the cluster dropped.
+
+A permutation of the labels T and H alone could not tell: the most exposed patient is in T with
+chance |T| / (|T| + |H|), whatever the exposure. The fit makes this no exact test; it drops films
+and refuses none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import nbinom, poisson
+
+from release.policy import Policy
+from release.verdict import Finding
+
+Counts = NDArray[np.int64]
+
+
+def exposures(nearest_patient: NDArray[np.int64], patients: NDArray[np.int64]) -> Counts:
+    """Count the films nearest to each of some patients."""
+    found, counts = np.unique(nearest_patient, return_counts=True)
+    by_patient = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    return np.array([by_patient.get(patient, 0) for patient in patients.tolist()], np.int64)
+
+
+def largest_usual(held_out: Counts, num_trained: int, alpha: float) -> int:
+    """Return the exposure that the most exposed of the patients of T exceeds with chance alpha.
+
+    Args:
+        held_out: Exposures of the patients of H; at least two.
+        num_trained: Patients of T.
+        alpha: Chance that any of them exceeds it by chance.
+    """
+    mean = max(float(held_out.mean()), 1 / len(held_out))
+    variance = float(held_out.var(ddof=1))
+    level = alpha / num_trained
+    if variance <= mean:
+        return int(poisson.isf(level, mean))
+    return int(nbinom.isf(level, mean**2 / (variance - mean), mean / variance))
+
+
+def exposed(
+    nearest_patient: NDArray[np.int64],
+    trained: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    alpha: float,
+) -> NDArray[np.int64]:
+    """Return the patients of T who are shown too often.
+
+    Args:
+        nearest_patient: (n,), of each film.
+        trained: Patients of T, each once.
+        held_out: Patients of H, each once.
+        alpha: Chance that any patient is named though nothing leaked.
+    """
+    usual = largest_usual(exposures(nearest_patient, held_out), len(trained), alpha)
+    named: NDArray[np.int64] = trained[exposures(nearest_patient, trained) > usual]
+    return named
+
+
+def exposure(dropped: NDArray[np.bool_], num_patients: int, policy: Policy) -> Finding:
+    """Tell how many films were dropped, and to the owner alone around how many patients.
+
+    Args:
+        dropped: (n,), films of a cluster.
+        num_patients: Patients whose cluster was dropped.
+        policy: Says by which chance.
+    """
+    num_dropped = int(dropped.sum())
+    return Finding(
+        id="G4",
+        name="exposure",
+        decision="reported",
+        statistic=num_dropped,
+        threshold=policy.exposure_alpha,
+        p_value=None,
+        text=f"{num_dropped} films were dropped because too many of them are like one patient.",
+        public={"num_dropped": num_dropped},
+        private={"num_patients": num_patients},
+    )

@@ -1,0 +1,68 @@
+"""G3: can an attacker tell from the set who was trained on?
+
+All of T is held against H, one film of each patient, by three scores and at three false-positive
+rates. Each is an exact test, and the smallest p-value is corrected for their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.policy import Policy
+from release.privacy.density import Array
+from release.privacy.exact import members_by_rank, smallest_p_value
+from release.privacy.roc import Roc, auc, roc
+from release.verdict import Finding
+
+Scores = Mapping[str, Mapping[str, Array]]  # by metric and score: (patients,)
+
+
+def membership(
+    scores: Scores,
+    member: NDArray[np.bool_],
+    policy: Policy,
+    num_sets: int = 1,
+    code: str = "membership",
+) -> tuple[Finding, Roc]:
+    """Judge a set by its most telling score, and measure the strongest attack.
+
+    Args:
+        scores: By metric and attack, of one film of each patient.
+        member: (patients,), who is in T.
+        policy: Says at which level and at which rates.
+        num_sets: How many sets share the level: the set itself, and it with all before it.
+        code: Why a set is refused.
+
+    Returns:
+        The finding, and the curve of the attack of the largest area: the best of several, so that
+        it errs on the side of more leakage.
+    """
+    ranked = {
+        f"{metric}/{attack}": members_by_rank(values, member)
+        for metric, attacks in scores.items()
+        for attack, values in attacks.items()
+    }
+    rates = policy.false_positive_rates
+    p_values = {name: smallest_p_value(by_rank, rates) for name, by_rank in ranked.items()}
+    areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
+    p = min(1.0, num_sets * len(ranked) * min(p_values.values()))
+    strongest = max(areas, key=areas.__getitem__)
+    curve = roc(ranked[strongest])
+    refused = p < policy.alpha / 3
+    can = "can" if refused else "cannot"
+    finding = Finding(
+        id="G3",
+        name="membership" if code == "membership" else f"membership, {code}",
+        decision="refused" if refused else "passed",
+        code=code if refused else None,
+        statistic=round(curve.auc.value, 2),
+        threshold=policy.alpha / 3,
+        p_value=p,
+        text=f"Attacks on the set {can} tell who was trained on better than chance; the strongest "
+        f"has an AUC of {curve.auc.value:.2f}.",
+        private={"p_value_by_score": p_values, "auc_by_score": areas, "strongest": strongest},
+    )
+    return finding, curve

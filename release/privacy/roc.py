@@ -1,0 +1,90 @@
+"""How well an attack tells members from others, with what chance does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.estimate import Estimate, percentile
+from release.privacy.density import Array
+
+NUM_REPLICATES = 500
+LOW_RATE = 0.01
+_GRID = np.round(np.r_[0, 0.002, 0.005, 0.01, 0.02, np.arange(0.05, 1.0001, 0.05)], 3)
+_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Roc:
+    """The receiver operating characteristic of an attack, and its 95 % band.
+
+    Attributes:
+        auc: Chance that a member scores higher than another.
+        tpr_at_low_fpr: Share of members found at one false alarm in a hundred.
+        fpr: Grid of false-positive rates.
+        tpr: Share of members found at each.
+        low: Lower end of the pointwise band.
+        high: Upper end.
+    """
+
+    auc: Estimate
+    tpr_at_low_fpr: Estimate
+    fpr: Array
+    tpr: Array
+    low: Array
+    high: Array
+
+
+def auc(by_rank: NDArray[np.bool_]) -> float:
+    """Return the chance that a member ranks above another.
+
+    Args:
+        by_rank: Who is a member, from the highest score down.
+    """
+    members = np.cumsum(by_rank)
+    return float(members[~by_rank].mean() / members[-1])
+
+
+def roc(by_rank: NDArray[np.bool_]) -> Roc:
+    """Measure an attack; intervals are the percentile bootstrap over patients.
+
+    Args:
+        by_rank: Who is a member, from the highest score down, one film of each patient; at least
+            one is a member and one is not.
+    """
+    rng = np.random.default_rng(_SEED)
+    members = _counts(by_rank, rng)
+    others = _counts(~by_rank, rng)
+    tpr, fpr = np.cumsum(members, 1), np.cumsum(others, 1)  # (replicates, n)
+    areas = (others * tpr).sum(1)
+    curves = np.stack(
+        [_interpolated(fpr[row], tpr[row]) for row in range(len(tpr))]
+    )  # (replicates, grid)
+    at_low = curves[:, np.searchsorted(_GRID, LOW_RATE)]
+    band: Array = np.quantile(curves[1:], [0.025, 0.975], axis=0)
+    return Roc(
+        percentile(float(areas[0]), areas[1:]),
+        percentile(float(at_low[0]), at_low[1:]),
+        _GRID,
+        curves[0],
+        band[0],
+        band[1],
+    )
+
+
+def _counts(chosen: NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    """Weigh each of the chosen once, then as the bootstrap draws them, (replicates, n)."""
+    n = int(chosen.sum())
+    draws = rng.multinomial(n, np.full(n, 1 / n), NUM_REPLICATES)
+    weights = np.zeros((1 + NUM_REPLICATES, len(chosen)))
+    weights[:, chosen] = np.vstack([np.ones(n), draws]) / n
+    return weights
+
+
+def _interpolated(fpr: Array, tpr: Array) -> Array:
+    """Read the share of members off at the last threshold that keeps to each rate."""
+    last = np.searchsorted(fpr, _GRID + 1e-9, side="right") - 1
+    curve: Array = np.where(last >= 0, tpr[last], 0.0)
+    return curve
