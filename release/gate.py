@@ -6,8 +6,8 @@ were is evidence. What is kept is what may leave.
 
 The chance of refusing an honest set, alpha, is divided in equal parts among G1, G2 and G3. A
 p-value is first multiplied by the number of metrics, and of tests within a metric, and then held
-against alpha / 3. When earlier releases of the same dataset are examined with a set, G2 and G3 are made
-twice, of the set and of all releases together, and their p-values are doubled. G1 is not: its
+against alpha / 3. When earlier releases of the same dataset are examined with a set, G2 and G3 are
+made twice, of the set and of all releases together, and their p-values are doubled. G1 is not: its
 power is bounded by the held-out patients and does not grow with the number of films.
 """
 

@@ -1,8 +1,8 @@
 """A world of which everything is known: made-up films of persistent patients, and ways to leak.
 
-A film is a point of a mixture of Gaussians, one for each class, written as 16 grey levels. A patient
-has a place of its own, and the patient's films scatter around it. So the honest distribution is
-known, and a generator can be made that leaks exactly so much and no more.
+A film is a point of a mixture of Gaussians, one for each class, written as 16 grey levels. A
+patient has a place of its own, and the patient's films scatter around it. So the honest
+distribution is known, and a generator can be made that leaks exactly so much and no more.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from release.films import Folds, LabelledFilms, Pixels
-from release.metrics.metric import Embedded, Neighbours, Patients
+from release.metrics.metric import Embedded, Neighbours, Patients, Vectors
 
 SIDE = 4  # pixels
+_AT_ONCE = 500  # queries
 _DIMENSIONS = SIDE**2
 _CLASSES = ("Clear", "Opacity", "Effusion")
 _BETWEEN_FILMS = 0.3  # standard deviation between films of a patient, of that between patients
@@ -37,36 +39,30 @@ class Euclidean:
         self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
     ) -> Neighbours:
         """Find the k nearest films, exactly."""
-        parts = [
-            np.arange(start, min(start + 1000, len(queries.vectors)))
-            for start in range(0, len(queries.vectors), 1000)
-        ]
         found = [
             self._nearest(
-                queries.vectors[rows], among.vectors, k, apart and (apart[0][rows], apart[1])
+                queries.vectors[start : start + _AT_ONCE],
+                among.vectors,
+                k,
+                apart and (apart[0][start : start + _AT_ONCE], apart[1]),
             )
-            for rows in parts
+            for start in range(0, len(queries), _AT_ONCE)
         ]
         return Neighbours(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
     @staticmethod
-    def _nearest(
-        x: NDArray[np.float32], y: NDArray[np.float32], k: int, apart: Patients | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _nearest(x: Vectors, y: Vectors, k: int, apart: Patients | None) -> Neighbours:
         squares = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
         if apart:
             squares[apart[0][:, None] == apart[1]] = np.inf
         num = min(k, len(y))
-        places = np.argpartition(squares, num - 1, 1)[:, :num]
-        found = np.take_along_axis(squares, places, 1)
-        order = np.argsort(found, axis=1)
-        found = np.take_along_axis(found, order, 1)
-        places = np.take_along_axis(places, order, 1)
+        nearest = torch.from_numpy(squares).topk(num, largest=False)
         distances = np.full((len(x), k), np.inf, np.float32)
         indices = np.full((len(x), k), -1)
-        distances[:, :num] = np.sqrt(np.maximum(found, 0))
-        indices[:, :num] = np.where(np.isinf(found), -1, places)
-        return distances, indices
+        distances[:, :num] = nearest.values.clamp_min(0).sqrt().numpy()
+        indices[:, :num] = nearest.indices.numpy()
+        indices[np.isinf(distances)] = -1
+        return Neighbours(distances, indices)
 
 
 @dataclass(frozen=True)

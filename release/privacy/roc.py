@@ -63,7 +63,7 @@ def roc(by_rank: NDArray[np.bool_]) -> Roc:
         [_interpolated(fpr[row], tpr[row]) for row in range(len(tpr))]
     )  # (replicates, grid)
     at_low = curves[:, np.searchsorted(_GRID, LOW_RATE)]
-    band: Array = np.quantile(curves[1:], [0.025, 0.975], axis=0)
+    band = np.stack([np.quantile(curves[1:], end, axis=0) for end in (0.025, 0.975)])
     return Roc(
         percentile(float(areas[0]), areas[1:]),
         percentile(float(at_low[0]), at_low[1:]),
