@@ -18,6 +18,7 @@ class Policy:
         rounds: How often flagged films may be drawn anew.
         spare_share: Films drawn beyond those asked for, since some may be flagged.
         num_density_neighbours: Held-out films whose mean distance is the density of a film.
+        num_level_neighbours: Held-out films around a film that say what closeness is usual there.
         flag_share: Share of honest films that the flag of G1 may cost.
         scan_depths: How many of the films nearest to the real ones G2 looks at.
         false_positive_rates: Where the attacks of G3 are tested.
@@ -37,6 +38,7 @@ class Policy:
     rounds: int = 3
     spare_share: float = 0.1
     num_density_neighbours: int = 50
+    num_level_neighbours: int = 5
     flag_share: float = 0.001
     scan_depths: tuple[int, ...] = (10, 30, 100, 300)
     false_positive_rates: tuple[float, ...] = (0.002, 0.01, 0.05)
@@ -53,8 +55,8 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha is {self.alpha}: expected a probability between 0 and 1.")
-        if self.rounds < 1 or self.num_density_neighbours < 1:
-            raise ValueError("A gate needs at least one round and one neighbour.")
+        if min(self.num_density_neighbours, self.num_level_neighbours) < 1 or self.rounds < 0:
+            raise ValueError("A gate needs at least one neighbour, and no fewer than no rounds.")
 
     @property
     def digest(self) -> str:

@@ -17,7 +17,15 @@ from release.films import Folds, LabelledFilms, Pixels
 from release.metrics.metric import Embedded, Metric, Neighbours
 from release.policy import Policy
 from release.privacy.copies import flagged, p_value
-from release.privacy.density import Array, checked, density, num_common, within
+from release.privacy.density import (
+    Array,
+    checked,
+    density,
+    level,
+    nearest_among,
+    num_common,
+    within,
+)
 from release.privacy.scan import scan
 from release.privacy.scores import NUM_NEIGHBOURS, attack_scores
 from release.privacy.sight import Sight
@@ -97,22 +105,18 @@ class Reference:
         self._among_audit = self._near(
             self._real.where(seen), self._audit, k, (patients[seen], patients[~crowd.trained])
         )
-        self._num_near = num_common(self._around), num_common(self._among_audit)
-        self._density = density(self._around, self._num_near[0])
-        self.held_out = Sight.of(
-            _rows(self._around, ~crowd.member),
-            self._among_audit,
-            self._num_near,
-            crowd.trained,
-            patients,
+        self._density = density(self._around, num_common(self._around))
+        every = np.ones(len(seen), np.bool_)
+        self._view = _View(
+            crowd, policy, _rows(self._around, ~crowd.member), self._among_audit, every
         )
+        self.held_out = self._view.of_held_out
 
     def sight(self, pixels: Pixels) -> Sight:
         """See films among the real ones."""
         films = self._metric.embed(pixels)
         k = self._policy.num_density_neighbours
-        real, audit = self._near(films, self._real, k), self._near(films, self._audit, k)
-        return Sight.of(real, audit, self._num_near, self._crowd.trained, self._crowd.patients)
+        return self._view.sight(self._near(films, self._real, k), self._near(films, self._audit, k))
 
     def near_witnesses(self, pixels: Pixels) -> Neighbours:
         """Find the films of a set that are nearest to each witness."""
@@ -125,24 +129,16 @@ class Reference:
 
     def halves_differ(self) -> tuple[float, float]:
         """Hold one half of H against the other as if it were a set: the p-values of G1 and G2."""
-        crowd = self._crowd
-        rng = np.random.default_rng(_HALVES_SEED)
-        seen = crowd.witnesses[~crowd.member]
-        as_set = rng.permutation(len(seen)) < len(seen) // 2
-        half = np.isin(crowd.patients, crowd.patients[seen[~as_set]])  # the half that is held out
-        held_out = within(self._among_audit, half[~crowd.trained])
-        real = within(_rows(self._around, ~crowd.member), crowd.trained | half)
-        num_near = num_common(real), num_common(held_out)
-        if not min(num_near):
-            return 1.0, 1.0
-        sight = Sight.of(real, held_out, num_near, crowd.trained, crowd.patients)
-        films = sight.where(as_set)
-        closeness = sight.closeness[~as_set]
-        share = self._policy.flag_share
-        flags = flagged(films.closeness, closeness, share)
-        num_patients = len(closeness) + len(crowd.trained_patients)
+        crowd, share = self._crowd, self._policy.flag_share
+        num_seen = int((~crowd.member).sum())
+        as_set = np.random.default_rng(_HALVES_SEED).permutation(num_seen) < num_seen // 2
+        seen = _rows(self._around, ~crowd.member)
+        view = _View(crowd, self._policy, seen, self._among_audit, ~as_set)
+        films = view.sight(_rows(seen, as_set), _rows(self._among_audit, as_set))
+        flags = flagged(films.closeness, view.of_held_out.closeness, share)
+        num_patients = int(crowd.member.sum() + (~as_set).sum())
         return (
-            p_value(int(flags.sum()), len(flags), len(closeness), share),
+            p_value(int(flags.sum()), len(flags), int((~as_set).sum()), share),
             scan(
                 films.closeness_to_real,
                 films.nearest_patient,
@@ -164,3 +160,61 @@ class Reference:
 
 def _rows(neighbours: Neighbours, chosen: NDArray[np.bool_]) -> Neighbours:
     return Neighbours(neighbours.distances[chosen], neighbours.indices[chosen])
+
+
+class _View:
+    """What T, and all of H or part of it, look like to a film.
+
+    Attributes:
+        of_held_out: The witnesses of that part of H, each without the films of its patient.
+    """
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        policy: Policy,
+        real: Neighbours,
+        audit: Neighbours,
+        part: NDArray[np.bool_],
+    ) -> None:
+        """Look at part of H.
+
+        Args:
+            crowd: Whose films there are.
+            policy: How many neighbours to look at.
+            real: Neighbours of the witnesses of H among all real films.
+            audit: Their neighbours among H.
+            part: Which of these witnesses are held out, with all films of their patients.
+        """
+        self._crowd, self._policy = crowd, policy
+        held_out = crowd.witnesses[~crowd.member][part]
+        in_part = np.isin(crowd.patients, crowd.patients[held_out])
+        self._real, self._audit = crowd.trained | in_part, in_part[~crowd.trained]
+        real, audit = _rows(real, part), _rows(audit, part)
+        self._num_near = (
+            max(1, num_common(within(real, self._real))),
+            max(1, num_common(within(audit, self._audit))),
+        )
+        self._known = np.full(len(self._audit), np.nan)
+        self._known[held_out - int(crowd.trained.sum())] = self._quotient(
+            within(real, self._real), within(audit, self._audit)
+        )
+        self.of_held_out = self.sight(real, audit)
+
+    def sight(self, real: Neighbours, audit: Neighbours) -> Sight:
+        """See films by their neighbours among all real films and among H."""
+        real, audit = within(real, self._real), within(audit, self._audit)
+        usual = level(audit, self._known, self._policy.num_level_neighbours)
+        return Sight(
+            self._quotient(real, audit) / usual,
+            density(audit, self._num_near[1]),
+            real.distances[:, 0] / density(real, self._num_near[0]),
+            self._crowd.patients[real.indices[:, 0]],
+        )
+
+    def _quotient(self, real: Neighbours, audit: Neighbours) -> Array:
+        """u: distance to T in units of the density in H."""
+        quotient: Array = nearest_among(real, self._crowd.trained) / density(
+            audit, self._num_near[1]
+        )
+        return quotient

@@ -74,12 +74,16 @@ class Design:
         audit: Patients of H.
         films_each: Films of each patient.
         films: Films of a set.
+        shares: Of each class among the patients.
+        apart: How far the classes lie apart, in standard deviations between their means.
     """
 
     trained: int = 3600
     audit: int = 640
     films_each: int = 1
     films: int = 5000
+    shares: tuple[float, ...] = (0.4, 0.3, 0.3)
+    apart: float = 1.0
 
 
 @dataclass(eq=False)
@@ -92,7 +96,7 @@ class World:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
         d = _DIMENSIONS
-        self._means = self.rng.normal(0, 1.0, (len(_CLASSES), d))
+        self._means = self.rng.normal(0, self.design.apart, (len(_CLASSES), d))
         self._scales = np.linspace(1.4, 0.5, d)
         design = self.design
         n = design.trained + design.audit
@@ -112,19 +116,24 @@ class World:
         )
         self._points = points[in_t]
 
-    def _patients(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        labels = self.rng.integers(0, len(_CLASSES), n)
-        return labels, self._means[labels] + self.rng.normal(size=(n, _DIMENSIONS)) * self._scales
+    def _patients(
+        self, n: int, label: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        labels = self.rng.choice(len(_CLASSES), n, p=self.design.shares)
+        if label is not None:
+            labels[:] = label
+        spread = self.rng.normal(size=(n, _DIMENSIONS)) * self._scales
+        return labels, self._means[labels] + spread
 
     def _films_at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         return places + self.rng.normal(0, _BETWEEN_FILMS, places.shape)
 
-    def _honest(self, n: int) -> NDArray[np.float64]:
-        return self._films_at(self._patients(n)[1])
+    def _honest(self, n: int, label: int | None = None) -> NDArray[np.float64]:
+        return self._films_at(self._patients(n, label)[1])
 
-    def honest(self, n: int | None = None) -> Pixels:
-        """Films of new patients: what a perfect model draws."""
-        return _pixels(self._honest(n or self.design.films))
+    def honest(self, label: int | None = None) -> Pixels:
+        """Films of new patients, of all classes or one: what a perfect model draws."""
+        return _pixels(self._honest(self.design.films, label))
 
     def typical(self, share: float = 0.7) -> Pixels:
         """Films nearer to the mean of all than real ones, as blurred ones are."""

@@ -12,7 +12,7 @@ from release.privacy.density import Array
 
 NUM_REPLICATES = 500
 LOW_RATE = 0.01
-_GRID = np.round(np.r_[0, 0.002, 0.005, 0.01, 0.02, np.arange(0.05, 1.0001, 0.05)], 3)
+_GRID: Array = np.array([0, 0.002, 0.005, 0.01, 0.02, *(0.05 * k for k in range(1, 21))])
 _SEED = 0
 
 

@@ -8,72 +8,31 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from release.metrics.metric import Neighbours
-from release.privacy.density import Array, density, nearest_among
+from release.privacy.density import Array
 
 
 class Sight(NamedTuple):
     """What the tests need to know of n films.
 
     Attributes:
-        to_trained: (n,), distance to the nearest film of T.
+        closeness: (n,), r: how near T is, for a film of this place; copies come near 0.
         density: (n,), mean distance to the nearest films of H.
-        to_real: (n,), distance to the nearest film of T and H together.
-        density_of_real: (n,), mean distance to the nearest films of T and H together.
+        closeness_to_real: (n,), distance to the nearest of T and H together, in units of the mean
+            distance to their nearest.
         nearest_patient: (n,), patient of the nearest of T and H together.
     """
 
-    to_trained: Array
+    closeness: Array
     density: Array
-    to_real: Array
-    density_of_real: Array
+    closeness_to_real: Array
     nearest_patient: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls,
-        real: Neighbours,
-        held_out: Neighbours,
-        num_near: tuple[int, int],
-        trained: NDArray[np.bool_],
-        patients: NDArray[np.int64],
-    ) -> Self:
-        """See films by their neighbours.
-
-        Args:
-            real: Neighbours among all real films.
-            held_out: Neighbours among those of H.
-            num_near: How many of either make a density; every film has as many.
-            trained: Which of the real films are in T.
-            patients: Whose they are.
-        """
-        return cls(
-            nearest_among(real, trained),
-            density(held_out, num_near[1]),
-            real.distances[:, 0].astype(np.float64),
-            density(real, num_near[0]),
-            patients[real.indices[:, 0]],
-        )
-
-    @property
-    def closeness(self) -> Array:
-        """r: how near T is, in units of the held-out density; copies come near 0."""
-        ratio: Array = self.to_trained / self.density
-        return ratio
-
-    @property
-    def closeness_to_real(self) -> Array:
-        """How near any real film is, T and H alike, in units of their density."""
-        ratio: Array = self.to_real / self.density_of_real
-        return ratio
 
     def where(self, chosen: NDArray[np.bool_]) -> Self:
         """Keep some of the films."""
         return type(self)(
-            self.to_trained[chosen],
+            self.closeness[chosen],
             self.density[chosen],
-            self.to_real[chosen],
-            self.density_of_real[chosen],
+            self.closeness_to_real[chosen],
             self.nearest_patient[chosen],
         )
 
@@ -81,9 +40,8 @@ class Sight(NamedTuple):
     def together(cls, parts: Sequence[Self]) -> Self:
         """See several lots of films as one."""
         return cls(
-            np.concatenate([part.to_trained for part in parts]),
+            np.concatenate([part.closeness for part in parts]),
             np.concatenate([part.density for part in parts]),
-            np.concatenate([part.to_real for part in parts]),
-            np.concatenate([part.density_of_real for part in parts]),
+            np.concatenate([part.closeness_to_real for part in parts]),
             np.concatenate([part.nearest_patient for part in parts]),
         )

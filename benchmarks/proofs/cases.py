@@ -1,0 +1,133 @@
+"""Ways in which a set is honest, leaks, or cannot be judged, and what the gate must say of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.proofs.world import Design, Euclidean, World
+from release.estimate import Estimate
+from release.examination import Examination
+from release.fidelity.validity import Validity
+from release.films import Pixels
+from release.gate import Gate
+from release.privacy.controls import Planted
+
+NUM_PLANTED = 200
+RARE = (0.83, 0.12, 0.05)  # shares of the classes: of 640 patients held out, 32 of the rarest
+FAR_APART = 2.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of set.
+
+    Attributes:
+        name: What it is, for the table.
+        expected: What the gate must say: `passed`, or a verdict with its code.
+        make: Draws the set.
+        design: How many patients there are.
+        earlier: Draws an earlier release, which must have passed.
+        num_worlds: In how many worlds it is tried.
+    """
+
+    name: str
+    expected: str
+    make: Callable[[World], Pixels]
+    design: Design = field(default_factory=Design)
+    earlier: Callable[[World], Pixels] | None = None
+    num_worlds: int = 10
+
+
+def examined(case: Case, seed: int) -> Examination:
+    """Make a world, draw a set in it and put it to the gate; validity is given as good."""
+    world = World(seed, case.design)
+    gate = Gate(world.folds, [Euclidean()])
+    earlier = None
+    if case.earlier is not None:
+        earlier = case.earlier(world)
+        before = gate.examine(earlier, validity=VALID, planted=[planted(world)])
+        if not before.verdict.may_leave:
+            return before
+        earlier = earlier[before.kept]
+    films = case.make(world)
+    return gate.examine(films, validity=VALID, planted=[planted(world)], earlier=earlier)
+
+
+def planted(world: World) -> Planted:
+    """Training films under a little noise."""
+    films = world.folds.trained.pixels[:NUM_PLANTED].astype(np.int64)
+    noise = world.rng.integers(-1, 2, films.shape)
+    return Planted("noise", np.clip(films + noise, 0, 255).astype(np.uint8), required=True)
+
+
+def _exactly(value: float) -> Estimate:
+    return Estimate(value, value, value)
+
+
+VALID = Validity(
+    kid=_exactly(0.2),
+    kid_floor=_exactly(0.03),
+    kid_ceiling=_exactly(9.6),
+    agreement=_exactly(0.9),
+    real_accuracy=_exactly(0.92),
+    chance=_exactly(1 / 3),
+)
+
+
+def balanced(world: World) -> Pixels:
+    """Draw as many films of each class, also where patients of one are rare."""
+    num = world.design.films // 3
+    return np.concatenate([world.honest(label)[:num] for label in range(3)])
+
+
+CASES = (
+    Case("honest, the null hypothesis", "passed", World.honest, num_worlds=200),
+    Case(
+        "honest, two films of each patient",
+        "passed",
+        World.honest,
+        Design(trained=1800, films_each=2),
+        num_worlds=50,
+    ),
+    Case("honest, but all too typical", "passed", World.typical, num_worlds=50),
+    Case("Gaussian mixture learned from T", "passed", World.learned, num_worlds=50),
+    Case(
+        "honest, of the rarest class alone",
+        "passed",
+        lambda world: world.honest(2),
+        Design(shares=RARE, apart=FAR_APART, films=2000),
+        num_worlds=50,
+    ),
+    Case(
+        "honest, classes balanced though one is rare",
+        "passed",
+        balanced,
+        Design(shares=RARE, apart=FAR_APART, films=2000),
+        num_worlds=50,
+    ),
+    Case("1 % near copies", "refused(memorises)", lambda world: world.copying(0.01)),
+    Case("five patients in 1 %", "refused(memorises)", lambda world: world.leaking(5, 0.01)),
+    Case(
+        "copies of 16 training films",
+        "refused(memorises)",
+        lambda world: world.copying(1.0, noise=0.2),
+        Design(trained=16, films=500),
+    ),
+    Case(
+        "every film drawn 15 % towards T",
+        "refused(scan)",
+        lambda world: world.drawn_towards(1.0, 0.15),
+    ),
+    Case(
+        "the second of two sets of 40, drawn 20 % towards T",
+        "refused(cumulative)",
+        lambda world: world.drawn_towards(1.0, 0.2),
+        Design(films=40),
+        earlier=lambda world: world.drawn_towards(1.0, 0.2),
+    ),
+    Case("noise", "inconclusive(validity)", World.noise),
+    Case("honest, 60 patients held out", "inconclusive(power)", World.honest, Design(audit=60)),
+)
