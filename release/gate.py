@@ -27,6 +27,7 @@ from release.metrics.metric import Metric, Neighbours
 from release.policy import Policy
 from release.privacy.controls import Control, Planted, controls
 from release.privacy.copies import copies, flagged
+from release.privacy.crowd import Crowd
 from release.privacy.density import Array, UnfitMetric, merged
 from release.privacy.epsilon import Claim, epsilon
 from release.privacy.exposure import exposed, exposure
@@ -38,7 +39,7 @@ from release.privacy.scan import scan_of
 from release.privacy.sight import Sight
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
-from release.reference import Crowd, Reference
+from release.reference import Reference
 from release.verdict import Finding, Verdict
 
 FEWEST_PATIENTS = 4  # held out: two in each half of the negative control
@@ -154,31 +155,30 @@ class Gate:
             seen = look or self.look(pixels)
             kept, num_exposed = self._kept(seen)
             results = [self._found(each) for each in planted]
-            findings = [
-                self.power.finding(),
-                copies(seen.flags, self.power.num_patients, self._policy),
-                exposure(~kept & ~seen.flagged, num_exposed, self._policy),
-                controls(results, self._halves_pass, self._policy),
-            ]
+            power = self.power.finding()
+            found_copies = copies(seen.flags, self.power.num_patients, self._policy)
             if not kept.any():
-                return self._closed(kept, findings, results)
+                return self._closed(kept, [power, found_copies], results)
             sights = {name: sight.where(kept) for name, sight in seen.sights.items()}
             near = self._near_witnesses(pixels[kept])
-            num_sets = 2 if earlier is not None and len(earlier) else 1
+            before = earlier if earlier is not None and len(earlier) else None
+            num_sets = 1 if before is None else 2
             told, curve = self._membership(near, num_sets)
             scores = self._scores(near)
             bound = epsilon(self._of_audited(scores), self._coins, self._policy, claim)
-            findings += [
+            findings = [
                 self._validity(sights, validity),
+                power,
+                found_copies,
                 self._scan(sights, num_sets),
                 told,
+                exposure(~kept & ~seen.flagged, num_exposed, self._policy),
                 bound,
+                *([white_box(model_scores, self._coins, self._policy)] if model_scores else []),
+                controls(results, self._halves_pass, self._policy),
                 materiality(scores, self._crowd.member, self._policy),
+                *([] if before is None else self._with_earlier(sights, near, before)),
             ]
-            if model_scores:
-                findings.append(white_box(model_scores, self._coins, self._policy))
-            if earlier is not None and len(earlier):
-                findings += self._with_earlier(sights, near, earlier)
         except UnfitMetric as error:
             return self._closed(np.ones(len(pixels), np.bool_), [_unfit(error)])
         return self._closed(kept, findings, results, curve, bound, self._histograms(sights))
@@ -277,11 +277,10 @@ class Gate:
         bound: Finding | None = None,
         histograms: Histograms | None = None,
     ) -> Examination:
-        in_order = tuple(sorted(findings, key=lambda finding: finding.id))
         return Examination(
-            verdict=Verdict.of(in_order, int((~kept).sum())),
+            verdict=Verdict.of(tuple(findings), int((~kept).sum())),
             kept=kept,
-            findings=in_order,
+            findings=tuple(findings),
             power=self.power,
             controls=tuple(results),
             membership=curve,

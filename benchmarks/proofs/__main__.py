@@ -38,7 +38,7 @@ def main() -> None:
 def row(case: Case, verdicts: list[Verdict]) -> str:
     """Count the verdicts of a case."""
     counts = Counter(_said(verdict) for verdict in verdicts)
-    right = counts[case.expected]
+    right = sum(counts[said] for said in counts if said.startswith(case.expected))
     said = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     low, high = clopper_pearson(len(verdicts) - right, len(verdicts))
     wrong = f"{100 * low:.1f} to {100 * high:.1f} %"

@@ -26,7 +26,7 @@ class Case:
 
     Attributes:
         name: What it is, for the table.
-        expected: What the gate must say: `passed`, or a verdict with its code.
+        expected: What the gate must say: `passed`, or a verdict, with its code unless any will do.
         make: Draws the set.
         design: How many patients there are.
         earlier: Draws an earlier release, which must have passed.
@@ -118,15 +118,15 @@ CASES = (
     ),
     Case(
         "every film drawn 15 % towards T",
-        "refused(scan)",
+        "refused",
         lambda world: world.drawn_towards(1.0, 0.15),
     ),
     Case(
-        "the second of two sets of 40, drawn 20 % towards T",
+        "the second of two sets of 35, all nearer to T than to H",
         "refused(cumulative)",
-        lambda world: world.drawn_towards(1.0, 0.2),
-        Design(films=40),
-        earlier=lambda world: world.drawn_towards(1.0, 0.2),
+        World.siding,
+        Design(films=35),
+        earlier=World.siding,
     ),
     Case("noise", "inconclusive(validity)", World.noise),
     Case("honest, 60 patients held out", "inconclusive(power)", World.honest, Design(audit=60)),

@@ -183,6 +183,16 @@ class World:
         points[:num] += pull * (self._points[near] - points[:num])
         return _pixels(points)
 
+    def siding(self) -> Pixels:
+        """Honest films, of those alone whose nearest real film is a training film."""
+        films = _pixels(self._honest(4 * self.design.films))
+        metric = Euclidean()
+        to_trained, to_audit = (
+            metric.nearest(metric.embed(films), metric.embed(real.pixels), 1).distances[:, 0]
+            for real in (self.folds.trained, self.folds.audit)
+        )
+        return films[to_trained < to_audit][: self.design.films]
+
     def noise(self) -> Pixels:
         """No films at all: each grey level drawn evenly."""
         return self.rng.integers(0, 256, (self.design.films, SIDE, SIDE), dtype=np.uint8)

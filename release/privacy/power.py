@@ -87,7 +87,7 @@ class Power:
     def finding(self) -> Finding:
         """Judge whether the power suffices."""
         return Finding(
-            id="power",
+            id="MDCR",
             name="minimum detectable copy rate",
             decision="passed" if self.suffices else "inconclusive",
             code=None if self.suffices else "power",

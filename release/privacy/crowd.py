@@ -1,0 +1,63 @@
+"""Whose the real films are, and who speaks for a patient.
+
+The witnesses are one film of each patient, the first. They alone calibrate the tests and are
+attacked in them, since films of one patient tell the same twice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.films import Folds, LabelledFilms
+
+
+class Crowd:
+    """Who the real films are of: T first, then H.
+
+    Attributes:
+        pixels: (n, size, size), all real films of T and H.
+        labels: (n,).
+        patients: (n,).
+        trained: (n,), which films are in T.
+        witnesses: (patients,), one film of each patient.
+        member: (patients,), which of the witnesses are in T.
+        coins: (patients,), which are in A_in.
+    """
+
+    def __init__(self, folds: Folds) -> None:
+        shared = np.intersect1d(folds.trained.patients, folds.audit.patients)
+        if len(shared):
+            raise ValueError(
+                f"{len(shared)} patients are in the training data and held out as well: "
+                "every test would be void. Divide the films by patient."
+            )
+        self.pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
+        self.labels = np.concatenate([folds.trained.labels, folds.audit.labels])
+        self.patients = np.concatenate([folds.trained.patients, folds.audit.patients])
+        self.trained = np.arange(len(self.patients)) < len(folds.trained)
+        self.witnesses = np.sort(np.unique(self.patients, return_index=True)[1])
+        self.member = self.trained[self.witnesses]
+        came_in = np.zeros(len(self.patients), np.bool_)
+        came_in[: len(folds.trained)] = folds.coins
+        self.coins = came_in[self.witnesses]
+
+    @property
+    def audited(self) -> NDArray[np.bool_]:
+        """(patients,), whom a fair coin brought in or kept out: A_in and A_out."""
+        return self.coins | ~self.member
+
+    def films(self, chosen: NDArray[np.bool_]) -> LabelledFilms:
+        """Return the films of some of the witnesses."""
+        rows = self.witnesses[chosen]
+        return LabelledFilms(self.pixels[rows], self.labels[rows], self.patients[rows])
+
+    @property
+    def trained_patients(self) -> NDArray[np.int64]:
+        """Patients of T, each once."""
+        return self.patients[self.witnesses[self.member]]
+
+    @property
+    def held_out_patients(self) -> NDArray[np.int64]:
+        """Patients of H, each once."""
+        return self.patients[self.witnesses[~self.member]]

@@ -1,0 +1,87 @@
+"""From what lies around films to what the tests need to know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.metrics.metric import Neighbours
+from release.policy import Policy
+from release.privacy.crowd import Crowd
+from release.privacy.density import Array, density, level, num_common, within
+from release.privacy.sight import Sight
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What lies around n films.
+
+    Attributes:
+        real: Neighbours among all real films.
+        audit: Neighbours among those of H.
+        to_trained: (n,), distance to the nearest film of T.
+    """
+
+    real: Neighbours
+    audit: Neighbours
+    to_trained: Array
+
+    def where(self, chosen: NDArray[np.bool_]) -> Surroundings:
+        """Keep some of the films."""
+        return Surroundings(
+            Neighbours(self.real.distances[chosen], self.real.indices[chosen]),
+            Neighbours(self.audit.distances[chosen], self.audit.indices[chosen]),
+            self.to_trained[chosen],
+        )
+
+    def seeing(self, real: NDArray[np.bool_], audit: NDArray[np.bool_]) -> Surroundings:
+        """Keep some of the neighbours: masks of all real films, and of those of H."""
+        return Surroundings(within(self.real, real), within(self.audit, audit), self.to_trained)
+
+
+class View:
+    """T, and all of H or part of it, as a film among them sees them.
+
+    Attributes:
+        of_held_out: What the witnesses of that part see, each without the films of its patient.
+    """
+
+    def __init__(
+        self, crowd: Crowd, policy: Policy, held_out: Surroundings, part: NDArray[np.bool_]
+    ) -> None:
+        """Look at part of H.
+
+        Args:
+            crowd: Whose films there are.
+            policy: How many neighbours to look at.
+            held_out: What lies around the witnesses of H.
+            part: Which of them are held out, with all films of their patients.
+        """
+        self._crowd, self._policy = crowd, policy
+        rows = crowd.witnesses[~crowd.member][part]
+        in_part = np.isin(crowd.patients, crowd.patients[rows])
+        self._real, self._audit = crowd.trained | in_part, in_part[~crowd.trained]
+        around = held_out.seeing(self._real, self._audit)
+        self._num_near = max(1, num_common(around.real)), max(1, num_common(around.audit))
+        self._known = np.full(len(self._audit), np.nan)
+        self._known[rows - int(crowd.trained.sum())] = self._quotient(around.where(part))
+        self.of_held_out = self.sight(held_out.where(part))
+
+    def sight(self, around: Surroundings) -> Sight:
+        """See films by what lies around them."""
+        around = around.seeing(self._real, self._audit)
+        usual = level(around.audit, self._known, self._policy.num_level_neighbours)
+        real = around.real
+        return Sight(
+            self._quotient(around) / usual,
+            density(around.audit, self._num_near[1]),
+            real.distances[:, 0] / density(real, self._num_near[0]),
+            self._crowd.patients[real.indices[:, 0]],
+        )
+
+    def _quotient(self, around: Surroundings) -> Array:
+        """u: distance to T in units of the density in H."""
+        quotient: Array = around.to_trained / density(around.audit, self._num_near[1])
+        return quotient
