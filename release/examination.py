@@ -91,8 +91,8 @@ class Examination:
     @property
     def weights_may_leave(self) -> bool:
         """Whether the model was looked into (G6) and does not tell who was trained on."""
-        found = [finding.public for finding in self.findings if finding.id == "G6"]
-        return self.verdict.may_leave and all(each["weights_may_leave"] for each in found or [{}])
+        found = [each.public["weights_may_leave"] for each in self.findings if each.id == "G6"]
+        return self.verdict.may_leave and bool(found) and all(found)
 
     def public(self) -> dict[str, Any]:
         """Return JSON values for everyone: coarse, and nothing of a single film."""

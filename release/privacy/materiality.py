@@ -6,7 +6,8 @@ set cannot help it. What the set adds, as a share of what could be added, is
     R = (attack - control) / (1 - control),
 
 with the error of both shares carried over: dR/dattack = 1 / (1 - control), dR/dcontrol =
-(attack - 1) / (1 - control)^2.
+(attack - 1) / (1 - control)^2. The threshold is the j-th largest score of m others, beyond which an
+honest set has j / (m + 1) of all on average: that is the control.
 
 Reference: Giomi et al. 2023, equations 1 to 4 (arXiv:2211.10459).
 """
@@ -56,7 +57,7 @@ def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy) -> Fi
         for attack, values in attacks.items():
             found = above(members_by_rank(values, member), policy.material_rate)
             advantages[f"{metric}/{attack}"] = advantage(
-                share(found.num_members, num_members), share(found.num_others, num_others)
+                share(found.num_members, num_members), share(1 + found.num_others, 1 + num_others)
             )
     worst = max(advantages.values(), key=lambda each: each.high)
     decision: Decision = "passed"

@@ -57,8 +57,10 @@ def roc(by_rank: NDArray[np.bool_]) -> Roc:
     rng = np.random.default_rng(_SEED)
     members = _counts(by_rank, rng)
     others = _counts(~by_rank, rng)
-    tpr, fpr = np.cumsum(members, 1), np.cumsum(others, 1)  # (replicates, n)
-    areas = (others * tpr).sum(1)
+    num_others = int((~by_rank).sum())
+    tpr = np.cumsum(members, 1) / int(by_rank.sum())  # (replicates, n)
+    fpr = np.cumsum(others, 1) / num_others
+    areas = (others * tpr).sum(1) / num_others
     curves = np.stack(
         [_interpolated(fpr[row], tpr[row]) for row in range(len(tpr))]
     )  # (replicates, grid)
@@ -74,13 +76,14 @@ def roc(by_rank: NDArray[np.bool_]) -> Roc:
     )
 
 
-def _counts(chosen: NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """Weigh each of the chosen once, then as the bootstrap draws them, (replicates, n)."""
+def _counts(chosen: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Count each of the chosen once, then as the bootstrap draws them, (replicates, n)."""
     n = int(chosen.sum())
-    draws = rng.multinomial(n, np.full(n, 1 / n), NUM_REPLICATES)
-    weights = np.zeros((1 + NUM_REPLICATES, len(chosen)))
-    weights[:, chosen] = np.vstack([np.ones(n), draws]) / n
-    return weights
+    drawn = rng.integers(0, n, (NUM_REPLICATES, n)) + n * np.arange(NUM_REPLICATES)[:, None]
+    counts = np.zeros((1 + NUM_REPLICATES, len(chosen)), np.int64)
+    counts[0, chosen] = 1
+    counts[1:, chosen] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+    return counts
 
 
 def _interpolated(fpr: Array, tpr: Array) -> Array:

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from release.metrics.metric import Neighbours
+from release.policy import Policy
+from release.privacy.exact import members_by_rank
+from release.privacy.membership import membership
+from release.privacy.roc import auc, roc
+from release.privacy.scores import attack_scores
+from release.privacy.white_box import white_box
+
+MEMBER = np.arange(900) < 700
+
+
+def drawn(shift: float, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(shift * MEMBER, 1)
+
+
+def test_the_area_is_that_of_scikit_learn() -> None:
+    scores = drawn(0.5)
+    assert auc(members_by_rank(scores, MEMBER)) == pytest.approx(roc_auc_score(MEMBER, scores))
+
+
+def test_the_curve_of_a_blind_attack_is_the_diagonal_within_its_band() -> None:
+    curve = roc(members_by_rank(drawn(0), MEMBER))
+    assert curve.auc.low < 0.5 < curve.auc.high
+    inside = (curve.low - 0.02 <= curve.fpr) & (curve.fpr <= curve.high + 0.02)
+    assert inside.mean() > 0.9
+    assert (np.diff(curve.tpr) >= 0).all()
+
+
+def test_an_attack_that_knows_everything_finds_all_members_without_alarm() -> None:
+    curve = roc(members_by_rank(MEMBER.astype(float), MEMBER))
+    assert curve.auc.value == curve.tpr_at_low_fpr.value == 1
+
+
+def test_intervals_of_the_area_hold_the_truth_as_often_as_they_say() -> None:
+    held = [
+        (curve := roc(members_by_rank(drawn(0, seed), MEMBER))).auc.low <= 0.5 <= curve.auc.high
+        for seed in range(20)
+    ]
+    assert np.mean(held) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 20)
+
+
+def test_every_score_rises_as_a_synthetic_film_comes_nearer() -> None:
+    distances = np.array([[0.1, 1, 1], [0.5, 1, 1], [1, 1, 1]], np.float32)
+    near = Neighbours(distances, np.zeros((3, 3), np.int64))
+    for scores in attack_scores(near, np.ones(3)).values():
+        assert (np.diff(scores) <= 0).all()
+        assert scores[0] > scores[2]
+
+
+def test_scores_do_not_depend_on_the_unit_of_distance() -> None:
+    rng = np.random.default_rng(0)
+    distances = np.sort(rng.random((5, 20)), 1).astype(np.float32)
+    places = np.zeros((5, 20), np.int64)
+    one = attack_scores(Neighbours(distances, places), np.ones(5))
+    other = attack_scores(Neighbours(4 * distances, places), np.full(5, 4.0))
+    for name, scores in one.items():
+        assert scores == pytest.approx(other[name], rel=1e-5)
+
+
+def test_a_set_that_tells_its_members_is_refused() -> None:
+    finding, curve = membership({"pixels": {"nearest": drawn(1.0)}}, MEMBER, Policy())
+    assert (finding.decision, finding.code) == ("refused", "membership")
+    assert curve.auc.low > 0.5
+
+
+def test_blind_scores_pass_and_share_the_level() -> None:
+    blind = {"pixels": {"nearest": drawn(0, 1), "ratio": drawn(0, 2)}}
+    once, _ = membership(blind, MEMBER, Policy())
+    twice, _ = membership(blind, MEMBER, Policy(), num_sets=2)
+    assert once.decision == "passed"
+    assert once.p_value is not None
+    assert twice.p_value == min(1.0, 2 * once.p_value)
+
+
+def test_the_strongest_attack_is_the_one_reported() -> None:
+    scores = {"pixels": {"nearest": drawn(0)}, "copy": {"nearest": drawn(1)}}
+    finding, curve = membership(scores, MEMBER, Policy())
+    assert finding.private["strongest"] == "copy/nearest"
+    assert curve.auc.value == pytest.approx(roc_auc_score(MEMBER, drawn(1)))
+
+
+def test_a_telling_model_keeps_its_weights_and_only_warns_of_samples() -> None:
+    told = white_box({"elbo": drawn(1.0)}, MEMBER, Policy())
+    silent = white_box({"elbo": drawn(0.0)}, MEMBER, Policy())
+    assert not told.public["weights_may_leave"]
+    assert silent.public["weights_may_leave"]
+    assert told.decision == silent.decision == "reported"

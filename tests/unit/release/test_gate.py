@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.proofs.cases import VALID, planted
+from benchmarks.proofs.world import Design, Euclidean, World
+from release.films import Folds
+from release.gate import Gate, Look
+from release.metrics.metric import Embedded, Neighbours
+from release.policy import Policy
+from release.privacy.controls import Planted
+from release.privacy.epsilon import Claim
+
+SMALL = Design(trained=900, audit=400, films=600)
+WORLD = World(0, SMALL)
+GATE = Gate(WORLD.folds, [Euclidean()])
+PLANTED = [planted(WORLD)]
+HONEST = WORLD.honest()
+
+
+def examine(films: Any, **how: Any) -> Any:
+    return GATE.examine(films, **{"validity": VALID, "planted": PLANTED, **how})
+
+
+def test_an_honest_set_passes() -> None:
+    examination = examine(HONEST)
+    assert examination.verdict.may_leave
+    assert not examination.weights_may_leave  # nobody looked into the model
+
+
+def test_flagged_films_are_dropped_and_counted() -> None:
+    films = np.concatenate([WORLD.folds.trained.pixels[:2], HONEST[:400]])
+    examination = examine(films)
+    assert not examination.kept[:2].any()
+    assert examination.verdict.num_filtered == int((~examination.kept).sum())
+
+
+def test_films_of_several_rounds_are_examined_as_one_lot() -> None:
+    look = Look.together([GATE.look(HONEST[:250]), GATE.look(HONEST[250:])])
+    assert examine(HONEST, look=look).public() == examine(HONEST).public()
+
+
+def test_a_look_at_other_films_is_refused() -> None:
+    with pytest.raises(ValueError, match="were seen"):
+        examine(HONEST, look=GATE.look(HONEST[:3]))
+
+
+def test_the_same_set_is_judged_the_same() -> None:
+    again = Gate(WORLD.folds, [Euclidean()])
+    assert again.examine(HONEST, validity=VALID, planted=PLANTED).public() == (
+        examine(HONEST).public()
+    )
+
+
+def test_no_film_no_examination() -> None:
+    with pytest.raises(ValueError, match="without films"):
+        examine(HONEST[:0])
+
+
+def test_a_set_of_one_film_can_be_examined() -> None:
+    assert examine(HONEST[:1]).verdict.outcome in ("passed", "refused")
+
+
+def test_films_in_the_training_data_and_held_out_as_well_void_every_test() -> None:
+    folds = WORLD.folds
+    mixed = replace(folds, audit=folds.trained)
+    with pytest.raises(ValueError, match="held out as well"):
+        Gate(mixed, [Euclidean()])
+
+
+@pytest.mark.parametrize("num_patients", [0, 3, 20])
+def test_few_held_out_patients_leave_the_gate_without_power(num_patients: int) -> None:
+    """Also fewer than there are neighbours in a density."""
+    audit = WORLD.folds.audit.where(np.arange(num_patients))
+    few = replace(WORLD.folds, audit=audit)
+    examination = Gate(few, [Euclidean()]).examine(HONEST, validity=VALID, planted=PLANTED)
+    assert str(examination.verdict) == "inconclusive(power)"
+
+
+def test_a_class_of_which_nobody_is_held_out_has_no_power_of_its_own() -> None:
+    audit = WORLD.folds.audit.where(WORLD.folds.audit.labels != 2)
+    power = Gate(replace(WORLD.folds, audit=audit), [Euclidean()]).power
+    assert power.by_class["Effusion"] == 1
+    assert power.mdcr < 0.03
+
+
+class NotANumber(Euclidean):
+    """A metric whose weights have come to grief."""
+
+    def nearest(self, queries: Embedded, among: Embedded, k: int, **how: Any) -> Neighbours:
+        found = super().nearest(queries, among, k, **how)
+        return Neighbours(np.full_like(found.distances, np.nan), found.indices)
+
+
+def test_a_metric_without_numbers_is_inconclusive() -> None:
+    examination = Gate(WORLD.folds, [NotANumber()]).examine(HONEST, validity=VALID, planted=PLANTED)
+    assert str(examination.verdict) == "inconclusive(embedding)"
+
+
+def test_a_copy_that_the_gate_misses_is_no_power() -> None:
+    missed = Planted("another patient", WORLD.honest()[:50], required=True)
+    assert str(examine(HONEST, planted=[missed]).verdict) == "inconclusive(no_power)"
+
+
+def test_controls_that_need_not_be_found_are_told() -> None:
+    missed = Planted("far away", WORLD.honest()[:50], required=False)
+    examination = examine(HONEST, planted=[*PLANTED, missed])
+    assert examination.verdict.may_leave
+    assert [control.name for control in examination.controls] == ["noise", "far away"]
+
+
+def test_a_white_box_that_tells_keeps_the_weights_and_lets_the_samples_go() -> None:
+    audited = GATE.audited
+    told = np.isin(audited.patients, WORLD.folds.trained.patients).astype(float)
+    examination = examine(HONEST, model_scores={"elbo": told})
+    assert examination.verdict.may_leave
+    assert not examination.weights_may_leave
+
+
+def test_a_silent_white_box_lets_the_weights_go() -> None:
+    blind = np.random.default_rng(0).random(len(GATE.audited))
+    assert examine(HONEST, model_scores={"elbo": blind}).weights_may_leave
+
+
+def test_the_audited_are_one_film_of_each_patient_with_a_coin() -> None:
+    audited = GATE.audited
+    assert len(np.unique(audited.patients)) == len(audited)
+    assert len(audited) == 400 + len(np.unique(WORLD.folds.trained.patients[WORLD.folds.coins]))
+
+
+def test_leakage_beyond_a_claim_is_refused() -> None:
+    copies = WORLD.folds.trained.pixels[WORLD.folds.coins][:300]
+    softened = (copies.astype(int) + WORLD.rng.integers(-9, 10, copies.shape)).clip(0, 255)
+    examination = examine(softened.astype(np.uint8), claim=Claim(0.01, 1e-6))
+    assert examination.verdict.outcome == "refused"
+
+
+def test_what_everyone_may_know_is_json_and_tells_of_no_single_film() -> None:
+    public = examine(HONEST).public()
+    told = json.dumps(public, allow_nan=False)
+    for secret in ("kept", "by_metric", "by_score", "nearest_patient", "bounds"):
+        assert secret not in told
+    for finding in public["gate"]["findings"]:
+        assert finding["p_value"] in (None, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
+
+
+def test_the_owner_may_know_everything() -> None:
+    private = json.loads(json.dumps(examine(HONEST).private()))
+    assert len(private["kept"]) == len(HONEST)
+    assert any("p_value_by_score" in each for each in private["in_full"])
+
+
+def test_bins_of_few_films_are_joined() -> None:
+    histograms = examine(HONEST).public()["gate"]["histograms"]
+    real, films = histograms["real_to_real"], histograms["synthetic_to_real"]
+    assert len(histograms["edges"]) == len(real) + 1
+    assert sum(real) == 400
+    assert all(count == 0 or count >= 5 for count in [*real[:-1], *films[:-1]])
+
+
+def test_a_gate_without_metrics_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one metric"):
+        Gate(WORLD.folds, [], Policy())
+
+
+def test_patients_and_not_films_are_what_calibrates() -> None:
+    world = World(1, replace(SMALL, films_each=2))
+    folds: Folds = world.folds
+    assert len(folds.audit) == 800
+    assert Gate(folds, [Euclidean()]).power.num_patients == 400
