@@ -37,6 +37,7 @@ from release.privacy.power import Power
 from release.privacy.roc import Roc
 from release.privacy.scan import scan_of
 from release.privacy.sight import Sight
+from release.privacy.symmetry import symmetry
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
 from release.reference import Reference
@@ -176,6 +177,7 @@ class Gate:
                 bound,
                 *([white_box(model_scores, self._coins, self._policy)] if model_scores else []),
                 controls(results, self._halves_pass, self._policy),
+                symmetry(self._densities, self._crowd.member, self._policy),
                 materiality(scores, self._crowd.member, self._policy),
                 *([] if before is None else self._with_earlier(sights, near, before)),
             ]
@@ -192,6 +194,10 @@ class Gate:
         """Whether half of H passes against the other half, by every metric."""
         p_values = [p for each in self._references.values() for p in each.halves_differ()]
         return len(self._metrics) * min(p_values) >= self._policy.alpha / 3
+
+    @property
+    def _densities(self) -> dict[str, Array]:
+        return {name: each.density_of_real for name, each in self._references.items()}
 
     @property
     def _coins(self) -> NDArray[np.bool_]:

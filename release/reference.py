@@ -29,6 +29,7 @@ class Reference:
     """T and H under one metric.
 
     Attributes:
+        density_of_real: (patients,), of all real films around each witness.
         held_out: The witnesses of H, each seen among the real films but those of its patient.
     """
 
@@ -46,7 +47,7 @@ class Reference:
         self._among_audit = self._near(
             self._real.where(seen), self._audit, k, (patients[seen], patients[~crowd.trained])
         )
-        self._density = density(self._around, num_common(self._around))
+        self.density_of_real = density(self._around, num_common(self._around))
         self._held_out = Surroundings(
             _rows(self._around, ~crowd.member),
             self._among_audit,
@@ -69,7 +70,7 @@ class Reference:
 
     def attack(self, neighbours: Neighbours) -> Mapping[str, Array]:
         """Score the witnesses by the films of a set that are nearest to them."""
-        return attack_scores(neighbours, self._density)
+        return attack_scores(neighbours, self.density_of_real)
 
     def halves_differ(self) -> tuple[float, float]:
         """Hold one half of H against the other as if it were a set: the p-values of G1 and G2."""

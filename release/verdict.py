@@ -43,8 +43,8 @@ REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("train the copy metric longer", "train with weaker augmentation"),
     ),
     "embedding": (
-        "a metric gave distances that are no numbers",
-        ("train the metric anew",),
+        "a metric gave distances that are no numbers, or knows training films from held-out ones",
+        ("train the metric anew, on training and held-out films alike",),
     ),
 }
 

@@ -102,6 +102,22 @@ def test_a_metric_without_numbers_is_inconclusive() -> None:
     assert str(examination.verdict) == "inconclusive(embedding)"
 
 
+class TrainedOnT(Euclidean):
+    """A metric that has learned to tell apart the films of T, and those alone."""
+
+    known = frozenset(film.tobytes() for film in WORLD.folds.trained.pixels)
+
+    def embed(self, pixels: Any) -> Embedded:
+        stretch = [1.1 if film.tobytes() in self.known else 1.0 for film in pixels]
+        return Embedded(super().embed(pixels - 128.0).vectors * np.float32(stretch)[:, None])
+
+
+def test_a_metric_that_was_trained_on_t_alone_is_inconclusive() -> None:
+    examination = Gate(WORLD.folds, [TrainedOnT()]).examine(HONEST, validity=VALID, planted=PLANTED)
+    finding = next(each for each in examination.findings if each.name == "symmetry of metrics")
+    assert (finding.decision, finding.code) == ("inconclusive", "embedding")
+
+
 def test_a_copy_that_the_gate_misses_is_no_power() -> None:
     missed = Planted("another patient", WORLD.honest()[:50], required=True)
     assert str(examine(HONEST, planted=[missed]).verdict) == "inconclusive(no_power)"
