@@ -26,7 +26,7 @@ from release.films import Folds, LabelledFilms, Pixels
 from release.metrics.metric import Metric, Neighbours
 from release.policy import Policy
 from release.privacy.controls import Control, Planted, controls
-from release.privacy.copies import copies, flagged
+from release.privacy.copies import copies, excess_share, flagged
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array, UnfitMetric, merged
 from release.privacy.epsilon import Claim, epsilon
@@ -123,6 +123,7 @@ class Gate:
     def examine(
         self,
         pixels: Pixels,
+        labels: NDArray[np.int64],
         *,
         validity: Validity,
         planted: Sequence[Planted],
@@ -135,6 +136,7 @@ class Gate:
 
         Args:
             pixels: (n, size, size), all films drawn in all rounds, also flagged ones.
+            labels: (n,), number of each film's class; -1 for films of none.
             validity: KID and label agreement of the films that were not flagged.
             planted: Near duplicates of training films (G7).
             earlier: Films of all earlier releases of this dataset version, of any model.
@@ -144,10 +146,13 @@ class Gate:
                 the more likely trained on (G6).
 
         Raises:
-            ValueError: There are no films, or `look` saw others.
+            ValueError: There are no films, or `look` saw others, or labels are missing.
         """
-        if not len(pixels):
-            raise ValueError("A set without films cannot be examined.")
+        if not len(pixels) == len(labels) > 0:
+            raise ValueError(
+                f"{len(pixels)} films and {len(labels)} labels: expected one label for each film, "
+                "and at least one film."
+            )
         if look and look.flags.shape[1] != len(pixels):
             raise ValueError(f"{look.flags.shape[1]} films were seen, and {len(pixels)} drawn.")
         if self.power.num_patients < FEWEST_PATIENTS:
@@ -156,8 +161,9 @@ class Gate:
             seen = look or self.look(pixels)
             kept, num_exposed = self._kept(seen)
             results = [self._found(each) for each in planted]
-            power = self.power.finding()
-            found_copies = copies(seen.flags, self.power.num_patients, self._policy)
+            excess = excess_share(labels, self._crowd.held_out_labels)
+            power = self.power.finding(excess)
+            found_copies = copies(seen.flags, self.power.num_patients, self._policy, excess)
             if not kept.any():
                 return self._closed(kept, [power, found_copies], results)
             sights = {name: sight.where(kept) for name, sight in seen.sights.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.proofs.world import Design, Euclidean, World
 from release.estimate import Estimate
@@ -31,6 +32,7 @@ class Case:
         design: How many patients there are.
         earlier: Draws an earlier release, which must have passed.
         num_worlds: In how many worlds it is tried.
+        shares: Of the classes in the set, where they are other than among the patients.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Case:
     design: Design = field(default_factory=Design)
     earlier: Callable[[World], Pixels] | None = None
     num_worlds: int = 10
+    shares: tuple[float, ...] | None = None
 
 
 def examined(case: Case, seed: int) -> Examination:
@@ -48,12 +51,29 @@ def examined(case: Case, seed: int) -> Examination:
     earlier = None
     if case.earlier is not None:
         earlier = case.earlier(world)
-        before = gate.examine(earlier, validity=VALID, planted=[planted(world)])
+        before = gate.examine(
+            earlier, labels(case, len(earlier)), validity=VALID, planted=[planted(world)]
+        )
         if not before.verdict.may_leave:
             return before
         earlier = earlier[before.kept]
     films = case.make(world)
-    return gate.examine(films, validity=VALID, planted=[planted(world)], earlier=earlier)
+    return gate.examine(
+        films,
+        labels(case, len(films)),
+        validity=VALID,
+        planted=[planted(world)],
+        earlier=earlier,
+    )
+
+
+def labels(case: Case, num_films: int) -> NDArray[np.int64]:
+    """Classes in the shares of a set; of none where they are those of the patients."""
+    if case.shares is None:
+        return np.full(num_films, -1)
+    return np.repeat(
+        np.arange(len(case.shares)), np.rint(np.array(case.shares) * num_films).astype(int)
+    )
 
 
 def planted(world: World) -> Planted:
@@ -97,20 +117,22 @@ CASES = (
         num_worlds=50,
     ),
     Case("honest, but all too typical", "passed", World.typical, SMALL, num_worlds=50),
-    Case("Gaussian mixture learned from T", "passed", World.learned, SMALL, num_worlds=50),
+    Case("Gaussian mixture learned from T", "passed", World.learned, num_worlds=20),
     Case(
         "honest, of the rarest class alone",
         "passed",
         lambda world: world.honest(2),
         replace(SMALL, shares=RARE, apart=FAR_APART),
         num_worlds=50,
+        shares=(0.0, 0.0, 1.0),
     ),
     Case(
         "honest, classes balanced though one is rare",
         "passed",
         balanced,
-        replace(SMALL, shares=RARE, apart=FAR_APART),
+        replace(SMALL, films=999, shares=RARE, apart=FAR_APART),
         num_worlds=50,
+        shares=(1 / 3, 1 / 3, 1 / 3),
     ),
     Case(
         "copies of 16 training films",

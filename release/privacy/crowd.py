@@ -61,3 +61,8 @@ class Crowd:
     def held_out_patients(self) -> NDArray[np.int64]:
         """Patients of H, each once."""
         return self.patients[self.witnesses[~self.member]]
+
+    @property
+    def held_out_labels(self) -> NDArray[np.int64]:
+        """Class of one film of each patient of H."""
+        return self.labels[self.witnesses[~self.member]]

@@ -84,8 +84,16 @@ class Power:
             "by_class": {name: _rounded_up(rate) for name, rate in self.by_class.items()},
         }
 
-    def finding(self) -> Finding:
-        """Judge whether the power suffices."""
+    def finding(self, excess: float = 1.0) -> Finding:
+        """Judge whether the power suffices, and tell that for a set of other class shares.
+
+        Args:
+            excess: Largest ratio of a class's share in the set to its share in H, at least 1.
+        """
+        of_set = _rounded_up(min(1.0, excess * self.mdcr))
+        here = ""
+        if excess > 1:
+            here = f" This set shares the classes otherwise: its rate is {100 * of_set:.2f} %."
         return Finding(
             id="MDCR",
             name="minimum detectable copy rate",
@@ -96,7 +104,8 @@ class Power:
             p_value=None,
             text=f"With {self.num_patients} patients held out, sets with "
             f"{100 * _rounded_up(self.mdcr):.2f} % copies or more are refused; policy asks for "
-            f"{100 * self.max_mdcr:.2f} %.",
+            f"{100 * self.max_mdcr:.2f} %.{here}",
+            public={"mdcr_of_set": of_set},
         )
 
 

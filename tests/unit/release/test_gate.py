@@ -24,7 +24,12 @@ HONEST = WORLD.honest()
 
 
 def examine(films: Any, **how: Any) -> Any:
-    return GATE.examine(films, **{"validity": VALID, "planted": PLANTED, **how})
+    return put_to(GATE, films, **how)
+
+
+def put_to(gate: Gate, films: Any, **how: Any) -> Any:
+    labels = np.full(len(films), -1)
+    return gate.examine(films, labels, **{"validity": VALID, "planted": PLANTED, **how})
 
 
 def test_an_honest_set_passes() -> None:
@@ -52,13 +57,11 @@ def test_a_look_at_other_films_is_refused() -> None:
 
 def test_the_same_set_is_judged_the_same() -> None:
     again = Gate(WORLD.folds, [Euclidean()])
-    assert again.examine(HONEST, validity=VALID, planted=PLANTED).public() == (
-        examine(HONEST).public()
-    )
+    assert put_to(again, HONEST).public() == (examine(HONEST).public())
 
 
 def test_no_film_no_examination() -> None:
-    with pytest.raises(ValueError, match="without films"):
+    with pytest.raises(ValueError, match="at least one film"):
         examine(HONEST[:0])
 
 
@@ -78,7 +81,7 @@ def test_few_held_out_patients_leave_the_gate_without_power(num_patients: int) -
     """Also fewer than there are neighbours in a density."""
     audit = WORLD.folds.audit.where(np.arange(num_patients))
     few = replace(WORLD.folds, audit=audit)
-    examination = Gate(few, [Euclidean()]).examine(HONEST, validity=VALID, planted=PLANTED)
+    examination = put_to(Gate(few, [Euclidean()]), HONEST)
     assert str(examination.verdict) == "inconclusive(power)"
 
 
@@ -98,7 +101,7 @@ class NotANumber(Euclidean):
 
 
 def test_a_metric_without_numbers_is_inconclusive() -> None:
-    examination = Gate(WORLD.folds, [NotANumber()]).examine(HONEST, validity=VALID, planted=PLANTED)
+    examination = put_to(Gate(WORLD.folds, [NotANumber()]), HONEST)
     assert str(examination.verdict) == "inconclusive(embedding)"
 
 
@@ -113,7 +116,7 @@ class TrainedOnT(Euclidean):
 
 
 def test_a_metric_that_was_trained_on_t_alone_is_inconclusive() -> None:
-    examination = Gate(WORLD.folds, [TrainedOnT()]).examine(HONEST, validity=VALID, planted=PLANTED)
+    examination = put_to(Gate(WORLD.folds, [TrainedOnT()]), HONEST)
     finding = next(each for each in examination.findings if each.name == "symmetry of metrics")
     assert (finding.decision, finding.code) == ("inconclusive", "embedding")
 

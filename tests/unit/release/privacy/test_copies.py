@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import betabinom
 
 from release.policy import Policy
-from release.privacy.copies import copies, flagged, p_value, rank_of_threshold
+from release.privacy.copies import copies, excess_share, flagged, p_value, rank_of_threshold
 
 POLICY = Policy()
 
@@ -64,3 +64,31 @@ def test_too_many_flags_refuse_a_set() -> None:
 
 def test_a_set_of_flagged_films_alone_is_refused_however_small() -> None:
     assert copies(np.ones((4, 1), np.bool_), 640, POLICY).decision == "refused"
+
+
+def test_the_bound_for_other_class_shares_meets_the_law_for_the_same() -> None:
+    for k in (1, 5, 12):
+        exact = p_value(k, 800, 400, 0.001)
+        assert p_value(k, 800, 400, 0.001, 1 + 1e-9) == pytest.approx(exact, rel=0.01)
+
+
+def test_a_set_of_a_rare_class_with_a_law_of_its_own_keeps_the_level() -> None:
+    """All that ever comes near is in the rare class, a tenth of H and all of the set."""
+    rng = np.random.default_rng(4)
+    p_values = []
+    for _ in range(1500):
+        rare, common = rng.random(40) ** 2, 1 + rng.random(360)
+        films = rng.random(300) ** 2
+        flags = flagged(films, np.r_[rare, common], 0.001)
+        p_values.append(p_value(int(flags.sum()), 300, 400, 0.001, 10.0))
+    for level in (0.0033, 0.05):
+        assert np.mean(np.array(p_values) <= level) < level + 3 * np.sqrt(level / 1500)
+
+
+def test_the_excess_is_that_of_the_most_overstated_class() -> None:
+    held_out = np.repeat([0, 1], [90, 10])
+    assert excess_share(np.repeat([0, 1], [90, 10]), held_out) == 1
+    assert excess_share(np.repeat([0, 1], [50, 50]), held_out) == pytest.approx(5)
+    assert excess_share(np.full(9, -1), held_out) == 1
+    assert excess_share(np.array([2]), held_out) == np.inf
+    assert p_value(3, 9, 100, 0.001, np.inf) == 1
