@@ -29,7 +29,7 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
-	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies compose-up compose-down all
+	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies proofs compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ bench-fidelity: install ## Measure the Fréchet distance's speed, and the memory
 
 bench-copies: install ## Measure how many planted near-duplicates the gate's metrics find (DATA: of your films)
 	$(BIN)/python -m benchmarks.copy_detection $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 3800)
+
+proofs: install ## Count how often the gate is right about sets of which all is known
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.proofs
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait
