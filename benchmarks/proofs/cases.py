@@ -106,7 +106,7 @@ def balanced(world: World) -> Pixels:
 SMALL = Design(trained=1000, audit=400, films=1000)
 CASES = (
     Case("honest, the null hypothesis", "passed", World.honest, SMALL, num_worlds=200),
-    Case("honest, at design size", "passed", World.honest, num_worlds=200),
+    Case("honest, at design size", "passed", World.honest, num_worlds=20),
     Case("1 % near copies", "refused(memorises)", lambda world: world.copying(0.01)),
     Case("five patients in 1 %", "refused(memorises)", lambda world: world.leaking(5, 0.01)),
     Case(

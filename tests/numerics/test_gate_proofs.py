@@ -14,8 +14,13 @@ from release.films import Pixels
 SMALL = Design(trained=1000, audit=400, films=1000)
 
 
-def verdicts(make: Callable[[World], Pixels], num_worlds: int, design: Design = SMALL) -> list[str]:
-    case = Case("", "", make, design)
+def verdicts(
+    make: Callable[[World], Pixels],
+    num_worlds: int,
+    design: Design = SMALL,
+    shares: tuple[float, ...] | None = None,
+) -> list[str]:
+    case = Case("", "", make, design, shares=shares)
     found = [examined(case, seed).verdict for seed in range(num_worlds)]
     return ["passed" if verdict.may_leave else str(verdict) for verdict in found]
 
