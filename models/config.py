@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +25,7 @@ class Circumstances:
         device: The kind of device that trains.
         budget_images: Training images to see, where the budget is in images.
         budget_seconds: Wall-clock time to train, where the budget is in seconds.
+        private: Whether the model is to be differentially private.
     """
 
     image_size: int
@@ -32,10 +33,17 @@ class Circumstances:
     device: Literal["cpu", "cuda"] = "cpu"
     budget_images: int | None = None
     budget_seconds: float | None = None
+    private: bool = False
 
 
 class FamilyConfig(Frozen):
-    """Hyper-parameters of one family, checked when built and stored with the weights."""
+    """Hyper-parameters of one family, checked when built and stored with the weights.
+
+    Attributes:
+        private_methods: How its models can be trained with differential privacy, by name.
+    """
+
+    private_methods: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:  # noqa: ARG003

@@ -147,6 +147,31 @@ def resolved_sampler(model: Model, options: Mapping[str, Any]) -> dict[str, Any]
     return sampler.model_dump(mode="json")
 
 
+def check_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) -> None:
+    """Insist that a family can be trained with the differential privacy asked for."""
+    check_family(family)
+    methods = registry.config_class(family).private_methods
+    if asked["method"] not in methods:
+        possible = ", ".join(
+            f"{name} by {' or '.join(ways)}"
+            for name in registry.FAMILIES
+            if (ways := registry.config_class(name).private_methods)
+        )
+        field = "/method" if methods else ""
+        raise errors.PrivacyUnavailable.at(
+            f"/privacy/differential_privacy{field}",
+            f"Family {family} cannot be trained with differential privacy by {asked['method']!r}. "
+            f"What can be: {possible}.",
+        )
+    num_films = sum(split.train for split in dataset.classes.values())
+    if asked["delta"] is not None and asked["delta"] * num_films > 1:
+        raise errors.PrivacyUnavailable.at(
+            "/privacy/differential_privacy/delta",
+            f"With {num_films:,} films to learn from, a delta above {1 / num_films:.2g} would allow "
+            "a patient to be given away whole. Leave it out, or choose less.",
+        )
+
+
 def check_budget(budget: Mapping[str, int]) -> None:
     """Insist that a training is neither too short to mean anything nor without end."""
     [(measure, amount)] = budget.items()

@@ -1,7 +1,7 @@
 """What a client can ask for: each request is checked completely before anything is queued."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service import checks, contents
@@ -76,7 +76,7 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
         world: The ports.
         submission: Key and labels.
         request: dataset_id, family, image_size or None for the dataset's own, preset, config
-            (overrides of the preset), budget, num_devices, seed.
+            (overrides of the preset), budget, num_devices, seed, and privacy where it is asked for.
 
     Raises:
         NotFound, Conflict, InvalidRequest: See the error tree.
@@ -88,6 +88,9 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
     image_size = checks.available_image_size(dataset, request["image_size"])
     checks.check_budget(request["budget"])
     given = checks.circumstances(world, dataset, image_size, request["budget"])
+    if "privacy" in request:
+        checks.check_privacy(request["family"], request["privacy"]["differential_privacy"], dataset)
+        given = replace(given, num_films=None, private=True)
     config = checks.resolved_config(request["family"], request["preset"], request["config"], given)
     checks.check_shards(request["num_devices"], config)
     resolved = {**request, "image_size": image_size, "config": config}

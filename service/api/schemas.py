@@ -132,6 +132,42 @@ class Budget(Strict):
         return self
 
 
+class DifferentialPrivacy(Strict):
+    """A bound on what a model can tell of any one patient; docs/differential-privacy.md."""
+
+    epsilon: float = Field(
+        ge=0.1,
+        le=10,
+        description="How much surer the model can make anybody that a patient's film was learned "
+        "from: odds change by no more than exp(epsilon), but with probability delta. Less is "
+        "more private.",
+    )
+    delta: float | None = Field(
+        None,
+        gt=0,
+        le=0.001,
+        description="At most 1 / films; by default 1 / (10 patients that are learned from).",
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        ge=0.1,
+        le=10,
+        description="Bounds what one patient can change. For mixture: latents are clipped at so "
+        "many times the radius that holds nine in ten of the public films.",
+    )
+    method: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "mixture",
+        description="mixture: an autoencoder that learns from drawn films alone, and noisy "
+        "moments of each class's latents.",
+    )
+
+
+class Privacy(Strict):
+    """What is promised to the patients behind the films."""
+
+    differential_privacy: DifferentialPrivacy
+
+
 class TrainRequest(Strict):
     """A training."""
 
@@ -169,6 +205,9 @@ class TrainRequest(Strict):
         "to 4 processes.",
     )
     seed: Seed = 0
+    privacy: Privacy | None = Field(
+        None, description="By default nothing is promised by construction: the gate tests."
+    )
     labels: Labels = Field(default_factory=dict)
 
 

@@ -29,6 +29,7 @@ router = APIRouter(tags=["training"])
         errors.InvalidConfig,
         errors.ImageSizeUnavailable,
         errors.BudgetOutOfRange,
+        errors.PrivacyUnavailable,
         errors.IdempotencyConflict,
         http=[400, 413],
     ),
@@ -37,6 +38,8 @@ def train(body: TrainRequest, world: InWorld, idempotency_key: IdempotencyKey = 
     """Train a model of a family on a dataset that is ready."""
     asked = body.model_dump(mode="json", exclude={"labels"})
     asked["budget"] = body.budget.model_dump(exclude_none=True)
+    if body.privacy is None:
+        del asked["privacy"]
     submission = Submission(idempotency(idempotency_key, "train", asked), body.labels)
     job = usecases.submit_training(world, submission, asked)
     return JobView.of(job, world.records.queue_position(job))

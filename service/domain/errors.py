@@ -4,7 +4,7 @@ SyntheticDataError
 ├── InvalidRequest                  the request cannot be carried out as written
 │   ├── UnknownFamily, UnknownPreset, InvalidConfig, UnknownSampler
 │   ├── UnknownClass, InvalidClassCounts, InvalidMixture
-│   ├── ImageSizeUnavailable, BudgetOutOfRange
+│   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
 │   ├── NotAZip, PathNotFound
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
@@ -138,6 +138,12 @@ class BudgetOutOfRange(InvalidRequest):
     """The training budget is too small or too large."""
 
     code = "budget_out_of_range"
+
+
+class PrivacyUnavailable(InvalidRequest):
+    """Differential privacy of this kind cannot be had here."""
+
+    code = "privacy_unavailable"
 
 
 class NotAZip(InvalidRequest):
