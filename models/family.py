@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from models.config import FamilyConfig, FamilySampler
 from models.diagnosis import Finding
 from models.films import Films
+from models.privacy.mechanism import GaussianMechanism
+from models.privacy.patients import Patients
 from models.schedules import Schedule, constant
 from models.seeding import ImageNoise
 
@@ -157,6 +159,28 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         Returns:
             (b, 1, h, w), in [-1, 1].
         """
+
+    def learn_privately(
+        self,
+        public: Films,
+        patients: Patients,
+        mechanism: GaussianMechanism,
+        clipping: float,
+    ) -> Iterator[float]:
+        """Learn from private films through a mechanism alone, the training on public ones done.
+
+        Only families whose config names `private_methods` can.
+
+        Args:
+            public: What the model was trained on.
+            patients: Whom it is now to learn from.
+            mechanism: The one way in which anything may be learned from them.
+            clipping: How far one patient's film can reach; 1 suits public films.
+
+        Yields:
+            The fraction done.
+        """
+        raise NotImplementedError
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:  # noqa: ARG002
         """Name what went wrong in a training that has just ended, if anything did."""

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
+def as_images(pixels: NDArray[np.uint8 | np.uint16], device: torch.device | str) -> Tensor:
+    """Turn films (b, h, w) into images (b, 1, h, w), in [-1, 1]."""
+    grey = torch.from_numpy(pixels.astype(np.float32)).to(device)
+    return grey.unsqueeze(1) * (2 / float(np.iinfo(pixels.dtype).max)) - 1
+
+
 class Films:
     """Labelled films that batches are drawn from.
 

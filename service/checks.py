@@ -167,8 +167,8 @@ def check_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) -> No
     if asked["delta"] is not None and asked["delta"] * num_films > 1:
         raise errors.PrivacyUnavailable.at(
             "/privacy/differential_privacy/delta",
-            f"With {num_films:,} films to learn from, a delta above {1 / num_films:.2g} would allow "
-            "a patient to be given away whole. Leave it out, or choose less.",
+            f"With {num_films:,} films to learn from, a delta above {1 / num_films:.2g} would "
+            "allow a patient to be given away whole. Leave it out, or choose less.",
         )
 
 

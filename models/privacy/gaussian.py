@@ -55,8 +55,8 @@ def epsilon_by_renyi(mu: float, delta: float) -> float:
     """Bound the same epsilon by another road: Renyi differential privacy.
 
     Of order alpha it is alpha mu^2 / 2, and it implies (epsilon, delta) with
-    epsilon = alpha mu^2 / 2 + log((alpha - 1) / alpha) - log(delta alpha) / (alpha - 1). The best of
-    many orders is never less than the exact epsilon, and little more.
+    epsilon = alpha mu^2 / 2 + log((alpha - 1) / alpha) - log(delta alpha) / (alpha - 1). The best
+    of many orders is never less than the exact epsilon, and little more.
 
     Reference: Mironov 2017, proposition 7 (arXiv:1702.07476); Canonne, Kamath & Steinke 2020,
     proposition 12 (arXiv:2004.00010).

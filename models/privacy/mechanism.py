@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -49,13 +49,13 @@ class GaussianMechanism:
         self._noise = noise or secret_noise
         self._left = 1.0
 
-    def noisy_sum(self, name: str, vectors: Tensor, share: float) -> Tensor:
+    def noisy_sum(self, name: str, vectors: Iterable[Tensor], share: float) -> Tensor:
         """Sum one vector per patient, each clipped to length 1, and add noise.
 
         Args:
             name: What is summed.
-            vectors: (n, k), a patient's row computed from that patient's film and from what is
-                public or was let out before, and from nothing else.
+            vectors: Batches (b, k): a row for each patient, computed from that patient's film and
+                from what is public or was let out before, and from nothing else.
             share: Part of mu^2 to spend, in (0, 1].
 
         Returns:
@@ -68,7 +68,7 @@ class GaussianMechanism:
             raise ValueError(f"{share:.3f} of the privacy is asked for and {self._left:.3f} left.")
         self._left -= share
         sigma = 1 / (self.mu * math.sqrt(share))
-        total = clipped(vectors.cpu().double(), 1.0).sum(0)
+        total = torch.stack([clipped(each.cpu().double(), 1.0).sum(0) for each in vectors]).sum(0)
         self.releases.append(Release(name, sigma, len(total)))
         return total + sigma * self._noise(len(total))
 

@@ -79,6 +79,12 @@ class AggregatePosterior(nn.Module):
                 yield 0.5 + 0.5 * label / len(classes)
         self.fitted.fill_(value=True)
 
+    def take(self, means: Tensor, covariances: Tensor) -> None:
+        """Take over one Gaussian for each class, (c, d) and (c, d, d)."""
+        for label, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):
+            self._store(label, Mixture(mean.new_ones(1), mean[None], covariance[None]))
+        self.fitted.fill_(value=True)
+
     def _store(self, label: int, mixture: Mixture) -> None:
         k = len(mixture.weights)
         self.weights[label] = 0

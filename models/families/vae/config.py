@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from models.config import Circumstances, FamilyConfig, FamilySampler
 
 class Config(FamilyConfig):
     """A class-conditional autoencoder with a density fitted to its latents."""
+
+    private_methods: ClassVar = ("mixture",)
 
     kind: Literal["variational", "denoising", "sparse"] = Field(
         "variational",

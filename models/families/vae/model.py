@@ -20,9 +20,12 @@ from models.families.vae.config import Config, Sampler
 from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
 from models.families.vae.objectives import OBJECTIVES
+from models.families.vae.private_density import Frame, private_gaussians
 from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.principal_components import PrincipalComponents
+from models.privacy.mechanism import GaussianMechanism
+from models.privacy.patients import Patients
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 
@@ -121,6 +124,21 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         means, _ = self.encode(few.images(torch.arange(len(few), device=few.device)), few.labels)
         if found := posterior_collapse(means):
             yield found
+
+    def learn_privately(
+        self, public: Films, patients: Patients, mechanism: GaussianMechanism, clipping: float
+    ) -> Iterator[float]:
+        """Put the density of the patients' latents, told through noise, in the public films' place.
+
+        The autoencoder stays as the public films made it.
+        """
+        frame = Frame.of(self.encode, public)
+        yield 0.0
+        num_classes = self.spec.num_classes
+        learned = yield from private_gaussians(
+            self.encode, patients, frame, num_classes, mechanism, clipping
+        )
+        self.aggregate.take(*learned)
 
     def _conclude(self, films: Films) -> Iterator[float]:
         self._measure(films)

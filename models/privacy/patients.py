@@ -1,0 +1,46 @@
+"""The films of the patients who are promised privacy: one of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.films import as_images
+
+
+class Patients:
+    """One film of each patient.
+
+    How many patients there are is public; so is nothing else of these films.
+
+    Args:
+        pixels: (n, h, w), uint8 or uint16; 0 is black.
+        labels: (n,), classes.
+        groups: (n,), equal for films of one patient; of each the first film is kept.
+        device: Where images are wanted.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8 | np.uint16],
+        labels: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        first = np.unique(groups, return_index=True)[1]
+        self._pixels, self._device = pixels[first], device
+        self.labels = torch.from_numpy(np.array(labels[first], np.int64))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images (b, 1, h, w), in [-1, 1], and labels (b,)."""
+        for begin in range(0, len(self), batch_size):
+            some = slice(begin, begin + batch_size)
+            images = as_images(self._pixels[some], self._device)
+            yield images, self.labels[some].to(self._device)
