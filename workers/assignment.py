@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ import torch
 
 from models.family import ImageSpec
 from models.films import Films
+from models.privacy.patients import Patients
 from models.snapshot import new_model
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
@@ -19,6 +20,7 @@ from models.training.loop import Training
 from models.training.team import Team
 from radiographs.pixel_store import PixelStore
 from workers.attempt import Attempt
+from workers.public_films import public_films
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Assignment:
         budget: In images or in seconds.
         seed: Of the weights and the updates.
         num_devices: Processes that take part, each with a device of its own.
+        privacy: The terms of differential privacy; None where nothing was promised. Then training
+            sees public films alone, and `patients` are for the mechanism.
     """
 
     pixels: str
@@ -46,6 +50,7 @@ class Assignment:
     budget: Mapping[str, int]
     seed: int
     num_devices: int
+    privacy: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, attempt: Attempt) -> Self:
@@ -63,6 +68,7 @@ class Assignment:
             budget=request["budget"],
             seed=request["seed"],
             num_devices=request.get("num_devices", 1),
+            privacy=request.get("privacy", {}).get("differential_privacy"),
         )
 
     @classmethod
@@ -78,10 +84,24 @@ class Assignment:
         """Open the films."""
         return PixelStore.open(Path(self.pixels))
 
-    def training(self, device: torch.device, team: Team) -> Training:
-        """Put the films on the device, and an untrained model beside them."""
+    def films(self, device: torch.device, check: Callable[[], None]) -> Films:
+        """Put what a training sees on the device: private films, or public ones in their place."""
         store = self.store()
-        films = Films(*store.training(self.image_size), device)
+        if self.privacy:
+            return public_films(self.image_size, len(store.classes), device, check)
+        return Films(*store.training(self.image_size), device)
+
+    def patients(self, device: torch.device) -> Patients:
+        """Read one film of each patient that models may be trained on."""
+        store = self.store()
+        groups = store.groups[~store.held_out]
+        return Patients(*store.training(self.image_size), groups, device)
+
+    def training(
+        self, device: torch.device, team: Team, check: Callable[[], None] = lambda: None
+    ) -> Training:
+        """Put the films on the device, and an untrained model beside them."""
+        store, films = self.store(), self.films(device, check)
         spec = ImageSpec(self.image_size, len(store.classes))
         return Training(
             new_model(self.family, self.config, spec, self.seed).to(device),

@@ -34,6 +34,7 @@ from workers.assignment import Assignment
 from workers.attempt import Attempt
 from workers.learning_curve import learning_curve
 from workers.pace import Pace
+from workers.private_learning import earlier_runs, learn_privately
 from workers.ranks import rank_device, team_of
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
@@ -49,12 +50,13 @@ def train(attempt: Attempt) -> dict[str, Any]:
     store = assignment.store()
     device = rank_device(0, assignment.num_devices)
     with team_of(assignment, device, attempt.check) as team:
-        training = assignment.training(device, team)
+        training = assignment.training(device, team, attempt.check)
         reporter = _Reporter(attempt, training, request["family"])
         for progress in training.run():
             attempt.check()
             reporter.take(progress)
     model = training.model
+    privacy = _learned_privately(attempt, training, assignment) if assignment.privacy else {}
 
     staged = attempt.staging()
     save_snapshot(staged, request["family"], store.classes, model)
@@ -95,9 +97,27 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
                 "diagnosis": findings,
                 "learning_curve": learning_curve(attempt.records, job.id),
+                **privacy,
             },
         )
     }
+
+
+def _learned_privately(
+    attempt: Attempt, training: Training, assignment: Assignment
+) -> dict[str, Any]:
+    """Let a model that has seen public films alone learn from private ones; returns card entries.
+
+    It comes after the last checkpoint: nothing of a run that ends before its model is published
+    is ever seen, so that a resumed attempt may draw new noise.
+    """
+    assert assignment.privacy
+    patients = assignment.patients(training.films.device)
+    earlier = list(earlier_runs(attempt.records, assignment.store().version))
+    told = learn_privately(
+        training.model, training.films, patients, assignment.privacy, earlier, attempt.check
+    )
+    return {"differential_privacy": told, "num_training_films": len(patients)}
 
 
 class _Reporter:
@@ -188,6 +208,8 @@ def _findings(
 ) -> Iterator[Finding]:
     """Name what went wrong; the samples are held against films the model has never seen."""
     yield from training.findings
+    if assignment.privacy:
+        return  # held-out films are private too
     pixels = assignment.store().films_of(Fold.AUDIT_OUT, size=assignment.image_size).pixels
     drawn, held_out = (
         Films(some, np.zeros(len(some), np.int64), training.films.device)

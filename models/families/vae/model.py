@@ -125,6 +125,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         if found := posterior_collapse(means):
             yield found
 
+    @torch.no_grad()
     def learn_privately(
         self, public: Films, patients: Patients, mechanism: GaussianMechanism, clipping: float
     ) -> Iterator[float]:
