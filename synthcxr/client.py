@@ -128,7 +128,7 @@ class Client:
 
         Args:
             dataset_id: A dataset that is ready.
-            request: `family`, `image_size`, `preset`, `config`, `budget`, `num_devices`
+            request: `family`, `image_size`, `preset`, `config`, `budget`, `num_devices`, `privacy`
                 or `seed`, as `POST /train` documents them; what is None is left to the service.
         """
         return self._create_job("/train", {"dataset_id": dataset_id, **request})

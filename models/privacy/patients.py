@@ -40,7 +40,7 @@ class Patients:
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (b, 1, h, w), in [-1, 1], and labels (b,)."""
-        for begin in range(0, len(self), batch_size):
+        for begin in range(0, len(self.labels), batch_size):
             some = slice(begin, begin + batch_size)
             images = as_images(self._pixels[some], self._device)
             yield images, self.labels[some].to(self._device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,18 @@ def train(
     num_devices: Annotated[
         int | None, typer.Option(min=1, help="GPUs that share each batch.")
     ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=10,
+            help="Train with differential privacy for patients; less is more private. vae alone.",
+        ),
+    ] = None,
+    delta: Annotated[
+        float | None,
+        typer.Option(help="With --epsilon; by default 1 / (10 patients)."),
+    ] = None,
     seed: Seed = None,
     wait: Wait = False,
     as_json: Json = False,
@@ -39,6 +51,8 @@ def train(
     budget = {measure: amount for measure, amount in budget.items() if amount is not None}
     if len(budget) != 1:
         raise typer.BadParameter("give one of --seconds and --images")
+    if delta is not None and epsilon is None:
+        raise typer.BadParameter("--delta goes with --epsilon")
     with Client(url) as client:
         job = client.train(
             dataset_id,
@@ -48,14 +62,35 @@ def train(
             budget=budget,
             config=settings(config) if config else None,
             num_devices=num_devices,
+            privacy=_privacy(epsilon, delta),
             seed=seed,
         )
         if wait:
             say(f"job {job.id}")
             job = finish(client, job, quiet=as_json)
-            for found in client.model(job.model_id).card.get("diagnosis", []):
+            card = client.model(job.model_id).card
+            for found in card.get("diagnosis", []):
                 say(f"{found['code']}: {found['what']} {found['fix']}")
+            if told := card.get("differential_privacy"):
+                say(_promise(told))
     if as_json:
         print_view(job)
     else:
         print(job.result.model_id if job.result else job.id)
+
+
+def _privacy(epsilon: float | None, delta: float | None) -> dict[str, Any] | None:
+    """Write the terms of differential privacy as `POST /train` takes them."""
+    if epsilon is None:
+        return None
+    terms = {"epsilon": epsilon} | ({} if delta is None else {"delta": delta})
+    return {"differential_privacy": terms}
+
+
+def _promise(told: dict[str, Any]) -> str:
+    """Say what a model's card promises, and what all private runs on its films come to."""
+    runs = told["runs"]
+    return (
+        f"{told['label']}; run {runs['count']} on these films, "
+        f"epsilon {runs['epsilon']:.2f} for all together"
+    )
