@@ -18,6 +18,7 @@ import torch
 from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
+from models.privacy.mechanism import GaussianMechanism, Release
 from models.registry import FAMILIES, sampler_class
 from models.seeding import image_seed
 from models.training.checkpoints import file_digest
@@ -29,10 +30,10 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import SqlRecords
 from service.domain.identifiers import new_id
-from service.domain.job import Job, JobKind, JobState
+from service.domain.job import EventKind, Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
 from service.settings import Settings
-from workers import generating, runner, training, warm_models
+from workers import generating, public_films, runner, training, warm_models
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
 from workers.warm_models import WarmModels
 from workers.wiring import Workplace
@@ -501,3 +502,73 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
 def test_more_devices_than_the_worker_has_are_refused_by_name(workplace, dataset_id):
     job = finished(workplace, submit_training(workplace, dataset_id, num_devices=16))
     assert (job.state, job.error.code) == (JobState.FAILED, "devices_unavailable")
+
+
+PRIVATELY = {
+    "differential_privacy": {
+        "epsilon": 3.0,
+        "delta": None,
+        "max_grad_norm": 1.0,
+        "method": "mixture",
+    }
+}
+
+
+@pytest.fixture
+def few_public_films(monkeypatch):
+    monkeypatch.setattr(public_films, "NUM_FILMS", 48)
+
+
+def private_model(workplace, dataset_id):
+    job = finished(workplace, submit_training(workplace, dataset_id, privacy=PRIVATELY))
+    assert job.state is JobState.SUCCEEDED, job.error
+    return workplace.records.model(job.result.model_id)
+
+
+def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
+    workplace, dataset_id, few_public_films
+):
+    told = private_model(workplace, dataset_id).card["differential_privacy"]
+    assert told["delta"] == 1 / (10 * told["num_patients"])
+    assert told["label"].startswith("certified-dp(3, ")
+    assert told["unit"] == "patient"
+    assert 3.0 <= told["cross_check"]["epsilon"] < 3.5
+    assert told["runs"]["count"] == 1
+    assert told["runs"]["epsilon"] == pytest.approx(3.0)
+
+    again = private_model(workplace, dataset_id).card["differential_privacy"]
+    assert again["runs"]["count"] == 2
+    assert 4.2 < again["runs"]["epsilon"] < 6.0  # less than the sum: the mechanism is Gaussian
+
+
+def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(
+    workplace, few_public_films, monkeypatch
+):
+    """Two datasets without a film in common: the weights, the samples, the log are the same."""
+    monkeypatch.setattr(
+        GaussianMechanism,
+        "noisy_sum",
+        lambda self, name, vectors, share: _counted(self, name, next(iter(vectors)), share),
+    )
+    made = []
+    for seed in (1, 2):
+        source = {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": seed}}
+        dataset_id = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
+        model = private_model(workplace, dataset_id)
+        folder = workplace.artifacts.path(model.snapshot.key).parent
+        shown = [
+            event.data
+            for event in workplace.records.events(model.job_id)
+            if event.kind in {EventKind.SAMPLE, EventKind.DIAGNOSIS}
+        ]
+        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        made.append((files, shown, model.card["diagnosis"]))
+    assert made[0] == made[1]
+    assert "samples.png" in made[0][0]
+
+
+def _counted(mechanism, name, rows, share):
+    """Let out the same numbers whatever the films are; the first sum is divided by their number."""
+    sigma = 1 / (mechanism.mu * math.sqrt(share))
+    mechanism.releases.append(Release(name, sigma, rows.shape[1]))
+    return torch.linspace(0, len(mechanism.releases) - 1, rows.shape[1], dtype=torch.float64)

@@ -180,9 +180,12 @@ def test_with_many_patients_the_true_gaussians_are_found(rng):
     means = torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0], [0, -1, 0.5, 0]])
     covariance = torch.diag(torch.tensor([1.0, 0.5, 0.25, 0.25]))
     labels = torch.arange(60_000) % CLASSES
-    points = torch.stack(
-        [MultivariateNormal(mean, 0.5 * covariance).mean for mean in means[labels[:3]]]
-    )[labels] + torch.randn(60_000, D, generator=rng) @ (0.5 * covariance).sqrt()
+    points = (
+        torch.stack(
+            [MultivariateNormal(mean, 0.5 * covariance).mean for mean in means[labels[:3]]]
+        )[labels]
+        + torch.randn(60_000, D, generator=rng) @ (0.5 * covariance).sqrt()
+    )
 
     class Given(Patients):
         def __init__(self):
