@@ -65,7 +65,10 @@ class GaussianMechanism:
             ValueError: More would be spent than was agreed on.
         """
         if share > self._left + TOLERANCE:
-            raise ValueError(f"{share:.3f} of the privacy is asked for and {self._left:.3f} left.")
+            raise ValueError(
+                f"{share:.2f} of the privacy is asked for, and of what was agreed on "
+                f"{self._left:.2f} is left."
+            )
         self._left -= share
         sigma = 1 / (self.mu * math.sqrt(share))
         total = torch.stack([clipped(each.cpu().double(), 1.0).sum(0) for each in vectors]).sum(0)

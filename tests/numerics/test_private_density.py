@@ -162,7 +162,7 @@ def test_shrinking_is_nearer_to_the_truth_on_average(rng):
 
 
 def test_a_class_without_films_still_gets_a_density():
-    pixels, labels, groups = films(60)
+    pixels, _, groups = films(60)
     patients = Patients(pixels, np.zeros(60, np.int64), groups)
     means, covariances = learned(patients, GaussianMechanism(mu_for(1.0, 1e-3)))
     assert means.isfinite().all()

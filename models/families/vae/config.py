@@ -105,7 +105,8 @@ class Config(FamilyConfig):
                 "num_components": 2,
                 "batch_size": 16,
             }
-        return {"patch_size": 8} if given.image_size > 128 else {}
+        few = {"num_latents": 32} if given.private else {}
+        return few | ({"patch_size": 8} if given.image_size > 128 else {})
 
 
 class Sampler(FamilySampler):

@@ -157,6 +157,19 @@ def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
     }
 
 
+def test_a_private_training_sends_its_terms(serve, capsys) -> None:
+    requests = serve(trained)
+    arguments = ("train", "ds_1", "--family", "vae", "--images", "9")
+    assert run(*arguments, "--epsilon", "3") == 0
+    assert run(*arguments, "--epsilon", "1", "--delta", "1e-6") == 0
+    asked = [json.loads(request.content)["privacy"] for request in requests]
+    assert asked == [
+        {"differential_privacy": {"epsilon": 3.0}},
+        {"differential_privacy": {"epsilon": 1.0, "delta": 1e-6}},
+    ]
+    assert run(*arguments, "--delta", "1e-6") == 2
+
+
 def test_json_output_is_the_whole_job_and_nothing_else(serve, capsys) -> None:
     serve(trained)
     assert run("train", "ds_1", "--images", "9", "--wait", "--json") == 0

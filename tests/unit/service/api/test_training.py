@@ -140,3 +140,58 @@ def test_an_outage_of_the_broker_is_no_error(scene: Any) -> None:
     scene.queue.up = False
     dataset = scene.dataset()
     assert scene.client.post("/train", json=body(dataset.id)).status_code == 202
+
+
+def private(**terms: Any) -> dict[str, Any]:
+    return {"privacy": {"differential_privacy": {"epsilon": 3} | terms}}
+
+
+def test_a_private_training_is_queued_with_its_terms_spelled_out(scene: Any) -> None:
+    answer = scene.client.post("/train", json=body(scene.dataset().id, **private()))
+    assert answer.status_code == 202
+    request = answer.json()["request"]
+    assert request["privacy"] == {
+        "differential_privacy": {
+            "epsilon": 3.0,
+            "delta": None,
+            "max_grad_norm": 1.0,
+            "method": "mixture",
+        }
+    }
+
+
+def test_a_private_model_has_few_latents_unless_told_otherwise(scene: Any) -> None:
+    """Every latent is one more number that noise must cover."""
+    dataset_id = scene.dataset().id
+    for given, expected in (({}, 32), ({"num_latents": 64}, 64)):
+        asked = body(dataset_id, preset="standard", config=given, **private())
+        request = scene.client.post("/train", json=asked).json()["request"]
+        assert request["config"]["num_latents"] == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"family": "gan", **private()}, "privacy_unavailable", ""),
+        ({"family": "ldm", **private()}, "privacy_unavailable", ""),
+        ({"family": "gpt", **private()}, "unknown_family", None),
+        (private(method="sgd"), "privacy_unavailable", "/method"),
+        (private(delta=0.001), "privacy_unavailable", "/delta"),
+        (private(delta=0.0), "invalid_request", "/delta"),
+        (private(epsilon=0.01), "invalid_request", "/epsilon"),
+        (private(epsilon=11), "invalid_request", "/epsilon"),
+        (private(max_grad_norm=0), "invalid_request", "/max_grad_norm"),
+        (private(noise=1), "invalid_request", "/noise"),
+    ],
+)
+def test_privacy_that_cannot_be_had_is_refused_by_name(
+    scene: Any, changes: dict[str, Any], code: str, pointer: str | None
+) -> None:
+    classes = {"normal": ClassSplit(3000, 2100, 900), "effusion": ClassSplit(10, 7, 3)}
+    dataset = scene.dataset(classes=classes)
+    answer = scene.client.post("/train", json=body(dataset.id, **changes))
+    at = None if pointer is None else f"/privacy/differential_privacy{pointer}"
+    scene.refused(answer, 422, code, at)
+    assert scene.num_jobs() == 1
+    if code == "privacy_unavailable" and pointer == "":
+        assert "vae by mixture" in answer.json()["detail"]

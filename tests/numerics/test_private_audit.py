@@ -1,0 +1,70 @@
+"""An auditor plants canaries, sees what is let out, and bounds epsilon from below by guessing.
+
+One fair coin per canary decides whether it is in. The score of a canary is its inner product with
+the noisy sum: the best test there is for Gaussian noise. What the code promises must stand, and
+code with any of the usual mistakes must be caught.
+
+Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).
+"""
+
+import pytest
+import torch
+
+from models.privacy import mechanism as under_audit
+from models.privacy.gaussian import mu_for
+from models.privacy.mechanism import GaussianMechanism
+
+epsilon = pytest.importorskip("release.privacy.epsilon", reason="the audit is not here yet")
+
+NUM_CANARIES, LENGTH = 1000, 4000
+CLAIMED, DELTA = 1.0, 1e-5
+
+
+def audited(mu, canaries, rng):
+    """Bound epsilon from below, at 99 % confidence."""
+    coins = torch.rand(NUM_CANARIES, generator=rng) < 0.5
+    rows = torch.where(coins[:, None], canaries, 0.0)
+    mechanism = GaussianMechanism(mu, lambda k: torch.randn(k, generator=rng).double())
+    scores = canaries @ mechanism.noisy_sum("canaries", rows.split(100), 1.0)
+    guesses = epsilon.num_guesses(NUM_CANARIES, 0.2)
+    right = epsilon.num_right(scores.numpy(), coins.numpy(), guesses)
+    return epsilon.lower_bound(right, guesses, NUM_CANARIES, 0.99, DELTA)
+
+
+def directions(rng):
+    canaries = torch.randn(NUM_CANARIES, LENGTH, generator=rng).double()
+    return canaries / canaries.norm(dim=1, keepdim=True)
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(0)
+
+
+def test_no_audit_refutes_what_the_right_code_promises(rng):
+    bounds = [audited(mu_for(CLAIMED, DELTA), directions(rng), rng) for _ in range(5)]
+    assert max(bounds) <= CLAIMED
+
+
+def test_an_audit_does_find_what_an_honest_mechanism_lets_out(rng):
+    """At epsilon 10 much is to be seen, or else the audit would be blind."""
+    assert 1 < audited(mu_for(10.0, DELTA), directions(rng), rng) <= 10
+
+
+def test_noise_that_was_forgotten_is_caught(rng, monkeypatch):
+    monkeypatch.setattr(torch, "randn", lambda *shape, generator: torch.zeros(*shape))
+    canaries = torch.nn.functional.normalize(torch.rand(NUM_CANARIES, LENGTH, generator=rng) - 0.5)
+    assert audited(mu_for(CLAIMED, DELTA), canaries.double(), rng) > CLAIMED
+
+
+def test_clipping_that_was_forgotten_is_caught(rng, monkeypatch):
+    monkeypatch.setattr(under_audit, "clipped", lambda vectors, bound: vectors)
+    assert audited(mu_for(CLAIMED, DELTA), 20 * directions(rng), rng) > CLAIMED
+
+
+def test_long_canaries_give_nothing_away_where_they_are_clipped(rng):
+    assert audited(mu_for(CLAIMED, DELTA), 20 * directions(rng), rng) <= CLAIMED
+
+
+def test_an_accountant_told_a_tenth_of_what_is_spent_is_caught(rng):
+    assert audited(10 * mu_for(CLAIMED, DELTA), directions(rng), rng) > CLAIMED
