@@ -27,6 +27,12 @@ def resolved_contents(
     Raises:
         UnknownClass, InvalidMixture, InvalidClassCounts, InvalidRequest: See the error tree.
     """
+    if balance and "differential_privacy" in model.card:
+        raise errors.PrivacyUnavailable.at(
+            "/balance",
+            "To level the dataset is to tell how many films each class has, which this model's "
+            "differential privacy keeps. Say class_counts instead.",
+        )
     counts = level_counts(world, model) if balance else request["class_counts"] or {}
     mixtures: Sequence[Mapping[str, Any]] = request["mixtures"]
     ways: Sequence[Mapping[str, Any]] = request["interpolate"]

@@ -41,6 +41,7 @@ Prefer = Annotated[
             errors.InvalidClassCounts,
             errors.InvalidMixture,
             errors.UnknownSampler,
+            errors.PrivacyUnavailable,
             errors.IdempotencyConflict,
             http=[400, 413],
         ),

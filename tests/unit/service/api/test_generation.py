@@ -263,3 +263,9 @@ def test_prefer_wait_answers_202_when_the_time_is_over(scene: Any) -> None:
 )
 def test_a_preference_is_read_or_ignored(header: str | None, seconds: int) -> None:
     assert preferred_wait_seconds(header) == seconds
+
+
+def test_a_private_model_does_not_tell_how_many_films_its_classes_have(scene: Any) -> None:
+    model = scene.model(card={"differential_privacy": {"epsilon": 3.0}})
+    answer = scene.client.post("/generate", json={"model_id": model.id, "balance": True})
+    scene.refused(answer, 422, "privacy_unavailable", "/balance")
