@@ -83,7 +83,8 @@ def clipped(vectors: Tensor, bound: float) -> Tensor:
     """
     finite = torch.where(vectors.isfinite().all(1, keepdim=True), vectors, 0.0)
     lengths = finite.norm(dim=1, keepdim=True)
-    return finite * (bound / lengths.clamp_min(bound))
+    shortened: Tensor = finite * (bound / lengths.clamp_min(bound))
+    return shortened
 
 
 def secret_noise(num_values: int) -> Tensor:

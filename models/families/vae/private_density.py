@@ -130,7 +130,8 @@ class Moments:
     @classmethod
     def of(cls, summed: Tensor, num_classes: int, d: int, sigma: float) -> Moments:
         """Read what `contributions` laid out."""
-        counts, totals, triangle = summed.view(num_classes, -1).split([1, d, d * (d + 1) // 2], 1)
+        parts = [1, d, d * (d + 1) // 2]
+        counts, totals, triangle = torch.split(summed.view(num_classes, -1), parts, 1)
         rows, columns = torch.triu_indices(d, d)
         weights = torch.where(rows == columns, 1.0, 1 / math.sqrt(2)).double()
         products = summed.new_zeros(num_classes, d, d)
@@ -169,7 +170,8 @@ def shrunk(estimate: Tensor, towards: Tensor, noise: Tensor) -> Tensor:
     """
     apart = estimate - towards
     kept = (1 - noise / apart.square().sum().clamp_min(1e-30)).clamp_min(0)
-    return towards + kept * apart
+    drawn: Tensor = towards + kept * apart
+    return drawn
 
 
 def positive(covariances: Tensor, least: float) -> Tensor:
@@ -215,10 +217,8 @@ def private_gaussians(
 
     inside = clipped(points - center, radius) / radius
     rows = (
-        contributions(points, labels, num_classes)
-        for points, labels in zip(
-            inside.split(FILMS_PER_READING), labels.split(FILMS_PER_READING), strict=True
-        )
+        contributions(inside[some], labels[some], num_classes)
+        for some in torch.split(torch.arange(len(labels)), FILMS_PER_READING)
     )
     summed = mechanism.noisy_sum("moments", rows, 1 - CENTER_SHARE)
     sigma = mechanism.releases[-1].sigma
