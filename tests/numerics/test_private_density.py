@@ -13,11 +13,11 @@ from models.families.vae.private_density import (
     contributions,
     positive,
     private_gaussians,
-    shrunk,
 )
 from models.privacy.gaussian import mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
+from models.privacy.shrinkage import shrunk
 
 D, CLASSES = 4, 3
 FRAME = Frame(torch.zeros(D).double(), torch.ones(D).double(), 3.0, torch.zeros(D).double())
@@ -58,7 +58,7 @@ def encode(images, labels):
 
 
 def learned(patients, mechanism, frame=FRAME, clipping=1.0):
-    learning = private_gaussians(encode, patients, frame, CLASSES, mechanism, clipping)
+    learning = private_gaussians(encode, patients, frame, CLASSES, mechanism, 1.0, clipping)
     while True:
         try:
             next(learning)
@@ -139,7 +139,7 @@ def test_without_noise_the_moments_are_those_of_the_films(rng):
     labels = torch.arange(len(points)) % CLASSES
     points[labels == 1] = 0.5 * points[labels == 1] + 0.1
     summed = contributions(points, labels, CLASSES).sum(0)
-    means, covariances = Moments.of(summed, CLASSES, D, sigma=0.0).gaussians()
+    means, covariances, _ = Moments.of(summed, CLASSES, D, sigma=0.0).gaussians()
     for label in range(CLASSES):
         own = points[labels == label]
         torch.testing.assert_close(means[label], own.mean(0))
@@ -164,7 +164,7 @@ def test_shrinking_is_nearer_to_the_truth_on_average(rng):
 def test_a_class_without_films_still_gets_a_density():
     pixels, _, groups = films(60)
     patients = Patients(pixels, np.zeros(60, np.int64), groups)
-    means, covariances = learned(patients, GaussianMechanism(mu_for(1.0, 1e-3)))
+    means, covariances, _ = learned(patients, GaussianMechanism(mu_for(1.0, 1e-3)))
     assert means.isfinite().all()
     assert float(torch.linalg.eigvalsh(covariances).min()) > 0
 
@@ -198,7 +198,7 @@ def test_with_many_patients_the_true_gaussians_are_found(rng):
         return images, images
 
     learning = private_gaussians(
-        as_they_are, Given(), FRAME, CLASSES, GaussianMechanism(mu_for(3.0, 1e-6)), 1.0
+        as_they_are, Given(), FRAME, CLASSES, GaussianMechanism(mu_for(3.0, 1e-6)), 1.0, 1.0
     )
     try:
         while True:

@@ -85,6 +85,14 @@ class Config(FamilyConfig):
         description="How many films the covariance common to all classes counts for in each "
         "Gaussian.",
     )
+    remainder_size: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Side of the grid on which a training with differential privacy learns what "
+        "the decoder leaves out of each class's mean film; 0 leaves it out. No other training "
+        "learns it.",
+    )
     batch_size: int = Field(64, ge=2, le=1024, description="Films in a batch.")
     learning_rate: float = Field(1e-3, gt=0, le=0.1, description="AdamW's highest step size.")
     ema_relative_std: float = Field(
@@ -105,7 +113,7 @@ class Config(FamilyConfig):
                 "num_components": 2,
                 "batch_size": 16,
             }
-        few = {"num_latents": 32} if given.private else {}
+        few = {"num_latents": 32, "remainder_size": 16} if given.private else {}
         return few | ({"patch_size": 8} if given.image_size > 128 else {})
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.diagnosis import Finding, posterior_collapse
@@ -21,6 +22,7 @@ from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
 from models.families.vae.objectives import OBJECTIVES
 from models.families.vae.private_density import Frame, private_gaussians
+from models.families.vae.private_remainder import private_remainder
 from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.principal_components import PrincipalComponents
@@ -32,12 +34,14 @@ from models.seeding import ImageNoise
 LOG_VARIANCES = (-12.0, 4.0)  # as far as the posterior's may go
 NUM_MEASURED = 512
 FILMS_PER_READING = 64
+DENSITY_SHARE = 0.7  # of the privacy; the rest is for the remainder
 
 
 class VariationalAutoencoder(Family[Config, Sampler]):
     """q(z|x, y), p(x|z, y), and a density of z for each y."""
 
     deviation: Tensor  # of films from what is decoded of them; 0 until measured
+    remainder: Tensor  # mean of the same, by class; of private models alone
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
@@ -46,6 +50,8 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         self.decoder = Decoder(config, spec)
         self.aggregate = AggregatePosterior(config, spec.num_classes)
         self.register_buffer("deviation", torch.zeros(()))
+        if side := config.remainder_size:
+            self.register_buffer("remainder", torch.zeros(spec.num_classes, side, side))
         self._likelihood = LIKELIHOODS[config.likelihood]
         self._objective = OBJECTIVES[config.kind](config)
 
@@ -115,8 +121,15 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
         expected = self._likelihood.mean(self.decode(latents, mixtures))
+        if self.config.remainder_size:
+            expected = expected + self._remainder_of(mixtures)
         grain = self.deviation * noise.normal(*expected.shape[1:])
         return (expected + sampler.grain * grain).clamp(-1, 1)
+
+    def _remainder_of(self, mixtures: Tensor) -> Tensor:
+        """Give what the decoder leaves out of mixtures of classes, (b, 1, h, w)."""
+        grid = torch.einsum("bc,chw->bhw", mixtures, self.remainder).unsqueeze(1)
+        return F.interpolate(grid, (self.spec.size, self.spec.size), mode="bilinear")
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
         """Look for latents that say nothing of the film."""
@@ -136,10 +149,22 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         frame = Frame.of(self.encode, public)
         yield 0.0
         num_classes = self.spec.num_classes
+        share = DENSITY_SHARE if self.config.remainder_size else 1.0
         learned = yield from private_gaussians(
-            self.encode, patients, frame, num_classes, mechanism, clipping
+            self.encode, patients, frame, num_classes, mechanism, share, clipping
         )
-        self.aggregate.take(*learned)
+        self.aggregate.take(learned.means, learned.covariances)
+        if self.config.remainder_size:
+            remainder = yield from private_remainder(
+                self._left_out, public, patients, learned.counts, mechanism, 1 - share, clipping
+            )
+            self.remainder.copy_(remainder.view_as(self.remainder))
+
+    def _left_out(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Give what is decoded of films less than they show, on a coarse grid, (b, k)."""
+        expected = self._likelihood.mean(self.decode(self.encode(images, labels)[0], labels))
+        grid = F.adaptive_avg_pool2d(images - expected, self.config.remainder_size)
+        return grid.flatten(1)
 
     def _conclude(self, films: Films) -> Iterator[float]:
         self._measure(films)

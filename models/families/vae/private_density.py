@@ -16,11 +16,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from models.families.vae.private_remainder import in_own_class
 from models.films import Films
 from models.privacy.mechanism import GaussianMechanism, clipped
 from models.privacy.patients import Patients
+from models.privacy.shrinkage import shrunk
 
-CENTER_SHARE = 0.1  # of the privacy
+CENTER_SHARE = 0.1  # of the privacy spent here
 FAR = 3.0  # radii within which the private films' centre is looked for
 # Lengths of a patient's three parts in the moments: being there, where, and how far apart.
 PARTS = (0.2, 0.45, math.sqrt(1 - 0.2**2 - 0.45**2))
@@ -66,10 +68,10 @@ class Frame:
         """Measure latents (n, d) in the frame."""
         return (latents - self.center) / self.scale
 
-    def outside(self, means: Tensor, covariances: Tensor) -> Gaussians:
-        """Take Gaussians in the frame, (c, d) and (c, d, d), back to latents as films have them."""
-        covariances = covariances * self.scale.outer(self.scale) + self.blur.diag()
-        return Gaussians(self.center + self.scale * means, covariances)
+    def outside(self, given: Gaussians) -> Gaussians:
+        """Take Gaussians in the frame back to latents as films have them."""
+        covariances = given.covariances * self.scale.outer(self.scale) + self.blur.diag()
+        return Gaussians(self.center + self.scale * given.means, covariances, given.counts)
 
 
 class Gaussians(NamedTuple):
@@ -78,10 +80,12 @@ class Gaussians(NamedTuple):
     Attributes:
         means: (c, d).
         covariances: (c, d, d), positive definite.
+        counts: (c,), of each class's films: noisy, positive.
     """
 
     means: Tensor
     covariances: Tensor
+    counts: Tensor
 
 
 def contributions(points: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -106,9 +110,7 @@ def contributions(points: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     weights = torch.where(rows == columns, 1.0, math.sqrt(2)).double()
     parts = [points.new_ones(n, 1), points, products[:, rows, columns] * weights]
     own = torch.cat([size * part for size, part in zip(PARTS, parts, strict=True)], 1)
-    all_classes = own.new_zeros(n, num_classes, own.shape[1])
-    all_classes[torch.arange(n), labels] = own
-    return all_classes.flatten(1)
+    return in_own_class(own, labels, num_classes)
 
 
 @dataclass(frozen=True)
@@ -155,23 +157,7 @@ class Moments:
             shrunk(each / count, common, noise / count**2)
             for each, count in zip(scatter, counts, strict=True)
         ]
-        return Gaussians(means, torch.stack(own))
-
-
-def shrunk(estimate: Tensor, towards: Tensor, noise: Tensor) -> Tensor:
-    """Draw a noisy estimate towards a steady one, by as much of their distance as noise explains.
-
-    Args:
-        estimate: Any shape.
-        towards: The same shape.
-        noise: Expected squared length of the noise in the estimate.
-
-    Reference: James & Stein 1961; the positive part, Efron & Morris 1973.
-    """
-    apart = estimate - towards
-    kept = (1 - noise / apart.square().sum().clamp_min(1e-30)).clamp_min(0)
-    drawn: Tensor = towards + kept * apart
-    return drawn
+        return Gaussians(means, torch.stack(own), counts)
 
 
 def positive(covariances: Tensor, least: float) -> Tensor:
@@ -186,9 +172,10 @@ def private_gaussians(
     frame: Frame,
     num_classes: int,
     mechanism: GaussianMechanism,
+    share: float,
     clipping: float,
 ) -> Generator[float, None, Gaussians]:
-    """Learn a Gaussian for the latents of each class, spending all the privacy agreed on.
+    """Learn a Gaussian for the latents of each class.
 
     Args:
         encode: From films and labels to their latents' means; public, and film by film.
@@ -196,6 +183,7 @@ def private_gaussians(
         frame: Public.
         num_classes: Public, like the classes' names.
         mechanism: Adds the noise.
+        share: Of the privacy, to be spent here.
         clipping: Where latents are clipped, in the frame's radii.
 
     Yields:
@@ -211,7 +199,7 @@ def private_gaussians(
     points, labels = torch.cat(read), patients.labels.cpu()
     radius, far = clipping * frame.radius, FAR * clipping * frame.radius
 
-    summed = mechanism.noisy_sum("center", [clipped(points, far) / far], CENTER_SHARE)
+    summed = mechanism.noisy_sum("center", [clipped(points, far) / far], share * CENTER_SHARE)
     center = clipped(far * summed[None] / len(patients), far)[0]
     yield 0.95
 
@@ -220,8 +208,8 @@ def private_gaussians(
         contributions(inside[some], labels[some], num_classes)
         for some in torch.split(torch.arange(len(labels)), FILMS_PER_READING)
     )
-    summed = mechanism.noisy_sum("moments", rows, 1 - CENTER_SHARE)
+    summed = mechanism.noisy_sum("moments", rows, share * (1 - CENTER_SHARE))
     sigma = mechanism.releases[-1].sigma
-    means, covariances = Moments.of(summed, num_classes, points.shape[1], sigma).gaussians()
-    covariances = positive(radius**2 * covariances, LEAST_VARIANCE)
-    return frame.outside(center + radius * means, covariances)
+    found = Moments.of(summed, num_classes, points.shape[1], sigma).gaussians()
+    means, covariances = center + radius * found.means, radius**2 * found.covariances
+    return frame.outside(Gaussians(means, positive(covariances, LEAST_VARIANCE), found.counts))
