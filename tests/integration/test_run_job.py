@@ -520,7 +520,9 @@ def few_public_films(monkeypatch):
 
 
 def private_model(workplace, dataset_id):
-    job = finished(workplace, submit_training(workplace, dataset_id, privacy=PRIVATELY))
+    config = resolve_config("vae", "tiny", {}, Circumstances(64, private=True))
+    asked = {"privacy": PRIVATELY, "config": config.model_dump(mode="json")}
+    job = finished(workplace, submit_training(workplace, dataset_id, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
     return workplace.records.model(job.result.model_id)
 

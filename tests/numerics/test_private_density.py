@@ -14,6 +14,8 @@ from models.families.vae.private_density import (
     positive,
     private_gaussians,
 )
+from models.families.vae.private_remainder import private_remainder
+from models.films import Films
 from models.privacy.gaussian import mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
@@ -208,3 +210,38 @@ def test_with_many_patients_the_true_gaussians_are_found(rng):
     torch.testing.assert_close(found.means, means.double(), atol=0.06, rtol=0)
     expected = (0.5 * covariance).double().expand(3, D, D)
     torch.testing.assert_close(found.covariances, expected, atol=0.08, rtol=0)
+
+
+def remainder(patients, mechanism, left_out=lambda images, labels: images.flatten(1)):
+    public = Films(*films(30, seed=9)[:2])
+    counts = torch.full((CLASSES,), len(patients) / CLASSES).double()
+    learning = private_remainder(left_out, public, patients, counts, mechanism, 0.3, 1.0)
+    while True:
+        try:
+            next(learning)
+        except StopIteration as ended:
+            return ended.value
+
+
+def test_no_patient_moves_what_is_left_out_by_more_than_one():
+    pixels, labels, groups = films(30)
+
+    def far_out(images, labels):
+        return 100 * images.flatten(1)
+
+    everyone = Recording()
+    remainder(Patients(pixels, labels, groups), everyone, far_out)
+    for gone in range(30):
+        without = Recording()
+        kept = groups != gone
+        remainder(Patients(pixels[kept], labels[kept], groups[kept]), without, far_out)
+        assert float((everyone.sums[0] - without.sums[0]).norm()) <= 1 + 1e-9
+
+
+def test_without_noise_what_is_left_out_is_each_class_s_mean():
+    pixels, labels, groups = films(30)
+    patients = Patients(pixels, labels, groups)
+    found = remainder(patients, GaussianMechanism(1e9, silent_noise))
+    images = torch.cat([images for images, _ in patients.batches(8)]).flatten(1).double()
+    expected = torch.stack([images[torch.from_numpy(labels) == k].mean(0) for k in range(CLASSES)])
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)

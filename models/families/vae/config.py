@@ -105,6 +105,7 @@ class Config(FamilyConfig):
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:
         """Name the fields in which a preset departs from the defaults."""
+        private = {"remainder_size": 16} if given.private else {}
         if name == "tiny":
             return {
                 "num_latents": 8,
@@ -112,9 +113,11 @@ class Config(FamilyConfig):
                 "patch_size": 8,
                 "num_components": 2,
                 "batch_size": 16,
+                **private,
             }
-        few = {"num_latents": 32, "remainder_size": 16} if given.private else {}
-        return few | ({"patch_size": 8} if given.image_size > 128 else {})
+        if given.private:
+            private["num_latents"] = 32
+        return private | ({"patch_size": 8} if given.image_size > 128 else {})
 
 
 class Sampler(FamilySampler):
