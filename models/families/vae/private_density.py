@@ -163,7 +163,8 @@ class Moments:
 def positive(covariances: Tensor, least: float) -> Tensor:
     """Raise the eigenvalues of (c, d, d) symmetric matrices to `least`."""
     values, vectors = torch.linalg.eigh(covariances)
-    return vectors @ (values.clamp_min(least)[:, :, None] * vectors.mT)
+    raised: Tensor = vectors @ (values.clamp_min(least)[:, :, None] * vectors.mT)
+    return raised
 
 
 def private_gaussians(
