@@ -53,7 +53,7 @@ def account(
     together = composed([*earlier, spent])
     epsilon = terms["epsilon"]
     return {
-        "label": f"certified-dp({epsilon:g}, {delta:.3g}, patient)",
+        "label": f"certified-dp({epsilon:g}, {delta:g}, patient)",
         "epsilon": epsilon,
         "delta": delta,
         "mu": spent,
