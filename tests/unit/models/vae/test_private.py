@@ -15,6 +15,7 @@ from models.presets import resolve_config
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
 from models.seeding import ImageNoise
+from models.snapshot import load_snapshot, save_snapshot
 
 CLASSES = 2
 LEARNED = {"aggregate.fitted", "aggregate.weights", "aggregate.means", "aggregate.factors"}
@@ -81,3 +82,16 @@ def test_films_of_a_class_have_that_class_s_brightness(public, patients):
 def test_a_model_that_promises_nothing_keeps_no_remainder():
     config = resolve_config("vae", "tiny", {}, Circumstances(64))
     assert "remainder" not in VariationalAutoencoder(config, ImageSpec(64, CLASSES)).state_dict()
+
+
+def test_a_kept_model_draws_what_the_trained_one_did(public, patients, tmp_path):
+    model = prepared(public)
+    for _ in model.learn_privately(public, patients, silent(3.0), 1.0):
+        pass
+    save_snapshot(tmp_path, "vae", ["dark", "bright"], model)
+    loaded = load_snapshot(tmp_path).model
+    drawn = [
+        each.sample(torch.eye(CLASSES), ImageNoise([1, 2]), Sampler()).detach()
+        for each in (model, loaded)
+    ]
+    assert torch.equal(*drawn)
