@@ -7,13 +7,8 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from models.families.vae.private_density import (
-    Frame,
-    Moments,
-    contributions,
-    positive,
-    private_gaussians,
-)
+from models.families.vae.private_density import Frame, positive, private_gaussians
+from models.families.vae.private_moments import Moments, contributions
 from models.families.vae.private_remainder import private_remainder
 from models.films import Films
 from models.privacy.gaussian import mu_for
