@@ -1,6 +1,6 @@
 """What does differential privacy cost the films of a `vae`?
 
-    python -m benchmarks.private_quality --data FOLDER [--epsilon 1 3 10] [--images 60000]
+    python -m benchmarks.private_quality --data FOLDER [--epsilon 1 3 10] [--images 30000]
 
 One autoencoder is trained on drawn films, as the service does it; then for each epsilon the density
 of its latents is learned from the real films through noise, and films drawn of it are judged as in
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--epsilon", type=float, nargs="+", default=[1.0, 3.0, 10.0])
     parser.add_argument("--clipping", type=float, default=1.0, help="max_grad_norm of the request")
-    parser.add_argument("--images", type=int, default=60_000, help="drawn films to train on")
+    parser.add_argument("--images", type=int, default=30_000, help="drawn films to train on")
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--per-class", type=int, default=100, help="films to draw of each class")
     parser.add_argument(
