@@ -182,6 +182,54 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         """
         raise NotImplementedError
 
+    def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Give back films as they come out of the model's own representation of them.
+
+        Args:
+            images: (b, 1, h, w), in [-1, 1].
+            labels: (b,).
+
+        Returns:
+            As many images; None where the model has no way from a film into itself.
+        """
+        return None
+
+    def revise(
+        self,
+        images: Tensor,  # noqa: ARG002
+        labels: Tensor,  # noqa: ARG002
+        noise: ImageNoise,  # noqa: ARG002
+        noise_share: float,  # noqa: ARG002
+    ) -> Tensor | None:
+        """Take films a part of the way to noise, and draw them anew from there.
+
+        Args:
+            images: (b, 1, h, w), in [-1, 1].
+            labels: (b,).
+            noise: The only source of randomness, one seed for each film.
+            noise_share: How far to go, in (0, 1): 0 is the film, 1 nothing but noise.
+
+        Returns:
+            As many images; None where the model knows no way between.
+
+        Reference: Meng et al. 2022, algorithm 1 (arXiv:2108.01073).
+        """
+        return None
+
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Score how well the model knows films, from what only its weights tell.
+
+        Films of its training that score higher than others do were learned by heart.
+
+        Args:
+            images: (b, 1, h, w), in [-1, 1].
+            labels: (b,).
+
+        Returns:
+            (b,), higher where the model fits better; None where it has no such score.
+        """
+        return None
+
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:  # noqa: ARG002
         """Name what went wrong in a training that has just ended, if anything did."""
         yield from ()

@@ -105,6 +105,33 @@ def test_samples_are_images(family, trained):
     assert images.abs().max() <= 1
 
 
+def test_what_a_model_makes_of_a_film_is_a_film_and_repeats(family, trained, films):
+    images, labels = films.images(torch.arange(6)), films.labels[:6]
+
+    def revised():
+        return trained.revise(images, labels, ImageNoise(range(6)), 0.2)
+
+    with torch.inference_mode():
+        for make in (lambda: trained.reconstruct(images, labels), revised):
+            made = make()
+            if made is not None:
+                assert made.shape == images.shape
+                assert made.isfinite().all()
+                assert made.abs().max() <= 1
+                assert torch.equal(made, make())
+
+
+def test_a_film_s_familiarity_does_not_depend_on_its_neighbours(family, trained, films):
+    images, labels = films.images(torch.arange(6)), films.labels[:6]
+    with torch.inference_mode():
+        scores = trained.familiarity(images, labels)
+        if scores is None:
+            pytest.skip("this family has no such score")
+        assert scores.shape == (6,)
+        backwards = trained.familiarity(images.flip(0), labels.flip(0)).flip(0)
+    assert torch.allclose(scores, backwards, rtol=1e-3)
+
+
 def test_an_image_depends_on_its_label_and_seed_alone(family, trained):
     """Not on its place in the set, nor on its neighbours."""
     size = MICRO_BATCH["cpu"]

@@ -152,6 +152,15 @@ class AdversarialNetwork(Family[Config, Sampler]):
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
 
+    def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Finish the films' own drafts, without noise for their texture."""
+        texture = images.new_zeros(len(images), *self.noise_shape)
+        return self.generate(self.drafts.encode(images), labels, texture).clamp(-1, 1)
+
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Ask the discriminator, which knows best the films it was shown as real."""
+        return self.judge(images, labels)
+
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
         """Look for a discriminator that wins."""
         if found := discriminator_winning(outcome.late_losses.get("discriminator_preference", 0.5)):

@@ -48,6 +48,8 @@ from models.precision import autocast, fastest_dtype
 from models.seeding import ImageNoise
 
 FILMS_AT_ONCE = 64
+REVISING_STEPS = 40  # of the whole path
+LISTENING_STEPS = 8
 TEACHER_STEPS = 24  # in which the student's teacher would go the whole path
 
 
@@ -211,6 +213,44 @@ class LatentDiffusion(Family[Config, Sampler]):
         )
         latents = SAMPLERS[sampler.name](descent, levels[0].sigma * fresh_noise())
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
+
+    def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
+        """Go through the autoencoder and back."""
+        return self.autoencoder.decode(self.autoencoder.encode(images).mean).clamp(-1, 1)
+
+    def revise(
+        self, images: Tensor, labels: Tensor, noise: ImageNoise, noise_share: float
+    ) -> Tensor:
+        """Begin the descent at films instead of at noise."""
+        x = self.normalised(self.autoencoder.encode(images).mean)
+        levels = [
+            level
+            for level in self.path.levels(REVISING_STEPS)
+            if float(level.noise_share) <= noise_share
+        ]
+        mixtures = F.one_hot(labels, self.spec.num_classes).float()
+        sampler = Sampler()
+        descent = Descent(
+            self.guided(mixtures, sampler),
+            levels,
+            lambda: noise.normal(*self.latent_shape),
+            self.known(F.pad(mixtures, (0, 1))),
+        )
+        noisy = along_path(x, descent.fresh_noise(), levels[0])
+        latents = SAMPLERS[sampler.name](descent, noisy)
+        return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
+
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Measure how little the denoiser errs, at some levels, the same noise for every film."""
+        x = self.normalised(self.autoencoder.encode(images).mean)
+        denoise = self.reading(self.denoiser, labels)
+        noise = ImageNoise([0], x.device)
+        errors = []
+        for level in self.path.levels(LISTENING_STEPS)[1:-1]:
+            n = noise.normal(*self.latent_shape).expand_as(x)
+            error = (denoise(along_path(x, n, level), level) - x).square().flatten(1).mean(1)
+            errors.append(error * (level.alpha / level.sigma).to(error) ** 2)
+        return -torch.stack(errors).mean(0)
 
     def guided(self, mixtures: Tensor, sampler: Sampler) -> Denoiser:
         """Denoise latents of the classes asked for, as strongly guided as asked for."""

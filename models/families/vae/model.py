@@ -18,9 +18,9 @@ from torch import Tensor
 from models.diagnosis import Finding, posterior_collapse
 from models.families.vae.aggregate import AggregatePosterior
 from models.families.vae.config import Config, Sampler
-from models.families.vae.likelihood import LIKELIHOODS, optimal_variance
+from models.families.vae.likelihood import LIKELIHOODS, MIN_VARIANCE, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
-from models.families.vae.objectives import OBJECTIVES
+from models.families.vae.objectives import OBJECTIVES, divergence_from_prior
 from models.families.vae.private_density import Frame, private_gaussians
 from models.families.vae.private_remainder import private_remainder
 from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
@@ -130,6 +130,22 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         """Give what the decoder leaves out of mixtures of classes, (b, 1, h, w)."""
         grid = torch.einsum("bc,chw->bhw", mixtures, self.remainder).unsqueeze(1)
         return F.interpolate(grid, (self.spec.size, self.spec.size), mode="bilinear")
+
+    def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Decode the mean of q(z|x, y)."""
+        mean, _ = self.encode(images, labels)
+        return self._likelihood.mean(self.decode(mean, labels)).clamp(-1, 1)
+
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Bound log p(x|y) from below, up to a constant, at the mean of q(z|x, y)."""
+        mean, log_variance = self.encode(images, labels)
+        expected = self._likelihood.mean(self.decode(mean, labels))
+        squared_error = (expected - images).square().flatten(1).sum(1)
+        variance = self.deviation.square().clamp_min(MIN_VARIANCE)
+        bound = -0.5 * squared_error / variance
+        if not self._objective.is_certain:
+            bound = bound - divergence_from_prior(mean, log_variance).sum(1)
+        return bound
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
         """Look for latents that say nothing of the film."""
