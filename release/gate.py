@@ -25,7 +25,8 @@ from release.fidelity.validity import Validity
 from release.films import Folds, LabelledFilms, Pixels
 from release.metrics.metric import Metric, Neighbours
 from release.policy import Policy
-from release.privacy.controls import Control, Planted, controls
+from release.privacy.controls import Control, Planted
+from release.privacy.controls import controls as sees
 from release.privacy.copies import copies, excess_share, flagged
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array, UnfitMetric, merged
@@ -126,7 +127,8 @@ class Gate:
         labels: NDArray[np.int64],
         *,
         validity: Validity,
-        planted: Sequence[Planted],
+        planted: Sequence[Planted] = (),
+        controls: Sequence[Control] = (),
         earlier: Pixels | None = None,
         look: Look | None = None,
         claim: Claim | None = None,
@@ -138,7 +140,8 @@ class Gate:
             pixels: (n, size, size), all films drawn in all rounds, also flagged ones.
             labels: (n,), number of each film's class; -1 for films of none.
             validity: KID and label agreement of the films that were not flagged.
-            planted: Near duplicates of training films (G7).
+            planted: Near duplicates of training films that the gate is to find (G7).
+            controls: How many it has found of others; they are the same for every set.
             earlier: Films of all earlier releases of this dataset version, of any model.
             look: What `look` saw of these films, where it was kept.
             claim: Differential privacy that the model claims.
@@ -159,8 +162,8 @@ class Gate:
             return self._closed(np.ones(len(pixels), np.bool_), [self.power.finding()])
         try:
             seen = look or self.look(pixels)
-            kept, num_exposed = self._kept(seen)
-            results = [self._found(each) for each in planted]
+            kept, num_exposed = self._kept(seen, claim)
+            results = [*controls, *map(self.control, planted)]
             excess = excess_share(labels, self._crowd.held_out_labels)
             power = self.power.finding(excess)
             found_copies = copies(seen.flags, self.power.num_patients, self._policy, excess)
@@ -174,17 +177,17 @@ class Gate:
             scores = self._scores(near)
             bound = epsilon(self._of_audited(scores), self._coins, self._policy, claim)
             findings = [
+                power,  # the first reason named: it decides who may see the films
                 self._validity(sights, validity),
-                power,
                 found_copies,
                 self._scan(sights, num_sets),
                 told,
                 exposure(~kept & ~seen.flagged, num_exposed, self._policy),
                 bound,
                 *([white_box(model_scores, self._coins, self._policy)] if model_scores else []),
-                controls(results, self._halves_pass, self._policy),
+                sees(results, self._halves_pass, self._policy),
                 symmetry(self._densities, self._crowd.member, self._policy),
-                materiality(scores, self._crowd.member, self._policy),
+                materiality(scores, self._crowd.member, self._policy, self.power),
                 *([] if before is None else self._with_earlier(sights, near, before)),
             ]
         except UnfitMetric as error:
@@ -209,8 +212,14 @@ class Gate:
     def _coins(self) -> NDArray[np.bool_]:
         return self._crowd.coins[self._crowd.audited]
 
-    def _kept(self, seen: Look) -> tuple[NDArray[np.bool_], int]:
-        """Drop flagged films (G1) and those around exposed patients (G4), and count these."""
+    def _kept(self, seen: Look, claim: Claim | None) -> tuple[NDArray[np.bool_], int]:
+        """Drop flagged films (G1) and those around exposed patients (G4), and count these.
+
+        From a model that promises differential privacy none is dropped: which films are would tell
+        of patients outside what was promised. Such a set leaves whole or not at all.
+        """
+        if claim:
+            return np.ones(len(seen.flagged), np.bool_), 0
         kept = ~seen.flagged
         crowd, alpha = self._crowd, self._policy.exposure_alpha / len(self._metrics)
         around = np.zeros_like(kept)
@@ -223,7 +232,8 @@ class Gate:
             named |= set(patients.tolist())
         return kept & ~around, len(named)
 
-    def _found(self, planted: Planted) -> Control:
+    def control(self, planted: Planted) -> Control:
+        """Count how many of planted near duplicates are flagged; raises what `look` raises."""
         num_planted = len(planted.pixels)
         found = int(self.flagged(planted.pixels).sum()) if num_planted else 0
         return Control(planted.name, num_planted, found, planted.required)

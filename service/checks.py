@@ -70,6 +70,17 @@ def check_folds(dataset: Dataset) -> None:
         raise errors.DatasetOutdated.named(dataset.id)
 
 
+def examining_dataset(world: World, model: Model) -> Dataset:
+    """Return the dataset that a model's sets are examined against."""
+    try:
+        return ready_dataset(world, model.dataset_id)
+    except errors.DatasetNotFound:
+        raise errors.DatasetGone(
+            f"Dataset {model.dataset_id} of model {model.id} was deleted, and a set must be "
+            "examined against the films its model learned from. Ingest them and train again."
+        ) from None
+
+
 def available_image_size(dataset: Dataset, wanted: int | None) -> int:
     """Return the size wanted, or the stored one; insist that pixels average evenly down to it."""
     stored = dataset.image_size or 0

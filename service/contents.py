@@ -6,7 +6,7 @@ from typing import Any
 
 from service.checks import pointer
 from service.domain import errors
-from service.domain.errors import FieldError, InvalidRequest
+from service.domain.errors import FieldError
 from service.domain.references import Model
 from service.domain.world import World
 
@@ -25,7 +25,7 @@ def resolved_contents(
         balance: Choose class_counts such that the model's dataset becomes level.
 
     Raises:
-        UnknownClass, InvalidMixture, InvalidClassCounts, InvalidRequest: See the error tree.
+        UnknownClass, InvalidMixture, InvalidClassCounts: See the error tree.
     """
     if balance and "differential_privacy" in model.card:
         raise errors.PrivacyUnavailable.at(
@@ -50,12 +50,7 @@ def resolved_contents(
 
 def level_counts(world: World, model: Model) -> dict[str, int]:
     """Count how many images each class lacks to be as frequent as the most frequent one."""
-    try:
-        classes = world.records.dataset(model.dataset_id).classes
-    except errors.DatasetNotFound:
-        raise InvalidRequest.at(
-            "/balance", "The model's dataset was deleted. Say class_counts instead."
-        ) from None
+    classes = world.records.dataset(model.dataset_id).classes
     most = max((split.films for split in classes.values()), default=0)
     lacking = {label: most - split.films for label, split in classes.items() if split.films < most}
     if not lacking:

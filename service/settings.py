@@ -40,6 +40,10 @@ class Settings(BaseSettings):
         max_json_bytes: Largest JSON body accepted.
         max_images_per_set: Largest synthetic set.
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
+        max_findings_per_model: Of so many sets of one model may be read what the gate saw film by
+            film.
+        scopes: What callers may see beyond what is for everybody, separated by commas:
+            private:read for films and findings that may not leave the building.
         log_level: As Python's logging names it.
     """
 
@@ -65,6 +69,8 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(default=2**20, ge=1)
     max_images_per_set: int = Field(default=50_000, ge=1)
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
+    max_findings_per_model: int = Field(default=10, ge=0)
+    scopes: Annotated[tuple[Literal["private:read"], ...], NoDecode] = ()
     log_level: str = "INFO"
 
     @field_validator("dataset_roots", mode="before")
@@ -72,10 +78,10 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: Any) -> Any:
         return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
 
-    @field_validator("worker_queues", mode="before")
+    @field_validator("worker_queues", "scopes", mode="before")
     @classmethod
-    def _split_queues(cls, value: Any) -> Any:
-        return value.split(",") if isinstance(value, str) else value
+    def _split_names(cls, value: Any) -> Any:
+        return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
     @property
     def resolved_train_device(self) -> Literal["cpu", "cuda"]:

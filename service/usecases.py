@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service import checks, contents
+from service import checks, contents, reach
 from service.domain import errors
 from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.journal import checkpoint_folder, folder_of
 from service.domain.ports import Idempotency
-from service.domain.references import Dataset, DatasetState, SyntheticSet
+from service.domain.references import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.world import World
 
 
@@ -117,6 +117,7 @@ def submit_generation(
     if earlier:
         return earlier
     model = world.records.model(request["model_id"])
+    checks.examining_dataset(world, model)
     resolved = {
         **request,
         **contents.resolved_contents(world, model, request, balance=balance),
@@ -162,10 +163,23 @@ def delete_dataset(world: World, dataset_id: str) -> None:
         world.artifacts.delete(dataset.artifact.key)
 
 
+def read_findings(world: World, made: SyntheticSet) -> ArtifactRef:
+    """Return what the gate saw of a set film by film, and keep that it was asked for.
+
+    Raises:
+        ScopeMissing, SetNotExamined, FindingsSpent: See the error tree.
+    """
+    findings = reach.findings(world, made)
+    world.records.read_findings(made.id, world.max_findings_per_model)
+    return findings
+
+
 def delete_synthetic_set(world: World, synthetic_set_id: str) -> None:
-    """Remove a synthetic set and its files."""
+    """Remove a synthetic set and its files; withdraw one that was released."""
     made = world.records.delete_synthetic_set(synthetic_set_id)
-    world.artifacts.delete(folder_of(made.zip.key))
+    if not made.withdrawn:
+        for folder in {folder_of(artifact.key) for artifact in made.artifacts}:
+            world.artifacts.delete(folder)
 
 
 def _earlier(world: World, submission: Submission) -> Job | None:
@@ -199,7 +213,8 @@ def _existing_set(world: World, set_id: str) -> SyntheticSet | None:
     """Return a set that is whole; the record of one that lost its files makes way for a new one."""
     try:
         made = world.records.synthetic_set(set_id)
-        if world.artifacts.path(made.zip.key).exists():
+        whole = all(world.artifacts.path(each.key).exists() for each in made.artifacts)
+        if whole and made.verdict:
             return made
         world.records.delete_synthetic_set(set_id)
     except errors.SyntheticSetNotFound:

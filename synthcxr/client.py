@@ -250,6 +250,10 @@ class Client:
         """Read a model and its card."""
         return self._read(Model, self._connection.get(f"/models/{model_id}"))
 
+    def audit(self, model_id: str) -> dict[str, Any]:
+        """Read what is known of a model's privacy."""
+        return self._read(View, self._connection.get(f"/models/{model_id}/audit")).model_dump()
+
     def synthetic_sets(self) -> Iterator[SyntheticSet]:
         """List the synthetic sets, newest first."""
         return self._list("/synthetic-sets", SyntheticSet)
@@ -257,6 +261,25 @@ class Client:
     def synthetic_set(self, set_id: str) -> SyntheticSet:
         """Read a synthetic set."""
         return self._read(SyntheticSet, self._connection.get(f"/synthetic-sets/{set_id}"))
+
+    def save_report(self, set_id: str, destination: Path) -> None:
+        """Save what was found of a set, whatever the verdict.
+
+        Args:
+            set_id: The synthetic set.
+            destination: File to make or replace; figures as JSON where its name ends in `.json`,
+                otherwise the page for a person.
+        """
+        kind = "application/json" if destination.suffix == ".json" else "text/html"
+        path = f"/synthetic-sets/{set_id}/report"
+        answer = self._connection.get(path, headers={"Accept": kind})
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_bytes(answer.content)
+
+    def findings(self, set_id: str) -> dict[str, Any]:
+        """Read what the gate saw of a set film by film; needs the scope private:read."""
+        path = f"/synthetic-sets/{set_id}/findings"
+        return self._read(View, self._connection.get(path)).model_dump()
 
     def delete_synthetic_set(self, set_id: str) -> None:
         """Delete a synthetic set and its ZIP."""

@@ -140,10 +140,35 @@ class Model(View):
     card: dict[str, Any] = Field(default_factory=dict)
 
 
+class Verdict(View):
+    """What the gate found of a set.
+
+    Attributes:
+        outcome: passed, passed_filtered, refused or inconclusive.
+        code: Why it is refused or inconclusive.
+        num_filtered: Films that were dropped and drawn anew.
+        reasons: Why, in sentences.
+        remedies: What may help, in sentences.
+        min_detectable_copy_rate: The smallest share of copies that the examination finds.
+    """
+
+    outcome: str
+    code: str | None = None
+    num_filtered: int = 0
+    reasons: list[str] = Field(default_factory=list)
+    remedies: list[str] = Field(default_factory=list)
+    min_detectable_copy_rate: float | None = None
+
+    def __str__(self) -> str:
+        detail = self.code or self.num_filtered
+        return f"{self.outcome}({detail})" if detail else self.outcome
+
+
 class SyntheticSet(View):
     """A generated set.
 
     Attributes:
+        verdict: What the gate found; None where an older service made the set.
         class_counts: Images per class.
         unlabelled_counts: Images of no class, by kind: mixture, interpolation.
     """
@@ -153,6 +178,7 @@ class SyntheticSet(View):
     num_images: int | None = None
     class_counts: dict[str, int] = Field(default_factory=dict)
     unlabelled_counts: dict[str, int] = Field(default_factory=dict)
+    verdict: Verdict | None = None
     created_at: datetime | None = None
 
 

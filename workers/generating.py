@@ -1,10 +1,11 @@
-"""The generate job: from a model and class counts to a packaged synthetic set."""
+"""The generate job: from a model and a request to a set that may leave, or a report of why not."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,114 +14,251 @@ import torch
 from numpy.typing import NDArray
 
 from models.registry import sampler_class
-from models.sampling import draw_pixels
+from models.snapshot import Snapshot
 from models.training.checkpoints import file_digest
 from release.origin import OfClass, Origin
-from release.package.staging import StagedFilms
 from release.package.writer import Contents, write_package
+from release.policy import Policy
+from release.privacy.epsilon import Claim
+from release.report.documents import documents
+from release.report.structure import Report, canonical_json
 from service.adapters.signing_keys import KeyRing
-from service.domain.errors import ArtifactMissing
+from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id
-from service.domain.references import ArtifactRef, SyntheticSet
+from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
+from service.domain.verdict import Outcome, Verdict
 from workers.attempt import Attempt
 from workers.device import choose_device
-from workers.film_plan import draw_of, planned_films
+from workers.drawing import NONE, Drawing, Drawn
+from workers.earlier_releases import earlier_films
+from workers.evidence import Evidence, KeptEvidence
+from workers.examining import Found, examine
+from workers.film_plan import planned_films
 from workers.fold_key import fold_key
-from workers.pace import Pace
 from workers.set_description import describe_set
+from workers.set_report import counted, report_of
 from workers.warm_models import WarmModels, give_back_memory
 
 log = structlog.get_logger()
 
-PHASE = "sampling"
-
 Film = tuple[NDArray[np.uint8], Origin]
+SHOWN_PER_CLASS = 8
+POLICY = Policy()
 
 
 def generate(attempt: Attempt) -> dict[str, Any]:
-    """Draw and package the set that the job asks for; once more where kept models were in the way.
+    """Draw, examine and package the set; once more where kept models were in the way.
 
-    The bytes depend on the request, the model and the versions named in the manifest, so a
-    second attempt writes what the first one would have written.
+    The bytes depend on the request, the model, the real films and the versions named in the
+    manifest, so a second attempt writes what the first one would have written.
     """
     warm = WarmModels.of(attempt.settings)
     try:
-        return _draw_and_package(attempt, warm)
+        return _generate(attempt, warm)
     except (MemoryError, torch.OutOfMemoryError) as error:
         if not warm:
             raise
         error.__traceback__ = None  # its frames hold the model and its films
         log.warning("out of memory; kept models dropped", job_id=attempt.job.id)
     warm.clear()
-    return _draw_and_package(attempt, warm)
+    return _generate(attempt, warm)
 
 
-def _draw_and_package(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
-    request = attempt.job.request
-    record = attempt.records.model(request["model_id"])
-    device = choose_device()
-    weights = attempt.artifacts.path(record.snapshot.key)
-    if not weights.exists():
-        raise ArtifactMissing.named(record.id)
-    snapshot = warm.snapshot(weights, record.snapshot.sha256, device)
-    counts = {
-        label: request["class_counts"][label]
-        for label in snapshot.classes
-        if label in request["class_counts"]
-    }
-    request = {**request, "class_counts": counts}
-    set_id = synthetic_set_id(
-        request,
-        snapshot_sha256=record.snapshot.sha256,
-        version=version("synthcxr"),
-    )
-    films = planned_films(request)
-    draws = [draw_of(film, snapshot.classes) for film in films]
-    sampler = sampler_class(snapshot.family).model_validate(request["sampler"])
-    hashing_key = fold_key(attempt.settings, attempt.records)
-    contents = Contents(
-        description=describe_set(set_id, record, request, films, hashing_key),
-        classes=snapshot.classes,
-        hashing_key=hashing_key,
-        signer=KeyRing(attempt.settings.data_dir).current(),
-    )
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """What is asked for, and what it is made with.
 
+    Attributes:
+        set_id: The set, as its request names it.
+        request: The generate request, its classes in the model's order.
+        model: The record of what draws.
+        dataset: The record of what it learned from.
+        snapshot: What draws.
+        evidence: What examines.
+        releases: Other sets of the dataset that have left before.
+    """
+
+    set_id: str
+    request: dict[str, Any]
+    model: Model
+    dataset: Dataset
+    snapshot: Snapshot
+    evidence: Evidence
+    releases: Sequence[SyntheticSet]
+
+    @property
+    def claim(self) -> Claim | None:
+        """What the model promises of differential privacy."""
+        told = self.model.card.get("differential_privacy")
+        return Claim(told["epsilon"], told["delta"]) if told else None
+
+
+def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
+    order = _taken(attempt, warm)
     staged = attempt.staging()
     raw = staged / "films.raw"
-    drawn = StagedFilms(raw, record.image_size)
-    pace = Pace()
-    for batch in draw_pixels(snapshot.model, draws, sampler):
-        drawn.append(batch)
-        attempt.check()
-        if attempt.report_due():
-            fraction = len(drawn) / len(films)
-            attempt.report(pace.progress(PHASE, len(drawn), len(films), fraction))
-    manifest = write_package(
-        staged / "set.zip", _attended(zip(drawn.pixels, films, strict=True), attempt), contents
+    sampler = sampler_class(order.snapshot.family).model_validate(order.request["sampler"])
+    wanted = planned_films(order.request)
+    drawing = Drawing(attempt, order.snapshot, sampler, wanted, order.request["seed"], raw)
+    drawn = drawing.draw(order.evidence.gate, POLICY, replace_flagged=order.claim is None)
+    earlier = earlier_films(attempt, order.releases, order.model.image_size)
+    full = order.request.get("report") == "full"
+    found = examine(
+        attempt, order.evidence, drawn, order.snapshot, earlier, claim=order.claim, full=full
     )
-    raw.unlink()
-    (staged / "manifest.json").write_bytes(manifest)
-    archive = file_digest(staged / "set.zip")
+    made = _published(attempt, order, drawn, found, staged)
+    give_back_memory()
+    return {"synthetic_set": made, "after_releases": [each.id for each in order.releases]}
+
+
+def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
+    request = attempt.job.request
+    model = attempt.records.model(request["model_id"])
+    weights = attempt.artifacts.path(model.snapshot.key)
+    if not weights.exists():
+        raise ArtifactMissing.named(model.id)
+    try:
+        dataset = attempt.records.dataset(model.dataset_id)
+    except DatasetNotFound as error:
+        raise DatasetGone(f"{DatasetGone.__doc__} It was {model.dataset_id}.") from error
+    snapshot = warm.snapshot(weights, model.snapshot.sha256, choose_device())
+    asked = request["class_counts"]
+    counts = {label: asked[label] for label in snapshot.classes if label in asked}
+    request = {**request, "class_counts": counts}
+    set_id = synthetic_set_id(
+        request, snapshot_sha256=model.snapshot.sha256, version=version("synthcxr")
+    )
+    evidence = KeptEvidence.of_process().of(attempt, dataset, model.image_size, POLICY)
+    assert dataset.fingerprint is not None, "a ready dataset has one"
+    releases = attempt.records.releases(dataset.fingerprint)
+    others = [each for each in releases if each.id != set_id]
+    return _Order(set_id, dict(request), model, dataset, snapshot, evidence, others)
+
+
+def _published(
+    attempt: Attempt, order: _Order, drawn: Drawn, found: Found, staged: Path
+) -> SyntheticSet:
+    """Write what may be kept of the set, and nothing else."""
+    verdict = _verdict(found)
+    released = [
+        (place, drawn.origins[place])
+        for place in drawn.offered.tolist()
+        if place != NONE and found.examination.kept[place]
+    ]
+    if not (verdict.released or verdict.for_research):
+        released = []
+    origins = [origin for _, origin in released]
+    report = report_of(
+        order.set_id,
+        order.model,
+        order.dataset,
+        found.examination,
+        found.fidelity,
+        found.utility,
+        num_drawn=len(drawn.origins),
+        released=origins,
+    )
+    pages = documents(report, _shown(drawn, released))
+    (staged / "report.html").write_bytes(pages["report.html"])
+    (staged / "report.json").write_bytes(pages["report.json"])
+    (staged / "findings.json").write_bytes(_findings(order, drawn, found, released))
+    if released:
+        films = ((drawn.pixels[place], origin) for place, origin in released)
+        contents = _contents(attempt, order, drawn, report, pages, released)
+        manifest = write_package(staged / "set.zip", _attended(films, attempt), contents)
+        (staged / "manifest.json").write_bytes(manifest)
+    (staged / "films.raw").unlink()
+
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
-    folder = f"synthetic-sets/{set_id}-{attempt.name}"
+    folder = f"synthetic-sets/{order.set_id}-{attempt.name}"
+
+    def stored(name: str) -> ArtifactRef:
+        path = staged / name
+        return ArtifactRef(f"{folder}/{name}", file_digest(path), path.stat().st_size)
+
+    of_class, of_none = counted(origins)
     made = SyntheticSet(
-        id=set_id,
-        model_id=record.id,
+        id=order.set_id,
+        model_id=order.model.id,
         job_id=attempt.job.id,
-        num_images=len(films),
-        class_counts=counts,
-        zip=ArtifactRef(f"{folder}/set.zip", archive, (staged / "set.zip").stat().st_size),
-        manifest=ArtifactRef(
-            f"{folder}/manifest.json",
-            file_digest(staged / "manifest.json"),
-            len(manifest),
-        ),
+        num_images=len(released),
+        class_counts=of_class,
+        unlabelled_counts=of_none,
+        zip=stored("set.zip") if released else None,
+        manifest=stored("manifest.json") if released else None,
         created_at=attempt.now(),
-        unlabelled_counts=Counter(film.kind for film in films if not isinstance(film, OfClass)),
+        dataset_fingerprint=str(order.dataset.fingerprint),
+        verdict=verdict,
+        report=stored("report.html"),
+        findings=stored("findings.json"),
     )
     attempt.artifacts.publish(staged, folder)
-    give_back_memory()
-    return {"synthetic_set": made}
+    return made
+
+
+def _verdict(found: Found) -> Verdict:
+    given, power = found.examination.verdict, found.examination.power
+    return Verdict(
+        Outcome(given.outcome),
+        given.code,
+        given.num_filtered,
+        tuple(given.reasons),
+        tuple(given.remedies),
+        power.mdcr,
+    )
+
+
+def _shown(drawn: Drawn, released: Sequence[tuple[int, Origin]]) -> dict[str, NDArray[np.uint8]]:
+    """Choose films for the report's contact sheets: the first of each class."""
+    places: dict[str, list[int]] = {}
+    for place, origin in released:
+        if isinstance(origin, OfClass):
+            places.setdefault(origin.label, []).append(place)
+    return {label: drawn.pixels[of_class[:SHOWN_PER_CLASS]] for label, of_class in places.items()}
+
+
+def _findings(
+    order: _Order, drawn: Drawn, found: Found, released: Sequence[tuple[int, Origin]]
+) -> bytes:
+    """Write what only those may read who may see the real films: figures in full, and seeds."""
+    return canonical_json(
+        {
+            "synthetic_set_id": order.set_id,
+            "seed": order.request["seed"],
+            "examination": found.examination.private(),
+            "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
+            "flagged": [
+                {"drawn": place, **asdict(drawn.origins[place])}
+                for place in np.flatnonzero(drawn.look.flagged).tolist()
+            ],
+        }
+    )
+
+
+def _contents(
+    attempt: Attempt,
+    order: _Order,
+    drawn: Drawn,
+    report: Report,
+    pages: dict[str, bytes],
+    released: Sequence[tuple[int, Origin]],
+) -> Contents:
+    hashing_key = fold_key(attempt.settings, attempt.records)
+    return Contents(
+        description=describe_set(
+            report,
+            order.request,
+            hashing_key,
+            drawn=drawn.origins,
+            released=[origin for _, origin in released],
+            earlier_releases=[each.id for each in order.releases],
+        ),
+        classes=order.snapshot.classes,
+        hashing_key=hashing_key,
+        signer=KeyRing(attempt.settings.data_dir).current(),
+        documents=pages,
+        formats=frozenset({order.request["format"]} - {"png"}),
+    )
 
 
 def _attended(films: Iterable[Film], attempt: Attempt) -> Iterator[Film]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from service.domain.errors import LeaseLost, RecordsUnavailable
+from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import TaskQueue
 from workers.attempt import Attempt, Cancelled
@@ -93,6 +93,8 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.succeed(claim, **made)
     except Cancelled:
         return records.finish_cancelled(claim)
+    except ReleasesChanged as error:  # somebody was first: examine once more, with their films
+        return records.requeue(claim, error.problem())
     except (LeaseLost, RecordsUnavailable):
         raise
     except Exception as error:  # the one broad except: any failure is recorded

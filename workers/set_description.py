@@ -1,70 +1,106 @@
-"""What the manifest says of a set: from the records of its model and dataset, and its request."""
+"""What the manifest says of a set: from its report, and from its request without the seeds."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from radiographs.keyed_hash import published_version
-from release.origin import OfClass, Origin
+from release.origin import Origin
 from release.package.hashing import hashed_seed
 from release.package.manifest import ClassCounts, Description
-from service.domain.references import Model
+from release.report.structure import Report
+from workers.set_report import counted
 
-_NOTICE = (
-    "Synthetic images, not for diagnosis. No privacy audit was made: "
-    "do not release this set outside the institution that holds the real films."
+MAY_LEAVE = (
+    "Synthetic images, not for diagnosis. The set passed the tests that its report names; "
+    "a pass bounds these attacks, not all."
+)
+STAYS = (
+    "Synthetic images, not for diagnosis. The tests could not decide whether the set copies real "
+    "films: do not release it outside the institution that holds these."
 )
 
 
 def describe_set(
-    set_id: str,
-    model: Model,
+    report: Report,
     request: Mapping[str, Any],
-    films: Sequence[Origin],
     hashing_key: bytes,
+    *,
+    drawn: Iterable[Origin],
+    released: Iterable[Origin],
+    earlier_releases: Sequence[str],
 ) -> Description:
-    """Describe a set that no gate has judged: all that was asked for is in it.
+    """Describe a set whose films are packaged.
 
     Args:
-        set_id: As its request names it.
-        model: What drew it.
+        report: What was found of it.
         request: The generate request.
-        films: What each film was drawn from.
-        hashing_key: Hashes seeds and the dataset's fingerprint.
+        hashing_key: Hashes seeds.
+        drawn: What each film drawn was drawn from, in all rounds.
+        released: The same of those that are packaged.
+        earlier_releases: Sets of the same dataset version that were released before.
     """
-    of_class = Counter(film.label for film in films if isinstance(film, OfClass))
-    of_none = Counter(film.kind for film in films if not isinstance(film, OfClass))
+    asked = dict(request["class_counts"]), _asked_of_none(request)
+    made, kept = counted(drawn), counted(released)
+    of_class, of_none = (
+        {name: _counts(wanted, made[k], kept[k], name) for name in wanted}
+        for k, wanted in enumerate(asked)
+    )
+    model = report.model
+    may_leave = report.verdict.outcome in ("passed", "passed_filtered")
     return {
-        "synthetic_set_id": set_id,
-        "notice": _NOTICE,
+        "synthetic_set_id": report.set.id,
+        "notice": MAY_LEAVE if may_leave else STAYS,
         "service_version": version("synthcxr"),
         "versions": {name: version(name) for name in ("torch", "pillow")},
         "request": _without_seeds(request, hashing_key),
         "dataset": {
-            "version": published_version(hashing_key, model.card["dataset_fingerprint"]),
-            "classes": {},
+            "version": report.dataset.version,
+            "classes": {
+                label: {"films": each.films} for label, each in report.dataset.classes.items()
+            },
         },
         "model": {
             "id": model.id,
             "family": model.family,
             "image_size": model.image_size,
-            "config_sha256": _digest(model.config),
-            "snapshot_sha256": model.snapshot.sha256,
+            "config_sha256": model.config_sha256,
+            "snapshot_sha256": model.snapshot_sha256,
             "public_pretraining": None,
-            "differential_privacy": None,
+            "differential_privacy": model.dp.model_dump(mode="json") if model.dp else None,
         },
         "sampler": request["sampler"],
-        "classes": {label: _all(number) for label, number in of_class.items()},
-        "unlabelled": {kind: _all(number) for kind, number in of_none.items()},
-        "gate": None,
-        "earlier_releases": [],
-        "utility": None,
-        "limitations": ["No privacy gate has judged this set.", "Its utility was not measured."],
+        "classes": of_class,
+        "unlabelled": of_none,
+        "gate": {
+            "verdict": report.verdict.model_dump(mode="json"),
+            **report.gate.model_dump(mode="json", exclude={"histograms", "membership"}),
+        },
+        "earlier_releases": list(earlier_releases),
+        "utility": report.utility.model_dump(mode="json") if report.utility else None,
+        "limitations": list(report.limits),
+    }
+
+
+def _asked_of_none(request: Mapping[str, Any]) -> dict[str, int]:
+    """Count the films of no class that were asked for, by kind."""
+    asked = {
+        "mixture": sum(mixture["count"] for mixture in request.get("mixtures", ())),
+        "interpolation": sum(way["steps"] for way in request.get("interpolate", ())),
+    }
+    return {kind: number for kind, number in asked.items() if number}
+
+
+def _counts(
+    asked: Mapping[str, int], drawn: Mapping[str, int], released: Mapping[str, int], name: str
+) -> ClassCounts:
+    kept = released.get(name, 0)
+    return {
+        "requested": asked[name],
+        "generated": drawn.get(name, 0),
+        "rejected": asked[name] - kept,
+        "released": kept,
     }
 
 
@@ -84,12 +120,3 @@ def _without_seeds(request: Mapping[str, Any], key: bytes) -> dict[str, Any]:
         "interpolate": ways,
         "seed_hash": hashed_seed(key, request["seed"]),
     }
-
-
-def _all(number: int) -> ClassCounts:
-    return {"requested": number, "generated": number, "rejected": 0, "released": number}
-
-
-def _digest(config: Mapping[str, Any]) -> str:
-    canonical = json.dumps(dict(config), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

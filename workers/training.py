@@ -32,6 +32,7 @@ from service.domain.job import EventKind, JobProgress
 from service.domain.references import ArtifactRef, Model
 from workers.assignment import Assignment
 from workers.attempt import Attempt
+from workers.auditing import white_box_audit
 from workers.learning_curve import learning_curve
 from workers.pace import Pace
 from workers.private_learning import earlier_runs, learn_privately
@@ -96,6 +97,8 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "num_devices": assignment.num_devices,
                 "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
                 "diagnosis": findings,
+                # a model that promises differential privacy keeps to what its account names
+                "white_box": None if privacy else white_box_audit(model, store, attempt.check),
                 "learning_curve": learning_curve(attempt.records, job.id),
                 **privacy,
             },

@@ -116,7 +116,7 @@ def copies(
         threshold=policy.alpha / 3,
         p_value=p,
         text=f"{num_flagged} of {num_films} films drawn were nearer to a training film than "
-        "held-out films are; they were dropped.",
+        "held-out films are.",
         public={"num_drawn": num_films, "num_flagged": num_flagged, "excess": excess},
         private={"num_flagged_by_metric": counts, "p_value_by_metric": p_values},
     )

@@ -23,6 +23,7 @@ from release.estimate import Estimate, share
 from release.policy import Policy
 from release.privacy.exact import above, members_by_rank
 from release.privacy.membership import Scores
+from release.privacy.power import Power
 from release.verdict import Decision, Finding
 
 
@@ -39,16 +40,18 @@ def advantage(attack: Estimate, control: Estimate) -> Estimate:
     return Estimate(center, center - half, min(1.0, center + half))
 
 
-def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy) -> Finding:
+def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy, power: Power) -> Finding:
     """Bound the advantage of the strongest of the attacks.
 
     An interval too wide to be below the bound, though there may be no advantage at all, says that
-    too few patients are held out, and is no refusal.
+    too few patients are held out, and is no refusal. Where too few are for any claim, it is none
+    either: of several attacks on a few patients, one always looks good.
 
     Args:
         scores: By metric and attack, of one film of each patient.
         member: (patients,), who is in T.
         policy: Names the bound and the attacks' false-positive rate.
+        power: What the held-out patients suffice for.
     """
     num_members = int(member.sum())
     num_others = len(member) - num_members
@@ -63,7 +66,8 @@ def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy) -> Fi
     decision: Decision = "passed"
     code = None
     if worst.high > policy.materiality:
-        decision, code = ("refused", "material") if worst.low > 0 else ("inconclusive", "power")
+        shown = worst.low > 0 and power.suffices
+        decision, code = ("refused", "material") if shown else ("inconclusive", "power")
     return Finding(
         id="G8",
         name="materiality",

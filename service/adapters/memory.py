@@ -137,9 +137,22 @@ class MemoryRecords:
             return self._datasets.pop(dataset.id)
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        """Remove a set."""
+        """Remove a set, or withdraw it."""
         with self._lock:
-            return self._synthetic_sets.pop(self.synthetic_set(synthetic_set_id).id)
+            made = self.synthetic_set(synthetic_set_id)
+            if made.released:
+                self._synthetic_sets[made.id] = replace(made, withdrawn=True)
+                return self._synthetic_sets[made.id]
+            return self._synthetic_sets.pop(made.id)
+
+    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+        """Note that a set's findings are read."""
+        with self._lock:
+            made = self.synthetic_set(synthetic_set_id)
+            if not made.findings_read:
+                journal.check_findings(made, list(self._synthetic_sets.values()), max_sets)
+                self._synthetic_sets[made.id] = replace(made, findings_read=True)
+            return made
 
     def job(self, job_id: str) -> Job:
         """Return a job."""
@@ -194,13 +207,33 @@ class MemoryRecords:
 
     def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
         """Return a set."""
-        return _get(self._synthetic_sets, synthetic_set_id, errors.SyntheticSetNotFound)
+        made = _get(self._synthetic_sets, synthetic_set_id, errors.SyntheticSetNotFound)
+        if made.withdrawn:
+            raise errors.SyntheticSetNotFound.named(synthetic_set_id)
+        return made
 
     def synthetic_sets(
         self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Page[SyntheticSet]:
         """List sets."""
-        return _page(list(self._synthetic_sets.values()), cursor, limit)
+        there = [made for made in self._synthetic_sets.values() if not made.withdrawn]
+        return _page(there, cursor, limit)
+
+    def releases(self, dataset_fingerprint: str) -> list[SyntheticSet]:
+        """Return the released sets of a dataset version."""
+        with self._lock:
+            sets = sorted(self._synthetic_sets.values(), key=Cursor.after)
+        return [
+            made
+            for made in sets
+            if made.released and made.dataset_fingerprint == dataset_fingerprint
+        ]
+
+    def sets_of_model(self, model_id: str) -> list[SyntheticSet]:
+        """Return the sets of a model."""
+        with self._lock:
+            sets = sorted(self._synthetic_sets.values(), key=Cursor.after)
+        return [made for made in sets if made.model_id == model_id]
 
     def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
         """Take a queued job."""
@@ -242,10 +275,14 @@ class MemoryRecords:
         dataset: Dataset | None = None,
         model: Model | None = None,
         synthetic_set: SyntheticSet | None = None,
+        after_releases: Sequence[str] = (),
     ) -> Job:
         """End with a result."""
         result = journal.result_of(dataset, model, synthetic_set)
         with self._lock:
+            if synthetic_set and synthetic_set.released:
+                releases = self.releases(synthetic_set.dataset_fingerprint)
+                journal.check_releases(synthetic_set, releases, after_releases)
             job = self._fenced(claim, lambda job: job.succeed(result, self._clock.now()))
             if job.state is JobState.SUCCEEDED:
                 if dataset:
@@ -253,7 +290,9 @@ class MemoryRecords:
                 if model:
                     self._models[model.id] = model
                 if synthetic_set:
-                    self._synthetic_sets.setdefault(synthetic_set.id, synthetic_set)
+                    there = self._synthetic_sets.get(synthetic_set.id)
+                    if there is None or there.withdrawn:
+                        self._synthetic_sets[synthetic_set.id] = synthetic_set
             return job
 
     def fail(self, claim: Claim, problem: Problem) -> Job:
@@ -320,7 +359,8 @@ class MemoryRecords:
         with self._lock:
             keys = [d.artifact.key for d in self._datasets.values() if d.artifact]
             keys += [model.snapshot.key for model in self._models.values()]
-            keys += [synthetic.zip.key for synthetic in self._synthetic_sets.values()]
+            sets = self._synthetic_sets.values()
+            keys += [each.key for made in sets for each in made.artifacts]
             checkpoints = [journal.checkpoint_folder(job) for job in self._jobs.values()]
         return {journal.folder_of(key) for key in [*keys, *filter(None, checkpoints)]}
 

@@ -4,7 +4,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, func, inspect, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    false,
+    func,
+    inspect,
+    select,
+    tuple_,
+)
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_engine import unavailable_by_name
@@ -124,13 +135,29 @@ class SqlReads:
 
     def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
         """Return a set."""
-        return self._one(t.SYNTHETIC_SETS, synthetic_set_id, errors.SyntheticSetNotFound)
+        made = self._one(t.SYNTHETIC_SETS, synthetic_set_id, errors.SyntheticSetNotFound)
+        if made.withdrawn:
+            raise errors.SyntheticSetNotFound.named(synthetic_set_id)
+        return made
 
     def synthetic_sets(
         self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Page[SyntheticSet]:
         """List sets."""
-        return self._page(t.SYNTHETIC_SETS, cursor, limit)
+        query = _page_query(t.synthetic_sets, cursor, limit).where(~_withdrawn())
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return page_of([t.SYNTHETIC_SETS.record(row) for row in rows], limit)
+
+    def releases(self, dataset_fingerprint: str) -> list[SyntheticSet]:
+        """Return the released sets of a dataset version."""
+        with self._reading() as connection:
+            return released_sets(connection, dataset_fingerprint)
+
+    def sets_of_model(self, model_id: str) -> list[SyntheticSet]:
+        """Return the sets of a model."""
+        with self._reading() as connection:
+            return sets_of_model(connection, model_id)
 
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return waiting jobs."""
@@ -144,7 +171,8 @@ class SqlReads:
         with self._reading() as connection:
             keys = [d.artifact.key for d in self._all(connection, t.DATASETS) if d.artifact]
             keys += [model.snapshot.key for model in self._all(connection, t.MODELS)]
-            keys += [made.zip.key for made in self._all(connection, t.SYNTHETIC_SETS)]
+            sets = self._all(connection, t.SYNTHETIC_SETS)
+            keys += [each.key for made in sets for each in made.artifacts]
             trainings = select(t.jobs).where(
                 t.jobs.c.kind == "train", t.jobs.c.state != "succeeded"
             )
@@ -175,6 +203,32 @@ def _page_query(table: Table, cursor: str | None, limit: int) -> Select[Any]:
     query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit + 1)
     start = Cursor.parse(cursor)
     return query.where(age < (start.created_at, start.id)) if start else query
+
+
+def _withdrawn() -> ColumnElement[bool]:
+    withdrawn: ColumnElement[bool] = t.synthetic_sets.c.document["withdrawn"].as_boolean()
+    return func.coalesce(withdrawn, false())
+
+
+def released_sets(connection: Connection, dataset_fingerprint: str) -> list[SyntheticSet]:
+    """Read the released sets of a dataset version, withdrawn ones too, oldest first."""
+    made = _sets_where(connection, "dataset_fingerprint", dataset_fingerprint)
+    return [each for each in made if each.released]
+
+
+def sets_of_model(connection: Connection, model_id: str) -> list[SyntheticSet]:
+    """Read the sets that a model drew, withdrawn ones too, oldest first."""
+    return _sets_where(connection, "model_id", model_id)
+
+
+def _sets_where(connection: Connection, field: str, value: str) -> list[SyntheticSet]:
+    sets = t.synthetic_sets.c
+    query = (
+        select(t.synthetic_sets)
+        .where(sets.document[field].as_string() == value)
+        .order_by(sets.created_at, sets.id)
+    )
+    return [t.SYNTHETIC_SETS.record(row) for row in connection.execute(query).mappings()]
 
 
 def job_of_key(connection: Connection, wanted: Idempotency) -> str | None:

@@ -2,20 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_engine import unavailable_by_name
-from service.adapters.sql_reads import SqlReads
+from service.adapters.sql_reads import SqlReads, sets_of_model
 from service.adapters.sql_writes import (
     append,
     fenced_job,
+    hold_releases,
     insert_if_new,
     locked,
     locked_job,
+    make_set_visible,
     replace_dataset,
+    replace_set,
     take_key,
     write_job,
 )
@@ -105,13 +109,27 @@ class SqlRecords(SqlReads):
             return dataset
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        """Remove a set."""
+        """Remove a set, or withdraw it."""
         with self._writing() as connection:
             made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id)
-            if made is None:
+            if made is None or made.withdrawn:
                 raise errors.SyntheticSetNotFound.named(synthetic_set_id)
+            if made.released:
+                return replace_set(connection, replace(made, withdrawn=True))
             sets = t.synthetic_sets
             connection.execute(delete(sets).where(sets.c.id == synthetic_set_id))
+            return made
+
+    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+        """Note that a set's findings are read."""
+        with self._writing() as connection:
+            made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id)
+            if made is None or made.withdrawn:
+                raise errors.SyntheticSetNotFound.named(synthetic_set_id)
+            if not made.findings_read:
+                locked(connection, t.MODELS, made.model_id)  # so that two readers are counted both
+                journal.check_findings(made, sets_of_model(connection, made.model_id), max_sets)
+                replace_set(connection, replace(made, findings_read=True))
             return made
 
     # -- written by workers ------------------------------------------------------------------
@@ -168,10 +186,13 @@ class SqlRecords(SqlReads):
         dataset: Dataset | None = None,
         model: Model | None = None,
         synthetic_set: SyntheticSet | None = None,
+        after_releases: Sequence[str] = (),
     ) -> Job:
         """End with a result."""
         result = journal.result_of(dataset, model, synthetic_set)
         with self._writing() as connection:
+            if synthetic_set and synthetic_set.released:
+                hold_releases(connection, synthetic_set, after_releases, self._clock.now())
             job = fenced_job(connection, claim)
             ended = self._write(connection, job, job.succeed(result, self._clock.now()))
             if ended.state is JobState.SUCCEEDED:
@@ -180,8 +201,7 @@ class SqlRecords(SqlReads):
                 if model:
                     connection.execute(insert(t.models), t.MODELS.row(model))
                 if synthetic_set:
-                    row = t.SYNTHETIC_SETS.row(synthetic_set)
-                    insert_if_new(connection, t.synthetic_sets, row)
+                    make_set_visible(connection, synthetic_set)
             return ended
 
     def fail(self, claim: Claim, problem: Problem) -> Job:

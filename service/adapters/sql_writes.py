@@ -8,11 +8,11 @@ from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
-from service.adapters.sql_reads import job_of_key
+from service.adapters.sql_reads import job_of_key, released_sets
 from service.domain import errors, journal
 from service.domain.job import Claim, Job
 from service.domain.ports import EventDraft, Idempotency
-from service.domain.references import Dataset
+from service.domain.references import Dataset, SyntheticSet
 
 
 def locked_job(connection: Connection, job_id: str) -> Job:
@@ -78,6 +78,36 @@ def replace_dataset(connection: Connection, dataset: Dataset) -> None:
     """Write a dataset over its earlier version."""
     row = t.DATASETS.row(dataset)
     connection.execute(update(t.datasets).where(t.datasets.c.id == dataset.id).values(row))
+
+
+def replace_set(connection: Connection, made: SyntheticSet) -> SyntheticSet:
+    """Write a synthetic set over its earlier version."""
+    row = t.SYNTHETIC_SETS.row(made)
+    sets = t.synthetic_sets
+    connection.execute(update(sets).where(sets.c.id == made.id).values(row))
+    return made
+
+
+def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
+    """Insert a synthetic set unless it is there; one that was withdrawn makes way for it."""
+    if not insert_if_new(connection, t.synthetic_sets, t.SYNTHETIC_SETS.row(made)):
+        there = locked(connection, t.SYNTHETIC_SETS, made.id)
+        if there and there.withdrawn:
+            replace_set(connection, made)
+
+
+def hold_releases(
+    connection: Connection, made: SyntheticSet, examined_with: Sequence[str], now: datetime
+) -> None:
+    """Let nobody else release a set of the dataset until the transaction ends.
+
+    Raises:
+        ReleasesChanged: There is a release that the set was not examined together with.
+    """
+    name = f"release:{made.dataset_fingerprint[:24]}"
+    insert_if_new(connection, t.locks, {"name": name, "holder": made.job_id, "expires_at": now})
+    connection.execute(select(t.locks).where(t.locks.c.name == name).with_for_update())
+    journal.check_releases(made, released_sets(connection, made.dataset_fingerprint), examined_with)
 
 
 def take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | None:

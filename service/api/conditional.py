@@ -1,7 +1,7 @@
 """Entity tags: what a client has already need not be sent again."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Response
 from fastapi.responses import FileResponse
@@ -33,7 +33,13 @@ def not_modified(etag: str, **headers: str) -> Response:
 
 
 def immutable_file(
-    path: Path, *, sha256: str, media_type: str, filename: str, if_none_match: str | None
+    path: Path,
+    *,
+    sha256: str,
+    media_type: str,
+    filename: str,
+    if_none_match: str | None,
+    disposition: Literal["attachment", "inline"] = "attachment",
 ) -> Response:
     """Send a published file whole, in part (Range), or not at all (If-None-Match)."""
     etag = f'"{sha256}"'
@@ -45,5 +51,10 @@ def immutable_file(
     except FileNotFoundError:
         raise ArtifactMissing.named(filename) from None
     return FileResponse(
-        path, media_type=media_type, filename=filename, stat_result=stat, headers=headers
+        path,
+        media_type=media_type,
+        filename=filename,
+        stat_result=stat,
+        headers=headers,
+        content_disposition_type=disposition,
     )

@@ -25,6 +25,7 @@ STATUS: dict[type[SyntheticDataError], int] = {
     SyntheticDataError: 500,
     errors.InvalidRequest: 422,
     errors.PathNotAllowed: 403,
+    errors.ScopeMissing: 403,
     errors.UploadTooLarge: 413,
     errors.NotFound: 404,
     errors.Conflict: 409,

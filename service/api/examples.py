@@ -94,10 +94,21 @@ SYNTHETIC_SET = {
     "num_images": 200,
     "class_counts": {"normal": 100, "effusion": 90},
     "unlabelled_counts": {"mixture": 10},
+    "verdict": {
+        "outcome": "passed_filtered",
+        "code": None,
+        "num_filtered": 2,
+        "reasons": ["2 of 202 films lay too near to a real one and were drawn anew."],
+        "remedies": [],
+        "min_detectable_copy_rate": 0.0087,
+    },
     "num_bytes": 412345,
     "sha256": SHA256,
     "created_at": MOMENT,
-    "links": {"download": f"/synthetic-sets/{SET_ID}/download"},
+    "links": {
+        "report": f"/synthetic-sets/{SET_ID}/report",
+        "download": f"/synthetic-sets/{SET_ID}/download",
+    },
 }
 EVENT = {"sequence": 1, "kind": "state", "at": MOMENT, "data": {"state": "queued", "attempt": 0}}
 
@@ -106,4 +117,16 @@ SIGNING_KEY = {
     "algorithm": "Ed25519",
     "pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA...\n-----END PUBLIC KEY-----\n",
     "current": True,
+}
+AUDIT = {
+    "model_id": MODEL_ID,
+    "white_box": {
+        "statistic": 0.52,
+        "p_value": 0.31,
+        "text": "The model's own scores do not tell who was trained on.",
+        "weights_may_leave": True,
+    },
+    "sets": [
+        {"id": SET_ID, "verdict": SYNTHETIC_SET["verdict"], "created_at": MOMENT},
+    ],
 }

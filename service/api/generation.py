@@ -36,6 +36,7 @@ Prefer = Annotated[
         200: {"model": JobView, "description": "The job is done, within the time preferred."},
         **documented(
             errors.ModelNotFound,
+            errors.DatasetGone,
             errors.InvalidRequest,
             errors.UnknownClass,
             errors.InvalidClassCounts,
@@ -59,6 +60,7 @@ async def generate(
     Films of classes are labelled. Mixtures of classes, and the ways from one film to another, lie
     apart from them in the set, carry no label and count towards no class.
     The same request always yields the same set, byte for byte; one that exists is not made again.
+    Every set is examined before anybody can have it: its `verdict` says whether it may leave.
     """
     asked = body.model_dump(mode="json", exclude={"labels", "balance"})
     fingerprint = idempotency(idempotency_key, "generate", {**asked, "balance": body.balance})

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from service.api.conditional import FOREVER
 from service.api.dependencies import Cursor, InWorld, Limit, ModelId
 from service.api.errors import documented
-from service.api.views import ModelView, Page
+from service.api.views import AuditView, ModelView, Page
 from service.domain import errors
 from service.domain.journal import folder_of
 
@@ -28,6 +28,17 @@ def list_models(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Pag
 def get_model(world: InWorld, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
     return ModelView.of(world.records.model(model_id))
+
+
+@router.get(
+    "/models/{model_id}/audit",
+    operation_id="get_model_audit",
+    responses=documented(errors.ModelNotFound, errors.InvalidRequest),
+)
+def get_model_audit(world: InWorld, model_id: ModelId) -> AuditView:
+    """Read what is known of a model's privacy: from its weights, and from each set it drew."""
+    model = world.records.model(model_id)
+    return AuditView.of(model, world.records.sets_of_model(model.id))
 
 
 @router.get(

@@ -234,9 +234,8 @@ class Interpolation(Strict):
     label: str | None = Field(None, description="The class; or give weights.")
     weights: Weights | None = None
     from_seed: Seed = Field(
-        description="The first film's own seed. Film k of a set drawn with seed s has "
-        "int(numpy.random.SeedSequence((s, k)).generate_state(1, numpy.uint64)[0]) >> 1; "
-        "a manifest names seeds only as keyed hashes."
+        description="The first film's own seed. Those of a set's films stand in its findings; any "
+        "other number is the seed of some film too."
     )
     to_seed: Seed = Field(description="The last film's own seed.")
     steps: int = Field(ge=2, le=256, description="How many films, both ends included.")
@@ -295,7 +294,14 @@ class GenerateRequest(Strict):
         description="Options of the family's sampler, such as name, num_steps and guidance.",
         json_schema_extra=_of_any_family(registry.sampler_class),
     )
-    format: Literal["png"] = "png"
+    format: Literal["png", "npz", "webdataset", "dicom"] = Field(
+        "png", description="What the films are packaged as beside PNG."
+    )
+    report: Literal["quick", "full"] = Field(
+        "quick",
+        description="full: also measure what the films are good for, by classifiers that learn "
+        "from them, which takes minutes.",
+    )
     labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -6,9 +6,10 @@ from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Header, Path, Response
 
-from service import usecases
+from service import reach, usecases
 from service.api.conditional import (
     FOREVER,
     NOT_MODIFIED,
@@ -22,13 +23,25 @@ from service.api.errors import documented
 from service.api.views import Page, SyntheticSetView
 from service.domain import errors
 
+_log = structlog.get_logger()
 router = APIRouter(tags=["synthetic sets"])
 
+# why a caller may not have a set's films
+_UNREACHABLE = (
+    errors.ScopeMissing,
+    errors.SetRefused,
+    errors.SetInconclusive,
+    errors.SetNotExamined,
+)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Range = Annotated[
     str | None,
     Header(alias="Range", description="Part of the file (RFC 9110).", examples=["bytes=0-1023"]),
+]
+Accept = Annotated[
+    str | None,
+    Header(alias="Accept", description="text/html, or application/json.", examples=["text/html"]),
 ]
 Index = Annotated[int, Path(ge=0, le=10**9, description="The image's number in the manifest.")]
 
@@ -69,6 +82,7 @@ def get_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> SyntheticSetVi
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
             errors.InvalidRequest,
+            *_UNREACHABLE,
             http=[400, 416],
         ),
     },
@@ -81,9 +95,10 @@ def get_manifest(
 ) -> Response:
     """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
     made = world.records.synthetic_set(synthetic_set_id)
+    manifest = reach.manifest(world, made)
     return immutable_file(
-        world.artifacts.path(made.manifest.key),
-        sha256=made.manifest.sha256,
+        world.artifacts.path(manifest.key),
+        sha256=manifest.sha256,
         media_type="application/json",
         filename=f"{made.id}-manifest.json",
         if_none_match=if_none_match,
@@ -102,6 +117,7 @@ def get_manifest(
             errors.ImageNotFound,
             errors.ArtifactMissing,
             errors.InvalidRequest,
+            *_UNREACHABLE,
         ),
     },
 )
@@ -110,14 +126,15 @@ def get_image(
 ) -> Response:
     """Look at one image."""
     made = world.records.synthetic_set(synthetic_set_id)
+    films, manifest = reach.films(world, made), reach.manifest(world, made)
     if index >= made.num_images:
         raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
     try:
-        file, sha256 = _contents(world.artifacts.path(made.manifest.key))[index]
+        file, sha256 = _contents(world.artifacts.path(manifest.key))[index]
         etag = f'"{sha256}"'
         if matches(if_none_match, etag):
             return not_modified(etag)
-        with zipfile.ZipFile(world.artifacts.path(made.zip.key)) as archive:
+        with zipfile.ZipFile(world.artifacts.path(films.key)) as archive:
             image = archive.read(file)
     except FileNotFoundError:
         raise errors.ArtifactMissing.named(made.id) from None
@@ -146,6 +163,7 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
             errors.InvalidRequest,
+            *_UNREACHABLE,
             http=[400, 416],
         ),
     },
@@ -158,11 +176,95 @@ def download_synthetic_set(
 ) -> Response:
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
     made = world.records.synthetic_set(synthetic_set_id)
+    films = reach.films(world, made)
     return immutable_file(
-        world.artifacts.path(made.zip.key),
-        sha256=made.zip.sha256,
+        world.artifacts.path(films.key),
+        sha256=films.sha256,
         media_type="application/zip",
         filename=f"{made.id}.zip",
+        if_none_match=if_none_match,
+    )
+
+
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/report",
+    operation_id="get_report",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                "text/html": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}},
+            }
+        },
+        206: {"description": "The part asked for."},
+        **NOT_MODIFIED,
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.SetNotExamined,
+            errors.ArtifactMissing,
+            errors.InvalidRequest,
+            http=[400, 416],
+        ),
+    },
+)
+def get_report(
+    world: InWorld,
+    synthetic_set_id: SetId,
+    range_: Range = None,  # noqa: ARG001  FileResponse reads it
+    if_none_match: IfNoneMatch = None,
+    accept: Accept = None,
+) -> Response:
+    """Read what was found of a set, whatever the verdict: a page, or JSON for who asks for it."""
+    made = world.records.synthetic_set(synthetic_set_id)
+    page = reach.report(made)
+    path = world.artifacts.path(page.key)
+    as_json = "application/json" in (accept or "")
+    kind, media_type = ("json", "application/json") if as_json else ("html", "text/html")
+    answer = immutable_file(
+        path.with_suffix(f".{kind}"),
+        sha256=f"{page.sha256}-{kind}",
+        media_type=media_type,
+        filename=f"{made.id}-report.{kind}",
+        if_none_match=if_none_match,
+        disposition="inline",
+    )
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/findings",
+    operation_id="get_findings",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+        **NOT_MODIFIED,
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.SetNotExamined,
+            errors.FindingsSpent,
+            errors.ScopeMissing,
+            errors.ArtifactMissing,
+            errors.InvalidRequest,
+        ),
+    },
+)
+def get_findings(
+    world: InWorld, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Read what the gate saw film by film; for those who may read what is private.
+
+    Distances to real films are an oracle, so they can be read of a few sets of a model only.
+    """
+    made = world.records.synthetic_set(synthetic_set_id)
+    seen = usecases.read_findings(world, made)
+    _log.info("findings read", synthetic_set_id=made.id)
+    return immutable_file(
+        world.artifacts.path(seen.key),
+        sha256=seen.sha256,
+        media_type="application/json",
+        filename=f"{made.id}-findings.json",
         if_none_match=if_none_match,
     )
 
@@ -175,5 +277,9 @@ def download_synthetic_set(
     responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
 )
 def delete_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> None:
-    """Remove a synthetic set and its files."""
+    """Remove a synthetic set and its files.
+
+    One that was released is withdrawn: nobody can read it any more, but its films are kept, since
+    later sets of the same dataset are examined together with it.
+    """
     usecases.delete_synthetic_set(world, synthetic_set_id)

@@ -14,8 +14,13 @@ SyntheticDataError
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse, DatasetOutdated
-│   └── JobNotDone, IllegalMove, UploadGone
+│   ├── JobNotDone, IllegalMove, UploadGone
+│   ├── DatasetGone                 the films that a set must be examined against were deleted
+│   ├── SetRefused, SetInconclusive, SetNotExamined
+│   ├── ReleasesChanged             another set of the dataset was released meanwhile
+│   └── FindingsSpent               film by film, a model's sets have been looked at often enough
 ├── FoldKeyLost                     the secret that datasets were split under is not there
+├── ScopeMissing                    for those only who may see what is private
 ├── StorageFull
 ├── RecordsUnavailable
 ├── SigningKeyLost                  what signs the sets is gone
@@ -301,6 +306,57 @@ class FoldKeyLost(SyntheticDataError):
 
     code = "fold_key_lost"
     retryable = True
+
+
+class DatasetGone(Conflict):
+    """The model's dataset was deleted, so its sets can no longer be examined."""
+
+    code = "dataset_gone"
+
+
+class SetRefused(Conflict):
+    """The gate found that the set copies real films: they stay where they are."""
+
+    code = "set_refused"
+
+
+class SetInconclusive(Conflict):
+    """The gate could not tell whether the set is fit to leave."""
+
+    code = "set_inconclusive"
+
+
+class SetNotExamined(Conflict):
+    """The set was made before sets were examined."""
+
+    code = "set_not_examined"
+
+
+class ReleasesChanged(Conflict):
+    """Another set of the same dataset was released while this one was examined."""
+
+    code = "releases_changed"
+    retryable = True
+
+
+class FindingsSpent(Conflict):
+    """The findings of as many sets of the model have been read as may be."""
+
+    code = "findings_spent"
+
+
+class ScopeMissing(SyntheticDataError):
+    """This needs a scope that the caller does not hold."""
+
+    code = "scope_missing"
+
+    @classmethod
+    def named(cls, scope: str) -> "ScopeMissing":
+        """Say which scope, and how to get it."""
+        return cls(
+            f"This needs the scope {scope}. On a machine of your own start the service with "
+            f"`synthcxr up --scope {scope}` (SYNTHCXR_SCOPES={scope}); elsewhere ask its operator."
+        )
 
 
 class StorageFull(SyntheticDataError):

@@ -35,7 +35,7 @@ def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, versio
 
     Args:
         request: A stored generate request: model_id, class_counts, seed, sampler, format, and
-            mixtures and interpolate where it has any.
+            mixtures, interpolate and report where it has any.
         snapshot_sha256: Checksum of the model's weights.
         version: Version of the package that samples.
     """
@@ -48,6 +48,7 @@ def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, versio
         "format": request["format"],
         "version": version,
         **{part: request[part] for part in ("mixtures", "interpolate") if request.get(part)},
+        **({"report": "full"} if request.get("report") == "full" else {}),
     }
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).digest()

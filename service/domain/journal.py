@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from service.domain.errors import LeaseLost, Problem
+from service.domain.errors import FindingsSpent, LeaseLost, Problem, ReleasesChanged
 from service.domain.job import (
     HELD,
     Claim,
@@ -87,6 +87,29 @@ def dataset_followed(job: Job) -> str | None:
     if job.kind is not JobKind.INGEST or job.state is JobState.SUCCEEDED:
         return None
     return str(job.request["dataset_id"])
+
+
+def check_releases(
+    made: SyntheticSet, releases: Sequence[SyntheticSet], examined_with: Sequence[str]
+) -> None:
+    """Insist that a set was examined together with every other release of its dataset."""
+    missing = {each.id for each in releases} - {*examined_with, made.id}
+    if missing:
+        raise ReleasesChanged(
+            f"{', '.join(sorted(missing))} of the same dataset was released while {made.id} was "
+            "examined. Retry the job: they are then examined together."
+        )
+
+
+def check_findings(made: SyntheticSet, sets: Sequence[SyntheticSet], max_sets: int) -> None:
+    """Insist that the findings of not too many sets of a model are read."""
+    num_read = sum(each.findings_read for each in sets if each.model_id == made.model_id)
+    if num_read >= max_sets:
+        raise FindingsSpent(
+            f"The findings of {num_read} sets of model {made.model_id} have been read, and more "
+            "would tell too much of single films. The operator may raise "
+            "SYNTHCXR_MAX_FINDINGS_PER_MODEL."
+        )
 
 
 def folder_of(key: str) -> str:

@@ -166,7 +166,22 @@ class Records(Protocol):
         """Remove a dataset; raises DatasetInUse while a job that is not done needs it."""
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        """Remove a synthetic set."""
+        """Remove a synthetic set; one that was released is only withdrawn, see `SyntheticSet`.
+
+        Returns:
+            What is left of it.
+        """
+
+    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+        """Note that a set's findings are read.
+
+        Args:
+            synthetic_set_id: The set.
+            max_sets: Of so many sets of one model they may be.
+
+        Raises:
+            FindingsSpent: They were read of that many others.
+        """
 
     # -- read by everybody -------------------------------------------------------------------
 
@@ -209,6 +224,12 @@ class Records(Protocol):
     ) -> Page[SyntheticSet]:
         """List synthetic sets, newest first."""
 
+    def releases(self, dataset_fingerprint: str) -> list[SyntheticSet]:
+        """Return every released set of a dataset version, withdrawn ones too, oldest first."""
+
+    def sets_of_model(self, model_id: str) -> list[SyntheticSet]:
+        """Return every set that a model drew, withdrawn ones too, oldest first."""
+
     # -- written by workers ------------------------------------------------------------------
 
     def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
@@ -247,13 +268,24 @@ class Records(Protocol):
         dataset: Dataset | None = None,
         model: Model | None = None,
         synthetic_set: SyntheticSet | None = None,
+        after_releases: Sequence[str] = (),
     ) -> Job:
         """End a job with exactly one thing made, which becomes visible in the same transaction.
 
-        A synthetic set that exists already is kept as it is.
+        A synthetic set that exists already is kept as it is; one that was withdrawn makes way.
+
+        Args:
+            claim: The fence.
+            dataset: What an ingest made.
+            model: What a training made.
+            synthetic_set: What a generation made.
+            after_releases: The earlier releases that the set was examined together with.
 
         Returns:
             The job: succeeded, or cancelled (and nothing made visible) when a cancel came first.
+
+        Raises:
+            ReleasesChanged: The set was not examined together with every release there is.
         """
 
     def fail(self, claim: Claim, problem: Problem) -> Job:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from service.domain.verdict import Verdict
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
@@ -139,18 +141,26 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticSet:
-    """A labelled set of synthetic images.
+    """A labelled set of synthetic images, and what the gate found of it.
 
     Attributes:
         id: Fixed by the request, see `identifiers.synthetic_set_id`.
         model_id: What drew it.
         job_id: The job that made it first.
-        num_images: How many images it holds in all.
+        num_images: How many images it holds in all; 0 where its films were not kept.
         class_counts: Images per class, in label order.
-        zip: The archive, `synthetic-sets/<id>-<sha>/set.zip`.
-        manifest: Its table of contents, `manifest.json` beside it.
+        zip: The archive, `synthetic-sets/<id>-<attempt>/set.zip`; None where the gate kept its
+            films from being stored.
+        manifest: Its table of contents, `manifest.json` beside it; None likewise.
         created_at: When it was finished, UTC.
         unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
+        dataset_fingerprint: The version of the dataset whose films it was examined against.
+        verdict: What the gate found; None for a set of before there was a gate.
+        report: The page that tells it, `report.html`, with `report.json` beside it.
+        findings: What only the scope private:read may see, `findings.json`.
+        findings_read: Whether they have been asked for.
+        withdrawn: Deleted by a client after its release. Its films are kept, out of reach, since
+            whoever has them can put them together with later releases.
     """
 
     id: str
@@ -158,7 +168,24 @@ class SyntheticSet:
     job_id: str
     num_images: int
     class_counts: Mapping[str, int]
-    zip: ArtifactRef
-    manifest: ArtifactRef
+    zip: ArtifactRef | None
+    manifest: ArtifactRef | None
     created_at: datetime
     unlabelled_counts: Mapping[str, int] = field(default_factory=dict)
+    dataset_fingerprint: str = ""
+    verdict: Verdict | None = None
+    report: ArtifactRef | None = None
+    findings: ArtifactRef | None = None
+    findings_read: bool = False
+    withdrawn: bool = False
+
+    @property
+    def artifacts(self) -> tuple[ArtifactRef, ...]:
+        """All that is stored of it."""
+        stored = (self.zip, self.manifest, self.report, self.findings)
+        return tuple(each for each in stored if each)
+
+    @property
+    def released(self) -> bool:
+        """Whether its films have been free to leave the building."""
+        return self.verdict is not None and self.verdict.released

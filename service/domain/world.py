@@ -22,6 +22,8 @@ class World:
         train_device: The kind of device that trains; presets are chosen for it.
         max_images_per_set: Largest synthetic set.
         max_json_bytes: Largest JSON body accepted.
+        max_findings_per_model: Of so many sets of one model the findings may be read.
+        scopes: What callers may see beyond what is for everybody.
     """
 
     records: Records
@@ -34,3 +36,5 @@ class World:
     train_device: Literal["cpu", "cuda"] = "cpu"
     max_images_per_set: int = 50_000
     max_json_bytes: int = 2**20
+    max_findings_per_model: int = 10
+    scopes: frozenset[str] = frozenset()

@@ -20,6 +20,6 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service running.")] = False,
 ) -> None:
-    """Show the whole way: start a service, ingest, train, generate, download, verify."""
+    """Show the whole way: start a service, ingest, train, generate, examine, verify."""
     options = DemoOptions(out, data, family, seconds, keep)
     run_demo(options, lambda line: print(line, flush=True), finish)

@@ -79,7 +79,8 @@ def generate(
 
 
 def save(client: Client, set_id: str, destination: Path) -> None:
-    """Download a set and check every file in it; say so."""
+    """Download a set and check every file in it; say so, and what the gate found of it."""
+    say(f"verdict: {client.synthetic_set(set_id).verdict}")
     sha256 = client.download(set_id, destination)
     num_images = verify_set(destination).num_images
     say(f"{num_images} images, each as its manifest says; ZIP sha256 {sha256}")

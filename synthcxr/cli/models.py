@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import typer
 
 from synthcxr.cli.options import Json, Url
@@ -24,3 +26,10 @@ def show(model_id: str, url: Url = DEFAULT_URL) -> None:
     """Print a model and its card."""
     with Client(url) as client:
         print_view(client.model(model_id))
+
+
+@app.command()
+def audit(model_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print what is known of a model's privacy, and of each set it drew."""
+    with Client(url) as client:
+        print(json.dumps(client.audit(model_id), indent=2))

@@ -34,15 +34,22 @@ def print_views(views: Iterable[View], columns: Sequence[str], *, as_json: bool)
     if as_json:
         print(json.dumps([view.model_dump(mode="json") for view in views], indent=2))
         return
-    rows = [view.model_dump(mode="json") for view in views]
-    cells = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
+    cells = [columns, *([_cell(view, column) for column in columns] for view in views)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print("  ".join(padded).rstrip())
 
 
-def _cell(value: Any) -> str:
+def _cell(view: View, column: str) -> str:
+    """Show a field: a resource inside a resource in its own words."""
+    value = getattr(view, column, None)
+    if isinstance(value, View):
+        return str(value)
+    return _text(view.model_dump(mode="json", include={column}).get(column))
+
+
+def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):

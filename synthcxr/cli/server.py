@@ -35,10 +35,18 @@ def up(
             help="Clients may name a folder or ZIP below this folder to be ingested; repeatable.",
         ),
     ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What callers may see beyond what is for everybody: private:read, for films and "
+            "findings that may not leave the building. Repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Run the whole service here: broker, API, workers, scheduler. Ctrl-C stops it."""
     roots = tuple(root.resolve() for root in dataset_root or ())
-    options = supervisor.Options(data_dir.resolve(), host, port, workers, roots)
+    scopes = tuple(scope or ())
+    options = supervisor.Options(data_dir.resolve(), host, port, workers, roots, scopes)
     supervisor.up(options, lambda line: print(line, flush=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
             "num_images",
             "class_counts",
             "unlabelled_counts",
+            "verdict",
             "model_id",
             "created_at",
         )
@@ -47,6 +49,27 @@ def download(
     with Client(url) as client:
         save(client, set_id, output)
     print(output)
+
+
+@app.command()
+def report(
+    set_id: str,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The page to write; figures if it ends in .json.")
+    ],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Save what was found of a set, whatever the verdict."""
+    with Client(url) as client:
+        client.save_report(set_id, output)
+    print(output)
+
+
+@app.command()
+def findings(set_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print what the gate saw film by film; needs the scope private:read."""
+    with Client(url) as client:
+        print(json.dumps(client.findings(set_id), indent=2))
 
 
 @app.command()

@@ -45,6 +45,7 @@ class Options:
         port: Port the API listens on.
         num_workers: How many jobs run at once beside a generation.
         dataset_roots: Folders that clients may name to be ingested.
+        scopes: What callers may see beyond what is for everybody.
     """
 
     data_dir: Path
@@ -52,6 +53,7 @@ class Options:
     port: int
     num_workers: int
     dataset_roots: tuple[Path, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -69,6 +71,8 @@ class Options:
         }
         if self.dataset_roots:
             environment["SYNTHCXR_DATASET_ROOTS"] = os.pathsep.join(map(str, self.dataset_roots))
+        if self.scopes:
+            environment["SYNTHCXR_SCOPES"] = ",".join(self.scopes)
         return environment
 
 

@@ -92,8 +92,11 @@ def start_service():
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SYNTHCXR_")}
+        (data_dir / "keys").mkdir(exist_ok=True)
+        (data_dir / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
         command = [sys.executable, "-m", "synthcxr", "up", "--data-dir", str(data_dir)]
         command += ["--port", str(port), "--workers", str(workers)]
+        command += ["--scope", "private:read"]  # so few patients make no set that may leave
         log = data_dir / "up.log"
         with log.open("ab") as output:
             process = subprocess.Popen(

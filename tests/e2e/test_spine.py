@@ -6,7 +6,7 @@ import pytest
 
 from synthcxr.verification import verify_set
 
-COUNTS = {"normal": 24, "cardiomegaly": 16}
+COUNTS = {"normal": 48, "cardiomegaly": 32}
 
 
 def generated(service, model_id, destination):
@@ -21,8 +21,11 @@ def test_labelled_set_of_every_family_arrives_whole(service, tmp_path, family):
     model_id = service.trained(dataset_id, family)
     set_id, _ = generated(service, model_id, tmp_path / "set.zip")
     verified = verify_set(tmp_path / "set.zip")
-    assert verified.num_images == 12
-    assert service.client.synthetic_set(set_id).class_counts == {"normal": 9, "cardiomegaly": 3}
+    made = service.client.synthetic_set(set_id)
+    held = {label: len(names) for label, names in verified.files_by_label.items()}
+    assert held == made.class_counts
+    assert 1 <= verified.num_images <= 12  # what lay too near to a film may be left out
+    assert str(made.verdict) == "inconclusive(power)"
 
 
 def test_same_request_gives_the_same_bytes_with_one_worker_and_two(start_service, tmp_path):
@@ -43,20 +46,22 @@ def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
     dataset_id = service.phantoms(**COUNTS)
     model_id = service.trained(dataset_id)
     job = service.client.generate(model_id, class_counts={"normal": 20, "cardiomegaly": 12}, seed=1)
-    service.client.download(service.finished(job).synthetic_set_id, tmp_path / "set.zip")
+    set_id = service.finished(job).synthetic_set_id
+    service.client.download(set_id, tmp_path / "set.zip")
+    made = service.client.synthetic_set(set_id)
     shutil.unpack_archive(tmp_path / "set.zip", tmp_path / "films")
     for source in (tmp_path / "set.zip", tmp_path / "films"):
         job = service.client.upload_dataset(source, name="again", image_size=64)
         dataset = service.client.dataset(service.finished(job).dataset_id)
         films = {label: split["films"] for label, split in dataset.classes.items()}
-        assert films == {"normal": 20, "cardiomegaly": 12}
+        assert films == made.class_counts
 
 
 def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_path):
     """And what is uploaded again are the films of classes alone."""
     model_id = service.trained(service.phantoms(**COUNTS), "ldm")
     request = {
-        "class_counts": {"normal": 8, "cardiomegaly": 8},
+        "class_counts": {"normal": 14, "cardiomegaly": 14},
         "mixtures": [{"weights": {"normal": 0.6, "cardiomegaly": 0.4}, "count": 5}],
         "interpolate": {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4},
     }
@@ -67,20 +72,16 @@ def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_
         shown = service.client.synthetic_set(set_id)
         service.client.delete_synthetic_set(set_id)
     assert digests[0] == digests[1]
-    assert shown.class_counts == request["class_counts"]
-    assert shown.unlabelled_counts == {"mixture": 5, "interpolation": 4}
     verified = verify_set(path)
-    assert {label: len(names) for label, names in verified.files_by_label.items()} == {
-        "normal": 8,
-        "cardiomegaly": 8,
-    }
-    assert [len(names) for names in verified.unlabelled_files.values()] == [5, 4]
+    held = {label: len(names) for label, names in verified.files_by_label.items()}
+    assert held == shown.class_counts
+    unlabelled = [len(names) for names in verified.unlabelled_files.values()]
+    assert unlabelled == list(shown.unlabelled_counts.values())
+    assert shown.unlabelled_counts.keys() == {"mixture", "interpolation"}
     job = service.finished(service.client.upload_dataset(path, name="again", image_size=64))
     dataset = service.client.dataset(job.dataset_id)
-    assert {label: split["films"] for label, split in dataset.classes.items()} == {
-        "normal": 8,
-        "cardiomegaly": 8,
-    }
+    films = {label: split["films"] for label, split in dataset.classes.items()}
+    assert films == shown.class_counts
 
 
 def test_events_tell_the_whole_story(service):

@@ -1,6 +1,6 @@
 """Every records adapter keeps the same promises: memory, SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
 from service.domain.ports import Idempotency, Records
 from service.domain.references import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
+from service.domain.verdict import Outcome, Verdict
 
 PROBLEM = Problem("broken", "It broke.")
 
@@ -78,7 +79,12 @@ def make_model(job: Job, clock: ManualClock) -> Model:
     )
 
 
-def make_set(job: Job, clock: ManualClock, identifier: str = "syn_1") -> SyntheticSet:
+def make_set(
+    job: Job,
+    clock: ManualClock,
+    identifier: str = "syn_1",
+    outcome: Outcome = Outcome.INCONCLUSIVE,
+) -> SyntheticSet:
     return SyntheticSet(
         id=identifier,
         model_id="mdl_1",
@@ -88,7 +94,21 @@ def make_set(job: Job, clock: ManualClock, identifier: str = "syn_1") -> Synthet
         zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "1" * 64, 10),
         manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "2" * 64, 10),
         created_at=clock.now(),
+        dataset_fingerprint="f" * 64,
+        verdict=Verdict(outcome, num_filtered=2, reasons=("Because.",)),
+        report=ArtifactRef(f"synthetic-sets/{identifier}-0/report.html", "3" * 64, 10),
     )
+
+
+def released(
+    records: Records, clock: ManualClock, identifier: str, after: Sequence[str] = ()
+) -> SyntheticSet:
+    """Draw a set that passes."""
+    clock.advance(1)
+    job = claimed(records, make_job(clock, JobKind.GENERATE))
+    made = make_set(job, clock, identifier, Outcome.PASSED)
+    records.succeed(job.claim_held, synthetic_set=made, after_releases=after)
+    return made
 
 
 def claimed(records: Records, job: Job) -> Job:
@@ -406,3 +426,58 @@ def test_artifacts_of_records_and_unfinished_trainings_are_referenced(
         "synthetic-sets/syn_1-0",
         f"checkpoints/{job.id}",
     }
+
+
+def test_releases_of_a_dataset_are_told_oldest_first_and_nothing_else(
+    records: Records, clock: ManualClock
+) -> None:
+    first = released(records, clock, "syn_1")
+    second = released(records, clock, "syn_2", after=["syn_1"])
+    job = claimed(records, make_job(clock, JobKind.GENERATE))
+    records.succeed(job.claim_held, synthetic_set=make_set(job, clock, "syn_3"))
+    assert records.releases("f" * 64) == [first, second]
+    assert records.releases("0" * 64) == []
+    assert [each.id for each in records.sets_of_model("mdl_1")] == ["syn_1", "syn_2", "syn_3"]
+    assert records.sets_of_model("mdl_2") == []
+    assert records.synthetic_set("syn_1") == first
+
+
+def test_of_two_sets_examined_at_once_the_second_is_examined_again(
+    records: Records, clock: ManualClock
+) -> None:
+    released(records, clock, "syn_1")
+    job = claimed(records, make_job(clock, JobKind.GENERATE))
+    made = make_set(job, clock, "syn_2", Outcome.PASSED)
+    with pytest.raises(errors.ReleasesChanged, match="syn_1"):
+        records.succeed(job.claim_held, synthetic_set=made)
+    assert records.job(job.id).state is JobState.RUNNING
+    assert [each.id for each in records.synthetic_sets().items] == ["syn_1"]
+    records.succeed(job.claim_held, synthetic_set=made, after_releases=["syn_1"])
+    assert [each.id for each in records.synthetic_sets().items] == ["syn_2", "syn_1"]
+
+
+def test_a_released_set_is_withdrawn_where_another_is_removed(
+    records: Records, clock: ManualClock
+) -> None:
+    made = released(records, clock, "syn_1")
+    assert records.delete_synthetic_set("syn_1") == replace(made, withdrawn=True)
+    for gone in (records.synthetic_set, records.delete_synthetic_set):
+        with pytest.raises(errors.SyntheticSetNotFound):
+            gone("syn_1")
+    assert records.synthetic_sets().items == []
+    assert [each.id for each in records.releases("f" * 64)] == ["syn_1"]
+    assert "synthetic-sets/syn_1-0" in records.referenced_artifacts()
+    again = released(records, clock, "syn_1")
+    assert records.synthetic_set("syn_1") == again
+
+
+def test_the_findings_of_so_many_sets_of_a_model_can_be_read(
+    records: Records, clock: ManualClock
+) -> None:
+    for number in range(3):
+        job = claimed(records, make_job(clock, JobKind.GENERATE))
+        records.succeed(job.claim_held, synthetic_set=make_set(job, clock, f"syn_{number}"))
+    for number in (0, 1, 0):
+        records.read_findings(f"syn_{number}", max_sets=2)
+    with pytest.raises(errors.FindingsSpent):
+        records.read_findings("syn_2", max_sets=2)

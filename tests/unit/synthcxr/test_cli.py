@@ -26,6 +26,8 @@ DONE = {
     "result": {"model_id": "mdl_1"},
 }
 
+SET = {"id": "syn_1", "verdict": {"outcome": "passed_filtered", "num_filtered": 2}}
+
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[httpx.Request]]:
@@ -231,6 +233,8 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/synthetic-sets/syn_1/download":
             return httpx.Response(200, content=content, headers={"ETag": f'"{sha256}"'})
+        if request.url.path == "/synthetic-sets/syn_1":
+            return httpx.Response(200, json=SET)
         return httpx.Response(202, json=job)
 
     requests = serve(answer)
@@ -240,12 +244,51 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     printed = capsys.readouterr()
     assert printed.out == f"{output}\n"
     assert sha256 in printed.err.replace("\n", "")
+    assert "verdict: passed_filtered(2)" in printed.err
     assert output.read_bytes() == content
     assert json.loads(requests[0].content) == {
         "model_id": "mdl_1",
         "class_counts": {"COVID": 3, "Normal": 3},
         "sampler": {"num_steps": 20},
     }
+
+
+def test_a_set_that_may_not_leave_ends_in_4_with_the_reason(serve, capsys, tmp_path: Path) -> None:
+    job = {**DONE, "kind": "generate", "result": {"synthetic_set_id": "syn_1"}}
+    refused = {"id": "syn_1", "verdict": {"outcome": "refused", "code": "memorises"}}
+    problem = {"code": "set_refused", "detail": "syn_1 is refused(memorises). Train less long."}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/synthetic-sets/syn_1/download":
+            return httpx.Response(409, json=problem)
+        return httpx.Response(200, json=job if "jobs" in request.url.path else refused)
+
+    def created(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(202, json=job) if request.method == "POST" else answer(request)
+
+    serve(created)
+    output = tmp_path / "out.zip"
+    assert run("generate", "mdl_1", "--class-counts", "COVID=3", "-o", str(output)) == 4
+    printed = capsys.readouterr().err
+    assert "verdict: refused(memorises)" in printed
+    assert "Train less long [set_refused]" in printed
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("r.html", "text/html"), ("r.json", "application/json")]
+)
+def test_a_report_is_saved_as_a_page_or_as_figures(serve, name, kind, tmp_path: Path) -> None:
+    requests = serve(lambda _: httpx.Response(200, content=b"found"))
+    assert run("sets", "report", "syn_1", "-o", str(tmp_path / name)) == 0
+    assert (tmp_path / name).read_bytes() == b"found"
+    assert requests[0].headers["accept"] == kind
+
+
+def test_a_list_of_sets_says_what_was_found(serve, capsys) -> None:
+    serve(lambda _: httpx.Response(200, json={"items": [SET], "next_cursor": None}))
+    assert run("sets", "list") == 0
+    assert "passed_filtered(2)" in capsys.readouterr().out
 
 
 def test_a_list_is_a_table_with_the_film_counts(serve, capsys) -> None:

@@ -6,6 +6,7 @@ import pytest
 from release.estimate import Estimate, share
 from release.policy import Policy
 from release.privacy.materiality import advantage, materiality
+from release.privacy.power import Power, detectable_copy_rate
 
 POLICY = Policy()
 
@@ -33,9 +34,17 @@ def scores(num_members: int, num_others: int, shift: float) -> tuple[dict, np.nd
 
 @pytest.mark.parametrize(
     ("num_others", "shift", "decision"),
-    [(640, 0.0, "passed"), (640, 1.0, "refused"), (12, 0.0, "inconclusive")],
+    [
+        (640, 0.0, "passed"),
+        (640, 1.0, "refused"),
+        (12, 0.0, "inconclusive"),
+        (12, 3.0, "inconclusive"),  # for G1 to G3 to refuse: so few patients bound nothing
+    ],
 )
 def test_the_bound_decides_unless_too_few_are_held_out(
     num_others: int, shift: float, decision: str
 ) -> None:
-    assert materiality(*scores(3000, num_others, shift), POLICY).decision == decision
+    rate = detectable_copy_rate(num_others, 1, POLICY)
+    power = Power(num_others, num_others, rate, {}, POLICY.max_mdcr)
+    found = materiality(*scores(3000, num_others, shift), POLICY, power)
+    assert found.decision == decision

@@ -8,6 +8,7 @@ import pytest
 from service.api.generation import preferred_wait_seconds
 from service.domain.identifiers import synthetic_set_id
 from service.domain.references import ArtifactRef, ClassSplit, SyntheticSet
+from service.domain.verdict import Outcome, Verdict
 
 
 def body(model_id: str, **changes: Any) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def made_for(scene: Any, request: dict[str, Any], snapshot_sha256: str) -> Synth
         zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "0" * 64, 1),
         manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "1" * 64, 1),
         created_at=scene.world.clock.now(),
+        verdict=Verdict(Outcome.REFUSED, "memorises"),
     )
 
 
@@ -86,7 +88,14 @@ def test_balance_levels_the_dataset(scene: Any) -> None:
     assert answer.json()["request"]["class_counts"] == {"effusion": 4}
 
 
-def test_a_dataset_that_is_level_or_gone_cannot_be_balanced(scene: Any) -> None:
+def test_a_model_whose_dataset_is_gone_draws_no_more(scene: Any) -> None:
+    model = scene.model()
+    scene.client.delete(f"/datasets/{model.dataset_id}")
+    request = {"model_id": model.id, "class_counts": {"normal": 1}}
+    scene.refused(scene.client.post("/generate", json=request), 409, "dataset_gone")
+
+
+def test_a_dataset_that_is_level_cannot_be_balanced(scene: Any) -> None:
     model = scene.model()
     request = {"model_id": model.id, "balance": True}
     dataset = scene.records.dataset(model.dataset_id)
@@ -95,8 +104,6 @@ def test_a_dataset_that_is_level_or_gone_cannot_be_balanced(scene: Any) -> None:
     scene.refused(
         scene.client.post("/generate", json=request), 422, "invalid_class_counts", "/balance"
     )
-    scene.client.delete(f"/datasets/{dataset.id}")
-    scene.refused(scene.client.post("/generate", json=request), 422, "invalid_request", "/balance")
 
 
 def mixed(**weights: float) -> dict[str, Any]:
@@ -209,9 +216,10 @@ def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
     first = scene.client.post("/generate", json=body(model.id)).json()
     made = made_for(scene, first["request"], model.snapshot.sha256)
     scene.synthetic_set(made)
-    archive = scene.world.artifacts.path(made.zip.key)
-    archive.parent.mkdir(parents=True)
-    archive.touch()
+    for artifact in made.artifacts:
+        path = scene.world.artifacts.path(artifact.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     scene.queue.rings.clear()
     again = scene.client.post("/generate", json=body(model.id))
     assert again.status_code == 202

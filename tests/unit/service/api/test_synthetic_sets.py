@@ -1,14 +1,19 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from service.domain.references import ArtifactRef, SyntheticSet
+from service.domain.verdict import PRIVATE_READ, Outcome, Verdict
 
 FILMS = [b"first", b"second"]
+REPORT = b"<!doctype html><title>Report</title>"
+FINDINGS = b'{"distances": [0.1]}'
+FILMS_OF_A_SET = ("download", "manifest", "images/0.png")
 
 
 @pytest.fixture
@@ -18,6 +23,21 @@ def content() -> bytes:
         for index, film in enumerate(FILMS):
             archive.writestr(f"images/normal/{index:06}.png", film)
     return buffer.getvalue()
+
+
+def judged(scene: Any, made: SyntheticSet, verdict: Verdict | None, **changes: Any) -> None:
+    """Let the gate have found something else."""
+    scene.records._synthetic_sets["syn_1"] = replace(made, verdict=verdict, **changes)
+
+
+def sha256_of(made: SyntheticSet) -> str:
+    assert made.zip is not None
+    return made.zip.sha256
+
+
+def granted(scene: Any, *scopes: str) -> None:
+    """Let callers hold scopes."""
+    scene.app.state.world = replace(scene.world, scopes=frozenset(scopes))
 
 
 @pytest.fixture
@@ -30,6 +50,9 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
     manifest = json.dumps({"files": files}).encode()
     (staged / "set.zip").write_bytes(content)
     (staged / "manifest.json").write_bytes(manifest)
+    (staged / "report.html").write_bytes(REPORT)
+    (staged / "report.json").write_bytes(b"{}")
+    (staged / "findings.json").write_bytes(FINDINGS)
     scene.world.artifacts.publish(staged, "synthetic-sets/syn_1-0")
 
     def reference(name: str, data: bytes) -> ArtifactRef:
@@ -44,6 +67,10 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
         zip=reference("set.zip", content),
         manifest=reference("manifest.json", manifest),
         created_at=scene.world.clock.now(),
+        dataset_fingerprint="f" * 64,
+        verdict=Verdict(Outcome.PASSED),
+        report=reference("report.html", REPORT),
+        findings=reference("findings.json", FINDINGS),
     )
     scene.synthetic_set(made)
     return made
@@ -52,7 +79,7 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
 def test_a_set_tells_what_it_holds(scene: Any, made: SyntheticSet, content: bytes) -> None:
     view = scene.client.get("/synthetic-sets/syn_1").json()
     assert (view["num_images"], view["class_counts"]) == (2, {"normal": 2})
-    assert (view["sha256"], view["num_bytes"]) == (made.zip.sha256, len(content))
+    assert (view["sha256"], view["num_bytes"]) == (sha256_of(made), len(content))
     assert scene.client.get("/synthetic-sets").json()["items"] == [view]
     manifest = scene.client.get(view["links"]["manifest"])
     assert [file["file"] for file in manifest.json()["files"]][1] == "images/normal/000001.png"
@@ -77,7 +104,7 @@ def test_a_download_is_whole_named_by_its_checksum_and_kept_for_good(
 def test_a_part_of_a_download_is_sent(
     scene: Any, made: SyntheticSet, content: bytes, asked: str, part: slice
 ) -> None:
-    headers = {"Range": asked, "If-Range": f'"{made.zip.sha256}"'}
+    headers = {"Range": asked, "If-Range": f'"{sha256_of(made)}"'}
     answer = scene.client.get("/synthetic-sets/syn_1/download", headers=headers)
     assert (answer.status_code, answer.content) == (206, content[part])
     assert answer.headers["content-range"].endswith(f"/{len(content)}")
@@ -105,10 +132,10 @@ def test_a_range_behind_the_end_is_not_satisfiable(
 
 @pytest.mark.parametrize("given", ['"{}"', 'W/"{}"', '"x", "{}"', "*"])
 def test_what_a_client_has_is_not_sent_again(scene: Any, made: SyntheticSet, given: str) -> None:
-    headers = {"If-None-Match": given.format(made.zip.sha256)}
+    headers = {"If-None-Match": given.format(sha256_of(made))}
     answer = scene.client.get("/synthetic-sets/syn_1/download", headers=headers)
     assert (answer.status_code, answer.content) == (304, b"")
-    assert answer.headers["etag"] == f'"{made.zip.sha256}"'
+    assert answer.headers["etag"] == f'"{sha256_of(made)}"'
 
 
 def test_an_image_is_looked_at_by_its_number(scene: Any, made: SyntheticSet) -> None:
@@ -133,9 +160,97 @@ def test_a_set_whose_files_are_gone_is_missing_not_broken(scene: Any, made: Synt
 
 
 def test_a_deleted_set_is_gone_with_its_files(scene: Any, made: SyntheticSet) -> None:
+    judged(scene, made, Verdict(Outcome.INCONCLUSIVE, "power"))
     assert scene.client.delete("/synthetic-sets/syn_1").status_code == 204
     assert scene.files() == []
-    for part in ("", "/download", "/manifest", "/images/0.png"):
+    for part in ("", "/report", "/download", "/manifest", "/images/0.png"):
         answer = scene.client.get(f"/synthetic-sets/syn_1{part}")
         scene.refused(answer, 404, "synthetic_set_not_found")
     scene.refused(scene.client.delete("/synthetic-sets/syn_1"), 404, "synthetic_set_not_found")
+
+
+def test_a_released_set_that_is_deleted_is_out_of_reach_but_kept_for_later_examinations(
+    scene: Any, made: SyntheticSet
+) -> None:
+    before = scene.files()
+    assert scene.client.delete("/synthetic-sets/syn_1").status_code == 204
+    for part in ("", "/report", "/findings", *(f"/{part}" for part in FILMS_OF_A_SET)):
+        granted(scene, PRIVATE_READ)
+        answer = scene.client.get(f"/synthetic-sets/syn_1{part}")
+        scene.refused(answer, 404, "synthetic_set_not_found")
+    assert scene.client.get("/synthetic-sets").json()["items"] == []
+    assert scene.files() == before
+    assert [each.id for each in scene.records.releases("f" * 64)] == ["syn_1"]
+
+
+@pytest.mark.parametrize("part", FILMS_OF_A_SET)
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (Verdict(Outcome.REFUSED, "memorises", reasons=("3 films are copies.",)), "set_refused"),
+        (Verdict(Outcome.INCONCLUSIVE, "validity"), "set_inconclusive"),
+        (None, "set_not_examined"),
+    ],
+)
+def test_no_film_of_a_set_that_did_not_pass_can_be_had(
+    scene: Any, made: SyntheticSet, verdict: Verdict | None, code: str, part: str
+) -> None:
+    judged(scene, made, verdict)
+    granted(scene, PRIVATE_READ)  # not even by those who may read what is private
+    answer = scene.client.get(f"/synthetic-sets/syn_1/{part}")
+    scene.refused(answer, 409, code)
+    if verdict:
+        assert " ".join(verdict.reasons) in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("part", FILMS_OF_A_SET)
+def test_a_set_of_too_few_patients_is_for_those_who_may_read_what_is_private(
+    scene: Any, made: SyntheticSet, part: str
+) -> None:
+    judged(scene, made, Verdict(Outcome.INCONCLUSIVE, "power"))
+    answer = scene.client.get(f"/synthetic-sets/syn_1/{part}")
+    scene.refused(answer, 403, "scope_missing")
+    assert PRIVATE_READ in answer.json()["detail"]
+    granted(scene, PRIVATE_READ)
+    assert scene.client.get(f"/synthetic-sets/syn_1/{part}").status_code == 200
+
+
+def test_the_verdict_is_told_and_links_lead_only_where_there_is_something(
+    scene: Any, made: SyntheticSet
+) -> None:
+    verdict = Verdict(Outcome.REFUSED, "scan", remedies=("Train for less long.",))
+    judged(scene, made, verdict, zip=None, manifest=None, num_images=0)
+    view = scene.client.get("/synthetic-sets/syn_1").json()
+    assert (view["verdict"]["outcome"], view["verdict"]["code"]) == ("refused", "scan")
+    assert view["verdict"]["remedies"] == ["Train for less long."]
+    assert (view["sha256"], view["num_bytes"]) == (None, None)
+    assert set(view["links"]) == {"self", "report"}
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_the_report_is_for_everybody_as_a_page_or_as_json(
+    scene: Any, made: SyntheticSet, outcome: Outcome
+) -> None:
+    judged(scene, made, Verdict(outcome, "memorises"))
+    page = scene.client.get("/synthetic-sets/syn_1/report")
+    assert (page.content, page.headers["content-type"]) == (REPORT, "text/html; charset=utf-8")
+    assert page.headers["content-disposition"].startswith("inline")
+    figures = scene.client.get(
+        "/synthetic-sets/syn_1/report", headers={"Accept": "application/json"}
+    )
+    assert figures.json() == {}
+    assert page.headers["etag"] != figures.headers["etag"]
+
+
+def test_findings_are_private_and_of_a_few_sets_of_a_model_only(
+    scene: Any, made: SyntheticSet
+) -> None:
+    answer = scene.client.get("/synthetic-sets/syn_1/findings")
+    scene.refused(answer, 403, "scope_missing")
+    scene.app.state.world = replace(
+        scene.world, scopes=frozenset({PRIVATE_READ}), max_findings_per_model=1
+    )
+    for _ in range(2):  # reading the same again tells nothing new
+        assert scene.client.get("/synthetic-sets/syn_1/findings").content == FINDINGS
+    scene.synthetic_set(replace(made, id="syn_2", verdict=Verdict(Outcome.INCONCLUSIVE)))
+    scene.refused(scene.client.get("/synthetic-sets/syn_2/findings"), 409, "findings_spent")

@@ -1,0 +1,79 @@
+"""Which of a set's files a caller may have: decided here, and nowhere else."""
+
+from service.domain import errors
+from service.domain.references import ArtifactRef, SyntheticSet
+from service.domain.verdict import PRIVATE_READ, Verdict
+from service.domain.world import World
+
+
+def require(world: World, scope: str) -> None:
+    """Insist that the caller holds a scope.
+
+    Raises:
+        ScopeMissing: It does not.
+    """
+    if scope not in world.scopes:
+        raise errors.ScopeMissing.named(scope)
+
+
+def films(world: World, made: SyntheticSet) -> ArtifactRef:
+    """Return a set's archive, if the caller may have it.
+
+    Raises:
+        SetNotExamined, SetRefused, SetInconclusive: Nobody may.
+        ScopeMissing: Only those who may read what is private.
+    """
+    return _reachable(world, made, made.zip)
+
+
+def manifest(world: World, made: SyntheticSet) -> ArtifactRef:
+    """Return a set's table of contents, if the caller may have it; raises as `films` does."""
+    return _reachable(world, made, made.manifest)
+
+
+def report(made: SyntheticSet) -> ArtifactRef:
+    """Return the report, which shows aggregates alone and is for everybody.
+
+    Raises:
+        SetNotExamined: There is none.
+    """
+    if made.report is None:
+        raise errors.SetNotExamined(_not_examined(made))
+    return made.report
+
+
+def findings(world: World, made: SyntheticSet) -> ArtifactRef:
+    """Return what the gate saw film by film.
+
+    Raises:
+        ScopeMissing: Only those who may read what is private may have it.
+        SetNotExamined: There is none.
+    """
+    require(world, PRIVATE_READ)
+    if made.findings is None:
+        raise errors.SetNotExamined(_not_examined(made))
+    return made.findings
+
+
+def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:
+    verdict = made.verdict
+    if verdict is None:
+        raise errors.SetNotExamined(_not_examined(made))
+    if verdict.for_research:
+        require(world, PRIVATE_READ)
+    elif not verdict.released:
+        kind = errors.SetRefused if verdict.outcome == "refused" else errors.SetInconclusive
+        raise kind(_why(made, verdict))
+    assert artifact is not None, "the films of a set that may be read are kept"
+    return artifact
+
+
+def _why(made: SyntheticSet, verdict: Verdict) -> str:
+    return " ".join((f"{made.id} is {verdict}.", *verdict.reasons, *verdict.remedies))
+
+
+def _not_examined(made: SyntheticSet) -> str:
+    return (
+        f"{made.id} was made before sets were examined, so nobody may have it. "
+        "Delete it and ask for it again."
+    )

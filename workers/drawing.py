@@ -1,0 +1,139 @@
+"""Draws the films of a set, and others in place of those that the gate takes for copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, cycle, islice
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.config import FamilySampler
+from models.sampling import draw_pixels
+from models.seeding import image_seed
+from models.snapshot import Snapshot
+from release.gate import Gate, Look
+from release.origin import OfClass, OfInterpolation, Origin
+from release.package.staging import StagedFilms
+from release.policy import Policy
+from workers.attempt import Attempt
+from workers.film_plan import draw_of
+from workers.pace import Pace
+
+SAMPLING = "sampling"
+MIN_EXAMINED = 256  # films: fewer say too little of the model that drew them
+NONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Every film that was drawn, and which of them the set is offered.
+
+    Attributes:
+        pixels: (n, size, size), in the order of drawing, flagged films included.
+        origins: (n,), what each was drawn from.
+        look: What the gate saw of each.
+        offered: (films asked for,), the place among those drawn of the film for each; -1 where
+            every one drawn for it was flagged.
+    """
+
+    pixels: NDArray[np.uint8]
+    origins: Sequence[Origin]
+    look: Look
+    offered: NDArray[np.int64]
+
+    def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """Return the class of each film by its place in `classes`; -1 for a film of no class."""
+        numbers = [
+            classes.index(origin.label) if isinstance(origin, OfClass) else NONE
+            for origin in self.origins
+        ]
+        return np.array(numbers, dtype=np.int64)
+
+
+class Drawing:
+    """The films of one set, drawn in rounds.
+
+    Film k of the request draws from the k-th seed of the set. What is drawn beyond the request,
+    be it to examine a small set better or in place of a flagged film, draws from the seeds behind
+    these, so that the same request always draws the same films.
+
+    Args:
+        attempt: At the job.
+        snapshot: What draws.
+        sampler: How.
+        wanted: The films asked for.
+        seed: The set's.
+        path: Where the films lie until they are packaged.
+    """
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        snapshot: Snapshot,
+        sampler: FamilySampler,
+        wanted: Sequence[Origin],
+        seed: int,
+        path: Path,
+    ) -> None:
+        self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
+        self._wanted = list(wanted)
+        self._redrawable = [each for each in wanted if not isinstance(each, OfInterpolation)]
+        self._seeds = (image_seed(seed, index) for index in count(len(self._redrawable)))
+        self._films = StagedFilms(path, snapshot.model.spec.size)
+        self._origins: list[Origin] = []
+        self._pace = Pace()
+
+    def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> Drawn:
+        """Draw the films asked for and, in up to so many rounds, others for the flagged ones.
+
+        Args:
+            gate: Flags films.
+            policy: Says how often films may be drawn anew, and how many.
+            replace_flagged: False where nothing may depend on what is flagged.
+        """
+        looks = [self._round(gate, [*self._wanted, *self._witnesses()])]
+        offered = np.arange(len(self._wanted))
+        if not replace_flagged:
+            return Drawn(self._films.pixels, self._origins, looks[0], offered)
+        spare = ceil(policy.spare_share * len(self._wanted))
+        for _ in range(policy.rounds):
+            flagged = looks[-1].flagged if len(looks) == 1 else Look.together(looks).flagged
+            lacking = [
+                place
+                for place in np.flatnonzero(flagged[offered]).tolist()
+                if not isinstance(self._wanted[place], OfInterpolation)
+            ][:spare]
+            if not lacking:
+                break
+            spare -= len(lacking)
+            first = len(self._origins)
+            looks.append(self._round(gate, [self._anew(self._wanted[k]) for k in lacking]))
+            offered[lacking] = np.arange(first, first + len(lacking))
+        look = Look.together(looks)
+        offered[look.flagged[offered]] = NONE
+        return Drawn(self._films.pixels, self._origins, look, offered)
+
+    def _witnesses(self) -> Iterator[Origin]:
+        """Draw more from the same, where the set alone is too small to be examined."""
+        lacking = max(0, MIN_EXAMINED - len(self._wanted))
+        return (self._anew(origin) for origin in islice(cycle(self._redrawable), lacking))
+
+    def _anew(self, origin: Origin) -> Origin:
+        return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # not a way's
+
+    def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
+        first = len(self._origins)
+        draws = [draw_of(origin, self._snapshot.classes) for origin in origins]
+        total = first + len(draws)
+        for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
+            self._films.append(batch)
+            self._attempt.check()
+            if self._attempt.report_due():
+                done = len(self._films)
+                self._attempt.report(self._pace.progress(SAMPLING, done, total, done / total))
+        self._origins += origins
+        return gate.look(self._films.pixels[first:])

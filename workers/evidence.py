@@ -1,0 +1,160 @@
+"""What the sets of one dataset are examined with: learned once, kept beside the dataset's pixels.
+
+The classifier learns from the films that models learn from; the copy detector from these and the
+held-out ones alike, or the tests would be void. Neither ever sees the fold for utility.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from radiographs.folds import TRAINED, Fold
+from radiographs.pixel_store import FoldedFilms, PixelStore
+from release.classifier import FilmClassifier
+from release.classifier_files import load_classifier, save_classifier
+from release.classifier_training import train_classifier
+from release.films import Folds, LabelledFilms
+from release.gate import Gate
+from release.metrics.closeness import truly_held_out
+from release.metrics.copies import CopyMetric, train_copy_metric
+from release.metrics.copy_training import Recipe
+from release.metrics.pixels import PixelMetric
+from release.policy import Policy
+from release.privacy.controls import Control
+from service.domain.references import Dataset
+from workers.attempt import Attempt
+from workers.interruptible import Interruptible
+from workers.pace import Pace
+from workers.planting import by_changes
+
+CLASSIFIER = "classifier.safetensors"
+LEARNING = "learning to examine"
+IMAGES_PER_FILM, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
+VIEWS_PER_FILM, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
+SEED = 0
+MAX_KEPT = 2  # datasets, or sizes of one
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The real films of a dataset, and what sees them.
+
+    Attributes:
+        folds: The real films, by fold.
+        classifier: Learned from T.
+        gate: Sees T and H.
+        metrics: The gate's own, to be interrupted.
+    """
+
+    folds: Folds
+    classifier: FilmClassifier
+    gate: Gate
+    metrics: tuple[Interruptible, ...]
+
+    @cached_property
+    def controls(self) -> list[Control]:
+        """How many of the films that were changed a little the gate finds."""
+        return [self.gate.control(each) for each in by_changes(self.folds)]
+
+    def serve(self, attempt: Attempt) -> None:
+        """Let an attempt interrupt what is computed from now on."""
+        for metric in self.metrics:
+            metric.check = attempt.check
+
+
+class KeptEvidence:
+    """The evidence a process keeps, the least recently used of which makes way for new."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Evidence] = OrderedDict()
+
+    @classmethod
+    @cache
+    def of_process(cls) -> Self:
+        """Return what this process keeps."""
+        return cls()
+
+    def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> Evidence:
+        """Return the evidence of a dataset at an image size; gather it if it is not kept.
+
+        Raises:
+            StoreOutdated: The dataset has no folds.
+            OSError: Its files are gone.
+        """
+        assert dataset.artifact is not None, "only a ready dataset's models draw"
+        key = dataset.artifact.key, size
+        if key not in self._kept:
+            while len(self._kept) >= MAX_KEPT:
+                self._kept.popitem(last=False)
+            self._kept[key] = _gathered(attempt, dataset, size, policy)
+        self._kept.move_to_end(key)
+        evidence = self._kept[key]
+        evidence.serve(attempt)
+        return evidence
+
+
+def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> Evidence:
+    assert dataset.artifact is not None
+    store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
+    folds = without_doubles(folds_of(store, size), policy)
+    key = f"{dataset.artifact.key}/evidence-{size}"
+    folder = attempt.artifacts.path(key)
+    if not folder.exists():
+        attempt.artifacts.publish(_learned(attempt, folds), key)
+    copies = CopyMetric.load(folder)
+    copies.learned_from.check(folds, copies.name)
+    metrics = tuple(Interruptible(metric, attempt.check) for metric in (PixelMetric(), copies))
+    return Evidence(
+        folds=folds,
+        classifier=load_classifier(folder / CLASSIFIER),
+        gate=Gate(folds, metrics, policy),
+        metrics=metrics,
+    )
+
+
+def _learned(attempt: Attempt, folds: Folds) -> Path:
+    """Train the classifier and the copy detector, for longer where there are more films."""
+    pace = Pace()
+
+    def watch(share: float) -> None:
+        attempt.check()
+        if attempt.report_due():
+            attempt.report(pace.progress(LEARNING, round(share * num_views), num_views, share))
+
+    num_films = len(folds.trained) + len(folds.audit)
+    num_views = int(np.clip(VIEWS_PER_FILM * num_films, *VIEWS))
+    images = int(np.clip(IMAGES_PER_FILM * num_films, *IMAGES))
+    staged = attempt.artifacts.staging(f"{attempt.name}-evidence")
+    train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
+    classifier = train_classifier(folds.trained, len(folds.classes), SEED, images, attempt.check)
+    save_classifier(staged / CLASSIFIER, classifier)
+    return staged
+
+
+def without_doubles(folds: Folds, policy: Policy) -> Folds:
+    """Leave out held-out films that are a film of the training again, if the ingest missed any."""
+    held_out = truly_held_out(PixelMetric(), folds, policy.num_density_neighbours)
+    return replace(folds, audit=folds.audit.where(held_out))
+
+
+def folds_of(store: PixelStore, size: int) -> Folds:
+    """Read the real films of a store, (n, size, size), by fold."""
+    trained = store.films_of(*TRAINED, size=size)
+    return Folds(
+        classes=store.classes,
+        trained=_labelled(trained),
+        coins=np.asarray(trained.folds == Fold.AUDIT_IN),
+        audit=_labelled(store.films_of(Fold.AUDIT_OUT, size=size)),
+        utility=_labelled(store.films_of(Fold.UTILITY, size=size)),
+        fingerprint=store.fingerprint,
+    )
+
+
+def _labelled(films: FoldedFilms) -> LabelledFilms:
+    return LabelledFilms(films.pixels, films.labels, films.groups)

@@ -1,0 +1,100 @@
+"""Examines what was drawn: whether it may leave, how real it looks, what it is good for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.snapshot import Snapshot
+from release.examination import Examination
+from release.fidelity.measure import measure_fidelity
+from release.fidelity.rows import Fidelity
+from release.fidelity.validity import Validity
+from release.privacy.epsilon import Claim
+from release.utility.measure import measure_utility
+from release.utility.results import Utility
+from workers.attempt import Attempt
+from workers.drawing import Drawn
+from workers.evidence import Evidence
+from workers.planting import by_model
+
+SEED = 0
+UTILITY_SEEDS = 5
+UTILITY_IMAGES = 4_000  # that each classifier sees
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that was found of a set.
+
+    Attributes:
+        examination: By the gate.
+        fidelity: None where there were too few films to compare.
+        utility: None where it was not asked for, or the set may not leave anyway.
+    """
+
+    examination: Examination
+    fidelity: Fidelity | None
+    utility: Utility | None
+
+
+def examine(
+    attempt: Attempt,
+    evidence: Evidence,
+    drawn: Drawn,
+    snapshot: Snapshot,
+    earlier: NDArray[np.uint8] | None,
+    *,
+    claim: Claim | None,
+    full: bool,
+) -> Found:
+    """Examine a set; the same films give the same figures.
+
+    Args:
+        attempt: At the job.
+        evidence: The real films and what sees them.
+        drawn: The set, flagged films included.
+        snapshot: What drew it.
+        earlier: Films of earlier releases of the dataset.
+        claim: Differential privacy that the model promises.
+        full: Whether to measure what the films are good for.
+    """
+    labels = drawn.labels(snapshot.classes)
+    unflagged = ~drawn.look.flagged | (claim is not None)
+    fidelity = _fidelity(attempt, evidence, drawn.pixels[unflagged], labels[unflagged])
+    examination = evidence.gate.examine(
+        drawn.pixels,
+        labels,
+        look=drawn.look,
+        validity=fidelity.validity if fidelity else Validity.unknown(),
+        planted=list(by_model(evidence.folds, snapshot)),
+        controls=evidence.controls,
+        earlier=earlier,
+        claim=claim,
+    )
+    utility = None
+    if full and examination.verdict.may_leave:
+        kept = examination.kept & (labels >= 0)
+        utility = measure_utility(
+            evidence.folds,
+            drawn.pixels[kept],
+            labels[kept],
+            num_seeds=UTILITY_SEEDS,
+            images_to_see=UTILITY_IMAGES,
+            check=attempt.check,
+        )
+    return Found(examination, fidelity, utility)
+
+
+def _fidelity(
+    attempt: Attempt, evidence: Evidence, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Fidelity | None:
+    rng = np.random.default_rng(SEED)
+    try:
+        return measure_fidelity(
+            evidence.classifier, evidence.folds, pixels, labels, rng, check=attempt.check
+        )
+    except ValueError:  # too few films, or too few patients, to compare
+        return None

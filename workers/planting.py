@@ -1,0 +1,83 @@
+"""Near duplicates of training films: the gate must find these to be believed when it finds none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.family import Family
+from models.sampling import to_pixels
+from models.seeding import ImageNoise
+from models.snapshot import Snapshot
+from release.controls.kinds import CONTROLS
+from release.films import Folds, LabelledFilms
+from release.privacy.controls import Planted
+
+PLANTED = (20, 100)  # of each kind: at least, and at most
+FILMS_PER_PLANTED = 20  # training films for one that is planted
+FILMS_AT_ONCE = 25
+REVISED = (0.2, 0.4)  # shares of noise
+SEED = 0
+
+# from images (b, 1, h, w), labels (b,) and a seed for each to as many images
+Change = Callable[[Tensor, Tensor, Sequence[int]], Tensor | None]
+
+
+def by_changes(folds: Folds) -> Iterator[Planted]:
+    """Plant near duplicates that are films changed a little, the same for every set."""
+    chosen = _chosen(folds)
+    for control in CONTROLS:
+        yield Planted(control.name, control.plant(chosen.pixels, SEED), control.required)
+
+
+def by_model(folds: Folds, snapshot: Snapshot) -> Iterator[Planted]:
+    """Plant what the model that drew a set makes of films.
+
+    It need not be found where it is no longer that film: its recall is told and nothing is asked.
+    """
+    chosen = _chosen(folds)
+    for name, change in _changes(snapshot):
+        if (made := _changed(snapshot, chosen, change)) is not None:
+            yield Planted(name, made, required=False)
+
+
+def _chosen(folds: Folds) -> LabelledFilms:
+    num_films = int(np.clip(len(folds.trained) // FILMS_PER_PLANTED, *PLANTED))
+    order = np.random.default_rng(SEED).permutation(len(folds.trained))
+    return folds.trained.where(order[:num_films])
+
+
+def _changes(snapshot: Snapshot) -> Iterator[tuple[str, Change]]:
+    yield "the model's own reconstruction", lambda x, y, _: snapshot.model.reconstruct(x, y)
+    for share in REVISED:
+        yield f"drawn anew from {share:.0%} noise", partial(_revised, snapshot.model, share)
+
+
+def _revised(
+    model: Family[Any, Any], share: float, images: Tensor, labels: Tensor, seeds: Sequence[int]
+) -> Tensor | None:
+    return model.revise(images, labels, ImageNoise(seeds, images.device), share)
+
+
+def _changed(snapshot: Snapshot, films: LabelledFilms, change: Change) -> NDArray[np.uint8] | None:
+    """Change films, (n, size, size); None where the model cannot."""
+    device = next(snapshot.model.parameters()).device
+    made = []
+    for start in range(0, len(films), FILMS_AT_ONCE):
+        some = slice(start, start + FILMS_AT_ONCE)
+        images = torch.from_numpy(films.pixels[some]).float().unsqueeze(1) / 127.5 - 1
+        labels = torch.from_numpy(films.labels[some])
+        with torch.inference_mode():
+            changed = change(
+                images.to(device), labels.to(device), range(start, start + len(images))
+            )
+        if changed is None:
+            return None
+        made.append(to_pixels(changed))
+    return np.concatenate(made)

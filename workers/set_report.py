@@ -1,0 +1,114 @@
+"""From what was found of a set to its report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from release.examination import Examination
+from release.fidelity.rows import Fidelity
+from release.origin import OfClass, Origin
+from release.package.hashing import rounded_count
+from release.report.structure import FORMAT, Report
+from release.utility.results import Utility
+from service.domain.references import Dataset, Model
+
+BIASES = (
+    "What is lopsided in the real films, such as classes that differ in age, sex or hospital, is "
+    "lopsided in the synthetic ones."
+)
+ALWAYS = (
+    "A pass bounds the attacks that were tried on this set; it does not bound every attack.",
+    "A model drew the films: they are not for diagnosis, and their labels are what was asked for.",
+    BIASES,
+)
+NO_PATIENT_IDS = (
+    "The dataset names no patients, so each film counts as one: films of the same patient may lie "
+    "on both sides of the split, which hides copies and makes figures look better than they are."
+)
+NOT_MEASURED = "What the films are good for was not measured: ask for the full report."
+
+
+def report_of(
+    set_id: str,
+    model: Model,
+    dataset: Dataset,
+    examination: Examination,
+    fidelity: Fidelity | None,
+    utility: Utility | None,
+    *,
+    num_drawn: int,
+    released: Iterable[Origin],
+) -> Report:
+    """Bring together all that may be said of a set in public.
+
+    Args:
+        set_id: As its request names it.
+        model: What drew it.
+        dataset: What the model learned from.
+        examination: What the gate found.
+        fidelity: How real the films look; None where they were too few to be measured.
+        utility: What they are good for; None where it was not asked for.
+        num_drawn: Films drawn in all rounds.
+        released: What the films that were kept were drawn from.
+    """
+    counts = counted(released)
+    private = model.card.get("differential_privacy")
+    has_patient_ids = bool(dataset.summary.get("has_patient_ids"))
+    content = {
+        "format": FORMAT,
+        "set": {
+            "id": set_id,
+            "class_counts": counts[0],
+            "unlabelled_counts": counts[1],
+            "generated": num_drawn,
+            "rejected": int((~examination.kept).sum()),
+            "released": sum((*counts[0].values(), *counts[1].values())),
+        },
+        "model": {
+            "id": model.id,
+            "family": model.family,
+            "image_size": model.image_size,
+            "config_sha256": config_digest(model.config),
+            "snapshot_sha256": model.snapshot.sha256,
+            "dp": {name: private[name] for name in ("epsilon", "delta")} if private else None,
+        },
+        "dataset": {
+            "version": dataset.version,
+            "classes": {
+                label: {"films": rounded_count(split.films)}
+                for label, split in dataset.classes.items()
+            },
+            "patient_ids": has_patient_ids,
+        },
+        **examination.public(),
+        "fidelity": fidelity.described_in_full() if fidelity else None,
+        "utility": utility.described_in_full() if utility else None,
+        "limits": [
+            *ALWAYS,
+            *([] if has_patient_ids else [NO_PATIENT_IDS]),
+            *([] if utility else [NOT_MEASURED]),
+        ],
+    }
+    return Report.model_validate(content)
+
+
+def counted(films: Iterable[Origin]) -> tuple[dict[str, int], dict[str, int]]:
+    """Count films of each class, and those of none by kind."""
+    of_class: Counter[str] = Counter()
+    of_none: Counter[str] = Counter()
+    for film in films:
+        if isinstance(film, OfClass):
+            of_class[film.label] += 1
+        else:
+            of_none[film.kind] += 1
+    return dict(of_class), dict(of_none)
+
+
+def config_digest(config: Mapping[str, Any]) -> str:
+    """Name a configuration by its content, in hexadecimal."""
+    canonical = json.dumps(dict(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
