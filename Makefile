@@ -29,7 +29,8 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
-	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies proofs compose-up compose-down all
+	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
+	bench-gates proofs compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +119,9 @@ bench-copies: install ## Measure how many planted near-duplicates the gate's met
 
 proofs: install ## Count how often the gate is right about sets of which all is known
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.proofs
+
+bench-gates: install ## Hold the gate beside three rules in common use, on planted leaks
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gates
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from release.films import Folds, LabelledFilms, Pixels
+from release.metrics.fairness import LearnedFrom
 from release.metrics.metric import Embedded, Neighbours, Patients, Vectors
 
 SIDE = 4  # pixels
@@ -30,6 +31,7 @@ class Euclidean:
 
     name = "euclidean"
     digest = hashlib.sha256(b"euclidean/1").hexdigest()
+    learned_from = LearnedFrom()
 
     def embed(self, pixels: Pixels) -> Embedded:
         """Write films as vectors."""
