@@ -36,15 +36,16 @@ REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "together with what was released before, the set tells too much of the training data",
         ("release fewer films of this dataset", *OTHER_MODEL),
     ),
+    "nothing_left": ("every film asked for was dropped", OTHER_MODEL),
     "validity": ("the films are too far from real ones for privacy to mean anything", BETTER_MODEL),
     "power": ("too few patients are held out to find copies as rare as policy asks", MORE_HELD_OUT),
     "no_power": (
         "the detector missed near duplicates that were planted, or found copies where none are",
-        ("train the copy metric longer", "train with weaker augmentation"),
+        ("look at the controls in the report", *MORE_HELD_OUT),
     ),
     "embedding": (
         "a metric gave distances that are no numbers, or knows training films from held-out ones",
-        ("train the metric anew, on training and held-out films alike",),
+        ("ingest the films anew, and report it if that does not help",),
     ),
 }
 
@@ -106,6 +107,12 @@ class Verdict:
         if num_filtered:
             return cls("passed_filtered", None, num_filtered)
         return cls("passed")
+
+    @classmethod
+    def inconclusive(cls, code: str, num_filtered: int) -> Verdict:
+        """Say that nothing can be said of a set, for one reason."""
+        reason, remedies = REASONS[code]
+        return cls("inconclusive", code, num_filtered, (reason,), remedies)
 
 
 @dataclass(frozen=True)

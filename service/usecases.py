@@ -120,6 +120,7 @@ def submit_generation(
     checks.examining_dataset(world, model)
     resolved = {
         **request,
+        "dataset_id": model.dataset_id,  # which cannot be deleted meanwhile
         **contents.resolved_contents(world, model, request, balance=balance),
         "sampler": checks.resolved_sampler(model, request["sampler"]),
     }
@@ -177,7 +178,7 @@ def read_findings(world: World, made: SyntheticSet) -> ArtifactRef:
 def delete_synthetic_set(world: World, synthetic_set_id: str) -> None:
     """Remove a synthetic set and its files; withdraw one that was released."""
     made = world.records.delete_synthetic_set(synthetic_set_id)
-    if not made.withdrawn:
+    if not made.released:
         for folder in {folder_of(artifact.key) for artifact in made.artifacts}:
             world.artifacts.delete(folder)
 

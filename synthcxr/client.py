@@ -139,8 +139,8 @@ class Client:
         Args:
             model_id: A trained model.
             request: One or more of `class_counts` (or `balance`), `mixtures` and `interpolate`,
-                and `seed`, `sampler` or `format`, as `POST /generate` documents them; what is
-                None is left to the service.
+                and `seed`, `sampler`, `format` or `report`, as `POST /generate` documents them;
+                what is None is left to the service.
         """
         return self._create_job("/generate", {"model_id": model_id, **request})
 

@@ -45,6 +45,14 @@ class Drawn:
     look: Look
     offered: NDArray[np.int64]
 
+    def released(self, kept: NDArray[np.bool_]) -> list[int]:
+        """Return the places of the films asked for that were kept, in their order.
+
+        Args:
+            kept: (n,), what the gate let through of all that was drawn.
+        """
+        return [place for place in self.offered.tolist() if place != NONE and kept[place]]
+
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return the class of each film by its place in `classes`; -1 for a film of no class."""
         numbers = [

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.domain.errors import ArtifactMissing
 from service.domain.references import SyntheticSet
 from workers.attempt import Attempt
 
@@ -32,12 +33,15 @@ def earlier_films(
         None where there are no films.
 
     Raises:
-        OSError: The files of a release are gone.
+        ArtifactMissing: The files of a release are gone.
     """
     films: list[NDArray[np.uint8]] = []
     for made in releases:
         assert made.zip is not None, "the films of a released set are kept"
-        for film in _films(attempt.artifacts.path(made.zip.key), size):
+        path = attempt.artifacts.path(made.zip.key)
+        if not path.exists():
+            raise ArtifactMissing.named(made.id)
+        for film in _films(path, size):
             films.append(film)
             attempt.check()
     return np.stack(films) if films else None

@@ -20,13 +20,14 @@ from release.classifier import FilmClassifier
 from release.classifier_files import load_classifier, save_classifier
 from release.classifier_training import train_classifier
 from release.films import Folds, LabelledFilms
-from release.gate import Gate
+from release.gate import FEWEST_PATIENTS, Gate
 from release.metrics.closeness import truly_held_out
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
 from release.policy import Policy
 from release.privacy.controls import Control
+from service.domain.errors import TooFewPatients
 from service.domain.references import Dataset
 from workers.attempt import Attempt
 from workers.interruptible import Interruptible
@@ -107,6 +108,13 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     folder = attempt.artifacts.path(key)
     if not folder.exists():
         attempt.artifacts.publish(_learned(attempt, folds), key)
+    num_held_out = len(np.unique(folds.audit.patients))
+    if num_held_out < FEWEST_PATIENTS:
+        raise TooFewPatients(
+            f"{num_held_out} patients are held out for the examination of sets, and "
+            f"{FEWEST_PATIENTS} at least are needed. Ingest films of more patients: twenty of each "
+            "class are usually enough to look at sets, some 3,700 for sets that may leave."
+        )
     copies = CopyMetric.load(folder)
     copies.learned_from.check(folds, copies.name)
     metrics = tuple(Interruptible(metric, attempt.check) for metric in (PixelMetric(), copies))

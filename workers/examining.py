@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from release.fidelity.validity import Validity
 from release.privacy.epsilon import Claim
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
+from release.verdict import Verdict
 from workers.attempt import Attempt
 from workers.drawing import Drawn
 from workers.evidence import Evidence
@@ -74,9 +75,12 @@ def examine(
         earlier=earlier,
         claim=claim,
     )
+    if examination.verdict.may_leave and not drawn.released(examination.kept):
+        nothing = Verdict.inconclusive("nothing_left", examination.verdict.num_filtered)
+        examination = replace(examination, verdict=nothing)
     utility = None
-    if full and examination.verdict.may_leave:
-        kept = examination.kept & (labels >= 0)
+    kept = examination.kept & (labels >= 0)
+    if full and examination.verdict.may_leave and kept.any():
         utility = measure_utility(
             evidence.folds,
             drawn.pixels[kept],

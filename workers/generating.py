@@ -29,7 +29,7 @@ from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
 from workers.attempt import Attempt
 from workers.device import choose_device
-from workers.drawing import NONE, Drawing, Drawn
+from workers.drawing import Drawing, Drawn
 from workers.earlier_releases import earlier_films
 from workers.evidence import Evidence, KeptEvidence
 from workers.examining import Found, examine
@@ -140,11 +140,7 @@ def _published(
 ) -> SyntheticSet:
     """Write what may be kept of the set, and nothing else."""
     verdict = _verdict(found)
-    released = [
-        (place, drawn.origins[place])
-        for place in drawn.offered.tolist()
-        if place != NONE and found.examination.kept[place]
-    ]
+    released = [(place, drawn.origins[place]) for place in drawn.released(found.examination.kept)]
     if not (verdict.released or verdict.for_research):
         released = []
     origins = [origin for _, origin in released]

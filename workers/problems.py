@@ -10,7 +10,14 @@ from safetensors import SafetensorError
 
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, StoreOutdated
-from service.domain.errors import DatasetOutdated, Problem, StorageFull, SyntheticDataError
+from release.privacy.density import UnfitMetric
+from service.domain.errors import (
+    DatasetOutdated,
+    ExaminationFailed,
+    Problem,
+    StorageFull,
+    SyntheticDataError,
+)
 
 log = structlog.get_logger()
 
@@ -25,6 +32,8 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return Problem(error.code, error.message)
     if isinstance(error, StoreOutdated):
         return Problem(DatasetOutdated.code, str(error))
+    if isinstance(error, UnfitMetric):
+        return Problem(ExaminationFailed.code, str(error))
     if isinstance(error, TrainingDiverged):
         return Problem("training_diverged", str(error))
     if _is_disk_full(error):

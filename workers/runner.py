@@ -9,6 +9,7 @@ import structlog
 
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
+from service.domain.journal import folder_of
 from service.domain.ports import TaskQueue
 from workers.attempt import Attempt, Cancelled
 from workers.generating import generate
@@ -88,12 +89,15 @@ def run_job(job_id: str, workplace: Workplace) -> bool:
 
 def _carry_out(attempt: Attempt) -> Job:
     records, claim = attempt.records, attempt.job.claim_held
+    made: dict[str, Any] = {}
     try:
         made = WORK[attempt.job.kind](attempt)
         return records.succeed(claim, **made)
     except Cancelled:
         return records.finish_cancelled(claim)
     except ReleasesChanged as error:  # somebody was first: examine once more, with their films
+        for artifact in made["synthetic_set"].artifacts:
+            attempt.artifacts.delete(folder_of(artifact.key))
         return records.requeue(claim, error.problem())
     except (LeaseLost, RecordsUnavailable):
         raise

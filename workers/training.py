@@ -39,6 +39,7 @@ from workers.private_learning import earlier_runs, learn_privately
 from workers.ranks import rank_device, team_of
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
+PREVIEW_SEED = 2**63  # larger than any set's, so that no film of a set is shown unexamined
 PREVIEW_FILMS = 4
 PREVIEW_MAX_SIDE = 64
 SAMPLES_PER_CLASS = 8
@@ -188,7 +189,7 @@ class _Reporter:
 
     def _draw(self, model: Family[Any, Any]) -> tuple[list[int], NDArray[np.uint8]]:
         labels = [index % model.spec.num_classes for index in range(PREVIEW_FILMS)]
-        seeds = [image_seed(0, index) for index in range(PREVIEW_FILMS)]
+        seeds = [image_seed(PREVIEW_SEED, index) for index in range(PREVIEW_FILMS)]
         [pixels] = sample_pixels(model, labels, seeds, self._sampler)
         return labels, pixels
 
@@ -226,7 +227,7 @@ def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> NDArray[
     """Draw the films of the model's contact sheet, a row for each class."""
     num_classes = model.spec.num_classes
     labels = [label for label in range(num_classes) for _ in range(SAMPLES_PER_CLASS)]
-    seeds = [image_seed(0, index) for index in range(len(labels))]
+    seeds = [image_seed(PREVIEW_SEED, index) for index in range(len(labels))]
     films = []
     for pixels in sample_pixels(model, labels, seeds, sampler_class(family)()):
         attempt.check()

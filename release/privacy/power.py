@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 from scipy.stats import beta
@@ -94,11 +94,12 @@ class Power:
         here = ""
         if excess > 1:
             here = f" This set shares the classes otherwise: its rate is {100 * of_set:.2f} %."
+        suffices = self.suffices and excess < inf  # of a class without held-out films: nothing
         return Finding(
             id="MDCR",
             name="minimum detectable copy rate",
-            decision="passed" if self.suffices else "inconclusive",
-            code=None if self.suffices else "power",
+            decision="passed" if suffices else "inconclusive",
+            code=None if suffices else "power",
             statistic=_rounded_up(self.mdcr),
             threshold=self.max_mdcr,
             p_value=None,

@@ -140,7 +140,7 @@ class MemoryRecords:
         """Remove a set, or withdraw it."""
         with self._lock:
             made = self.synthetic_set(synthetic_set_id)
-            if made.released:
+            if made.stays_known:
                 self._synthetic_sets[made.id] = replace(made, withdrawn=True)
                 return self._synthetic_sets[made.id]
             return self._synthetic_sets.pop(made.id)
@@ -291,8 +291,11 @@ class MemoryRecords:
                     self._models[model.id] = model
                 if synthetic_set:
                     there = self._synthetic_sets.get(synthetic_set.id)
-                    if there is None or there.withdrawn:
+                    if there is None:
                         self._synthetic_sets[synthetic_set.id] = synthetic_set
+                    elif there.withdrawn:
+                        again = journal.set_after_withdrawal(there, synthetic_set)
+                        self._synthetic_sets[again.id] = again
             return job
 
     def fail(self, claim: Claim, problem: Problem) -> Job:

@@ -114,7 +114,7 @@ class SqlRecords(SqlReads):
             made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id)
             if made is None or made.withdrawn:
                 raise errors.SyntheticSetNotFound.named(synthetic_set_id)
-            if made.released:
+            if made.stays_known:
                 return replace_set(connection, replace(made, withdrawn=True))
             sets = t.synthetic_sets
             connection.execute(delete(sets).where(sets.c.id == synthetic_set_id))

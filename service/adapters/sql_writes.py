@@ -89,11 +89,11 @@ def replace_set(connection: Connection, made: SyntheticSet) -> SyntheticSet:
 
 
 def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
-    """Insert a synthetic set unless it is there; one that was withdrawn makes way for it."""
+    """Insert a synthetic set unless it is there; see `journal.set_after_withdrawal`."""
     if not insert_if_new(connection, t.synthetic_sets, t.SYNTHETIC_SETS.row(made)):
         there = locked(connection, t.SYNTHETIC_SETS, made.id)
         if there and there.withdrawn:
-            replace_set(connection, made)
+            replace_set(connection, journal.set_after_withdrawal(there, made))
 
 
 def hold_releases(

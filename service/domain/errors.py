@@ -15,7 +15,9 @@ SyntheticDataError
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse, DatasetOutdated
 │   ├── JobNotDone, IllegalMove, UploadGone
+│   ├── TooFewPatients              held out, for a set to be examined at all
 │   ├── DatasetGone                 the films that a set must be examined against were deleted
+│   ├── ExaminationFailed           films cannot be compared
 │   ├── SetRefused, SetInconclusive, SetNotExamined
 │   ├── ReleasesChanged             another set of the dataset was released meanwhile
 │   └── FindingsSpent               film by film, a model's sets have been looked at often enough
@@ -312,6 +314,18 @@ class DatasetGone(Conflict):
     """The model's dataset was deleted, so its sets can no longer be examined."""
 
     code = "dataset_gone"
+
+
+class TooFewPatients(Conflict):
+    """So few patients are held out that no set can be examined."""
+
+    code = "too_few_patients"
+
+
+class ExaminationFailed(Conflict):
+    """The films or what they are compared by give distances that are no numbers."""
+
+    code = "examination_failed"
 
 
 class SetRefused(Conflict):

@@ -101,6 +101,17 @@ def check_releases(
         )
 
 
+def set_after_withdrawal(there: SyntheticSet, made: SyntheticSet) -> SyntheticSet:
+    """Return what stands for a set that was withdrawn and is made once more.
+
+    One that was released stays so, whatever is found now that there are later releases: its films
+    are outside. That findings were read is not forgotten.
+    """
+    if there.released and not made.released:
+        return replace(there, withdrawn=False)
+    return replace(made, findings_read=there.findings_read)
+
+
 def check_findings(made: SyntheticSet, sets: Sequence[SyntheticSet], max_sets: int) -> None:
     """Insist that the findings of not too many sets of a model are read."""
     num_read = sum(each.findings_read for each in sets if each.model_id == made.model_id)

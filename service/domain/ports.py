@@ -166,7 +166,7 @@ class Records(Protocol):
         """Remove a dataset; raises DatasetInUse while a job that is not done needs it."""
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        """Remove a synthetic set; one that was released is only withdrawn, see `SyntheticSet`.
+        """Remove a synthetic set; one that stays known is only withdrawn, see `SyntheticSet`.
 
         Returns:
             What is left of it.

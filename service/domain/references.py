@@ -186,6 +186,11 @@ class SyntheticSet:
         return tuple(each for each in stored if each)
 
     @property
+    def stays_known(self) -> bool:
+        """Whether deleting it leaves its record: it was released, or its findings were read."""
+        return self.released or self.findings_read
+
+    @property
     def released(self) -> bool:
         """Whether its films have been free to leave the building."""
         return self.verdict is not None and self.verdict.released

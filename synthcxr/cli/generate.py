@@ -48,6 +48,12 @@ def generate(
     guidance: Annotated[
         float | None, typer.Option(min=1, help="1 follows the class; more exaggerates it.")
     ] = None,
+    packaged: Annotated[
+        str | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full-report", help="Measure what the films are good for: minutes.")
+    ] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -67,6 +73,8 @@ def generate(
             interpolate=[interpolation(text) for text in interpolate] if interpolate else None,
             seed=seed,
             sampler=given or None,
+            format=packaged,
+            report="full" if full else None,
         )
         if output is not None:
             say(f"job {job.id}")

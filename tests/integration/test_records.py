@@ -471,6 +471,30 @@ def test_a_released_set_is_withdrawn_where_another_is_removed(
     assert records.synthetic_set("syn_1") == again
 
 
+def test_a_release_stays_one_though_it_would_not_pass_beside_later_ones(
+    records: Records, clock: ManualClock
+) -> None:
+    made = released(records, clock, "syn_1")
+    records.delete_synthetic_set("syn_1")
+    job = claimed(records, make_job(clock, JobKind.GENERATE))
+    refused = make_set(job, clock, "syn_1", Outcome.REFUSED)
+    records.succeed(job.claim_held, synthetic_set=refused)
+    assert records.synthetic_set("syn_1") == made
+    assert records.releases("f" * 64) == [made]
+
+
+def test_findings_that_were_read_count_though_their_set_is_deleted(
+    records: Records, clock: ManualClock
+) -> None:
+    for number in range(2):
+        job = claimed(records, make_job(clock, JobKind.GENERATE))
+        records.succeed(job.claim_held, synthetic_set=make_set(job, clock, f"syn_{number}"))
+    records.read_findings("syn_0", max_sets=1)
+    assert records.delete_synthetic_set("syn_0").withdrawn
+    with pytest.raises(errors.FindingsSpent):
+        records.read_findings("syn_1", max_sets=1)
+
+
 def test_the_findings_of_so_many_sets_of_a_model_can_be_read(
     records: Records, clock: ManualClock
 ) -> None:

@@ -112,3 +112,10 @@ def test_a_flagged_film_on_a_way_between_two_is_left_out(draw):
     assert drawn.offered.tolist() == [*range(258), NONE, 259]
     assert all(isinstance(film, OfClass) for film in drawn.origins[:256])
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
+
+
+def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
+    drawn = draw(StubGate(1), class_counts={"normal": 3, "effusion": 1})
+    kept = ~drawn.look.flagged
+    kept[0] = False
+    assert drawn.released(kept) == [256, 2, 3]
