@@ -44,7 +44,7 @@ class Attempt:
         self._cancelled = threading.Event()
         self._lost = threading.Event()
         self._ended = threading.Event()
-        self._staged: Path | None = None
+        self._staged: list[Path] = []
         self._reported_at = float("-inf")
         self._thread = threading.Thread(target=self._renew, name="heartbeat", daemon=True)
 
@@ -75,15 +75,20 @@ class Attempt:
         if self._cancelled.is_set():
             raise Cancelled
 
-    def staging(self) -> Path:
-        """Make an empty folder for this attempt's outputs; what is left in it goes at the end."""
-        self._staged = self.artifacts.staging(self.name)
-        return self._staged
+    def staging(self, part: str = "") -> Path:
+        """Make an empty folder for this attempt's outputs; what is left in it goes at the end.
+
+        Args:
+            part: Tells one folder from another of the same attempt.
+        """
+        folder = self.artifacts.staging("-".join(filter(None, (self.name, part))))
+        self._staged.append(folder)
+        return folder
 
     def discard(self) -> None:
         """Drop what is staged and not published; frees the disk before a failure is recorded."""
-        if self._staged is not None:
-            shutil.rmtree(self._staged, ignore_errors=True)
+        for folder in self._staged:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def report_due(self) -> bool:
         """Whether the last report is old enough for another."""

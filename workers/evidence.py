@@ -138,7 +138,7 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
     num_films = len(folds.trained) + len(folds.audit)
     num_views = int(np.clip(VIEWS_PER_FILM * num_films, *VIEWS))
     images = int(np.clip(IMAGES_PER_FILM * num_films, *IMAGES))
-    staged = attempt.artifacts.staging(f"{attempt.name}-evidence")
+    staged = attempt.staging("evidence")
     train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
     classifier = train_classifier(folds.trained, len(folds.classes), SEED, images, attempt.check)
     save_classifier(staged / CLASSIFIER, classifier)
