@@ -180,7 +180,7 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         Yields:
             The fraction done.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} cannot learn through a mechanism.")
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
         """Give back films as they come out of the model's own representation of them.

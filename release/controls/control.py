@@ -41,14 +41,3 @@ class Control:
                 f"{changed.dtype}: a near-duplicate has the film's shape and type."
             )
         return changed
-
-
-def by_model(name: str, change: Callable[[Pixels], Pixels], *, required: bool = True) -> Control:
-    """Plant what a model makes of films, such as its autoencoder's round trip or SDEdit.
-
-    Args:
-        name: Names the kind in reports.
-        change: Near-duplicates of films; its randomness is its own.
-        required: See `Control`.
-    """
-    return Control(name, lambda pixels, _: change(pixels), required)

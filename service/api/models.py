@@ -5,7 +5,8 @@ from fastapi import APIRouter, Response
 from service.api.conditional import FOREVER
 from service.api.dependencies import Cursor, InWorld, Limit, ModelId
 from service.api.errors import documented
-from service.api.views import AuditView, ModelView, Page
+from service.api.release_views import AuditView
+from service.api.views import ModelView, Page
 from service.domain import errors
 from service.domain.journal import folder_of
 

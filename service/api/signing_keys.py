@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from service.api.dependencies import InWorld
 from service.api.errors import documented
-from service.api.views import SigningKeysView, SigningKeyView
+from service.api.release_views import SigningKeysView, SigningKeyView
 from service.domain import errors
 
 router = APIRouter(tags=["synthetic sets"])

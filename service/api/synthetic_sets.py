@@ -20,7 +20,8 @@ from service.api.conditional import (
 )
 from service.api.dependencies import Cursor, InWorld, Limit, SetId
 from service.api.errors import documented
-from service.api.views import Page, SyntheticSetView
+from service.api.release_views import SyntheticSetView
+from service.api.views import Page
 from service.domain import errors
 
 _log = structlog.get_logger()

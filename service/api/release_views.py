@@ -1,0 +1,140 @@
+"""Bodies of answers about what may leave: sets and their verdicts, audits, signing keys."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from service.api import examples
+from service.api.views import Moment, View, shown
+from service.domain.ports import PublicKey
+from service.domain.references import Model, SyntheticSet
+from service.domain.verdict import Outcome
+
+
+class VerdictView(View):
+    """What the gate found of a set."""
+
+    outcome: Outcome
+    code: str | None = Field(description="Why a set is refused or inconclusive.")
+    num_filtered: int = Field(description="Films that were dropped and drawn anew.")
+    reasons: list[str]
+    remedies: list[str]
+    min_detectable_copy_rate: float | None = Field(
+        description="The smallest share of copied films that the examination finds."
+    )
+
+
+class SyntheticSetView(View):
+    """A labelled set of synthetic images, and whether it may leave."""
+
+    model_config = shown(examples.SYNTHETIC_SET)
+
+    id: str
+    model_id: str
+    job_id: str
+    num_images: int
+    class_counts: dict[str, int]
+    unlabelled_counts: dict[str, int] = Field(
+        description="Images of no class, by kind: mixture, interpolation."
+    )
+    verdict: VerdictView | None = Field(
+        description="Null for a set of before there was a gate; nobody may have its films."
+    )
+    num_bytes: int | None = Field(description="Size of the ZIP; null where no film was kept.")
+    sha256: str | None = Field(description="Checksum of the ZIP; null where no film was kept.")
+    created_at: Moment
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, made: SyntheticSet) -> "SyntheticSetView":
+        """Show a set."""
+        return cls(
+            id=made.id,
+            model_id=made.model_id,
+            job_id=made.job_id,
+            num_images=made.num_images,
+            class_counts=dict(made.class_counts),
+            unlabelled_counts=dict(made.unlabelled_counts),
+            verdict=VerdictView.model_validate(made.verdict) if made.verdict else None,
+            num_bytes=made.zip.num_bytes if made.zip else None,
+            sha256=made.zip.sha256 if made.zip else None,
+            created_at=made.created_at,
+            links=_links_of_set(made),
+        )
+
+
+class SigningKeyView(View):
+    """A public key; `synthcxr verify --public-key` takes its `pem`."""
+
+    model_config = shown(examples.SIGNING_KEY)
+
+    id: str = Field(description="sha256 of the key (DER), in hex: a set's attestation names it.")
+    algorithm: Literal["Ed25519"]
+    pem: str
+    current: bool = Field(description="Whether new sets are signed with it.")
+
+    @classmethod
+    def of(cls, key: PublicKey) -> "SigningKeyView":
+        """Show a key."""
+        return cls(id=key.id, algorithm="Ed25519", pem=key.pem, current=key.is_current)
+
+
+class SigningKeysView(View):
+    """All keys that sets of this service were signed with."""
+
+    items: list[SigningKeyView]
+
+
+class WhiteBoxView(View):
+    """Whether a model's own scores tell who was in its training."""
+
+    statistic: float | None = Field(description="Area under the attack's curve; 0.5 is guessing.")
+    p_value: float | None = Field(description="Of the exact test that they do not.")
+    text: str
+    weights_may_leave: bool
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> "WhiteBoxView":
+        """Show what the training's audit found."""
+        return cls.model_validate({**found, **found["public"]})
+
+
+class AuditedSetView(View):
+    """What the gate found of one of a model's sets."""
+
+    id: str
+    verdict: VerdictView
+    created_at: Moment
+
+
+class AuditView(View):
+    """What is known of a model's privacy."""
+
+    model_config = shown(examples.AUDIT)
+
+    model_id: str
+    white_box: WhiteBoxView | None = Field(
+        description="Null where too few patients were held out, or before there was this audit."
+    )
+    sets: list[AuditedSetView] = Field(description="Oldest first, withdrawn ones too.")
+
+    @classmethod
+    def of(cls, model: Model, sets: Sequence[SyntheticSet]) -> "AuditView":
+        """Show a model's audit."""
+        found = model.card.get("white_box")
+        return cls(
+            model_id=model.id,
+            white_box=WhiteBoxView.of(found) if found else None,
+            sets=[AuditedSetView.model_validate(made) for made in sets if made.verdict],
+        )
+
+
+def _links_of_set(made: SyntheticSet) -> dict[str, str]:
+    here = f"/synthetic-sets/{made.id}"
+    links = {"self": here}
+    if made.report:
+        links["report"] = f"{here}/report"
+    if made.verdict and made.zip:
+        links |= {"manifest": f"{here}/manifest", "download": f"{here}/download"}
+    return links
