@@ -1,8 +1,11 @@
-"""Which of a set's files a caller may have: decided here, and nowhere else."""
+"""Which files of sets and models a caller may have: decided here, and nowhere else."""
+
+from dataclasses import replace
 
 from service.domain import errors
-from service.domain.references import ArtifactRef, SyntheticSet
-from service.domain.verdict import PRIVATE_READ, Verdict
+from service.domain.clearance import Clearance
+from service.domain.references import ArtifactRef, Model, SyntheticSet
+from service.domain.verdict import PRIVATE_READ, WEIGHTS_READ, Verdict
 from service.domain.world import World
 
 
@@ -53,6 +56,20 @@ def findings(world: World, made: SyntheticSet) -> ArtifactRef:
     if made.findings is None:
         raise errors.SetNotExamined(_not_examined(made))
     return made.findings
+
+
+def weights(world: World, model: Model) -> ArtifactRef:
+    """Return a model's weights.
+
+    Raises:
+        ScopeMissing: The caller may not have any.
+        WeightsNotCleared: Nobody may have these.
+    """
+    require(world, WEIGHTS_READ)
+    clearance = Clearance.of(model, world.records.sets_of_model(model.id))
+    if not clearance.may_leave:
+        raise errors.WeightsNotCleared(clearance.text)
+    return replace(model.snapshot, sha256=model.card["weights_sha256"])
 
 
 def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:

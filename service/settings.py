@@ -43,7 +43,8 @@ class Settings(BaseSettings):
         max_findings_per_model: Of so many sets of one model may be read what the gate saw film by
             film.
         scopes: What callers may see beyond what is for everybody, separated by commas:
-            private:read for films and findings that may not leave the building.
+            private:read for films and findings that may not leave the building, weights:read for
+            the weights of models that were cleared.
         log_level: As Python's logging names it.
     """
 
@@ -70,7 +71,7 @@ class Settings(BaseSettings):
     max_images_per_set: int = Field(default=50_000, ge=1)
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
     max_findings_per_model: int = Field(default=10, ge=0)
-    scopes: Annotated[tuple[Literal["private:read"], ...], NoDecode] = ()
+    scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
     log_level: str = "INFO"
 
     @field_validator("dataset_roots", mode="before")

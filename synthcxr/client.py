@@ -27,6 +27,7 @@ from synthcxr.resources import (
     SyntheticSet,
     View,
 )
+from synthcxr.weights import description_of
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 
@@ -253,6 +254,28 @@ class Client:
     def audit(self, model_id: str) -> dict[str, Any]:
         """Read what is known of a model's privacy."""
         return self._read(View, self._connection.get(f"/models/{model_id}/audit")).model_dump()
+
+    def save_weights(self, model_id: str, destination: Path) -> dict[str, Any]:
+        """Save a model's weights, and beside them what goes with them; needs `weights:read`.
+
+        Args:
+            model_id: A model whose audit says that its weights may leave.
+            destination: The safetensors file to make or replace; a file of the same name with
+                `.json` added says what to build the weights into, on what ground they left and on
+                what terms.
+
+        Returns:
+            What the file beside them says.
+
+        Raises:
+            ProblemError: They may not leave (`weights_not_cleared`, `scope_missing`).
+            DownloadMismatch: What came is not what the service promised.
+        """
+        sha256 = download(self._connection, f"/models/{model_id}/weights", destination)
+        told = description_of(sha256, self.model(model_id), self.audit(model_id))
+        beside = destination.with_name(f"{destination.name}.json")
+        beside.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        return told
 
     def synthetic_sets(self) -> Iterator[SyntheticSet]:
         """List the synthetic sets, newest first."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,10 +66,11 @@ def train(attempt: Attempt) -> dict[str, Any]:
     findings = [asdict(each) for each in _findings(training, samples, assignment)]
     attempt.show(EventKind.DIAGNOSIS, {"findings": findings})
     model_id = new_id("mdl")
+    weights_sha256 = file_digest(staged / WEIGHTS)
     snapshot = ArtifactRef(
         f"models/{model_id}/{WEIGHTS}",
         # of both files, so that a changed configuration is another snapshot
-        _joint_digest(staged / DESCRIPTION, staged / WEIGHTS),
+        _joint_digest(file_digest(staged / DESCRIPTION), weights_sha256),
         (staged / WEIGHTS).stat().st_size,
     )
     attempt.artifacts.publish(staged, f"models/{model_id}")
@@ -90,6 +90,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
             card={
                 "budget": request["budget"],
                 "seed": request["seed"],
+                "weights_sha256": weights_sha256,
                 "num_parameters": sum(each.numel() for each in model.parameters()),
                 "num_training_films": len(training.films),
                 "dataset_fingerprint": store.fingerprint,
@@ -235,5 +236,5 @@ def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> NDArray[
     return np.concatenate(films)
 
 
-def _joint_digest(*paths: Path) -> str:
-    return hashlib.sha256("".join(map(file_digest, paths)).encode()).hexdigest()
+def _joint_digest(*digests: str) -> str:
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -3,11 +3,15 @@
 The model's scores (a VAE's bound on the likelihood, a discriminator's output, a diffusion loss) of
 the patients whom a fair coin brought in are held against those whom it kept out, by the same exact
 tests. What they find refuses the weights; of samples it only warns.
+
+A test that finds nothing lets the weights go only where it would have found something: where it is
+sure to tell if as small a share of the patients, known by heart, stood above all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +40,22 @@ def white_box(scores: Mapping[str, Array], coins: NDArray[np.bool_], policy: Pol
     p = min(1.0, len(ranked) * min(p_values.values()))
     areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
     leaks = p < policy.alpha
-    text = (
-        "The model's own scores tell who was trained on: its weights must not be released."
-        if leaks
-        else "The model's own scores do not tell who was trained on."
-    )
+    num_members = int(coins.sum())
+    share = detectable_share(num_members, len(coins) - num_members, len(ranked), policy)
+    suffices = share <= policy.max_mdcr
+    if leaks:
+        text = "The model's own scores tell who was trained on: its weights must not be released."
+    elif suffices:
+        text = (
+            "The model's own scores do not tell who was trained on, and would have if "
+            f"{100 * share:.2f} % of the patients were known by heart."
+        )
+    else:
+        text = (
+            "The model's own scores do not tell who was trained on, but with so few patients "
+            f"might not if {100 * share:.1f} % of them were known by heart; policy asks for "
+            f"{100 * policy.max_mdcr:.1f} %."
+        )
     return Finding(
         id="G6",
         name="white box",
@@ -49,6 +64,31 @@ def white_box(scores: Mapping[str, Array], coins: NDArray[np.bool_], policy: Pol
         threshold=policy.alpha,
         p_value=p,
         text=text,
-        public={"weights_may_leave": not leaks},
+        public={
+            "weights_may_leave": suffices and not leaks,
+            "min_detectable_share": ceil(1e4 * share) / 1e4,
+        },
         private={"p_value_by_score": p_values, "auc_by_score": areas},
     )
+
+
+def detectable_share(num_members: int, num_others: int, num_scores: int, policy: Policy) -> float:
+    """Return the smallest share of members, known by heart, that the tests are sure to tell.
+
+    Known by heart is who scores above every other patient. The rest scoring below all others is the
+    case in which that shows least.
+
+    Args:
+        num_members: Patients whom a coin brought in.
+        num_others: Patients whom it kept out.
+        num_scores: Among which the level is divided.
+        policy: Says at which level and at which rates.
+
+    Returns:
+        In (0, 1]; 1 where no share is sure to be told.
+    """
+    for known in range(1, num_members):
+        by_rank = np.repeat([True, False, True], [known, num_others, num_members - known])
+        if num_scores * smallest_p_value(by_rank, policy.false_positive_rates) < policy.alpha:
+            return known / num_members
+    return 1.0

@@ -13,6 +13,11 @@ IfNoneMatch = Annotated[
     Header(alias="If-None-Match", description="The ETag of an earlier answer.", examples=['"7"']),
 ]
 
+Range = Annotated[
+    str | None,
+    Header(alias="Range", description="Part of the file (RFC 9110).", examples=["bytes=0-1023"]),
+]
+
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "What you have is still right."}
 }

@@ -125,6 +125,14 @@ AUDIT = {
         "p_value": 0.31,
         "text": "The model's own scores do not tell who was trained on.",
         "weights_may_leave": True,
+        "min_detectable_share": 0.0141,
+    },
+    "weights": {
+        "may_leave": True,
+        "ground": "white_box_audit",
+        "text": "The model's own scores do not tell who was trained on. That bounds this attack, "
+        "not every attack on weights.",
+        "notice": "For whoever holds these weights: not for diagnosis.",
     },
     "sets": [
         {"id": SET_ID, "verdict": SYNTHETIC_SET["verdict"], "created_at": MOMENT},

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from service.api import examples
 from service.api.views import Moment, View, shown
+from service.domain.clearance import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
 from service.domain.references import Model, SyntheticSet
 from service.domain.verdict import Outcome
@@ -93,11 +94,25 @@ class WhiteBoxView(View):
     p_value: float | None = Field(description="Of the exact test that they do not.")
     text: str
     weights_may_leave: bool
+    min_detectable_share: float | None = Field(
+        None,
+        description="The smallest share of patients, known by heart, that the audit is sure to "
+        "tell; null where an earlier version audited.",
+    )
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> "WhiteBoxView":
         """Show what the training's audit found."""
         return cls.model_validate({**found, **found["public"]})
+
+
+class ClearanceView(View):
+    """Whether a model's weights may leave, on what ground, and what then goes with them."""
+
+    may_leave: bool
+    ground: Ground | None = Field(description="Null where they stay.")
+    text: str
+    notice: str
 
 
 class AuditedSetView(View):
@@ -117,15 +132,23 @@ class AuditView(View):
     white_box: WhiteBoxView | None = Field(
         description="Null where too few patients were held out, or before there was this audit."
     )
+    weights: ClearanceView
     sets: list[AuditedSetView] = Field(description="Oldest first, withdrawn ones too.")
 
     @classmethod
     def of(cls, model: Model, sets: Sequence[SyntheticSet]) -> "AuditView":
         """Show a model's audit."""
         found = model.card.get("white_box")
+        weights = Clearance.of(model, sets)
         return cls(
             model_id=model.id,
             white_box=WhiteBoxView.of(found) if found else None,
+            weights=ClearanceView(
+                may_leave=weights.may_leave,
+                ground=weights.ground,
+                text=weights.text,
+                notice=NOTICE,
+            ),
             sets=[AuditedSetView.model_validate(made) for made in sets if made.verdict],
         )
 

@@ -14,6 +14,7 @@ from service.api.conditional import (
     FOREVER,
     NOT_MODIFIED,
     IfNoneMatch,
+    Range,
     immutable_file,
     matches,
     not_modified,
@@ -36,10 +37,6 @@ _UNREACHABLE = (
 )
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
-Range = Annotated[
-    str | None,
-    Header(alias="Range", description="Part of the file (RFC 9110).", examples=["bytes=0-1023"]),
-]
 Accept = Annotated[
     str | None,
     Header(alias="Accept", description="text/html, or application/json.", examples=["text/html"]),

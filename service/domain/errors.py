@@ -20,9 +20,10 @@ SyntheticDataError
 │   ├── ExaminationFailed           films cannot be compared
 │   ├── SetRefused, SetInconclusive, SetNotExamined
 │   ├── ReleasesChanged             another set of the dataset was released meanwhile
+│   ├── WeightsNotCleared           nothing shows that a model's weights keep its films secret
 │   └── FindingsSpent               film by film, a model's sets have been looked at often enough
 ├── FoldKeyLost                     the secret that datasets were split under is not there
-├── ScopeMissing                    for those only who may see what is private
+├── ScopeMissing                    for those only who may see what is not for everybody
 ├── StorageFull
 ├── RecordsUnavailable
 ├── SigningKeyLost                  what signs the sets is gone
@@ -351,6 +352,12 @@ class ReleasesChanged(Conflict):
 
     code = "releases_changed"
     retryable = True
+
+
+class WeightsNotCleared(Conflict):
+    """Nothing shows that the model's weights keep to themselves whose films they learned from."""
+
+    code = "weights_not_cleared"
 
 
 class FindingsSpent(Conflict):

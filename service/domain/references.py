@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from service.domain.verdict import Verdict
+from service.domain.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +187,13 @@ class SyntheticSet:
 
     @property
     def stays_known(self) -> bool:
-        """Whether deleting it leaves its record: it was released, or its findings were read."""
-        return self.released or self.findings_read
+        """Whether deleting it leaves its record.
+
+        It does where the set was released, where its findings were read, and where it was refused:
+        what that says of its model stays true.
+        """
+        refused = self.verdict is not None and self.verdict.outcome is Outcome.REFUSED
+        return self.released or self.findings_read or refused
 
     @property
     def released(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PRIVATE_READ = "private:read"
-SCOPES = (PRIVATE_READ,)
+WEIGHTS_READ = "weights:read"
 
 
 class Outcome(StrEnum):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_view, print_views
+from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.client import DEFAULT_URL, Client
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
@@ -33,3 +35,20 @@ def audit(model_id: str, url: Url = DEFAULT_URL) -> None:
     """Print what is known of a model's privacy, and of each set it drew."""
     with Client(url) as client:
         print(json.dumps(client.audit(model_id), indent=2))
+
+
+@app.command()
+def weights(
+    model_id: str,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The safetensors file to write.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Save a model's weights and, in a JSON file beside them, why and on what terms they left.
+
+    Needs the scope weights:read, and an audit or differential privacy that lets them leave.
+    """
+    with Client(url) as client:
+        told = client.save_weights(model_id, output)
+    say(f"cleared by {told['clearance']['ground']}: {told['clearance']['text']}")
+    say(told["clearance"]["notice"])
+    print(output)

@@ -39,7 +39,8 @@ def up(
         list[str] | None,
         typer.Option(
             help="What callers may see beyond what is for everybody: private:read, for films and "
-            "findings that may not leave the building. Repeatable."
+            "findings that may not leave the building; weights:read, for the weights of models "
+            "that were cleared. Repeatable."
         ),
     ] = None,
 ) -> None:

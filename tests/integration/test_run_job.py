@@ -32,6 +32,7 @@ from service.adapters.memory import MemoryQueue
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import SqlRecords
+from service.domain.clearance import Clearance
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
@@ -587,7 +588,8 @@ def private_model(workplace, dataset_id):
 def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
     workplace, dataset_id, few_public_films
 ):
-    told = private_model(workplace, dataset_id).card["differential_privacy"]
+    model = private_model(workplace, dataset_id)
+    told = model.card["differential_privacy"]
     assert told["delta"] == 1 / (10 * told["num_patients"])
     assert told["label"].startswith("certified-dp(3, ")
     assert told["unit"] == "patient"
@@ -598,6 +600,20 @@ def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
     again = private_model(workplace, dataset_id).card["differential_privacy"]
     assert again["runs"]["count"] == 2
     assert 4.2 < again["runs"]["epsilon"] < 6.0  # less than the sum: the mechanism is Gaussian
+
+
+def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_not(
+    workplace, dataset_id, few_public_films
+):
+    model = private_model(workplace, dataset_id)
+    assert Clearance.of(model, []).ground == "differential_privacy"
+    weights = workplace.artifacts.path(model.snapshot.key)
+    assert model.card["weights_sha256"] == file_digest(weights)
+
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    other = workplace.records.model(trained.result.model_id)
+    assert "white_box" in other.card
+    assert not Clearance.of(other, []).may_leave
 
 
 def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(

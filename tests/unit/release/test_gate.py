@@ -141,9 +141,11 @@ def test_a_white_box_that_tells_keeps_the_weights_and_lets_the_samples_go() -> N
     assert not examination.weights_may_leave
 
 
-def test_a_silent_white_box_lets_the_weights_go() -> None:
-    blind = np.random.default_rng(0).random(len(GATE.audited))
-    assert examine(HONEST, model_scores={"elbo": blind}).weights_may_leave
+def test_a_silent_white_box_lets_the_weights_go_where_enough_patients_had_a_coin() -> None:
+    blind = {"elbo": np.random.default_rng(0).random(len(GATE.audited))}
+    assert not examine(HONEST, model_scores=blind).weights_may_leave
+    content = Gate(WORLD.folds, [Euclidean()], replace(Policy(), max_mdcr=0.03))
+    assert put_to(content, HONEST, model_scores=blind).weights_may_leave
 
 
 def test_the_audited_are_one_film_of_each_patient_with_a_coin() -> None:

@@ -407,3 +407,52 @@ def test_keys_are_rotated_where_the_service_keeps_them(
     )
     assert run("keys", "rotate", "--data-dir", str(tmp_path)) == 0
     assert became == [(["service", "rotate-keys"], str(tmp_path))]
+
+
+WEIGHTS = b"weights"
+CLEARED = {
+    "weights": {"may_leave": True, "ground": "white_box_audit", "text": "Sure.", "notice": "Mind."},
+    "white_box": {"p_value": 0.4},
+    "sets": [],
+}
+
+
+def with_weights(request: httpx.Request) -> httpx.Response:
+    """Answer as a service that has a model whose weights may leave."""
+    if request.url.path.endswith("/weights"):
+        sha256 = hashlib.sha256(WEIGHTS).hexdigest()
+        return httpx.Response(200, content=WEIGHTS, headers={"ETag": f'"{sha256}"'})
+    if request.url.path.endswith("/audit"):
+        return httpx.Response(200, json=CLEARED)
+    card = {"differential_privacy": {"epsilon": 3}, "seed": 7, "dataset_fingerprint": "f" * 64}
+    return httpx.Response(200, json={"id": "mdl_1", "family": "vae", "config": {}, "card": card})
+
+
+def test_weights_are_saved_beside_the_ground_and_the_terms_they_left_on(
+    serve, capsys, tmp_path: Path
+) -> None:
+    serve(with_weights)
+    file = tmp_path / "vae.safetensors"
+    assert run("models", "weights", "mdl_1", "-o", str(file)) == 0
+    assert file.read_bytes() == WEIGHTS
+    beside = (tmp_path / "vae.safetensors.json").read_text()
+    told = json.loads(beside)
+    assert told["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()
+    assert told["clearance"] == CLEARED["weights"]
+    assert told["differential_privacy"] == {"epsilon": 3}
+    assert "seed" not in beside
+    assert "f" * 64 not in beside
+    printed = capsys.readouterr()
+    assert printed.out == f"{file}\n"
+    assert "white_box_audit: Sure." in printed.err
+    assert "Mind." in printed.err
+
+
+def test_weights_that_may_not_leave_are_refused_with_the_reason(
+    serve, capsys, tmp_path: Path
+) -> None:
+    problem = {"code": "weights_not_cleared", "detail": "They stay.", "status": 409}
+    serve(lambda _: httpx.Response(409, json=problem))
+    assert run("models", "weights", "mdl_1", "-o", str(tmp_path / "w.safetensors")) == 4
+    assert "They stay [weights_not_cleared]" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ from release.privacy.exact import members_by_rank
 from release.privacy.membership import membership
 from release.privacy.roc import auc, roc
 from release.privacy.scores import attack_scores
-from release.privacy.white_box import white_box
+from release.privacy.white_box import detectable_share, white_box
 
 MEMBER = np.arange(900) < 700
 
@@ -85,9 +85,44 @@ def test_the_strongest_attack_is_the_one_reported() -> None:
     assert curve.auc.value == pytest.approx(roc_auc_score(MEMBER, drawn(1)))
 
 
+@pytest.mark.parametrize(("num_members", "num_others"), [(40, 40), (640, 600), (300, 5_000)])
+def test_the_audit_tells_the_share_known_by_heart_that_it_says_it_would(
+    num_members: int, num_others: int
+) -> None:
+    """Wherever the other patients score."""
+    share = detectable_share(num_members, num_others, 1, Policy())
+    known = round(share * num_members)
+    member = np.repeat([True, False], [num_members, num_others])
+    for seed in range(5):
+        scores = np.random.default_rng(seed).random(len(member)) - (0.5 * member * (seed % 2))
+        scores[:known] += 2
+        told = white_box({"loss": scores}, member, Policy())
+        assert told.p_value is not None
+        assert told.p_value < Policy().alpha
+        assert not told.public["weights_may_leave"]
+
+
+def test_an_audit_of_too_few_patients_keeps_the_weights() -> None:
+    """A fair coin needs nine heads in a row to show at this level."""
+    assert detectable_share(640, 640, 1, Policy()) == pytest.approx(9 / 640, abs=1e-4)
+    few = np.arange(400) % 2 == 0
+    silent = white_box({"elbo": np.random.default_rng(0).random(400)}, few, Policy())
+    assert silent.public["min_detectable_share"] == 9 / 200
+    assert silent.p_value is not None
+    assert silent.p_value > Policy().alpha
+    assert not silent.public["weights_may_leave"]
+    assert "might not" in silent.text
+
+
+def test_nobody_is_sure_to_be_told_among_a_handful() -> None:
+    assert detectable_share(3, 3, 1, Policy()) == 1.0
+
+
 def test_a_telling_model_keeps_its_weights_and_only_warns_of_samples() -> None:
-    told = white_box({"elbo": drawn(1.0)}, MEMBER, Policy())
-    silent = white_box({"elbo": drawn(0.0)}, MEMBER, Policy())
+    coins = np.arange(1400) < 700
+    blind = np.random.default_rng(0).normal(size=1400)
+    told = white_box({"elbo": blind + coins}, coins, Policy())
+    silent = white_box({"elbo": blind}, coins, Policy())
     assert not told.public["weights_may_leave"]
     assert silent.public["weights_may_leave"]
     assert told.decision == silent.decision == "reported"
