@@ -15,6 +15,8 @@ class Policy:
         alpha: Chance that an honest set is refused by the privacy tests G1, G2 and G3 together;
             each has a third of it, divided once more among the metrics.
         max_mdcr: Largest minimum detectable copy rate at which a pass means anything.
+        max_mdcr_of_set: The same for a set that shows some class more often than the held-out
+            films do.
         rounds: How often flagged films may be drawn anew.
         spare_share: Films drawn beyond those asked for, since some may be flagged.
         num_density_neighbours: Held-out films whose mean distance is the density of a film.
@@ -35,6 +37,7 @@ class Policy:
 
     alpha: float = 0.01
     max_mdcr: float = 0.015
+    max_mdcr_of_set: float = 0.05
     rounds: int = 3
     spare_share: float = 0.1
     num_density_neighbours: int = 50

@@ -27,6 +27,7 @@ from synthcxr.resources import (
     SyntheticSet,
     View,
 )
+from synthcxr.verification import VerifiedSet, verify_set
 from synthcxr.weights import description_of
 
 DEFAULT_URL = "http://127.0.0.1:8765"
@@ -322,6 +323,16 @@ class Client:
             DownloadMismatch: What came is not what the service promised.
         """
         return download(self._connection, f"/synthetic-sets/{set_id}/download", destination)
+
+    def download_verified(self, set_id: str, destination: Path) -> VerifiedSet:
+        """Download a set and check every file in it, and that this service signed it.
+
+        Raises:
+            DownloadMismatch: What came is not what the service promised.
+            SetNotVerified: What came is no set that the service has signed.
+        """
+        self.download(set_id, destination)
+        return verify_set(destination, [key.pem.encode() for key in self.signing_keys()])
 
     # The service itself
 

@@ -17,7 +17,7 @@ from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, ServiceUnreachable
 from synthcxr.memory import PeakMemory
 from synthcxr.resources import Job, SyntheticSet
-from synthcxr.verification import VerifiedSet, verify_set
+from synthcxr.verification import VerifiedSet
 
 # What the training leaves of ten minutes on two cores is for ingest, sampling and examination.
 TRAINING_SECONDS = 180
@@ -94,7 +94,7 @@ def _tell(
         return
     sheet = verified.path.with_suffix(".png")
     write_contact_sheet(verified, sheet)
-    say(f"verified: {verified.num_images} images, each as its manifest says")
+    say(f"verified: {verified.num_images} images, each as its manifest says; {verified.trust}")
     say(f"zip: {verified.path}")
     say(f"contact sheet: {sheet}")
 
@@ -131,8 +131,7 @@ def _make_set(
         if not made.num_images:
             return made, None
         path = options.out / f"{options.family}-set.zip"
-        client.download(made.id, path)
-        return made, verify_set(path)
+        return made, client.download_verified(made.id, path)
 
 
 def _add_dataset(client: Client, data: Path | None) -> Job:

@@ -42,8 +42,8 @@ class Signature:
 
     def __str__(self) -> str:
         if self.confirmed:
-            return f"signed by key {self.key_id}, which you gave"
-        return f"signed by key {self.key_id}, which you have not confirmed"
+            return f"signed by key {self.key_id}, which is trusted"
+        return f"signed by key {self.key_id}, which nobody has confirmed"
 
 
 def check_signature(

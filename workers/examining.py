@@ -70,7 +70,7 @@ def examine(
         labels,
         look=drawn.look,
         validity=fidelity.validity if fidelity else Validity.unknown(),
-        planted=list(by_model(evidence.folds, snapshot)),
+        planted=list(by_model(evidence.folds, snapshot, attempt.check)),
         controls=evidence.controls,
         earlier=earlier,
         claim=claim,

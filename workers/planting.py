@@ -36,14 +36,19 @@ def by_changes(folds: Folds) -> Iterator[Planted]:
         yield Planted(control.name, control.plant(chosen.pixels, SEED), control.required)
 
 
-def by_model(folds: Folds, snapshot: Snapshot) -> Iterator[Planted]:
+def by_model(folds: Folds, snapshot: Snapshot, check: Callable[[], None]) -> Iterator[Planted]:
     """Plant what the model that drew a set makes of films.
 
     It need not be found where it is no longer that film: its recall is told and nothing is asked.
+
+    Args:
+        folds: The real films.
+        snapshot: The model.
+        check: Called often; raises to give up.
     """
     chosen = _chosen(folds)
     for name, change in _changes(snapshot):
-        if (made := _changed(snapshot, chosen, change)) is not None:
+        if (made := _changed(snapshot, chosen, change, check)) is not None:
             yield Planted(name, made, required=False)
 
 
@@ -65,11 +70,14 @@ def _revised(
     return model.revise(images, labels, ImageNoise(seeds, images.device), share)
 
 
-def _changed(snapshot: Snapshot, films: LabelledFilms, change: Change) -> NDArray[np.uint8] | None:
+def _changed(
+    snapshot: Snapshot, films: LabelledFilms, change: Change, check: Callable[[], None]
+) -> NDArray[np.uint8] | None:
     """Change films, (n, size, size); None where the model cannot."""
     device = next(snapshot.model.parameters()).device
     made = []
     for start in range(0, len(films), FILMS_AT_ONCE):
+        check()
         some = slice(start, start + FILMS_AT_ONCE)
         images = torch.from_numpy(films.pixels[some]).float().unsqueeze(1) / 127.5 - 1
         labels = torch.from_numpy(films.labels[some])

@@ -98,7 +98,7 @@ def _carry_out(attempt: Attempt) -> Job:
     except ReleasesChanged as error:  # somebody was first: examine once more, with their films
         for artifact in made["synthetic_set"].artifacts:
             attempt.artifacts.delete(folder_of(artifact.key))
-        return records.requeue(claim, error.problem())
+        return records.put_back(claim, error.problem())
     except (LeaseLost, RecordsUnavailable):
         raise
     except Exception as error:  # the one broad except: any failure is recorded

@@ -29,7 +29,8 @@ NO_PATIENT_IDS = (
     "The dataset names no patients, so each film counts as one: films of the same patient may lie "
     "on both sides of the split, which hides copies and makes figures look better than they are."
 )
-NOT_MEASURED = "What the films are good for was not measured: ask for the full report."
+NOT_ASKED = "What the films are good for was not measured: ask for the full report."
+NOT_MEASURED = "What the films are good for was not measured, since they do not leave."
 
 
 def report_of(
@@ -90,7 +91,7 @@ def report_of(
         "limits": [
             *ALWAYS,
             *([] if has_patient_ids else [NO_PATIENT_IDS]),
-            *([] if utility else [NOT_MEASURED]),
+            *([] if utility else [NOT_ASKED if examination.verdict.may_leave else NOT_MEASURED]),
         ],
     }
     return Report.model_validate(content)

@@ -113,7 +113,11 @@ def epsilon(
         statistic=round(min(bound, _LARGEST), 1),
         threshold=claim.epsilon if claim else None,
         p_value=None,
-        text=f"What leaked is consistent with an epsilon of {bound:.1f} or more{against}.",
+        text=f"What leaked is consistent with an epsilon of {_told(bound)} or more{against}.",
         public={"num_guesses": guesses, "confidence": policy.audit_confidence},
         private={"bounds": bounds, "right": right},
     )
+
+
+def _told(bound: float) -> str:
+    return f"{min(bound, _LARGEST):.1f}"

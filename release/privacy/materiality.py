@@ -43,8 +43,8 @@ def advantage(attack: Estimate, control: Estimate) -> Estimate:
 def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy, power: Power) -> Finding:
     """Bound the advantage of the strongest of the attacks.
 
-    An interval too wide to be below the bound, though there may be no advantage at all, says that
-    too few patients are held out, and is no refusal. Where too few are for any claim, it is none
+    An interval too wide to be below the bound, though there may be no advantage at all, is no
+    refusal but leaves it open. Where too few patients are held out for any claim, it is none
     either: of several attacks on a few patients, one always looks good.
 
     Args:
@@ -66,8 +66,8 @@ def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy, power
     decision: Decision = "passed"
     code = None
     if worst.high > policy.materiality:
-        shown = worst.low > 0 and power.suffices
-        decision, code = ("refused", "material") if shown else ("inconclusive", "power")
+        decision = "refused" if worst.low > 0 and power.suffices else "inconclusive"
+        code = "material" if power.suffices else "power"
     return Finding(
         id="G8",
         name="materiality",

@@ -10,13 +10,17 @@ is alpha / 3 for G1 and is divided by the number of metrics M. For j = 1 the law
 
 5.7 / m with one metric and 7.1 / m with four at alpha = 0.01. The unit is the patient, since films
 of one patient are no independent witnesses.
+
+A set may show a class rho times as often as the held-out films do. Its copies are then sure to be
+refused from rho times that rate on (see `release.privacy.copies`): a set of a class that hardly
+anybody held out has could be copied throughout, whatever the rate over all classes is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil
 
 import numpy as np
 from scipy.stats import beta
@@ -45,6 +49,7 @@ class Power:
         mdcr: Of all classes together.
         by_class: Of each class, by the patients who have a film of it.
         max_mdcr: What policy asks for.
+        max_mdcr_of_set: What it asks for where a set shares the classes otherwise.
     """
 
     num_held_out: int
@@ -52,6 +57,7 @@ class Power:
     mdcr: float
     by_class: Mapping[str, float]
     max_mdcr: float
+    max_mdcr_of_set: float
 
     @classmethod
     def of(
@@ -67,11 +73,18 @@ class Power:
             name: rate(audit.where(audit.labels == label)) for label, name in enumerate(classes)
         }
         num_patients = len(np.unique(audit.patients))
-        return cls(len(audit), num_patients, rate(audit), by_class, policy.max_mdcr)
+        return cls(
+            len(audit),
+            num_patients,
+            rate(audit),
+            by_class,
+            policy.max_mdcr,
+            policy.max_mdcr_of_set,
+        )
 
     @property
     def suffices(self) -> bool:
-        """Whether a pass means what policy asks of it."""
+        """Whether a pass means what policy asks of it, for a set that shares the classes alike."""
         return self.mdcr <= self.max_mdcr
 
     def described(self) -> dict[str, object]:
@@ -91,10 +104,13 @@ class Power:
             excess: Largest ratio of a class's share in the set to its share in H, at least 1.
         """
         of_set = _rounded_up(min(1.0, excess * self.mdcr))
+        suffices = self.suffices and of_set <= self.max_mdcr_of_set
         here = ""
         if excess > 1:
-            here = f" This set shares the classes otherwise: its rate is {100 * of_set:.2f} %."
-        suffices = self.suffices and excess < inf  # of a class without held-out films: nothing
+            here = (
+                f" This set shows a class more often than they do: its rate is {100 * of_set:.2f} "
+                f"%, where policy asks for {100 * self.max_mdcr_of_set:.2f} %."
+            )
         return Finding(
             id="MDCR",
             name="minimum detectable copy rate",

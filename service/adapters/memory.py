@@ -306,20 +306,12 @@ class MemoryRecords:
         """End on request."""
         return self._fenced(claim, lambda job: job.finish_cancelled(self._clock.now()))
 
-    def requeue(
-        self,
-        claim: Claim,
-        problem: Problem,
-        *,
-        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
-    ) -> Job:
-        """Queue again after a transient problem."""
+    def put_back(self, claim: Claim, problem: Problem) -> Job:
+        """Queue again because of another job."""
         with self._lock:
             journal.check_fence(self._jobs.get(claim.job_id), claim)
             self._append(claim.job_id, [journal.entry_of_problem(problem)])
-            return self._fenced(
-                claim, lambda job: job.requeue(self._clock.now(), max_attempts_without_checkpoint)
-            )
+            return self._fenced(claim, lambda job: job.put_back(self._clock.now()))
 
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return waiting jobs."""

@@ -212,17 +212,11 @@ class SqlRecords(SqlReads):
         """End on request."""
         return self._fenced(claim, lambda job: job.finish_cancelled(self._clock.now()))
 
-    def requeue(
-        self,
-        claim: Claim,
-        problem: Problem,
-        *,
-        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
-    ) -> Job:
-        """Queue again after a transient problem."""
+    def put_back(self, claim: Claim, problem: Problem) -> Job:
+        """Queue again because of another job."""
         return self._fenced(
             claim,
-            lambda job: job.requeue(self._clock.now(), max_attempts_without_checkpoint),
+            lambda job: job.put_back(self._clock.now()),
             [journal.entry_of_problem(problem)],
         )
 

@@ -230,7 +230,7 @@ class Job:
         now: datetime,
         max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
     ) -> "Job":
-        """Queue again after a transient error or a lost lease; fail when tried often enough."""
+        """Queue again after a lost lease; fail when tried often enough."""
         self._must_be("requeue", *HELD)
         if self.cancel_requested:
             return self.finish_cancelled(now)
@@ -241,6 +241,15 @@ class Job:
             )
             return self._end(JobState.FAILED, now, error=lost.problem())
         return self._next(state=JobState.QUEUED, worker=None, lease_expires_at=None)
+
+    def put_back(self, now: datetime) -> "Job":
+        """Queue again because of what another job did: the attempt was not fruitless."""
+        self._must_be("put back", *HELD)
+        if self.cancel_requested:
+            return self.finish_cancelled(now)
+        return self._next(
+            state=JobState.QUEUED, attempts_without_checkpoint=0, worker=None, lease_expires_at=None
+        )
 
     def request_cancel(self, now: datetime) -> "Job":
         """Cancel a queued job, ask the worker of a running one to stop; asking twice is fine."""

@@ -294,14 +294,8 @@ class Records(Protocol):
     def finish_cancelled(self, claim: Claim) -> Job:
         """End a job whose worker stopped on request."""
 
-    def requeue(
-        self,
-        claim: Claim,
-        problem: Problem,
-        *,
-        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
-    ) -> Job:
-        """Queue a job again after a transient problem, which enters the log."""
+    def put_back(self, claim: Claim, problem: Problem) -> Job:
+        """Queue a job again because of what another did, which enters the log as a problem."""
 
     # -- called by the scheduler -------------------------------------------------------------
 

@@ -12,7 +12,6 @@ from synthcxr.cli.options import class_counts as read_class_counts
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
-from synthcxr.verification import verify_set
 
 
 def generate(
@@ -87,8 +86,7 @@ def generate(
 
 
 def save(client: Client, set_id: str, destination: Path) -> None:
-    """Download a set and check every file in it; say so, and what the gate found of it."""
+    """Download a set, check every file in it and that the service signed it; say what was found."""
     say(f"verdict: {client.synthetic_set(set_id).verdict}")
-    sha256 = client.download(set_id, destination)
-    num_images = verify_set(destination).num_images
-    say(f"{num_images} images, each as its manifest says; ZIP sha256 {sha256}")
+    verified = client.download_verified(set_id, destination)
+    say(f"{verified.num_images} images, each as its manifest says; {verified.trust}")

@@ -109,9 +109,9 @@ def test_a_good_set_is_verified_with_its_key_and_without(path, signer) -> None:
     assert verified.num_images == 8
     assert verified.files_by_label["COVID"][1] == IMAGE
     assert list(map(len, verified.unlabelled_files.values())) == [1, 1]
-    assert verified.trust == f"signed by key {signer.id}, which you have not confirmed"
+    assert verified.trust == f"signed by key {signer.id}, which nobody has confirmed"
     confirmed = verify_set(path, [signer.public_pem])
-    assert confirmed.trust == f"signed by key {signer.id}, which you gave"
+    assert confirmed.trust == f"signed by key {signer.id}, which is trusted"
 
 
 def test_the_command_says_whose_key_it_was_and_that_nobody_confirmed_it(
@@ -119,12 +119,12 @@ def test_the_command_says_whose_key_it_was_and_that_nobody_confirmed_it(
 ) -> None:
     verify.verify(path, None)
     said = capsys.readouterr()
-    assert f"signed by key {signer.id}, which you have not confirmed" in said.out
+    assert f"signed by key {signer.id}, which nobody has confirmed" in said.out
     assert "--public-key" in said.err
     (tmp_path / "key.pem").write_bytes(signer.public_pem)
     verify.verify(path, [tmp_path / "key.pem"])
     said = capsys.readouterr()
-    assert f"signed by key {signer.id}, which you gave" in said.out
+    assert f"signed by key {signer.id}, which is trusted" in said.out
     assert said.err == ""
 
 

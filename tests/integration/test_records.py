@@ -212,7 +212,7 @@ def test_a_lost_lease_queues_the_job_again_and_fences_the_old_attempt_off(
             lambda: records.record(stale, metrics={"loss": 1.0}),
             lambda: records.succeed(stale, model=make_model(job, clock)),
             lambda: records.fail(stale, PROBLEM),
-            lambda: records.requeue(stale, PROBLEM),
+            lambda: records.put_back(stale, PROBLEM),
             lambda: records.finish_cancelled(stale),
         ):
             with pytest.raises(errors.LeaseLost):
@@ -292,9 +292,11 @@ def test_a_set_that_exists_is_kept_when_made_again(records: Records, clock: Manu
     assert records.synthetic_set("syn_1").job_id == made[0].id
 
 
-def test_a_transient_problem_queues_again_and_enters_the_log(records: Records, job: Job) -> None:
+def test_a_job_that_is_put_back_waits_again_and_its_log_says_why(
+    records: Records, job: Job
+) -> None:
     taken = claimed(records, job)
-    assert records.requeue(taken.claim_held, PROBLEM).state is JobState.QUEUED
+    assert records.put_back(taken.claim_held, PROBLEM).state is JobState.QUEUED
     assert kinds(records, job) == ["state", "state", "log", "state"]
 
 

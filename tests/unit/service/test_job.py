@@ -19,6 +19,7 @@ MOVES: dict[str, Callable[[Job], Job]] = {
     "succeed": lambda job: job.succeed(RESULT, NOW),
     "fail": lambda job: job.fail(PROBLEM, NOW),
     "requeue": lambda job: job.requeue(NOW),
+    "put_back": lambda job: job.put_back(NOW),
     "request_cancel": lambda job: job.request_cancel(NOW),
     "finish_cancelled": lambda job: job.finish_cancelled(NOW),
     "retry": Job.retry,
@@ -32,11 +33,13 @@ LEGAL = {
     (R, "succeed"): S,
     (R, "fail"): F,
     (R, "requeue"): Q,
+    (R, "put_back"): Q,
     (R, "request_cancel"): X,
     (X, "report"): X,
     (X, "succeed"): C,
     (X, "fail"): C,
     (X, "requeue"): C,
+    (X, "put_back"): C,
     (X, "request_cancel"): X,
     (X, "finish_cancelled"): C,
     (F, "retry"): Q,
@@ -99,6 +102,13 @@ def test_a_job_that_was_requeued_often_enough_fails_as_worker_lost() -> None:
     assert moved.state is F
     assert moved.error is not None
     assert moved.error.code == "worker_lost"
+
+
+def test_a_job_that_others_were_in_the_way_of_never_runs_out_of_attempts() -> None:
+    job = job_in(R)
+    for _ in range(20):
+        job = job.put_back(NOW).claim("w", NOW, 30)
+    assert (job.state, job.attempts_without_checkpoint) == (R, 1)
 
 
 def test_a_retry_forgets_the_error_and_counts_attempts_anew() -> None:

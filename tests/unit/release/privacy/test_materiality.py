@@ -33,18 +33,18 @@ def scores(num_members: int, num_others: int, shift: float) -> tuple[dict, np.nd
 
 
 @pytest.mark.parametrize(
-    ("num_others", "shift", "decision"),
+    ("num_others", "shift", "decision", "code"),
     [
-        (640, 0.0, "passed"),
-        (640, 1.0, "refused"),
-        (12, 0.0, "inconclusive"),
-        (12, 3.0, "inconclusive"),  # for G1 to G3 to refuse: so few patients bound nothing
+        (640, 0.0, "passed", None),
+        (640, 1.0, "refused", "material"),
+        (12, 0.0, "inconclusive", "power"),
+        (12, 3.0, "inconclusive", "power"),  # for G1 to G3 to refuse: so few bound nothing
     ],
 )
 def test_the_bound_decides_unless_too_few_are_held_out(
-    num_others: int, shift: float, decision: str
+    num_others: int, shift: float, decision: str, code: str | None
 ) -> None:
     rate = detectable_copy_rate(num_others, 1, POLICY)
-    power = Power(num_others, num_others, rate, {}, POLICY.max_mdcr)
+    power = Power(num_others, num_others, rate, {}, POLICY.max_mdcr, POLICY.max_mdcr_of_set)
     found = materiality(*scores(3000, num_others, shift), POLICY, power)
-    assert found.decision == decision
+    assert (found.decision, found.code) == (decision, code)

@@ -63,3 +63,21 @@ def test_policy_asks_for_enough_patients(num_patients: int, num_metrics: int) ->
 def test_too_little_power_is_inconclusive() -> None:
     finding = Power.of(held_out(50), ("a", "b"), 1, POLICY).finding()
     assert (finding.decision, finding.code) == ("inconclusive", "power")
+
+
+@pytest.mark.parametrize(
+    ("excess", "decision"), [(1, "passed"), (4, "passed"), (8, "inconclusive")]
+)
+def test_a_set_that_shows_a_rare_class_too_often_is_beyond_the_power(
+    excess: float, decision: str
+) -> None:
+    """640 patients find 0.9 % of copies; of a class shown eight times as often, 7 % at best."""
+    finding = Power.of(held_out(640), ("a", "b"), 1, POLICY).finding(excess)
+    assert finding.decision == decision
+    assert finding.code == (None if decision == "passed" else "power")
+
+
+def test_of_a_class_that_nobody_held_out_has_nothing_can_be_said() -> None:
+    finding = Power.of(held_out(640), ("a", "b"), 1, POLICY).finding(np.inf)
+    assert finding.decision == "inconclusive"
+    assert finding.public["mdcr_of_set"] == 1
