@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def _published(
     (staged / "findings.json").write_bytes(_findings(order, drawn, found, released))
     if released:
         films = ((drawn.pixels[place], origin) for place, origin in released)
-        contents = _contents(attempt, order, drawn, report, pages, released)
+        contents = _contents(attempt, order, drawn, found, report, pages, released)
         manifest = write_package(staged / "set.zip", _attended(films, attempt), contents)
         (staged / "manifest.json").write_bytes(manifest)
     (staged / "films.raw").unlink()
@@ -178,8 +179,8 @@ def _published(
         model_id=order.model.id,
         job_id=attempt.job.id,
         num_images=len(released),
-        class_counts=of_class,
-        unlabelled_counts=of_none,
+        class_counts=dict(of_class),
+        unlabelled_counts=dict(of_none),
         zip=stored("set.zip") if released else None,
         manifest=stored("manifest.json") if released else None,
         created_at=attempt.now(),
@@ -235,6 +236,7 @@ def _contents(
     attempt: Attempt,
     order: _Order,
     drawn: Drawn,
+    found: Found,
     report: Report,
     pages: dict[str, bytes],
     released: Sequence[tuple[int, Origin]],
@@ -246,6 +248,7 @@ def _contents(
             order.request,
             hashing_key,
             drawn=drawn.origins,
+            dropped=list(compress(drawn.origins, ~found.examination.kept)),
             released=[origin for _, origin in released],
             earlier_releases=[each.id for each in order.releases],
         ),

@@ -28,6 +28,7 @@ def describe_set(
     hashing_key: bytes,
     *,
     drawn: Iterable[Origin],
+    dropped: Iterable[Origin],
     released: Iterable[Origin],
     earlier_releases: Sequence[str],
 ) -> Description:
@@ -38,13 +39,17 @@ def describe_set(
         request: The generate request.
         hashing_key: Hashes seeds.
         drawn: What each film drawn was drawn from, in all rounds.
+        dropped: The same of those that the gate dropped.
         released: The same of those that are packaged.
         earlier_releases: Sets of the same dataset version that were released before.
     """
     asked = dict(request["class_counts"]), _asked_of_none(request)
-    made, kept = counted(drawn), counted(released)
+    made, lost, kept = counted(drawn), counted(dropped), counted(released)
     of_class, of_none = (
-        {name: _counts(wanted, made[k], kept[k], name) for name in wanted}
+        {
+            name: _counts(number, made[k][name], lost[k][name], kept[k][name])
+            for name, number in wanted.items()
+        }
         for k, wanted in enumerate(asked)
     )
     model = report.model
@@ -92,15 +97,12 @@ def _asked_of_none(request: Mapping[str, Any]) -> dict[str, int]:
     return {kind: number for kind, number in asked.items() if number}
 
 
-def _counts(
-    asked: Mapping[str, int], drawn: Mapping[str, int], released: Mapping[str, int], name: str
-) -> ClassCounts:
-    kept = released.get(name, 0)
+def _counts(requested: int, generated: int, rejected: int, released: int) -> ClassCounts:
     return {
-        "requested": asked[name],
-        "generated": drawn.get(name, 0),
-        "rejected": asked[name] - kept,
-        "released": kept,
+        "requested": requested,
+        "generated": generated,
+        "rejected": rejected,
+        "released": released,
     }
 
 

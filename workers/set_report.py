@@ -10,11 +10,12 @@ from typing import Any
 
 from release.examination import Examination
 from release.fidelity.rows import Fidelity
-from release.origin import OfClass, Origin
+from release.origin import OfClass, OfInterpolation, Origin
 from release.package.hashing import rounded_count
 from release.report.structure import FORMAT, Report
 from release.utility.results import Utility
 from service.domain.references import Dataset, Model
+from workers.drawing import MIN_EXAMINED
 
 BIASES = (
     "What is lopsided in the real films, such as classes that differ in age, sex or hospital, is "
@@ -31,6 +32,15 @@ NO_PATIENT_IDS = (
 )
 NOT_ASKED = "What the films are good for was not measured: ask for the full report."
 NOT_MEASURED = "What the films are good for was not measured, since they do not leave."
+
+SMALL_SET = (
+    "The set is small: it was examined, and its figures measured, together with further films "
+    "drawn for that, which are not in it."
+)
+WAYS = (
+    "Films on the way between two seeds depend on each other; the tests count them as independent, "
+    "so for these they are approximate."
+)
 
 
 def report_of(
@@ -57,6 +67,7 @@ def report_of(
         released: What the films that were kept were drawn from.
     """
     counts = counted(released)
+    num_released = sum(number for kinds in counts for number in kinds.values())
     private = model.card.get("differential_privacy")
     has_patient_ids = bool(dataset.summary.get("has_patient_ids"))
     content = {
@@ -67,7 +78,7 @@ def report_of(
             "unlabelled_counts": counts[1],
             "generated": num_drawn,
             "rejected": int((~examination.kept).sum()),
-            "released": sum((*counts[0].values(), *counts[1].values())),
+            "released": num_released,
         },
         "model": {
             "id": model.id,
@@ -91,13 +102,15 @@ def report_of(
         "limits": [
             *ALWAYS,
             *([] if has_patient_ids else [NO_PATIENT_IDS]),
+            *([SMALL_SET] if 0 < num_released < MIN_EXAMINED else []),
+            *([WAYS] if OfInterpolation.kind in counts[1] else []),
             *([] if utility else [NOT_ASKED if examination.verdict.may_leave else NOT_MEASURED]),
         ],
     }
     return Report.model_validate(content)
 
 
-def counted(films: Iterable[Origin]) -> tuple[dict[str, int], dict[str, int]]:
+def counted(films: Iterable[Origin]) -> tuple[Counter[str], Counter[str]]:
     """Count films of each class, and those of none by kind."""
     of_class: Counter[str] = Counter()
     of_none: Counter[str] = Counter()
@@ -106,7 +119,7 @@ def counted(films: Iterable[Origin]) -> tuple[dict[str, int], dict[str, int]]:
             of_class[film.label] += 1
         else:
             of_none[film.kind] += 1
-    return dict(of_class), dict(of_none)
+    return of_class, of_none
 
 
 def config_digest(config: Mapping[str, Any]) -> str:

@@ -247,6 +247,10 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
     assert {line["to_seed_hash"] for line in way} == {last["seed_hash"]}
     assert (way[0]["sha256"], way[-1]["sha256"]) == (first["sha256"], last["sha256"])
     assert len({line["sha256"] for line in way}) == 5
+    assert {of_class["rejected"] for of_class in manifest["classes"].values()} == {0}
+    limits = " ".join(manifest["limitations"])
+    assert "depend on each other" in limits
+    assert "together with further films" in limits
 
 
 @pytest.mark.parametrize("share", [0, 0.1])
