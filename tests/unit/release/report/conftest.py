@@ -102,6 +102,7 @@ def arm(name: str, trained_on: str, films: int, auroc: float) -> dict[str, Any]:
         "specificity": measured(auroc - 0.02, 0.015),
         "calibration_error": measured(0.046, 0.009),
         "by_class": {label: {"auroc": measured(auroc, 0.01)} for label in FINDINGS},
+        "by_subgroup": {"portable": measured(auroc - 0.03, 0.02)},
     }
 
 
@@ -274,6 +275,10 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                 }
             ],
             "rebalancing_helps": False,
+            "learning_curve": [
+                {"num_films": 200, "auroc": measured(0.837, 0.02)},
+                {"num_films": 3_200, "auroc": measured(0.946, 0.013)},
+            ],
         },
         "limits": [
             "The films were drawn at 64 x 64 pixels: fine detail is not there.",

@@ -176,6 +176,12 @@ def test_the_four_bodies_of_rules_are_answered(written):
             assert source in text
 
 
+def test_the_page_shows_what_fewer_real_films_teach_and_how_subgroups_fare(written):
+    page = text_of(written["passed"]["report.html"])
+    assert re.search(r"200 0\.837 .{,40}3,200 0\.946", page)
+    assert re.search(r"Learned from portable real 0\.916", page)
+
+
 def test_a_report_that_stopped_at_the_gate_is_written_too(made_up):
     """Nothing was planted, attacked or measured, and each section says so."""
     for name in ("membership", "histograms", "controls", "metrics", "findings"):
