@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib.metadata import version
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -31,6 +32,8 @@ from service.api.middleware import RequestMiddleware
 from service.domain.world import World
 from service.logs import configure_logs
 from service.settings import Settings
+
+_log = structlog.get_logger()
 
 
 class _Service(FastAPI):
@@ -66,6 +69,9 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
         lifespan=lifespan,
         max_body_size=settings.max_json_bytes,
     )
+    for each in ports.extractors:
+        if not each.readable:
+            _log.error("extractor unreadable", name=each.name, file=str(each.path))
     app.state.world = ports
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
@@ -91,5 +97,6 @@ def connect(settings: Settings) -> World:
         max_images_per_set=settings.max_images_per_set,
         max_json_bytes=settings.max_json_bytes,
         max_findings_per_model=settings.max_findings_per_model,
+        extractors=settings.extractors,
         scopes=frozenset(settings.scopes),
     )

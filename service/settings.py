@@ -1,14 +1,19 @@
 """How one deployment differs from another: read from the environment once, then frozen."""
 
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.domain.extractors import ExtractorKind, SuppliedExtractor
 from service.domain.job import JobKind
 
+_ENTRY = re.compile(
+    rf"(?P<name>[A-Za-z0-9][\w.-]{{0,39}})=(?P<kind>{'|'.join(get_args(ExtractorKind))}):(?P<path>.+)"
+)
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 
@@ -42,6 +47,9 @@ class Settings(BaseSettings):
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
         max_findings_per_model: Of so many sets of one model may be read what the gate saw film by
             film.
+        extractors: Networks whose files the operator supplies, to compare sets by besides our own:
+            `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
+            torchscript (a program, which is run) or film_classifier (one of our own).
         scopes: What callers may see beyond what is for everybody, separated by commas:
             private:read for films and findings that may not leave the building, weights:read for
             the weights of models that were cleared.
@@ -71,6 +79,7 @@ class Settings(BaseSettings):
     max_images_per_set: int = Field(default=50_000, ge=1)
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
     max_findings_per_model: int = Field(default=10, ge=0)
+    extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
     log_level: str = "INFO"
 
@@ -83,6 +92,19 @@ class Settings(BaseSettings):
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return [name for name in value.split(",") if name] if isinstance(value, str) else value
+
+    @field_validator("extractors", mode="before")
+    @classmethod
+    def _split_extractors(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = [_ENTRY.fullmatch(entry.strip()) for entry in value.split(",") if entry.strip()]
+        if not all(found) or len({entry["name"] for entry in found if entry}) < len(found):
+            raise ValueError(
+                "Write NAME=KIND:PATH, separated by commas, every name once; "
+                f"KIND is one of {', '.join(get_args(ExtractorKind))}."
+            )
+        return [entry.groupdict() for entry in found if entry]
 
     @property
     def resolved_train_device(self) -> Literal["cpu", "cuda"]:

@@ -111,7 +111,7 @@ def submit_generation(
         balance: Choose class_counts such that the model's dataset becomes level.
 
     Raises:
-        NotFound, InvalidRequest: See the error tree.
+        NotFound, InvalidRequest, ExtractorUnavailable: See the error tree.
     """
     earlier = _earlier(world, submission)
     if earlier:
@@ -124,6 +124,9 @@ def submit_generation(
         **contents.resolved_contents(world, model, request, balance=balance),
         "sampler": checks.resolved_sampler(model, request["sampler"]),
     }
+    extractors = {each.name: each.identity() for each in world.extractors}
+    if extractors:  # their figures are in the report, and so part of the set
+        resolved["extractors"] = extractors
     set_id = synthetic_set_id(
         resolved, snapshot_sha256=model.snapshot.sha256, version=world.version
     )

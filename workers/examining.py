@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.snapshot import Snapshot
 from release.examination import Examination
+from release.fidelity.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.rows import Fidelity
 from release.fidelity.validity import Validity
@@ -33,11 +35,13 @@ class Found:
     Attributes:
         examination: By the gate.
         fidelity: None where there were too few films to compare.
+        further_fidelity: The same by each network that the operator supplies.
         utility: None where it was not asked for, or the set may not leave anyway.
     """
 
     examination: Examination
     fidelity: Fidelity | None
+    further_fidelity: tuple[Fidelity, ...]
     utility: Utility | None
 
 
@@ -49,6 +53,7 @@ def examine(
     earlier: NDArray[np.uint8] | None,
     *,
     claim: Claim | None,
+    extractors: Iterable[Extractor],
     full: bool,
 ) -> Found:
     """Examine a set; the same films give the same figures.
@@ -60,11 +65,14 @@ def examine(
         snapshot: What drew it.
         earlier: Films of earlier releases of the dataset.
         claim: Differential privacy that the model promises.
+        extractors: Networks to compare the set by, besides our own.
         full: Whether to measure what the films are good for.
     """
     labels = drawn.labels(snapshot.classes)
     unflagged = ~drawn.look.flagged | (claim is not None)
-    fidelity = _fidelity(attempt, evidence, drawn.pixels[unflagged], labels[unflagged])
+    seen = drawn.pixels[unflagged], labels[unflagged]
+    fidelity = _fidelity(attempt, evidence, *seen)
+    further = [_fidelity(attempt, evidence, *seen, each) for each in extractors]
     examination = evidence.gate.examine(
         drawn.pixels,
         labels,
@@ -89,16 +97,26 @@ def examine(
             images_to_see=UTILITY_IMAGES,
             check=attempt.check,
         )
-    return Found(examination, fidelity, utility)
+    return Found(examination, fidelity, tuple(filter(None, further)), utility)
 
 
 def _fidelity(
-    attempt: Attempt, evidence: Evidence, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+    attempt: Attempt,
+    evidence: Evidence,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    extractor: Extractor | None = None,
 ) -> Fidelity | None:
     rng = np.random.default_rng(SEED)
     try:
         return measure_fidelity(
-            evidence.classifier, evidence.folds, pixels, labels, rng, check=attempt.check
+            evidence.classifier,
+            evidence.folds,
+            pixels,
+            labels,
+            rng,
+            extractor=extractor,
+            check=attempt.check,
         )
     except ValueError:  # too few films, or too few patients, to compare
         return None

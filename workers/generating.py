@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.registry import sampler_class
 from models.snapshot import Snapshot
 from models.training.checkpoints import file_digest
+from release.fidelity.extractors import Extractor
 from release.origin import OfClass, Origin
 from release.package.writer import Contents, write_package
 from release.policy import Policy
@@ -34,6 +35,7 @@ from workers.drawing import Drawing, Drawn
 from workers.earlier_releases import earlier_films
 from workers.evidence import Evidence, KeptEvidence
 from workers.examining import Found, examine
+from workers.extracting import supplied_extractors
 from workers.film_plan import planned_films
 from workers.fold_key import fold_key
 from workers.set_description import describe_set
@@ -76,6 +78,7 @@ class _Order:
         dataset: The record of what it learned from.
         snapshot: What draws.
         evidence: What examines.
+        extractors: Networks that the set is compared by besides our own.
         releases: Other sets of the dataset that have left before.
     """
 
@@ -85,6 +88,7 @@ class _Order:
     dataset: Dataset
     snapshot: Snapshot
     evidence: Evidence
+    extractors: Sequence[Extractor]
     releases: Sequence[SyntheticSet]
 
     @property
@@ -105,7 +109,14 @@ def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     earlier = earlier_films(attempt, order.releases, order.model.image_size)
     full = order.request.get("report") == "full"
     found = examine(
-        attempt, order.evidence, drawn, order.snapshot, earlier, claim=order.claim, full=full
+        attempt,
+        order.evidence,
+        drawn,
+        order.snapshot,
+        earlier,
+        claim=order.claim,
+        extractors=order.extractors,
+        full=full,
     )
     made = _published(attempt, order, drawn, found, staged)
     give_back_memory()
@@ -114,6 +125,7 @@ def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
 
 def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
     request = attempt.job.request
+    extractors = list(supplied_extractors(attempt))
     model = attempt.records.model(request["model_id"])
     weights = attempt.artifacts.path(model.snapshot.key)
     if not weights.exists():
@@ -133,7 +145,7 @@ def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
     assert dataset.fingerprint is not None, "a ready dataset has one"
     releases = attempt.records.releases(dataset.fingerprint)
     others = [each for each in releases if each.id != set_id]
-    return _Order(set_id, dict(request), model, dataset, snapshot, evidence, others)
+    return _Order(set_id, dict(request), model, dataset, snapshot, evidence, extractors, others)
 
 
 def _published(
@@ -151,6 +163,7 @@ def _published(
         order.dataset,
         found.examination,
         found.fidelity,
+        found.further_fidelity,
         found.utility,
         num_drawn=len(drawn.origins),
         released=origins,

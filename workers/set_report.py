@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from release.examination import Examination
@@ -49,6 +49,7 @@ def report_of(
     dataset: Dataset,
     examination: Examination,
     fidelity: Fidelity | None,
+    further_fidelity: Sequence[Fidelity],
     utility: Utility | None,
     *,
     num_drawn: int,
@@ -62,6 +63,7 @@ def report_of(
         dataset: What the model learned from.
         examination: What the gate found.
         fidelity: How real the films look; None where they were too few to be measured.
+        further_fidelity: The same by each network that the operator supplies.
         utility: What they are good for; None where it was not asked for.
         num_drawn: Films drawn in all rounds.
         released: What the films that were kept were drawn from.
@@ -98,6 +100,7 @@ def report_of(
         },
         **examination.public(),
         "fidelity": fidelity.described_in_full() if fidelity else None,
+        "further_fidelity": [each.described_in_full() for each in further_fidelity],
         "utility": utility.described_in_full() if utility else None,
         "limits": [
             *ALWAYS,

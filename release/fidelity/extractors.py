@@ -1,22 +1,28 @@
 """Where features come from: our own classifier, or a network whose file the operator supplies.
 
 Nothing is ever fetched. A TorchScript file is a program: loading it runs what its author wrote, so
-it is refused unless the operator's settings say that files of this kind are trusted.
+it is opened only where the operator's settings call it one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import pickle
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
-from release.classifier import FILMS_AT_ONCE, FilmClassifier, read
+from release.classifier import FilmClassifier, read
 from release.classifier_files import NAME, digest, load_classifier
+from release.fidelity.inception import LEFT_OUT, SIDE, Inception
 from release.films import Pixels
 
 
@@ -26,10 +32,12 @@ class Extractor(Protocol):
     Attributes:
         name: Printed beside every figure that is measured on its features.
         digest: SHA-256 of its weights, in hexadecimal.
+        preparation: How films are put before it, in words; printed likewise.
     """
 
     name: str
     digest: str
+    preparation: str
 
     def features(self, pixels: Pixels) -> NDArray[np.float64]:
         """Read films (n, size, size) as points, (n, d)."""
@@ -38,8 +46,10 @@ class Extractor(Protocol):
 class ClassifierExtractor:
     """The penultimate layer of our own classifier."""
 
-    def __init__(self, classifier: FilmClassifier) -> None:
-        self.name = NAME
+    preparation = "as they are, scaled to [-1, 1]"
+
+    def __init__(self, classifier: FilmClassifier, name: str = NAME) -> None:
+        self.name = name
         self.digest = digest(classifier)
         self._classifier = classifier
 
@@ -48,47 +58,111 @@ class ClassifierExtractor:
         return read(self._classifier, pixels).features
 
 
-class TorchScriptExtractor:
-    """A network from a TorchScript file: from uint8 (b, 3, h, w) to features (b, d).
+class NetworkExtractor:
+    """A network from uint8 films (b, channels, h, w) to features (b, d).
 
-    This is the form in which torch-fidelity and StyleGAN's metrics pass Inception on; the network
-    resizes and scales as it was trained to. Grey films are repeated over the three channels.
+    Films are read one by one, so that what is read of a film does not depend on its neighbours, to
+    the last bit.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.stem
-        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with warnings.catch_warnings():
-            # torch would rather have torch.export, in which nobody hands Inception around yet
-            warnings.simplefilter("ignore", FutureWarning)
-            network = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-        self._network = network.eval()
+    def __init__(
+        self,
+        name: str,
+        digest: str,
+        network: nn.Module,
+        preparation: str,
+        num_channels: int,
+        device: torch.device,
+    ) -> None:
+        self.name = name
+        self.digest = digest
+        self.preparation = preparation
+        self._network = network.to(device).eval()
+        self._num_channels = num_channels
+        self._device = device
 
     @torch.inference_mode()
     def features(self, pixels: Pixels) -> NDArray[np.float64]:
         """Read films (n, size, size) as points, (n, d)."""
-        batches = torch.split(torch.from_numpy(pixels).unsqueeze(1), FILMS_AT_ONCE)
-        found = [self._network(batch.expand(-1, 3, -1, -1)).flatten(1) for batch in batches]
-        return torch.cat(found).double().numpy()
+        films = torch.from_numpy(pixels).to(self._device).unsqueeze(1)
+        wide = films.expand(-1, self._num_channels, -1, -1)
+        found: list[Tensor] = [self._network(film).flatten(1) for film in torch.split(wide, 1)]
+        return torch.cat(found).double().cpu().numpy()
 
 
-def supplied_extractor(path: Path, *, trust_torchscript: bool = False) -> Extractor:
+def supplied_extractor(
+    kind: str, path: Path, name: str, device: torch.device | str = "cpu"
+) -> Extractor:
     """Open a network that the operator supplies.
 
     Args:
-        path: A `.safetensors` file of our own classifier, or a TorchScript file (`.pt`, `.ts`).
-        trust_torchscript: Whether the operator has said that TorchScript files may run.
+        kind: A key of `KINDS`; `torchscript` says that the file's code may run.
+        path: Where it lies.
+        name: What it is called beside its figures.
+        device: Where it is to read films.
 
     Raises:
-        ValueError: The file is of another kind, or it would run code and is not trusted.
+        ValueError: There is no such kind, or the file is not of it.
+        OSError: It cannot be read.
     """
-    if path.suffix == ".safetensors":
-        return ClassifierExtractor(load_classifier(path))
-    if path.suffix not in {".pt", ".ts"}:
-        raise ValueError(f"{path.name} is neither .safetensors nor TorchScript (.pt, .ts).")
-    if not trust_torchscript:
-        raise ValueError(
-            f"{path.name} is TorchScript, which runs code when it is loaded. Use a .safetensors "
-            "file, or say in the settings that you trust TorchScript files."
+    if kind not in KINDS:
+        raise ValueError(f"There are no extractors of kind {kind!r}, but of {', '.join(KINDS)}.")
+    return KINDS[kind](path, name, torch.device(device))
+
+
+def _classifier(path: Path, name: str, device: torch.device) -> Extractor:  # noqa: ARG001  small
+    return ClassifierExtractor(load_classifier(path), name)
+
+
+def _inception(path: Path, name: str, device: torch.device) -> Extractor:
+    network = Inception()
+    try:
+        tensors = _state_dict(path)
+        network.load_state_dict(
+            {key: tensor for key, tensor in tensors.items() if not key.startswith(LEFT_OUT)}
         )
-    return TorchScriptExtractor(path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, AttributeError) as error:
+        raise ValueError(
+            f"{path.name} holds no weights of torchvision's inception_v3: expected its state dict, "
+            f"as .safetensors or as torch.save writes it. {str(error).splitlines()[0]}"
+        ) from error
+    preparation = f"scaled bilinearly to {SIDE} px and to [-1, 1], the same in all three channels"
+    return NetworkExtractor(name, _file_digest(path), network, preparation, 1, device)
+
+
+def _state_dict(path: Path) -> Mapping[str, Tensor]:
+    """Read tensors by name; no code of the file is run."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch warns of a program before it refuses
+        tensors: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return tensors
+
+
+def _torchscript(path: Path, name: str, device: torch.device) -> Extractor:
+    """Open a program, in the form in which torch-fidelity and StyleGAN's metrics hand Inception on.
+
+    It takes uint8 (b, 3, h, w) and resizes and scales as it was trained to.
+    """
+    with warnings.catch_warnings():
+        # torch would rather have torch.export, in which nobody hands Inception around yet
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            network = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise ValueError(f"{path.name} is no TorchScript file.") from error
+    preparation = "as they are, 0 to 255, the same in all three channels; the rest is the network's"
+    return NetworkExtractor(name, _file_digest(path), network, preparation, 3, device)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+KINDS: Mapping[str, Callable[[Path, str, torch.device], Extractor]] = {
+    "inception_v3": _inception,
+    "torchscript": _torchscript,
+    "film_classifier": _classifier,
+}

@@ -75,7 +75,7 @@ def measure_fidelity(
         rows.append(_row(ALL, num_films, sides.of(weighed), rng))
     check()
     validity = _validity(rows[-1] if weighed else None, sides, folds, seen_by, rng)
-    return Fidelity(seen_by.name, seen_by.digest, tuple(rows), validity)
+    return Fidelity(seen_by.name, seen_by.digest, seen_by.preparation, tuple(rows), validity)
 
 
 def _row(label: str, num_films: int, sides: Sides, rng: np.random.Generator) -> Row:

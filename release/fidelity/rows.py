@@ -74,12 +74,14 @@ class Fidelity:
     Attributes:
         extractor: Name of the network whose features were compared.
         extractor_digest: SHA-256 of its weights, in hexadecimal.
+        preparation: How films were put before it.
         rows: One for each class that the set has films of, and "all"; none without labels.
         validity: What the gate asks first.
     """
 
     extractor: str
     extractor_digest: str
+    preparation: str
     rows: tuple[Row, ...]
     validity: Validity
 
@@ -92,7 +94,13 @@ class Fidelity:
         return {**self._about(), "rows": [row.described_in_full() for row in self.rows]}
 
     def _about(self) -> Mapping[str, Any]:
-        return {"extractor": {"name": self.extractor, "sha256": self.extractor_digest}}
+        return {
+            "extractor": {
+                "name": self.extractor,
+                "sha256": self.extractor_digest,
+                "preparation": self.preparation,
+            }
+        }
 
 
 def _described(estimate: Estimate | None) -> dict[str, float | None] | None:

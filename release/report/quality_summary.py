@@ -11,10 +11,11 @@ from release.report.parts import Interval, Measured, Part
 
 
 class Extractor(Part):
-    """The network whose features the films are compared in."""
+    """The network whose features the films are compared in, and how films were put before it."""
 
     name: str
     sha256: str
+    preparation: str = ""
 
 
 class FidelityRow(Part):

@@ -95,7 +95,11 @@ class VerdictSummary(Part):
 
 
 class Report(Part):
-    """All that is known of a set, as `report.json` holds it."""
+    """All that is known of a set, as `report.json` holds it.
+
+    `further_fidelity` is `fidelity` once more by each network that the operator supplies; the gate
+    goes by our own alone.
+    """
 
     format: Literal["synthcxr-report/1"] = FORMAT
     set: SetSummary
@@ -104,6 +108,7 @@ class Report(Part):
     verdict: VerdictSummary
     gate: GateSummary
     fidelity: FidelitySummary | None = None
+    further_fidelity: tuple[FidelitySummary, ...] = ()
     utility: UtilitySummary | None = None
     limits: tuple[str, ...] = ()
 

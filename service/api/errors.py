@@ -31,6 +31,7 @@ STATUS: dict[type[SyntheticDataError], int] = {
     errors.Conflict: 409,
     errors.StorageFull: 507,
     errors.RecordsUnavailable: 503,
+    errors.ExtractorUnavailable: 503,
 }
 
 # What goes wrong before a request reaches our own code.

@@ -43,6 +43,7 @@ Prefer = Annotated[
             errors.InvalidMixture,
             errors.UnknownSampler,
             errors.PrivacyUnavailable,
+            errors.ExtractorUnavailable,
             errors.IdempotencyConflict,
             http=[400, 413],
         ),

@@ -17,10 +17,15 @@ async def healthz() -> HealthView:
 
 @router.get("/readyz", operation_id="readyz", responses=documented())
 def readyz(world: InWorld) -> ReadinessView:
-    """Say whether the database serves this version; without a broker jobs merely start later."""
+    """Say whether the database serves this version; without a broker jobs merely start later.
+
+    No set can be asked for while the file of an extractor cannot be read.
+    """
     world.records.check()
     broker = "reachable" if world.queue.reachable() else "unreachable"
-    return ReadinessView(status="ready", broker=broker)
+    extractors = {each.name: each.readable for each in world.extractors}
+    unreadable = [name for name, readable in extractors.items() if not readable]
+    return ReadinessView(status="ready", broker=broker, unreadable_extractors=unreadable)
 
 
 @router.get("/version", operation_id="version")

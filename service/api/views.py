@@ -279,10 +279,14 @@ class HealthView(View):
 class ReadinessView(View):
     """The service can serve."""
 
-    model_config = shown({"status": "ready", "broker": "reachable"})
+    model_config = shown({"status": "ready", "broker": "reachable", "unreadable_extractors": []})
 
     status: Literal["ready"]
     broker: Literal["reachable", "unreachable"]
+    unreadable_extractors: list[str] = Field(
+        description="Networks of SYNTHCXR_EXTRACTORS whose files are not there; until they are "
+        "mended no set can be asked for."
+    )
 
 
 class VersionView(View):

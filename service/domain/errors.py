@@ -27,6 +27,7 @@ SyntheticDataError
 ├── StorageFull
 ├── RecordsUnavailable
 ├── SigningKeyLost                  what signs the sets is gone
+├── ExtractorUnavailable            a network that the operator named cannot be used
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
 ├── WorkerLost                      every attempt lost its worker
 └── LeaseLost                       a worker lost its job to another attempt
@@ -406,6 +407,22 @@ class SigningKeyLost(SyntheticDataError):
         return cls(
             f"The private key {key_id} is gone from the data directory or cannot be read. "
             "Put its file back from a backup, or run `synthcxr keys rotate`, then retry the job."
+        )
+
+
+class ExtractorUnavailable(SyntheticDataError):
+    """A network that the settings name, to compare sets by, cannot be used."""
+
+    code = "extractor_unavailable"
+    retryable = True
+
+    @classmethod
+    def named(cls, name: str, why: str) -> "ExtractorUnavailable":
+        """Say which one, why, and what to do."""
+        return cls(
+            f"The extractor {name} cannot be used: {why.rstrip('.')}. The operator mends or "
+            "removes its entry in SYNTHCXR_EXTRACTORS, which the service and all workers must "
+            "share, and restarts them; then send the request again."
         )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+PARTS = ("mixtures", "interpolate", "extractors")  # of a request, that it may lack
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _NUM_CHARACTERS = 26  # 26 * 5 bits hold the 128 bits of a UUID
 
@@ -35,7 +36,7 @@ def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, versio
 
     Args:
         request: A stored generate request: model_id, class_counts, seed, sampler, format, and
-            mixtures, interpolate and report where it has any.
+            mixtures, interpolate, report and extractors where it has any.
         snapshot_sha256: Checksum of the model's weights.
         version: Version of the package that samples.
     """
@@ -47,7 +48,7 @@ def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, versio
         "sampler": request["sampler"],
         "format": request["format"],
         "version": version,
-        **{part: request[part] for part in ("mixtures", "interpolate") if request.get(part)},
+        **{part: request[part] for part in PARTS if request.get(part)},
         **({"report": "full"} if request.get("report") == "full" else {}),
     }
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))

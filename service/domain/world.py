@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from service.domain.extractors import SuppliedExtractor
 from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
 
 
@@ -23,6 +24,7 @@ class World:
         max_images_per_set: Largest synthetic set.
         max_json_bytes: Largest JSON body accepted.
         max_findings_per_model: Of so many sets of one model the findings may be read.
+        extractors: Networks that sets are compared by besides our own.
         scopes: What callers may see beyond what is for everybody.
     """
 
@@ -37,4 +39,5 @@ class World:
     max_images_per_set: int = 50_000
     max_json_bytes: int = 2**20
     max_findings_per_model: int = 10
+    extractors: tuple[SuppliedExtractor, ...] = ()
     scopes: frozenset[str] = frozenset()

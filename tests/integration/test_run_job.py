@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import SqlRecords
 from service.domain.clearance import Clearance
+from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
@@ -195,6 +197,54 @@ def test_every_family_trains_and_generates(workplace, dataset_id, family):
         assert archive.testzip() is None
     assert manifest["synthetic_set_id"] == made.id
     assert [line["label"] for line in images_of(manifest)] == ["effusion"] * 9 + ["normal"] * 3
+
+
+@pytest.fixture
+def corners(tmp_path):
+    """A network that an operator supplies: it sees four corners of a film."""
+    path = tmp_path / "corners.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch would rather have other formats
+        torch.jit.script(Corners()).save(str(path))
+    return SuppliedExtractor("corners", "torchscript", path)
+
+
+class Corners(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(x.float(), 2).flatten(1)
+
+
+def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
+    workplace, dataset_id, corners
+):
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    asked = {"extractors": {"corners": corners.identity()}, "class_counts": {"normal": 12}}
+    supplied = workplace.settings.model_copy(update={"extractors": (corners,)})
+    equipped = replace(workplace, settings=supplied)
+    job = finished(equipped, submit_generation(workplace, trained.result.model_id, **asked))
+    assert job.state is JobState.SUCCEEDED, job.error
+    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    page = workplace.artifacts.path(made.report.key)
+    assert "corners" in page.read_text()
+    [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
+    assert further["extractor"]["sha256"] == corners.identity()["sha256"]
+    [row] = [row for row in further["rows"] if row["label"] == "normal"]
+    assert row["kid"]["low"] <= row["kid"]["value"] <= row["kid"]["high"]
+    assert row["kid_floor"] is not None
+
+
+def test_a_worker_without_the_network_says_what_its_operator_mends(workplace, dataset_id, corners):
+    trained = finished(workplace, submit_training(workplace, dataset_id))
+    asked = {"extractors": {"corners": corners.identity()}}
+    other = replace(corners, path=corners.path.with_name("other.pt"))
+    other.path.write_bytes(b"another")
+    for supplied, why in [((), "do not name it"), ((other,), "is not the file")]:
+        settings = workplace.settings.model_copy(update={"extractors": supplied})
+        job_id = submit_generation(workplace, trained.result.model_id, **asked)
+        job = finished(replace(workplace, settings=settings), job_id)
+        assert (job.state, job.error.code) == (JobState.FAILED, "extractor_unavailable")
+        assert job.error.retryable
+        assert why in job.error.detail
 
 
 def images_of(manifest):

@@ -43,6 +43,7 @@ def test_the_same_request_names_the_same_set() -> None:
         {"seed": 2},
         {"sampler": {"name": "heun", "num_steps": 21}},
         {"format": "npz"},
+        {"extractors": {"inception": {"kind": "inception_v3", "sha256": "0" * 64}}},
     ],
 )
 def test_whatever_changes_the_bytes_changes_the_name(changes: dict[str, object]) -> None:

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from service import settings as settings_module
+from service.domain.extractors import SuppliedExtractor
 from service.settings import Settings
 
 
@@ -43,3 +44,33 @@ def test_a_worker_s_queues_are_all_unless_it_is_told(monkeypatch: pytest.MonkeyP
     assert set(Settings().worker_queues) == {"cpu.ingest", "gpu.train", "gpu.generate"}
     monkeypatch.setenv("SYNTHCXR_WORKER_QUEUES", "gpu.train,cpu.ingest")
     assert Settings().worker_queues == ("gpu.train", "cpu.ingest")
+
+
+def test_extractors_are_named_with_their_kind_and_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = "inception=inception_v3:/files/in ception.pth, own-2=torchscript:/files/a=b:c.pt,"
+    monkeypatch.setenv("SYNTHCXR_EXTRACTORS", named)
+    assert Settings().extractors == (
+        SuppliedExtractor("inception", "inception_v3", Path("/files/in ception.pth")),
+        SuppliedExtractor("own-2", "torchscript", Path("/files/a=b:c.pt")),
+    )
+    monkeypatch.setenv("SYNTHCXR_EXTRACTORS", "")
+    assert Settings().extractors == ()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "/files/inception.pth",
+        "inception=/files/inception.pth",
+        "inception=pickle:/files/inception.pth",
+        "inception=inception_v3:",
+        "a=torchscript:/x.pt,a=torchscript:/y.pt",
+        "<b>=torchscript:/x.pt",
+    ],
+)
+def test_extractors_named_otherwise_are_refused_at_the_start(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHCXR_EXTRACTORS", named)
+    with pytest.raises(ValidationError, match="NAME=KIND:PATH"):
+        Settings()

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from release.classifier import FilmClassifier, read
 from release.classifier_files import digest, save_classifier
 from release.fidelity.extractors import supplied_extractor
+from release.fidelity.inception import Inception
 from release.fidelity.measure import measure_fidelity
-from release.films import Folds, LabelledFilms
+from release.fidelity.remembered import Remembered
+from release.films import Folds, LabelledFilms, Pixels
 
 
 class Corners(nn.Module):
@@ -36,21 +41,36 @@ def test_a_classifier_of_ours_is_read_from_its_file(
     toy_folds: Folds, toy_classifier: FilmClassifier, tmp_path: Path
 ) -> None:
     save_classifier(tmp_path / "ours.safetensors", toy_classifier)
-    found = supplied_extractor(tmp_path / "ours.safetensors")
-    assert found.digest == digest(toy_classifier)
+    found = supplied_extractor("film_classifier", tmp_path / "ours.safetensors", "ours")
+    assert (found.name, found.digest) == ("ours", digest(toy_classifier))
     pixels = toy_folds.utility.pixels
     np.testing.assert_array_equal(found.features(pixels), read(toy_classifier, pixels).features)
 
 
-def test_code_in_a_file_is_not_run_unless_the_operator_says_so(torchscript: Path) -> None:
-    with pytest.raises(ValueError, match="runs code"):
-        supplied_extractor(torchscript)
+@pytest.mark.parametrize("kind", ["inception_v3", "film_classifier"])
+def test_code_in_a_file_is_not_run_unless_the_operator_calls_it_a_program(
+    torchscript: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.jit, "load", pytest.fail)
+    with pytest.raises(ValueError, match=r"holds no|is no"):
+        supplied_extractor(kind, torchscript, "corners")
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    torch.save({"fc.weight": Trap()}, tmp_path / "trap.pth")
+    with pytest.raises(ValueError, match="holds no weights of torchvision's inception_v3"):
+        supplied_extractor("inception_v3", tmp_path / "trap.pth", "inception")
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_trusted_network_sees_grey_films_in_three_channels(
     torchscript: Path, fresh_films: LabelledFilms
 ) -> None:
-    found = supplied_extractor(torchscript, trust_torchscript=True)
+    found = supplied_extractor("torchscript", torchscript, "corners")
     assert found.name == "corners"
     assert found.digest == hashlib.sha256(torchscript.read_bytes()).hexdigest()
     features = found.features(fresh_films.pixels)
@@ -70,13 +90,85 @@ def test_fidelity_is_measured_on_the_network_supplied(
         fresh_films.pixels,
         fresh_films.labels,
         np.random.default_rng(0),
-        extractor=supplied_extractor(torchscript, trust_torchscript=True),
+        extractor=supplied_extractor("torchscript", torchscript, "corners"),
     )
     assert found.extractor == "corners"
     assert found.validity.agreement is not None
     assert found.validity.agreement.low > 0.8
 
 
-def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"weights\.onnx is neither"):
-        supplied_extractor(tmp_path / "weights.onnx")
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no extractors of kind 'onnx'"):
+        supplied_extractor("onnx", tmp_path / "weights.onnx", "x")
+    (tmp_path / "text.pt").write_text("no program")
+    with pytest.raises(ValueError, match=r"text\.pt is no TorchScript file"):
+        supplied_extractor("torchscript", tmp_path / "text.pt", "x")
+
+
+@pytest.fixture(scope="module")
+def inception() -> Inception:
+    torch.manual_seed(0)
+    return Inception().eval()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_inception_is_read_from_torchvision_s_state_dict(
+    inception: Inception, suffix: str, tmp_path: Path
+) -> None:
+    """The layers that features do not need may be there or not."""
+    path = tmp_path / f"inception{suffix}"
+    state = {**inception.state_dict(), "fc.weight": torch.zeros(2, 2), "AuxLogits.x": torch.ones(1)}
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    found = supplied_extractor("inception_v3", path, "inception")
+    films = np.random.default_rng(0).integers(0, 256, (2, 64, 64), np.uint8)
+    features = found.features(films)
+    assert features.shape == (2, 2048)
+    with torch.inference_mode():
+        expected = inception(torch.from_numpy(films[:1, None]))
+    np.testing.assert_array_equal(features[0], expected[0].double())
+    assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "299 px" in found.preparation
+
+
+def test_inception_has_torchvision_s_weights(inception: Inception) -> None:
+    """27,161,264 in all there, less the auxiliary head's 3,326,696 and the classes' 2,049,000."""
+    assert sum(each.numel() for each in inception.parameters()) == 21_785_568
+    names = inception.state_dict()
+    assert "Mixed_7c.branch3x3dbl_3b.bn.running_var" in names
+    assert names["Mixed_6e.branch7x7dbl_5.conv.weight"].shape == (192, 192, 1, 7)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "resnet.safetensors")
+    with pytest.raises(ValueError, match=r"resnet\.safetensors holds no weights of torchvision"):
+        supplied_extractor("inception_v3", tmp_path / "resnet.safetensors", "x")
+
+
+class Counting:
+    """Sees the mean of a film, and counts the films."""
+
+    name, digest, preparation = "mean", "0" * 64, "as they are"
+
+    def __init__(self) -> None:
+        self.num_read = 0
+
+    def features(self, pixels: Pixels) -> NDArray[np.float64]:
+        self.num_read += len(pixels)
+        return pixels.mean((1, 2))[:, None].astype(np.float64)
+
+
+def test_a_film_that_was_read_before_is_remembered() -> None:
+    films = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
+    counting = Counting()
+    remembered = Remembered(counting)
+    first = remembered.features(films)
+    np.testing.assert_allclose(first, films.mean((1, 2))[:, None], rtol=1e-6)
+    np.testing.assert_array_equal(remembered.features(films[::-1]), first[::-1])
+    assert counting.num_read == 6
+
+
+def test_reading_films_can_be_interrupted_between_any_two() -> None:
+    checks: list[None] = []
+    films = np.arange(4, dtype=np.uint8).repeat(64).reshape(4, 8, 8)
+    Remembered(Counting(), lambda: checks.append(None)).features(films)
+    assert len(checks) == 4

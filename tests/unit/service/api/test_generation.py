@@ -1,11 +1,14 @@
 import threading
 import time
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.api.generation import preferred_wait_seconds
+from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import synthetic_set_id
 from service.domain.references import ArtifactRef, ClassSplit, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
@@ -277,3 +280,37 @@ def test_a_private_model_does_not_tell_how_many_films_its_classes_have(scene: An
     model = scene.model(card={"differential_privacy": {"epsilon": 3.0}})
     answer = scene.client.post("/generate", json={"model_id": model.id, "balance": True})
     scene.refused(answer, 422, "privacy_unavailable", "/balance")
+
+
+def test_a_set_is_another_where_the_operator_supplies_a_network_to_compare_it_by(
+    scene: Any, tmp_path: Path
+) -> None:
+    """Its figures are in the report, and so in the set."""
+    model = scene.model()
+    body = {"model_id": model.id, "class_counts": {"normal": 1}, "seed": 1}
+    plain = scene.client.post("/generate", json=body).json()["request"]
+    file = tmp_path / "inception.pth"
+    asked = []
+    for weights in (b"some", b"others"):
+        file.write_bytes(weights)
+        supplied = SuppliedExtractor("inception", "inception_v3", file)
+        scene.app.state.world = replace(scene.world, extractors=(supplied,))
+        asked.append(scene.client.post("/generate", json=body).json()["request"])
+    assert "extractors" not in plain
+    assert asked[0]["extractors"] == {
+        "inception": {"kind": "inception_v3", "sha256": sha256(b"some").hexdigest()}
+    }
+    names = {synthetic_set_id(each, snapshot_sha256="0", version="0") for each in (plain, *asked)}
+    assert len(names) == 3
+
+
+def test_a_network_that_is_not_there_stops_the_request_with_the_way_out(
+    scene: Any, tmp_path: Path
+) -> None:
+    gone = SuppliedExtractor("inception", "inception_v3", tmp_path / "none.pth")
+    scene.app.state.world = replace(scene.world, extractors=(gone,))
+    model = scene.model()
+    body = {"model_id": model.id, "class_counts": {"normal": 1}, "seed": 1}
+    answer = scene.client.post("/generate", json=body)
+    scene.refused(answer, 503, "extractor_unavailable")
+    assert "SYNTHCXR_EXTRACTORS" in answer.json()["detail"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 import yaml
 
 from service.domain.errors import RecordsUnavailable
+from service.domain.extractors import SuppliedExtractor
 
 
 def broken(*_: object, **__: object) -> None:
@@ -22,7 +24,8 @@ def test_healthz_answers_though_the_database_is_gone(
 def test_readyz_says_503_when_the_database_cannot_serve(
     scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert scene.client.get("/readyz").json() == {"status": "ready", "broker": "reachable"}
+    ready = {"status": "ready", "broker": "reachable", "unreadable_extractors": []}
+    assert scene.client.get("/readyz").json() == ready
     monkeypatch.setattr(scene.records, "check", broken)
     answer = scene.client.get("/readyz")
     scene.refused(answer, 503, "records_unavailable")
@@ -31,7 +34,14 @@ def test_readyz_says_503_when_the_database_cannot_serve(
 
 def test_a_broker_that_is_down_is_told_and_not_fatal(scene: Any) -> None:
     scene.queue.up = False
-    assert scene.client.get("/readyz").json() == {"status": "ready", "broker": "unreachable"}
+    assert scene.client.get("/readyz").json()["broker"] == "unreachable"
+
+
+def test_an_extractor_whose_file_is_gone_is_told_and_not_fatal(scene: Any, tmp_path: Path) -> None:
+    gone = SuppliedExtractor("inception", "inception_v3", tmp_path / "none.safetensors")
+    scene.app.state.world = replace(scene.world, extractors=(gone,))
+    answer = scene.client.get("/readyz")
+    assert (answer.status_code, answer.json()["unreadable_extractors"]) == (200, ["inception"])
 
 
 def test_the_version_and_the_description_are_served(scene: Any) -> None:
