@@ -13,86 +13,79 @@ power is bounded by the held-out patients and does not grow with the number of f
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from release.examination import Examination, Histograms
+from release.examination import VERSION, Examination, Histograms
 from release.fidelity.validity import Validity
 from release.films import Folds, LabelledFilms, Pixels
-from release.metrics.metric import Metric, Neighbours
+from release.look import Look
+from release.memory import Forgetful, Memory
+from release.metrics.metric import Metric
+from release.panel import Panel
 from release.policy import Policy
 from release.privacy.controls import Control, Planted
 from release.privacy.controls import controls as sees
-from release.privacy.copies import copies, excess_share, flagged
+from release.privacy.copies import copies, excess_share
 from release.privacy.crowd import Crowd
-from release.privacy.density import Array, UnfitMetric, merged
+from release.privacy.density import Array, UnfitMetric
 from release.privacy.epsilon import Claim, epsilon
-from release.privacy.exposure import exposed, exposure
+from release.privacy.exposure import exposure
 from release.privacy.materiality import materiality
-from release.privacy.membership import Scores, membership
+from release.privacy.membership import membership
 from release.privacy.power import Power
 from release.privacy.roc import Roc
 from release.privacy.scan import scan_of
-from release.privacy.sight import Sight
-from release.privacy.symmetry import symmetry
+from release.privacy.symmetry import symmetry, unfit
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
-from release.reference import Reference
 from release.verdict import Finding, Verdict
 
 FEWEST_PATIENTS = 4  # held out: two in each half of the negative control
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
-    """Films as all metrics see them.
-
-    Attributes:
-        sights: By metric.
-        flags: (metrics, n), true for films that a metric takes for copies.
-    """
-
-    sights: Mapping[str, Sight]
-    flags: NDArray[np.bool_]
-
-    @property
-    def flagged(self) -> NDArray[np.bool_]:
-        """(n,), films that any metric takes for copies."""
-        return np.asarray(self.flags.any(0))
-
-    @classmethod
-    def together(cls, looks: Sequence[Look]) -> Look:
-        """See films of several rounds as one lot, in their order."""
-        sights = {
-            name: Sight.together([look.sights[name] for look in looks]) for name in looks[0].sights
-        }
-        return cls(sights, np.concatenate([look.flags for look in looks], axis=1))
-
-
 class Gate:
     """Examines sets made by models that learned from one dataset version.
+
+    Args:
+        folds: The real films, of which nothing is learned before the first film is looked at.
+        metrics: Which compare films; at least one.
+        policy: What is demanded.
+        memory: Keeps what is the same for every set; nothing when None.
 
     Attributes:
         power: What its tests can find.
     """
 
     def __init__(
-        self, folds: Folds, metrics: Sequence[Metric], policy: Policy | None = None
+        self,
+        folds: Folds,
+        metrics: Sequence[Metric],
+        policy: Policy | None = None,
+        memory: Memory | None = None,
     ) -> None:
         if not metrics:
             raise ValueError("A gate needs at least one metric.")
         self._metrics, self._policy = tuple(metrics), policy or Policy()
         self._crowd = Crowd(folds)
+        self._panel = Panel(self._crowd, self._metrics, self._policy, memory or Forgetful())
         self.power = Power.of(folds.audit, folds.classes, len(self._metrics), self._policy)
 
     @cached_property
     def audited(self) -> LabelledFilms:
         """One film of each patient whom a coin brought in or kept out; G6 scores these."""
         return self._crowd.films(self._crowd.audited)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that a look at films depends on, in hexadecimal."""
+        metrics = [each.digest for each in self._metrics]
+        parts = [VERSION, self._crowd.digest, *metrics, self._policy.digest]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
     def look(self, pixels: Pixels) -> Look:
         """Look at films, one by one, and flag copies (G1).
@@ -104,22 +97,19 @@ class Gate:
             ValueError: Too few patients are held out, or a metric gives distances that are no
                 numbers.
         """
-        if self.power.num_patients < FEWEST_PATIENTS:
-            raise ValueError(
-                f"{self.power.num_patients} patients are held out: expected at least "
-                f"{FEWEST_PATIENTS}. Ingest more patients."
-            )
-        sights = {name: each.sight(pixels) for name, each in self._references.items()}
-        share = self._policy.flag_share
-        flags = [
-            flagged(sight.closeness, self._references[name].held_out.closeness, share)
-            for name, sight in sights.items()
-        ]
-        return Look(sights, np.stack(flags))
+        self._require_patients()
+        return self._panel.look(pixels)
 
     def flagged(self, pixels: Pixels) -> NDArray[np.bool_]:
         """Flag copies, (n,); raises what `look` raises."""
-        return self.look(pixels).flagged
+        self._require_patients()
+        return self._panel.flagged(pixels)
+
+    def control(self, planted: Planted) -> Control:
+        """Count how many of planted near duplicates are flagged; raises what `look` raises."""
+        num_planted = len(planted.pixels)
+        found = int(self.flagged(planted.pixels).sum()) if num_planted else 0
+        return Control(planted.name, num_planted, found, planted.required)
 
     def examine(
         self,
@@ -129,7 +119,7 @@ class Gate:
         validity: Validity,
         planted: Sequence[Planted] = (),
         controls: Sequence[Control] = (),
-        earlier: Pixels | None = None,
+        earlier: Look | None = None,
         look: Look | None = None,
         claim: Claim | None = None,
         model_scores: Mapping[str, Array] | None = None,
@@ -142,9 +132,11 @@ class Gate:
             validity: KID and label agreement of the films that were not flagged.
             planted: Near duplicates of training films that the gate is to find (G7).
             controls: How many it has found of others; they are the same for every set.
-            earlier: Films of all earlier releases of this dataset version, of any model.
+            earlier: What `look` saw of all earlier releases of this dataset version, of any model.
             look: What `look` saw of these films, where it was kept.
-            claim: Differential privacy that the model claims.
+            claim: Differential privacy that the model claims. None of its films is dropped: which
+                films are would tell of patients outside what was promised. Such a set leaves whole
+                or not at all.
             model_scores: By name, the model's own scores of the films in `audited`; the higher,
                 the more likely trained on (G6).
 
@@ -156,139 +148,63 @@ class Gate:
                 f"{len(pixels)} films and {len(labels)} labels: expected one label for each film, "
                 "and at least one film."
             )
-        if look and look.flags.shape[1] != len(pixels):
-            raise ValueError(f"{look.flags.shape[1]} films were seen, and {len(pixels)} drawn.")
+        if look and len(look) != len(pixels):
+            raise ValueError(f"{len(look)} films were seen, and {len(pixels)} drawn.")
+        panel, everything = self._panel, np.ones(len(pixels), np.bool_)
         if self.power.num_patients < FEWEST_PATIENTS:
-            return self._closed(np.ones(len(pixels), np.bool_), [self.power.finding()])
+            return self._closed(everything, [self.power.finding()])
         try:
             seen = look or self.look(pixels)
-            kept, num_exposed = self._kept(seen, claim)
+            kept, num_exposed = (everything, 0) if claim else panel.kept(seen)
             results = [*controls, *map(self.control, planted)]
             excess = excess_share(labels, self._crowd.held_out_labels)
             power = self.power.finding(excess)
             found_copies = copies(seen.flags, self.power.num_patients, self._policy, excess)
             if not kept.any():
                 return self._closed(kept, [power, found_copies], results)
-            sights = {name: sight.where(kept) for name, sight in seen.sights.items()}
-            near = self._near_witnesses(pixels[kept])
-            before = earlier if earlier is not None and len(earlier) else None
-            num_sets = 1 if before is None else 2
-            told, curve = self._membership(near, num_sets)
-            scores = self._scores(near)
-            bound = epsilon(self._of_audited(scores), self._coins, self._policy, claim)
+            left = panel.left(seen, pixels, kept)
+            scores, member = panel.scores(left), self._crowd.member
+            coins = self._crowd.coins[self._crowd.audited]
+            num_sets = 2 if earlier else 1
+            told, curve = membership(scores, member, self._policy, num_sets)
+            bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
                 power,  # the first reason named: it decides who may see the films
-                self._validity(sights, validity),
+                validity_of(panel.densities(left.sights), validity, self._policy),
                 found_copies,
-                self._scan(sights, num_sets),
+                self._scan(left, num_sets),
                 told,
                 exposure(~kept & ~seen.flagged, num_exposed, self._policy),
                 bound,
-                *([white_box(model_scores, self._coins, self._policy)] if model_scores else []),
-                sees(results, self._halves_pass, self._policy),
-                symmetry(self._densities, self._crowd.member, self._policy),
-                materiality(scores, self._crowd.member, self._policy, self.power),
-                *([] if before is None else self._with_earlier(sights, near, before)),
+                *([white_box(model_scores, coins, self._policy)] if model_scores else []),
+                sees(results, panel.halves_pass, self._policy),
+                symmetry(panel.densities_of_real, member, self._policy),
+                materiality(scores, member, self._policy, self.power),
+                *(self._with_earlier(left, earlier) if earlier else []),
             ]
         except UnfitMetric as error:
-            return self._closed(np.ones(len(pixels), np.bool_), [_unfit(error)])
-        return self._closed(kept, findings, results, curve, bound, self._histograms(sights))
+            return self._closed(everything, [unfit(error)])
+        return self._closed(kept, findings, results, curve, bound, panel.histograms(left.sights))
 
-    @cached_property
-    def _references(self) -> dict[str, Reference]:
-        return {each.name: Reference(self._crowd, each, self._policy) for each in self._metrics}
+    def _scan(self, look: Look, num_sets: int, code: str = "scan") -> Finding:
+        trained, num_patients = self._crowd.trained_patients, len(self._crowd.member)
+        return scan_of(look.sights, trained, num_patients, self._policy, num_sets, code)
 
-    @cached_property
-    def _halves_pass(self) -> bool:
-        """Whether half of H passes against the other half, by every metric."""
-        p_values = [p for each in self._references.values() for p in each.halves_differ()]
-        return len(self._metrics) * min(p_values) >= self._policy.alpha / 3
-
-    @property
-    def _densities(self) -> dict[str, Array]:
-        return {name: each.density_of_real for name, each in self._references.items()}
-
-    @property
-    def _coins(self) -> NDArray[np.bool_]:
-        return self._crowd.coins[self._crowd.audited]
-
-    def _kept(self, seen: Look, claim: Claim | None) -> tuple[NDArray[np.bool_], int]:
-        """Drop flagged films (G1) and those around exposed patients (G4), and count these.
-
-        From a model that promises differential privacy none is dropped: which films are would tell
-        of patients outside what was promised. Such a set leaves whole or not at all.
-        """
-        if claim:
-            return np.ones(len(seen.flagged), np.bool_), 0
-        kept = ~seen.flagged
-        crowd, alpha = self._crowd, self._policy.exposure_alpha / len(self._metrics)
-        around = np.zeros_like(kept)
-        named: set[int] = set()
-        for sight in seen.sights.values():
-            patients = exposed(
-                sight.nearest_patient[kept], crowd.trained_patients, crowd.held_out_patients, alpha
-            )
-            around |= np.isin(sight.nearest_patient, patients)
-            named |= set(patients.tolist())
-        return kept & ~around, len(named)
-
-    def control(self, planted: Planted) -> Control:
-        """Count how many of planted near duplicates are flagged; raises what `look` raises."""
-        num_planted = len(planted.pixels)
-        found = int(self.flagged(planted.pixels).sum()) if num_planted else 0
-        return Control(planted.name, num_planted, found, planted.required)
-
-    def _near_witnesses(self, pixels: Pixels) -> dict[str, Neighbours]:
-        return {name: each.near_witnesses(pixels) for name, each in self._references.items()}
-
-    def _scores(self, near: Mapping[str, Neighbours]) -> Scores:
-        return {name: self._references[name].attack(each) for name, each in near.items()}
-
-    def _of_audited(self, scores: Scores) -> dict[str, Array]:
-        return {
-            f"{metric}/{attack}": values[self._crowd.audited]
-            for metric, attacks in scores.items()
-            for attack, values in attacks.items()
-        }
-
-    def _validity(self, sights: Mapping[str, Sight], validity: Validity) -> Finding:
-        densities = {
-            name: (sight.density, self._references[name].held_out.density)
-            for name, sight in sights.items()
-        }
-        return validity_of(densities, validity, self._policy)
-
-    def _scan(self, sights: Mapping[str, Sight], num_sets: int, code: str = "scan") -> Finding:
-        crowd = self._crowd
-        return scan_of(
-            sights, crowd.trained_patients, len(crowd.member), self._policy, num_sets, code
-        )
-
-    def _membership(
-        self, near: Mapping[str, Neighbours], num_sets: int, code: str = "membership"
-    ) -> tuple[Finding, Roc]:
-        return membership(self._scores(near), self._crowd.member, self._policy, num_sets, code)
-
-    def _with_earlier(
-        self, sights: Mapping[str, Sight], near: Mapping[str, Neighbours], earlier: Pixels
-    ) -> list[Finding]:
+    def _with_earlier(self, left: Look, earlier: Look) -> list[Finding]:
         """Make G2 and G3 of the set and all earlier releases as if they were one."""
-        before = {name: each.sight(earlier) for name, each in self._references.items()}
-        near_before = self._near_witnesses(earlier)
+        whole = Look.together([earlier, left])
+        scores, member = self._panel.scores(whole), self._crowd.member
         return [
-            self._scan(
-                {name: Sight.together([before[name], sights[name]]) for name in sights},
-                2,
-                "cumulative",
-            ),
-            self._membership(
-                {name: merged(near_before[name], near[name]) for name in near}, 2, "cumulative"
-            )[0],
+            self._scan(whole, 2, "cumulative"),
+            membership(scores, member, self._policy, 2, "cumulative")[0],
         ]
 
-    def _histograms(self, sights: Mapping[str, Sight]) -> Histograms:
-        first = self._metrics[0].name
-        return Histograms.of(self._references[first].held_out.closeness, sights[first].closeness)
+    def _require_patients(self) -> None:
+        if self.power.num_patients < FEWEST_PATIENTS:
+            raise ValueError(
+                f"{self.power.num_patients} patients are held out: expected at least "
+                f"{FEWEST_PATIENTS}. Ingest more patients."
+            )
 
     def _closed(
         self,
@@ -311,16 +227,3 @@ class Gate:
             policy=self._policy,
             metrics=tuple((each.name, each.digest) for each in self._metrics),
         )
-
-
-def _unfit(error: UnfitMetric) -> Finding:
-    return Finding(
-        id="G0",
-        name="embedding",
-        decision="inconclusive",
-        code="embedding",
-        statistic=None,
-        threshold=None,
-        p_value=None,
-        text=str(error),
-    )

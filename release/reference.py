@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from release.films import Pixels
-from release.metrics.metric import Embedded, Metric, Neighbours
+from release.memory import Arrays, Memory
+from release.metrics.metric import Embedded, Metric, Neighbours, Places
+from release.metrics.survey import survey
 from release.policy import Policy
 from release.privacy.copies import flagged, p_value
 from release.privacy.crowd import Crowd
@@ -33,40 +34,30 @@ class Reference:
         held_out: The witnesses of H, each seen among the real films but those of its patient.
     """
 
-    def __init__(self, crowd: Crowd, metric: Metric, policy: Policy) -> None:
+    def __init__(self, crowd: Crowd, metric: Metric, policy: Policy, memory: Memory) -> None:
         self._crowd, self._metric, self._policy = crowd, metric, policy
         self._real = metric.embed(crowd.pixels)
-        self._audit = self._real.where(~crowd.trained)
-        k = policy.num_density_neighbours
-        patients = crowd.patients
-        seen = crowd.witnesses[~crowd.member]
-        self._witnesses = self._real.where(crowd.witnesses)
-        self._around = self._near(
-            self._witnesses, self._real, k, (patients[crowd.witnesses], patients)
+        found = memory.recall(
+            f"reference {crowd.digest} {metric.digest} {policy.digest}", self._found
         )
-        self._among_audit = self._near(
-            self._real.where(seen), self._audit, k, (patients[seen], patients[~crowd.trained])
-        )
-        self.density_of_real = density(self._around, num_common(self._around))
+        around = Neighbours(found["distances"], found["indices"])
+        self.density_of_real = density(around, num_common(around))
         self._held_out = Surroundings(
-            _rows(self._around, ~crowd.member),
-            self._among_audit,
-            self._to_trained(self._real.where(seen), _rows(self._around, ~crowd.member)),
+            _rows(around, ~crowd.member),
+            Neighbours(found["audit_distances"], found["audit_indices"]),
+            found["to_trained"],
         )
-        self._view = View(crowd, policy, self._held_out, np.ones(len(seen), np.bool_))
+        everybody = np.ones(int((~crowd.member).sum()), np.bool_)
+        self._view = View(crowd, policy, self._held_out, everybody)
         self.held_out = self._view.of_held_out
 
     def sight(self, pixels: Pixels) -> Sight:
         """See films among the real ones."""
-        films = self._metric.embed(pixels)
-        k = self._policy.num_density_neighbours
-        real, audit = self._near(films, self._real, k), self._near(films, self._audit, k)
-        return self._view.sight(Surroundings(real, audit, self._to_trained(films, real)))
+        return self._seen(pixels, self._crowd.witnesses[:0])[0]
 
-    def near_witnesses(self, pixels: Pixels) -> Neighbours:
-        """Find the films of a set that are nearest to each witness."""
-        films = self._metric.embed(pixels)
-        return self._near(self._witnesses, films, min(NUM_NEIGHBOURS, len(films)))
+    def look(self, pixels: Pixels) -> tuple[Sight, Neighbours]:
+        """See films among the real ones, and find those nearest to each witness."""
+        return self._seen(pixels, self._crowd.witnesses)
 
     def attack(self, neighbours: Neighbours) -> Mapping[str, Array]:
         """Score the witnesses by the films of a set that are nearest to them."""
@@ -92,24 +83,60 @@ class Reference:
             ),
         )
 
+    def _seen(self, pixels: Pixels, witnesses: Places) -> tuple[Sight, Neighbours]:
+        films = self._metric.embed(pixels)
+        found = survey(
+            self._metric,
+            films,
+            self._real,
+            ~self._crowd.trained,
+            witnesses,
+            self._policy.num_density_neighbours,
+            min(NUM_NEIGHBOURS, len(films)),
+        )
+        real, audit, near = map(checked, (found.real, found.part, found.films))
+        return self._view.sight(Surroundings(real, audit, self._to_trained(films, real))), near
+
+    def _found(self) -> Arrays:
+        """Find what lies around the witnesses: among all, of H among H, and of H the nearest of T.
+
+        Each is seen without the films of its patient.
+        """
+        crowd, metric, k = self._crowd, self._metric, self._policy.num_density_neighbours
+        patients, witnesses = crowd.patients, crowd.witnesses
+        seen = witnesses[~crowd.member]
+        around = checked(
+            metric.nearest(
+                self._real.where(witnesses), self._real, k, apart=(patients[witnesses], patients)
+            )
+        )
+        audit = checked(
+            metric.nearest(
+                self._real.where(seen),
+                self._real.where(~crowd.trained),
+                k,
+                apart=(patients[seen], patients[~crowd.trained]),
+            )
+        )
+        to_trained = self._to_trained(self._real.where(seen), _rows(around, ~crowd.member))
+        return {
+            "distances": around.distances,
+            "indices": around.indices,
+            "audit_distances": audit.distances,
+            "audit_indices": audit.indices,
+            "to_trained": to_trained,
+        }
+
     def _to_trained(self, films: Embedded, real: Neighbours) -> Array:
         """Distance to the nearest film of T, which is as a rule among the nearest real films."""
         nearest = nearest_among(real, self._crowd.trained)
         unseen = np.isinf(nearest)
         if unseen.any():
             trained = self._real.where(self._crowd.trained)
-            nearest[unseen] = self._near(films.where(unseen), trained, 1).distances[:, 0]
+            found = checked(self._metric.nearest(films.where(unseen), trained, 1))
+            nearest[unseen] = found.distances[:, 0]
         return nearest
 
-    def _near(
-        self,
-        queries: Embedded,
-        among: Embedded,
-        k: int,
-        apart: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
-    ) -> Neighbours:
-        return checked(self._metric.nearest(queries, among, k, apart=apart))
 
-
-def _rows(neighbours: Neighbours, chosen: NDArray[np.bool_]) -> Neighbours:
+def _rows(neighbours: Neighbours, chosen: np.ndarray) -> Neighbours:
     return Neighbours(neighbours.distances[chosen], neighbours.indices[chosen])

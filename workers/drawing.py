@@ -15,7 +15,8 @@ from models.config import FamilySampler
 from models.sampling import draw_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot
-from release.gate import Gate, Look
+from release.gate import Gate
+from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
 from release.package.staging import StagedFilms
 from release.policy import Policy

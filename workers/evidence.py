@@ -7,12 +7,15 @@ held-out ones alike, or the tests would be void. Neither ever sees the fold for 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedFilms, PixelStore
@@ -21,6 +24,8 @@ from release.classifier_files import load_classifier, save_classifier
 from release.classifier_training import train_classifier
 from release.films import Folds, LabelledFilms
 from release.gate import FEWEST_PATIENTS, Gate
+from release.look import Look
+from release.memory import Memory
 from release.metrics.closeness import truly_held_out
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
@@ -33,6 +38,7 @@ from workers.attempt import Attempt
 from workers.interruptible import Interruptible
 from workers.pace import Pace
 from workers.planting import by_changes
+from workers.remembering import Remembering
 
 CLASSIFIER = "classifier.safetensors"
 LEARNING = "learning to examine"
@@ -51,20 +57,49 @@ class Evidence:
         classifier: Learned from T.
         gate: Sees T and H.
         metrics: The gate's own, to be interrupted.
+        memory: Keeps what is the same for every set.
     """
 
     folds: Folds
     classifier: FilmClassifier
     gate: Gate
     metrics: tuple[Interruptible, ...]
+    memory: Remembering
 
     @cached_property
     def controls(self) -> list[Control]:
         """How many of the films that were changed a little the gate finds."""
-        return [self.gate.control(each) for each in by_changes(self.folds)]
+        planted = list(by_changes(self.folds))
+        pixels = sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
+        found = self.memory.recall(
+            f"controls {self.gate.digest} {pixels}",
+            lambda: {"found": np.array([self.gate.control(each).found for each in planted])},
+        )["found"]
+        return [
+            Control(each.name, len(each.pixels), int(num), each.required)
+            for each, num in zip(planted, found, strict=True)
+        ]
+
+    def look(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> Look:
+        """Look at the films of a release that has left, once for all sets to come.
+
+        Args:
+            release: Names it by its content.
+            pixels: Reads its films, (n, size, size); called where they were never looked at.
+        """
+        names = [metric.name for metric in self.metrics]
+        name = f"release {self.gate.digest} {release}"
+        found = self.memory.recall(name, lambda: self.gate.look(pixels()).arrays())
+        return Look.of_arrays(found, names)
+
+    def remember(self, release: str, look: Look) -> None:
+        """Keep what was seen of films that are about to leave, if it is all that will be asked."""
+        if look.suffices:
+            self.memory.recall(f"release {self.gate.digest} {release}", look.arrays)
 
     def serve(self, attempt: Attempt) -> None:
-        """Let an attempt interrupt what is computed from now on."""
+        """Let an attempt interrupt what is computed from now on, and keep it."""
+        self.memory.attempt = attempt
         for metric in self.metrics:
             metric.check = attempt.check
 
@@ -103,7 +138,8 @@ class KeptEvidence:
 def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> Evidence:
     assert dataset.artifact is not None
     store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
-    folds = without_doubles(folds_of(store, size), policy)
+    memory = Remembering(attempt, f"{dataset.artifact.key}/remembered-{size}")
+    folds = without_doubles(folds_of(store, size), policy, memory)
     key = f"{dataset.artifact.key}/evidence-{size}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
@@ -121,8 +157,9 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     return Evidence(
         folds=folds,
         classifier=load_classifier(folder / CLASSIFIER),
-        gate=Gate(folds, metrics, policy),
+        gate=Gate(folds, metrics, policy, memory),
         metrics=metrics,
+        memory=memory,
     )
 
 
@@ -145,9 +182,13 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
     return staged
 
 
-def without_doubles(folds: Folds, policy: Policy) -> Folds:
+def without_doubles(folds: Folds, policy: Policy, memory: Memory) -> Folds:
     """Leave out held-out films that are a film of the training again, if the ingest missed any."""
-    held_out = truly_held_out(PixelMetric(), folds, policy.num_density_neighbours)
+    metric, k = PixelMetric(), policy.num_density_neighbours
+    held_out = memory.recall(
+        f"held out {folds.fingerprint} {metric.digest} {k}",
+        lambda: {"held_out": truly_held_out(metric, folds, k)},
+    )["held_out"]
     return replace(folds, audit=folds.audit.where(held_out))
 
 

@@ -14,6 +14,7 @@ from release.fidelity.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.rows import Fidelity
 from release.fidelity.validity import Validity
+from release.look import Look
 from release.privacy.epsilon import Claim
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
@@ -50,7 +51,7 @@ def examine(
     evidence: Evidence,
     drawn: Drawn,
     snapshot: Snapshot,
-    earlier: NDArray[np.uint8] | None,
+    earlier: Look | None,
     *,
     claim: Claim | None,
     extractors: Iterable[Extractor],
@@ -63,7 +64,7 @@ def examine(
         evidence: The real films and what sees them.
         drawn: The set, flagged films included.
         snapshot: What drew it.
-        earlier: Films of earlier releases of the dataset.
+        earlier: What was seen of earlier releases of the dataset.
         claim: Differential privacy that the model promises.
         extractors: Networks to compare the set by, besides our own.
         full: Whether to measure what the films are good for.

@@ -32,7 +32,7 @@ from service.domain.verdict import Outcome, Verdict
 from workers.attempt import Attempt
 from workers.device import choose_device
 from workers.drawing import Drawing, Drawn
-from workers.earlier_releases import earlier_films
+from workers.earlier_releases import look_at_earlier
 from workers.evidence import Evidence, KeptEvidence
 from workers.examining import Found, examine
 from workers.extracting import supplied_extractors
@@ -106,7 +106,7 @@ def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     wanted = planned_films(order.request)
     drawing = Drawing(attempt, order.snapshot, sampler, wanted, order.request["seed"], raw)
     drawn = drawing.draw(order.evidence.gate, POLICY, replace_flagged=order.claim is None)
-    earlier = earlier_films(attempt, order.releases, order.model.image_size)
+    earlier = look_at_earlier(attempt, order.evidence, order.releases, order.model.image_size)
     full = order.request.get("report") == "full"
     found = examine(
         attempt,
@@ -177,6 +177,9 @@ def _published(
         contents = _contents(attempt, order, drawn, found, report, pages, released)
         manifest = write_package(staged / "set.zip", _attended(films, attempt), contents)
         (staged / "manifest.json").write_bytes(manifest)
+        if verdict.released:
+            places = [place for place, _ in released]
+            order.evidence.remember(file_digest(staged / "set.zip"), drawn.look.where(places))
     (staged / "films.raw").unlink()
 
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew

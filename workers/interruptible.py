@@ -7,14 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from release.films import Pixels
-from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Metric, Neighbours, Patients
-
-FILMS_AT_ONCE = 256
+from release.metrics.metric import FILMS_AT_ONCE, Embedded, Metric, Pairs, Vectors
 
 
-class Interruptible:
-    """Another metric, some films at a time.
+class Interruptible(Metric):
+    """Another metric, which is embedded with and asked for few films at a time.
 
     Args:
         metric: The other.
@@ -25,21 +22,10 @@ class Interruptible:
     def __init__(self, metric: Metric, check: Callable[[], None]) -> None:
         self._metric = metric
         self.check = check
-
-    @property
-    def name(self) -> str:
-        """Name of the metric."""
-        return self._metric.name
-
-    @property
-    def digest(self) -> str:
-        """Digest of the metric."""
-        return self._metric.digest
-
-    @property
-    def learned_from(self) -> LearnedFrom:
-        """What the metric has learned from."""
-        return self._metric.learned_from
+        self.name = metric.name
+        self.digest = metric.digest
+        self.learned_from = metric.learned_from
+        self.num_listed = metric.num_listed
 
     def embed(self, pixels: Pixels) -> Embedded:
         """Embed films, (n, size, size)."""
@@ -51,15 +37,12 @@ class Interruptible:
             self.check()
         return Embedded(np.concatenate(parts))
 
-    def nearest(
-        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
-    ) -> Neighbours:
-        """Find the k films of `among` that are most like each query."""
-        parts = []
-        for start in range(0, max(len(queries), 1), FILMS_AT_ONCE):
-            some = np.arange(start, min(start + FILMS_AT_ONCE, len(queries)))
-            own = None if apart is None else (apart[0][some], apart[1])
-            parts.append(self._metric.nearest(queries.where(some), among, k, apart=own))
-            self.check()
-        distances, indices = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Neighbours(distances, indices)
+    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+        """Compare all with all; whoever searches asks for few queries at once."""
+        self.check()
+        return self._metric.likeness(queries, among)
+
+    def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
+        """Find the distances of some pairs; likewise."""
+        self.check()
+        return self._metric.distances(queries, among, pairs)

@@ -63,7 +63,7 @@ def examined(case: Case, seed: int) -> Examination:
         labels(case, len(films)),
         validity=VALID,
         planted=[planted(world)],
-        earlier=earlier,
+        earlier=None if earlier is None else gate.look(earlier),
     )
 
 

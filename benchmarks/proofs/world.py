@@ -11,22 +11,20 @@ import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from release.films import Folds, LabelledFilms, Pixels
 from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Neighbours, Patients, Vectors
+from release.metrics.metric import Embedded, Metric, Pairs, Vectors
 
 SIDE = 4  # pixels
-_AT_ONCE = 500  # queries
 _DIMENSIONS = SIDE**2
 _CLASSES = ("Clear", "Opacity", "Effusion")
 _BETWEEN_FILMS = 0.3  # standard deviation between films of a patient, of that between patients
 _GREY_LEVELS = 24.0  # per standard deviation
 
 
-class Euclidean:
+class Euclidean(Metric):
     """Distance between grey levels, of films as small as these."""
 
     name = "euclidean"
@@ -37,34 +35,17 @@ class Euclidean:
         """Write films as vectors."""
         return Embedded(pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS)
 
-    def nearest(
-        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
-    ) -> Neighbours:
-        """Find the k nearest films, exactly."""
-        found = [
-            self._nearest(
-                queries.vectors[start : start + _AT_ONCE],
-                among.vectors,
-                k,
-                apart and (apart[0][start : start + _AT_ONCE], apart[1]),
-            )
-            for start in range(0, len(queries), _AT_ONCE)
-        ]
-        return Neighbours(*(np.concatenate(each) for each in zip(*found, strict=True)))
+    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+        """Take squared distances, with the sign turned."""
+        x, y = queries.vectors, among.vectors
+        alike: Vectors = 2 * x @ y.T - (x**2).sum(1)[:, None] - (y**2).sum(1)
+        return alike
 
-    @staticmethod
-    def _nearest(x: Vectors, y: Vectors, k: int, apart: Patients | None) -> Neighbours:
-        squares = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
-        if apart:
-            squares[apart[0][:, None] == apart[1]] = np.inf
-        num = min(k, len(y))
-        nearest = torch.from_numpy(squares).topk(num, largest=False)
-        distances = np.full((len(x), k), np.inf, np.float32)
-        indices = np.full((len(x), k), -1)
-        distances[:, :num] = nearest.values.clamp_min(0).sqrt().numpy()
-        indices[:, :num] = nearest.indices.numpy()
-        indices[np.isinf(distances)] = -1
-        return Neighbours(distances, indices)
+    def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
+        """Take the distance of each pair."""
+        between = queries.vectors[pairs.queries] - among.vectors[pairs.films]
+        far: Vectors = np.linalg.norm(between, axis=1)
+        return far
 
 
 @dataclass(frozen=True)

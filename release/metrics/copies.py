@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from release.films import Folds, Pixels
 from release.metrics.copy_network import CopyNetwork
 from release.metrics.copy_training import Recipe, as_images, train
+from release.metrics.correlation import Correlation
 from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Neighbours, Patients
-from release.metrics.search import nearest
+from release.metrics.metric import Embedded
 
 VERSION = "copy/1"  # raise it when anything but the weights changes a distance
 WEIGHTS = "copy.safetensors"
@@ -25,7 +25,7 @@ DESCRIPTION = "copy.json"
 _FILMS_AT_ONCE = 256
 
 
-class CopyMetric:
+class CopyMetric(Correlation):
     """Correlation in an embedding where copies lie near each other.
 
     Args:
@@ -51,12 +51,6 @@ class CopyMetric:
             with torch.inference_mode():
                 vectors[some] = self._network(as_images(pixels[some])).numpy()
         return Embedded(vectors)
-
-    def nearest(
-        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
-    ) -> Neighbours:
-        """Find the k films nearest to each query; exact."""
-        return nearest(queries.vectors, among.vectors, k, apart=apart)
 
     def save(self, folder: Path) -> None:
         """Write the weights and what they are into an existing folder."""

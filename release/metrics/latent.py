@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from release.films import Pixels
+from release.metrics.correlation import Correlation
 from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Neighbours, Patients, Vectors
-from release.metrics.search import nearest
+from release.metrics.metric import Embedded, Vectors
 
 VERSION = "latent/1"
 _FILMS_AT_ONCE = 256
 
 
-class LatentMetric:
+class LatentMetric(Correlation):
     """Correlation of what an encoder makes of films.
 
     Args:
@@ -45,12 +45,6 @@ class LatentMetric:
         starts = range(0, len(pixels), _FILMS_AT_ONCE)
         parts = [self._unit(pixels[start : start + _FILMS_AT_ONCE]) for start in starts]
         return Embedded(np.concatenate(parts) if parts else np.empty((0, 1), np.float32))
-
-    def nearest(
-        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
-    ) -> Neighbours:
-        """Find the k films nearest to each query; exact."""
-        return nearest(queries.vectors, among.vectors, k, apart=apart)
 
     def _unit(self, pixels: Pixels) -> Vectors:
         latents = torch.from_numpy(np.asarray(self._encode(pixels), np.float32))

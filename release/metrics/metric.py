@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from release.films import Pixels
 from release.metrics.fairness import LearnedFrom
 
+FILMS_AT_ONCE = 128  # whoever wants to stop a search waits for as many
+
 Vectors = NDArray[np.float32]
-Chosen = NDArray[np.bool_] | NDArray[np.integer]
+Places = NDArray[np.int64]
+Chosen = NDArray[np.bool_] | NDArray[np.integer] | slice
 Patients = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -25,7 +30,25 @@ class Neighbours(NamedTuple):
     """
 
     distances: Vectors
-    indices: NDArray[np.int64]
+    indices: Places
+
+    @classmethod
+    def ordered(cls, distances: Vectors, indices: Places, k: int) -> Neighbours:
+        """Keep the k nearest of each row of listed films."""
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+        return cls(np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1))
+
+
+class Pairs(NamedTuple):
+    """Films whose distance is asked for, in the order of the queries.
+
+    Attributes:
+        queries: (p,), places of the queries, ascending.
+        films: (p,), places of the films that they are compared with.
+    """
+
+    queries: Places
+    films: Places
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,40 +65,89 @@ class Embedded:
         return len(self.vectors)
 
     def where(self, chosen: Chosen) -> Embedded:
-        """Keep some of the films, by mask or by index."""
+        """Keep some of the films, by mask, by index or by slice."""
         return Embedded(self.vectors[chosen])
 
 
-class Metric(Protocol):
-    """How alike two films are, by one embedding."""
+class Metric(ABC):
+    """How alike two films are, by one embedding.
 
-    @property
-    def name(self) -> str:
-        """Name of the metric, such as "pixels"."""
+    Neighbours are found in two steps: all films are compared by a likeness that is quick to
+    compute, and the distance is found for those alone that are most alike by it.
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the version of the method and its weights, in hexadecimal.
+    Attributes:
+        name: Such as "pixels".
+        digest: SHA-256 over the version of the method and its weights, in hexadecimal. Equal
+            digests give equal distances: what was found is kept under it.
+        learned_from: The films it has learned from: T and H alike, or neither.
+        num_listed: How many films, at least, the distance is found for; 1 where the most alike
+            film is the nearest.
+    """
 
-        Equal digests give equal distances: embedded films are kept under it.
-        """
+    name: str
+    digest: str
+    learned_from: LearnedFrom
+    num_listed: int = 1
 
-    @property
-    def learned_from(self) -> LearnedFrom:
-        """The films it has learned from: T and H alike, or neither."""
-
+    @abstractmethod
     def embed(self, pixels: Pixels) -> Embedded:
-        """Bring films, (n, size, size), into the form that `nearest` compares."""
+        """Bring films, (n, size, size), into the form that they are compared in."""
+
+    @abstractmethod
+    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+        """Compare all with all, (q, n): the higher, the more alike."""
+
+    @abstractmethod
+    def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
+        """Find the distances of some pairs, (p,)."""
 
     def nearest(
         self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
     ) -> Neighbours:
-        """Find the k films of `among` that are most like each query.
+        """Find the k films of `among` that are nearest to each query.
 
         Args:
             queries: Films to find neighbours of.
             among: Films to find them in.
-            k: How many.
+            k: How many; at least 1.
             apart: Patients of the queries and of `among`; films of equal patients are no
                 neighbours.
         """
+        if k < 1:
+            raise ValueError(f"At least 1 neighbour is to be found, not {k}.")
+        parts = []
+        for start in range(0, max(len(queries), 1), FILMS_AT_ONCE):
+            some = slice(start, start + FILMS_AT_ONCE)
+            own = None if apart is None else (apart[0][some], apart[1])
+            parts.append(self._nearest(queries.where(some), among, k, own))
+        distances, indices = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return Neighbours(distances, indices)
+
+    def _nearest(
+        self, queries: Embedded, among: Embedded, k: int, apart: Patients | None
+    ) -> Neighbours:
+        alike = self.likeness(queries, among)
+        if apart is not None:
+            alike[apart[0][:, None] == apart[1]] = -np.inf
+        indices = most_alike(alike, max(k, self.num_listed))
+        listed = indices >= 0
+        distances = np.full(indices.shape, np.inf, np.float32)
+        distances[listed] = self.distances(
+            queries, among, Pairs(np.nonzero(listed)[0], indices[listed])
+        )
+        return Neighbours.ordered(distances, indices, k)
+
+
+def most_alike(likeness: Vectors, num: int) -> Places:
+    """List the films most like each query, (q, num); -1 where there are fewer.
+
+    Args:
+        likeness: (q, n); -inf for films that are not to be listed.
+        num: How many.
+    """
+    found = np.full((len(likeness), num), -1)
+    best = torch.from_numpy(likeness).topk(min(num, likeness.shape[1]))
+    found[:, : best.indices.shape[1]] = np.where(
+        np.isneginf(best.values.numpy()), -1, best.indices.numpy()
+    )
+    return found

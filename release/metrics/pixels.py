@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,17 +12,19 @@ from torch import Tensor
 
 from release.films import Pixels
 from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Neighbours, Patients
-from release.metrics.registration import SIDE, registered_correlation
-from release.metrics.shortlist import shortlist
+from release.metrics.metric import Embedded, Metric, Pairs, Vectors
+from release.metrics.posing import SIDE
+from release.metrics.registration import Middles, registered_correlation
+from release.metrics.shortlist import likeness, middle_cells
 from release.metrics.standardised import area_means, standardised
 
-VERSION = "pixels/1"  # raise it when a distance changes
+VERSION = "pixels/2"  # raise it when a distance changes
 NUM_SHORTLISTED = 50
-_QUERIES_AT_ONCE = 4  # what they are compared with stays in the processor's cache
+_QUERIES_AT_ONCE = 8  # what they are compared with stays in the processor's cache
+_FILMS_AT_ONCE = 512
 
 
-class PixelMetric:
+class PixelMetric(Metric):
     """Registered correlation, in two stages.
 
     All films are compared in 8 x 8 cells; the most alike are then registered at 32 px over flips,
@@ -30,41 +33,56 @@ class PixelMetric:
     """
 
     name = "pixels"
+    digest = hashlib.sha256(VERSION.encode()).hexdigest()  # the method has no weights
     learned_from = LearnedFrom()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the method's version; it has no weights."""
-        return hashlib.sha256(VERSION.encode()).hexdigest()
+    num_listed = NUM_SHORTLISTED
 
     def embed(self, pixels: Pixels) -> Embedded:
-        """Bring films to 64x64, smooth them, and give them mean 0 and unit norm."""
-        return Embedded(standardised(_smoothed(area_means(pixels, SIDE)).flatten(1)).numpy())
+        """Bring films to 64x64, smooth them, and keep what either side of a pair is asked for."""
+        vectors = torch.empty(len(pixels), sum(_WIDTHS))
+        for start in range(0, len(pixels), _FILMS_AT_ONCE):
+            some = slice(start, start + _FILMS_AT_ONCE)
+            smooth = _smoothed(area_means(pixels[some], SIDE))
+            films = SIDE * standardised(smooth.flatten(1)).view_as(smooth)  # of deviation 1
+            middles = Middles.of(films)
+            parts = (films, middle_cells(films), middles.fine, middles.coarse)
+            torch.cat([part.flatten(1) for part in parts], 1, out=vectors[some])
+        return Embedded(vectors.numpy())
 
-    def nearest(
-        self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
-    ) -> Neighbours:
-        """Find the k films most alike among the 50, or k if more, on the shortlist."""
-        ours, theirs = _films(queries), _films(among)
-        listed = shortlist(ours, theirs, max(k, NUM_SHORTLISTED), apart)
-        correlations = torch.empty(listed.shape)
-        for start in range(0, len(ours), _QUERIES_AT_ONCE):
+    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+        """Compare all with all in cells."""
+        return likeness(_films(queries), _parts(among)[1].contiguous())
+
+    def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
+        """Register pairs."""
+        films, (_, _, fine, coarse) = _films(queries), _parts(among)
+        middles = Middles(fine.view(len(fine), 2, -1), coarse.view(len(coarse), 2, -1))
+        whose, which = (torch.from_numpy(each) for each in pairs)
+        correlations = torch.empty(len(whose))
+        for start in range(0, len(films), _QUERIES_AT_ONCE):
             some = slice(start, start + _QUERIES_AT_ONCE)
-            correlations[some] = registered_correlation(ours[some], theirs[listed[some]])
-        distances = np.where(listed < 0, np.inf, (1 - correlations).numpy()).astype(np.float32)
-        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        return Neighbours(
-            np.take_along_axis(distances, order, 1), np.take_along_axis(listed, order, 1)
-        )
+            theirs = slice(*np.searchsorted(pairs.queries, (some.start, some.stop)))
+            if theirs.start < theirs.stop:
+                correlations[theirs] = registered_correlation(
+                    films[some], middles, whose[theirs] - start, which[theirs]
+                )
+        found: Vectors = (1 - correlations).numpy()
+        return found
+
+
+def _parts(embedded: Embedded) -> Sequence[Tensor]:
+    return torch.split(torch.from_numpy(embedded.vectors), _WIDTHS, 1)
 
 
 def _films(embedded: Embedded) -> Tensor:
-    return torch.from_numpy(embedded.vectors).view(-1, SIDE, SIDE) * SIDE  # of deviation 1
+    return _parts(embedded)[0].view(-1, SIDE, SIDE)
 
 
 def _smoothed(films: Tensor) -> Tensor:
     """Weigh each pixel 1/2 and its neighbours 1/4, along rows and along columns."""
-    weights = torch.tensor([0.25, 0.5, 0.25])
-    padded = F.pad(films.unsqueeze(1), [1] * 4, mode="replicate")
-    along_rows = F.conv2d(padded, weights.view(1, 1, 1, 3))
-    return F.conv2d(along_rows, weights.view(1, 1, 3, 1)).squeeze(1)
+    padded = F.pad(films.unsqueeze(1), [1] * 4, mode="replicate").squeeze(1)
+    rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
+
+
+_WIDTHS = [SIDE**2, 64, 2 * 26**2, 2 * 13**2]  # of what stands in a film's vector

@@ -12,28 +12,28 @@ QUERIES_AT_ONCE = 512
 FILMS_AT_ONCE = 8192  # by as many queries: 16 MiB of correlations
 
 
-def nearest(views: Vectors, among: Vectors, k: int, *, apart: Patients | None = None) -> Neighbours:
+def nearest(
+    queries: Vectors, among: Vectors, k: int, *, apart: Patients | None = None
+) -> Neighbours:
     """Find the k rows of `among` nearest to each query, at distance 1 - correlation.
 
     Args:
-        views: (q, d), or (v, q, d) for v views of each query, of which the nearest counts. Every
-            row is of unit norm, or zero, which lies at distance 1 from everything.
+        queries: (q, d); every row is of unit norm, or zero, which lies at distance 1 from
+            everything.
         among: (n, d), likewise.
         k: How many neighbours; at least 1.
         apart: Patients of the queries, (q,), and of `among`, (n,): equal ones are no neighbours.
     """
     if k < 1:
         raise ValueError(f"At least 1 neighbour is to be found, not {k}.")
-    if views.ndim == 2:
-        views = views[None]
     blocks = [
         _nearest(
-            torch.from_numpy(views[:, start : start + QUERIES_AT_ONCE]),
+            torch.from_numpy(queries[start : start + QUERIES_AT_ONCE]),
             among,
             k,
             apart and (apart[0][start : start + QUERIES_AT_ONCE], apart[1]),
         )
-        for start in range(0, views.shape[1], QUERIES_AT_ONCE)
+        for start in range(0, len(queries), QUERIES_AT_ONCE)
     ]
     if not blocks:
         return Neighbours(np.empty((0, k), np.float32), np.empty((0, k), np.int64))
@@ -45,16 +45,14 @@ def nearest(views: Vectors, among: Vectors, k: int, *, apart: Patients | None = 
 
 
 def _nearest(
-    views: Tensor, among: Vectors, k: int, apart: Patients | None
+    queries: Tensor, among: Vectors, k: int, apart: Patients | None
 ) -> tuple[Tensor, Tensor]:
     """Return the k highest correlations of each query, (q, k), and where they are found."""
-    best = torch.full((views.shape[1], k), -torch.inf)
-    places = torch.full((views.shape[1], k), -1)
+    best = torch.full((len(queries), k), -torch.inf)
+    places = torch.full((len(queries), k), -1)
     for start in range(0, len(among), FILMS_AT_ONCE):
         films = torch.from_numpy(among[start : start + FILMS_AT_ONCE])
-        found = views[0] @ films.T  # (q, films)
-        for view in views[1:]:
-            torch.maximum(found, view @ films.T, out=found)
+        found = queries @ films.T  # (q, films)
         if apart is not None:
             theirs = apart[1][start : start + FILMS_AT_ONCE]
             found.masked_fill_(torch.from_numpy(apart[0][:, None] == theirs), -torch.inf)

@@ -6,62 +6,73 @@ from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from release.metrics.metric import Patients
-from release.metrics.registration import FLIPS, SIDE, pose_matrix, posed
-from release.metrics.search import nearest
+from release.metrics.metric import Vectors
+from release.metrics.posing import SIDE, Poses
 from release.metrics.standardised import standardised
 
 CELL = 6  # pixels of 64 on a cell's side
 NUM_CELLS = 8  # along each side of the middle
-SHIFTS = (-4, -2, 0, 2, 4)  # pixels of 64, along each axis
-SCALES = (0.9, 1.0)
+SHIFTS = tuple(  # pixels of 64: every second place of a grid of 5 x 5
+    (down, right) for down, right in product((-4, -2, 0, 2, 4), repeat=2) if (down + right) % 4 == 0
+)
+_POSES = Poses(((0.0, 1.0), (0.0, 0.9)))
 _MARGIN = (SIDE - CELL * NUM_CELLS) // 2
-_QUERIES_AT_ONCE = 256
+_QUERIES_AT_ONCE = 8  # by all their views and as many films as stay in the processor's cache
+_FILMS_AT_ONCE = 512
 
 
-def shortlist(
-    queries: Tensor, among: Tensor, num_listed: int, apart: Patients | None = None
-) -> NDArray[np.int64]:
-    """Find the films most like each query, over flips, two zooms and shifts.
+def middle_cells(films: Tensor) -> Tensor:
+    """Mean of each cell of the middle of films (n, 64, 64), standardised: (n, 64)."""
+    return standardised(_cell_means(films)[:, _places(0, 0)])
+
+
+def likeness(films: Tensor, cells: Tensor) -> Vectors:
+    """Correlate films with cells where they fit best over mirroring, two zooms and shifts.
 
     Args:
-        queries: (q, 64, 64).
-        among: (n, 64, 64).
-        num_listed: How many.
-        apart: See `Metric.nearest`.
+        films: (q, 64, 64).
+        cells: (n, 64), the others' middles.
 
     Returns:
-        (q, num_listed), places in `among`; -1 where there are fewer.
+        (q, n).
     """
-    crops = standardised(_cells(among, 0, 0).flatten(1)).numpy()
-    listed = np.empty((len(queries), num_listed), np.int64)
-    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+    found = torch.empty(len(films), len(cells))
+    for start in range(0, len(films), _QUERIES_AT_ONCE):
         some = slice(start, start + _QUERIES_AT_ONCE)
-        views = _views(queries[some]).numpy()
-        theirs = apart and (apart[0][some], apart[1])
-        listed[some] = nearest(views, crops, num_listed, apart=theirs).indices
-    return listed
+        views = _views(films[some])
+        for first in range(0, len(cells), _FILMS_AT_ONCE):
+            others = slice(first, first + _FILMS_AT_ONCE)
+            fit = views.flatten(0, 1) @ cells[others].T
+            found[some, others] = fit.view(*views.shape[:2], -1).amax(1)
+    vectors: Vectors = found.numpy()
+    return vectors
 
 
 def _views(films: Tensor) -> Tensor:
-    """Cut the middle out of films in every pose and shift: (views, n, d), of unit norm."""
-    matrices = torch.tensor([pose_matrix(flip, scale, 0.0) for flip, scale in _POSES])
-    shown = posed(films, matrices)
-    views = [_cells(shown, down, right).flatten(2) for down, right in product(SHIFTS, SHIFTS)]
-    return standardised(torch.cat(views, 1)).transpose(0, 1).contiguous()
+    """Cut the middle out of films in every pose and shift, both ways: (q, views, 64)."""
+    shown = _cell_means(_POSES.of(films))  # (p, q, places)
+    views = shown[..., _SHIFTED].transpose(0, 1).flatten(1, 2)  # (q, p * shifts, 64)
+    mirrored = views.view(*views.shape[:2], NUM_CELLS, NUM_CELLS).flip(3).flatten(2)
+    return standardised(torch.cat([views, mirrored], 1))
 
 
-def _cells(films: Tensor, down: int, right: int) -> Tensor:
-    """Mean over each cell of the shifted middle of films (..., 64, 64): (..., 8, 8)."""
-    length = CELL * NUM_CELLS
-    rows = slice(_MARGIN + down, _MARGIN + down + length)
-    columns = slice(_MARGIN + right, _MARGIN + right + length)
-    middle = films[..., rows, columns]
-    shape = (*middle.shape[:-2], NUM_CELLS, CELL, NUM_CELLS, CELL)
-    return middle.reshape(shape).mean(-1).mean(-2)
+def _cell_means(films: Tensor) -> Tensor:
+    """Mean of the cells that begin at every second pixel of films (..., 64, 64), flattened."""
+    rows = films[..., ::2, :] + films[..., 1::2, :]
+    pairs = rows[..., ::2] + rows[..., 1::2]  # (..., 32, 32)
+    across = pairs[..., :-2] + pairs[..., 1:-1] + pairs[..., 2:]
+    sums = across[..., :-2, :] + across[..., 1:-1, :] + across[..., 2:, :]
+    return sums.flatten(-2) / CELL**2
 
 
-_POSES = tuple(product(FLIPS, SCALES))
+def _places(down: int, right: int) -> Tensor:
+    """Where the cells of the shifted middle lie among all of a film, (64,)."""
+    num_starts = SIDE // 2 - 2
+    along = np.arange(NUM_CELLS) * CELL // 2 + _MARGIN // 2
+    rows, columns = along + down // 2, along + right // 2
+    return torch.from_numpy((rows[:, None] * num_starts + columns).ravel())
+
+
+_SHIFTED = torch.stack([_places(*shift) for shift in SHIFTS])

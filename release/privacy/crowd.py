@@ -6,6 +6,9 @@ attacked in them, since films of one patient tell the same twice.
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +44,15 @@ class Crowd:
         came_in = np.zeros(len(self.patients), np.bool_)
         came_in[: len(folds.trained)] = folds.coins
         self.coins = came_in[self.witnesses]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the films, whose they are and which are in T, in hexadecimal."""
+        found = hashlib.sha256()
+        for values in (self.pixels, self.patients, self.trained):
+            found.update(f"{values.dtype} {values.shape}".encode())
+            found.update(np.ascontiguousarray(values).data)
+        return found.hexdigest()
 
     @property
     def audited(self) -> NDArray[np.bool_]:

@@ -103,20 +103,3 @@ def within(neighbours: Neighbours, member: NDArray[np.bool_]) -> Neighbours:
     return Neighbours(
         np.where(kept, distances, np.inf).astype(np.float32), np.where(kept, indices, -1)
     )
-
-
-def merged(first: Neighbours, second: Neighbours) -> Neighbours:
-    """Find the nearest among two lots of films from those in each.
-
-    Args:
-        first: Neighbours among one lot.
-        second: Neighbours of the same queries among the other; its films are numbered on.
-    """
-    shift = 1 + int(first.indices.max(initial=-1))
-    numbers = np.where(second.indices < 0, -1, second.indices + shift)
-    distances = np.hstack([first.distances, second.distances])
-    indices = np.hstack([first.indices, numbers])
-    order = np.argsort(distances, axis=1, kind="stable")
-    return Neighbours(
-        np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
-    )

@@ -14,8 +14,8 @@ import numpy as np
 from release.metrics.metric import Neighbours
 from release.privacy.density import SMALLEST, Array
 
-NUM_NEIGHBOURS = 50  # synthetic films that the scores look at
-_NUM_OF_RATIO = 10
+NUM_NEIGHBOURS = 16  # synthetic films that are listed around a film: some may be dropped
+FEWEST_NEIGHBOURS = 10  # that the scores need
 
 
 def attack_scores(neighbours: Neighbours, density: Array) -> Mapping[str, Array]:
@@ -34,7 +34,7 @@ def attack_scores(neighbours: Neighbours, density: Array) -> Mapping[str, Array]
     """
     relative = neighbours.distances.astype(np.float64) / density[:, None]
     relative = np.maximum(relative, SMALLEST)
-    among = relative[:, : min(_NUM_OF_RATIO, relative.shape[1])]
+    among = relative[:, : min(FEWEST_NEIGHBOURS, relative.shape[1])]
     epsilon = np.median(relative[:, 0])
     within = np.minimum(relative / epsilon, 1.0)
     return {

@@ -27,8 +27,8 @@ class Sight(NamedTuple):
     closeness_to_real: Array
     nearest_patient: NDArray[np.int64]
 
-    def where(self, chosen: NDArray[np.bool_]) -> Self:
-        """Keep some of the films."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
+        """Keep some of the films, by mask or by place."""
         return type(self)(
             self.closeness[chosen],
             self.density[chosen],

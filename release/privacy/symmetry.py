@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from release.policy import Policy
-from release.privacy.density import Array
+from release.privacy.density import Array, UnfitMetric
 from release.verdict import Finding
 
 
@@ -48,4 +48,18 @@ def symmetry(densities: Mapping[str, Array], member: NDArray[np.bool_], policy: 
         p_value=p,
         text=f"The metrics {text}",
         private={"p_value_by_metric": p_values},
+    )
+
+
+def unfit(error: UnfitMetric) -> Finding:
+    """Say that a metric's distances are no numbers: nothing else can be asked of it."""
+    return Finding(
+        id="G0",
+        name="embedding",
+        decision="inconclusive",
+        code="embedding",
+        statistic=None,
+        threshold=None,
+        p_value=None,
+        text=str(error),
     )

@@ -121,8 +121,8 @@ def dataset_id(workplace):
 @pytest.fixture
 def nothing_dropped(monkeypatch):
     """Let the gate drop no film: drawing is looked at, not what of so few patients is left."""
-    monkeypatch.setattr("release.gate.flagged", lambda films, *_: np.zeros(len(films), np.bool_))
-    monkeypatch.setattr("release.gate.exposed", lambda *_: np.array([], np.int64))
+    monkeypatch.setattr("release.panel.flagged", lambda films, *_: np.zeros(len(films), np.bool_))
+    monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
 
 
 def files_under(folder):

@@ -26,14 +26,6 @@ def test_the_search_equals_brute_force_however_it_is_cut_into_blocks(monkeypatch
     )
 
 
-def test_of_several_views_the_nearest_counts() -> None:
-    rng = np.random.default_rng(1)
-    views, among = np.stack([unit_rows(rng, 9), unit_rows(rng, 9)]), unit_rows(rng, 20)
-    found = nearest(views, among, 1)
-    expected = np.minimum(1 - views[0] @ among.T, 1 - views[1] @ among.T).min(1)
-    np.testing.assert_allclose(found.distances[:, 0], expected, atol=1e-6)
-
-
 def test_films_of_one_patient_are_no_neighbours() -> None:
     rng = np.random.default_rng(2)
     rows, patients = unit_rows(rng, 12), np.arange(12) // 3

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from release.metrics.pixels import PixelMetric
-from release.metrics.registration import SIDE, registered_correlation
+from release.metrics.posing import SIDE
+from release.metrics.registration import TURNS_AND_ZOOMS, Middles, registered_correlation
 
 
 def drawn(n: int, seed: int, side: int = SIDE) -> np.ndarray:
@@ -18,8 +21,52 @@ def drawn(n: int, seed: int, side: int = SIDE) -> np.ndarray:
 
 
 def correlation(films: np.ndarray, others: np.ndarray) -> np.ndarray:
+    each = torch.arange(len(films))
     ours, theirs = torch.from_numpy(films).float(), torch.from_numpy(others).float()
-    return registered_correlation(ours, theirs[:, None])[:, 0].numpy()
+    return registered_correlation(ours, Middles.of(theirs), each, each).numpy()
+
+
+def exhaustive(film: np.ndarray, other: np.ndarray) -> float:
+    """Correlate the middle of the other, either way round, with each place of each pose."""
+    middle = blurred(torch.from_numpy(other).float()[6:58, 6:58])[::2, ::2]
+    best = -1.0
+    for degrees, scale in TURNS_AND_ZOOMS:
+        c, s = np.cos(np.radians(degrees)) / scale, np.sin(np.radians(degrees)) / scale
+        pose = torch.tensor([[[c, -s, 0], [s, c, 0]]]).float()
+        grid = F.affine_grid(pose, [1, 1, SIDE, SIDE], align_corners=False)
+        shown = torch.from_numpy(film).float()[None, None]
+        posed = blurred(
+            F.grid_sample(shown, grid, padding_mode="border", align_corners=False)[0, 0]
+        )
+        for row, column in product(range(13), range(13)):
+            window = posed[row : row + 51 : 2, column : column + 51 : 2].flatten()
+            for crop in (middle, middle.flip(1)):
+                found = torch.corrcoef(torch.stack([window, crop.flatten()]))[0, 1]
+                best = max(best, float(found))
+    return best
+
+
+def blurred(film: torch.Tensor) -> torch.Tensor:
+    """Mean of each 2 x 2 pixels side by side."""
+    return F.avg_pool2d(film[None, None], 2, 1)[0, 0]
+
+
+def test_a_copy_is_found_where_a_plain_search_of_every_place_finds_it() -> None:
+    films = drawn(3, seed=7)
+    wide = drawn(3, seed=7, side=SIDE + 12)
+    moved = wide[:, 4 : 4 + SIDE, 9 : 9 + SIDE][:, :, ::-1].copy()
+    for ours, theirs in ((films, films), (moved, wide[:, 6 : 6 + SIDE, 6 : 6 + SIDE])):
+        slow = [exhaustive(*pair) for pair in zip(ours, theirs, strict=True)]
+        np.testing.assert_allclose(correlation(ours, theirs), slow, atol=1e-4)
+
+
+def test_films_that_differ_are_hardly_farther_than_by_a_plain_search_of_every_place() -> None:
+    """Places between those that are tried are left out: the fast search may only miss a little."""
+    ours, theirs = drawn(8, seed=8), drawn(8, seed=9)
+    slow = np.array([exhaustive(*pair) for pair in zip(ours, theirs, strict=True)])
+    missed = slow - correlation(ours, theirs)
+    assert missed.min() > -1e-4
+    assert np.median(missed) < 0.01
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2), (-6, 6), (1, 5)])

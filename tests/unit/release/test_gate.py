@@ -10,8 +10,9 @@ import pytest
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Design, Euclidean, World
 from release.films import Folds
-from release.gate import Gate, Look
-from release.metrics.metric import Embedded, Neighbours
+from release.gate import Gate
+from release.look import Look
+from release.metrics.metric import Embedded, Pairs, Vectors
 from release.policy import Policy
 from release.privacy.controls import Planted
 from release.privacy.epsilon import Claim
@@ -95,9 +96,8 @@ def test_a_class_of_which_nobody_is_held_out_has_no_power_of_its_own() -> None:
 class NotANumber(Euclidean):
     """A metric whose weights have come to grief."""
 
-    def nearest(self, queries: Embedded, among: Embedded, k: int, **how: Any) -> Neighbours:
-        found = super().nearest(queries, among, k, **how)
-        return Neighbours(np.full_like(found.distances, np.nan), found.indices)
+    def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
+        return np.full_like(super().distances(queries, among, pairs), np.nan)
 
 
 def test_a_metric_without_numbers_is_inconclusive() -> None:

@@ -9,7 +9,6 @@ from release.privacy.density import (
     checked,
     density,
     level,
-    merged,
     nearest_among,
     num_common,
     within,
@@ -46,13 +45,6 @@ def test_neighbours_within_some_films_keep_their_order() -> None:
     kept = within(NEAR, np.array([True, True, True, False, False]))
     assert kept.indices.tolist() == [[0, 2, -1], [1, -1, -1]]
     assert kept.distances.tolist() == [[2, 4, INF], [3, INF, INF]]
-
-
-def test_two_lots_of_films_are_searched_as_one() -> None:
-    other = table([[1.5, 9], [0.5, 9]], [[0, 1], [1, 0]])
-    both = merged(NEAR, other)
-    assert both.indices.tolist() == [[4, 5, 0, 2, 6], [6, 1, 3, 5, -1]]
-    assert both.distances[1].tolist() == [0.5, 3, 5, 9, INF]
 
 
 def test_a_level_is_the_mean_of_the_nearest_that_are_known() -> None:

@@ -1,0 +1,279 @@
+"""What does it cost to examine a set, beside drawing it?
+
+    python -m benchmarks.gate_cost --data FOLDER
+    python -m benchmarks.gate_cost --phantoms 5000
+    python -m benchmarks.gate_cost --phantoms 300 --large 20000
+
+Seconds of processor time, as the generate job spends them: what is found once for a dataset, what a
+new worker process has to read and embed, and what every set costs. The set consists of blends of
+two films that nothing has learned from; whose films they are does not matter to the cost, nor does
+what the metrics, the classifier and the latent diffusion have learned, so that these are hardly
+trained. Drawing is linear in the films: a few are drawn, by each family's default sampler.
+
+With --large, N blends are searched among N others for a sample of the queries and of as many
+witnesses. All lots of queries cost the same and each witness adds as many pairs, so that the whole
+is linear in the queries; what is written is measured on the sample and scaled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.evaluation.copy_recall import folds_of
+from benchmarks.evaluation.families import train_family
+from benchmarks.evaluation.machine import conditions
+from benchmarks.evaluation.real_films import RealFilms, load, phantoms
+from benchmarks.evaluation.report import rounded
+from benchmarks.packaging import contents
+from models.config import Circumstances
+from models.family import ImageSpec
+from models.presets import resolve_config
+from models.registry import sampler_class
+from models.sampling import sample_pixels
+from models.snapshot import Snapshot, new_model
+from radiographs.ingest import FolderSource
+from release.classifier_training import train_classifier
+from release.fidelity.measure import measure_fidelity
+from release.films import Folds, Pixels
+from release.gate import Gate
+from release.memory import Arrays
+from release.metrics.copies import train_copy_metric
+from release.metrics.copy_training import Recipe
+from release.metrics.pixels import PixelMetric
+from release.metrics.survey import survey
+from release.origin import OfClass
+from release.package.writer import write_package
+from release.privacy.scores import NUM_NEIGHBOURS
+from release.report.documents import documents
+from workers.planting import by_changes, by_model
+from workers.set_report import report_of
+
+RESULTS = Path(__file__).parent / "results" / "gate_cost.json"
+SIZE = 64
+DRAWN = {"vae": 512, "ldm": 48}  # films that the speed of drawing is taken from
+SHOWN_PER_CLASS = 8
+NUM_DENSITY_NEIGHBOURS = 50
+SEED = 0
+
+Seconds = dict[str, float]
+
+
+class InProcess:
+    """A memory that goes with the process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Arrays] = {}
+
+    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
+        """Find each thing once."""
+        if name not in self._known:
+            self._known[name] = find()
+        return self._known[name]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(1)
+    source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
+    films = load(source, SIZE)
+    part: dict[str, Any]
+    if options.large:
+        part = {"large": large(films, options.large, options.queries)}
+    else:
+        part = {"films" if options.data else "phantoms": job(films, options.films)}
+    known = json.loads(options.output.read_text()) if options.output.exists() else {}
+    known |= rounded({name: {"conditions": conditions(), **each} for name, each in part.items()})
+    options.output.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(rounded(part), indent=1))
+
+
+def job(films: RealFilms, num_films: int) -> dict[str, Any]:
+    """Measure what a generate job spends on a set, and its share of the job for two families."""
+    folds = folds_of(films, SEED)
+    rng = np.random.default_rng(SEED)
+    pixels = blends(folds.utility.pixels, num_films, rng)
+    labels = rng.integers(0, len(films.classes), num_films)
+    copies = train_copy_metric(folds, recipe=Recipe(num_views=640))
+    classifier = train_classifier(folds.trained, len(films.classes), SEED, 640)
+    metrics, memory = (PixelMetric(), copies), InProcess()
+    once: Seconds = {}
+    started: Seconds = {}
+    each: Seconds = {}
+    gate = Gate(folds, metrics, memory=memory)
+    with timed(once, "real films among each other"):
+        gate.look(pixels[:1])
+    with timed(once, "planted changes"):
+        controls = [gate.control(planted) for planted in by_changes(folds)]
+    gate = Gate(folds, metrics, memory=memory)
+    with timed(started, "real films embedded"):
+        gate.look(pixels[:1])
+    with timed(each, "look"):
+        look = gate.look(pixels)
+    with timed(each, "fidelity"):
+        fidelity = measure_fidelity(classifier, folds, pixels, labels, np.random.default_rng(SEED))
+    with timed(each, "examine"):
+        examination = gate.examine(
+            pixels, labels, validity=fidelity.validity, controls=controls, look=look
+        )
+    with timed(each, "report"):
+        pages = _pages(films, examination, fidelity, pixels, labels)
+    with timed(each, "package"), tempfile.TemporaryDirectory() as folder:
+        origins = [OfClass(films.classes[label], k) for k, label in enumerate(labels)]
+        about = contents(Path(folder), frozenset())
+        whole = replace(about, documents=pages, classes=films.classes)
+        write_package(Path(folder) / "set.zip", zip(pixels, origins, strict=True), whole)
+    families = {
+        family: share(snapshot, folds, gate, num_films, each)
+        for family, snapshot in snapshots(films)
+    }
+    return {
+        "T": len(folds.trained),
+        "H": len(folds.audit),
+        "films": num_films,
+        "once for a dataset": once,
+        "once for a process": started,
+        "for each set": each,
+        "families": families,
+    }
+
+
+def share(
+    snapshot: Snapshot, folds: Folds, gate: Gate, num_films: int, each: Seconds
+) -> dict[str, float]:
+    """Measure drawing and what the model itself is asked, and take the examination's share."""
+    spent: Seconds = {}
+    num_drawn = DRAWN[snapshot.family]
+    labels = [k % len(snapshot.classes) for k in range(num_drawn)]
+    sampler = sampler_class(snapshot.family)()
+    with timed(spent, "draw"):
+        for _ in sample_pixels(snapshot.model, labels, range(num_drawn), sampler):
+            pass
+    drawing = spent["draw"] * num_films / num_drawn
+    with timed(spent, "planted by the model"):
+        for planted in by_model(folds, snapshot, lambda: None):
+            gate.control(planted)
+    examining = sum(each.values()) + spent["planted by the model"]
+    return {
+        "images per second": num_drawn / spent["draw"],
+        "drawing": drawing,
+        "planted by the model": spent["planted by the model"],
+        "gate and report": examining,
+        "share of the job": examining / (examining + drawing),
+    }
+
+
+def large(films: RealFilms, num_films: int, num_queries: int) -> dict[str, Any]:
+    """Measure the search of many films among as many, on a sample of the queries."""
+    rng = np.random.default_rng(SEED)
+    metric, spent = PixelMetric(), {}
+    with timed(spent, "embed"):
+        real = metric.embed(blends(films.training.pixels, num_films, rng))
+        queries = metric.embed(blends(films.held_out.pixels, num_queries, rng))
+    part = rng.random(num_films) < 0.15
+    with timed(spent, "search"):
+        survey(
+            metric,
+            queries,
+            real,
+            part,
+            np.arange(num_queries),
+            NUM_DENSITY_NEIGHBOURS,
+            NUM_NEIGHBOURS,
+        )
+    whole = 2 * spent["embed"] * num_films / (num_films + num_queries)
+    whole += spent["search"] * num_films / num_queries
+    return {
+        "films": num_films,
+        "queries measured": num_queries,
+        "measured": spent,
+        "minutes for all, scaled": whole / 60,
+    }
+
+
+def blends(pixels: Pixels, num: int, rng: np.random.Generator) -> Pixels:
+    """Make films, each the mean of two."""
+    first, second = rng.integers(0, len(pixels), (2, num))
+    whole: Pixels = np.empty((num, *pixels.shape[1:]), np.uint8)
+    for k in range(num):
+        whole[k] = (pixels[first[k]].astype(np.uint16) + pixels[second[k]]) // 2
+    return whole
+
+
+def snapshots(films: RealFilms) -> Iterator[tuple[str, Snapshot]]:
+    """Make a model of each family, the VAE with a density that is fitted to films."""
+    vae, _ = train_family("vae", films.training, films.classes, "standard", 5.0, SEED)
+    yield "vae", vae
+    config = resolve_config("ldm", "standard", {}, Circumstances(SIZE, 5_000, budget_seconds=600.0))
+    model = new_model("ldm", config.model_dump(), ImageSpec(SIZE, len(films.classes)), seed=SEED)
+    yield "ldm", Snapshot("ldm", films.classes, model.eval())
+
+
+@contextmanager
+def timed(spent: Seconds, name: str) -> Iterator[None]:
+    """Note the processor time that a step takes."""
+    began = time.process_time()
+    yield
+    spent[name] = time.process_time() - began
+    print(f"{name}: {spent[name]:.1f} s", flush=True)
+
+
+def _pages(
+    films: RealFilms, examination: Any, fidelity: Any, pixels: Pixels, labels: np.ndarray
+) -> dict[str, bytes]:
+    """Write the report as a job does, of a model and a dataset that nobody has heard of."""
+    sha256 = "0" * 64
+    model: Any = SimpleNamespace(
+        id="mdl_" + "0" * 26,
+        family="vae",
+        image_size=SIZE,
+        config={},
+        card={},
+        snapshot=SimpleNamespace(sha256=sha256),
+    )
+    dataset: Any = SimpleNamespace(summary={}, version=sha256, classes={})
+    origins = [OfClass(films.classes[label], k) for k, label in enumerate(labels)]
+    report = report_of(
+        "syn_" + "0" * 26,
+        model,
+        dataset,
+        examination,
+        fidelity,
+        None,
+        num_drawn=len(pixels),
+        released=origins,
+    )
+    shown = {
+        name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(films.classes)
+    }
+    return documents(report, shown)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gate_cost", description=(__doc__ or "").partition("\n")[0]
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    parser.add_argument("--films", type=int, default=5000, help="of the set")
+    parser.add_argument("--large", type=int, metavar="N", help="search N films among N instead")
+    parser.add_argument("--queries", type=int, default=1024, help="of these that are measured")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Films as the gate sees them, before it is asked what it thinks of them as a set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.memory import Arrays
+from release.metrics.metric import Neighbours
+from release.privacy.density import num_common, within
+from release.privacy.scores import FEWEST_NEIGHBOURS
+from release.privacy.sight import Sight
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Films as all metrics see them.
+
+    Attributes:
+        sights: By metric: each film among the real ones.
+        around: By metric: the films nearest to each witness.
+        flags: (metrics, n), true for films that a metric takes for copies.
+    """
+
+    sights: Mapping[str, Sight]
+    around: Mapping[str, Neighbours]
+    flags: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.flags.shape[1])
+
+    @property
+    def flagged(self) -> NDArray[np.bool_]:
+        """(n,), films that any metric takes for copies."""
+        return np.asarray(self.flags.any(0))
+
+    @classmethod
+    def together(cls, looks: Sequence[Self]) -> Self:
+        """See several lots of films as one, in their order."""
+        names = looks[0].sights
+        first = np.cumsum([0, *map(len, looks)]).tolist()
+        return cls(
+            {name: Sight.together([look.sights[name] for look in looks]) for name in names},
+            {name: _together([look.around[name] for look in looks], first) for name in names},
+            np.concatenate([look.flags for look in looks], axis=1),
+        )
+
+    @property
+    def suffices(self) -> bool:
+        """Whether as many films are listed around every witness as the scores need."""
+        needed = min(FEWEST_NEIGHBOURS, len(self))
+        return all(num_common(near) >= needed for near in self.around.values())
+
+    def where(self, places: Sequence[int] | NDArray[np.int64]) -> Look:
+        """Keep some of the films; around a witness those of the listed that are kept."""
+        kept = np.asarray(places, np.int64)
+        return Look(
+            {name: sight.where(kept) for name, sight in self.sights.items()},
+            {name: _kept(near, kept, len(self)) for name, near in self.around.items()},
+            self.flags[:, kept],
+        )
+
+    def arrays(self) -> Arrays:
+        """Write the look as arrays."""
+        found = {"flags": self.flags}
+        for name in self.sights:
+            parts = {**self.sights[name]._asdict(), **self.around[name]._asdict()}
+            found |= {f"{name}/{part}": values for part, values in parts.items()}
+        return found
+
+    @classmethod
+    def of_arrays(cls, arrays: Arrays, names: Sequence[str]) -> Self:
+        """Read what `arrays` wrote.
+
+        Args:
+            arrays: Written.
+            names: Of the metrics.
+        """
+        sights = {
+            name: Sight(*(arrays[f"{name}/{part}"] for part in Sight._fields)) for name in names
+        }
+        around = {
+            name: Neighbours(*(arrays[f"{name}/{part}"] for part in Neighbours._fields))
+            for name in names
+        }
+        return cls(sights, around, arrays["flags"])
+
+
+def _kept(around: Neighbours, places: NDArray[np.int64], num_films: int) -> Neighbours:
+    """Keep some of the films and number them anew; ranks that nobody fills are left out."""
+    numbers = np.full(num_films, -1)
+    numbers[places] = np.arange(len(places))
+    near = within(around, numbers >= 0)
+    listed = near.indices >= 0
+    filled = listed.any(0)
+    found = np.where(listed, numbers[near.indices], -1)
+    return Neighbours(near.distances[:, filled], found[:, filled])
+
+
+def _together(lots: Sequence[Neighbours], first: Sequence[int]) -> Neighbours:
+    """Find the nearest among several lots of films from those in each.
+
+    Args:
+        lots: Neighbours of the same queries.
+        first: Number of the first film of each lot among all.
+    """
+    numbers = [
+        np.where(lot.indices >= 0, lot.indices + start, -1)
+        for lot, start in zip(lots, first, strict=False)
+    ]
+    distances = np.hstack([lot.distances for lot in lots])
+    return Neighbours.ordered(distances, np.hstack(numbers), distances.shape[1])

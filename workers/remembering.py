@@ -1,0 +1,53 @@
+"""What is known of a dataset's films stays on disk, beside them, and goes when they go."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.memory import Arrays
+from workers.attempt import Attempt
+
+
+class Remembering:
+    """A memory in a folder of the artifact store: one file of plain arrays for each name.
+
+    Whoever may read the films may read these, and nobody else: they tell which films are alike.
+
+    Args:
+        attempt: Reads and writes on behalf of; it may be replaced, since what is kept serves one
+            job after another.
+        folder: Key of the folder, inside the dataset's own.
+    """
+
+    def __init__(self, attempt: Attempt, folder: str) -> None:
+        self.attempt = attempt
+        self._folder = folder
+
+    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
+        """Return what is kept under a name; find it where nothing is, or nothing that is whole."""
+        key = f"{self._folder}/{hashlib.sha256(name.encode()).hexdigest()}.npz"
+        known = self._read(key)
+        return known if known is not None else self._kept(key, find())
+
+    def _read(self, key: str) -> Arrays | None:
+        path = self.attempt.artifacts.path(key)
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                return dict(file)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def _kept(self, key: str, found: Arrays) -> Arrays:
+        plain: dict[str, NDArray[Any]] = {name: np.asarray(each) for name, each in found.items()}
+        file = self.attempt.staging("remembered") / "arrays.npz"
+        with file.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **plain)
+        self.attempt.artifacts.publish(file, key)
+        return found
