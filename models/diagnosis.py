@@ -24,6 +24,10 @@ COMPARED_SIDE = 16  # pixels
 NUM_NEIGHBOURS = 50
 MIN_KNOWN = 3
 MAX_COPIED_SHARE = 0.1
+OVERFITTING = "overfitting"
+KNOWN = (
+    "The model knows films it was trained on better than held-out ones, by {:.1f} standard errors."
+)
 FILMS_AT_ONCE = 64
 
 
@@ -155,6 +159,22 @@ def memorising(drawn: Films, training: Films, held_out: Films) -> Finding | None
         f"the films around it, than any of {len(held_out)} held-out films is.",
         "Train on fewer images or on more films, choose a smaller model, or raise dropout or "
         "augmentation. Do not release films of this model.",
+    )
+
+
+def overfitting(standard_errors: float, last_clean: int | None) -> Finding:
+    """Name a model that knows films it was trained on better than held-out ones.
+
+    Args:
+        standard_errors: By how many.
+        last_clean: After how many images that did not show yet; None where it always did.
+    """
+    fewer = "fewer images" if last_clean is None else f"about {last_clean:,} images"
+    return Finding(
+        OVERFITTING,
+        f"{KNOWN.format(standard_errors)} Of an honest model 2.33 or less are expected.",
+        f"Train with a budget of {fewer}, on more patients, or choose a smaller model, or raise "
+        "dropout or augmentation. Its weights stay inside; each of its sets is examined.",
     )
 
 

@@ -1,19 +1,35 @@
-"""A training's losses over the images it saw, read back from its durable log."""
+"""What a training told on its way, read back from its durable log."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from service.domain.job import EventKind
 from service.domain.ports import Records
 
 MAX_POINTS = 200
+MEMORISATION = "memorisation_standard_errors"  # the name of a look's figure among the metrics
 _PAGE = 500
 
 
 def learning_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
     """Collect at most 200 points `{phase, images_seen, <loss>: value, ...}`, oldest first."""
-    points: list[dict[str, Any]] = []
+    points = [each for each in _points(records, job_id) if MEMORISATION not in each]
+    stride = -(-len(points) // MAX_POINTS) or 1
+    return points[::stride]
+
+
+def looks(records: Records, job_id: str) -> list[dict[str, Any]]:
+    """Collect what was seen of memorising, `{images_seen, standard_errors}`, oldest first."""
+    return [
+        {"images_seen": each["images_seen"], "standard_errors": round(each[MEMORISATION], 2)}
+        for each in _points(records, job_id)
+        if MEMORISATION in each
+    ]
+
+
+def _points(records: Records, job_id: str) -> Iterator[dict[str, Any]]:
     place: dict[str, Any] = {}
     after = 0
     while events := records.events(job_id, after=after, limit=_PAGE):
@@ -22,6 +38,4 @@ def learning_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
             if event.kind == EventKind.PROGRESS:
                 place = {key: event.data[key] for key in ("phase", "images_seen")}
             elif event.kind == EventKind.METRICS:
-                points.append({**place, **event.data})
-    stride = -(-len(points) // MAX_POINTS) or 1
-    return points[::stride]
+                yield {**place, **event.data}

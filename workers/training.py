@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import math
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -15,33 +12,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.diagnosis import Finding, memorising
+from models.diagnosis import Finding, memorising, overfitting
 from models.family import Family
 from models.films import Films
 from models.registry import sampler_class
-from models.sampling import MICRO_BATCH, sample_pixels
+from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
-from models.training.loop import Progress, Training
+from models.training.loop import Training
+from models.training.watch import THRESHOLD
 from radiographs.folds import Fold
 from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
-from service.domain.job import EventKind, JobProgress
+from service.domain.job import EventKind
 from service.domain.references import ArtifactRef, Model
 from workers.assignment import Assignment
 from workers.attempt import Attempt
-from workers.auditing import white_box_audit
-from workers.learning_curve import learning_curve
-from workers.pace import Pace
+from workers.auditing import Audit, audit, watch
+from workers.learning_curve import learning_curve, looks
 from workers.private_learning import earlier_runs, learn_privately
 from workers.ranks import rank_device, team_of
+from workers.reporting import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
 
-PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
-PREVIEW_SEED = 2**63  # larger than any set's, so that no film of a set is shown unexamined
-PREVIEW_FILMS = 4
-PREVIEW_MAX_SIDE = 64
-SAMPLES_PER_CLASS = 8
+KEEPS_TO_ITS_ACCOUNT = (
+    "Not asked: a model that promises differential privacy is measured on no private film that its "
+    "account does not name."
+)
+TOO_FEW = "Not asked: too few patients had a coin."
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
@@ -52,7 +50,9 @@ def train(attempt: Attempt) -> dict[str, Any]:
     device = rank_device(0, assignment.num_devices)
     with team_of(assignment, device, attempt.check) as team:
         training = assignment.training(device, team, attempt.check)
-        reporter = _Reporter(attempt, training, request["family"])
+        # held-out films are private too
+        watched = None if assignment.privacy else watch(store, assignment.image_size, device)
+        reporter = Reporter(attempt, training, request["family"], watched)
         for progress in training.run():
             attempt.check()
             reporter.take(progress)
@@ -63,7 +63,13 @@ def train(attempt: Attempt) -> dict[str, Any]:
     save_snapshot(staged, request["family"], store.classes, model)
     samples = _samples(attempt, model, request["family"])
     (staged / "samples.png").write_bytes(contact_sheet(list(samples), SAMPLES_PER_CLASS))
-    findings = [asdict(each) for each in _findings(training, samples, assignment)]
+    # a model that promises differential privacy keeps to what its account names
+    audited = None if privacy else audit(model, store, attempt.check)
+    memorisation = _memorisation(attempt, assignment, audited)
+    findings = [
+        asdict(each)
+        for each in (*_findings(training, samples, assignment), *_overfitting(memorisation))
+    ]
     attempt.show(EventKind.DIAGNOSIS, {"findings": findings})
     model_id = new_id("mdl")
     weights_sha256 = file_digest(staged / WEIGHTS)
@@ -99,8 +105,8 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "num_devices": assignment.num_devices,
                 "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
                 "diagnosis": findings,
-                # a model that promises differential privacy keeps to what its account names
-                "white_box": None if privacy else white_box_audit(model, store, attempt.check),
+                "white_box": audited and audited.white_box(),
+                "memorisation": memorisation,
                 "learning_curve": learning_curve(attempt.records, job.id),
                 **privacy,
             },
@@ -125,87 +131,34 @@ def _learned_privately(
     return {"differential_privacy": told, "num_training_films": len(patients)}
 
 
-class _Reporter:
-    """Tells the records what the training does, seldom enough not to slow it down."""
+def _memorisation(
+    attempt: Attempt, assignment: Assignment, audited: Audit | None
+) -> dict[str, Any]:
+    """Say how much better the model knows what it was trained on, in the end and on the way.
 
-    def __init__(self, attempt: Attempt, training: Training, family: str) -> None:
-        self._attempt = attempt
-        self._training = training
-        self._sampler = sampler_class(family)()
-        self._pace = Pace()
-        told = attempt.job.progress  # by an earlier attempt
-        self._expected_seconds = told.expected_seconds if told else None
-        self._fraction = 1.0  # of the first report, so that a resume repeats no preview
+    Returns:
+        Figures, or why there are none.
+    """
+    if audited is None:
+        return {"none": KEEPS_TO_ITS_ACCOUNT if assignment.privacy else TOO_FEW}
+    return {
+        "standard_errors": round(audited.standard_errors(), 2),
+        "threshold": THRESHOLD,
+        "budget": assignment.budget,
+        "looks": looks(attempt.records, attempt.job.id),
+    }
 
-    def take(self, progress: Progress) -> None:
-        if progress.plan and self._expected_seconds is None:
-            self._tell_plan(progress)
-        if progress.checkpointed:
-            self._attempt.checkpointed(progress.images_seen)
-        if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
-            metrics = {name: float(term) for name, term in progress.losses.items()}
-            self._attempt.report(self._paced(progress), metrics or None)
-        passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
-        self._fraction = progress.fraction
-        if passed and progress.can_sample:
-            self._preview(progress)
 
-    def _tell_plan(self, progress: Progress) -> None:
-        """Say how long the job takes: the training, and the samples drawn during and after it."""
-        assert progress.expected_seconds is not None
-        model = self._training.model
-        with torch.no_grad():
-            model.eval()
-            began = time.monotonic()
-            self._draw(model)
-            seconds_per_draw = time.monotonic() - began
-        num_films = SAMPLES_PER_CLASS * model.spec.num_classes
-        num_draws = math.ceil(num_films / MICRO_BATCH[self._training.films.device.type])
-        if self._training.budget.images is not None:
-            num_draws += len(PREVIEW_FRACTIONS)
-        self._expected_seconds = progress.expected_seconds + num_draws * seconds_per_draw
-        told = self._paced(progress)
-        self._attempt.report(told)
-        self._attempt.show(
-            EventKind.PLAN, {"expected_seconds": told.expected_seconds, "stages": list(told.plan)}
-        )
-
-    def _paced(self, progress: Progress) -> JobProgress:
-        paced = self._pace.progress(
-            progress.stage, progress.images_seen, progress.total_images, progress.fraction
-        )
-        return replace(
-            paced,
-            expected_seconds=self._expected_seconds,
-            plan=tuple(
-                {
-                    "stage": stage.name,
-                    "images": stage.images,
-                    "images_per_second": stage.images_per_second,
-                    "seconds": stage.seconds,
-                }
-                for stage in progress.plan
-            ),
-        )
-
-    def _draw(self, model: Family[Any, Any]) -> tuple[list[int], NDArray[np.uint8]]:
-        labels = [index % model.spec.num_classes for index in range(PREVIEW_FILMS)]
-        seeds = [image_seed(PREVIEW_SEED, index) for index in range(PREVIEW_FILMS)]
-        [pixels] = sample_pixels(model, labels, seeds, self._sampler)
-        return labels, pixels
-
-    def _preview(self, progress: Progress) -> None:
-        with self._training.averaged() as model:
-            labels, pixels = self._draw(model)
-        sheet = contact_sheet(list(pixels), PREVIEW_FILMS, PREVIEW_MAX_SIDE)
-        self._attempt.show(
-            EventKind.SAMPLE,
-            {
-                "images_seen": progress.images_seen,
-                "class_indices": labels,
-                "png_base64": base64.b64encode(sheet).decode(),
-            },
-        )
+def _overfitting(memorisation: dict[str, Any]) -> Iterator[Finding]:
+    """Name the fault, and after how many images it was not there yet."""
+    if memorisation.get("standard_errors", 0) <= THRESHOLD:
+        return
+    clean = [
+        look["images_seen"]
+        for look in memorisation["looks"]
+        if look["standard_errors"] <= THRESHOLD
+    ]
+    yield overfitting(memorisation["standard_errors"], max(clean, default=None))
 
 
 def _findings(

@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from models.privacy.mechanism import GaussianMechanism, Release
 from models.registry import FAMILIES, sampler_class
 from models.seeding import image_seed
 from models.training.checkpoints import file_digest
+from models.training.watch import Watch
 from radiographs.folds import Fold
 from radiographs.keyed_hash import published_version
 from radiographs.pixel_store import PixelStore
@@ -167,6 +169,29 @@ def test_films_are_not_split_under_another_key_once_one_was_lost(workplace, data
     file.write_bytes(kept)
     workplace.records.retry(refused.id)
     assert finished(workplace, refused.id).state is JobState.SUCCEEDED
+
+
+def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
+    workplace, dataset_id, monkeypatch
+):
+    """The first film of each patient who had a coin, as often as the watch is due."""
+    seen = iter([0.5, 1.5])
+    often = partial(Watch, max_share=1e9)
+    monkeypatch.setattr("workers.auditing.MIN_PATIENTS", 4)
+    monkeypatch.setattr("workers.auditing.Watch", often)
+    monkeypatch.setattr("models.training.watch.standard_errors", lambda *_: next(seen, 3.0))
+    monkeypatch.setattr("workers.auditing.standard_errors", lambda *_: 4.0)
+    job = finished(workplace, submit_training(workplace, dataset_id))
+    card = workplace.records.model(job.result.model_id).card
+    told = card["memorisation"]
+    assert (told["standard_errors"], told["threshold"]) == (4.0, 2.33)
+    assert [look["standard_errors"] for look in told["looks"]][:3] == [0.5, 1.5, 3.0]
+    last_clean = told["looks"][1]["images_seen"]
+    [found] = [each for each in card["diagnosis"] if each["code"] == "overfitting"]
+    assert f"a budget of about {last_clean:,} images" in found["fix"]
+    log = [event.data for event in workplace.records.events(job.id) if event.kind == EventKind.LOG]
+    assert [line["code"] for line in log] == ["overfitting"]
+    assert all("loss" in point for point in card["learning_curve"])
 
 
 def test_a_training_queued_before_the_folds_says_to_ingest_again(workplace, dataset_id):
@@ -663,6 +688,7 @@ def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_
     assert Clearance.of(model, []).ground == "differential_privacy"
     weights = workplace.artifacts.path(model.snapshot.key)
     assert model.card["weights_sha256"] == file_digest(weights)
+    assert "differential privacy" in model.card["memorisation"]["none"]
 
     trained = finished(workplace, submit_training(workplace, dataset_id))
     other = workplace.records.model(trained.result.model_id)
