@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.proofs.trial import Trial
 from benchmarks.proofs.world import Design, Euclidean, World
 from release.estimate import Estimate
 from release.examination import Examination
@@ -16,6 +18,8 @@ from release.films import Pixels
 from release.gate import Gate
 from release.privacy.controls import Planted
 
+PART = "made-up worlds"
+FIRST_SEED = 1000
 NUM_PLANTED = 200
 RARE = (0.83, 0.12, 0.05)  # shares of the classes: of 400 patients held out, 20 of the rarest
 FAR_APART = 2.0
@@ -161,3 +165,10 @@ CASES = (
         replace(SMALL, audit=60),
     ),
 )
+
+
+def trials() -> Iterator[Trial]:
+    """List the sets, each of a world of its own."""
+    for case in CASES:
+        for seed in range(FIRST_SEED, FIRST_SEED + case.num_worlds):
+            yield Trial(PART, case.name, case.expected, seed, partial(examined, case, seed))

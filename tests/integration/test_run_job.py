@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -48,16 +49,22 @@ from workers.wiring import Workplace
 COUNTS = {"normal": 48, "effusion": 32}
 
 
-@pytest.fixture
-def workplace(tmp_path):
-    settings = Settings(data_dir=tmp_path, heartbeat_seconds=0.02, checkpoint_interval_seconds=0.05)
+@contextmanager
+def opened(folder):
+    settings = Settings(data_dir=folder, heartbeat_seconds=0.02, checkpoint_interval_seconds=0.05)
     engine = open_engine(settings.resolved_database_url)
     migrate(engine)
-    (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
+    (folder / "keys").mkdir()
+    (folder / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
-    yield Workplace("tester", settings, SqlRecords(engine, clock), LocalArtifacts(tmp_path), clock)
+    yield Workplace("tester", settings, SqlRecords(engine, clock), LocalArtifacts(folder), clock)
     engine.dispose()
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    with opened(tmp_path) as workplace:
+        yield workplace
 
 
 def submit(workplace, kind, request, dataset=None):
@@ -328,14 +335,22 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
     assert "together with further films" in limits
 
 
+@pytest.fixture(scope="module")
+def thousand_phantoms(tmp_path_factory):
+    """A place with one dataset, of which every model of the module learns."""
+    source = {"class_counts": {"normal": 500, "effusion": 500}, "image_size": 64, "seed": 0}
+    with opened(tmp_path_factory.mktemp("phantoms")) as workplace:
+        job = finished(workplace, submit_ingest(workplace, {"phantom": source}))
+        yield workplace, job.result.dataset_id
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("share", [0, 0.1])
 def test_a_model_that_replays_its_films_is_refused_and_no_film_of_the_set_is_kept(
-    workplace, monkeypatch, share
+    thousand_phantoms, monkeypatch, share, family
 ):
     """Films that are drawn from real ones nobody trained on stand for a model that copies none."""
-    source = {"phantom": {"class_counts": {"normal": 500, "effusion": 500}, "image_size": 64}}
-    source["phantom"]["seed"] = 0
-    dataset_id = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
+    workplace, dataset_id = thousand_phantoms
     store = PixelStore.open(
         workplace.artifacts.path(workplace.records.dataset(dataset_id).artifact.key)
     )
@@ -350,12 +365,10 @@ def test_a_model_that_replays_its_films_is_refused_and_no_film_of_the_set_is_kep
             of_class = films.pixels[films.labels == label]
             yield of_class[rng.integers(len(of_class), size=1)]
 
-    model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
+    model_id = finished(workplace, submit_training(workplace, dataset_id, family)).result.model_id
     monkeypatch.setattr(drawing, "draw_pixels", replay)
-    job = finished(
-        workplace,
-        submit_generation(workplace, model_id, class_counts={"normal": 60, "effusion": 60}),
-    )
+    counts = {"normal": 60, "effusion": 60}
+    job = finished(workplace, submit_generation(workplace, model_id, family, class_counts=counts))
     assert job.state is JobState.SUCCEEDED, job.error
     made = workplace.records.synthetic_set(job.result.synthetic_set_id)
     kept = files_under(workplace.artifacts.path(made.report.key).parent)

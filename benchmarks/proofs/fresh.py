@@ -1,0 +1,71 @@
+"""Phantoms that nobody trained on, put to the gate as sets, under divisions drawn anew by coins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, partial
+
+import numpy as np
+
+from benchmarks.proofs.phantoms import NUM_TRAINED
+from benchmarks.proofs.pool import Pool
+from benchmarks.proofs.trained import bench
+from benchmarks.proofs.trial import Trial
+from radiographs.phantom import FINDINGS
+from release.examination import Examination
+from release.fidelity.validity import Validity
+from release.films import Folds, LabelledFilms
+from release.gate import Gate
+
+PART = "fresh phantoms"
+NUM_TRIALS = 200
+NUM_REAL, NUM_FRESH = 1200, 800
+AUDIT_SHARE = 0.4  # of the real ones, by coins
+NUM_FILMS = 480  # of a set
+
+
+@cache
+def _films() -> tuple[LabelledFilms, LabelledFilms]:
+    """Give real films, which the metrics have all learned from alike, and fresh ones."""
+    folds = bench(NUM_TRAINED).folds
+    return folds.trained.where(np.arange(NUM_REAL)), folds.utility.where(np.arange(NUM_FRESH))
+
+
+@cache
+def _metrics() -> list[Pool]:
+    pool = np.concatenate([films.pixels for films in _films()])
+    return [Pool(metric, pool) for metric in bench(NUM_TRAINED).metrics]
+
+
+@cache
+def _validity() -> Validity:
+    return bench(NUM_TRAINED).validity(_films()[1])
+
+
+def examined(seed: int) -> Examination:
+    """Divide the real films by coins, and draw a set from the fresh ones."""
+    rng = np.random.default_rng(seed)
+    real, fresh = _films()
+    held_out = rng.random(len(real)) < AUDIT_SHARE
+    trained = real.where(~held_out)
+    folds = Folds(
+        FINDINGS,
+        trained,
+        rng.random(len(trained)) < AUDIT_SHARE / (1 - AUDIT_SHARE),
+        real.where(held_out),
+        real.where(np.zeros(len(real), np.bool_)),
+        f"coins-{seed}",
+    )
+    films = fresh.where(rng.choice(len(fresh), NUM_FILMS, replace=False))
+    return Gate(folds, _metrics()).examine(
+        films.pixels,
+        films.labels,
+        validity=_validity(),
+        controls=bench(NUM_TRAINED).controls,
+    )
+
+
+def trials() -> Iterator[Trial]:
+    """List the sets."""
+    for seed in range(NUM_TRIALS):
+        yield Trial(PART, "fresh phantoms", "passed", seed, partial(examined, seed))

@@ -1,0 +1,119 @@
+"""Phantom films divided as for a release, and the gate that the service would hold sets against."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import numpy as np
+
+from radiographs.phantom import FINDINGS, draw
+from release.classifier import FilmClassifier
+from release.classifier_training import train_classifier
+from release.examination import Examination
+from release.fidelity.measure import measure_fidelity
+from release.fidelity.validity import Validity
+from release.films import Folds, LabelledFilms
+from release.gate import Gate
+from release.look import Look
+from release.metrics.copies import train_copy_metric
+from release.metrics.copy_training import Recipe
+from release.metrics.metric import Metric
+from release.metrics.pixels import PixelMetric
+from release.privacy.controls import Control
+from workers.evidence import IMAGES, IMAGES_PER_FILM, VIEWS, VIEWS_PER_FILM
+from workers.planting import by_changes
+
+SIZE = 64  # pixels
+NUM_TRAINED, NUM_AUDIT, NUM_UTILITY = 2000, 1000, 1000
+SEED = 2026
+
+
+def phantoms(first: int, num: int) -> LabelledFilms:
+    """Draw a film of each of so many patients; a number is always the same patient and film."""
+    patients = np.arange(first, first + num)
+    labels = patients % len(FINDINGS)
+    films = [
+        draw(FINDINGS[label], seed=SEED, index=patient, size=SIZE).pixels
+        for patient, label in zip(patients.tolist(), labels.tolist(), strict=True)
+    ]
+    return LabelledFilms(np.stack(films), labels, patients)
+
+
+@cache
+def _everyone() -> LabelledFilms:
+    return phantoms(0, NUM_TRAINED + NUM_AUDIT + NUM_UTILITY)
+
+
+def division(num_trained: int = NUM_TRAINED) -> Folds:
+    """Divide 4,000 patients, of whom the first few or all 2,000 of T are trained on."""
+    everyone = _everyone()
+    number = everyone.patients
+    held_out = (number >= NUM_TRAINED) & (number < NUM_TRAINED + NUM_AUDIT)
+    coins = np.random.default_rng(SEED).random(num_trained) < NUM_AUDIT / NUM_TRAINED
+    return Folds(
+        classes=FINDINGS,
+        trained=everyone.where(number < num_trained),
+        coins=coins,
+        audit=everyone.where(held_out),
+        utility=everyone.where(number >= NUM_TRAINED + NUM_AUDIT),
+        fingerprint=f"phantoms-{num_trained}",
+    )
+
+
+class Bench:
+    """One division of phantoms, and what the service would learn from it to examine sets.
+
+    Attributes:
+        folds: The films.
+    """
+
+    def __init__(self, folds: Folds) -> None:
+        self.folds = folds
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Pixels, and copies learned from T and H alike."""
+        num_films = len(self.folds.trained) + len(self.folds.audit)
+        num_views = int(np.clip(VIEWS_PER_FILM * num_films, *VIEWS))
+        return PixelMetric(), train_copy_metric(self.folds, recipe=Recipe(num_views=num_views))
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The gate under the default policy."""
+        return Gate(self.folds, self.metrics)
+
+    @cached_property
+    def controls(self) -> list[Control]:
+        """How many near duplicates of each kind the gate finds."""
+        return [self.gate.control(each) for each in by_changes(self.folds)]
+
+    @cached_property
+    def classifier(self) -> FilmClassifier:
+        """Learned from T."""
+        num_images = int(np.clip(IMAGES_PER_FILM * len(self.folds.trained), *IMAGES))
+        return train_classifier(self.folds.trained, len(FINDINGS), 0, num_images)
+
+    def validity(self, films: LabelledFilms) -> Validity:
+        """Ask whether films look like real ones."""
+        rng = np.random.default_rng(0)
+        try:
+            return measure_fidelity(
+                self.classifier, self.folds, films.pixels, films.labels, rng
+            ).validity
+        except ValueError:  # too few patients to compare
+            return Validity.unknown()
+
+    def examined(self, films: LabelledFilms, look: Look) -> Examination:
+        """Put a set to the gate, as the service does.
+
+        Args:
+            films: The set, flagged films included.
+            look: What the gate saw of it.
+        """
+        return self.gate.examine(
+            films.pixels,
+            films.labels,
+            validity=self.validity(films.where(~look.flagged)),
+            controls=self.controls,
+            look=look,
+        )
