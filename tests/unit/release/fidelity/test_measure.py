@@ -149,7 +149,11 @@ def test_the_report_names_the_extractor_and_every_measure_with_its_interval(
     perfect: Fidelity, toy_classifier: FilmClassifier
 ) -> None:
     described = perfect.described()
-    assert described["extractor"] == {"name": NAME, "sha256": digest(toy_classifier)}
+    assert described["extractor"] == {
+        "name": NAME,
+        "sha256": digest(toy_classifier),
+        "preparation": "as they are, scaled to [-1, 1]",
+    }
     for each in described["rows"]:
         assert set(each) == {"label", "num_films", "kid_floor", "fd_floor", *MEASURES}
         assert all(set(each[name]) == {"value", "low", "high"} for name in MEASURES)
