@@ -45,6 +45,13 @@ class FamilyConfig(Frozen):
 
     private_methods: ClassVar[tuple[str, ...]] = ()
 
+    def check_private(self) -> None:
+        """Insist that a training with differential privacy can do all of this.
+
+        Raises:
+            ValueError: It cannot; the message names the field.
+        """
+
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:  # noqa: ARG003
         """Name the fields in which a preset departs from the defaults.

@@ -118,6 +118,37 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class PrivateStage:
+    """What noisy gradients of private films move, once the public stages are done.
+
+    Attributes:
+        network: Holds what moves; no layer of it lets films of a batch know of each other.
+        trained: Its parameters that move.
+        losses: From films (b, 1, h, w) and labels (b,) to losses (b * num_draws,), those of a
+            film side by side.
+        num_draws: Draws of noise over which a film's loss is a mean.
+        batch_size: Patients in a batch, on average.
+        num_updates: How many batches.
+        learning_rate: AdamW's step size.
+        ema_relative_std: Width of the average of what moves, as part of the stage.
+    """
+
+    network: nn.Module
+    trained: Sequence[nn.Parameter]
+    losses: Callable[[Tensor, Tensor], Tensor]
+    num_draws: int
+    batch_size: int
+    num_updates: int
+    learning_rate: float
+    ema_relative_std: float = 0.1
+
+    @property
+    def num_values(self) -> int:
+        """How many numbers move."""
+        return sum(weight.numel() for weight in self.trained)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a family looks at to name what went wrong.
 
@@ -169,7 +200,7 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
     ) -> Iterator[float]:
         """Learn from private films through a mechanism alone, the training on public ones done.
 
-        Only families whose config names `private_methods` can.
+        Only families whose config names the private method `mixture` can.
 
         Args:
             public: What the model was trained on.
@@ -181,6 +212,13 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
             The fraction done.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot learn through a mechanism.")
+
+    def private_stage(self) -> PrivateStage:
+        """Say what noisy gradients of private films are to move, the public stages done.
+
+        Only families whose config names the private method `dp_sgd` can.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot learn by noisy gradients.")
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
         """Give back films as they come out of the model's own representation of them.

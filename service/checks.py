@@ -121,6 +121,11 @@ def resolved_config(
         raise errors.InvalidConfig(
             f"The config does not fit family {family}.", fields=fields_at("/config", error)
         ) from error
+    if given.private:
+        try:
+            config.check_private()
+        except ValueError as error:
+            raise errors.PrivacyUnavailable.at("/config", str(error)) from error
     return config.model_dump(mode="json")
 
 
@@ -158,11 +163,12 @@ def resolved_sampler(model: Model, options: Mapping[str, Any]) -> dict[str, Any]
     return sampler.model_dump(mode="json")
 
 
-def check_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) -> None:
-    """Insist that a family can be trained with the differential privacy asked for."""
+def resolved_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Complete the terms of differential privacy; insist that a family can be trained so."""
     check_family(family)
     methods = registry.config_class(family).private_methods
-    if asked["method"] not in methods:
+    method = asked["method"] or next(iter(methods), None)
+    if method not in methods:
         possible = ", ".join(
             f"{name} by {' or '.join(ways)}"
             for name in registry.FAMILIES
@@ -171,8 +177,8 @@ def check_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) -> No
         field = "/method" if methods else ""
         raise errors.PrivacyUnavailable.at(
             f"/privacy/differential_privacy{field}",
-            f"Family {family} cannot be trained with differential privacy by {asked['method']!r}. "
-            f"What can be: {possible}.",
+            f"Family {family} cannot be trained with differential privacy"
+            f"{f' by {method!r}' if method else ''}. What can be: {possible}.",
         )
     num_films = sum(split.train for split in dataset.classes.values())
     if asked["delta"] is not None and asked["delta"] * num_films > 1:
@@ -181,6 +187,7 @@ def check_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) -> No
             f"With {num_films:,} films to learn from, a delta above {1 / num_films:.2g} would "
             "allow a patient to be given away whole. Leave it out, or choose less.",
         )
+    return {**asked, "method": method}
 
 
 def check_budget(budget: Mapping[str, int]) -> None:

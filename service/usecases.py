@@ -89,7 +89,9 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
     checks.check_budget(request["budget"])
     given = checks.circumstances(world, dataset, image_size, request["budget"])
     if "privacy" in request:
-        checks.check_privacy(request["family"], request["privacy"]["differential_privacy"], dataset)
+        asked = request["privacy"]["differential_privacy"]
+        terms = checks.resolved_privacy(request["family"], asked, dataset)
+        request = {**request, "privacy": {"differential_privacy": terms}}
         given = replace(given, num_films=None, private=True)
     config = checks.resolved_config(request["family"], request["preset"], request["config"], given)
     checks.check_shards(request["num_devices"], config)

@@ -8,12 +8,14 @@ import structlog
 import torch
 from safetensors import SafetensorError
 
+from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, StoreOutdated
 from release.privacy.density import UnfitMetric
 from service.domain.errors import (
     DatasetOutdated,
     ExaminationFailed,
+    PrivacyUnavailable,
     Problem,
     StorageFull,
     SyntheticDataError,
@@ -34,6 +36,8 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return Problem(DatasetOutdated.code, str(error))
     if isinstance(error, UnfitMetric):
         return Problem(ExaminationFailed.code, str(error))
+    if isinstance(error, AccountantsDisagree):
+        return Problem(PrivacyUnavailable.code, str(error))
     if isinstance(error, TrainingDiverged):
         return Problem("training_diverged", str(error))
     if _is_disk_full(error):

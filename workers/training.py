@@ -31,7 +31,8 @@ from workers.assignment import Assignment
 from workers.attempt import Attempt
 from workers.auditing import Audit, audit, watch
 from workers.learning_curve import learning_curve, looks
-from workers.private_learning import earlier_runs, learn_privately
+from workers.private_account import earlier_runs
+from workers.private_learning import learn_privately
 from workers.ranks import rank_device, team_of
 from workers.reporting import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
 

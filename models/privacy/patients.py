@@ -41,6 +41,9 @@ class Patients:
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (b, 1, h, w), in [-1, 1], and labels (b,)."""
         for begin in range(0, len(self.labels), batch_size):
-            some = slice(begin, begin + batch_size)
-            images = as_images(self._pixels[some], self._device)
-            yield images, self.labels[some].to(self._device)
+            yield self.some(torch.arange(begin, min(begin + batch_size, len(self.labels))))
+
+    def some(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Read the images (b, 1, h, w), in [-1, 1], and labels (b,) of patients."""
+        images = as_images(self._pixels[places.numpy()], self._device)
+        return images, self.labels[places].to(self._device)

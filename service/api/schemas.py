@@ -153,12 +153,14 @@ class DifferentialPrivacy(Strict):
         ge=0.1,
         le=10,
         description="Bounds what one patient can change. For mixture: latents are clipped at so "
-        "many times the radius that holds nine in ten of the public films.",
+        "many times the radius that holds nine in ten of the public films. For dp_sgd: gradients "
+        "are clipped at so many times the median length of public films' ones.",
     )
-    method: Annotated[str, StringConstraints(max_length=40)] = Field(
-        "mixture",
-        description="mixture: an autoencoder that learns from drawn films alone, and noisy "
-        "moments of each class's latents.",
+    method: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        None,
+        description="mixture (vae): an autoencoder that learns from drawn films alone, and noisy "
+        "moments of each class's latents. dp_sgd (ldm): a model that learns from drawn films, and "
+        "then by noisy gradients of the private ones. By default the one that the family knows.",
     )
 
 

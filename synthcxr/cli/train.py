@@ -34,7 +34,7 @@ def train(
         typer.Option(
             min=0.1,
             max=10,
-            help="Train with differential privacy for patients; less is more private. vae alone.",
+            help="Train with differential privacy for patients; less is more private. vae or ldm.",
         ),
     ] = None,
     delta: Annotated[

@@ -22,7 +22,9 @@ import torch
 from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
+from models.privacy.accounting import Spending, epsilon_by_prv
 from models.privacy.mechanism import GaussianMechanism, Release
+from models.privacy.sampled_sums import SampledSums
 from models.registry import FAMILIES, sampler_class
 from models.seeding import image_seed
 from models.training.checkpoints import file_digest
@@ -654,14 +656,13 @@ def test_more_devices_than_the_worker_has_are_refused_by_name(workplace, dataset
     assert (job.state, job.error.code) == (JobState.FAILED, "devices_unavailable")
 
 
-PRIVATELY = {
-    "differential_privacy": {
-        "epsilon": 3.0,
-        "delta": None,
-        "max_grad_norm": 1.0,
-        "method": "mixture",
-    }
-}
+METHODS = {"vae": "mixture", "ldm": "dp_sgd"}
+FEW_UPDATES = {"private_updates": 4, "private_batch_size": 8, "private_draws": 2}
+
+
+def privately(family):
+    terms = {"epsilon": 3.0, "delta": None, "max_grad_norm": 1.0, "method": METHODS[family]}
+    return {"differential_privacy": terms}
 
 
 @pytest.fixture
@@ -669,10 +670,11 @@ def few_public_films(monkeypatch):
     monkeypatch.setattr(public_films, "NUM_FILMS", 48)
 
 
-def private_model(workplace, dataset_id):
-    config = resolve_config("vae", "tiny", {}, Circumstances(64, private=True))
-    asked = {"privacy": PRIVATELY, "config": config.model_dump(mode="json")}
-    job = finished(workplace, submit_training(workplace, dataset_id, **asked))
+def private_model(workplace, dataset_id, family="vae"):
+    overrides = FEW_UPDATES if family == "ldm" else {}
+    config = resolve_config(family, "tiny", overrides, Circumstances(64, private=True))
+    asked = {"privacy": privately(family), "config": config.model_dump(mode="json")}
+    job = finished(workplace, submit_training(workplace, dataset_id, family, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
     return workplace.records.model(job.result.model_id)
 
@@ -709,10 +711,35 @@ def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_
     assert not Clearance.of(other, []).may_leave
 
 
+@pytest.mark.usefixtures("nothing_dropped")
+def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_set(
+    workplace, dataset_id, few_public_films
+):
+    private_model(workplace, dataset_id)
+    model = private_model(workplace, dataset_id, "ldm")
+    told = model.card["differential_privacy"]
+    assert told["label"].startswith("certified-dp(3, ")
+    assert (told["method"], told["steps"], told["unit"]) == ("dp_sgd", 4, "patient")
+    assert told["sample_rate"] == pytest.approx(min(1, 8 / told["num_patients"]))
+    spent = [Spending(told["sigma"], told["sample_rate"], told["steps"])]
+    assert 2.7 < epsilon_by_prv(spent, told["delta"]) <= 3.0
+    assert told["cross_check"]["epsilon"] > 2.7
+    assert told["runs"]["count"] == 2
+    assert 3.0 < told["runs"]["epsilon"] < 6.0
+    assert not model.card.get("white_box")  # which would ask the films a second time
+
+    job = finished(workplace, submit_generation(workplace, model.id, "ldm"))
+    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    with zipfile.ZipFile(workplace.artifacts.path(made.zip.key)) as archive:
+        assert json.loads(archive.read("certificate.json"))["label"] == told["label"]
+
+
+@pytest.mark.parametrize("family", METHODS)
 def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(
-    workplace, few_public_films, monkeypatch
+    workplace, few_public_films, monkeypatch, family
 ):
     """Two datasets without a film in common: the weights, the samples, the log are the same."""
+    monkeypatch.setattr(SampledSums, "noisy_sum", lambda self, _: _numbers(self.release.num_values))
     monkeypatch.setattr(
         GaussianMechanism,
         "noisy_sum",
@@ -722,7 +749,7 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(
     for seed in (1, 2):
         source = {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": seed}}
         dataset_id = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
-        model = private_model(workplace, dataset_id)
+        model = private_model(workplace, dataset_id, family)
         folder = workplace.artifacts.path(model.snapshot.key).parent
         shown = [
             event.data
@@ -739,4 +766,8 @@ def _counted(mechanism, name, rows, share):
     """Let out the same numbers whatever the films are; the first sum is divided by their number."""
     sigma = 1 / (mechanism.mu * math.sqrt(share))
     mechanism.releases.append(Release(name, sigma, rows.shape[1]))
-    return torch.linspace(0, len(mechanism.releases) - 1, rows.shape[1], dtype=torch.float64)
+    return _numbers(rows.shape[1], len(mechanism.releases) - 1)
+
+
+def _numbers(num_values, last=1):
+    return torch.linspace(0, last, num_values, dtype=torch.float64)

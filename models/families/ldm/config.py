@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,9 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
 SMALL_SET = 1500  # films; below, the denoiser sees each often enough to learn it by heart
 # the price of the `fast` sampler
 STANDARD: dict[str, Any] = {"fast_share": 0.1}
+# a student would learn from the denoiser as it was before it saw a private film; the autoencoder is
+# to fit films that it never sees
+PRIVATE: dict[str, Any] = {"fast_share": 0.0, "autoencoder_share": 0.2}
 # where a preset departs from the defaults, which are those for 64 px on a CPU
 OF_SIZE: dict[int, dict[str, Any]] = {
     64: {},
@@ -48,6 +51,8 @@ ON_CUDA: dict[str, Any] = {
 
 class Config(FamilyConfig):
     """Hyper-parameters of latent diffusion."""
+
+    private_methods: ClassVar = ("dp_sgd",)
 
     space: Literal["latent", "pixel"] = Field(
         "latent",
@@ -170,6 +175,30 @@ class Config(FamilyConfig):
         description="Part of the training budget for the student that the `fast` sampler needs; "
         "0 trains none.",
     )
+    private_updates: int = Field(
+        200,
+        ge=1,
+        le=1_000_000,
+        description="With differential privacy: steps of noisy gradients, after the budget. More "
+        "steps need more noise in each.",
+    )
+    private_batch_size: int = Field(
+        256,
+        ge=1,
+        le=1_000_000,
+        description="With differential privacy: patients in a batch on average, chosen by coins; "
+        "all of them where there are fewer. A large batch drowns the noise.",
+    )
+    private_draws: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="With differential privacy: levels of noise at which each film of a batch is "
+        "seen, at no cost of privacy.",
+    )
+    private_learning_rate: float = Field(
+        1e-3, gt=0, le=0.1, description="With differential privacy: AdamW's peak step size."
+    )
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
@@ -194,6 +223,15 @@ class Config(FamilyConfig):
                 "budget to the denoiser: expected a sum below 1."
             )
         return self
+
+    def check_private(self) -> None:
+        """Insist that nothing is asked for that would have to learn the classes from films."""
+        for field in ("classifier_share", "fast_share"):
+            if getattr(self, field):
+                raise ValueError(
+                    f"{field} trains a network on public films alone, whose labels say nothing: "
+                    "with differential privacy expected 0."
+                )
 
     @property
     def denoiser_share(self) -> float:
@@ -229,6 +267,8 @@ class Config(FamilyConfig):
             changes |= ON_CUDA
         if given.num_films is not None and given.num_films < SMALL_SET:
             changes |= {"dropout": 0.1, "augmentation": 0.2}
+        if given.private:
+            changes |= PRIVATE
         return changes
 
 

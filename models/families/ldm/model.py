@@ -35,8 +35,9 @@ from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import Config, Sampler
+from models.families.ldm.private_stage import private_stage
 from models.families.ldm.stages import lay_out
-from models.family import Batch, Family, ImageSpec, Losses, Outcome, Stage
+from models.family import Batch, Family, ImageSpec, Losses, Outcome, PrivateStage, Stage
 from models.films import Films
 from models.nn.film_augmentation import NUM_CHANGES, augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
@@ -110,6 +111,10 @@ class LatentDiffusion(Family[Config, Sampler]):
         """Train the autoencoder, then the denoiser on its latents, then what was asked for."""
         return lay_out(self)
 
+    def private_stage(self) -> PrivateStage:
+        """Move what answers the condition by noisy gradients."""
+        return private_stage(self)
+
     def autoencoder_loss(self, batch: Batch) -> Losses:
         """Compare films with their reconstructions, and latents with a normal."""
         config = self.config
@@ -129,13 +134,24 @@ class LatentDiffusion(Family[Config, Sampler]):
         """Predict, at a place of the path from a film's latents to noise, what is asked for."""
         config = self.config
         x, changes = self.latents(batch)
-        n = torch.randn_like(x)
-        level = self.draw_level(len(x))
-        labels = drop_labels(batch.labels, config.class_dropout, self.spec.num_classes)
-        F_x = self.reading(self.denoiser, labels, changes).answer(along_path(x, n, level), level)
+        errors = self.prediction_errors(x, batch.labels, changes)
         if config.autoguidance:
             self.early.follow(self.denoiser, batch.fraction)
-        return {"loss": F.mse_loss(F_x, self.prediction.target(x, n, level))}
+        return {"loss": errors.square().mean()}
+
+    def prediction_errors(self, x: Tensor, labels: Tensor, changes: Tensor | None = None) -> Tensor:
+        """Say by how much the denoiser misses its target, at a place of the path for each film.
+
+        Args:
+            x: Normalised latents, (b, c, h, w).
+            labels: (b,), some of which are dropped.
+            changes: How the films were augmented.
+        """
+        n = torch.randn_like(x)
+        level = self.draw_level(len(x))
+        labels = drop_labels(labels, self.config.class_dropout, self.spec.num_classes)
+        F_x = self.reading(self.denoiser, labels, changes).answer(along_path(x, n, level), level)
+        return F_x - self.prediction.target(x, n, level)
 
     def classifier_loss(self, batch: Batch) -> Losses:
         """Tell the class of latents at any place of the path.

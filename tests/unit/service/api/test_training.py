@@ -169,11 +169,28 @@ def test_a_private_model_has_few_latents_unless_told_otherwise(scene: Any) -> No
         assert request["config"]["num_latents"] == expected
 
 
+def test_each_family_is_trained_privately_by_the_method_that_it_knows(scene: Any) -> None:
+    asked = body(scene.dataset().id, family="ldm", preset="standard", **private())
+    request = scene.client.post("/train", json=asked).json()["request"]
+    assert request["privacy"]["differential_privacy"]["method"] == "dp_sgd"
+    assert request["config"]["fast_share"] == 0  # a student would have seen no private film
+
+
+def test_a_part_that_would_learn_classes_from_public_films_is_refused_by_name(scene: Any) -> None:
+    for field in ("fast_share", "classifier_share"):
+        asked = body(scene.dataset().id, family="ldm", config={field: 0.1}, **private())
+        answer = scene.client.post("/train", json=asked)
+        scene.refused(answer, 422, "privacy_unavailable", "/config")
+        assert f"{field} trains" in answer.json()["detail"]
+        assert "expected 0" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "pointer"),
     [
         ({"family": "gan", **private()}, "privacy_unavailable", ""),
-        ({"family": "ldm", **private()}, "privacy_unavailable", ""),
+        ({"family": "ldm", **private(method="mixture")}, "privacy_unavailable", "/method"),
+        ({"family": "vae", **private(method="dp_sgd")}, "privacy_unavailable", "/method"),
         ({"family": "gpt", **private()}, "unknown_family", None),
         (private(method="sgd"), "privacy_unavailable", "/method"),
         (private(delta=0.001), "privacy_unavailable", "/delta"),
@@ -194,4 +211,4 @@ def test_privacy_that_cannot_be_had_is_refused_by_name(
     scene.refused(answer, 422, code, at)
     assert scene.num_jobs() == 1
     if code == "privacy_unavailable" and pointer == "":
-        assert "vae by mixture" in answer.json()["detail"]
+        assert "vae by mixture, ldm by dp_sgd" in answer.json()["detail"]
