@@ -1,16 +1,20 @@
-"""What does differential privacy cost the films of a `vae`?
+"""What does differential privacy cost the films of a model?
 
     python -m benchmarks.private_quality --data FOLDER [--epsilon 1 3 10] [--images 30000]
+    python -m benchmarks.private_quality --data FOLDER --method dp_sgd [--config KEY=VALUE ...]
 
-One autoencoder is trained on drawn films, as the service does it; then for each epsilon the density
-of its latents is learned from the real films through noise, and films drawn of it are judged as in
-`benchmarks.quality`. The row "no noise" says what the method costs without it. Writes figures to
-benchmarks/results/private_quality.json; films and weights are kept nowhere.
+One model is trained on drawn films, as the service does it: a `vae` for the method mixture, an
+`ldm` for dp_sgd. Then for each epsilon it learns from the real films through noise, and films drawn
+of it are judged as in `benchmarks.quality`. The row "no noise" says what the method costs without
+it, the row "drawn films alone" what it began from. Writes figures to benchmarks/results/
+private_quality.json or private_quality_dp_sgd.json; films and weights are kept nowhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,16 +34,21 @@ from models.config import Circumstances
 from models.family import Family, ImageSpec
 from models.films import Films
 from models.presets import resolve_config
+from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
+from models.privacy.sampled_sums import SampledSums
 from models.snapshot import Snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
+from models.training.noisy_descent import noisy_descent
 from radiographs.ingest import FolderSource
 from workers.public_films import public_films
 
-RESULTS = Path(__file__).parent / "results" / "private_quality.json"
+RESULTS = Path(__file__).parent / "results"
+FAMILIES = {"mixture": "vae", "dp_sgd": "ldm"}
+OUTPUTS = {"mixture": "private_quality.json", "dp_sgd": "private_quality_dp_sgd.json"}
 NO_NOISE = 1e9  # mu, beside which nothing is hidden
 
 
@@ -63,7 +72,10 @@ def measure(films: RealFilms, classifier: FilmClassifier, options: argparse.Name
         **conditions(),
         "dataset": films.fingerprint[:16],
         "image_size": films.image_size,
+        "family": FAMILIES[options.method],
+        "method": options.method,
         "preset": options.preset,
+        "config": dict(options.config),
         "public_films": len(public),
         "images_seen": options.images,
         "training_seconds": seconds,
@@ -72,20 +84,56 @@ def measure(films: RealFilms, classifier: FilmClassifier, options: argparse.Name
         "films_per_class": options.per_class,
     }
     labels = np.repeat(np.arange(len(films.classes)), options.per_class)
-    for name, mu in privacies(options.epsilon, about["delta"]):
-        for _ in model.learn_privately(public, patients, GaussianMechanism(mu), options.clipping):
-            pass
-        pixels, _ = draw_films(Snapshot("vae", films.classes, model), labels, seed=0)
+    learned = by_sums if options.method == "mixture" else by_gradients
+    output = options.output or RESULTS / OUTPUTS[options.method]
+    costs: dict[str, dict[str, float]] = {}
+    began = time.process_time()
+    for name, private in learned(model, public, patients, options, about["delta"]):
+        costs[name] = {"private_seconds": time.process_time() - began}
+        pixels, _ = draw_films(Snapshot(about["family"], films.classes, private), labels, seed=0)
         rows += judge.synthetic(name, pixels, labels)
-        write(options.output, about, rows, {})
+        write(output, about, rows, costs)
+        began = time.process_time()
     print(table(rows))
 
 
-def privacies(epsilons: Sequence[float], delta: float) -> Iterator[tuple[str, float]]:
-    """Name each measurement, and say its mu."""
-    for epsilon in epsilons:
-        yield f"mixture, epsilon {epsilon:g}", mu_for(epsilon, delta)
-    yield "mixture, no noise", NO_NOISE
+def by_sums(
+    model: Family[Any, Any],
+    public: Films,
+    patients: Patients,
+    options: argparse.Namespace,
+    delta: float,
+) -> Iterator[tuple[str, Family[Any, Any]]]:
+    """Let the density of the latents be learned anew through each amount of noise."""
+    noises = [(f"epsilon {epsilon:g}", mu_for(epsilon, delta)) for epsilon in options.epsilon]
+    for name, mu in [*noises, ("no noise", NO_NOISE)]:
+        for _ in model.learn_privately(public, patients, GaussianMechanism(mu), options.clipping):
+            pass
+        yield f"mixture, {name}", model
+
+
+def by_gradients(
+    model: Family[Any, Any],
+    public: Films,
+    patients: Patients,
+    options: argparse.Namespace,
+    delta: float,
+) -> Iterator[tuple[str, Family[Any, Any]]]:
+    """Fine-tune a copy of the model through each amount of noise."""
+    yield "dp_sgd, drawn films alone", model
+    stage = model.private_stage()
+    rate, steps = min(1.0, stage.batch_size / len(patients)), stage.num_updates
+    noises = [
+        (f"epsilon {epsilon:g}", sigma_for(epsilon, delta, rate, steps))
+        for epsilon in options.epsilon
+    ]
+    for name, sigma in [*noises, ("no noise", 0.0)]:
+        private = copy.deepcopy(model)
+        stage = private.private_stage()
+        sums = SampledSums(Spending(sigma, rate, steps), len(patients), stage.num_values)
+        for _ in noisy_descent(stage, public, patients, sums, options.clipping):
+            pass
+        yield f"dp_sgd, {name}", private
 
 
 def public_model(
@@ -95,8 +143,9 @@ def public_model(
     num_classes = len(films.classes)
     public = public_films(films.image_size, num_classes, torch.device("cpu"))
     given = Circumstances(films.image_size, budget_images=options.images, private=True)
-    config = resolve_config("vae", options.preset, {}, given).model_dump()
-    model = new_model("vae", config, ImageSpec(films.image_size, num_classes), seed=0)
+    family = FAMILIES[options.method]
+    config = resolve_config(family, options.preset, dict(options.config), given).model_dump()
+    model = new_model(family, config, ImageSpec(films.image_size, num_classes), seed=0)
     began = time.process_time()
     for _ in Training(model, public, Budget(images=options.images), seed=0).run():
         pass
@@ -111,6 +160,10 @@ def _parser() -> argparse.ArgumentParser:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
     source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    parser.add_argument("--method", choices=FAMILIES, default="mixture")
+    parser.add_argument(
+        "--config", type=_setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"
+    )
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--epsilon", type=float, nargs="+", default=[1.0, 3.0, 10.0])
     parser.add_argument("--clipping", type=float, default=1.0, help="max_grad_norm of the request")
@@ -121,8 +174,13 @@ def _parser() -> argparse.ArgumentParser:
         "--classifier-images", type=int, default=IMAGES_TO_SEE, help="fewer for a trial"
     )
     parser.add_argument("--torch-threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--output", type=Path, help="by default in benchmarks/results")
     return parser
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
 
 
 if __name__ == "__main__":

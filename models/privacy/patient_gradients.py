@@ -63,7 +63,7 @@ class PatientGradients:
         with warnings.catch_warnings():
             # a layer at the very start, such as the vectors of classes, has no way further back
             warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)
-            (losses.sum() / self._num_draws).backward()
+            (losses.sum() / self._num_draws).backward()  # type: ignore[no-untyped-call]
         return torch.cat([self._row(weight, len(images)) for weight in self._trained], 1)
 
     def _row(self, weight: Any, num_films: int) -> Tensor:

@@ -23,7 +23,7 @@ from models.privacy.sampled_sums import SampledSums
 from models.schedules import warmup_cosine
 from models.training.ema import PowerAverage
 
-ROWS_AT_ONCE = 64  # losses of a pass, so that memory does not grow with the batch
+ROWS_AT_ONCE = {"cpu": 64, "cuda": 1024}  # losses of a pass: memory does not grow with the batch
 PUBLIC_FILMS = 128  # whose gradients tell at which length to clip
 BETAS = (0.9, 0.99)
 
@@ -50,7 +50,7 @@ def noisy_descent(
     gradients = PatientGradients(stage.network, stage.trained, stage.losses, stage.num_draws)
     optimiser = torch.optim.AdamW(stage.trained, stage.learning_rate, BETAS, weight_decay=0.0)
     average = PowerAverage([nn.ParameterList(stage.trained)], stage.ema_relative_std)
-    films_at_once = max(1, ROWS_AT_ONCE // stage.num_draws)
+    films_at_once = max(1, ROWS_AT_ONCE[public.device.type] // stage.num_draws)
     batch_size = sums.spending.sample_rate * sums.num_patients  # what is expected, not what came
     with gradients.hooked():
         bound = clipping * _median_length(gradients, public, films_at_once)
