@@ -56,7 +56,7 @@ def noisy_descent(
         bound = clipping * _median_length(gradients, public, films_at_once)
 
         def vectors_of(chosen: Tensor) -> Iterator[Tensor]:
-            for some in chosen.split(films_at_once) if len(chosen) else ():
+            for some in torch.split(chosen, films_at_once) if len(chosen) else ():
                 yield gradients.rows(*patients.some(some)) / bound
 
         for update in range(sums.spending.steps):
@@ -83,6 +83,6 @@ def _median_length(gradients: PatientGradients, public: Films, films_at_once: in
 
 def _give(weights: Sequence[nn.Parameter], gradient: Tensor) -> None:
     """Lay a gradient out over the weights it is of."""
-    parts = gradient.split([weight.numel() for weight in weights])
+    parts = torch.split(gradient, [weight.numel() for weight in weights])
     for weight, part in zip(weights, parts, strict=True):
         weight.grad = part.view_as(weight).to(weight)

@@ -745,21 +745,22 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(
         "noisy_sum",
         lambda self, name, vectors, share: _counted(self, name, next(iter(vectors)), share),
     )
-    made = []
+    made, previews = [], []
     for seed in (1, 2):
         source = {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": seed}}
         dataset_id = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
         model = private_model(workplace, dataset_id, family)
         folder = workplace.artifacts.path(model.snapshot.key).parent
-        shown = [
-            event.data
-            for event in workplace.records.events(model.job_id)
-            if event.kind in {EventKind.SAMPLE, EventKind.DIAGNOSIS}
-        ]
+        log = list(workplace.records.events(model.job_id))
+        found = [event.data for event in log if event.kind is EventKind.DIAGNOSIS]
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-        made.append((files, shown, model.card["diagnosis"]))
+        made.append((files, found, model.card["diagnosis"]))
+        samples = (event.data for event in log if event.kind is EventKind.SAMPLE)
+        previews.append({data["images_seen"]: data for data in samples})
     assert made[0] == made[1]
     assert "samples.png" in made[0][0]
+    of_one, of_other = previews  # the clock has a say in when there are any
+    assert all(of_one[seen] == of_other[seen] for seen in of_one.keys() & of_other.keys())
 
 
 def _counted(mechanism, name, rows, share):

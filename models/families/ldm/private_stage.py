@@ -46,4 +46,4 @@ def private_stage(model: LatentDiffusion) -> PrivateStage:
 def _moving(denoiser: UNet) -> list[nn.Parameter]:
     """List the vectors of the classes, all biases, and the scales of norms."""
     vectors = (weight for weight in denoiser.parameters() if weight.dim() == 1)
-    return [denoiser.embedding.classes.weight, *vectors]
+    return [*denoiser.embedding.classes.parameters(), *vectors]
