@@ -26,7 +26,8 @@ def supplied_extractors(attempt: Attempt) -> Iterator[Remembered]:
             raise ExtractorUnavailable.named(name, "this worker's settings do not name it")
         if here[name].identity() != identity:
             raise ExtractorUnavailable.named(
-                name, f"{here[name].path} is not the file that the service accepted the request by"
+                name,
+                f"{here[name].path.name} is not the file that the service accepted the request by",
             )
         try:
             extractor = _opened(here[name], identity["sha256"])

@@ -20,7 +20,7 @@ THRESHOLD = 2.33  # standard errors: one honest model in a hundred
 MAX_SHARE = 0.02  # of the training's time
 FRACTION_BETWEEN_LOOKS = 0.05
 FILMS_AT_ONCE = 8
-PROBED = FILMS_AT_ONCE  # films, to find out what a look costs
+PROBED = 4  # films, to find out what a look costs
 
 
 def standard_errors(members: Tensor, others: Tensor) -> float:

@@ -37,7 +37,7 @@ class SuppliedExtractor:
             sha256 = _digest(self.path, about.st_mtime_ns, about.st_size)
         except OSError as error:
             raise ExtractorUnavailable.named(
-                self.name, f"{self.path} cannot be read ({error.strerror})"
+                self.name, f"its file {self.path.name} cannot be read ({error.strerror})"
             ) from error
         return {"kind": self.kind, "sha256": sha256}
 

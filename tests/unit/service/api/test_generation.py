@@ -314,3 +314,4 @@ def test_a_network_that_is_not_there_stops_the_request_with_the_way_out(
     answer = scene.client.post("/generate", json=body)
     scene.refused(answer, 503, "extractor_unavailable")
     assert "SYNTHCXR_EXTRACTORS" in answer.json()["detail"]
+    assert str(tmp_path) not in answer.text
