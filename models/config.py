@@ -40,7 +40,8 @@ class FamilyConfig(Frozen):
     """Hyper-parameters of one family, checked when built and stored with the weights.
 
     Attributes:
-        private_methods: How its models can be trained with differential privacy, by name.
+        private_methods: How its models can be trained with differential privacy, by name; each
+            accounts for all that is in the snapshot, since such weights may leave unaudited.
     """
 
     private_methods: ClassVar[tuple[str, ...]] = ()
