@@ -1,7 +1,7 @@
 """What noisy gradients move of a latent diffusion model.
 
 The autoencoder, the scale of its latents, the linear denoiser and all matrices stay as public films
-made them. What moves are some ten thousand numbers, since noise grows with the root of how many
+made them. What moves are some 17,000 numbers (64 px), since noise grows with the root of how many
 there are: the vectors of the classes, and what is added and scaled in every layer.
 
 Reference: Bu et al. 2022, for fine-tuning biases alone (arXiv:2210.00036).
