@@ -123,21 +123,21 @@ from which flagged films were dropped. The last column is the share of wrong ver
 TEXTS = {
     trained.PART: f"""## Models trained on phantoms
 
-Every family by its preset `tiny` with the changes named in `benchmarks/proofs/trained.py`, trained
-on drawn films of 64 px, one of each patient, and judged by the gate as the service holds it: both
-metrics, the copy detector learned from T and H alike, the classifier from T, all planted near
-duplicates. T is what the model was trained on; 1,000 other patients are held out as H and 1,000 as
-U. A model trained on 16 or 200 films draws 500, one trained on 2,000 films draws
-{trained.NUM_FILMS:,}. A model that replays draws, in place of 1 or 2 % of its films, training films
-as they are; where five patients leak, 1 % are near duplicates of five training films, changed in
-the ways of the gate's own controls.""",
+Drawn films of 64 px, one of each patient. Models that are to learn few films by heart begin with
+the preset `tiny`, the others with `standard`; what they change, and how long they train, stands in
+`benchmarks/proofs/trained.py`. The gate is the service's own: both metrics, the copy detector
+learned from T and H alike, the classifier from T, all planted near duplicates. T is what the model
+was trained on; 1,000 other patients are held out as H and 1,000 as U. A model trained on 16 or 200
+films draws {trained.NUM_FILMS_OF_MEMORISER}, one trained on 2,000 draws {trained.NUM_FILMS:,}. A
+model that replays draws, in place of 1 or 2 % of its films, training films as they are; where five
+patients leak, 1 % are near duplicates of five training films, changed as the gate's own controls
+are.""",
     fresh.PART: f"""## Phantoms that nobody trained on
 
 Sets of {fresh.NUM_FILMS} out of {fresh.NUM_FRESH} films that no model and no metric has learned
 from, against {fresh.NUM_REAL:,} films that coins divide anew for every set, 40 % of them held out.
 Both metrics as above. The sets share their films with each other, so the runs are not independent
-and the interval is a little too narrow. The two validity figures are measured once, of all these
-films together.""",
+and the interval is a little too narrow. Validity is measured once, of all these films together.""",
     cases.PART: """## Made-up worlds
 
 In a made-up world it is known what leaked. A film is a point of a mixture of Gaussians, written as

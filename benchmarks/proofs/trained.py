@@ -174,7 +174,7 @@ def trials() -> Iterator[Trial]:
             examine = partial(as_drawn, family, NUM_TRAINED, seed)
             yield Trial(PART, f"{family} on 2,000 films", "passed", seed, examine)
         for share in (REPLAYED, 2 * REPLAYED):
-            case = f"{family} on 2,000 films, replaying {share:.0%}"
+            case = f"{family} on 2,000 films, replaying {100 * share:.0f} %"
             yield Trial(PART, case, "refused", 0, partial(replaying, family, share))
         case = f"{family} on 2,000 films, five patients in 1 %"
         yield Trial(PART, case, "refused", 0, partial(leaking, family))
