@@ -118,13 +118,17 @@ def _numbered(groups: NDArray[np.int64], at_least: int) -> tuple[int, NDArray[np
 
 def _mmd2(x: Sequence[_Counted], y: Sequence[_Counted]) -> Array:
     """Estimate MMD² between two mixtures of equal parts, (replicates,)."""
-    terms = [
-        _mean_kernel(x[i], x[j]) + _mean_kernel(y[i], y[j]) - 2 * _mean_kernel(x[i], y[j])
-        for i in range(len(x))
-        for j in range(len(y))
-    ]
-    mean: Array = np.mean(terms, 0)
+    across = [_mean_kernel(a, b) for a in x for b in y]
+    mean: Array = (_within(x) + _within(y) - 2 * np.sum(across, 0)) / len(x) ** 2
     return mean
+
+
+def _within(parts: Sequence[_Counted]) -> Array:
+    """Add the mean kernels of all pairs of parts up; a pair and its mirror image are alike."""
+    alone = [_mean_kernel(part, part) for part in parts]
+    pairs = [_mean_kernel(a, b) for k, a in enumerate(parts) for b in parts[:k]]
+    total: Array = np.sum(alone, 0) + 2 * np.sum(pairs, 0)
+    return total
 
 
 def _mean_kernel(a: _Counted, b: _Counted) -> Array:
