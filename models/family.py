@@ -220,6 +220,18 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         """
         raise NotImplementedError(f"{type(self).__name__} cannot learn by noisy gradients.")
 
+    def augment(self, images: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Change films in every way in which the training may change them.
+
+        Args:
+            images: (b, 1, h, w), in [-1, 1]. How far each is changed comes from torch's global
+                random source.
+
+        Returns:
+            As many images; None where the training shows films as they are.
+        """
+        return None
+
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
         """Give back films as they come out of the model's own representation of them.
 

@@ -63,8 +63,16 @@ def _chosen(folds: Folds, at_most: int) -> LabelledFilms:
 
 def _changes(snapshot: Snapshot) -> Iterator[tuple[str, Change]]:
     yield "the model's own reconstruction", lambda x, y, _: snapshot.model.reconstruct(x, y)
+    yield "changed as in the training", lambda x, _, seeds: _augmented(snapshot.model, x, seeds)
     for share in REVISED:
         yield f"drawn anew from {share:.0%} noise", partial(_revised, snapshot.model, share)
+
+
+def _augmented(model: Family[Any, Any], images: Tensor, seeds: Sequence[int]) -> Tensor | None:
+    devices = [images.device] if images.is_cuda else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seeds[0])
+        return model.augment(images)
 
 
 def _revised(

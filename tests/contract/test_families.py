@@ -121,6 +121,15 @@ def test_what_a_model_makes_of_a_film_is_a_film_and_repeats(family, trained, fil
                 assert torch.equal(made, make())
 
 
+def test_what_a_training_makes_of_a_film_is_another_film(trained, films):
+    images = films.images(torch.arange(6))
+    made = trained.augment(images)
+    if made is not None:
+        assert made.shape == images.shape
+        assert made.isfinite().all()
+        assert not torch.equal(made, images)
+
+
 def test_a_film_s_familiarity_does_not_depend_on_its_neighbours(family, trained, films):
     images, labels = films.images(torch.arange(6)), films.labels[:6]
     with torch.inference_mode():

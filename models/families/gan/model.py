@@ -152,6 +152,10 @@ class AdversarialNetwork(Family[Config, Sampler]):
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
 
+    def augment(self, images: Tensor) -> Tensor | None:
+        """Change films as before the discriminator sees them; see `Family.augment`."""
+        return augment(images, 1.0) if self.config.augmentation else None
+
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
         """Finish the films' own drafts, without noise for their texture."""
         texture = images.new_zeros(len(images), *self.noise_shape)

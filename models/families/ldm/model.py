@@ -230,6 +230,10 @@ class LatentDiffusion(Family[Config, Sampler]):
         latents = SAMPLERS[sampler.name](descent, levels[0].sigma * fresh_noise())
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
+    def augment(self, images: Tensor) -> Tensor | None:
+        """Shift, turn and stretch films; see `Family.augment`."""
+        return augmented(images, 1.0)[0] if self.config.augmentation else None
+
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
         """Go through the autoencoder and back."""
         return self.autoencoder.decode(self.autoencoder.encode(images).mean).clamp(-1, 1)
