@@ -251,6 +251,7 @@ def _pages(
         dataset,
         examination,
         fidelity,
+        (),
         None,
         num_drawn=len(pixels),
         released=origins,
