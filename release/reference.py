@@ -23,6 +23,7 @@ from release.privacy.scores import NUM_NEIGHBOURS, attack_scores
 from release.privacy.sight import Sight
 from release.privacy.view import Surroundings, View
 
+VERSION = "1"  # raise it when what is kept of the real films changes
 _HALVES_SEED = 0
 
 
@@ -38,7 +39,7 @@ class Reference:
         self._crowd, self._metric, self._policy = crowd, metric, policy
         self._real = metric.embed(crowd.pixels)
         found = memory.recall(
-            f"reference {crowd.digest} {metric.digest} {policy.digest}", self._found
+            f"reference {VERSION} {crowd.digest} {metric.digest} {policy.digest}", self._found
         )
         around = Neighbours(found["distances"], found["indices"])
         self.density_of_real = density(around, num_common(around))

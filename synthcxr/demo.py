@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 from synthcxr.client import Client
 from synthcxr.contact_sheet import write_contact_sheet
@@ -92,6 +93,8 @@ def _tell(
     if verified is None:
         say("No film was kept, so there is no ZIP.")
         return
+    if made.verdict and made.verdict.outcome == "inconclusive":
+        say("These films are shown on your own machine only: such a set is not to be released.")
     sheet = verified.path.with_suffix(".png")
     write_contact_sheet(verified, sheet)
     say(f"verified: {verified.num_images} images, each as its manifest says; {verified.trust}")
@@ -150,8 +153,8 @@ def _service(
     options: DemoOptions, say: Callable[[str], None], stopwatch: _Stopwatch
 ) -> Iterator[Client]:
     """Run `synthcxr up` while the demo needs it."""
-    data_dir = options.out / "service"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    data_dir = Path(mkdtemp(prefix="service-", dir=options.out))  # ours alone: deleted in the end
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "synthcxr", "up", "--port", str(port)]

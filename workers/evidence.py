@@ -26,7 +26,8 @@ from release.films import Folds, LabelledFilms
 from release.gate import FEWEST_PATIENTS, Gate
 from release.look import Look
 from release.memory import Memory
-from release.metrics.closeness import truly_held_out
+from release.metrics.closeness import NEAR_DUPLICATE, truly_held_out
+from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
@@ -41,6 +42,7 @@ from workers.planting import by_changes
 from workers.remembering import Remembering
 
 CLASSIFIER = "classifier.safetensors"
+METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
 LEARNING = "learning to examine"
 IMAGES_PER_FILM, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
 VIEWS_PER_FILM, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
@@ -140,10 +142,6 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
     memory = Remembering(attempt, f"{dataset.artifact.key}/remembered-{size}")
     folds = without_doubles(folds_of(store, size), policy, memory)
-    key = f"{dataset.artifact.key}/evidence-{size}"
-    folder = attempt.artifacts.path(key)
-    if not folder.exists():
-        attempt.artifacts.publish(_learned(attempt, folds), key)
     num_held_out = len(np.unique(folds.audit.patients))
     if num_held_out < FEWEST_PATIENTS:
         raise TooFewPatients(
@@ -151,6 +149,10 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
             f"{FEWEST_PATIENTS} at least are needed. Ingest films of more patients: twenty of each "
             "class are usually enough to look at sets, some 3,700 for sets that may leave."
         )
+    key = f"{dataset.artifact.key}/evidence-{size}-{METHODS}"
+    folder = attempt.artifacts.path(key)
+    if not folder.exists():
+        attempt.artifacts.publish(_learned(attempt, folds), key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(folds, copies.name)
     metrics = tuple(Interruptible(metric, attempt.check) for metric in (PixelMetric(), copies))
@@ -186,7 +188,7 @@ def without_doubles(folds: Folds, policy: Policy, memory: Memory) -> Folds:
     """Leave out held-out films that are a film of the training again, if the ingest missed any."""
     metric, k = PixelMetric(), policy.num_density_neighbours
     held_out = memory.recall(
-        f"held out {folds.fingerprint} {metric.digest} {k}",
+        f"held out {folds.fingerprint} {metric.digest} {k} {NEAR_DUPLICATE}",
         lambda: {"held_out": truly_held_out(metric, folds, k)},
     )["held_out"]
     return replace(folds, audit=folds.audit.where(held_out))

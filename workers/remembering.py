@@ -9,10 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from release.memory import Arrays
+from service.domain.errors import StorageFull
 from workers.attempt import Attempt
+
+log = structlog.get_logger()
 
 
 class Remembering:
@@ -45,9 +49,13 @@ class Remembering:
             return None
 
     def _kept(self, key: str, found: Arrays) -> Arrays:
+        """Keep what was found; that it cannot be kept is no reason to fail."""
         plain: dict[str, NDArray[Any]] = {name: np.asarray(each) for name, each in found.items()}
-        file = self.attempt.staging("remembered") / "arrays.npz"
-        with file.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **plain)
-        self.attempt.artifacts.publish(file, key)
+        try:
+            file = self.attempt.staging("remembered") / "arrays.npz"
+            with file.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **plain)
+            self.attempt.artifacts.publish(file, key)
+        except (OSError, StorageFull) as error:
+            log.warning("not remembered", job_id=self.attempt.job.id, reason=str(error))
         return found
