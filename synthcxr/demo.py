@@ -50,7 +50,7 @@ class DemoOptions:
 
     out: Path
     data: Path | None = None
-    family: str = "ldm"
+    family: str = "gan"
     training_seconds: int = TRAINING_SECONDS
     keep: bool = False
 
