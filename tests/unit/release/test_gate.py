@@ -29,8 +29,8 @@ def examine(films: Any, **how: Any) -> Any:
 
 
 def put_to(gate: Gate, films: Any, **how: Any) -> Any:
-    labels = np.full(len(films), -1)
-    return gate.examine(films, labels, **{"validity": VALID, "planted": PLANTED, **how})
+    of_no_class = np.zeros((len(films), len(WORLD.folds.classes)))
+    return gate.examine(films, of_no_class, **{"validity": VALID, "planted": PLANTED, **how})
 
 
 def test_an_honest_set_passes() -> None:
