@@ -7,10 +7,10 @@ them together. Two things are counted.
 Copies. Sets that are held against the same held-out patients are held against the same threshold,
 so of all their images together BetaBinomial(N; j, m + 1 - j) are flagged, exactly as of one set
 (see `release.privacy.copies`). A large honest set could hide small ones that copy, so the sets are
-put into the order of their size, which does not depend on what was flagged, and the first, the
-first two, and so on are tested, with Bonferroni's correction for as many tests. The size is n rho:
-a set of a rare class, of which little is known, comes late too. Where sets of other datasets are
-among them the fewest held-out patients of any are reckoned with.
+put into the order of their size, which does not depend on what was flagged, and the smallest are
+tested together, then twice as many images, and so on up to all, with Bonferroni's correction for
+as many tests. The size is n rho: a set of a rare class, of which little is known, comes late too.
+Where sets of other datasets are among them the fewest held-out patients of any are reckoned with.
 
 Evidence. If the k sets of an honest model are each tested at the level alpha / k, one of them is
 refused with a chance of alpha at most. So a p-value below that stands against the model, however
@@ -24,8 +24,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
-
-import numpy as np
 
 from release.look import Look
 from release.policy import Policy
@@ -63,19 +61,13 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
         tallies: Of the set under test and of those before it.
         policy: Says at which level.
     """
-    known = [each for each in tallies if each["excess"] is not None]
-    known.sort(key=lambda each: float(each["num_drawn"] * each["excess"]))
-    drawn = np.cumsum([each["num_drawn"] for each in known])
-    weighed = np.cumsum([each["num_drawn"] * each["excess"] for each in known])
-    patients = np.minimum.accumulate([each["num_patients"] for each in known] or [0])
+    known = sorted((each for each in tallies if each["excess"] is not None), key=_size)
     metrics = sorted({name for each in known for name in each["num_flagged"]})
-    p_values = []
-    for name in metrics:
-        flagged = np.cumsum([each["num_flagged"].get(name, 0) for each in known])
-        p_values += [
-            p_value(int(k), int(n), int(m), policy.flag_share, max(1.0, float(rho_n / n)))
-            for k, n, m, rho_n in zip(flagged, drawn, patients, weighed, strict=True)
-        ]
+    p_values = [
+        _p_value(known[:smallest], name, policy)
+        for smallest in _doublings([_size(each) for each in known])
+        for name in metrics
+    ]
     p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: beside the set's own test
     refused = p < policy.alpha / 3
     return Finding(
@@ -113,6 +105,30 @@ def standing_evidence(earlier: Sequence[Tally], attempt_number: int, policy: Pol
         text=f"This is set {attempt_number} of its model; "
         + ("one before it told too much." if refused else "none before it told too much."),
     )
+
+
+def _size(tally: Tally) -> float:
+    return float(tally["num_drawn"] * tally["excess"])
+
+
+def _doublings(sizes: Sequence[float]) -> list[int]:
+    """Return of how many sets each lot is, the smallest first; sets of one size stay together."""
+    lots: list[int] = []
+    tested = 0.0
+    for count in range(1, len(sizes) + 1):
+        together, is_last = sum(sizes[:count]), count == len(sizes)
+        if is_last or (sizes[count] > sizes[count - 1] and together >= 2 * tested):
+            lots.append(count)
+            tested = together
+    return lots
+
+
+def _p_value(tallies: Sequence[Tally], metric: str, policy: Policy) -> float:
+    """Return the chance that as many images of honest sets are flagged, or a bound on it."""
+    num_drawn = sum(each["num_drawn"] for each in tallies)
+    excess = max(1.0, sum(map(_size, tallies)) / num_drawn)
+    num_patients = min(each["num_patients"] for each in tallies)
+    return p_value(_total(tallies, metric), num_drawn, num_patients, policy.flag_share, excess)
 
 
 def _total(tallies: Sequence[Tally], metric: str) -> int:
