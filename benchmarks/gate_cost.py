@@ -46,7 +46,7 @@ from models.snapshot import Snapshot, new_model
 from radiographs.ingest import FolderSource
 from release.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
-from release.films import Folds, Pixels
+from release.films import Folds, Pixels, class_weights
 from release.gate import Gate
 from release.memory import Arrays
 from release.metrics.copies import train_copy_metric
@@ -126,7 +126,11 @@ def job(films: RealFilms, num_films: int) -> dict[str, Any]:
         fidelity = measure_fidelity(classifier, folds, pixels, labels, np.random.default_rng(SEED))
     with timed(each, "examine"):
         examination = gate.examine(
-            pixels, labels, validity=fidelity.validity, controls=controls, look=look
+            pixels,
+            class_weights(labels, len(folds.classes)),
+            validity=fidelity.validity,
+            controls=controls,
+            look=look,
         )
     with timed(each, "report"):
         pages = _pages(films, examination, fidelity, pixels, labels)

@@ -69,9 +69,9 @@ def main() -> None:
 
 def gate(world: World, films: Pixels) -> bool:
     """Refuse as the service does."""
-    labels = np.full(len(films), -1)
+    of_no_class = np.zeros((len(films), len(world.folds.classes)))
     found = Gate(world.folds, [Euclidean()]).examine(
-        films, labels, validity=VALID, planted=[planted(world)]
+        films, of_no_class, validity=VALID, planted=[planted(world)]
     )
     return found.verdict.outcome == "refused"
 

@@ -19,6 +19,8 @@ class FilmTable:
         labels: Class index of each film.
         folds: Fold of each film, values of `Fold`.
         groups: Number of each film's group of duplicates and of one patient.
+        identities: Number of the patient that each image is of, the same in every dataset of
+            this service; it says nothing to whoever lacks the service's ledger.
         files: Name of each film in its source.
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
         version: Keyed hash of the fingerprint, in hexadecimal: what may be published.
@@ -28,6 +30,7 @@ class FilmTable:
     labels: NDArray[np.int64]
     folds: NDArray[np.int8]
     groups: NDArray[np.int64]
+    identities: NDArray[np.uint64]
     files: tuple[str, ...]
     fingerprint: str
     version: str

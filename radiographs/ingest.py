@@ -26,7 +26,7 @@ from radiographs.film_table import FilmTable
 from radiographs.films import Film, prepare
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.fold_ledger import write_ledger
-from radiographs.keyed_hash import KEY_BYTES, published_version
+from radiographs.keyed_hash import KEY_BYTES, keyed_hash, published_version
 from radiographs.layouts import DroppedFile, FilmFile
 from radiographs.parallel import in_order
 from radiographs.pixel_store import LEDGER, write_store
@@ -332,6 +332,7 @@ def _table(films: list[Film], groups: NDArray[np.int64], key: bytes) -> FilmTabl
         labels=labels,
         folds=draw_folds(labels, groups, [film.digest for film in films], key),
         groups=groups,
+        identities=_identities(films, groups, key),
         files=tuple(film.file.name for film in films),
         fingerprint=fingerprint,
         version=published_version(key, fingerprint),
@@ -347,3 +348,14 @@ def _table(films: list[Film], groups: NDArray[np.int64], key: bytes) -> FilmTabl
                 "for training. Add films of other patients.",
             )
     return table
+
+
+def _identities(films: list[Film], groups: NDArray[np.int64], key: bytes) -> NDArray[np.uint64]:
+    """Number each group by the image whose number is smallest."""
+    own = np.array(
+        [int.from_bytes(keyed_hash(key, "identity", film.digest)[:8], "little") for film in films],
+        dtype=np.uint64,
+    )
+    smallest = np.full(int(groups.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(smallest, groups, own)
+    return smallest[groups]

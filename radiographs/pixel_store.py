@@ -1,7 +1,7 @@
 """A dataset's films on disk: a folder that is read by memory map.
 
     pixels.npy    (films, size, size) uint8 or uint16
-    films.npz     labels, folds, groups: one number per film
+    films.npz     labels, folds, groups, identities: one number per image
     folds.npz     the fold of each film under its keyed hash, see `fold_ledger`
     files.json    the name each film had in its source
     store.json    format, classes, image_size, bit_depth, fingerprint, version, counts
@@ -9,7 +9,8 @@
 Films stand in an order that their content decides, so one fingerprint means one pixels.npy.
 Patient ids are not kept: only which films share a group. The folder is as private as the films
 in it: films.npz says in plain which fold each is in, so that training needs no key; folds.npz
-says it to the holder of the key alone. Format 1 had no folds and was split without a key.
+says it to the holder of the key alone. Format 1 had no folds, format 2 no
+identities.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from radiographs.folds import Fold
 from radiographs.pixels import Pixels, to_depth
 from radiographs.resizing import block_mean
 
-FORMAT = 2
+FORMAT = 3
 LEDGER = "folds.npz"
 _FILMS_AT_ONCE = 256
 
@@ -95,6 +96,7 @@ class PixelStore:
                 labels=films["labels"],
                 folds=films["folds"],
                 groups=films["groups"],
+                identities=films["identities"],
                 files=tuple(json.loads((folder / "files.json").read_bytes())),
                 fingerprint=about["fingerprint"],
                 version=about["version"],
@@ -126,6 +128,11 @@ class PixelStore:
     def groups(self) -> NDArray[np.int64]:
         """Number of each film's group of duplicates and of one patient."""
         return self.table.groups
+
+    @property
+    def identities(self) -> NDArray[np.uint64]:
+        """Number of each image's patient, the same in every dataset of the service."""
+        return self.table.identities
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -224,6 +231,7 @@ def write_store(
         labels=table.labels,
         folds=table.folds,
         groups=table.groups,
+        identities=table.identities,
     )
     _write_json(folder / "files.json", table.files)
     _write_json(

@@ -75,6 +75,7 @@ class Examination:
         histograms: None where no film was seen.
         policy: What was demanded.
         metrics: Name and digest of each metric.
+        tally: What counts of it in later examinations, as JSON values; private.
     """
 
     verdict: Verdict
@@ -87,6 +88,7 @@ class Examination:
     histograms: Histograms | None
     policy: Policy
     metrics: tuple[tuple[str, str], ...]
+    tally: Mapping[str, Any]
 
     @property
     def weights_may_leave(self) -> bool:
@@ -104,7 +106,12 @@ class Examination:
             {"id": each.id, "name": each.name, "p_value": each.p_value, **each.private}
             for each in self.findings
         ]
-        return {**self.public(), "in_full": in_full, "kept": self.kept.tolist()}
+        return {
+            **self.public(),
+            "in_full": in_full,
+            "kept": self.kept.tolist(),
+            "tally": dict(self.tally),
+        }
 
     def _verdict(self) -> dict[str, Any]:
         return {

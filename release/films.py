@@ -10,6 +10,17 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]  # (n, size, size), each in 0..255
 
 
+def class_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
+    """Return how much of each class images of one class show, (n, classes): all or nothing.
+
+    Args:
+        labels: (n,), the number of each image's class; -1 where nothing is said of an image, which
+            then counts for no class.
+        num_classes: How many classes there are.
+    """
+    return np.asarray(labels[:, None] == np.arange(num_classes), np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledFilms:
     """Films, and what and whose each one is.

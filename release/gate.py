@@ -8,7 +8,8 @@ The chance of refusing an honest set, alpha, is divided in equal parts among G1,
 p-value is first multiplied by the number of metrics, and of tests within a metric, and then held
 against alpha / 3. When earlier releases of the same dataset are examined with a set, G2 and G3 are
 made twice, of the set and of all releases together, and their p-values are doubled. G1 is not: its
-power is bounded by the held-out patients and does not grow with the number of films.
+power is bounded by the held-out patients and does not grow with the number of films; what it
+counted of earlier sets is tested besides (see `release.privacy.tally`).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from release.privacy.power import Power
 from release.privacy.roc import Roc
 from release.privacy.scan import scan_of
 from release.privacy.symmetry import symmetry, unfit
+from release.privacy.tally import Tally, copies_together, standing_evidence, tally_of
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
 from release.verdict import Finding, Verdict
@@ -114,12 +116,14 @@ class Gate:
     def examine(
         self,
         pixels: Pixels,
-        labels: NDArray[np.int64],
+        weights: NDArray[np.float64],
         *,
         validity: Validity,
         planted: Sequence[Planted] = (),
         controls: Sequence[Control] = (),
         earlier: Look | None = None,
+        attempts: Sequence[Tally] = (),
+        attempt_number: int = 1,
         look: Look | None = None,
         claim: Claim | None = None,
         model_scores: Mapping[str, Array] | None = None,
@@ -128,11 +132,16 @@ class Gate:
 
         Args:
             pixels: (n, size, size), all films drawn in all rounds, also flagged ones.
-            labels: (n,), number of each film's class; -1 for films of none.
+            weights: (n, classes), how much of each class the films show; rows add up to 1, or to 0
+                where nothing is said of a film.
             validity: KID and label agreement of the films that were not flagged.
             planted: Near duplicates of training films that the gate is to find (G7).
             controls: How many it has found of others; they are the same for every set.
-            earlier: What `look` saw of all earlier releases of this dataset version, of any model.
+            earlier: What `look` saw of all earlier releases of datasets that share patients with
+                this one, of any model.
+            attempts: What was counted of earlier examinations: of all of the same model, and of
+                those releases.
+            attempt_number: Which of its model's sets this is, from 1.
             look: What `look` saw of these films, where it was kept.
             claim: Differential privacy that the model claims. None of its films is dropped: which
                 films are would tell of patients outside what was promised. Such a set leaves whole
@@ -141,12 +150,12 @@ class Gate:
                 the more likely trained on (G6).
 
         Raises:
-            ValueError: There are no films, or `look` saw others, or labels are missing.
+            ValueError: There are no films, or `look` saw others, or weights are missing.
         """
-        if not len(pixels) == len(labels) > 0:
+        if not len(pixels) == len(weights) > 0:
             raise ValueError(
-                f"{len(pixels)} films and {len(labels)} labels: expected one label for each film, "
-                "and at least one film."
+                f"{len(pixels)} films and class weights of {len(weights)}: expected weights for "
+                "each film, and at least one film."
             )
         if look and len(look) != len(pixels):
             raise ValueError(f"{len(look)} films were seen, and {len(pixels)} drawn.")
@@ -157,22 +166,26 @@ class Gate:
             seen = look or self.look(pixels)
             kept, num_exposed = (everything, 0) if claim else panel.kept(seen)
             results = [*controls, *map(self.control, planted)]
-            excess = excess_share(labels, self._crowd.held_out_labels)
+            excess = excess_share(weights, self._crowd.held_out_labels)
             power = self.power.finding(excess)
             found_copies = copies(seen.flags, self.power.num_patients, self._policy, excess)
+            tally = tally_of(seen, self.power.num_patients, excess, [found_copies])
+            repeated = self._with_attempts(tally, attempts, attempt_number)
             if not kept.any():
-                return self._closed(kept, [power, found_copies], results)
+                return self._closed(kept, [power, found_copies, *repeated], results, tally=tally)
             left = panel.left(seen, pixels, kept)
             scores, member = panel.scores(left), self._crowd.member
             coins = self._crowd.coins[self._crowd.audited]
             num_sets = 2 if earlier else 1
+            scan = self._scan(left, num_sets)
             told, curve = membership(scores, member, self._policy, num_sets)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
                 power,  # the first reason named: it decides who may see the films
                 validity_of(panel.densities(left.sights), validity, self._policy),
                 found_copies,
-                self._scan(left, num_sets),
+                *repeated,
+                scan,
                 told,
                 exposure(~kept & ~seen.flagged, num_exposed, self._policy),
                 bound,
@@ -184,7 +197,9 @@ class Gate:
             ]
         except UnfitMetric as error:
             return self._closed(everything, [unfit(error)])
-        return self._closed(kept, findings, results, curve, bound, panel.histograms(left.sights))
+        tally = tally_of(seen, self.power.num_patients, excess, [found_copies, scan, told])
+        shown = panel.histograms(left.sights)
+        return self._closed(kept, findings, results, curve, bound, shown, tally)
 
     def _scan(self, look: Look, num_sets: int, code: str = "scan") -> Finding:
         trained, num_patients = self._crowd.trained_patients, len(self._crowd.member)
@@ -197,6 +212,17 @@ class Gate:
         return [
             self._scan(whole, 2, "cumulative"),
             membership(scores, member, self._policy, 2, "cumulative")[0],
+        ]
+
+    def _with_attempts(
+        self, tally: Tally, attempts: Sequence[Tally], attempt_number: int
+    ) -> list[Finding]:
+        """Count the set and the examined ones before it together; nothing where it is the first."""
+        if not attempts:
+            return []
+        return [
+            copies_together([*attempts, tally], self._policy),
+            standing_evidence(attempts, attempt_number, self._policy),
         ]
 
     def _require_patients(self) -> None:
@@ -214,6 +240,7 @@ class Gate:
         curve: Roc | None = None,
         bound: Finding | None = None,
         histograms: Histograms | None = None,
+        tally: Tally | None = None,
     ) -> Examination:
         return Examination(
             verdict=Verdict.of(tuple(findings), int((~kept).sum())),
@@ -226,4 +253,5 @@ class Gate:
             histograms=histograms,
             policy=self._policy,
             metrics=tuple((each.name, each.digest) for each in self._metrics),
+            tally=tally or {},
         )

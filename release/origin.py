@@ -34,6 +34,11 @@ class Origin(ABC):
         """Where the film lies, below `images/` or beside it."""
         return f"{UNLABELLED_FOLDER}/{self.kind}s"
 
+    @property
+    @abstractmethod
+    def class_weights(self) -> Mapping[str, float]:
+        """How much of each class the film shows; adds up to 1."""
+
     @abstractmethod
     def described(self, hashed: Hashed) -> dict[str, Any]:
         """Return what the manifest says of the film: all but the seeds, which it hashes."""
@@ -51,6 +56,11 @@ class OfClass(Origin):
     kind = "class"
     label: str
     seed: int
+
+    @property
+    def class_weights(self) -> Mapping[str, float]:
+        """Return the one class."""
+        return {self.label: 1.0}
 
     @property
     def folder(self) -> str:
@@ -74,6 +84,11 @@ class OfMixture(Origin):
     kind = "mixture"
     weights: Mapping[str, float]
     seed: int
+
+    @property
+    def class_weights(self) -> Mapping[str, float]:
+        """Return the classes of the mixture."""
+        return self.weights
 
     def described(self, hashed: Hashed) -> dict[str, Any]:
         """Return the weights and the hashed seed."""
@@ -100,6 +115,11 @@ class OfInterpolation(Origin):
     from_seed: int
     to_seed: int
     position: float
+
+    @property
+    def class_weights(self) -> Mapping[str, float]:
+        """Return the classes of both ends."""
+        return self.weights
 
     def described(self, hashed: Hashed) -> dict[str, Any]:
         """Return the weights, both hashed seeds and the position between them."""

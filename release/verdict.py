@@ -33,7 +33,7 @@ REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         (*OTHER_MODEL, *MORE_HELD_OUT),
     ),
     "cumulative": (
-        "together with what was released before, the set tells too much of the training data",
+        "together with the sets before it, the set tells too much of the training data",
         ("release fewer films of this dataset", *OTHER_MODEL),
     ),
     "nothing_left": ("every film asked for was dropped", OTHER_MODEL),

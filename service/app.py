@@ -96,6 +96,7 @@ def connect(settings: Settings) -> World:
         train_device=settings.resolved_train_device,
         max_images_per_set=settings.max_images_per_set,
         max_json_bytes=settings.max_json_bytes,
+        max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
         extractors=settings.extractors,
         scopes=frozenset(settings.scopes),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from service.domain import errors
 from service.domain.clearance import Clearance
+from service.domain.job import Event, EventKind
 from service.domain.references import ArtifactRef, Model, SyntheticSet
 from service.domain.verdict import PRIVATE_READ, WEIGHTS_READ, Verdict
 from service.domain.world import World
@@ -66,10 +67,22 @@ def weights(world: World, model: Model) -> ArtifactRef:
         WeightsNotCleared: Nobody may have these.
     """
     require(world, WEIGHTS_READ)
-    clearance = Clearance.of(model, world.records.sets_of_model(model.id))
+    clearance = Clearance.of(model, world.records.examined_sets(model.id))
     if not clearance.may_leave:
         raise errors.WeightsNotCleared(clearance.text)
     return replace(model.snapshot, sha256=model.card["weights_sha256"])
+
+
+def event(world: World, entry: Event) -> Event:
+    """Return a log entry as the caller may read it.
+
+    Images that a model draws while it trains were not examined: without the scope private:read
+    the entry says only that there are some.
+    """
+    if entry.kind != EventKind.SAMPLE or PRIVATE_READ in world.scopes:
+        return entry
+    told = {name: value for name, value in entry.data.items() if name != "png_base64"}
+    return replace(entry, data={**told, "needs_scope": PRIVATE_READ})
 
 
 def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:

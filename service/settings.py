@@ -45,14 +45,16 @@ class Settings(BaseSettings):
         max_json_bytes: Largest JSON body accepted.
         max_images_per_set: Largest synthetic set.
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
+        max_examinations_per_model: So many sets of one model are examined, refused and deleted ones
+            counted; the workers must be told the same.
         max_findings_per_model: Of so many sets of one model may be read what the gate saw film by
             film.
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
             `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
             torchscript (a program, which is run) or film_classifier (one of our own).
         scopes: What callers may see beyond what is for everybody, separated by commas:
-            private:read for films and findings that may not leave the building, weights:read for
-            the weights of models that were cleared.
+            private:read for images and findings that may not leave the building, such as what a
+            model draws while it trains, weights:read for the weights of models that were cleared.
         log_level: As Python's logging names it.
     """
 
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(default=2**20, ge=1)
     max_images_per_set: int = Field(default=50_000, ge=1)
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
+    max_examinations_per_model: int = Field(default=50, ge=1)
     max_findings_per_model: int = Field(default=10, ge=0)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()

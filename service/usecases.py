@@ -8,7 +8,12 @@ from service import checks, contents, reach
 from service.domain import errors
 from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobResult, JobState
-from service.domain.journal import checkpoint_folder, folder_of
+from service.domain.journal import (
+    check_examinations,
+    checkpoint_folder,
+    examination_number,
+    folder_of,
+)
 from service.domain.ports import Idempotency
 from service.domain.references import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.world import World
@@ -113,7 +118,7 @@ def submit_generation(
         balance: Choose class_counts such that the model's dataset becomes level.
 
     Raises:
-        NotFound, InvalidRequest, ExtractorUnavailable: See the error tree.
+        NotFound, InvalidRequest, ExaminationsSpent, ExtractorUnavailable: See the error tree.
     """
     earlier = _earlier(world, submission)
     if earlier:
@@ -133,6 +138,9 @@ def submit_generation(
         resolved, snapshot_sha256=model.snapshot.sha256, version=world.version
     )
     made = _existing_set(world, set_id)
+    if made is None:
+        number = examination_number(set_id, world.records.examined_sets(model.id))
+        check_examinations(model.id, number, world.max_examinations_per_model)
     job = _new_job(world, JobKind.GENERATE, resolved, submission, made=made)
     return _submit(world, job, submission)
 

@@ -62,6 +62,11 @@ class Drawn:
         ]
         return np.array(numbers, dtype=np.int64)
 
+    def weights(self, classes: Sequence[str]) -> NDArray[np.float64]:
+        """Return how much of each class each film shows, (n, classes); rows add up to 1."""
+        shown = [origin.class_weights for origin in self.origins]
+        return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
+
 
 class Drawing:
     """The films of one set, drawn in rounds.

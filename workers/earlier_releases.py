@@ -1,13 +1,20 @@
-"""The films that have left before: whoever has them can put them together with the next ones."""
+"""The sets that count in the examination of the next one.
+
+Whoever has the images that have left before can put them together with the next ones, whatever
+dataset they were learned from: so sets are joined by the patients that models learned from in both
+datasets. And whoever was refused can ask again: so every examined set of the same model counts.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +22,40 @@ from PIL import Image
 
 from release.look import Look
 from service.domain.errors import ArtifactMissing
-from service.domain.references import SyntheticSet
+from service.domain.journal import examination_number, sets_before
+from service.domain.ports import Records
+from service.domain.references import Dataset, Model, SyntheticSet
 from workers.attempt import Attempt
 from workers.evidence import Evidence
 
 KINDS = {"class", "mixture", "interpolation"}
+
+
+@dataclass(frozen=True)
+class EarlierSets:
+    """What counts in the examination of a set.
+
+    Attributes:
+        number: Which of its model's sets it is, from 1.
+        names: The sets that count.
+        tallies: What the gate counted of them.
+        releases: Those that left the building, of any model.
+    """
+
+    number: int
+    names: Sequence[str]
+    tallies: Sequence[Mapping[str, Any]]
+    releases: Sequence[SyntheticSet]
+
+    @classmethod
+    def of(cls, records: Records, model: Model, dataset: Dataset, set_id: str) -> Self:
+        """Find them in the records; one that comes later is noticed when the job ends."""
+        of_model = records.examined_sets(model.id)
+        before = sets_before(set_id, of_model, records.released_examinations(dataset.id))
+        names = [each.id for each in before]
+        releases = [each for each in records.releases(dataset.id) if each.id in names]
+        number = examination_number(set_id, of_model)
+        return cls(number, names, [each.tally for each in before], releases)
 
 
 def look_at_earlier(

@@ -21,6 +21,7 @@ from release.utility.results import Utility
 from release.verdict import Verdict
 from workers.attempt import Attempt
 from workers.drawing import Drawn
+from workers.earlier_releases import EarlierSets
 from workers.evidence import Evidence
 from workers.planting import by_model
 
@@ -51,7 +52,8 @@ def examine(
     evidence: Evidence,
     drawn: Drawn,
     snapshot: Snapshot,
-    earlier: Look | None,
+    earlier: EarlierSets,
+    released: Look | None,
     *,
     claim: Claim | None,
     extractors: Iterable[Extractor],
@@ -64,7 +66,8 @@ def examine(
         evidence: The real films and what sees them.
         drawn: The set, flagged films included.
         snapshot: What drew it.
-        earlier: What was seen of earlier releases of the dataset.
+        earlier: The sets that count in its examination.
+        released: What was seen of the released ones among them.
         claim: Differential privacy that the model promises.
         extractors: Networks to compare the set by, besides our own.
         full: Whether to measure what the films are good for.
@@ -76,12 +79,14 @@ def examine(
     further = [_fidelity(attempt, evidence, *seen, each) for each in extractors]
     examination = evidence.gate.examine(
         drawn.pixels,
-        labels,
+        drawn.weights(snapshot.classes),
         look=drawn.look,
         validity=fidelity.validity if fidelity else Validity.unknown(),
         planted=list(by_model(evidence.folds, snapshot, attempt.check)),
         controls=evidence.controls,
-        earlier=earlier,
+        earlier=released,
+        attempts=earlier.tallies,
+        attempt_number=earlier.number,
         claim=claim,
     )
     if examination.verdict.may_leave and not drawn.released(examination.kept):

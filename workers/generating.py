@@ -27,12 +27,13 @@ from release.report.structure import Report, canonical_json
 from service.adapters.signing_keys import KeyRing
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id
+from service.domain.journal import check_examinations
 from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
 from workers.attempt import Attempt
 from workers.device import choose_device
 from workers.drawing import Drawing, Drawn
-from workers.earlier_releases import look_at_earlier
+from workers.earlier_releases import EarlierSets, look_at_earlier
 from workers.evidence import Evidence, KeptEvidence
 from workers.examining import Found, examine
 from workers.extracting import supplied_extractors
@@ -79,7 +80,8 @@ class _Order:
         snapshot: What draws.
         evidence: What examines.
         extractors: Networks that the set is compared by besides our own.
-        releases: Other sets of the dataset that have left before.
+        earlier: The sets that count in its examination.
+        max_sets: So many sets of the model are examined.
     """
 
     set_id: str
@@ -89,7 +91,8 @@ class _Order:
     snapshot: Snapshot
     evidence: Evidence
     extractors: Sequence[Extractor]
-    releases: Sequence[SyntheticSet]
+    earlier: EarlierSets
+    max_sets: int
 
     @property
     def claim(self) -> Claim | None:
@@ -106,21 +109,27 @@ def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     wanted = planned_films(order.request)
     drawing = Drawing(attempt, order.snapshot, sampler, wanted, order.request["seed"], raw)
     drawn = drawing.draw(order.evidence.gate, POLICY, replace_flagged=order.claim is None)
-    earlier = look_at_earlier(attempt, order.evidence, order.releases, order.model.image_size)
+    size = order.model.image_size
+    released = look_at_earlier(attempt, order.evidence, order.earlier.releases, size)
     full = order.request.get("report") == "full"
     found = examine(
         attempt,
         order.evidence,
         drawn,
         order.snapshot,
-        earlier,
+        order.earlier,
+        released,
         claim=order.claim,
         extractors=order.extractors,
         full=full,
     )
     made = _published(attempt, order, drawn, found, staged)
     give_back_memory()
-    return {"synthetic_set": made, "after_releases": [each.id for each in order.releases]}
+    return {
+        "synthetic_set": made,
+        "tally": dict(found.examination.tally),
+        "examined_after": order.earlier.names,
+    }
 
 
 def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
@@ -141,11 +150,13 @@ def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
     set_id = synthetic_set_id(
         request, snapshot_sha256=model.snapshot.sha256, version=version("synthcxr")
     )
+    earlier = EarlierSets.of(attempt.records, model, dataset, set_id)
+    most = attempt.settings.max_examinations_per_model
+    check_examinations(model.id, earlier.number, most)
     evidence = KeptEvidence.of_process().of(attempt, dataset, model.image_size, POLICY)
-    assert dataset.fingerprint is not None, "a ready dataset has one"
-    releases = attempt.records.releases(dataset.fingerprint)
-    others = [each for each in releases if each.id != set_id]
-    return _Order(set_id, dict(request), model, dataset, snapshot, evidence, extractors, others)
+    return _Order(
+        set_id, dict(request), model, dataset, snapshot, evidence, extractors, earlier, most
+    )
 
 
 def _published(
@@ -167,6 +178,7 @@ def _published(
         found.utility,
         num_drawn=len(drawn.origins),
         released=origins,
+        examination_count={"number": order.earlier.number, "at_most": order.max_sets},
     )
     pages = documents(report, _shown(drawn, released))
     (staged / "report.html").write_bytes(pages["report.html"])
@@ -200,7 +212,7 @@ def _published(
         zip=stored("set.zip") if released else None,
         manifest=stored("manifest.json") if released else None,
         created_at=attempt.now(),
-        dataset_fingerprint=str(order.dataset.fingerprint),
+        dataset_id=order.dataset.id,
         verdict=verdict,
         report=stored("report.html"),
         findings=stored("findings.json"),
@@ -266,7 +278,7 @@ def _contents(
             drawn=drawn.origins,
             dropped=list(compress(drawn.origins, ~found.examination.kept)),
             released=[origin for _, origin in released],
-            earlier_releases=[each.id for each in order.releases],
+            earlier_releases=[each.id for each in order.earlier.releases],
         ),
         classes=order.snapshot.classes,
         hashing_key=hashing_key,

@@ -7,8 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from radiographs.ingest import IngestOptions, IngestSummary
 from radiographs.ingest import ingest as ingest_films
+from radiographs.pixel_store import PixelStore
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from service.domain.references import (
     ArtifactRef,
@@ -48,12 +51,14 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
             attempt.report(
                 pace.progress(progress.phase, progress.films_seen, progress.total_films, fraction)
             )
+    store = PixelStore.open(staged)
+    patients = np.unique(store.identities[~store.held_out]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
     # named by its content: a folder on the server may have changed since an earlier attempt
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
-    return {"dataset": _ready(dataset, summary, artifact)}
+    return {"dataset": _ready(dataset, summary, artifact), "trained_patients": patients}
 
 
 def _source(source: Mapping[str, Any], upload: Path) -> Source:

@@ -41,7 +41,7 @@ def describe_set(
         drawn: What each film drawn was drawn from, in all rounds.
         dropped: The same of those that the gate dropped.
         released: The same of those that are packaged.
-        earlier_releases: Sets of the same dataset version that were released before.
+        earlier_releases: Sets that were released before, of datasets with the same patients.
     """
     asked = dict(request["class_counts"]), _asked_of_none(request)
     made, lost, kept = counted(drawn), counted(dropped), counted(released)
@@ -83,6 +83,7 @@ def describe_set(
             **report.gate.model_dump(mode="json", exclude={"histograms", "membership"}),
         },
         "earlier_releases": list(earlier_releases),
+        "examination": report.set.examination.model_dump(mode="json"),
         "utility": report.utility.model_dump(mode="json") if report.utility else None,
         "limitations": list(report.limits),
     }

@@ -54,6 +54,7 @@ def report_of(
     *,
     num_drawn: int,
     released: Iterable[Origin],
+    examination_count: Mapping[str, int],
 ) -> Report:
     """Bring together all that may be said of a set in public.
 
@@ -67,6 +68,7 @@ def report_of(
         utility: What they are good for; None where it was not asked for.
         num_drawn: Films drawn in all rounds.
         released: What the films that were kept were drawn from.
+        examination_count: Which of its model's sets it is, and how many may be examined.
     """
     counts = counted(released)
     num_released = sum(number for kinds in counts for number in kinds.values())
@@ -81,6 +83,7 @@ def report_of(
             "generated": num_drawn,
             "rejected": int((~examination.kept).sum()),
             "released": num_released,
+            "examination": examination_count,
         },
         "model": {
             "id": model.id,

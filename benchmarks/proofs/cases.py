@@ -14,7 +14,7 @@ from benchmarks.proofs.world import Design, Euclidean, World
 from release.estimate import Estimate
 from release.examination import Examination
 from release.fidelity.validity import Validity
-from release.films import Pixels
+from release.films import Pixels, class_weights
 from release.gate import Gate
 from release.privacy.controls import Planted
 
@@ -56,7 +56,7 @@ def examined(case: Case, seed: int) -> Examination:
     if case.earlier is not None:
         earlier = case.earlier(world)
         before = gate.examine(
-            earlier, labels(case, len(earlier)), validity=VALID, planted=[planted(world)]
+            earlier, weights(case, world, len(earlier)), validity=VALID, planted=[planted(world)]
         )
         if not before.verdict.may_leave:
             return before
@@ -64,20 +64,22 @@ def examined(case: Case, seed: int) -> Examination:
     films = case.make(world)
     return gate.examine(
         films,
-        labels(case, len(films)),
+        weights(case, world, len(films)),
         validity=VALID,
         planted=[planted(world)],
         earlier=None if earlier is None else gate.look(earlier),
     )
 
 
-def labels(case: Case, num_films: int) -> NDArray[np.int64]:
+def weights(case: Case, world: World, num_films: int) -> NDArray[np.float64]:
     """Classes in the shares of a set; of none where they are those of the patients."""
+    num_classes = len(world.folds.classes)
     if case.shares is None:
-        return np.full(num_films, -1)
-    return np.repeat(
+        return np.zeros((num_films, num_classes))
+    labels = np.repeat(
         np.arange(len(case.shares)), np.rint(np.array(case.shares) * num_films).astype(int)
     )
+    return class_weights(labels, num_classes)
 
 
 def planted(world: World) -> Planted:

@@ -14,7 +14,7 @@ from benchmarks.proofs.trial import Trial
 from radiographs.phantom import FINDINGS
 from release.examination import Examination
 from release.fidelity.validity import Validity
-from release.films import Folds, LabelledFilms
+from release.films import Folds, LabelledFilms, class_weights
 from release.gate import Gate
 
 PART = "fresh phantoms"
@@ -59,7 +59,7 @@ def examined(seed: int) -> Examination:
     films = fresh.where(rng.choice(len(fresh), NUM_FILMS, replace=False))
     return Gate(folds, _metrics()).examine(
         films.pixels,
-        films.labels,
+        class_weights(films.labels, len(folds.classes)),
         validity=_validity(),
         controls=bench(NUM_TRAINED).controls,
     )

@@ -12,7 +12,7 @@ from release.classifier_training import train_classifier
 from release.examination import Examination
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
-from release.films import Folds, LabelledFilms
+from release.films import Folds, LabelledFilms, class_weights
 from release.gate import Gate
 from release.look import Look
 from release.metrics.copies import train_copy_metric
@@ -112,7 +112,7 @@ class Bench:
         """
         return self.gate.examine(
             films.pixels,
-            films.labels,
+            class_weights(films.labels, len(self.folds.classes)),
             validity=self.validity(films.where(~look.flagged)),
             controls=self.controls,
             look=look,

@@ -83,7 +83,9 @@ class Description(TypedDict):
         unlabelled: The same per kind of film of no class.
         gate: The gate's public answer: version, policy digest, verdict, power, controls, findings;
             None where no gate judged the set.
-        earlier_releases: Sets of the same dataset version that were released before, by id.
+        earlier_releases: Sets that were released before, of datasets with the same patients, by id.
+        examination: Which of its model's examined sets it is, `number`, and how many there may be,
+            `at_most`.
         utility: Summary of what the films are good for, None where it was not measured.
         limitations: What is known not to hold, in sentences.
     """
@@ -100,6 +102,7 @@ class Description(TypedDict):
     unlabelled: Mapping[str, ClassCounts]
     gate: Mapping[str, Any] | None
     earlier_releases: Sequence[str]
+    examination: Mapping[str, int]
     utility: Mapping[str, Any] | None
     limitations: Sequence[str]
 

@@ -31,6 +31,7 @@ from release.policy import Policy
 from release.privacy.density import Array
 from release.verdict import Finding
 
+_ROUNDING = 1e-9
 _TAIL = np.r_[np.logspace(-9, -2, 1500), np.linspace(0.01, 1, 1500)[1:]]  # of the law of B
 
 
@@ -74,18 +75,24 @@ def p_value(
     return min(1.0, float(np.trapezoid(chances, _TAIL)) + float(_TAIL[0]))
 
 
-def excess_share(labels: NDArray[np.int64], held_out: NDArray[np.int64]) -> float:
+def excess_share(weights: NDArray[np.float64], held_out: NDArray[np.int64]) -> float:
     """Return rho, at least 1; infinite where a class of the set has nobody held out.
 
+    An image between classes counts for each by its weight: else a rare class could be asked for as
+    mixtures that are nearly all of it.
+
     Args:
-        labels: Of the set's films; films of no class, -1, do not count.
-        held_out: Of one film of each held-out patient.
+        weights: (n, classes), how much of each class the set's images show; rows add up to 1, or to
+            0 where nothing is said of an image.
+        held_out: Class of one film of each held-out patient.
     """
-    of_set, counts = np.unique(labels[labels >= 0], return_counts=True)
-    known = (held_out[:, None] == of_set).sum(0) / len(held_out)
-    shares = counts / max(1, counts.sum())
-    ratios = np.divide(shares, known, np.full_like(shares, np.inf), where=known > 0)
-    return float(ratios.max(initial=1.0))
+    shown = weights.sum(0)
+    shares = shown / max(1.0, float(shown.sum()))
+    known = np.bincount(held_out, minlength=len(shares)) / len(held_out)
+    # a class that is not shown has no excess, not even where nobody is held out
+    ratios = np.divide(shares, known, np.where(shares > 0, np.inf, 0.0), where=known > 0)
+    ratio = float(ratios.max(initial=1.0))
+    return 1.0 if ratio < 1 + _ROUNDING else ratio
 
 
 def copies(

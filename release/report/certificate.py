@@ -21,6 +21,7 @@ def certificate(report: Report) -> dict[str, Any]:
         "format": CERTIFICATE_FORMAT,
         "set_id": report.set.id,
         "num_films": report.set.released,
+        "examination": report.set.examination.model_dump(mode="json"),
         "model": report.model.model_dump(mode="json"),
         "dataset_version": report.dataset.version,
         "verdict": words.verdict_name(report),

@@ -21,6 +21,18 @@ from release.report.quality_summary import FidelitySummary, UtilitySummary
 FORMAT: Literal["synthcxr-report/1"] = "synthcxr-report/1"
 
 
+class ExaminationCount(Part):
+    """How often a model's sets have been examined: each time is a chance to miss something.
+
+    Attributes:
+        number: Which of its model's examined sets this is, from 1; refused ones count.
+        at_most: How many of them the service examines.
+    """
+
+    number: int = Field(ge=1)
+    at_most: int = Field(ge=1)
+
+
 class SetSummary(Part):
     """The synthetic set.
 
@@ -31,6 +43,7 @@ class SetSummary(Part):
         generated: Films drawn in all rounds.
         rejected: Films dropped by the gate, in all rounds.
         released: Films in the set; 0 where it was refused.
+        examination: Which of its model's sets it is.
     """
 
     id: str
@@ -39,6 +52,7 @@ class SetSummary(Part):
     generated: int = Field(ge=0)
     rejected: int = Field(ge=0)
     released: int = Field(ge=0)
+    examination: ExaminationCount
 
 
 class Guarantee(Part):

@@ -21,7 +21,7 @@ from service.domain.job import (
 )
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import Clock, EventDraft, Idempotency
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
 
 T = TypeVar("T")
 R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
@@ -75,6 +75,8 @@ class MemoryRecords:
         self._datasets: dict[str, Dataset] = {}
         self._models: dict[str, Model] = {}
         self._synthetic_sets: dict[str, SyntheticSet] = {}
+        self._examined_sets: dict[str, ExaminedSet] = {}
+        self._trained_patients: dict[str, frozenset[int]] = {}
         self._scheduler: tuple[str, datetime] | None = None
 
     def check(self) -> None:
@@ -134,6 +136,8 @@ class MemoryRecords:
             for job in self._jobs.values():
                 if not job.state.done and job.request.get("dataset_id") == dataset_id:
                     raise errors.DatasetInUse.by(dataset_id, job.id)
+            if all(each.dataset_id != dataset_id for each in self._examined_sets.values()):
+                self._trained_patients.pop(dataset_id, None)
             return self._datasets.pop(dataset.id)
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
@@ -219,21 +223,32 @@ class MemoryRecords:
         there = [made for made in self._synthetic_sets.values() if not made.withdrawn]
         return _page(there, cursor, limit)
 
-    def releases(self, dataset_fingerprint: str) -> list[SyntheticSet]:
-        """Return the released sets of a dataset version."""
+    def releases(self, dataset_id: str) -> list[SyntheticSet]:
+        """Return the released sets of datasets that share patients."""
         with self._lock:
-            sets = sorted(self._synthetic_sets.values(), key=Cursor.after)
-        return [
-            made
-            for made in sets
-            if made.released and made.dataset_fingerprint == dataset_fingerprint
-        ]
+            return [
+                self._synthetic_sets[each.id] for each in self.released_examinations(dataset_id)
+            ]
 
-    def sets_of_model(self, model_id: str) -> list[SyntheticSet]:
-        """Return the sets of a model."""
+    def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
+        """Return the examinations of the same sets."""
         with self._lock:
-            sets = sorted(self._synthetic_sets.values(), key=Cursor.after)
-        return [made for made in sets if made.model_id == model_id]
+            known = self._trained_patients
+            ours = known.get(dataset_id, frozenset())
+            return [
+                each
+                for each in sorted(self._examined_sets.values(), key=Cursor.after)
+                if each.released
+                and (
+                    each.dataset_id == dataset_id or ours & known.get(each.dataset_id, frozenset())
+                )
+            ]
+
+    def examined_sets(self, model_id: str) -> list[ExaminedSet]:
+        """Return the examined sets of a model."""
+        with self._lock:
+            examined = [each for each in self._examined_sets.values() if each.model_id == model_id]
+        return sorted(examined, key=lambda each: each.number)
 
     def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
         """Take a queued job."""
@@ -273,20 +288,32 @@ class MemoryRecords:
         claim: Claim,
         *,
         dataset: Dataset | None = None,
+        trained_patients: Sequence[int] = (),
         model: Model | None = None,
         synthetic_set: SyntheticSet | None = None,
-        after_releases: Sequence[str] = (),
+        tally: Mapping[str, Any] | None = None,
+        examined_after: Sequence[str] = (),
     ) -> Job:
         """End with a result."""
         result = journal.result_of(dataset, model, synthetic_set)
         with self._lock:
-            if synthetic_set and synthetic_set.released:
-                releases = self.releases(synthetic_set.dataset_fingerprint)
-                journal.check_releases(synthetic_set, releases, after_releases)
+            fenced = journal.check_fence(self._jobs.get(claim.job_id), claim)
+            examined = None
+            if synthetic_set and not fenced.cancel_requested:
+                examined = journal.examined(
+                    synthetic_set,
+                    tally or {},
+                    self.examined_sets(synthetic_set.model_id),
+                    self.released_examinations(synthetic_set.dataset_id),
+                    examined_after,
+                )
             job = self._fenced(claim, lambda job: job.succeed(result, self._clock.now()))
             if job.state is JobState.SUCCEEDED:
+                if examined:
+                    self._examined_sets[examined.id] = examined
                 if dataset:
                     self._datasets[dataset.id] = dataset
+                    self._trained_patients[dataset.id] = frozenset(trained_patients)
                 if model:
                     self._models[model.id] = model
                 if synthetic_set:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Engine,
     Select,
     Table,
+    exists,
     false,
     func,
     inspect,
@@ -23,7 +24,7 @@ from service.domain import errors, journal
 from service.domain.job import Event, Job, JobKind, JobState
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import Idempotency
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
 
 
 class SqlReads:
@@ -149,15 +150,24 @@ class SqlReads:
             rows = connection.execute(query).mappings().all()
         return page_of([t.SYNTHETIC_SETS.record(row) for row in rows], limit)
 
-    def releases(self, dataset_fingerprint: str) -> list[SyntheticSet]:
-        """Return the released sets of a dataset version."""
+    def releases(self, dataset_id: str) -> list[SyntheticSet]:
+        """Return the released sets of datasets that share patients."""
         with self._reading() as connection:
-            return released_sets(connection, dataset_fingerprint)
+            released = [each.id for each in released_examinations(connection, dataset_id)]
+            sets = t.synthetic_sets
+            rows = connection.execute(select(sets).where(sets.c.id.in_(released))).mappings()
+            made = [t.SYNTHETIC_SETS.record(row) for row in rows]
+        return sorted(made, key=lambda each: released.index(each.id))
 
-    def sets_of_model(self, model_id: str) -> list[SyntheticSet]:
-        """Return the sets of a model."""
+    def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
+        """Return the examinations of the same sets."""
         with self._reading() as connection:
-            return sets_of_model(connection, model_id)
+            return released_examinations(connection, dataset_id)
+
+    def examined_sets(self, model_id: str) -> list[ExaminedSet]:
+        """Return the examined sets of a model."""
+        with self._reading() as connection:
+            return examined_sets(connection, model_id)
 
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return waiting jobs."""
@@ -210,25 +220,56 @@ def _withdrawn() -> ColumnElement[bool]:
     return func.coalesce(withdrawn, false())
 
 
-def released_sets(connection: Connection, dataset_fingerprint: str) -> list[SyntheticSet]:
-    """Read the released sets of a dataset version, withdrawn ones too, oldest first."""
-    made = _sets_where(connection, "dataset_fingerprint", dataset_fingerprint)
-    return [each for each in made if each.released]
-
-
 def sets_of_model(connection: Connection, model_id: str) -> list[SyntheticSet]:
     """Read the sets that a model drew, withdrawn ones too, oldest first."""
-    return _sets_where(connection, "model_id", model_id)
+    return _of(connection, t.SYNTHETIC_SETS, "model_id", [model_id])
 
 
-def _sets_where(connection: Connection, field: str, value: str) -> list[SyntheticSet]:
-    sets = t.synthetic_sets.c
-    query = (
-        select(t.synthetic_sets)
-        .where(sets.document[field].as_string() == value)
-        .order_by(sets.created_at, sets.id)
+def examined_sets(connection: Connection, model_id: str) -> list[ExaminedSet]:
+    """Read the examined sets of a model, by number."""
+    found = _of(connection, t.EXAMINED_SETS, "model_id", [model_id])
+    return sorted(found, key=lambda each: each.number)
+
+
+def released_examinations(connection: Connection, dataset_id: str) -> list[ExaminedSet]:
+    """Read the released sets of the datasets that share patients with one, oldest first."""
+    names = [dataset_id, *_sharing_patients(connection, dataset_id)]
+    found = _of(connection, t.EXAMINED_SETS, "dataset_id", names)
+    return [each for each in found if each.released]
+
+
+def is_examined(connection: Connection, dataset_id: str) -> bool:
+    """Whether a set was ever examined against a dataset."""
+    return bool(_of(connection, t.EXAMINED_SETS, "dataset_id", [dataset_id]))
+
+
+def _sharing_patients(connection: Connection, dataset_id: str) -> list[str]:
+    """Return the other datasets of examined sets that have a trained patient in common with one.
+
+    A dataset is asked by itself, so that the search ends at the first patient found.
+    """
+    name = t.examined_sets.c.document["dataset_id"].as_string()
+    examined = select(name.label("id")).where(name != dataset_id).distinct().subquery()
+    ours, theirs = t.trained_patients.alias(), t.trained_patients.alias()
+    shared = exists().where(
+        ours.c.dataset_id == dataset_id,
+        ours.c.patient == theirs.c.patient,
+        theirs.c.dataset_id == examined.c.id,
     )
-    return [t.SYNTHETIC_SETS.record(row) for row in connection.execute(query).mappings()]
+    return list(connection.execute(select(examined.c.id).where(shared)).scalars())
+
+
+def _of(
+    connection: Connection, documents: t.Documents[t.R], field: str, values: Sequence[str]
+) -> list[t.R]:
+    """Read the records whose field has one of some values, oldest first."""
+    rows = documents.table.c
+    query = (
+        select(documents.table)
+        .where(rows.document[field].as_string().in_(values))
+        .order_by(rows.created_at, rows.id)
+    )
+    return [documents.record(row) for row in connection.execute(query).mappings()]
 
 
 def job_of_key(connection: Connection, wanted: Idempotency) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 
@@ -13,8 +14,10 @@ from service.adapters.sql_reads import SqlReads, sets_of_model
 from service.adapters.sql_writes import (
     append,
     fenced_job,
-    hold_releases,
+    forget_patients,
+    hold_examinations,
     insert_if_new,
+    keep_examination,
     locked,
     locked_job,
     make_set_visible,
@@ -22,6 +25,7 @@ from service.adapters.sql_writes import (
     replace_set,
     take_key,
     write_job,
+    write_patients,
 )
 from service.domain import errors, journal
 from service.domain.errors import Problem
@@ -106,6 +110,7 @@ class SqlRecords(SqlReads):
             if job_id:
                 raise errors.DatasetInUse.by(dataset_id, job_id)
             connection.execute(delete(t.datasets).where(t.datasets.c.id == dataset_id))
+            forget_patients(connection, dataset_id)
             return dataset
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
@@ -184,23 +189,27 @@ class SqlRecords(SqlReads):
         claim: Claim,
         *,
         dataset: Dataset | None = None,
+        trained_patients: Sequence[int] = (),
         model: Model | None = None,
         synthetic_set: SyntheticSet | None = None,
-        after_releases: Sequence[str] = (),
+        tally: Mapping[str, Any] | None = None,
+        examined_after: Sequence[str] = (),
     ) -> Job:
         """End with a result."""
         result = journal.result_of(dataset, model, synthetic_set)
         with self._writing() as connection:
-            if synthetic_set and synthetic_set.released:
-                hold_releases(connection, synthetic_set, after_releases, self._clock.now())
+            if synthetic_set:
+                hold_examinations(connection, self._clock.now())
             job = fenced_job(connection, claim)
             ended = self._write(connection, job, job.succeed(result, self._clock.now()))
             if ended.state is JobState.SUCCEEDED:
                 if dataset:
                     replace_dataset(connection, dataset)
+                    write_patients(connection, dataset.id, trained_patients)
                 if model:
                     connection.execute(insert(t.models), t.MODELS.row(model))
                 if synthetic_set:
+                    keep_examination(connection, synthetic_set, tally or {}, examined_after)
                     make_set_visible(connection, synthetic_set)
             return ended
 

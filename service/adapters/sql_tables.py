@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -20,7 +21,7 @@ from sqlalchemy import (
 )
 
 from service.domain.job import Event, Job
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
 
 SCHEMA_REVISION = "0001"  # the newest migration; the service serves no other schema
 
@@ -101,6 +102,16 @@ locks = Table(
 )
 
 
+# by which datasets are joined that share patients; outlives a dataset whose sets were examined
+trained_patients = Table(
+    "trained_patients",
+    metadata,
+    Column("dataset_id", String(40), primary_key=True),
+    Column("patient", BigInteger, primary_key=True, autoincrement=False),
+    Index("trained_patients_by_patient", "patient", "dataset_id"),
+)
+
+
 def _documents(name: str) -> Table:
     """Describe a table whose records are read whole: what is searched, and the rest as JSON."""
     return Table(
@@ -116,6 +127,7 @@ def _documents(name: str) -> Table:
 datasets = _documents("datasets")
 models = _documents("models")
 synthetic_sets = _documents("synthetic_sets")
+examined_sets = _documents("examined_sets")
 
 _job = TypeAdapter(Job)
 _event = TypeAdapter(Event)
@@ -139,7 +151,7 @@ def event_of(row: RowMapping) -> Event:
     return _event.validate_python({name: row[name] for name in ("sequence", "kind", "at", "data")})
 
 
-R = TypeVar("R", Dataset, Model, SyntheticSet)
+R = TypeVar("R", Dataset, Model, SyntheticSet, ExaminedSet)
 
 
 class Documents(Generic[R]):
@@ -167,3 +179,4 @@ class Documents(Generic[R]):
 DATASETS = Documents(datasets, Dataset)
 MODELS = Documents(models, Model)
 SYNTHETIC_SETS = Documents(synthetic_sets, SyntheticSet)
+EXAMINED_SETS = Documents(examined_sets, ExaminedSet)

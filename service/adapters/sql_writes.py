@@ -4,11 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
-from service.adapters.sql_reads import job_of_key, released_sets
+from service.adapters.sql_reads import (
+    examined_sets,
+    is_examined,
+    job_of_key,
+    released_examinations,
+)
 from service.domain import errors, journal
 from service.domain.job import Claim, Job
 from service.domain.ports import EventDraft, Idempotency
@@ -74,6 +79,20 @@ def append(
     connection.execute(insert(t.events), rows)
 
 
+def write_patients(connection: Connection, dataset_id: str, patients: Sequence[int]) -> None:
+    """Keep whom the models of a dataset learn from."""
+    if patients:
+        rows = [{"dataset_id": dataset_id, "patient": patient} for patient in patients]
+        connection.execute(insert(t.trained_patients), rows)
+
+
+def forget_patients(connection: Connection, dataset_id: str) -> None:
+    """Drop whom the models of a dataset learned from, unless a set of them was examined."""
+    if not is_examined(connection, dataset_id):
+        known = t.trained_patients
+        connection.execute(delete(known).where(known.c.dataset_id == dataset_id))
+
+
 def replace_dataset(connection: Connection, dataset: Dataset) -> None:
     """Write a dataset over its earlier version."""
     row = t.DATASETS.row(dataset)
@@ -96,18 +115,31 @@ def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
             replace_set(connection, journal.set_after_withdrawal(there, made))
 
 
-def hold_releases(
-    connection: Connection, made: SyntheticSet, examined_with: Sequence[str], now: datetime
-) -> None:
-    """Let nobody else release a set of the dataset until the transaction ends.
-
-    Raises:
-        ReleasesChanged: There is a release that the set was not examined together with.
-    """
-    name = f"release:{made.dataset_fingerprint[:24]}"
-    insert_if_new(connection, t.locks, {"name": name, "holder": made.job_id, "expires_at": now})
+def hold_examinations(connection: Connection, now: datetime) -> None:
+    """Let nobody else end an examination until the transaction ends."""
+    name = "examinations"
+    insert_if_new(connection, t.locks, {"name": name, "holder": name, "expires_at": now})
     connection.execute(select(t.locks).where(t.locks.c.name == name).with_for_update())
-    journal.check_releases(made, released_sets(connection, made.dataset_fingerprint), examined_with)
+
+
+def keep_examination(
+    connection: Connection,
+    made: SyntheticSet,
+    tally: Mapping[str, Any],
+    examined_after: Sequence[str],
+) -> None:
+    """Keep that a set was examined; see `journal.examined`."""
+    examined = journal.examined(
+        made,
+        tally,
+        examined_sets(connection, made.model_id),
+        released_examinations(connection, made.dataset_id),
+        examined_after,
+    )
+    row = t.EXAMINED_SETS.row(examined)
+    if not insert_if_new(connection, t.examined_sets, row):
+        known = t.examined_sets
+        connection.execute(update(known).where(known.c.id == examined.id).values(row))
 
 
 def take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | None:

@@ -135,6 +135,6 @@ AUDIT = {
         "notice": "For whoever holds these weights: not for diagnosis.",
     },
     "sets": [
-        {"id": SET_ID, "verdict": SYNTHETIC_SET["verdict"], "created_at": MOMENT},
+        {"id": SET_ID, "number": 1, "verdict": SYNTHETIC_SET["verdict"], "created_at": MOMENT},
     ],
 }

@@ -37,6 +37,7 @@ Prefer = Annotated[
         **documented(
             errors.ModelNotFound,
             errors.DatasetGone,
+            errors.ExaminationsSpent,
             errors.InvalidRequest,
             errors.UnknownClass,
             errors.InvalidClassCounts,
@@ -61,7 +62,8 @@ async def generate(
     Films of classes are labelled. Mixtures of classes, and the ways from one film to another, lie
     apart from them in the set, carry no label and count towards no class.
     The same request always yields the same set, byte for byte; one that exists is not made again.
-    Every set is examined before anybody can have it: its `verdict` says whether it may leave.
+    Every set is examined before anybody can have it: its `verdict` says whether it may leave. So
+    many sets of a model are examined at most, since each is a chance for copies to be missed.
     """
     asked = body.model_dump(mode="json", exclude={"labels", "balance"})
     fingerprint = idempotency(idempotency_key, "generate", {**asked, "balance": body.balance})

@@ -17,6 +17,7 @@ from service.api.release_views import AuditView
 from service.api.views import ModelView, Page
 from service.domain import errors
 from service.domain.journal import folder_of
+from service.domain.verdict import PRIVATE_READ
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"])
@@ -50,7 +51,7 @@ def get_model(world: InWorld, model_id: ModelId) -> ModelView:
 def get_model_audit(world: InWorld, model_id: ModelId) -> AuditView:
     """Read what is known of a model's privacy: from its weights, and from each set it drew."""
     model = world.records.model(model_id)
-    return AuditView.of(model, world.records.sets_of_model(model.id))
+    return AuditView.of(model, world.records.examined_sets(model.id))
 
 
 @router.get(
@@ -112,12 +113,21 @@ def get_model_weights(
     response_class=Response,
     responses={
         200: {"content": {"image/png": _BINARY}},
-        **documented(errors.ModelNotFound, errors.ImageNotFound, errors.InvalidRequest),
+        **documented(
+            errors.ModelNotFound,
+            errors.ImageNotFound,
+            errors.ScopeMissing,
+            errors.InvalidRequest,
+        ),
     },
 )
 def get_model_samples(world: InWorld, model_id: ModelId) -> Response:
-    """Look at a grid of images the model drew at the end of its training."""
+    """Look at a grid of images the model drew at the end of its training.
+
+    They were not examined, so they are for callers with the scope `private:read`.
+    """
     model = world.records.model(model_id)
+    reach.require(world, PRIVATE_READ)
     path = world.artifacts.path(f"{folder_of(model.snapshot.key)}/samples.png")
     try:
         image = path.read_bytes()

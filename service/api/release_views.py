@@ -9,7 +9,7 @@ from service.api import examples
 from service.api.views import Moment, View, shown
 from service.domain.clearance import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
-from service.domain.references import Model, SyntheticSet
+from service.domain.references import ExaminedSet, Model, SyntheticSet
 from service.domain.verdict import Outcome
 
 
@@ -119,6 +119,7 @@ class AuditedSetView(View):
     """What the gate found of one of a model's sets."""
 
     id: str
+    number: int = Field(description="Which of the model's sets was examined, from 1.")
     verdict: VerdictView
     created_at: Moment
 
@@ -133,10 +134,12 @@ class AuditView(View):
         description="Null where too few patients were held out, or before there was this audit."
     )
     weights: ClearanceView
-    sets: list[AuditedSetView] = Field(description="Oldest first, withdrawn ones too.")
+    sets: list[AuditedSetView] = Field(
+        description="Every examined set in its order, refused and deleted ones too."
+    )
 
     @classmethod
-    def of(cls, model: Model, sets: Sequence[SyntheticSet]) -> "AuditView":
+    def of(cls, model: Model, sets: Sequence[ExaminedSet]) -> "AuditView":
         """Show a model's audit."""
         found = model.card.get("white_box")
         weights = Clearance.of(model, sets)
@@ -149,7 +152,7 @@ class AuditView(View):
                 text=weights.text,
                 notice=NOTICE,
             ),
-            sets=[AuditedSetView.model_validate(made) for made in sets if made.verdict],
+            sets=[AuditedSetView.model_validate(made) for made in sets],
         )
 
 

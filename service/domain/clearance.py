@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.domain.references import Model, SyntheticSet
-from service.domain.verdict import Outcome
+from service.domain.references import ExaminedSet, Model
 
 Ground = Literal["white_box_audit", "differential_privacy"]
 
@@ -38,27 +37,19 @@ class Clearance:
         return self.ground is not None
 
     @classmethod
-    def of(cls, model: Model, sets: Sequence[SyntheticSet]) -> "Clearance":
-        """Decide by the model's card and by every set it drew, withdrawn ones too.
+    def of(cls, model: Model, sets: Sequence[ExaminedSet]) -> "Clearance":
+        """Decide by the model's card and by every set of it that was examined, deleted ones too.
 
         Weights tell at least what films drawn from them tell, so one refused set keeps them. Then
         differential privacy lets them leave, since all that is in a private model is accounted
         for; or the audit at the end of the training, where it found nothing and would have.
         """
-        refused = [
-            each.id for each in sets if each.verdict and each.verdict.outcome is Outcome.REFUSED
-        ]
+        refused = [each.id for each in sets if each.refused]
         if refused:
             return cls(
                 None,
                 f"The weights of {model.id} stay: {', '.join(refused)}, drawn by it, was refused "
                 f"for what it tells of the training films. {REMEDIES}",
-            )
-        if "weights_sha256" not in model.card:
-            return cls(
-                None,
-                f"The weights of {model.id} stay: it was trained before weights were accounted "
-                "for. Train it again.",
             )
         private = model.card.get("differential_privacy")
         if private:

@@ -19,7 +19,8 @@ SyntheticDataError
 │   ├── DatasetGone                 the films that a set must be examined against were deleted
 │   ├── ExaminationFailed           films cannot be compared
 │   ├── SetRefused, SetInconclusive, SetNotExamined
-│   ├── ReleasesChanged             another set of the dataset was released meanwhile
+│   ├── ReleasesChanged             a set that counts in this one's examination came first
+│   ├── ExaminationsSpent           as many sets of the model were examined as may be
 │   ├── WeightsNotCleared           nothing shows that a model's weights keep its films secret
 │   └── FindingsSpent               film by film, a model's sets have been looked at often enough
 ├── FoldKeyLost                     the secret that datasets were split under is not there
@@ -349,10 +350,16 @@ class SetNotExamined(Conflict):
 
 
 class ReleasesChanged(Conflict):
-    """Another set of the same dataset was released while this one was examined."""
+    """A set that counts in the examination of this one ended while this one was examined."""
 
     code = "releases_changed"
     retryable = True
+
+
+class ExaminationsSpent(Conflict):
+    """As many sets of the model have been examined as may be."""
+
+    code = "examinations_spent"
 
 
 class WeightsNotCleared(Conflict):

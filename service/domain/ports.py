@@ -17,7 +17,7 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
 
@@ -163,7 +163,10 @@ class Records(Protocol):
         """Remove a job that is done, with its log; raises JobNotDone otherwise."""
 
     def delete_dataset(self, dataset_id: str) -> Dataset:
-        """Remove a dataset; raises DatasetInUse while a job that is not done needs it."""
+        """Remove a dataset; raises DatasetInUse while a job that is not done needs it.
+
+        Whom its models learned from stays known where a set of them was examined.
+        """
 
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
         """Remove a synthetic set; one that stays known is only withdrawn, see `SyntheticSet`.
@@ -224,11 +227,18 @@ class Records(Protocol):
     ) -> Page[SyntheticSet]:
         """List synthetic sets, newest first."""
 
-    def releases(self, dataset_fingerprint: str) -> list[SyntheticSet]:
-        """Return every released set of a dataset version, withdrawn ones too, oldest first."""
+    def releases(self, dataset_id: str) -> list[SyntheticSet]:
+        """Return every released set whose dataset shares patients with one, oldest first.
 
-    def sets_of_model(self, model_id: str) -> list[SyntheticSet]:
-        """Return every set that a model drew, withdrawn ones too, oldest first."""
+        Two datasets share a patient when models learn from that patient in both. A dataset shares
+        all with itself. Withdrawn sets and those of deleted datasets are returned too.
+        """
+
+    def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
+        """Return what is kept of the examinations of the same sets, in the same order."""
+
+    def examined_sets(self, model_id: str) -> list[ExaminedSet]:
+        """Return every examined set of a model, deleted ones too, by number."""
 
     # -- written by workers ------------------------------------------------------------------
 
@@ -266,26 +276,32 @@ class Records(Protocol):
         claim: Claim,
         *,
         dataset: Dataset | None = None,
+        trained_patients: Sequence[int] = (),
         model: Model | None = None,
         synthetic_set: SyntheticSet | None = None,
-        after_releases: Sequence[str] = (),
+        tally: Mapping[str, Any] | None = None,
+        examined_after: Sequence[str] = (),
     ) -> Job:
         """End a job with exactly one thing made, which becomes visible in the same transaction.
 
-        A synthetic set that exists already is kept as it is; one that was withdrawn makes way.
+        A synthetic set that exists already is kept as it is; one that was withdrawn makes way. That
+        it was examined is kept for good, see `ExaminedSet`.
 
         Args:
             claim: The fence.
             dataset: What an ingest made.
+            trained_patients: The dataset's patients that models learn from, as signed 64-bit
+                numbers that name the same patient in every dataset of this service.
             model: What a training made.
             synthetic_set: What a generation made.
-            after_releases: The earlier releases that the set was examined together with.
+            tally: What the gate counts of the set in later examinations, as JSON.
+            examined_after: The sets that its examination took into account.
 
         Returns:
             The job: succeeded, or cancelled (and nothing made visible) when a cancel came first.
 
         Raises:
-            ReleasesChanged: The set was not examined together with every release there is.
+            ReleasesChanged: The examination missed a set, see `journal.sets_before`.
         """
 
     def fail(self, claim: Claim, problem: Problem) -> Job:

@@ -154,7 +154,7 @@ class SyntheticSet:
         manifest: Its table of contents, `manifest.json` beside it; None likewise.
         created_at: When it was finished, UTC.
         unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
-        dataset_fingerprint: The version of the dataset whose films it was examined against.
+        dataset_id: The dataset whose images it was examined against.
         verdict: What the gate found; None for a set of before there was a gate.
         report: The page that tells it, `report.html`, with `report.json` beside it.
         findings: What only the scope private:read may see, `findings.json`.
@@ -172,7 +172,7 @@ class SyntheticSet:
     manifest: ArtifactRef | None
     created_at: datetime
     unlabelled_counts: Mapping[str, int] = field(default_factory=dict)
-    dataset_fingerprint: str = ""
+    dataset_id: str = ""
     verdict: Verdict | None = None
     report: ArtifactRef | None = None
     findings: ArtifactRef | None = None
@@ -189,13 +189,54 @@ class SyntheticSet:
     def stays_known(self) -> bool:
         """Whether deleting it leaves its record.
 
-        It does where the set was released, where its findings were read, and where it was refused:
-        what that says of its model stays true.
+        It does where the set was released and where its findings were read. What its verdict says
+        of its model stays known anyway, see `ExaminedSet`.
         """
-        refused = self.verdict is not None and self.verdict.outcome is Outcome.REFUSED
-        return self.released or self.findings_read or refused
+        return self.released or self.findings_read
 
     @property
     def released(self) -> bool:
         """Whether its films have been free to leave the building."""
         return self.verdict is not None and self.verdict.released
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedSet:
+    """That a set was examined, and what of it counts when others are.
+
+    It outlives the set, its job and its dataset: a set that was refused, or that somebody deleted,
+    is evidence about its model all the same.
+
+    Attributes:
+        id: The set's own.
+        model_id: What drew it.
+        dataset_id: The dataset whose images it was examined against.
+        number: Which of its model's sets it was, from 1, in the order of their examination. A set
+            that is made once more keeps its number.
+        verdicts: What the gate found, each time that it found another thing; the last one stands.
+        tally: What the gate counts of it in later examinations, as JSON. Private.
+        created_at: When it was first examined, UTC.
+    """
+
+    id: str
+    model_id: str
+    dataset_id: str
+    number: int
+    verdicts: tuple[Verdict, ...]
+    tally: Mapping[str, Any]
+    created_at: datetime
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was found last."""
+        return self.verdicts[-1]
+
+    @property
+    def released(self) -> bool:
+        """Whether its images have been free to leave the building."""
+        return any(each.released for each in self.verdicts)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was ever refused."""
+        return any(each.outcome is Outcome.REFUSED for each in self.verdicts)

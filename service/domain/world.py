@@ -23,6 +23,7 @@ class World:
         train_device: The kind of device that trains; presets are chosen for it.
         max_images_per_set: Largest synthetic set.
         max_json_bytes: Largest JSON body accepted.
+        max_examinations_per_model: So many sets of one model are examined.
         max_findings_per_model: Of so many sets of one model the findings may be read.
         extractors: Networks that sets are compared by besides our own.
         scopes: What callers may see beyond what is for everybody.
@@ -38,6 +39,7 @@ class World:
     train_device: Literal["cpu", "cuda"] = "cpu"
     max_images_per_set: int = 50_000
     max_json_bytes: int = 2**20
+    max_examinations_per_model: int = 50
     max_findings_per_model: int = 10
     extractors: tuple[SuppliedExtractor, ...] = ()
     scopes: frozenset[str] = frozenset()

@@ -45,6 +45,7 @@ DESCRIPTION: Description = {
     "unlabelled": {},
     "gate": None,
     "earlier_releases": [],
+    "examination": {"number": 1, "at_most": 50},
     "utility": None,
     "limitations": [],
 }

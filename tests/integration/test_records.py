@@ -13,6 +13,7 @@ from service.domain import errors
 from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
+from service.domain.journal import check_examinations, examination_number, sets_before
 from service.domain.ports import Idempotency, Records
 from service.domain.references import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
@@ -84,8 +85,9 @@ def make_set(
     clock: ManualClock,
     identifier: str = "syn_1",
     outcome: Outcome = Outcome.INCONCLUSIVE,
+    **changes: Any,
 ) -> SyntheticSet:
-    return SyntheticSet(
+    made = SyntheticSet(
         id=identifier,
         model_id="mdl_1",
         job_id=job.id,
@@ -94,21 +96,44 @@ def make_set(
         zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "1" * 64, 10),
         manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "2" * 64, 10),
         created_at=clock.now(),
-        dataset_fingerprint="f" * 64,
+        dataset_id="ds_1",
         verdict=Verdict(outcome, num_filtered=2, reasons=("Because.",)),
         report=ArtifactRef(f"synthetic-sets/{identifier}-0/report.html", "3" * 64, 10),
     )
+    return replace(made, **changes)
 
 
-def released(
-    records: Records, clock: ManualClock, identifier: str, after: Sequence[str] = ()
+def examined(
+    records: Records,
+    clock: ManualClock,
+    identifier: str,
+    outcome: Outcome = Outcome.PASSED,
+    after: Sequence[str] | None = None,
+    **changes: Any,
 ) -> SyntheticSet:
-    """Draw a set that passes."""
+    """Draw a set and examine it, by default after every one that counts."""
     clock.advance(1)
     job = claimed(records, make_job(clock, JobKind.GENERATE))
-    made = make_set(job, clock, identifier, Outcome.PASSED)
-    records.succeed(job.claim_held, synthetic_set=made, after_releases=after)
+    made = make_set(job, clock, identifier, outcome, **changes)
+    of_model = records.examined_sets(made.model_id)
+    counted = sets_before(made.id, of_model, records.released_examinations(made.dataset_id))
+    after = [each.id for each in counted] if after is None else after
+    tally = {"num_drawn": 256, "of": identifier}
+    records.succeed(job.claim_held, synthetic_set=made, tally=tally, examined_after=after)
     return made
+
+
+def ingested(
+    records: Records, clock: ManualClock, dataset_id: str, patients: Sequence[int]
+) -> Dataset:
+    """Make a dataset whose models learn from some patients."""
+    job = make_job(clock, JobKind.INGEST, dataset_id=dataset_id)
+    dataset = replace(make_dataset(job, clock), state=DatasetState.READY)
+    records.submit(job, dataset=dataset)
+    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    assert taken
+    records.succeed(taken.claim_held, dataset=dataset, trained_patients=patients)
+    return dataset
 
 
 def claimed(records: Records, job: Job) -> Job:
@@ -433,64 +458,186 @@ def test_artifacts_of_records_and_unfinished_trainings_are_referenced(
 def test_releases_of_a_dataset_are_told_oldest_first_and_nothing_else(
     records: Records, clock: ManualClock
 ) -> None:
-    first = released(records, clock, "syn_1")
-    second = released(records, clock, "syn_2", after=["syn_1"])
-    job = claimed(records, make_job(clock, JobKind.GENERATE))
-    records.succeed(job.claim_held, synthetic_set=make_set(job, clock, "syn_3"))
-    assert records.releases("f" * 64) == [first, second]
-    assert records.releases("0" * 64) == []
-    assert [each.id for each in records.sets_of_model("mdl_1")] == ["syn_1", "syn_2", "syn_3"]
-    assert records.sets_of_model("mdl_2") == []
+    first = examined(records, clock, "syn_1")
+    second = examined(records, clock, "syn_2")
+    examined(records, clock, "syn_3", Outcome.REFUSED)
+    assert records.releases("ds_1") == [first, second]
+    assert [each.id for each in records.released_examinations("ds_1")] == ["syn_1", "syn_2"]
+    assert records.releases("ds_2") == records.released_examinations("ds_2") == []
     assert records.synthetic_set("syn_1") == first
 
 
-def test_of_two_sets_examined_at_once_the_second_is_examined_again(
+SMALLEST, LARGEST = -(2**63), 2**63 - 1  # of the numbers that name a patient
+
+
+def test_releases_are_joined_by_patients_whatever_else_their_datasets_are(
     records: Records, clock: ManualClock
 ) -> None:
-    released(records, clock, "syn_1")
-    job = claimed(records, make_job(clock, JobKind.GENERATE))
-    made = make_set(job, clock, "syn_2", Outcome.PASSED)
+    """The same patients at another size, with one image fewer, under a renamed class."""
+    ingested(records, clock, "ds_1", [SMALLEST, 2, 3, LARGEST])
+    made = examined(records, clock, "syn_1")
+    for number, patients in enumerate(
+        [[SMALLEST, 2, 3, LARGEST], [2, 3, LARGEST], [SMALLEST, 7], [8, LARGEST]]
+    ):
+        ingested(records, clock, f"ds_1{number}", patients)
+        assert records.releases(f"ds_1{number}") == [made]
+    ingested(records, clock, "ds_2", [4, 5])
+    ingested(records, clock, "ds_3", [])
+    assert records.releases("ds_2") == records.releases("ds_3") == []
+
+
+def test_patients_in_common_with_a_third_dataset_join_nothing(
+    records: Records, clock: ManualClock
+) -> None:
+    for dataset_id, patients in (("ds_1", [1, 2]), ("ds_2", [2, 3]), ("ds_3", [3, 4])):
+        ingested(records, clock, dataset_id, patients)
+    made = examined(records, clock, "syn_1")
+    assert records.releases("ds_2") == [made]
+    assert records.releases("ds_3") == []
+
+
+def test_a_release_of_a_deleted_dataset_counts_where_its_patients_come_again(
+    records: Records, clock: ManualClock
+) -> None:
+    ingested(records, clock, "ds_1", [1, 2])
+    made = examined(records, clock, "syn_1")
+    records.delete_dataset("ds_1")
+    ingested(records, clock, "ds_2", [2, 9])
+    assert records.releases("ds_2") == [made]
     with pytest.raises(errors.ReleasesChanged, match="syn_1"):
-        records.succeed(job.claim_held, synthetic_set=made)
-    assert records.job(job.id).state is JobState.RUNNING
+        examined(records, clock, "syn_2", dataset_id="ds_2", model_id="mdl_2", after=[])
+
+
+def test_whom_a_deleted_dataset_held_is_forgotten_where_no_set_of_it_was_examined(
+    records: Records, clock: ManualClock
+) -> None:
+    ingested(records, clock, "ds_1", [1])
+    records.delete_dataset("ds_1")
+    examined(records, clock, "syn_1")  # of an identifier that will never be given again
+    ingested(records, clock, "ds_2", [1])
+    assert records.releases("ds_2") == []
+
+
+def test_every_examined_set_of_a_model_is_numbered_and_kept_with_its_tally(
+    records: Records, clock: ManualClock
+) -> None:
+    outcomes = [Outcome.REFUSED, Outcome.INCONCLUSIVE, Outcome.PASSED]
+    for number, outcome in enumerate(outcomes, 1):
+        examined(records, clock, f"syn_{number}", outcome)
+    examined(records, clock, "syn_other", model_id="mdl_2")
+    for number in (1, 2, 3):
+        records.delete_synthetic_set(f"syn_{number}")
+    for job in records.jobs(limit=200).items:
+        records.delete_job(job.id)
+    found = records.examined_sets("mdl_1")
+    assert [(each.number, each.verdict.outcome) for each in found] == [
+        *enumerate(outcomes, 1),
+    ]
+    assert [each.tally for each in found] == [
+        {"num_drawn": 256, "of": f"syn_{number}"} for number in (1, 2, 3)
+    ]
+    assert [each.refused for each in found] == [True, False, False]
+    with pytest.raises(errors.SyntheticSetNotFound):
+        records.synthetic_set("syn_1")
+
+
+def test_a_set_made_once_more_keeps_its_number_and_is_examined_after_the_same_sets(
+    records: Records, clock: ManualClock
+) -> None:
+    for number in (1, 2, 3):
+        examined(records, clock, f"syn_{number}", Outcome.REFUSED)
+    first_time = records.examined_sets("mdl_1")
+    records.delete_synthetic_set("syn_2")
+    examined(records, clock, "syn_2", Outcome.REFUSED, after=["syn_1"])
+    assert records.examined_sets("mdl_1") == first_time
+
+
+def test_a_set_is_refused_for_good_though_it_passes_when_it_is_made_once_more(
+    records: Records, clock: ManualClock
+) -> None:
+    examined(records, clock, "syn_1", Outcome.REFUSED)
+    records.delete_synthetic_set("syn_1")
+    examined(records, clock, "syn_1", Outcome.PASSED)
+    [found] = records.examined_sets("mdl_1")
+    assert (found.refused, found.released) == (True, True)
+    assert [each.id for each in records.releases("ds_1")] == ["syn_1"]
+
+
+def test_a_set_whose_job_was_cancelled_was_not_examined(
+    records: Records, clock: ManualClock
+) -> None:
+    job = claimed(records, make_job(clock, JobKind.GENERATE))
+    records.request_cancel(job.id)
+    records.succeed(job.claim_held, synthetic_set=make_set(job, clock))
+    assert records.examined_sets("mdl_1") == []
+
+
+def test_so_many_sets_of_a_model_are_examined_and_a_known_one_once_more(
+    records: Records, clock: ManualClock
+) -> None:
+    for number in (1, 2):
+        examined(records, clock, f"syn_{number}", Outcome.REFUSED)
+        records.delete_synthetic_set(f"syn_{number}")
+    known = records.examined_sets("mdl_1")
+    check_examinations("mdl_1", examination_number("syn_2", known), max_sets=2)
+    with pytest.raises(errors.ExaminationsSpent, match="mdl_1"):
+        check_examinations("mdl_1", examination_number("syn_3", known), max_sets=2)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.REFUSED])
+def test_of_two_sets_examined_at_once_the_second_is_examined_again(
+    records: Records, clock: ManualClock, outcome: Outcome
+) -> None:
+    """Of one model, whatever was found of the first."""
+    examined(records, clock, "syn_1", outcome)
+    with pytest.raises(errors.ReleasesChanged, match="syn_1"):
+        examined(records, clock, "syn_2", after=[])
+    [job] = records.jobs(state=JobState.RUNNING).items
     assert [each.id for each in records.synthetic_sets().items] == ["syn_1"]
-    records.succeed(job.claim_held, synthetic_set=made, after_releases=["syn_1"])
-    assert [each.id for each in records.synthetic_sets().items] == ["syn_2", "syn_1"]
+    made = make_set(job, clock, "syn_2", Outcome.PASSED)
+    records.succeed(job.claim_held, synthetic_set=made, examined_after=["syn_1"])
+    assert [each.number for each in records.examined_sets("mdl_1")] == [1, 2]
+
+
+def test_of_another_model_only_releases_count(records: Records, clock: ManualClock) -> None:
+    examined(records, clock, "syn_1", Outcome.REFUSED)
+    examined(records, clock, "syn_2", Outcome.PASSED, model_id="mdl_2", after=[])
+    with pytest.raises(errors.ReleasesChanged, match="syn_2"):
+        examined(records, clock, "syn_3", model_id="mdl_3", after=[])
 
 
 def test_a_released_set_is_withdrawn_where_another_is_removed(
     records: Records, clock: ManualClock
 ) -> None:
-    made = released(records, clock, "syn_1")
+    made = examined(records, clock, "syn_1")
     assert records.delete_synthetic_set("syn_1") == replace(made, withdrawn=True)
     for gone in (records.synthetic_set, records.delete_synthetic_set):
         with pytest.raises(errors.SyntheticSetNotFound):
             gone("syn_1")
     assert records.synthetic_sets().items == []
-    assert [each.id for each in records.releases("f" * 64)] == ["syn_1"]
+    assert [each.id for each in records.releases("ds_1")] == ["syn_1"]
     assert "synthetic-sets/syn_1-0" in records.referenced_artifacts()
-    again = released(records, clock, "syn_1")
+    again = examined(records, clock, "syn_1")
     assert records.synthetic_set("syn_1") == again
 
 
 def test_a_release_stays_one_though_it_would_not_pass_beside_later_ones(
     records: Records, clock: ManualClock
 ) -> None:
-    made = released(records, clock, "syn_1")
+    made = examined(records, clock, "syn_1")
     records.delete_synthetic_set("syn_1")
-    job = claimed(records, make_job(clock, JobKind.GENERATE))
-    refused = make_set(job, clock, "syn_1", Outcome.REFUSED)
-    records.succeed(job.claim_held, synthetic_set=refused)
+    examined(records, clock, "syn_1", Outcome.REFUSED)
     assert records.synthetic_set("syn_1") == made
-    assert records.releases("f" * 64) == [made]
+    assert records.releases("ds_1") == [made]
+    [found] = records.examined_sets("mdl_1")
+    assert (found.refused, found.released) == (True, True)
 
 
 def test_findings_that_were_read_count_though_their_set_is_deleted(
     records: Records, clock: ManualClock
 ) -> None:
     for number in range(2):
-        job = claimed(records, make_job(clock, JobKind.GENERATE))
-        records.succeed(job.claim_held, synthetic_set=make_set(job, clock, f"syn_{number}"))
+        examined(records, clock, f"syn_{number}", Outcome.INCONCLUSIVE)
     records.read_findings("syn_0", max_sets=1)
     assert records.delete_synthetic_set("syn_0").withdrawn
     with pytest.raises(errors.FindingsSpent):
@@ -501,8 +648,7 @@ def test_the_findings_of_so_many_sets_of_a_model_can_be_read(
     records: Records, clock: ManualClock
 ) -> None:
     for number in range(3):
-        job = claimed(records, make_job(clock, JobKind.GENERATE))
-        records.succeed(job.claim_held, synthetic_set=make_set(job, clock, f"syn_{number}"))
+        examined(records, clock, f"syn_{number}", Outcome.INCONCLUSIVE)
     for number in (0, 1, 0):
         records.read_findings(f"syn_{number}", max_sets=2)
     with pytest.raises(errors.FindingsSpent):

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from models.config import Circumstances
 from models.diagnosis import Finding
@@ -31,6 +32,7 @@ from models.training.checkpoints import file_digest
 from models.training.watch import Watch
 from radiographs.folds import Fold
 from radiographs.keyed_hash import published_version
+from radiographs.phantom import draw as draw_phantom
 from radiographs.pixel_store import PixelStore
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
@@ -42,7 +44,8 @@ from service.domain.clearance import Clearance
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobState
-from service.domain.references import Dataset, DatasetState
+from service.domain.references import Dataset, DatasetState, SyntheticSet
+from service.domain.verdict import Outcome, Verdict
 from service.settings import Settings
 from workers import drawing, public_films, runner, training, warm_models
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
@@ -384,6 +387,86 @@ def test_a_model_that_replays_its_films_is_refused_and_no_film_of_the_set_is_kep
     else:
         assert str(made.verdict) == "inconclusive(power)"
         assert {"set.zip", "manifest.json"} < set(kept)
+
+
+def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_id, monkeypatch):
+    """With another seed and an honest set; the first one, its job and its set are deleted."""
+    store = PixelStore.open(
+        workplace.artifacts.path(workplace.records.dataset(dataset_id).artifact.key)
+    )
+    copied = store.films_of(Fold.REMAINDER).pixels
+    model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
+    with monkeypatch.context() as patched:
+        copies = (copied[[k % len(copied)]] for k in range(10**6))
+        patched.setattr(drawing, "draw_pixels", lambda _, draws, __: [next(copies) for _ in draws])
+        job = finished(workplace, submit_generation(workplace, model_id))
+    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    assert str(made.verdict) == "refused(memorises)"
+    workplace.records.delete_synthetic_set(made.id)
+    workplace.records.delete_job(job.id)
+
+    job = finished(workplace, submit_generation(workplace, model_id, seed=6))
+    again = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    assert str(again.verdict) == "refused(cumulative)"
+    report = json.loads(
+        workplace.artifacts.path(again.report.key).with_suffix(".json").read_bytes()
+    )
+    assert report["set"]["examination"] == {"number": 2, "at_most": 50}
+    first, second = workplace.records.examined_sets(model_id)
+    assert first.tally["num_drawn"] >= drawing.MIN_EXAMINED
+    assert (first.refused, second.refused) == (True, True)
+
+    settings = workplace.settings.model_copy(update={"max_examinations_per_model": 2})
+    last = submit_generation(workplace, model_id, seed=7)
+    spent = finished(replace(workplace, settings=settings), last)
+    assert (spent.state, spent.error.code) == (JobState.FAILED, "examinations_spent")
+
+
+def write_films(folder, labels):
+    """Write phantoms as files, each class under the name it has in `labels`."""
+    for label, name in labels.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(40):
+            film = draw_phantom(label, seed=0, index=2 * number + (label == "normal"), size=64)
+            Image.fromarray(film.pixels).save(folder / name / f"{number}.png")
+    return {"path": str(folder)}
+
+
+def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(workplace, tmp_path):
+    """One image fewer, a renamed class; and the first dataset is deleted."""
+    source = write_films(tmp_path / "first", {"normal": "normal", "effusion": "effusion"})
+    first = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
+    made = released_set(workplace, first)
+    other = write_films(tmp_path / "other", {"normal": "No Finding", "effusion": "effusion"})
+    (tmp_path / "other" / "effusion" / "7.png").unlink()
+    workplace.records.delete_dataset(first)
+    second = finished(workplace, submit_ingest(workplace, other)).result.dataset_id
+    fingerprint = workplace.records.dataset(second).fingerprint
+    assert [each.id for each in workplace.records.releases(second)] == [made.id]
+    stranger = {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": 999}}
+    third = finished(workplace, submit_ingest(workplace, stranger)).result.dataset_id
+    assert workplace.records.releases(third) == []
+    assert workplace.records.dataset(third).fingerprint != fingerprint
+
+
+def released_set(workplace, dataset_id):
+    """Record a set that left the building."""
+    job_id = submit(workplace, JobKind.GENERATE, {"dataset_id": dataset_id})
+    claim = workplace.records.claim(job_id, worker="w", lease_seconds=30).claim_held
+    made = SyntheticSet(
+        "syn_1",
+        "mdl_1",
+        job_id,
+        0,
+        {},
+        None,
+        None,
+        datetime.now(UTC),
+        dataset_id=dataset_id,
+        verdict=Verdict(Outcome.PASSED),
+    )
+    workplace.records.succeed(claim, synthetic_set=made)
+    return made
 
 
 def test_same_request_after_deletion_gives_the_same_bytes(workplace, dataset_id):

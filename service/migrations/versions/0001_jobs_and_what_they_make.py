@@ -57,7 +57,13 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(255), nullable=False),
         sa.Column("expires_at", moment, nullable=False),
     )
-    for name in ("datasets", "models", "synthetic_sets"):
+    op.create_table(
+        "trained_patients",
+        sa.Column("dataset_id", sa.String(40), primary_key=True),
+        sa.Column("patient", sa.BigInteger, primary_key=True, autoincrement=False),
+    )
+    op.create_index("trained_patients_by_patient", "trained_patients", ["patient", "dataset_id"])
+    for name in ("datasets", "models", "synthetic_sets", "examined_sets"):
         op.create_table(
             name,
             sa.Column("id", sa.String(40), primary_key=True),
@@ -70,9 +76,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop every table."""
     for name in (
+        "examined_sets",
         "synthetic_sets",
         "models",
         "datasets",
+        "trained_patients",
         "locks",
         "idempotency_keys",
         "events",

@@ -25,6 +25,7 @@ def table():
         labels=np.arange(600) % 2,
         folds=(np.arange(600) // 2 % 10).clip(max=3).astype(np.int8)[::-1],
         groups=np.arange(600) // 2,
+        identities=np.arange(600, dtype=np.uint64) // 2 + 2**63,
         files=tuple(f"{k}.png" for k in range(600)),
         fingerprint="f" * 64,
         version="a" * 64,
@@ -42,6 +43,8 @@ def test_what_is_written_is_read(store, pixels, table):
     np.testing.assert_array_equal(store.labels, table.labels)
     np.testing.assert_array_equal(store.folds, table.folds)
     np.testing.assert_array_equal(store.groups, table.groups)
+    np.testing.assert_array_equal(store.identities, table.identities)
+    assert store.identities.dtype == np.uint64
     assert (store.classes, store.files) == (table.classes, table.files)
     assert (store.image_size, store.bit_depth) == (32, pixels.dtype.itemsize * 8)
     assert (store.fingerprint, store.version) == (table.fingerprint, table.version)

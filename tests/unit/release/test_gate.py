@@ -29,8 +29,8 @@ def examine(films: Any, **how: Any) -> Any:
 
 
 def put_to(gate: Gate, films: Any, **how: Any) -> Any:
-    labels = np.full(len(films), -1)
-    return gate.examine(films, labels, **{"validity": VALID, "planted": PLANTED, **how})
+    of_no_class = np.zeros((len(films), len(WORLD.folds.classes)))
+    return gate.examine(films, of_no_class, **{"validity": VALID, "planted": PLANTED, **how})
 
 
 def test_an_honest_set_passes() -> None:
@@ -59,6 +59,29 @@ def test_a_look_at_other_films_is_refused() -> None:
 def test_the_same_set_is_judged_the_same() -> None:
     again = Gate(WORLD.folds, [Euclidean()])
     assert put_to(again, HONEST).public() == (examine(HONEST).public())
+
+
+def test_the_first_set_of_a_model_is_judged_as_if_there_were_no_others() -> None:
+    assert [each.code for each in examine(HONEST).findings if each.code == "cumulative"] == []
+    tally = examine(HONEST).tally
+    again = examine(HONEST, attempts=[tally], attempt_number=2)
+    assert again.verdict.may_leave
+    assert again.tally["p_value"] == tally["p_value"]  # of this set alone, whatever came before
+
+
+def test_an_honest_set_of_a_model_that_was_clearly_refused_stays() -> None:
+    """As when it is asked again with one step more."""
+    copied = np.concatenate([WORLD.folds.trained.pixels[:30], HONEST[:300]])
+    refused = examine(copied)
+    assert str(refused.verdict) == "refused(memorises)"
+    second = examine(HONEST, attempts=[refused.tally], attempt_number=2)
+    assert str(second.verdict) == "refused(cumulative)"
+
+
+def test_a_tally_tells_the_public_nothing() -> None:
+    examination = examine(HONEST)
+    assert "tally" in examination.private()
+    assert "tally" not in json.dumps(examination.public())
 
 
 def test_no_film_no_examination() -> None:

@@ -92,8 +92,11 @@ class Scene:
         return model
 
     def synthetic_set(self, made: SyntheticSet) -> None:
+        """A set that was examined after every other one."""
         job = self._queued(JobKind.GENERATE, model_id=made.model_id)
-        self.records.succeed(self.claimed(job.id).claim_held, synthetic_set=made)
+        claim = self.claimed(job.id).claim_held
+        before = list(self.records._examined_sets)
+        self.records.succeed(claim, synthetic_set=made, examined_after=before)
 
     def _queued(self, kind: JobKind, **request: Any) -> Job:
         return self.records.submit(

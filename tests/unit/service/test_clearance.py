@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.clearance import Clearance
-from service.domain.references import ArtifactRef, Model, SyntheticSet
+from service.domain.references import ArtifactRef, ExaminedSet, Model
 from service.domain.verdict import Outcome, Verdict
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,7 +22,8 @@ MODEL = Model(
     job_id="job_1",
     created_at=NOW,
 )
-SET = SyntheticSet("syn_1", "mdl_1", "job_2", 0, {}, None, None, NOW)
+PASSED, REFUSED = Verdict(Outcome.PASSED), Verdict(Outcome.REFUSED, "memorises")
+SET = ExaminedSet("syn_1", "mdl_1", "ds_1", 1, (REFUSED,), {}, NOW)
 PRIVATE = {"differential_privacy": {"label": "certified-dp(3, 1e-05, patient)"}}
 
 
@@ -31,7 +32,7 @@ def audited(*, may_leave: bool) -> dict[str, Any]:
     return {"white_box": {"text": "What the audit found.", "public": public}}
 
 
-def clearance(*sets: SyntheticSet, **card: Any) -> Clearance:
+def clearance(*sets: ExaminedSet, **card: Any) -> Clearance:
     return Clearance.of(replace(MODEL, card={"weights_sha256": "b" * 64, **card}), sets)
 
 
@@ -68,19 +69,14 @@ def test_weights_stay_where_nothing_lets_them_go_and_the_way_out_is_named(
 def test_one_refused_set_keeps_the_weights_whatever_the_audit_or_the_account_says(
     card: dict[str, Any],
 ) -> None:
-    others = [replace(SET, id=f"syn_{k}", verdict=Verdict(Outcome.PASSED)) for k in (2, 3)]
+    others = [replace(SET, id=f"syn_{k}", verdicts=(PASSED,)) for k in (2, 3)]
     assert clearance(*others, **card).may_leave
-    refused = replace(SET, verdict=Verdict(Outcome.REFUSED, "memorises"), withdrawn=True)
-    kept = clearance(refused, *others, **card)
+    kept = clearance(SET, *others, **card)
     assert not kept.may_leave
     assert "syn_1" in kept.text
 
 
-def test_a_model_of_an_earlier_version_keeps_its_weights() -> None:
-    old = replace(MODEL, card=audited(may_leave=True) | PRIVATE)
-    assert "Train it again" in Clearance.of(old, []).text
-
-
-def test_what_a_refused_set_says_of_its_model_stays_known_when_it_is_deleted() -> None:
-    assert replace(SET, verdict=Verdict(Outcome.REFUSED, "scan")).stays_known
-    assert not replace(SET, verdict=Verdict(Outcome.INCONCLUSIVE, "power")).stays_known
+def test_a_refusal_stands_though_the_set_was_released_before_or_passed_since() -> None:
+    for verdicts in ((PASSED, REFUSED), (REFUSED, PASSED)):
+        kept = clearance(replace(SET, verdicts=verdicts), **audited(may_leave=True))
+        assert not kept.may_leave

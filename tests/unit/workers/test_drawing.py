@@ -114,6 +114,18 @@ def test_a_flagged_film_on_a_way_between_two_is_left_out(draw):
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
 
 
+def test_every_film_shows_its_classes_by_their_weights(draw):
+    way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4}
+    mixture = {"weights": {"normal": 0.25, "effusion": 0.75}, "count": 2}
+    drawn = draw(StubGate(), class_counts={"effusion": 250}, mixtures=[mixture], interpolate=[way])
+    weights = drawn.weights(CLASSES)
+    assert weights[0].tolist() == [0, 1]
+    assert weights[250].tolist() == [0.25, 0.75]
+    assert weights[252:256].tolist() == [[1, 0]] * 4
+    assert np.allclose(weights.sum(1), 1)
+    assert len(weights) == len(drawn.pixels)
+
+
 def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
     drawn = draw(StubGate(1), class_counts={"normal": 3, "effusion": 1})
     kept = ~drawn.look.flagged

@@ -93,10 +93,10 @@ def test_all_of_it_goes_when_the_dataset_goes(
 def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: Remembering) -> None:
     world = World(0, Design(trained=500, audit=300, films=400))
     films, known = world.honest(), planted(world)
-    labels = np.full(len(films), -1)
+    of_no_class = np.zeros((len(films), len(world.folds.classes)))
 
     def judged(memory: Memory | None) -> dict[str, Any]:
         gate = Gate(world.folds, [Euclidean()], memory=memory)
-        return gate.examine(films, labels, validity=VALID, planted=[known]).private()
+        return gate.examine(films, of_no_class, validity=VALID, planted=[known]).private()
 
     assert judged(None) == judged(memory) == judged(memory)

@@ -65,6 +65,7 @@ def description() -> Description:
         "unlabelled": {},
         "gate": {"verdict": {"outcome": "passed", "code": None}},
         "earlier_releases": [],
+        "examination": {"number": 1, "at_most": 50},
         "utility": None,
         "limitations": ["No claim is made for COVID alone."],
     }

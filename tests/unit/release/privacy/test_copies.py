@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
+from release.films import class_weights
 from release.policy import Policy
 from release.privacy.copies import copies, excess_share, flagged, p_value, rank_of_threshold
 
@@ -87,8 +88,28 @@ def test_a_set_of_a_rare_class_with_a_law_of_its_own_keeps_the_level() -> None:
 
 def test_the_excess_is_that_of_the_most_overstated_class() -> None:
     held_out = np.repeat([0, 1], [90, 10])
-    assert excess_share(np.repeat([0, 1], [90, 10]), held_out) == 1
-    assert excess_share(np.repeat([0, 1], [50, 50]), held_out) == pytest.approx(5)
-    assert excess_share(np.full(9, -1), held_out) == 1
-    assert excess_share(np.array([2]), held_out) == np.inf
+
+    def excess(*labels: int) -> float:
+        return excess_share(class_weights(np.array(labels), 3), held_out)
+
+    assert excess(*[0] * 90, *[1] * 10) == 1
+    assert excess(*[0] * 50, *[1] * 50) == pytest.approx(5)
+    assert excess(*[-1] * 9) == 1
+    assert excess(2) == np.inf
     assert p_value(3, 9, 100, 0.001, np.inf) == 1
+
+
+def test_a_rare_class_asked_for_as_mixtures_counts_by_its_weight() -> None:
+    held_out = np.repeat([0, 1], [90, 10])
+    mixtures = np.tile([0.01, 0.99], (50, 1))
+    assert excess_share(mixtures, held_out) == pytest.approx(9.9)
+    half = np.concatenate([class_weights(np.zeros(50, np.int64), 2), np.tile([0.5, 0.5], (50, 1))])
+    assert excess_share(half, held_out) == pytest.approx(2.5)
+
+
+def test_adding_mixtures_of_a_rare_class_never_lowers_what_the_set_must_answer_for() -> None:
+    """Labelled images of the class alone, and with more of it as mixtures beside."""
+    held_out = np.repeat([0, 1], [90, 10])
+    labelled = class_weights(np.repeat([0, 1], [80, 20]), 2)
+    beside = np.concatenate([labelled, np.tile([0.05, 0.95], (30, 1))])
+    assert excess_share(beside, held_out) > excess_share(labelled, held_out) > 1

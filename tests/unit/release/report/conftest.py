@@ -124,6 +124,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
             "generated": generated,
             "rejected": dropped,
             "released": 0 if refused else generated - dropped,
+            "examination": {"number": 2, "at_most": 50},
         },
         "model": {
             "id": "mdl_018f9a6e",

@@ -1,9 +1,12 @@
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+
+from service.domain.verdict import PRIVATE_READ
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -96,3 +99,25 @@ def test_an_ill_formed_last_event_id_is_refused(scene: Any, job_id: str, given: 
     headers = {**STREAM, "Last-Event-ID": given}
     answer = scene.client.get(f"/jobs/{job_id}/events", headers=headers)
     scene.refused(answer, 422, "invalid_request", "/header/Last-Event-ID")
+
+
+@pytest.mark.parametrize("as_stream", [False, True])
+def test_what_a_model_draws_while_it_trains_is_for_who_may_read_what_is_private(
+    scene: Any, job_id: str, *, as_stream: bool
+) -> None:
+    claim = scene.claimed(job_id).claim_held
+    sample = {"images_seen": 9, "class_indices": [0], "png_base64": "aW1hZ2U="}
+    scene.records.record(claim, events=[("sample", sample)])
+    scene.records.request_cancel(job_id)
+    scene.records.finish_cancelled(claim)
+
+    def read() -> str:
+        path = f"/jobs/{job_id}/events"
+        return str(scene.client.get(path, headers=STREAM if as_stream else {}).text)
+
+    told = read()
+    assert "images_seen" in told
+    assert PRIVATE_READ in told
+    assert sample["png_base64"] not in told
+    scene.app.state.world = replace(scene.world, scopes=frozenset({PRIVATE_READ}))
+    assert sample["png_base64"] in read()

@@ -63,6 +63,31 @@ def test_mixtures_and_ways_between_films_are_asked_for_beside_classes_or_alone(s
         assert request["interpolate"] == [WAY, mixed_way]
 
 
+def examined_sets(scene: Any, model: Any, number: int) -> list[dict[str, Any]]:
+    """Let some requests have been carried out; return their bodies."""
+    bodies = [body(model.id, seed=seed) for seed in range(number)]
+    for asked in bodies:
+        request = scene.client.post("/generate", json=asked).json()["request"]
+        made = made_for(scene, request, model.snapshot.sha256)
+        scene.synthetic_set(replace(made, dataset_id=model.dataset_id))
+    return bodies
+
+
+def test_so_many_sets_of_a_model_can_be_asked_for_and_each_of_them_again(scene: Any) -> None:
+    """Refused and deleted ones count; another step or another guidance is another set."""
+    model = scene.model()
+    scene.app.state.world = replace(scene.world, max_examinations_per_model=2)
+    asked, _ = examined_sets(scene, model, 2)
+    for made in scene.records.examined_sets(model.id):
+        assert scene.client.delete(f"/synthetic-sets/{made.id}").status_code == 204
+    assert scene.client.post("/generate", json=asked).status_code == 202
+    answer = scene.client.post("/generate", json=body(model.id, seed=2))
+    scene.refused(answer, 409, "examinations_spent")
+    assert "SYNTHCXR_MAX_EXAMINATIONS_PER_MODEL" in answer.json()["detail"]
+    other = scene.model()
+    assert scene.client.post("/generate", json=body(other.id)).status_code == 202
+
+
 def test_one_way_needs_no_list(scene: Any) -> None:
     request = {"model_id": scene.model().id, "interpolate": WAY}
     answer = scene.client.post("/generate", json=request)

@@ -1,4 +1,7 @@
+from dataclasses import replace
 from typing import Any
+
+from service.domain.verdict import PRIVATE_READ
 
 
 def test_a_model_tells_what_it_learned(scene: Any) -> None:
@@ -9,9 +12,13 @@ def test_a_model_tells_what_it_learned(scene: Any) -> None:
     assert scene.client.get("/models").json() == {"items": [view], "next_cursor": None}
 
 
-def test_samples_are_shown_where_there_are_some(scene: Any) -> None:
+def test_samples_are_shown_where_there_are_some_to_who_may_see_unexamined_images(
+    scene: Any,
+) -> None:
     model = scene.model()
     path = f"/models/{model.id}/samples.png"
+    scene.refused(scene.client.get(path), 403, "scope_missing")
+    scene.app.state.world = replace(scene.world, scopes=frozenset({PRIVATE_READ}))
     scene.refused(scene.client.get(path), 404, "image_not_found")
     snapshot = scene.world.artifacts.path(model.snapshot.key)
     snapshot.parent.mkdir(parents=True)

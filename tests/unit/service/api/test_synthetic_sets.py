@@ -67,7 +67,7 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
         zip=reference("set.zip", content),
         manifest=reference("manifest.json", manifest),
         created_at=scene.world.clock.now(),
-        dataset_fingerprint="f" * 64,
+        dataset_id="ds_1",
         verdict=Verdict(Outcome.PASSED),
         report=reference("report.html", REPORT),
         findings=reference("findings.json", FINDINGS),
@@ -180,7 +180,7 @@ def test_a_released_set_that_is_deleted_is_out_of_reach_but_kept_for_later_exami
         scene.refused(answer, 404, "synthetic_set_not_found")
     assert scene.client.get("/synthetic-sets").json()["items"] == []
     assert scene.files() == before
-    assert [each.id for each in scene.records.releases("f" * 64)] == ["syn_1"]
+    assert [each.id for each in scene.records.releases("ds_1")] == ["syn_1"]
 
 
 @pytest.mark.parametrize("part", FILMS_OF_A_SET)
