@@ -61,8 +61,8 @@ class Config(FamilyConfig):
         64,
         ge=1,
         le=128,
-        description="Ellipsoids that each class's drafts are drawn from, at most one for every 40 "
-        "of its films.",
+        description="Ellipsoids that each class's drafts are drawn from, at most one for "
+        "every 200 of its images.",
     )
     num_noise_maps: int = Field(
         0,

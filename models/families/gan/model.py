@@ -3,7 +3,7 @@
 Huang et al. 2024 (arXiv:2501.05441): a relativistic pairing loss and two zero-centred gradient
 penalties, which together converge without the tricks of earlier networks; earlier objectives can be
 chosen instead, see `models.families.gan.objectives`. The generator finishes a draft that is known
-in closed form, see `models.families.gan.draft`.
+in closed form, see `models.families.gan.class_prior`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from models.diagnosis import Finding, discriminator_winning
 from models.families.gan.augmentation import AdaptiveStrength, augment
 from models.families.gan.config import Config, Sampler
-from models.families.gan.draft import Drafts
+from models.families.gan.class_prior import ClassPrior
 from models.families.gan.networks import Discriminator, Generator, Judgement
 from models.families.gan.objectives import OBJECTIVES
 from models.families.gan.penalties import (
@@ -40,7 +40,9 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
         self.objective = OBJECTIVES[config.objective]
-        self.drafts = Drafts(spec.size, spec.num_classes, config.num_latents, config.num_gaussians)
+        self.prior = ClassPrior(
+            spec.size, spec.num_classes, config.num_latents, config.num_gaussians
+        )
         self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)
         self.discriminator = Discriminator(config, spec)
@@ -128,7 +130,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             classes: Labels, (b,), or mixtures, (b, num_classes).
             noise: Standard normal, `noise_shape` for each film.
         """
-        draft = self.drafts.decode(latents)
+        draft = self.prior.decode(latents)
         correction: Tensor = self.generator(latents, classes, self.patches.fold(draft), noise)
         return draft + correction
 
@@ -144,10 +146,8 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw drafts of the mixtures and finish them."""
-        latents = self.drafts.draw(
-            mixtures, noise.uniform(2), noise.normal(self.config.num_latents)
-        )
-        middle = self.drafts.middle(mixtures)
+        latents = self.prior.draw(mixtures, noise.uniform(2), noise.normal(self.config.num_latents))
+        middle = self.prior.middle(mixtures)
         latents = middle + sampler.truncation * (latents - middle)
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
@@ -159,7 +159,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
         """Finish the films' own drafts, without noise for their texture."""
         texture = images.new_zeros(len(images), *self.noise_shape)
-        return self.generate(self.drafts.encode(images), labels, texture).clamp(-1, 1)
+        return self.generate(self.prior.encode(images), labels, texture).clamp(-1, 1)
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
         """Ask the discriminator, which knows best the films it was shown as real."""
@@ -171,7 +171,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             yield found
 
     def _prepare(self, films: Films) -> Iterator[float]:
-        yield from self.drafts.fit(films)
+        yield from self.prior.fit(films)
         yield from self.patches.fit(films)
 
     def _draw(self, batch: Batch) -> Tensor:
@@ -180,8 +180,8 @@ class AdversarialNetwork(Family[Config, Sampler]):
         uniform = torch.rand(b, 2, device=device)
         normal = torch.randn(b, self.config.num_latents, device=device)
         noise = torch.randn(b, *self.noise_shape, device=device)
-        drawn = self.drafts.draw(batch.labels, uniform, normal)
-        own = self.drafts.encode(batch.images)
+        drawn = self.prior.draw(batch.labels, uniform, normal)
+        own = self.prior.encode(batch.images)
         latents = torch.where(self._starts_from_own(b, device)[:, None], own, drawn)
         return self.generate(latents, batch.labels, noise)
 

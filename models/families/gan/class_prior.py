@@ -4,13 +4,11 @@ A class's films as a mixture of ellipsoids over their principal components: blur
 as the films are. The generator begins there, so that it neither spends its time on learning what a
 chest is nor collapses to a few films.
 
-The films of a class are parted into clusters by the leading components, which hold the shape of the
-chest and how it lies in the film, and each cluster has an ellipsoid over all components: films of
-one shape vary together in their details, and a generator of small kernels cannot mend an outline
-that is mixed from several shapes. (A mixture fitted to all components by expectation maximisation
-ends in a few wide Gaussians and many of a film or two.) How far from the centre a draft lies is
-drawn as the films have it: most are plainer than a Gaussian of many dimensions would have them, and
-a few much busier (Cambanis et al. 1981, on elliptically contoured distributions,
+The images of a class are parted into clusters of at least 100 by the leading components, which hold
+the shape of the chest and how it lies in the image. One covariance is common to all clusters of all
+classes: that of a cluster's own images would tell who they are. How far from the centre a draft
+lies is drawn as the images have it: most are plainer than a Gaussian of many dimensions would have
+them, and a few much busier (Cambanis et al. 1981, on elliptically contoured distributions,
 doi:10.1016/0047-259X(81)90082-8).
 """
 
@@ -29,19 +27,19 @@ from models.nn.principal_components import PrincipalComponents
 
 SEED = 0
 NUM_LEADING = 16  # latents that the clusters are told apart by
-FILMS_PER_GAUSSIAN = 40
-MIN_FILMS = 20  # of a cluster: those of a smaller one join others, lest they be drawn again
-SHRINKAGE = 2  # films that the covariance common to all clusters counts for
-NUM_QUANTILES = 65
+IMAGES_PER_CLUSTER = 200
+MIN_IMAGES = 100  # of a cluster: those of a smaller one join others, lest its mean tell of them
+NUM_QUANTILES = 17
+QUANTILES = (0.02, 0.98)  # of the radius: extremes tell of single images
 FILMS_PER_READING = 256
 
 
-class Drafts(nn.Module):
+class ClassPrior(nn.Module):
     """From a class to latents, and from latents to a draft and back; fitted, not trained."""
 
     weights: Tensor
     means: Tensor
-    factors: Tensor
+    factor: Tensor
     radii: Tensor
 
     def __init__(self, size: int, num_classes: int, num_latents: int, num_gaussians: int) -> None:
@@ -50,8 +48,8 @@ class Drafts(nn.Module):
         self.principal = PrincipalComponents(size, d)
         self.register_buffer("weights", torch.full((num_classes, k), 1 / k))
         self.register_buffer("means", torch.zeros(num_classes, k, d))
-        self.register_buffer("factors", torch.eye(d).repeat(num_classes, k, 1, 1))
-        self.register_buffer("radii", torch.full((num_classes, NUM_QUANTILES), d**0.5))
+        self.register_buffer("factor", torch.eye(d))
+        self.register_buffer("radii", torch.full((NUM_QUANTILES,), d**0.5))
 
     def draw(self, classes: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
         """Draw latents, (b, num_latents), of classes.
@@ -68,10 +66,9 @@ class Drafts(nn.Module):
             return (classes[:, :, None] * torch.stack(draws, 1)).sum(1)
         cumulative = self.weights[classes].cumsum(1)
         chosen = (uniform[:, :1] >= cumulative).sum(1).clamp_max(cumulative.shape[1] - 1)
-        radius = _interpolate(self.radii[classes], uniform[:, 1:])
-        place = radius * F.normalize(normal, dim=1)
+        radius = _interpolate(self.radii.expand(len(normal), -1), uniform[:, 1:])
         with torch.autocast(normal.device.type, enabled=False):
-            spread = torch.bmm(self.factors[classes, chosen], place[:, :, None]).squeeze(2)
+            spread = (radius * F.normalize(normal, dim=1)) @ self.factor.T
         return self.means[classes, chosen] + spread
 
     def middle(self, classes: Tensor) -> Tensor:
@@ -102,43 +99,26 @@ class Drafts(nn.Module):
         for label, means in enumerate(self.means):
             own = labels == label
             clusters[own] = _clusters(latents[own], len(means), rng)
+            counts = clusters[own].bincount(minlength=self.weights.shape[1])
+            self.weights[label] = counts / counts.sum()
             for k in range(int(clusters[own].max()) + 1):
                 films_of_k = own & (clusters == k)
                 mean = latents[films_of_k].mean(0)
                 means[k] = mean
                 centred[films_of_k] = latents[films_of_k] - mean
             yield label / len(self.means)
-        common = centred.T @ centred / len(centred) + 1e-6 * torch.eye(centred.shape[1])
-        for label in range(len(self.means)):
-            own = labels == label
-            self._spread(label, clusters[own], centred[own], common)
-
-    def _spread(self, label: int, clusters: Tensor, centred: Tensor, common: Tensor) -> None:
-        """Fit the ellipsoids of a class to how its films, (n, d), lie about their centres.
-
-        A cluster that is a whole class may be small: the common covariance, (d, d), then counts for
-        the films that it lacks.
-        """
-        counts = clusters.bincount()
-        self.weights[label] = 0
-        self.weights[label, : len(counts)] = counts / counts.sum()
-        radii = torch.zeros_like(centred[:, 0])
-        for k, n in enumerate(counts.tolist()):
-            own = centred[clusters == k]
-            strength = max(SHRINKAGE, MIN_FILMS - n)
-            covariance = (own.T @ own + strength * common) / (n + strength)
-            self.factors[label, k] = torch.linalg.cholesky(covariance)
-            # so that drafts vary as much as the films: the mean of |x - mu|^2 is the covariance's
-            # trace where the radius is d^(1/2)
-            radii[clusters == k] = own.norm(dim=1) * (len(common) / covariance.trace()).sqrt()
-        shares = torch.linspace(0, 1, NUM_QUANTILES, dtype=torch.float64)
-        self.radii[label] = torch.quantile(radii, shares)
+        covariance = centred.T @ centred / len(centred) + 1e-6 * torch.eye(centred.shape[1])
+        self.factor.copy_(torch.linalg.cholesky(covariance))
+        # so that drafts vary as much as the images: the mean of |x - mu|^2 is the covariance's
+        # trace where the radius is d^(1/2)
+        radii = centred.norm(dim=1) * (len(covariance) / covariance.trace()).sqrt()
+        self.radii.copy_(torch.quantile(radii, torch.linspace(*QUANTILES, NUM_QUANTILES).double()))
 
 
 def _clusters(latents: Tensor, most: int, rng: torch.Generator) -> Tensor:
     """Part films of a class, (n, d), into clusters of one shape, at most so many: (n,)."""
-    num_clusters = min(most, max(1, len(latents) // FILMS_PER_GAUSSIAN))
-    return k_means(latents[:, :NUM_LEADING], num_clusters, MIN_FILMS, rng)
+    num_clusters = min(most, max(1, len(latents) // IMAGES_PER_CLUSTER))
+    return k_means(latents[:, :NUM_LEADING], num_clusters, MIN_IMAGES, rng)
 
 
 def _interpolate(quantiles: Tensor, uniform: Tensor) -> Tensor:
