@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from release.metrics.closeness import truly_held_out
 
 from benchmarks.evaluation.copy_recall import (
     NUM_DENSITY_NEIGHBOURS,
@@ -35,7 +36,6 @@ from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource
 from release.controls.kinds import CONTROLS
 from release.films import Folds
-from release.metrics.closeness import truly_held_out
 from release.metrics.copies import train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.metric import Metric

@@ -29,22 +29,24 @@ from release.memory import Forgetful, Memory
 from release.metrics.metric import Metric
 from release.panel import Panel
 from release.policy import Policy
-from release.privacy.controls import Control, Planted
+from release.privacy.controls import Control, Planted, least_recall
 from release.privacy.controls import controls as sees
-from release.privacy.copies import copies, excess_share
+from release.privacy.copies import Copies, copies
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array, UnfitMetric
 from release.privacy.epsilon import Claim, epsilon
 from release.privacy.exposure import exposure
 from release.privacy.materiality import materiality
 from release.privacy.membership import membership
-from release.privacy.power import Power
+from release.privacy.power import Power, images_needed
 from release.privacy.roc import Roc
 from release.privacy.scan import scan_of
+from release.privacy.scores import NUM_ATTACKS
 from release.privacy.symmetry import symmetry, unfit
 from release.privacy.tally import Tally, copies_together, standing_evidence, tally_of
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
+from release.similarity.copy_search import CopySearch
 from release.verdict import Finding, Verdict
 
 FEWEST_PATIENTS = 4  # held out: two in each half of the negative control
@@ -58,9 +60,7 @@ class Gate:
         metrics: Which compare films; at least one.
         policy: What is demanded.
         memory: Keeps what is the same for every set; nothing when None.
-
-    Attributes:
-        power: What its tests can find.
+        search: Finds changed copies of the images of T, then H; None where only the metrics do.
     """
 
     def __init__(
@@ -69,13 +69,16 @@ class Gate:
         metrics: Sequence[Metric],
         policy: Policy | None = None,
         memory: Memory | None = None,
+        search: CopySearch | None = None,
     ) -> None:
         if not metrics:
             raise ValueError("A gate needs at least one metric.")
         self._metrics, self._policy = tuple(metrics), policy or Policy()
-        self._crowd = Crowd(folds)
-        self._panel = Panel(self._crowd, self._metrics, self._policy, memory or Forgetful())
-        self.power = Power.of(folds.audit, folds.classes, len(self._metrics), self._policy)
+        if search is not None and len(search) != len(folds.trained) + len(folds.audit):
+            raise ValueError("The search holds other images than T and H.")
+        self._folds, self._crowd = folds, Crowd(folds)
+        self._searches = [search.digest] if search else []
+        self._panel = Panel(self._crowd, self._metrics, self._policy, memory or Forgetful(), search)
 
     @cached_property
     def audited(self) -> LabelledFilms:
@@ -86,7 +89,7 @@ class Gate:
     def digest(self) -> str:
         """SHA-256 of all that a look at films depends on, in hexadecimal."""
         metrics = [each.digest for each in self._metrics]
-        parts = [VERSION, self._crowd.digest, *metrics, self._policy.digest]
+        parts = [VERSION, self._crowd.digest, *metrics, *self._searches, self._policy.digest]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
     def look(self, pixels: Pixels) -> Look:
@@ -105,7 +108,7 @@ class Gate:
     def flagged(self, pixels: Pixels) -> NDArray[np.bool_]:
         """Flag copies, (n,); raises what `look` raises."""
         self._require_patients()
-        return self._panel.flagged(pixels)
+        return self._panel.calibration.flagged(self._panel.closeness(pixels))
 
     def control(self, planted: Planted) -> Control:
         """Count how many of planted near duplicates are flagged; raises what `look` raises."""
@@ -160,19 +163,21 @@ class Gate:
         if look and len(look) != len(pixels):
             raise ValueError(f"{len(look)} films were seen, and {len(pixels)} drawn.")
         panel, everything = self._panel, np.ones(len(pixels), np.bool_)
-        if self.power.num_patients < FEWEST_PATIENTS:
-            return self._closed(everything, [self.power.finding()])
+        if self._num_held_out < FEWEST_PATIENTS:
+            power = self._power(None, ())
+            return self._closed(everything, power.findings(), power)
         try:
             seen = look or self.look(pixels)
             kept, num_exposed = (everything, 0) if claim else panel.kept(seen)
             results = [*controls, *map(self.control, planted)]
-            excess = excess_share(weights, self._crowd.held_out_labels)
-            power = self.power.finding(excess)
-            found_copies = copies(seen.flags, self.power.num_patients, self._policy, excess)
-            tally = tally_of(seen, self.power.num_patients, excess, [found_copies])
+            counted = Copies.of(seen.closeness, weights, panel.calibration)
+            power = self._power(counted, results)
+            found_copies = copies(counted, self._policy)
+            tally = tally_of(counted, self._folds.classes, [found_copies])
             repeated = self._with_attempts(tally, attempts, attempt_number)
             if not kept.any():
-                return self._closed(kept, [power, found_copies, *repeated], results, tally=tally)
+                findings = [*power.findings(), found_copies, *repeated]
+                return self._closed(kept, findings, power, results, tally=tally)
             left = panel.left(seen, pixels, kept)
             scores, member = panel.scores(left), self._crowd.member
             coins = self._crowd.coins[self._crowd.audited]
@@ -181,7 +186,7 @@ class Gate:
             told, curve = membership(scores, member, self._policy, num_sets)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
-                power,  # the first reason named: it decides who may see the films
+                *power.findings(),  # the first reasons named: they decide who may see the films
                 validity_of(panel.densities(left.sights), validity, self._policy),
                 found_copies,
                 *repeated,
@@ -192,14 +197,28 @@ class Gate:
                 *([white_box(model_scores, coins, self._policy)] if model_scores else []),
                 sees(results, panel.halves_pass, self._policy),
                 symmetry(panel.densities_of_real, member, self._policy),
-                materiality(scores, member, self._policy, self.power),
+                materiality(scores, member, self._policy, power),
                 *(self._with_earlier(left, earlier) if earlier else []),
             ]
         except UnfitMetric as error:
-            return self._closed(everything, [unfit(error)])
-        tally = tally_of(seen, self.power.num_patients, excess, [found_copies, scan, told])
+            return self._closed(everything, [unfit(error)], self._power(None, ()))
+        tally = tally_of(counted, self._folds.classes, [found_copies, scan, told])
         shown = panel.histograms(left.sights)
-        return self._closed(kept, findings, results, curve, bound, shown, tally)
+        return self._closed(kept, findings, power, results, curve, bound, shown, tally)
+
+    @property
+    def num_needed(self) -> int:
+        """How many images of a model must be examined for what policy asks to find."""
+        return images_needed(len(self._crowd.witnesses), len(self._folds.classes), self._policy)
+
+    @property
+    def _num_held_out(self) -> int:
+        return len(self._crowd.held_out_patients)
+
+    def _power(self, counted: Copies | None, results: Sequence[Control]) -> Power:
+        num_attacks = len(self._metrics) * NUM_ATTACKS
+        recall = least_recall(results, self._policy)
+        return Power.of(self._folds, self._policy, num_attacks, counted, recall)
 
     def _scan(self, look: Look, num_sets: int, code: str = "scan") -> Finding:
         trained, num_patients = self._crowd.trained_patients, len(self._crowd.member)
@@ -226,9 +245,9 @@ class Gate:
         ]
 
     def _require_patients(self) -> None:
-        if self.power.num_patients < FEWEST_PATIENTS:
+        if self._num_held_out < FEWEST_PATIENTS:
             raise ValueError(
-                f"{self.power.num_patients} patients are held out: expected at least "
+                f"{self._num_held_out} patients are held out: expected at least "
                 f"{FEWEST_PATIENTS}. Ingest more patients."
             )
 
@@ -236,6 +255,7 @@ class Gate:
         self,
         kept: NDArray[np.bool_],
         findings: list[Finding],
+        power: Power,
         results: Sequence[Control] = (),
         curve: Roc | None = None,
         bound: Finding | None = None,
@@ -246,7 +266,7 @@ class Gate:
             verdict=Verdict.of(tuple(findings), int((~kept).sum())),
             kept=kept,
             findings=tuple(findings),
-            power=self.power,
+            power=power,
             controls=tuple(results),
             membership=curve,
             epsilon=bound.statistic if bound else None,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from release.memory import Arrays
 from release.metrics.metric import Neighbours
+from release.privacy.calibration import Closeness
 from release.privacy.density import num_common, within
 from release.privacy.scores import FEWEST_NEIGHBOURS
 from release.privacy.sight import Sight
+
+_DETECTOR = "closeness/"  # begins the names of its arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,20 +26,17 @@ class Look:
     Attributes:
         sights: By metric: each film among the real ones.
         around: By metric: the films nearest to each witness.
-        flags: (metrics, n), true for films that a metric takes for copies.
+        closeness: By detector: (n,), how near T is; copies come near 0.
+        flagged: (n,), images that are taken for copies.
     """
 
     sights: Mapping[str, Sight]
     around: Mapping[str, Neighbours]
-    flags: NDArray[np.bool_]
+    closeness: Closeness
+    flagged: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return int(self.flags.shape[1])
-
-    @property
-    def flagged(self) -> NDArray[np.bool_]:
-        """(n,), films that any metric takes for copies."""
-        return np.asarray(self.flags.any(0))
+        return len(self.flagged)
 
     @classmethod
     def together(cls, looks: Sequence[Self]) -> Self:
@@ -46,7 +46,11 @@ class Look:
         return cls(
             {name: Sight.together([look.sights[name] for look in looks]) for name in names},
             {name: _together([look.around[name] for look in looks], first) for name in names},
-            np.concatenate([look.flags for look in looks], axis=1),
+            {
+                name: np.concatenate([look.closeness[name] for look in looks])
+                for name in looks[0].closeness
+            },
+            np.concatenate([look.flagged for look in looks]),
         )
 
     @property
@@ -61,12 +65,14 @@ class Look:
         return Look(
             {name: sight.where(kept) for name, sight in self.sights.items()},
             {name: _kept(near, kept, len(self)) for name, near in self.around.items()},
-            self.flags[:, kept],
+            {name: values[kept] for name, values in self.closeness.items()},
+            self.flagged[kept],
         )
 
     def arrays(self) -> Arrays:
         """Write the look as arrays."""
-        found = {"flags": self.flags}
+        found: dict[str, NDArray[Any]] = {"flagged": self.flagged}
+        found |= {f"{_DETECTOR}{name}": values for name, values in self.closeness.items()}
         for name in self.sights:
             parts = {**self.sights[name]._asdict(), **self.around[name]._asdict()}
             found |= {f"{name}/{part}": values for part, values in parts.items()}
@@ -87,7 +93,12 @@ class Look:
             name: Neighbours(*(arrays[f"{name}/{part}"] for part in Neighbours._fields))
             for name in names
         }
-        return cls(sights, around, arrays["flags"])
+        closeness = {
+            name.removeprefix(_DETECTOR): values
+            for name, values in arrays.items()
+            if name.startswith(_DETECTOR)
+        }
+        return cls(sights, around, closeness, arrays["flagged"])
 
 
 def _kept(around: Neighbours, places: NDArray[np.int64], num_films: int) -> Neighbours:

@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.examination import Histograms
-from release.films import Pixels
+from release.films import Pixels, class_weights
 from release.look import Look
-from release.memory import Memory
+from release.memory import Arrays, Memory
 from release.metrics.metric import Metric
 from release.policy import Policy
-from release.privacy.copies import flagged
+from release.privacy.calibration import Calibration, Closeness
+from release.privacy.copies import Copies, certain_copies
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array
 from release.privacy.exposure import exposed
 from release.privacy.membership import Scores
 from release.privacy.sight import Sight
 from release.reference import Reference
+from release.similarity.closeness import closeness
+from release.similarity.copy_search import Aligned, CopySearch
 
 
 class Panel:
@@ -33,27 +36,36 @@ class Panel:
         metrics: Which compare films.
         policy: How many neighbours they look at, and what they flag.
         memory: Keeps what is the same for every set.
+        search: Finds changed copies among the crowd's images; None where only the metrics do.
     """
 
     def __init__(
-        self, crowd: Crowd, metrics: Sequence[Metric], policy: Policy, memory: Memory
+        self,
+        crowd: Crowd,
+        metrics: Sequence[Metric],
+        policy: Policy,
+        memory: Memory,
+        search: CopySearch | None = None,
     ) -> None:
         self._crowd, self._metrics, self._policy, self._memory = crowd, metrics, policy, memory
+        self._search = search
 
     def look(self, pixels: Pixels) -> Look:
         """Look at films, one by one, and at whom they lie around."""
         seen = {name: each.look(pixels) for name, each in self._references.items()}
         sights = {name: sight for name, (sight, _) in seen.items()}
-        return Look(sights, {name: near for name, (_, near) in seen.items()}, self._flags(sights))
+        found = self._closeness(pixels, sights)
+        around = {name: near for name, (_, near) in seen.items()}
+        return Look(sights, around, found, self.calibration.flagged(found))
 
-    def flagged(self, pixels: Pixels) -> NDArray[np.bool_]:
-        """Flag films that any metric takes for copies, (n,)."""
+    def closeness(self, pixels: Pixels) -> Closeness:
+        """Find how near T is to films, by each detector."""
         sights = {name: each.sight(pixels) for name, each in self._references.items()}
-        return np.asarray(self._flags(sights).any(0))
+        return self._closeness(pixels, sights)
 
     def kept(self, seen: Look) -> tuple[NDArray[np.bool_], int]:
         """Drop flagged films (G1) and those around exposed patients (G4), and count these."""
-        kept = ~seen.flagged
+        kept = ~(seen.flagged | certain_copies(seen.closeness))
         crowd, alpha = self._crowd, self._policy.exposure_alpha / len(self._metrics)
         around = np.zeros_like(kept)
         named: set[int] = set()
@@ -101,9 +113,49 @@ class Panel:
 
     @cached_property
     def halves_pass(self) -> bool:
-        """Whether half of H passes against the other half, by every metric."""
-        p_values = [p for each in self._references.values() for p in each.halves_differ()]
-        return len(self._metrics) * min(p_values) >= self._policy.alpha / 3
+        """Whether H passes as if it were a set: against T (G1), and half against half (G2)."""
+        member, num_classes = self._crowd.member, int(self._crowd.labels.max()) + 1
+        scans = [each.halves_differ() for each in self._references.values()]
+        held_out = {name: values[~member] for name, values in self._closeness_of_real.items()}
+        weights = class_weights(self._crowd.held_out_labels, num_classes)
+        found = Copies.of(held_out, weights, self._calibration(member))
+        p_value = 2 * min(len(scans) * min(scans), found.p_value)
+        return p_value >= self._policy.alpha / 3
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How near real images of other patients are to T."""
+        return self._calibration(np.ones(len(self._crowd.member), np.bool_))
+
+    def _calibration(self, chosen: NDArray[np.bool_]) -> Calibration:
+        found = {name: values[chosen] for name, values in self._closeness_of_real.items()}
+        labels = self._crowd.labels[self._crowd.witnesses]
+        return Calibration(found, labels[chosen], self._policy.copy_shares)
+
+    @cached_property
+    def _closeness_of_real(self) -> Closeness:
+        by_metric = {name: each.closeness_of_real for name, each in self._references.items()}
+        return {**by_metric, **self._changed_of_real()}
+
+    def _changed_of_real(self) -> Closeness:
+        search, crowd = self._search, self._crowd
+        if search is None:
+            return {}
+        pixels, patients = crowd.pixels[crowd.witnesses], crowd.patients[crowd.witnesses]
+
+        def found() -> Arrays:
+            return search.aligned(pixels, patients)._asdict()
+
+        name = f"changed copies {search.digest} {crowd.digest}"
+        aligned = Aligned(**self._memory.recall(name, found))
+        return closeness(aligned, crowd.patients, crowd.trained)
+
+    def _closeness(self, pixels: Pixels, sights: Mapping[str, Sight]) -> Closeness:
+        found = {name: sight.closeness for name, sight in sights.items()}
+        if self._search:
+            aligned = self._search.aligned(pixels)
+            found |= closeness(aligned, self._crowd.patients, self._crowd.trained)
+        return found
 
     @cached_property
     def _references(self) -> dict[str, Reference]:
@@ -111,13 +163,3 @@ class Panel:
             each.name: Reference(self._crowd, each, self._policy, self._memory)
             for each in self._metrics
         }
-
-    def _flags(self, sights: Mapping[str, Sight]) -> NDArray[np.bool_]:
-        """Flag copies by each metric, (metrics, n)."""
-        share = self._policy.flag_share
-        return np.stack(
-            [
-                flagged(sight.closeness, self._references[name].held_out.closeness, share)
-                for name, sight in sights.items()
-            ]
-        )

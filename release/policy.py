@@ -18,11 +18,13 @@ class Policy:
         max_mdcr: Largest minimum detectable copy rate at which a pass means anything.
         max_mdcr_of_set: The same for a set that shows some class more often than the held-out
             films do.
+        max_membership: Largest share of the training patients that an attack may be right on and
+            not be sure to be found.
         rounds: How often flagged films may be drawn anew.
         spare_share: Films drawn beyond those asked for, since some may be flagged.
-        num_density_neighbours: Held-out films whose mean distance is the density of a film.
-        num_level_neighbours: Held-out films around a film that say what closeness is usual there.
-        flag_share: Share of honest films that the flag of G1 may cost.
+        num_density_neighbours: Real images whose mean distance is the density around an image.
+        copy_shares: Shares of honest images that lie below the thresholds of G1, ascending; below
+            the first an image is flagged and dropped.
         scan_depths: How many of the films nearest to the real ones G2 looks at.
         false_positive_rates: Where the attacks of G3 are tested.
         materiality: Largest advantage that an attack may have by its upper 95 % bound (G8).
@@ -39,11 +41,11 @@ class Policy:
     alpha: float = 0.01
     max_mdcr: float = 0.015
     max_mdcr_of_set: float = 0.05
+    max_membership: float = 0.05
     rounds: int = 3
     spare_share: float = 0.1
     num_density_neighbours: int = 50
-    num_level_neighbours: int = 5
-    flag_share: float = 0.001
+    copy_shares: tuple[float, ...] = (0.001, 0.003, 0.01)
     scan_depths: tuple[int, ...] = (10, 30, 100, 300)
     false_positive_rates: tuple[float, ...] = (0.002, 0.01, 0.05)
     materiality: float = 0.09
@@ -59,7 +61,7 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha is {self.alpha}: expected a probability between 0 and 1.")
-        if min(self.num_density_neighbours, self.num_level_neighbours) < 1 or self.rounds < 0:
+        if self.num_density_neighbours < 1 or self.rounds < 0:
             raise ValueError("A gate needs at least one neighbour, and no fewer than no rounds.")
 
     def at_attempt(self, number: int) -> Self:

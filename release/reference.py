@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from release.films import Pixels
 from release.memory import Arrays, Memory
 from release.metrics.metric import Embedded, Metric, Neighbours, Places
 from release.metrics.survey import survey
 from release.policy import Policy
-from release.privacy.copies import flagged, p_value
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array, checked, density, nearest_among, num_common
 from release.privacy.scan import scan
@@ -23,8 +23,10 @@ from release.privacy.scores import NUM_NEIGHBOURS, attack_scores
 from release.privacy.sight import Sight
 from release.privacy.view import Surroundings, View
 
-VERSION = "1"  # raise it when what is kept of the real films changes
+VERSION = "2"  # raise it when what is kept of the real films changes
 _HALVES_SEED = 0
+
+Patient = NDArray[np.int64]
 
 
 class Reference:
@@ -32,6 +34,7 @@ class Reference:
 
     Attributes:
         density_of_real: (patients,), of all real films around each witness.
+        closeness_of_real: (patients,), of each witness to T, without its patient's own images.
         held_out: The witnesses of H, each seen among the real films but those of its patient.
     """
 
@@ -43,13 +46,14 @@ class Reference:
         )
         around = Neighbours(found["distances"], found["indices"])
         self.density_of_real = density(around, num_common(around))
+        self.closeness_of_real = found["to_trained"] / self.density_of_real
         self._held_out = Surroundings(
             _rows(around, ~crowd.member),
             Neighbours(found["audit_distances"], found["audit_indices"]),
-            found["to_trained"],
+            found["to_trained"][~crowd.member],
         )
         everybody = np.ones(int((~crowd.member).sum()), np.bool_)
-        self._view = View(crowd, policy, self._held_out, everybody)
+        self._view = View(crowd, self._held_out, everybody)
         self.held_out = self._view.of_held_out
 
     def sight(self, pixels: Pixels) -> Sight:
@@ -64,24 +68,19 @@ class Reference:
         """Score the witnesses by the films of a set that are nearest to them."""
         return attack_scores(neighbours, self.density_of_real)
 
-    def halves_differ(self) -> tuple[float, float]:
-        """Hold one half of H against the other as if it were a set: the p-values of G1 and G2."""
-        crowd, share = self._crowd, self._policy.flag_share
+    def halves_differ(self) -> float:
+        """Hold one half of H against the other as if it were a set: the p-value of G2."""
+        crowd = self._crowd
         num_seen = int((~crowd.member).sum())
         as_set = np.random.default_rng(_HALVES_SEED).permutation(num_seen) < num_seen // 2
-        view = View(crowd, self._policy, self._held_out, ~as_set)
+        view = View(crowd, self._held_out, ~as_set)
         films = view.sight(self._held_out.where(as_set))
-        flags = flagged(films.closeness, view.of_held_out.closeness, share)
-        num_patients = int(crowd.member.sum() + (~as_set).sum())
-        return (
-            p_value(int(flags.sum()), len(flags), int((~as_set).sum()), share),
-            scan(
-                films.closeness_to_real,
-                films.nearest_patient,
-                crowd.trained_patients,
-                num_patients,
-                self._policy.scan_depths,
-            ),
+        return scan(
+            films.closeness_to_real,
+            films.nearest_patient,
+            crowd.trained_patients,
+            int(crowd.member.sum() + (~as_set).sum()),
+            self._policy.scan_depths,
         )
 
     def _seen(self, pixels: Pixels, witnesses: Places) -> tuple[Sight, Neighbours]:
@@ -119,7 +118,7 @@ class Reference:
                 apart=(patients[seen], patients[~crowd.trained]),
             )
         )
-        to_trained = self._to_trained(self._real.where(seen), _rows(around, ~crowd.member))
+        to_trained = self._to_trained(self._real.where(witnesses), around, patients[witnesses])
         return {
             "distances": around.distances,
             "indices": around.indices,
@@ -128,13 +127,23 @@ class Reference:
             "to_trained": to_trained,
         }
 
-    def _to_trained(self, films: Embedded, real: Neighbours) -> Array:
-        """Distance to the nearest film of T, which is as a rule among the nearest real films."""
-        nearest = nearest_among(real, self._crowd.trained)
+    def _to_trained(
+        self, films: Embedded, real: Neighbours, patients: Patient | None = None
+    ) -> Array:
+        """Distance to the nearest film of T, which is as a rule among the nearest real films.
+
+        Args:
+            films: The films.
+            real: The real films nearest to them.
+            patients: Whose they are, if they are real: their own films do not count.
+        """
+        crowd = self._crowd
+        nearest = nearest_among(real, crowd.trained)
         unseen = np.isinf(nearest)
         if unseen.any():
-            trained = self._real.where(self._crowd.trained)
-            found = checked(self._metric.nearest(films.where(unseen), trained, 1))
+            apart = None if patients is None else (patients[unseen], crowd.patients[crowd.trained])
+            trained = self._real.where(crowd.trained)
+            found = checked(self._metric.nearest(films.where(unseen), trained, 1, apart=apart))
             nearest[unseen] = found.distances[:, 0]
         return nearest
 

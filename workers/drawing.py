@@ -25,7 +25,6 @@ from workers.film_plan import draw_of
 from workers.pace import Pace
 
 SAMPLING = "sampling"
-MIN_EXAMINED = 256  # films: fewer say too little of the model that drew them
 NONE = -1
 
 
@@ -109,7 +108,7 @@ class Drawing:
             policy: Says how often films may be drawn anew, and how many.
             replace_flagged: False where nothing may depend on what is flagged.
         """
-        looks = [self._round(gate, [*self._wanted, *self._witnesses()])]
+        looks = [self._round(gate, [*self._wanted, *self._witnesses(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
             return Drawn(self._films.pixels, self._origins, looks[0], offered)
@@ -131,9 +130,9 @@ class Drawing:
         offered[look.flagged[offered]] = NONE
         return Drawn(self._films.pixels, self._origins, look, offered)
 
-    def _witnesses(self) -> Iterator[Origin]:
+    def _witnesses(self, num_needed: int) -> Iterator[Origin]:
         """Draw more from the same, where the set alone is too small to be examined."""
-        lacking = max(0, MIN_EXAMINED - len(self._wanted))
+        lacking = max(0, num_needed - len(self._wanted))
         return (self._anew(origin) for origin in islice(cycle(self._redrawable), lacking))
 
     def _anew(self, origin: Origin) -> Origin:

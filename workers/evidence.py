@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -25,14 +25,13 @@ from release.classifier_training import train_classifier
 from release.films import Folds, LabelledFilms
 from release.gate import FEWEST_PATIENTS, Gate
 from release.look import Look
-from release.memory import Memory
-from release.metrics.closeness import NEAR_DUPLICATE, truly_held_out
 from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
 from release.policy import Policy
 from release.privacy.controls import Control
+from release.similarity.copy_search import CopySearch
 from service.domain.errors import TooFewPatients
 from service.domain.references import Dataset
 from workers.attempt import Attempt
@@ -59,6 +58,7 @@ class Evidence:
         classifier: Learned from T.
         gate: Sees T and H.
         metrics: The gate's own, to be interrupted.
+        search: Likewise, what finds changed copies for it.
         memory: Keeps what is the same for every set.
     """
 
@@ -66,6 +66,7 @@ class Evidence:
     classifier: FilmClassifier
     gate: Gate
     metrics: tuple[Interruptible, ...]
+    search: CopySearch
     memory: Remembering
 
     @cached_property
@@ -102,6 +103,7 @@ class Evidence:
     def serve(self, attempt: Attempt) -> None:
         """Let an attempt interrupt what is computed from now on, and keep it."""
         self.memory.attempt = attempt
+        self.search.check = attempt.check
         for metric in self.metrics:
             metric.check = attempt.check
 
@@ -141,7 +143,7 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     assert dataset.artifact is not None
     store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
     memory = Remembering(attempt, f"{dataset.artifact.key}/remembered-{size}")
-    folds = without_doubles(folds_of(store, size), policy, memory)
+    folds = folds_of(store, size)
     num_held_out = len(np.unique(folds.audit.patients))
     if num_held_out < FEWEST_PATIENTS:
         raise TooFewPatients(
@@ -156,11 +158,13 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     copies = CopyMetric.load(folder)
     copies.learned_from.check(folds, copies.name)
     metrics = tuple(Interruptible(metric, attempt.check) for metric in (PixelMetric(), copies))
+    search = search_of(folds, attempt.check)
     return Evidence(
         folds=folds,
         classifier=load_classifier(folder / CLASSIFIER),
-        gate=Gate(folds, metrics, policy, memory),
+        gate=Gate(folds, metrics, policy, memory, search),
         metrics=metrics,
+        search=search,
         memory=memory,
     )
 
@@ -184,14 +188,11 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
     return staged
 
 
-def without_doubles(folds: Folds, policy: Policy, memory: Memory) -> Folds:
-    """Leave out held-out films that are a film of the training again, if the ingest missed any."""
-    metric, k = PixelMetric(), policy.num_density_neighbours
-    held_out = memory.recall(
-        f"held out {folds.fingerprint} {metric.digest} {k} {NEAR_DUPLICATE}",
-        lambda: {"held_out": truly_held_out(metric, folds, k)},
-    )["held_out"]
-    return replace(folds, audit=folds.audit.where(held_out))
+def search_of(folds: Folds, check: Callable[[], None] = lambda: None) -> CopySearch:
+    """Make the images of T and H ready to be found."""
+    pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
+    patients = np.concatenate([folds.trained.patients, folds.audit.patients])
+    return CopySearch(pixels, patients, check)
 
 
 def folds_of(store: PixelStore, size: int) -> Folds:

@@ -15,14 +15,11 @@ from models.family import Family
 from models.sampling import to_pixels
 from models.seeding import ImageNoise
 from models.snapshot import Snapshot
-from release.controls.kinds import CONTROLS
+from release.controls.kinds import CONTROLS, of_parts
 from release.films import Folds, LabelledFilms
 from release.privacy.controls import Planted
 
-# Of each kind, at least and at most. Of 100 a detector that finds 97.5 % misses more than 5 once in
-# 25 times, by chance alone; of 400 it misses more than 20 once in 700.
-PLANTED = (20, 400)
-PLANTED_BY_MODEL = 100  # at most: nothing is required of these
+PLANTED = (20, 100)  # of each kind, at least and at most
 FILMS_PER_PLANTED = 10  # training films for one that is planted
 FILMS_AT_ONCE = 25
 REVISED = (0.2, 0.4)  # shares of noise
@@ -34,29 +31,30 @@ Change = Callable[[Tensor, Tensor, Sequence[int]], Tensor | None]
 
 def by_changes(folds: Folds) -> Iterator[Planted]:
     """Plant near duplicates that are films changed a little, the same for every set."""
-    chosen = _chosen(folds, max(PLANTED))
-    for control in CONTROLS:
+    chosen = _chosen(folds)
+    hosts = folds.audit.pixels[np.arange(len(chosen)) % len(folds.audit)]
+    for control in (*CONTROLS, *of_parts(hosts)):
         yield Planted(control.name, control.plant(chosen.pixels, SEED), control.required)
 
 
 def by_model(folds: Folds, snapshot: Snapshot, check: Callable[[], None]) -> Iterator[Planted]:
     """Plant what the model that drew a set makes of films.
 
-    It need not be found where it is no longer that film: its recall is told and nothing is asked.
+    What of it is not found is named as not looked for.
 
     Args:
         folds: The real films.
         snapshot: The model.
         check: Called often; raises to give up.
     """
-    chosen = _chosen(folds, PLANTED_BY_MODEL)
+    chosen = _chosen(folds)
     for name, change in _changes(snapshot):
         if (made := _changed(snapshot, chosen, change, check)) is not None:
             yield Planted(name, made, required=False)
 
 
-def _chosen(folds: Folds, at_most: int) -> LabelledFilms:
-    num_films = int(np.clip(len(folds.trained) // FILMS_PER_PLANTED, min(PLANTED), at_most))
+def _chosen(folds: Folds) -> LabelledFilms:
+    num_films = int(np.clip(len(folds.trained) // FILMS_PER_PLANTED, *PLANTED))
     order = np.random.default_rng(SEED).permutation(len(folds.trained))
     return folds.trained.where(order[:num_films])
 

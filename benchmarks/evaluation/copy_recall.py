@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from release.metrics.closeness import closeness
 
 from benchmarks.evaluation.real_films import RealFilms, Split
 from release.controls.control import Control
 from release.estimate import Estimate, share
 from release.films import Folds, LabelledFilms, Pixels
-from release.metrics.closeness import closeness
 from release.metrics.metric import Embedded, Metric
 
 AUDIT_SHARE = 0.15  # of what is not held out for utility

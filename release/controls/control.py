@@ -13,6 +13,9 @@ import numpy as np
 
 from release.films import Pixels
 
+# from images (n, size, size) and a random source to near-duplicates of the same shape
+Change = Callable[[Pixels, np.random.Generator], Pixels]
+
 
 @dataclass(frozen=True)
 class Control:
@@ -21,11 +24,11 @@ class Control:
     Attributes:
         name: Names the kind in reports.
         change: Given films (n, size, size) and a random source, near-duplicates of the same shape.
-        required: Whether the gate must find its share of them; else their recall is only printed.
+        required: Whether a gate that misses them decides nothing.
     """
 
     name: str
-    change: Callable[[Pixels, np.random.Generator], Pixels]
+    change: Change
     required: bool = True
 
     def plant(self, pixels: Pixels, seed: int) -> Pixels:

@@ -8,29 +8,56 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
+from release.controls.control import Change
 from release.films import Pixels
 
-BLUR = 1 / 64  # standard deviation, of the side
-JPEG_QUALITY = 30
+
+def blurred(deviation: float) -> Change:
+    """Blur images by a Gaussian, whose standard deviation is a share of the side."""
+
+    def change(pixels: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
+        gaussian = ImageFilter.GaussianBlur(deviation * pixels.shape[1])
+        return _each(pixels, lambda image: image.filter(gaussian))
+
+    return change
 
 
-def blurred(pixels: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001 - nothing is drawn
-    """Blur films by a Gaussian of one pixel in 64."""
-    gaussian = ImageFilter.GaussianBlur(BLUR * pixels.shape[1])
-    return _each(pixels, lambda film: film.filter(gaussian))
+def compressed(quality: int) -> Change:
+    """Store images as JPEG, and read them again."""
+
+    def through_jpeg(image: Image.Image) -> Image.Image:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        return Image.open(file)
+
+    return lambda pixels, rng: _each(pixels, through_jpeg)  # noqa: ARG005 - nothing is drawn
 
 
-def compressed(pixels: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001 - nothing is drawn
-    """Store films as JPEG of quality 30, and read them again."""
-    return _each(pixels, _through_jpeg)
+def resampled(factor: int) -> Change:
+    """Shrink images by a factor, and enlarge them again."""
+
+    def change(image: Image.Image) -> Image.Image:
+        small = image.resize((image.width // factor, image.height // factor), Image.Resampling.BOX)
+        return small.resize(image.size, Image.Resampling.BICUBIC)
+
+    return lambda pixels, rng: _each(pixels, change)  # noqa: ARG005 - nothing is drawn
 
 
-def _through_jpeg(film: Image.Image) -> Image.Image:
-    file = io.BytesIO()
-    film.save(file, "JPEG", quality=JPEG_QUALITY)
-    return Image.open(file)
+def principal(num_components: int) -> Change:
+    """Keep the leading principal components of the images among themselves."""
+
+    def change(pixels: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
+        flat = pixels.reshape(len(pixels), -1).astype(np.float64)
+        mean = flat.mean(0)
+        _, _, axes = np.linalg.svd(flat - mean, full_matrices=False)
+        leading = axes[: min(num_components, max(1, len(pixels) // 2))]
+        kept = mean + (flat - mean) @ leading.T @ leading
+        changed: Pixels = np.rint(kept.clip(0, 255)).astype(np.uint8).reshape(pixels.shape)
+        return changed
+
+    return change
 
 
 def _each(pixels: Pixels, change: Callable[[Image.Image], Image.Image]) -> Pixels:
-    films = [np.asarray(change(Image.fromarray(film))) for film in pixels]
-    return np.stack(films) if films else pixels.copy()
+    images = [np.asarray(change(Image.fromarray(image))) for image in pixels]
+    return np.stack(images) if images else pixels.copy()

@@ -1,7 +1,9 @@
 """G7: would the gate have found copies, had there been any, and does it find none where none are?
 
-Near duplicates of training films are planted and must be flagged. Half of the held-out films, held
-against the other half as if they were a set, must pass.
+Positive controls, near-duplicates of training images, are planted and must be flagged. A kind that
+is found as often as policy asks is claimed; any other is named as not looked for, and refuses
+nothing unless the gate must find it. The held-out images, examined as if they were a set, must
+pass.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ class Planted:
     Attributes:
         name: How they were made.
         pixels: (n, size, size), at least one.
-        required: Whether the gate must find them; the recall of others is only told.
+        required: Whether a gate that misses them decides nothing.
     """
 
     name: str
@@ -43,6 +45,10 @@ class Control:
     def recall(self) -> Estimate:
         """Share that was found, with its interval."""
         return share(self.found, self.planted)
+
+    def claimed(self, policy: Policy) -> bool:
+        """Whether copies of this kind are claimed to be found."""
+        return self.planted > 0 and self.found >= policy.min_control_recall * self.planted
 
     def described(self) -> dict[str, object]:
         """Return JSON values."""
@@ -65,11 +71,7 @@ def controls(results: Sequence[Control], negative_passed: bool, policy: Policy) 
         policy: Says which share must be found.
     """
     required = [result for result in results if result.required]
-    missed = [
-        result.name
-        for result in required
-        if not result.planted or result.found < policy.min_control_recall * result.planted
-    ]
+    missed = [result.name for result in required if not result.claimed(policy)]
     found_all = bool(required) and not missed
     decided = found_all and negative_passed
     sentences = []
@@ -93,3 +95,9 @@ def controls(results: Sequence[Control], negative_passed: bool, policy: Policy) 
         text=" ".join(sentences),
         public={"negative_control_passed": negative_passed},
     )
+
+
+def least_recall(results: Sequence[Control], policy: Policy) -> float:
+    """Return the least share found of a kind that is claimed; 0 where none is."""
+    claimed = [result.found / result.planted for result in results if result.claimed(policy)]
+    return min(claimed, default=0.0)

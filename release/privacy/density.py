@@ -2,15 +2,7 @@
 
 An absolute distance says little. A typical or blurred film is near to everything, an unusual one is
 far from its own copy. So the distance to the nearest training film is divided by the mean distance
-to the nearest held-out films, dens(q), which grows and shrinks with it.
-
-The quotient is still not alike everywhere. Around films of a rare class the 50 nearest held-out
-films are a large part of the class, or more than all of it, and dens is that of the whole class;
-then honest films of rare classes look like copies. A set that shows rare classes more often than H
-does, which is what sets are asked for, was refused in up to 56 % of honest runs. So the quotient is
-divided once more, by its mean over the few nearest held-out films, for which it is known:
-
-    r(q) = u(q) / mean over the 5 nearest h in H of u(h),    u(q) = d(q, T) / dens(q).
+to the nearest real films, dens(q), which grows and shrinks with it.
 """
 
 from __future__ import annotations
@@ -52,24 +44,6 @@ def num_common(neighbours: Neighbours) -> int:
 def density(neighbours: Neighbours, k: int) -> Array:
     """Mean distance to the k nearest films, (q,), positive: small where films are dense."""
     mean: Array = neighbours.distances[:, :k].astype(np.float64).mean(1)
-    return np.maximum(mean, SMALLEST)
-
-
-def level(neighbours: Neighbours, known: Array, num: int) -> Array:
-    """Mean of a quantity over the nearest films of which it is known, (q,).
-
-    Args:
-        neighbours: Found among all films.
-        known: (n,), the quantity of each of these films; NaN where it is unknown. At least one
-            is known.
-        num: How many to take; the mean over all known ones where none is listed.
-    """
-    values = np.where(neighbours.indices >= 0, known[neighbours.indices], np.nan)
-    listed = np.isfinite(values)
-    used = listed & (np.cumsum(listed, 1) <= num)
-    counts = used.sum(1)
-    total = np.where(used, values, 0).sum(1)
-    mean: Array = np.where(counts > 0, total / np.maximum(counts, 1), np.nanmean(known))
     return np.maximum(mean, SMALLEST)
 
 

@@ -66,8 +66,8 @@ def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy, power
     decision: Decision = "passed"
     code = None
     if worst.high > policy.materiality:
-        decision = "refused" if worst.low > 0 and power.suffices else "inconclusive"
-        code = "material" if power.suffices else "power"
+        decision = "refused" if worst.low > 0 and power.sees_membership else "inconclusive"
+        code = "material" if power.sees_membership else "power"
     return Finding(
         id="G8",
         name="materiality",

@@ -1,129 +1,215 @@
-"""Power: the rarest copies that the gate is sure to see.
+"""Power: what the tests are sure to see. Two claims, each with its own patients.
 
-However many films are drawn, G1 knows the honest share of flagged films no better than m held-out
-patients tell it: it follows Beta(j, m + 1 - j). If a share c of the films are copies and all are
-flagged, the set is refused once c exceeds the quantile of that law at the level of the test, which
-is alpha / 3 for G1 and is divided by the number of metrics M. For j = 1 the law's tail is
-(1 - c)^m, so that
+Copies. A set is refused once so many of its n images are flagged that honest ones hardly ever are:
+k is the least count whose p-value is below the level. If a share c of the images are copies of the
+kinds that the positive controls stand for, of which at least a share r are found, the number found
+is binomial(n, c r). The minimum detectable copy rate is the c by which it reaches k in 95 of 100
+sets,
 
-    MDCR = 1 - (alpha / 3M)^(1/m), about ln(3M / alpha) / m,
+    P(Binomial(n, c r) >= k) = 0.95,    so that  c = BetaQuantile(0.95; k, n - k + 1) / r.
 
-5.7 / m with one metric and 7.1 / m with four at alpha = 0.01. The unit is the patient, since films
-of one patient are no independent witnesses.
+So it is that of the set's own size, and it rests on all patients of T and H.
 
-A set may show a class rho times as often as the held-out films do. Its copies are then sure to be
-refused from rho times that rate on (see `release.privacy.copies`): a set of a class that hardly
-anybody held out has could be copied throughout, whatever the rate over all classes is.
+Membership. Whether the set tells who was in the training rests on the patients of H alone. It is
+sure to be found from the share of T on whose patients an attack is always right, the rest of them
+ranking below everybody (see `release.privacy.white_box.detectable_share`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 import numpy as np
 from scipy.stats import beta
 
-from release.films import LabelledFilms
+from release.films import Folds
 from release.policy import Policy
-from release.privacy.copies import rank_of_threshold
+from release.privacy.calibration import rank_of_threshold
+from release.privacy.copies import Copies, Count, p_value
+from release.privacy.white_box import detectable_share
 from release.verdict import Finding
 
+CONFIDENCE = 0.95
+NUMS_EXAMINED = (256, 500, 750, 1000, 1250, 1500, 2000)
 
-def detectable_copy_rate(num_patients: int, num_metrics: int, policy: Policy) -> float:
-    """Return the smallest share of copies that G1 refuses, in [0, 1]; 1 without patients."""
-    if not num_patients:
+
+def detectable_copy_rate(count: Count, level: float, recall: float) -> float:
+    """Return the least share of copies by which a set is refused 95 times of 100; 1 if by none.
+
+    Args:
+        count: Says how many images there are, and what they are held against.
+        level: Of each test.
+        recall: Share of copies that is flagged, in (0, 1].
+    """
+    n, rank = count.num_images, count.ranks[0]
+
+    def refused(flagged: int) -> bool:
+        return p_value(flagged, n, count.num_patients, rank, count.excess) < level
+
+    if not n or not refused(n):
         return 1.0
-    j = rank_of_threshold(num_patients, policy.flag_share)
-    return float(beta.isf(policy.alpha / (3 * num_metrics), j, num_patients + 1 - j))
+    low, high = 0, n  # refused at `high`, not at `low`
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if refused(middle) else (middle, high)
+    return min(1.0, float(beta.ppf(CONFIDENCE, high, n - high + 1)) / recall)
+
+
+def images_needed(num_patients: int, num_classes: int, policy: Policy) -> int:
+    """Return how many images must be examined for the claim that policy asks for.
+
+    Args:
+        num_patients: Of T and H.
+        num_classes: How many classes there are.
+        policy: Says what is asked for, and at which level.
+
+    Returns:
+        The fewest of some numbers that suffice; the least of them where none does.
+    """
+    level = policy.alpha / 3 / (len(policy.copy_shares) * (1 + num_classes))
+    rank = rank_of_threshold(num_patients, policy.copy_shares[0])
+    for num_images in NUMS_EXAMINED:
+        count = Count(num_images, num_patients, (rank,), (0,))
+        rate = detectable_copy_rate(count, level, policy.min_control_recall)
+        if rate <= policy.max_mdcr:
+            return num_images
+    return NUMS_EXAMINED[0]
 
 
 @dataclass(frozen=True)
 class Power:
-    """The minimum detectable copy rate, and what it rests on.
+    """What could be found of a set.
 
     Attributes:
-        num_held_out: Films of H.
+        num_held_out: Images of H.
         num_patients: Patients of H.
-        mdcr: Of all classes together.
-        by_class: Of each class, by the patients who have a film of it.
+        num_calibrating: Patients of T and H whose images say how near honest images come.
+        num_examined: Images that were examined.
+        recall: Least share found of a kind of copy that is claimed to be found.
+        mdcr: Minimum detectable copy rate of the set, in [0, 1].
+        by_class: The same of the images of each class, among these; 1 where the set has none.
+        membership: Share of the training patients from which membership is sure to be found.
         max_mdcr: What policy asks for.
-        max_mdcr_of_set: What it asks for where a set shares the classes otherwise.
+        max_membership: Likewise.
     """
 
     num_held_out: int
     num_patients: int
-    mdcr: float
-    by_class: Mapping[str, float]
-    max_mdcr: float
-    max_mdcr_of_set: float
+    num_calibrating: int = 0
+    num_examined: int = 0
+    recall: float = 0.0
+    mdcr: float = 1.0
+    by_class: Mapping[str, float] = field(default_factory=dict)
+    membership: float = 1.0
+    max_mdcr: float = 0.0
+    max_membership: float = 0.0
 
     @classmethod
     def of(
-        cls, audit: LabelledFilms, classes: tuple[str, ...], num_metrics: int, policy: Policy
+        cls, folds: Folds, policy: Policy, num_attacks: int, found: Copies | None, recall: float
     ) -> Power:
-        """Find the power that the held-out films give."""
+        """Find the power that real images and a set's size give.
 
-        def rate(patients: LabelledFilms) -> float:
-            num_patients = len(np.unique(patients.patients))
-            return detectable_copy_rate(num_patients, num_metrics, policy)
-
+        Args:
+            folds: The real images.
+            policy: Says at which level, and what is asked for.
+            num_attacks: How many scores G3 corrects for.
+            found: What G1 counts of the set; None where nothing could be counted.
+            recall: Least share found of a kind that is claimed; 0 where none is.
+        """
+        num_patients = len(np.unique(folds.audit.patients))
+        num_members = len(np.unique(folds.trained.patients))
+        excess = found.overall.excess if found else 1.0
+        max_mdcr = policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set
+        if found is None or not recall:
+            return cls(len(folds.audit), num_patients, max_mdcr=max_mdcr)
+        of_test = replace(policy, alpha=policy.alpha / 3)
+        level = of_test.alpha / len(found.p_values)
         by_class = {
-            name: rate(audit.where(audit.labels == label)) for label, name in enumerate(classes)
+            name: detectable_copy_rate(found.by_class[label], level, recall)
+            if label in found.by_class
+            else 1.0
+            for label, name in enumerate(folds.classes)
         }
-        num_patients = len(np.unique(audit.patients))
         return cls(
-            len(audit),
-            num_patients,
-            rate(audit),
-            by_class,
-            policy.max_mdcr,
-            policy.max_mdcr_of_set,
+            num_held_out=len(folds.audit),
+            num_patients=num_patients,
+            num_calibrating=found.overall.num_patients,
+            num_examined=found.overall.num_images,
+            recall=recall,
+            mdcr=detectable_copy_rate(found.overall, level, recall),
+            by_class=by_class,
+            membership=detectable_share(num_members, num_patients, num_attacks, of_test),
+            max_mdcr=max_mdcr,
+            max_membership=policy.max_membership,
         )
 
     @property
+    def sees_membership(self) -> bool:
+        """Whether enough patients are held out for a claim about membership."""
+        return self.membership <= self.max_membership
+
+    @property
     def suffices(self) -> bool:
-        """Whether a pass means what policy asks of it, for a set that shares the classes alike."""
-        return self.mdcr <= self.max_mdcr
+        """Whether a pass means what policy asks of it."""
+        return self.mdcr <= self.max_mdcr and self.sees_membership
 
     def described(self) -> dict[str, object]:
         """Return JSON values, rates rounded up to a hundredth of a per cent."""
         return {
             "num_held_out": self.num_held_out,
             "num_patients": self.num_patients,
+            "num_calibrating": self.num_calibrating,
+            "num_examined": self.num_examined,
+            "recall": round(self.recall, 3),
             "mdcr": _rounded_up(self.mdcr),
             "max_mdcr": self.max_mdcr,
             "by_class": {name: _rounded_up(rate) for name, rate in self.by_class.items()},
+            "membership": _rounded_up(self.membership),
+            "max_membership": self.max_membership,
         }
 
-    def finding(self, excess: float = 1.0) -> Finding:
-        """Judge whether the power suffices, and tell that for a set of other class shares.
+    def findings(self) -> list[Finding]:
+        """Judge whether the power suffices, for copies and for membership."""
+        return [
+            _finding(
+                "MDCR",
+                "minimum detectable copy rate",
+                self.mdcr,
+                self.max_mdcr,
+                f"Of {self.num_examined} examined images, held against {self.num_calibrating} "
+                f"patients, {_percent(self.mdcr)} copies of the kinds that were planted and found "
+                "lead to a refusal",
+            ),
+            _finding(
+                "power",
+                "membership power",
+                self.membership,
+                self.max_membership,
+                f"With {self.num_patients} patients held out, an attack that is right on "
+                f"{_percent(self.membership)} of the training patients is found",
+            ),
+        ]
 
-        Args:
-            excess: Largest ratio of a class's share in the set to its share in H, at least 1.
-        """
-        of_set = _rounded_up(min(1.0, excess * self.mdcr))
-        suffices = self.suffices and of_set <= self.max_mdcr_of_set
-        here = ""
-        if excess > 1:
-            here = (
-                f" This set shows a class more often than they do: its rate is {100 * of_set:.2f} "
-                f"%, where policy asks for {100 * self.max_mdcr_of_set:.2f} %."
-            )
-        return Finding(
-            id="MDCR",
-            name="minimum detectable copy rate",
-            decision="passed" if suffices else "inconclusive",
-            code=None if suffices else "power",
-            statistic=_rounded_up(self.mdcr),
-            threshold=self.max_mdcr,
-            p_value=None,
-            text=f"With {self.num_patients} patients held out, sets with "
-            f"{100 * _rounded_up(self.mdcr):.2f} % copies or more are refused; policy asks for "
-            f"{100 * self.max_mdcr:.2f} %.{here}",
-            public={"mdcr_of_set": of_set},
-        )
+
+def _finding(id_: str, name: str, rate: float, most: float, text: str) -> Finding:
+    suffices = rate <= most
+    return Finding(
+        id=id_,
+        name=name,
+        decision="passed" if suffices else "inconclusive",
+        code=None if suffices else "power",
+        statistic=_rounded_up(rate),
+        threshold=most,
+        p_value=None,
+        text=f"{text}; policy asks for {_percent(most)}.",
+    )
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * _rounded_up(rate):.2f} %"
 
 
 def _rounded_up(rate: float) -> float:

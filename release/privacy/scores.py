@@ -16,6 +16,7 @@ from release.privacy.density import SMALLEST, Array
 
 NUM_NEIGHBOURS = 16  # synthetic films that are listed around a film: some may be dropped
 FEWEST_NEIGHBOURS = 10  # that the scores need
+NUM_ATTACKS = 3  # scores that each metric gives
 
 
 def attack_scores(neighbours: Neighbours, density: Array) -> Mapping[str, Array]:

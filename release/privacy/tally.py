@@ -2,15 +2,18 @@
 
 A set that was refused is deleted, and one that passed may be small: each alone says little of its
 model. Whoever may ask again until a set passes, or ask for many small sets, is answered by all of
-them together. Two things are counted.
+them together. Three things are counted.
 
-Copies. Sets that are held against the same held-out patients are held against the same threshold,
+Copies beyond doubt. Two of them in all sets together refuse the next one, as two in one set do.
+
+Flagged images. Sets that are held against the same patients are held against the same threshold,
 so of all their images together BetaBinomial(N; j, m + 1 - j) are flagged, exactly as of one set
-(see `release.privacy.copies`). A large honest set could hide small ones that copy, so the sets are
-put into the order of their size, which does not depend on what was flagged, and the smallest are
-tested together, then twice as many images, and so on up to all, with Bonferroni's correction for
-as many tests. The size is n rho: a set of a rare class, of which little is known, comes late too.
-Where sets of other datasets are among them the fewest held-out patients of any are reckoned with.
+(see `release.privacy.copies`); so are those of each class. A large honest set could hide small ones
+that copy, so the sets are put into the order of their size, which does not depend on what was
+flagged, and the smallest are tested together, then twice as many images, and so on up to all, with
+Bonferroni's correction for as many tests. The size is n rho: a set of a rare class, of which little
+is known, comes late too. Where sets of other datasets are among them the fewest patients of any are
+reckoned with, and the highest rank.
 
 Evidence. If the k sets of an honest model are each tested at the level alpha / k, one of them is
 refused with a chance of alpha at most. So a p-value below that stands against the model, however
@@ -25,31 +28,26 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from release.look import Look
 from release.policy import Policy
-from release.privacy.copies import p_value
+from release.privacy.copies import FEWEST_CERTAIN, Copies, Count
 from release.verdict import Finding
 
 Tally = Mapping[str, Any]  # JSON values; private
 
 
-def tally_of(look: Look, num_patients: int, excess: float, tests: Sequence[Finding]) -> Tally:
+def tally_of(found: Copies, classes: Sequence[str], tests: Sequence[Finding]) -> Tally:
     """Count what later examinations need of a set.
 
     Args:
-        look: What was seen of every image drawn, flagged ones too.
-        num_patients: m, patients of H.
-        excess: rho, by which the set's classes are shared otherwise than those of H.
+        found: What G1 counts of every image drawn, flagged ones too.
+        classes: Names of the classes, in the order of their numbers.
         tests: What G1, G2 and G3 found of it alone.
     """
     p_values = [each.p_value for each in tests if each.p_value is not None]
     return {
-        "num_drawn": len(look),
-        "num_flagged": {
-            name: int(flags.sum()) for name, flags in zip(look.sights, look.flags, strict=True)
-        },
-        "num_patients": num_patients,
-        "excess": excess if isfinite(excess) else None,
+        "all": _counted(found.overall),
+        "classes": {classes[label]: _counted(count) for label, count in found.by_class.items()},
+        "num_certain": found.num_certain,
         "p_value": min(p_values, default=1.0),
     }
 
@@ -61,15 +59,18 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
         tallies: Of the set under test and of those before it.
         policy: Says at which level.
     """
-    known = sorted((each for each in tallies if each["excess"] is not None), key=_size)
-    metrics = sorted({name for each in known for name in each["num_flagged"]})
-    p_values = [
-        _p_value(known[:smallest], name, policy)
-        for smallest in _doublings([_size(each) for each in known])
-        for name in metrics
+    classes = sorted({name for each in tallies for name in each["classes"]})
+    lots = [
+        [each["all"] for each in tallies],
+        *(
+            [each["classes"][name] for each in tallies if name in each["classes"]]
+            for name in classes
+        ),
     ]
+    p_values = [p for counts in lots for p in _p_values(counts)]
     p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: beside the set's own test
-    refused = p < policy.alpha / 3
+    num_certain = sum(each["num_certain"] for each in tallies)
+    refused = p < policy.alpha / 3 or num_certain >= FEWEST_CERTAIN
     return Finding(
         id="G1",
         name="copies of all sets",
@@ -79,7 +80,10 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
         threshold=policy.alpha / 3,
         p_value=p,
         text=f"This set and {len(tallies) - 1} examined before it were counted together.",
-        private={"num_flagged": {name: _total(known, name) for name in metrics}},
+        private={
+            "num_near": [each["all"]["num_near"] for each in tallies],
+            "num_certain": num_certain,
+        },
     )
 
 
@@ -107,8 +111,19 @@ def standing_evidence(earlier: Sequence[Tally], attempt_number: int, policy: Pol
     )
 
 
-def _size(tally: Tally) -> float:
-    return float(tally["num_drawn"] * tally["excess"])
+def _counted(count: Count) -> dict[str, Any]:
+    return {**vars(count), "excess": count.excess if isfinite(count.excess) else None}
+
+
+def _size(count: Mapping[str, Any]) -> float:
+    return float(count["num_images"] * count["excess"])
+
+
+def _p_values(counts: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Test the smallest sets together, then more and more of them."""
+    known = sorted((each for each in counts if each["excess"] is not None), key=_size)
+    lots = _doublings([_size(each) for each in known])
+    return [p for num in lots for p in _together(known[:num]).p_values]
 
 
 def _doublings(sizes: Sequence[float]) -> list[int]:
@@ -123,13 +138,14 @@ def _doublings(sizes: Sequence[float]) -> list[int]:
     return lots
 
 
-def _p_value(tallies: Sequence[Tally], metric: str, policy: Policy) -> float:
-    """Return the chance that as many images of honest sets are flagged, or a bound on it."""
-    num_drawn = sum(each["num_drawn"] for each in tallies)
-    excess = max(1.0, sum(map(_size, tallies)) / num_drawn)
-    num_patients = min(each["num_patients"] for each in tallies)
-    return p_value(_total(tallies, metric), num_drawn, num_patients, policy.flag_share, excess)
-
-
-def _total(tallies: Sequence[Tally], metric: str) -> int:
-    return sum(each["num_flagged"].get(metric, 0) for each in tallies)
+def _together(counts: Sequence[Mapping[str, Any]]) -> Count:
+    """Count several sets as one, held against the fewest patients and the highest ranks."""
+    num_images = sum(each["num_images"] for each in counts)
+    depths = min(len(each["ranks"]) for each in counts)
+    return Count(
+        num_images,
+        min(each["num_patients"] for each in counts),
+        tuple(max(each["ranks"][k] for each in counts) for k in range(depths)),
+        tuple(sum(each["num_near"][k] for each in counts) for k in range(depths)),
+        max(1.0, sum(map(_size, counts)) / max(1, num_images)),
+    )

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.metrics.metric import Neighbours
-from release.policy import Policy
 from release.privacy.crowd import Crowd
-from release.privacy.density import Array, density, level, num_common, within
+from release.privacy.density import Array, density, num_common, within
 from release.privacy.sight import Sight
 
 
@@ -48,40 +47,29 @@ class View:
         of_held_out: What the witnesses of that part see, each without the films of its patient.
     """
 
-    def __init__(
-        self, crowd: Crowd, policy: Policy, held_out: Surroundings, part: NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, crowd: Crowd, held_out: Surroundings, part: NDArray[np.bool_]) -> None:
         """Look at part of H.
 
         Args:
             crowd: Whose films there are.
-            policy: How many neighbours to look at.
             held_out: What lies around the witnesses of H.
             part: Which of them are held out, with all films of their patients.
         """
-        self._crowd, self._policy = crowd, policy
+        self._crowd = crowd
         rows = crowd.witnesses[~crowd.member][part]
         in_part = np.isin(crowd.patients, crowd.patients[rows])
         self._real, self._audit = crowd.trained | in_part, in_part[~crowd.trained]
         around = held_out.seeing(self._real, self._audit)
         self._num_near = max(1, num_common(around.real)), max(1, num_common(around.audit))
-        self._known = np.full(len(self._audit), np.nan)
-        self._known[rows - int(crowd.trained.sum())] = self._quotient(around.where(part))
         self.of_held_out = self.sight(held_out.where(part))
 
     def sight(self, around: Surroundings) -> Sight:
         """See films by what lies around them."""
         around = around.seeing(self._real, self._audit)
-        usual = level(around.audit, self._known, self._policy.num_level_neighbours)
-        real = around.real
+        real, usual = around.real, density(around.real, self._num_near[0])
         return Sight(
-            self._quotient(around) / usual,
+            around.to_trained / usual,
             density(around.audit, self._num_near[1]),
-            real.distances[:, 0] / density(real, self._num_near[0]),
+            real.distances[:, 0] / usual,
             self._crowd.patients[real.indices[:, 0]],
         )
-
-    def _quotient(self, around: Surroundings) -> Array:
-        """u: distance to T in units of the density in H."""
-        quotient: Array = around.to_trained / density(around.audit, self._num_near[1])
-        return quotient

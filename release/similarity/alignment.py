@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.similarity.structure import COARSE_SIDE, FINE_SIDE
+from release.similarity.structure import COARSE_SIDE
 from release.similarity.windows import Window
 
 REACH = 6  # pixels of 32: the farthest shift of any window
@@ -134,9 +134,7 @@ def _steepest(images: Tensor) -> Tensor:
     scale = COARSE_SIDE / 4  # pixels a unit, over two pixels
     across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) * scale
     down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) * scale
-    return torch.stack(
-        [across * _X, across * _Y, across, down * _X, down * _Y, down], 1
-    ).flatten(2)
+    return torch.stack([across * _X, across * _Y, across, down * _X, down * _Y, down], 1).flatten(2)
 
 
 def _composed(maps: Tensor, steps: Tensor) -> Tensor:
@@ -144,9 +142,7 @@ def _composed(maps: Tensor, steps: Tensor) -> Tensor:
     linear = torch.eye(2) + steps[:, :, :2]
     inverse = torch.linalg.inv(linear)
     offset = -(inverse @ steps[:, :, 2:])
-    return torch.cat(
-        [maps[:, :, :2] @ inverse, maps[:, :, :2] @ offset + maps[:, :, 2:]], 2
-    )
+    return torch.cat([maps[:, :, :2] @ inverse, maps[:, :, :2] @ offset + maps[:, :, 2:]], 2)
 
 
 def warped(images: Tensor, maps: Tensor) -> Tensor:
@@ -163,9 +159,7 @@ def _seen_places(maps: Tensor, side: int) -> Tensor:
 
 
 def _sampled(images: Tensor, places: Tensor) -> Tensor:
-    shown = F.grid_sample(
-        images.unsqueeze(1), places, padding_mode="border", align_corners=False
-    )
+    shown = F.grid_sample(images.unsqueeze(1), places, padding_mode="border", align_corners=False)
     return shown.squeeze(1)
 
 
@@ -186,7 +180,9 @@ def agreement(queries: Tensor, candidates: Tensor, maps: Tensor) -> Tensor:
     places = _seen_places(maps, candidates.shape[-1])
     inside = (places.abs().amax(3) <= 1).float()
     seen, theirs = _sampled(queries, places) * inside, candidates * inside
-    sums = torch.stack([_block_sums(each) for each in (seen * theirs, seen.square(), theirs.square())])
+    sums = torch.stack(
+        [_block_sums(each) for each in (seen * theirs, seen.square(), theirs.square())]
+    )
     product, own, other = sums[0] * sums[0].sum(1, keepdim=True).sign(), sums[1], sums[2]
     order = (product * (own * other).clamp_min(_SMALLEST).rsqrt()).argsort(1, descending=True)
     best = [each.gather(1, order).cumsum(1)[:, _PARTS] for each in (product, own, other)]

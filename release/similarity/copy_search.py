@@ -8,11 +8,12 @@ and in detail, and by the half and the quarter of the image that agrees best.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import cos, radians, sin
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -32,7 +33,14 @@ from release.similarity.spectra import Axes, magnitudes, mirrored, standardised
 from release.similarity.structure import COARSE_SIDE, Structure
 from release.similarity.windows import COARSE, MOVED, PARTS, WHOLE, Window
 
-WAYS: Final = ("coarse", "coarse half", "whole", "half", "quarter")  # in which aligned images are compared
+VERSION = "structure/1"  # raise it when a distance changes
+WAYS: Final = (
+    "coarse",
+    "coarse half",
+    "whole",
+    "half",
+    "quarter",
+)  # in which aligned images are compared
 TURNS = (-10.0, -5.0, 0.0, 5.0, 10.0)  # degrees
 ZOOMS = (0.8, 0.894, 1.0, 1.118, 1.25)
 KEPT = {"whole": 3, "coarse": 2, "half": 3, "quarter": 2}  # candidates that are aligned
@@ -55,8 +63,7 @@ _MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of a map's columns
 WINDOWS = (WHOLE, *MOVED, *PARTS)
 
 
-@dataclass(frozen=True, eq=False)
-class Aligned:
+class Aligned(NamedTuple):
     """Real images that n images were laid over.
 
     Attributes:
@@ -74,14 +81,33 @@ class CopySearch:
     Args:
         pixels: (n, size, size).
         patients: (n,).
+        check: Called between a few images; raises to give up. It may be replaced, since a search
+            serves one job after another.
+
+    Attributes:
+        patients: (n,).
+        digest: SHA-256 of the method, in hexadecimal; it has no weights.
     """
 
-    def __init__(self, pixels: Pixels, patients: NDArray[np.int64]) -> None:
+    digest = hashlib.sha256(VERSION.encode()).hexdigest()
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        patients: NDArray[np.int64],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.check = check
+        self.patients = patients
         self._patients = torch.from_numpy(patients)
         self._structure = Structure.of(pixels)
         medium, coarse = Targets.of(self._structure.medium), Targets.of(self._structure.coarse)
         self._targets = {id(w): coarse if w is COARSE else medium for w in (WHOLE, COARSE, *PARTS)}
-        self._energy = {key: self._targets[key].energy(w).half() for w in (WHOLE, COARSE, *PARTS) for key in (id(w),)}
+        self._energy = {
+            key: self._targets[key].energy(w).half()
+            for w in (WHOLE, COARSE, *PARTS)
+            for key in (id(w),)
+        }
         self._axes, self._features, self._cells = {}, {}, {}
         for window in (WHOLE, *MOVED, *PARTS):
             vectors = standardised(magnitudes(self._structure.medium, window.opposite))
@@ -105,6 +131,7 @@ class CopySearch:
         """
         places, distances = [], []
         for start in range(0, len(pixels), _QUERIES_AT_ONCE):
+            self.check()
             lot = slice(start, start + _QUERIES_AT_ONCE)
             own = None if apart is None else torch.from_numpy(apart[lot])
             hidden = None if own is None else own[:, None] == self._patients
@@ -125,7 +152,9 @@ class CopySearch:
         num, k = places.shape
         which, flat = places.clamp_min(0).flatten(), maps.flatten(0, 1)
         whose = torch.arange(num).repeat_interleave(k)
-        by_coarse = torch.tensor([kind == "coarse" for kind, num in KEPT.items() for _ in range(num)])
+        by_coarse = torch.tensor(
+            [kind == "coarse" for kind, num in KEPT.items() for _ in range(num)]
+        )
         by_coarse = by_coarse.repeat(num)[:, None, None]
         theirs = self._structure.coarse[which]
         flat = refined(
@@ -188,7 +217,10 @@ class CopySearch:
         which = listed.places.clamp_min(0).flatten()
         energy = self._energy[id(listed.window)][which].float()
         shift = best_shift(
-            listed.shown.flatten(0, 1), listed.window, self._targets[id(listed.window)].spectra[which], energy
+            listed.shown.flatten(0, 1),
+            listed.window,
+            self._targets[id(listed.window)].spectra[which],
+            energy,
         )
         maps = shifted_maps(listed.maps.flatten(0, 1), shift.place)
         shape = listed.places.shape
