@@ -28,7 +28,8 @@ def describe(pixels: Pixels) -> Descriptor:
     square = area_mean(_content(pixels), SIDE, SIDE)
     low, high = square.min(), square.max()
     scale = np.float32(255) / max(high - low, np.float32(1e-6))
-    return ((square - low) * scale + np.float32(0.5)).astype(np.uint8)
+    descriptor: Descriptor = ((square - low) * scale + np.float32(0.5)).astype(np.uint8)
+    return descriptor
 
 
 def _content(pixels: Pixels) -> Pixels:

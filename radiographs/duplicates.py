@@ -14,7 +14,7 @@ held out must not be trained on. A mirrored image is another image.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +48,11 @@ def near_duplicates(
         many copies of one image not all pairs are named, but enough to join them.
     """
     views = views_of(descriptors)
-    for num_seen, pairs in shortlist(views, len(descriptors) if num_asked is None else num_asked):
-        pairs, sign = _best_of_each(views, pairs)
+    asked = len(descriptors) if num_asked is None else num_asked
+    for num_seen, listed in shortlist(views, asked):
+        pairs, sign = _best_of_each(views, listed)
         found = [
-            _confirmed(descriptors, pairs.where(some), sign[some])
-            for some in _lots(len(sign))
+            _confirmed(descriptors, pairs.where(some), sign[some]) for some in _lots(len(sign))
         ]
         yield num_seen, np.concatenate(found) if found else np.empty((0, 2), np.intp)
 
@@ -135,9 +135,9 @@ class Groups:
         a, b = self._root(a), self._root(b)
         self._parent[max(a, b)] = min(a, b)
 
-    def join_equal(self, keys: list[str] | list[str | None]) -> int:
+    def join_equal(self, keys: Sequence[str | bytes | None]) -> int:
         """Join films of equal key, where None equals nothing; return how many had a twin before."""
-        first: dict[str, int] = {}
+        first: dict[str | bytes, int] = {}
         twins = 0
         for film, key in enumerate(keys):
             if key is not None and first.setdefault(key, film) != film:

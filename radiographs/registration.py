@@ -53,9 +53,9 @@ def register(
     side = second.shape[1]
     y, x = _grid(side)
     down, across = (np.gradient(second, axis=axis) * np.float32(side) for axis in (1, 2))
-    slopes = np.stack(
-        [down * y, down * x, down, across * y, across * x, across], axis=1
-    ).reshape(len(second), 6, side**2)
+    slopes = np.stack([down * y, down * x, down, across * y, across * x, across], axis=1).reshape(
+        len(second), 6, side**2
+    )
     prior = np.float32(_PRIOR * side**2) * np.eye(6, dtype=np.float32)
     whole = np.zeros((len(second), 3, 3), np.float32)
     whole[:, 2, 2] = 1

@@ -45,7 +45,7 @@ class Pairs(NamedTuple):
     second: NDArray[np.intp]
     pose: NDArray[np.intp]
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Pairs:
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Pairs:
         """Choose some of the pairs."""
         return Pairs(self.first[chosen], self.second[chosen], self.pose[chosen])
 
@@ -95,7 +95,8 @@ def _blur(sigma: float) -> NDArray[np.float32]:
     """Return the (SIDE, SIDE) matrix that blurs an axis; rows sum to 1 at the edges too."""
     at = np.arange(SIDE)
     weights = np.exp(-((at[:, None] - at) ** 2) / (2 * sigma**2))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    means = weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(means, np.float32)
 
 
 @functools.cache
@@ -103,17 +104,18 @@ def _cut(start: float, end: float) -> NDArray[np.float32]:
     """Return the (CELLS, SIDE) matrix of means over equal parts of [start, end] of an axis."""
     edges = (start + (end - start) * np.arange(CELLS + 1) / CELLS) * SIDE
     at = np.arange(SIDE)
-    overlap = np.minimum(edges[1:, None], at + 1) - np.maximum(edges[:-1, None], at)
-    overlap = overlap.clip(0)
-    return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    ends, starts = np.minimum(edges[1:, None], at + 1), np.maximum(edges[:-1, None], at)
+    overlap = (ends - starts).clip(0)
+    means = overlap / overlap.sum(axis=1, keepdims=True)
+    return np.asarray(means, np.float32)
 
 
 def seen_through(window: Window, contrast: Contrast) -> NDArray[np.float32]:
     """Return what a window shows: (n, CELLS * CELLS) of mean 0 and unit norm."""
     rows, columns = _cut(window.top, window.bottom), _cut(window.left, window.right)
     cells = (rows @ contrast @ columns.T).reshape(len(contrast), CELLS**2)
-    cells -= cells.mean(axis=1, keepdims=True)
-    norms: NDArray[np.float32] = np.linalg.norm(cells, axis=1, keepdims=True)
+    cells = cells - cells.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(cells, axis=1, keepdims=True)
     seen: NDArray[np.float32] = cells / np.maximum(norms, np.float32(1e-6))
     return seen
 
