@@ -105,11 +105,11 @@ class LedgerFile:
             LedgerUnusable: The file is damaged, or was written under another key.
         """
         try:
-            with np.load(self._path, allow_pickle=False) as file:
-                content = dict(file)
+            with self._path.open("rb") as file:
+                content = dict(np.load(file, allow_pickle=False))
         except FileNotFoundError:
             return Ledger.empty()
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise LedgerUnusable(f"it cannot be read ({error})") from error
         if content.pop("seal", np.empty(0)).tobytes() != self._seal:
             raise LedgerUnusable("it was written under another key")
