@@ -1,4 +1,4 @@
-"""What an image shows, in 1,296 bytes that its size, depth, borders and file format hardly change.
+"""What an image shows, in 2,304 bytes that its size, depth, borders and file format hardly change.
 
 Copies of one radiograph come as PNG and JPEG, at other sizes, inside a frame, or stretched to a
 square. The descriptor is taken from the image as it was decoded, before any of the store's own
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from radiographs.pixels import Pixels
 from radiographs.resizing import area_mean
 
-SIDE = 36
+SIDE = 48
 Descriptor = NDArray[np.uint8]  # (SIDE, SIDE); many: (n, SIDE, SIDE)
 
 # A row or column is border where it varies by no more than this share of the image's range.

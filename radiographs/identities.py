@@ -135,7 +135,9 @@ class _Identification:
     def join_near_duplicates(self) -> Generator[tuple[int, int]]:
         """Compare every new image with all new ones and all that the ledger knows."""
         first_of = {mark: k for k, mark in reversed(list(enumerate(self.marks)))}
-        self.new = sorted(k for k in first_of.values() if self.own_row[k] is None)
+        new = (k for k in first_of.values() if self.own_row[k] is None)
+        # an order that the store's size, depth and fit do not change
+        self.new = sorted(new, key=lambda k: self.films[k].look)
         descriptors = _descriptors([self.films[k].descriptor for k in self.new])
         self.new_descriptors = descriptors
         everything = np.concatenate([descriptors, self.ledger.descriptors])
