@@ -62,7 +62,6 @@ def _poses() -> list[tuple[Window, Window]]:
     for crop in crops:
         poses += [(crop, whole), (whole, crop)]
     late, early = (0.05, 1.0), (0.0, 0.95)
-    late, early = (0.05, 1.0), (0.0, 0.95)
     ways = ((all_, all_), (late, early), (early, late))
     poses += [
         (Window(*down[0], *across[0]), Window(*down[1], *across[1]))
