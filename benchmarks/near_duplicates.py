@@ -237,10 +237,10 @@ def main() -> None:
     parser.add_argument("--copied", type=int, default=200, help="images that copies are made of")
     arguments = parser.parse_args()
     images = images_of(arguments.data, arguments.phantoms)
+    measured = benchmark(images, arguments.copied)
+    print({key: value for key, value in measured.items() if key != "kinds"})
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    name = arguments.data.name if arguments.data else "phantoms"
-    results[name] = benchmark(images, arguments.copied)
-    print({key: value for key, value in results[name].items() if key != "kinds"})
+    results[arguments.data.name if arguments.data else "phantoms"] = measured
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 

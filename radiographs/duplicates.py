@@ -29,7 +29,7 @@ _MIN_TANGENT = 0.84
 _SURELY_ALIKE = 0.95
 _REGISTERED = 2  # pairs of an image, and all that are surely alike
 # pixels to one, deviation of the local contrast, steps, agreement needed
-_STAGES = ((2, 0.104, 3, 0.88), (1, 0.0625, 3, MIN_AGREEMENT))
+_STAGES = ((2, 0.104, 3, 0.91), (1, 0.0625, 3, MIN_AGREEMENT))
 _PAIRS_AT_ONCE = 128
 
 

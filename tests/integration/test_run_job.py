@@ -186,7 +186,7 @@ def test_images_are_not_split_without_the_ledger_once_there_was_one(workplace, d
     file.unlink()
     refused = finished(workplace, submit_ingest(workplace))
     assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
-    assert "identities.npz" in refused.error.message
+    assert "identities.npz" in refused.error.detail
     file.write_bytes(kept)
     workplace.records.retry(refused.id)
     assert finished(workplace, refused.id).state is JobState.SUCCEEDED
