@@ -183,6 +183,18 @@ def test_films_are_not_split_under_another_key_once_one_was_lost(workplace, data
     assert finished(workplace, refused.id).state is JobState.SUCCEEDED
 
 
+def test_images_are_not_split_without_the_ledger_once_there_was_one(workplace, dataset_id):
+    file = workplace.settings.data_dir / "keys" / "identities.npz"
+    kept = file.read_bytes()
+    file.unlink()
+    refused = finished(workplace, submit_ingest(workplace))
+    assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
+    assert "identities.npz" in refused.error.detail
+    file.write_bytes(kept)
+    workplace.records.retry(refused.id)
+    assert finished(workplace, refused.id).state is JobState.SUCCEEDED
+
+
 def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     workplace, dataset_id, monkeypatch
 ):

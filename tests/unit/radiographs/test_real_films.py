@@ -80,6 +80,27 @@ def test_no_known_near_duplicates_straddle_the_folds_of_the_main_set(main_set):
     assert [group for group, theirs in folds.items() if len(theirs) > 1] == []
 
 
+def test_a_held_out_image_of_the_main_set_is_held_out_at_another_size(tmp_path):
+    """One image in twelve."""
+    for row in manifest("covid19-radiography")[::12]:
+        file = tmp_path / "images" / row["class"] / Path(row["path"]).name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes((DATA / "covid19-radiography" / row["path"]).read_bytes())
+    stores = []
+    for size in (64, 128):
+        destination = tmp_path / str(size)
+        destination.mkdir()
+        options = IngestOptions(bytes(32), image_size=size, ledger=tmp_path / "ledger.npz")
+        summary = run(FolderSource(tmp_path / "images"), destination, options)
+        stores.append(PixelStore.open(destination))
+    assert summary.num_known_images == len(stores[1].files)
+    for values in ("folds", "identities"):
+        first, second = (
+            dict(zip(store.files, getattr(store, values).tolist(), strict=True)) for store in stores
+        )
+        assert first == second
+
+
 def test_many_small_classes_are_ingested(tmp_path):
     summary = run(FolderSource(DATA / "nih-starter"), tmp_path, IngestOptions(bytes(32)))
     assert len(summary.classes) == 10

@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused, StoreOutdated
+from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
 from service.domain.errors import DatasetNotFound
 from workers.problems import problem_of
 
@@ -18,6 +18,7 @@ from workers.problems import problem_of
         (DatasetNotFound.named("ds_1"), "dataset_not_found", False),
         (IngestRefused("single_class", "Only one class."), "single_class", False),
         (StoreOutdated(), "dataset_outdated", False),
+        (LedgerUnusable("it was written under another key"), "fold_key_lost", True),
         (TrainingDiverged("not finite"), "training_diverged", False),
         (OSError(errno.ENOSPC, "full"), "storage_full", True),
         (OSError(errno.EDQUOT, "quota"), "storage_full", True),
