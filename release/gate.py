@@ -42,7 +42,7 @@ from release.privacy.power import Power
 from release.privacy.roc import Roc
 from release.privacy.scan import scan_of
 from release.privacy.symmetry import symmetry, unfit
-from release.privacy.tally import Tally, copies_together, standing_evidence, tally_of
+from release.privacy.tally import Tally, copies_together, refused_before, tally_of
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
 from release.verdict import Finding, Verdict
@@ -177,7 +177,6 @@ class Gate:
             scores, member = panel.scores(left), self._crowd.member
             coins = self._crowd.coins[self._crowd.audited]
             num_sets = 2 if earlier else 1
-            scan = self._scan(left, num_sets)
             told, curve = membership(scores, member, self._policy, num_sets)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
@@ -185,7 +184,7 @@ class Gate:
                 validity_of(panel.densities(left.sights), validity, self._policy),
                 found_copies,
                 *repeated,
-                scan,
+                self._scan(left, num_sets),
                 told,
                 exposure(~kept & ~seen.flagged, num_exposed, self._policy),
                 bound,
@@ -197,7 +196,7 @@ class Gate:
             ]
         except UnfitMetric as error:
             return self._closed(everything, [unfit(error)])
-        tally = tally_of(seen, self.power.num_patients, excess, [found_copies, scan, told])
+        tally = tally_of(seen, self.power.num_patients, excess, findings)
         shown = panel.histograms(left.sights)
         return self._closed(kept, findings, results, curve, bound, shown, tally)
 
@@ -221,8 +220,8 @@ class Gate:
         if not attempts:
             return []
         return [
+            refused_before(attempts, attempt_number),
             copies_together([*attempts, tally], self._policy),
-            standing_evidence(attempts, attempt_number, self._policy),
         ]
 
     def _require_patients(self) -> None:

@@ -407,7 +407,7 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_i
 
     job = finished(workplace, submit_generation(workplace, model_id, seed=6))
     again = workplace.records.synthetic_set(job.result.synthetic_set_id)
-    assert str(again.verdict) == "refused(cumulative)"
+    assert str(again.verdict) == "refused(refused_before)"
     report = json.loads(
         workplace.artifacts.path(again.report.key).with_suffix(".json").read_bytes()
     )
