@@ -3,6 +3,7 @@
     RadiographError
     ├── IngestRefused     the whole set cannot be used; nothing is kept
     ├── StoreOutdated     a set was ingested by a version that split it otherwise
+    ├── LedgerUnusable    what is known of earlier patients cannot be read
     └── UnreadableFilm    one file cannot be used; it is dropped, counted and named
 
 The first and the last carry a stable `code` for programs and a message for people, which says what
@@ -63,6 +64,18 @@ class StoreOutdated(RadiographError):
         super().__init__(
             "The films were ingested by an earlier version: none of them was set aside by a coin "
             "for the privacy audit or kept for the utility test. Ingest them again."
+        )
+
+
+class LedgerUnusable(RadiographError):
+    """The ledger of all patients who were ever split cannot be used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The ledger of the patients that were split before cannot be used: {reason}. Restore "
+            "it and the key of its time from one backup, then retry. Where these are gone for "
+            "good: delete all datasets and the ledger, and do not release sets of such patients "
+            "beside earlier ones, for who was held out is then forgotten."
         )
 
 

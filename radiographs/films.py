@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from radiographs.duplicates import Likeness, likeness
+from radiographs.descriptor import Descriptor, describe
 from radiographs.layouts import FilmFile
 from radiographs.pixels import Pixels, to_depth
 from radiographs.resizing import Fit, reaches, to_square
@@ -17,13 +17,15 @@ class Film(NamedTuple):
     Args:
         file: Its name, label and patient.
         digest: SHA-256 of the stored pixels, in hexadecimal.
-        likeness: What near duplicates are told by.
+        descriptor: What the image shows, whatever the store's size, depth and fit.
+        look: SHA-256 of the descriptor, in hexadecimal.
         upsampled: Whether it had fewer pixels than the store's size.
     """
 
     file: FilmFile
     digest: str
-    likeness: Likeness
+    descriptor: Descriptor
+    look: str
     upsampled: bool
 
 
@@ -31,10 +33,12 @@ def prepare(file: FilmFile, pixels: Pixels, size: int, depth: int, fit: Fit) -> 
     """Bring a film to the store's size and depth, and take its measures."""
     height, width = pixels.shape
     stored = to_depth(to_square(pixels, size, fit), pixels.dtype.itemsize * 8, depth)
+    descriptor = describe(pixels)
     film = Film(
         file=file,
         digest=hashlib.sha256(stored.tobytes()).hexdigest(),
-        likeness=likeness(stored),
+        descriptor=descriptor,
+        look=hashlib.sha256(descriptor.tobytes()).hexdigest(),
         upsampled=not reaches(height, width, size, fit),
     )
     return film, stored

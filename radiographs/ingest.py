@@ -3,13 +3,14 @@
 listing     find the films and their labels
 headers     read sizes and depths; settle what the store will have
 decoding    read every film and bring it to that size
-duplicates  find copies, and draw the folds
+duplicates  find copies and patients known already, and draw the folds of the others
 writing     write the store, films ordered by content
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
@@ -17,19 +18,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiographs.decoding import FilmHeader
-from radiographs.duplicates import Groups, near_duplicates
 from radiographs.errors import IngestRefused, UnreadableFilm
 from radiographs.film_table import FilmTable
 from radiographs.films import Film, prepare
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
-from radiographs.fold_ledger import write_ledger
-from radiographs.keyed_hash import KEY_BYTES, keyed_hash, published_version
+from radiographs.identities import UNKNOWN, Identified, identify
+from radiographs.identity_ledger import Ledger, LedgerFile
+from radiographs.keyed_hash import KEY_BYTES, published_version
 from radiographs.layouts import DroppedFile, FilmFile
 from radiographs.parallel import in_order
-from radiographs.pixel_store import LEDGER, write_store
+from radiographs.pixel_store import write_store
 from radiographs.pixels import Pixels, dtype_of
 from radiographs.resizing import Fit, reaches
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
@@ -51,6 +51,7 @@ MIN_FILMS_PER_CLASS = 8
 MAX_BAD_SHARE = 0.05
 MIN_SHARE_REACHING_SIZE = 0.95
 _BAD_FILES_SHOWN = 5
+_PULSE_SECONDS = 0.25
 
 Phase = Literal["listing", "headers", "decoding", "duplicates", "writing"]
 
@@ -67,6 +68,8 @@ class IngestOptions:
         fit: pad, crop or stretch to a square.
         bit_depth: 8 or 16; None for 16 where any film has more than 8.
         num_workers: Threads; None for one per core.
+        ledger: File that remembers the fold of every patient who was ever split under the key.
+            None: nobody is known, and nobody is remembered.
     """
 
     key: bytes = field(repr=False)
@@ -74,6 +77,7 @@ class IngestOptions:
     fit: Fit = "pad"
     bit_depth: Literal[8, 16] | None = None
     num_workers: int | None = None
+    ledger: Path | None = None
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
@@ -100,7 +104,11 @@ class IngestSummary:
         version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
         num_exact_duplicates: Films whose stored pixels equal an earlier film's.
-        num_near_duplicates: Different films that nearly equal an earlier one.
+        num_near_duplicates: Other images that show what an earlier one shows.
+        num_known_images: Images of patients whom an earlier dataset has split: these keep their
+            folds.
+        num_split_conflicts: Patients whom earlier datasets took for several and put into
+            different folds.
         num_upsampled: Films with fewer pixels than the store's size.
         has_patient_ids: Whether any film came with one; a film without one counts as a patient.
     """
@@ -113,6 +121,8 @@ class IngestSummary:
     dropped: list[DroppedFile]
     num_exact_duplicates: int
     num_near_duplicates: int
+    num_known_images: int
+    num_split_conflicts: int
     num_upsampled: int
     has_patient_ids: bool
 
@@ -141,6 +151,7 @@ def ingest(
 
     Raises:
         IngestRefused: With the code that says why.
+        LedgerUnusable: The ledger is damaged or belongs to another key.
     """
     return (yield from _Ingest(source, destination, options).steps())
 
@@ -227,24 +238,7 @@ class _Ingest:
     ) -> Generator[IngestProgress, None, IngestSummary]:
         order = ordered_by_content(films)
         films = [films[k] for k in order]
-        groups = Groups(len(films))
-        num_exact = groups.join_equal([film.digest for film in films])
-        groups.join_equal([film.file.patient_id for film in films])
-        # One of each exact copy is enough: a thousand copies would make half a million pairs.
-        first_of = {film.digest: k for k, film in reversed(list(enumerate(films)))}
-        distinct = sorted(first_of.values())
-        nearly: set[int] = set()
-        hashes = np.array([films[k].likeness.hash for k in distinct], dtype=np.uint64)
-        thumbnails = np.stack([films[k].likeness.thumbnail for k in distinct])
-        for num_seen, pairs in near_duplicates(hashes, thumbnails):
-            for first, second in pairs.tolist():
-                groups.join(distinct[first], distinct[second])
-                nearly.add(second)
-            yield IngestProgress("duplicates", num_seen, len(distinct))
-
-        table = _table(films, groups.numbers(), self.options.key)
-        digests = [film.digest for film in films]
-        write_ledger(self.destination / LEDGER, self.options.key, digests, table.folds)
+        table, found = yield from self._split(films)
         for num_written in write_store(self.destination, pixels, order, table):
             yield IngestProgress("writing", num_written, len(films))
         return IngestSummary(
@@ -254,11 +248,40 @@ class _Ingest:
             fingerprint=table.fingerprint,
             version=table.version,
             dropped=self.dropped,
-            num_exact_duplicates=num_exact,
-            num_near_duplicates=len(nearly),
+            num_exact_duplicates=found.num_exact_duplicates,
+            num_near_duplicates=found.num_near_duplicates,
+            num_known_images=int(np.sum(found.folds != UNKNOWN)),
+            num_split_conflicts=found.num_conflicts,
             num_upsampled=sum(film.upsampled for film in films),
             has_patient_ids=any(film.file.patient_id is not None for film in films),
         )
+
+    def _split(
+        self, films: list[Film]
+    ) -> Generator[IngestProgress, None, tuple[FilmTable, Identified]]:
+        """Find the patients and their folds; the ledger knows both before a store is there."""
+        file = self.options.ledger and LedgerFile(self.options.ledger, self.options.key)
+        try:
+            while file and not file.try_to_hold():
+                yield IngestProgress("duplicates", 0, len(films))
+                time.sleep(_PULSE_SECONDS)
+            ledger = file.read() if file else Ledger.empty()
+            steps = identify(films, ledger, self.options.key)
+            while True:
+                try:
+                    num_seen, num_new = next(steps)
+                except StopIteration as end:
+                    found: Identified = end.value
+                    break
+                yield IngestProgress("duplicates", len(films) - num_new + num_seen, len(films))
+            yield IngestProgress("duplicates", len(films), len(films))
+            table = _table(films, found, self.options.key)
+            if file:
+                file.write(ledger + found.to_remember(table.folds))
+            return table, found
+        finally:
+            if file:
+                file.let_go()
 
     def _check_bad(self) -> None:
         num_bad = _num_bad(self.dropped)
@@ -318,44 +341,39 @@ def _image_size(headers: list[FilmHeader], options: IngestOptions) -> int:
     return wanted
 
 
-def _table(films: list[Film], groups: NDArray[np.int64], key: bytes) -> FilmTable:
+def _table(films: list[Film], found: Identified, key: bytes) -> FilmTable:
     """Draw the folds and bring together what the store says of each film.
 
     Raises:
-        IngestRefused: class_too_small, where copies or one patient's films leave no split.
+        IngestRefused: class_too_small, where copies, one patient's images or the folds of
+            earlier datasets leave no split.
     """
     classes = tuple(sorted({film.file.label for film in films}))
     labels = np.array([classes.index(film.file.label) for film in films], dtype=np.int64)
     fingerprint = fingerprint_of(films)
+    looks = [film.look for film in films]
     table = FilmTable(
         classes=classes,
         labels=labels,
-        folds=draw_folds(labels, groups, [film.digest for film in films], key),
-        groups=groups,
-        identities=_identities(films, groups, key),
+        folds=draw_folds(labels, found.groups, looks, key, found.folds),
+        groups=found.groups,
+        identities=found.identities,
         files=tuple(film.file.name for film in films),
         fingerprint=fingerprint,
         version=published_version(key, fingerprint),
     )
     for label, counts in table.counts().items():
-        if counts["utility"] < UTILITY_SHARE * counts["films"] or not counts["audit_out"]:
-            num_groups = len(np.unique(groups[labels == classes.index(label)]))
+        of_class = labels == classes.index(label)
+        brought = bool((found.folds[of_class] != UNKNOWN).any())
+        needed = 1 if brought else UTILITY_SHARE * counts["films"]
+        if counts["utility"] < needed or not counts["audit_out"] or not counts["train"]:
+            num_groups = len(np.unique(found.groups[of_class]))
+            earlier = "; patients of earlier datasets keep the folds they had" if brought else ""
             raise IngestRefused(
                 "class_too_small",
                 f"Class {label!r} cannot be split: its {counts['films']} films form {num_groups} "
-                f"groups of copies or of one patient, which stay together; {UTILITY_SHARE:.0%} of "
-                "the films must be kept for the utility test, some for the privacy audit and some "
-                "for training. Add films of other patients.",
+                f"groups of copies or of one patient, which stay together{earlier}; "
+                f"{UTILITY_SHARE:.0%} of the films must be kept for the utility test, some for "
+                "the privacy audit and some for training. Add films of other patients.",
             )
     return table
-
-
-def _identities(films: list[Film], groups: NDArray[np.int64], key: bytes) -> NDArray[np.uint64]:
-    """Number each group by the image whose number is smallest."""
-    own = np.array(
-        [int.from_bytes(keyed_hash(key, "identity", film.digest)[:8], "little") for film in films],
-        dtype=np.uint64,
-    )
-    smallest = np.full(int(groups.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(smallest, groups, own)
-    return smallest[groups]

@@ -11,7 +11,7 @@ from typing import Literal
 KEY_BYTES = 32
 
 Purpose = Literal[
-    "order", "coin", "film", "identity", "version", "seed"
+    "first", "order", "coin", "image", "patient", "identity", "ledger", "version", "seed"
 ]  # hashes of different purposes are unrelated
 
 

@@ -2,15 +2,13 @@
 
     pixels.npy    (films, size, size) uint8 or uint16
     films.npz     labels, folds, groups, identities: one number per image
-    folds.npz     the fold of each film under its keyed hash, see `fold_ledger`
     files.json    the name each film had in its source
     store.json    format, classes, image_size, bit_depth, fingerprint, version, counts
 
 Films stand in an order that their content decides, so one fingerprint means one pixels.npy.
 Patient ids are not kept: only which films share a group. The folder is as private as the films
-in it: films.npz says in plain which fold each is in, so that training needs no key; folds.npz
-says it to the holder of the key alone. Format 1 had no folds, format 2 no
-identities.
+in it: films.npz says in plain which fold each is in, so that training needs no key. Format 1
+had no folds, format 2 no identities.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from radiographs.pixels import Pixels, to_depth
 from radiographs.resizing import block_mean
 
 FORMAT = 3
-LEDGER = "folds.npz"
 _FILMS_AT_ONCE = 256
 
 

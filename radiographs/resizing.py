@@ -96,7 +96,7 @@ def _taps(length: int, new_length: int) -> tuple[NDArray[np.intp], NDArray[np.fl
     return taken, weights[used, :, None].astype(np.float32)
 
 
-def block_mean(films: Pixels, factor: int) -> NDArray[np.float32]:
+def block_mean(films: Pixels | NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Shrink films (n, size, size) by an integer factor: the mean of each factor x factor block."""
     num_films, size, _ = films.shape
     blocks = films.reshape(num_films, size // factor, factor, size // factor, factor)

@@ -1,4 +1,4 @@
-"""Which fold each film is in: drawn under a secret key from content alone, group by group."""
+"""Which fold each image is in: drawn under a secret key from what it shows, group by group."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ Counts = NDArray[np.int64]
 
 
 def draw_folds(
-    labels: NDArray[np.int64], groups: NDArray[np.int64], digests: Sequence[str], key: bytes
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    looks: Sequence[str],
+    key: bytes,
+    known: NDArray[np.int8] | None = None,
 ) -> NDArray[np.int8]:
-    """Draw the fold of every film.
+    """Draw the fold of every image whose patient was never split.
 
     Of every class 15 % are for the utility test; of the rest 30 % are the audit pool, where one
     fair coin per group decides whether the group is trained on. The coins are independent, so
@@ -30,49 +34,67 @@ def draw_folds(
     of n groups in the pool with probability 2^-n, so the probability of any event, and a p-value
     with it, differs from fair coins' by at most the sum of 2^-n over the classes.
 
+    What is drawn for a group depends on the key and on one of its images, the first under a
+    keyed hash: neither on the order, number and labels of images, nor on the images that come or
+    go beside that one.
+
     Args:
-        labels: Class of each film, from 0.
-        groups: Group of each film, numbered from 0; a group stays in one fold.
-        digests: Hash of each film's pixels. What is drawn for a group depends on these and on
-            the key, not on the numbers of classes and groups or on the order of the films.
-        key: Secret: whoever has it and a film can find the film's fold.
+        labels: Class of each image, from 0.
+        groups: Group of each image, numbered from 0; a group stays in one fold.
+        looks: Hash of what each image shows.
+        key: Secret: whoever has it and an image can find the image's fold.
+        known: Fold that each image has from an earlier dataset, or -1; the same in a group. Such
+            folds stay, and count towards the shares. None: all are new.
 
     Returns:
-        (n,), values of `Fold`. A class whose groups allow no such split has fewer films than its
-        share in the utility fold, or none in the audit folds.
+        (n,), values of `Fold`. A class whose groups allow no such split has fewer images than
+        its share in the utility fold, or none in the audit folds.
     """
     num_groups, num_classes = int(groups.max()) + 1, int(labels.max()) + 1
     counts = np.zeros((num_groups, num_classes), dtype=np.int64)
     np.add.at(counts, (groups, labels), 1)
-    contents = _contents(groups, digests)
-    order = sorted(range(num_groups), key=lambda group: keyed_hash(key, "order", contents[group]))
+    folds = np.full(num_groups, -1, dtype=np.int8)
+    if known is not None:
+        folds[groups] = known
+    new = folds < 0
+    look_of = _representatives(groups, looks, key)
+    order = sorted(
+        np.flatnonzero(new).tolist(), key=lambda group: keyed_hash(key, "order", look_of[group])
+    )
 
-    utility = _chosen(counts, order, UTILITY_SHARE)
+    utility = _chosen(counts, order, UTILITY_SHARE, folds == Fold.UTILITY)
     rest = np.where(utility[:, None], 0, counts)
-    audit = _chosen(rest, order, AUDIT_SHARE)
-    heads = np.array([keyed_hash(key, "coin", content)[0] & 1 for content in contents], np.bool_)
-    audited = audit & ~heads
+    in_pool = np.isin(folds, (Fold.AUDIT_IN, Fold.AUDIT_OUT))
+    audit = _chosen(rest, [group for group in order if not utility[group]], AUDIT_SHARE, in_pool)
+    heads = np.array([keyed_hash(key, "coin", look)[0] & 1 for look in look_of], np.bool_)
+    audited = np.where(new, audit & ~heads, folds == Fold.AUDIT_OUT)
     for present in (counts > 0).T:
         pool = [group for group in order if audit[group] and present[group]]
-        if pool and not audited[pool].any():
+        if pool and not (audited & present).any():
             audited[pool[0]] = True
 
-    folds = np.full(num_groups, Fold.REMAINDER, dtype=np.int8)
-    folds[utility] = Fold.UTILITY
-    folds[audit] = Fold.AUDIT_IN
-    folds[audited] = Fold.AUDIT_OUT
+    drawn = np.full(num_groups, Fold.REMAINDER, dtype=np.int8)
+    drawn[utility] = Fold.UTILITY
+    drawn[audit] = Fold.AUDIT_IN
+    drawn[audited] = Fold.AUDIT_OUT
+    folds[new] = drawn[new]
     return folds[groups]
 
 
-def _contents(groups: NDArray[np.int64], digests: Sequence[str]) -> list[str]:
-    """Describe each group by its films' digests, in sorted order."""
-    members: list[list[str]] = [[] for _ in range(int(groups.max()) + 1)]
-    for group, digest in zip(groups.tolist(), digests, strict=True):
-        members[group].append(digest)
-    return ["\n".join(sorted(theirs)) for theirs in members]
+def _representatives(groups: NDArray[np.int64], looks: Sequence[str], key: bytes) -> list[str]:
+    """Return the look that stands for each group: the first under a keyed hash of its own.
+
+    Groups are ordered by another hash, or those of many images would come first.
+    """
+    members: list[list[tuple[bytes, str]]] = [[] for _ in range(int(groups.max()) + 1)]
+    for group, look in zip(groups.tolist(), looks, strict=True):
+        members[group].append((keyed_hash(key, "first", look), look))
+    return [min(theirs)[1] for theirs in members]
 
 
-def _chosen(counts: Counts, order: Sequence[int], share: float) -> NDArray[np.bool_]:
+def _chosen(
+    counts: Counts, order: Sequence[int], share: float, already: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Choose groups until every class has its share of films, a little more where groups demand it.
 
     Groups are walked in the order given, and one is chosen when a class of its films still needs
@@ -81,19 +103,20 @@ def _chosen(counts: Counts, order: Sequence[int], share: float) -> NDArray[np.bo
 
     Args:
         counts: (groups, classes), films of each.
-        order: Of the groups.
+        order: Of the groups that may be chosen.
         share: Of each class.
+        already: (groups,), True for those that were chosen earlier.
 
     Returns:
-        (groups,), True for the chosen.
+        (groups,), True for these and for the chosen.
     """
     total = counts.sum(axis=0)
     needed = np.ceil(share * total).astype(np.int64)
     allowed = needed + np.ceil(_OVERSHOOT_SHARE * total).astype(np.int64)
     sizes = counts.sum(axis=1)
     by_size = sorted(order, key=lambda group: int(sizes[group]))  # stable: ties as drawn
-    chosen = np.zeros(len(counts), dtype=np.bool_)
-    held = np.zeros_like(total)
+    chosen = already.copy()
+    held = counts[already].sum(axis=0)
     for walk, most in ((order, allowed), (by_size, np.maximum(allowed, total // 2))):
         for group in walk:
             if (held >= needed).all():

@@ -1,6 +1,8 @@
-"""The key that an ingest splits its films under."""
+"""The key that an ingest splits its images under, and the ledger of all it has split."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from radiographs.keyed_hash import published_version
 from service.adapters.fold_key import FoldKey
@@ -8,6 +10,8 @@ from service.domain.errors import FoldKeyLost
 from service.domain.ports import Records
 from service.domain.references import Dataset
 from service.settings import Settings
+
+LEDGER = "identities.npz"
 
 
 def fold_key(settings: Settings, records: Records) -> bytes:
@@ -33,6 +37,23 @@ def fold_key(settings: Settings, records: Records) -> bytes:
             "on. Where no dataset is kept any more, a new key is made."
         )
     return key
+
+
+def identity_ledger(settings: Settings, records: Records) -> Path:
+    """Return where the fold of every patient is kept who was ever split under the key.
+
+    Raises:
+        FoldKeyLost: There are datasets and the ledger is missing: patients who were held out
+            could be trained on.
+    """
+    path = settings.data_dir.resolve() / "keys" / LEDGER
+    if not path.exists() and _newest_split(records) is not None:
+        raise FoldKeyLost(
+            f"The ledger of the patients that were split before, keys/{LEDGER} in the data "
+            "directory, is missing. Restore it from a backup of the data directory, then retry: "
+            "without it patients who were held out could be trained on."
+        )
+    return path
 
 
 def _newest_split(records: Records) -> Dataset | None:

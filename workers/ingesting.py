@@ -21,7 +21,7 @@ from service.domain.references import (
     DroppedFile,
 )
 from workers.attempt import Attempt
-from workers.fold_key import fold_key
+from workers.fold_key import fold_key, identity_ledger
 from workers.pace import Pace
 
 
@@ -35,6 +35,7 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
         image_size=request["image_size"],
         fit=request["fit"],
         bit_depth=request["bit_depth"],
+        ledger=identity_ledger(attempt.settings, attempt.records),
     )
     staged = attempt.staging()
     pace = Pace()
@@ -84,6 +85,8 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
         summary={
             "num_exact_duplicates": summary.num_exact_duplicates,
             "num_near_duplicates": summary.num_near_duplicates,
+            "num_known_images": summary.num_known_images,
+            "num_split_conflicts": summary.num_split_conflicts,
             "num_upsampled": summary.num_upsampled,
             "has_patient_ids": summary.has_patient_ids,
         },

@@ -10,11 +10,12 @@ from safetensors import SafetensorError
 
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused, StoreOutdated
+from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
 from release.privacy.density import UnfitMetric
 from service.domain.errors import (
     DatasetOutdated,
     ExaminationFailed,
+    FoldKeyLost,
     PrivacyUnavailable,
     Problem,
     StorageFull,
@@ -32,6 +33,8 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return error.problem()
     if isinstance(error, IngestRefused):
         return Problem(error.code, error.message)
+    if isinstance(error, LedgerUnusable):
+        return Problem(FoldKeyLost.code, str(error), retryable=True)
     if isinstance(error, StoreOutdated):
         return Problem(DatasetOutdated.code, str(error))
     if isinstance(error, UnfitMetric):

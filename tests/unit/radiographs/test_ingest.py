@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import random
 import shutil
 
@@ -10,8 +9,6 @@ from PIL import Image
 
 from radiographs import ingest as ingesting
 from radiographs.errors import IngestRefused
-from radiographs.fold_ledger import film_mark, read_ledger
-from radiographs.folds import Fold
 from radiographs.ingest import ArchiveSource, FolderSource, IngestOptions, PhantomSource, ingest
 from radiographs.phantom import FINDINGS
 from radiographs.pixel_store import PixelStore
@@ -59,14 +56,14 @@ def test_an_archive_becomes_the_same_store_as_its_folder(
     from_folder = run(FolderSource(folder_of(two_classes)), destination)
     from_archive = run(ArchiveSource(zip_of(two_classes)), tmp_path / "other")
     assert from_folder == from_archive
-    for name in ("pixels.npy", "films.npz", "folds.npz", "files.json", "store.json"):
+    for name in ("pixels.npy", "films.npz", "files.json", "store.json"):
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
 def test_nothing_but_the_store_is_left(folder_of, two_classes, destination):
     run(FolderSource(folder_of(two_classes)), destination)
     names = {path.name for path in destination.iterdir()}
-    assert names == {"pixels.npy", "films.npz", "folds.npz", "files.json", "store.json"}
+    assert names == {"pixels.npy", "films.npz", "files.json", "store.json"}
 
 
 def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_folds(
@@ -79,7 +76,7 @@ def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_folds(
     first = run(FolderSource(folder_of(two_classes)), destination)
     second = run(FolderSource(folder_of(renamed, "renamed")), tmp_path / "other")
     assert first.fingerprint == second.fingerprint
-    for name in ("pixels.npy", "films.npz", "folds.npz"):
+    for name in ("pixels.npy", "films.npz"):
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
@@ -95,20 +92,6 @@ def test_another_key_draws_other_folds_of_the_same_films(
     stores = PixelStore.open(destination), PixelStore.open(tmp_path / "other")
     np.testing.assert_array_equal(stores[0].pixels, stores[1].pixels)
     assert (stores[0].folds != stores[1].folds).any()
-
-
-def test_the_ledger_tells_whose_fold_it_is_to_the_holder_of_the_key(
-    folder_of, two_classes, destination
-):
-    run(FolderSource(folder_of(two_classes)), destination)
-    store = PixelStore.open(destination)
-    ledger = read_ledger(destination / "folds.npz")
-    digests = [hashlib.sha256(film.tobytes()).hexdigest() for film in store.pixels]
-    assert [ledger[film_mark(KEY, digest)] for digest in digests] == [Fold(k) for k in store.folds]
-    assert not any(film_mark(bytes(32), digest) in ledger for digest in digests)
-    assert list(ledger) == sorted(ledger)  # not in the order of the films
-    for digest in digests:
-        assert bytes.fromhex(digest) not in (destination / "folds.npz").read_bytes()
 
 
 def test_a_key_of_another_length_is_a_mistake_of_the_caller():
