@@ -44,7 +44,7 @@ from service.domain.clearance import Clearance
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobState
-from service.domain.references import Dataset, DatasetState, SyntheticSet
+from service.domain.references import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
 from service.settings import Settings
 from workers import drawing, public_films, runner, training, warm_models
@@ -450,17 +450,20 @@ def released_set(workplace, dataset_id):
     """Record a set that left the building."""
     job_id = submit(workplace, JobKind.GENERATE, {"dataset_id": dataset_id})
     claim = workplace.records.claim(job_id, worker="w", lease_seconds=30).claim_held
+    page, findings = (ArtifactRef(f"synthetic-sets/syn_1-0/{name}", "0" * 64, 1) for name in "ab")
     made = SyntheticSet(
-        "syn_1",
-        "mdl_1",
-        job_id,
-        0,
-        {},
-        None,
-        None,
-        datetime.now(UTC),
+        id="syn_1",
+        model_id="mdl_1",
+        job_id=job_id,
+        num_images=0,
+        class_counts={},
+        zip=None,
+        manifest=None,
+        created_at=datetime.now(UTC),
         dataset_id=dataset_id,
         verdict=Verdict(Outcome.PASSED),
+        report=page,
+        findings=findings,
     )
     workplace.records.succeed(claim, synthetic_set=made)
     return made
