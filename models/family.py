@@ -82,6 +82,36 @@ class Phase:
     every: int = 1
 
 
+Score = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class FittedPart:
+    """A part of a trained model, and how to ask it who it was fitted to.
+
+    Attributes:
+        name: Names it in audits.
+        covers: The beginnings of its parameters' and buffers' names in the model's state.
+        score: From images (b, 1, h, w) in [-1, 1] and labels (b,) to (b,): higher for images that
+            the part was fitted to, if it remembers them. It repeats, and an image's score does not
+            depend on its neighbours.
+        unfitted: Why there is nothing to ask, where there is no score: the part has seen no image.
+    """
+
+    name: str
+    covers: tuple[str, ...]
+    score: Score | None = None
+    unfitted: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.score is None) != bool(self.unfitted):
+            raise ValueError(f"{self.name} needs either a score or a reason why it has none.")
+
+    def holds(self, name: str) -> bool:
+        """Say whether the parameter or buffer of this name belongs to the part."""
+        return any(name == begin or name.startswith(f"{begin}.") for begin in self.covers)
+
+
 def nothing(films: Films) -> Iterator[float]:  # noqa: ARG001
     """Prepare or conclude nothing."""
     yield from ()
@@ -189,6 +219,14 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
 
         Returns:
             (b, 1, h, w), in [-1, 1].
+        """
+
+    @abstractmethod
+    def fitted_parts(self) -> Sequence[FittedPart]:
+        """Name the parts of the model, each with a score of who it was fitted to.
+
+        Every parameter and buffer belongs to one: a fitted statistic is as much a memory of the
+        training images as a network is.
         """
 
     def learn_privately(

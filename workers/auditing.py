@@ -1,19 +1,20 @@
 """Does a model tell who was in its training? Asked while it trains, and of the weights in the end.
 
-Both ask by the fair coin that each patient of the audit pool had when the films were ingested.
+Both ask by the fair coin that each patient of the audit pool had when the images were ingested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from models.family import Family
+from models.family import Family, Score
 from models.films import as_images
 from models.training.watch import Watch, standard_errors
 from radiographs.folds import Fold
@@ -21,89 +22,114 @@ from radiographs.pixel_store import FoldedFilms, PixelStore
 from release.policy import Policy
 from release.privacy.white_box import white_box
 
-FILMS_AT_ONCE = 64
+IMAGES_AT_ONCE = 64
 MIN_PATIENTS = 20  # brought in by a coin, and kept out by it
 WATCHED_PATIENTS = 32  # likewise: as many as are looked at while the model trains
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """How well a trained model knows one film of each patient who had a coin.
+    """What each part of a trained model makes of one image of each patient who had a coin.
 
     Attributes:
-        scores: (n,), higher where the model fits better.
+        scores: By part, (n,), higher where the part fits better.
+        familiarity: (n,), how well the model as a whole knows them; None where it cannot say.
         coins: (n,), who came in.
     """
 
-    scores: NDArray[np.float64]
+    scores: Mapping[str, NDArray[np.float64]]
+    familiarity: NDArray[np.float64] | None
     coins: NDArray[np.bool_]
 
     def white_box(self) -> dict[str, Any]:
         """Say whether the weights may leave: the finding's public half, as JSON values."""
-        public = asdict(white_box({"familiarity": self.scores}, self.coins, Policy()))
+        public = asdict(white_box(self.scores, self.coins, Policy()))
         del public["private"]
         return public
 
-    def standard_errors(self) -> float:
+    def standard_errors(self) -> float | None:
         """Say by how many standard errors the model knows better what it was trained on."""
+        if self.familiarity is None:
+            return None
         return standard_errors(
-            torch.from_numpy(self.scores[self.coins]), torch.from_numpy(self.scores[~self.coins])
+            torch.from_numpy(self.familiarity[self.coins]),
+            torch.from_numpy(self.familiarity[~self.coins]),
         )
 
 
 def audit(model: Family[Any, Any], store: PixelStore, check: Callable[[], None]) -> Audit | None:
-    """Ask the model how well it knows films that a coin brought into its training or kept out.
+    """Ask every fitted part of a model about images that a coin brought in or kept out.
 
     Args:
-        model: Trained on the store's films.
+        model: Trained on the store's images.
         store: Says what the coins showed.
         check: Called often; raises to give up.
 
     Returns:
-        None where the model has no score of its own, or too few patients had a coin.
+        None where no part has a score, or too few patients had a coin.
     """
-    films = _audited(store, model.spec.size)
-    if films is None:
+    images = _audited(store, model.spec.size)
+    if images is None:
+        return None
+    asked = {part.name: part.score for part in model.fitted_parts() if part.score is not None}
+    if not asked:
         return None
     device = next(model.parameters()).device
-    scores = []
-    for start in range(0, len(films.labels), FILMS_AT_ONCE):
+
+    def read(score: Score) -> NDArray[np.float64] | None:
+        return _scores(score, images, device, check)
+
+    scores = {name: read(score) for name, score in asked.items()}
+    told = {name: values for name, values in scores.items() if values is not None}
+    return Audit(told, read(model.familiarity), came_in(images))
+
+
+def _scores(
+    score: Callable[[Tensor, Tensor], Tensor | None],
+    audited: FoldedFilms,
+    device: torch.device,
+    check: Callable[[], None],
+) -> NDArray[np.float64] | None:
+    """Score images, some at a time: (n,); None where there is no such score."""
+    told = []
+    for start in range(0, len(audited.labels), IMAGES_AT_ONCE):
         check()
-        some = slice(start, start + FILMS_AT_ONCE)
-        images = as_images(films.pixels[some], device)
+        some = slice(start, start + IMAGES_AT_ONCE)
+        images = as_images(audited.pixels[some], device)
         with torch.inference_mode():
-            told = model.familiarity(images, torch.from_numpy(films.labels[some]).to(device))
-        if told is None:
+            values = score(images, torch.from_numpy(audited.labels[some]).to(device))
+        if values is None:
             return None
-        scores.append(told.double().cpu().numpy())
-    return Audit(np.concatenate(scores), _came_in(films))
+        told.append(values.double().cpu().numpy())
+    return np.concatenate(told)
 
 
 def watch(store: PixelStore, size: int, device: torch.device) -> Watch | None:
     """Prepare to look into a training; None where too few patients had a coin."""
-    films = _audited(store, size)
-    if films is None:
+    audited = _audited(store, size)
+    if audited is None:
         return None
     sides = []
-    for side in (_came_in(films), ~_came_in(films)):
+    for side in (came_in(audited), ~came_in(audited)):
         places = np.flatnonzero(side)
-        num_films = min(len(places), WATCHED_PATIENTS)
-        some = places[np.linspace(0, len(places) - 1, num_films).astype(int)]
-        labels = torch.from_numpy(films.labels[some]).to(device)
-        sides += [as_images(films.pixels[some], device), labels]
+        num_images = min(len(places), WATCHED_PATIENTS)
+        some = places[np.linspace(0, len(places) - 1, num_images).astype(int)]
+        labels = torch.from_numpy(audited.labels[some]).to(device)
+        sides += [as_images(audited.pixels[some], device), labels]
     return Watch(*sides)
 
 
 def _audited(store: PixelStore, size: int) -> FoldedFilms | None:
-    """Read one film of each patient who had a coin, unless they are too few."""
+    """Read one image of each patient who had a coin, unless they are too few."""
     films = store.films_of(Fold.AUDIT_IN, Fold.AUDIT_OUT, size=size)
     first = np.unique(films.groups, return_index=True)[1]
     films = FoldedFilms(
         films.pixels[first], films.labels[first], films.groups[first], films.folds[first]
     )
-    came_in = _came_in(films)
-    return films if min(came_in.sum(), (~came_in).sum()) >= MIN_PATIENTS else None
+    members = came_in(films)
+    return films if min(members.sum(), (~members).sum()) >= MIN_PATIENTS else None
 
 
-def _came_in(films: FoldedFilms) -> NDArray[np.bool_]:
+def came_in(films: FoldedFilms) -> NDArray[np.bool_]:
+    """Say of each image whether a coin brought its patient into the training, (n,)."""
     return np.asarray(films.folds == Fold.AUDIT_IN)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.diffusion.paths import Level
 from models.nn.embedding import of_classes
+from models.nn.principal_axes import overfit
 
 SEED = 0
 NUM_PASSES = 3
@@ -72,6 +73,16 @@ class GaussianDenoiser(nn.Module):
             return (after / before).sqrt()
 
         return self._map(x, alpha, alpha_next, gain, classes)
+
+    def overfit(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Score how closely the weak directions follow images; see `overfit`.
+
+        Args:
+            x: (b, c, h, w).
+            labels: (b,).
+        """
+        centred = x.flatten(1) - self.means[labels]
+        return overfit(centred, self.directions.flip(1), self.variances.flip(0), self.rest)
 
     def _map(
         self,

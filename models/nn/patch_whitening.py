@@ -51,6 +51,13 @@ class PatchWhitening(nn.Module):
         patches = _mix(self.directions * self.scales, whitened)
         return F.pixel_shuffle(patches, self._patch_size)
 
+    def familiarity(self, images: Tensor) -> Tensor:
+        """Give the mean log density of the patches of (b, 1, h, w) images, up to a constant: (b,).
+
+        They are taken to be normal, with the moments measured.
+        """
+        return -0.5 * self.fold(images).square().sum(1).mean((1, 2))
+
     @torch.no_grad()
     def fit(self, films: Films) -> Iterator[float]:
         """Measure how patches vary, once; yields the fraction done."""

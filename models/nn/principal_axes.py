@@ -53,3 +53,29 @@ class Moments:
 def patches_of(images: Tensor, patch_size: int) -> Tensor:
     """Cut images (b, 1, h, w) into square patches, (b h w / p^2, p^2)."""
     return F.pixel_unshuffle(images, patch_size).movedim(1, -1).flatten(0, 2)
+
+
+def overfit(centred: Tensor, directions: Tensor, variances: Tensor, rest: Tensor) -> Tensor:
+    """Score how much better the weaker half of fitted directions suits vectors than the rest does.
+
+    The directions that vary least turn towards what they were fitted to: it has more along them,
+    and less outside of all directions, than other vectors have. Where a direction stands for d
+    vectors, the score tells those from others long before their density does.
+
+    Args:
+        centred: Vectors less their mean, (n, d).
+        directions: (d, k), orthonormal columns, the most varied first; k < d.
+        variances: (k,), along each.
+        rest: Mean variance outside of them.
+
+    Returns:
+        (n,), in nats: log of the mean squared length along the weaker half, over what it is on
+        average, less the same of what lies outside.
+    """
+    with torch.autocast(centred.device.type, enabled=False):
+        along = centred @ directions
+        weak = slice(along.shape[1] // 2, None)
+        ratio = (along[:, weak].square() / variances[weak]).mean(1)
+        outside = centred.square().sum(1) - along.square().sum(1)
+        left = outside / (centred.shape[1] - along.shape[1]) / rest
+    return ratio.clamp_min(1e-12).log() - left.clamp_min(1e-12).log()

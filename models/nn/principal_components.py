@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.films import Films
-from models.nn.principal_axes import Moments, PrincipalAxes
+from models.nn.principal_axes import Moments, PrincipalAxes, overfit
 
 MAX_SIDE = 64  # larger films are halved first: the components are smooth
 SEED = 0
@@ -67,6 +67,11 @@ class PrincipalComponents(nn.Module):
         if self._side < self._size:
             images = F.interpolate(images, (self._size, self._size), mode="bilinear")
         return images
+
+    def overfit(self, images: Tensor) -> Tensor:
+        """Score how closely the weak directions follow (b, 1, h, w) images; see `overfit`."""
+        centred = self._flatten(images) - self.center
+        return overfit(centred, self.directions, self.variances, self.noise_variance)
 
     @torch.no_grad()
     def fit(self, films: Films) -> Iterator[float]:

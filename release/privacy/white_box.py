@@ -1,8 +1,10 @@
 """G6: does the model itself, once its weights are known, tell who was trained on?
 
-The model's scores (a VAE's bound on the likelihood, a discriminator's output, a diffusion loss) of
-the patients whom a fair coin brought in are held against those whom it kept out, by the same exact
-tests. What they find refuses the weights; of samples it only warns.
+Every fitted part of a model has a score (a density, a discriminator's output, a diffusion loss). The
+scores of the patients whom a fair coin brought in are held against those whom it kept out: by exact
+tests of the tails, which see a few patients known by heart, and by a rank test of the whole, which
+sees that all of them are known a little. What they find refuses the weights; of samples it only
+warns.
 
 A test that finds nothing lets the weights go only where it would have found something: where it is
 sure to tell if as small a share of the patients, known by heart, stood above all others.
@@ -15,10 +17,11 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
 
 from release.policy import Policy
 from release.privacy.density import Array
-from release.privacy.exact import members_by_rank, smallest_p_value
+from release.privacy.exact import members_by_rank, p_value
 from release.privacy.roc import auc
 from release.verdict import Finding
 
@@ -27,16 +30,16 @@ def white_box(scores: Mapping[str, Array], coins: NDArray[np.bool_], policy: Pol
     """Judge the weights by the most telling of the model's scores.
 
     Args:
-        scores: By name, (c,), of one film of each patient who had a coin; the higher, the more
+        scores: By name, (c,), of one image of each patient who had a coin; the higher, the more
             likely trained on.
         coins: (c,), who came in.
         policy: Says at which level and at which rates.
+
+    Returns:
+        Its p-value is the smallest over scores and tests, times their number (Bonferroni).
     """
     ranked = {name: members_by_rank(values, coins) for name, values in scores.items()}
-    p_values = {
-        name: smallest_p_value(by_rank, policy.false_positive_rates)
-        for name, by_rank in ranked.items()
-    }
+    p_values = {name: _p_value(by_rank, policy) for name, by_rank in ranked.items()}
     p = min(1.0, len(ranked) * min(p_values.values()))
     areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
     leaks = p < policy.alpha
@@ -67,6 +70,7 @@ def white_box(scores: Mapping[str, Array], coins: NDArray[np.bool_], policy: Pol
         public={
             "weights_may_leave": suffices and not leaks,
             "min_detectable_share": ceil(1e4 * share) / 1e4,
+            "asked": sorted(scores),
         },
         private={"p_value_by_score": p_values, "auc_by_score": areas},
     )
@@ -81,7 +85,7 @@ def detectable_share(num_members: int, num_others: int, num_scores: int, policy:
     Args:
         num_members: Patients whom a coin brought in.
         num_others: Patients whom it kept out.
-        num_scores: Among which the level is divided.
+        num_scores: Among which the level is divided, beside the tests of each.
         policy: Says at which level and at which rates.
 
     Returns:
@@ -89,6 +93,26 @@ def detectable_share(num_members: int, num_others: int, num_scores: int, policy:
     """
     for known in range(1, num_members):
         by_rank = np.repeat([True, False, True], [known, num_others, num_members - known])
-        if num_scores * smallest_p_value(by_rank, policy.false_positive_rates) < policy.alpha:
+        if num_scores * _p_value(by_rank, policy) < policy.alpha:
             return known / num_members
     return 1.0
+
+
+def rank_p_value(by_rank: NDArray[np.bool_]) -> float:
+    """Return the chance that members rank as high or higher by chance, all of them together.
+
+    Args:
+        by_rank: Who is a member, from the highest score down; at least one is not.
+
+    Reference: Mann & Whitney 1947 (doi:10.1214/aoms/1177730491).
+    """
+    places = -np.arange(len(by_rank))
+    found = mannwhitneyu(places[by_rank], places[~by_rank], alternative="greater")
+    return float(found.pvalue)
+
+
+def _p_value(by_rank: NDArray[np.bool_], policy: Policy) -> float:
+    """Return the smallest p-value of a score's tests, corrected for their number."""
+    rates = policy.false_positive_rates
+    p_values = [*(p_value(by_rank, rate) for rate in rates), rank_p_value(by_rank)]
+    return min(1.0, len(p_values) * min(p_values))

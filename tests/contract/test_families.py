@@ -130,15 +130,46 @@ def test_what_a_training_makes_of_a_film_is_another_film(trained, films):
         assert not torch.equal(made, images)
 
 
-def test_a_film_s_familiarity_does_not_depend_on_its_neighbours(family, trained, films):
+def test_every_weight_belongs_to_one_fitted_part(family, trained):
+    """A statistic that no audit asks could hold the training images."""
+    parts = trained.fitted_parts()
+    assert len({part.name for part in parts}) == len(parts)
+    for name in trained.state_dict():
+        assert sum(part.holds(name) for part in parts) == 1, name
+
+
+def test_a_fitted_part_s_score_repeats_and_does_not_depend_on_an_image_s_neighbours(
+    family, trained, films
+):
     images, labels = films.images(torch.arange(6)), films.labels[:6]
+    for part in trained.fitted_parts():
+        if part.score is None:
+            continue
+        with torch.inference_mode():
+            scores = part.score(images, labels)
+            backwards = part.score(images.flip(0), labels.flip(0)).flip(0)
+        assert scores.shape == (6,), part.name
+        assert scores.isfinite().all(), part.name
+        torch.testing.assert_close(scores, backwards, rtol=1e-3, atol=1e-3, msg=part.name)
+
+
+def test_what_is_declared_as_unfitted_sees_no_image(family, trained, films):
+    """It is the same whatever images the model was trained on."""
+    other = tiny(family)
+    pixels = np.random.default_rng(1).integers(0, 256, (24, 64, 64), np.uint8)
+    others = Films(pixels, films.labels.numpy())
+    list(Training(other, others, Budget(images=64), seed=0).run())
+    unfitted = [part for part in trained.fitted_parts() if part.unfitted]
+    theirs = other.state_dict()
+    for name, tensor in trained.state_dict().items():
+        if any(part.holds(name) for part in unfitted):
+            assert torch.equal(tensor, theirs[name]), name
+
+
+def test_familiarity_is_a_number_for_each_image(family, trained, films):
     with torch.inference_mode():
-        scores = trained.familiarity(images, labels)
-        if scores is None:
-            pytest.skip("this family has no such score")
-        assert scores.shape == (6,)
-        backwards = trained.familiarity(images.flip(0), labels.flip(0)).flip(0)
-    assert torch.allclose(scores, backwards, rtol=1e-3)
+        scores = trained.familiarity(films.images(torch.arange(6)), films.labels[:6])
+    assert scores is None or scores.shape == (6,)
 
 
 def test_an_image_depends_on_its_label_and_seed_alone(family, trained):

@@ -55,14 +55,21 @@ class Config(FamilyConfig):
         "naming one of the K classes or, as one more, synthetic.",
     )
     num_latents: int = Field(
-        192, ge=2, le=512, description="Principal components that a draft of a film is made of."
+        192, ge=2, le=512, description="Coefficients of cosines that a draft of an image is made of."
     )
-    num_gaussians: int = Field(
-        64,
+    prior_width: int = Field(
+        256,
+        ge=8,
+        le=1024,
+        multiple_of=8,
+        description="Width of the flow that draws the drafts of a class.",
+    )
+    prior_updates: int = Field(
+        900,
         ge=1,
-        le=128,
-        description="Ellipsoids that each class's drafts are drawn from, at most one for every 40 "
-        "of its films.",
+        le=100_000,
+        description="Updates of that flow before the adversarial training, at most 50 passes over "
+        "the images; 900 take about 30 s of one core.",
     )
     num_noise_maps: int = Field(
         0,
@@ -176,7 +183,8 @@ class Config(FamilyConfig):
         if name == "tiny":
             return {
                 "num_latents": 8,
-                "num_gaussians": 2,
+                "prior_width": 16,
+                "prior_updates": 20,
                 "generator_width": 16,
                 "discriminator_width": 16,
                 "patch_size": 8,
@@ -189,12 +197,12 @@ class Sampler(FamilySampler):
     """How a trained adversarial network draws its films."""
 
     name: Literal["latent"] = Field(
-        "latent", description="Draw a draft from the mixture of its class, and finish it."
+        "latent", description="Draw a draft of the class by its flow, and finish it."
     )
     truncation: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="Draws latents towards the middle of the class: below 1 the films are more "
+        description="Spread of the noise that drafts are drawn from: below 1 the images are more "
         "typical and less varied; at 0 each class has one film.",
     )

@@ -2,8 +2,8 @@
 
 Huang et al. 2024 (arXiv:2501.05441): a relativistic pairing loss and two zero-centred gradient
 penalties, which together converge without the tricks of earlier networks; earlier objectives can be
-chosen instead, see `models.families.gan.objectives`. The generator finishes a draft that is known
-in closed form, see `models.families.gan.draft`.
+chosen instead, see `models.families.gan.objectives`. The generator finishes a draft of the lowest
+frequencies, see `models.families.gan.class_prior`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from models.diagnosis import Finding, discriminator_winning
 from models.families.gan.augmentation import AdaptiveStrength, augment
 from models.families.gan.config import Config, Sampler
-from models.families.gan.draft import Drafts
+from models.families.gan.class_prior import ClassPrior
 from models.families.gan.networks import Discriminator, Generator, Judgement
 from models.families.gan.objectives import OBJECTIVES
 from models.families.gan.penalties import (
@@ -25,7 +25,7 @@ from models.families.gan.penalties import (
     squared_gradient_norm,
     unit_gradient_deviation,
 )
-from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
+from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.patch_whitening import PatchWhitening
 from models.schedules import warmup_cosine
@@ -40,7 +40,13 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
         self.objective = OBJECTIVES[config.objective]
-        self.drafts = Drafts(spec.size, spec.num_classes, config.num_latents, config.num_gaussians)
+        self.prior = ClassPrior(
+            spec.size,
+            spec.num_classes,
+            config.num_latents,
+            config.prior_width,
+            config.prior_updates,
+        )
         self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)
         self.discriminator = Discriminator(config, spec)
@@ -128,7 +134,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             classes: Labels, (b,), or mixtures, (b, num_classes).
             noise: Standard normal, `noise_shape` for each film.
         """
-        draft = self.drafts.decode(latents)
+        draft = self.prior.decode(latents)
         correction: Tensor = self.generator(latents, classes, self.patches.fold(draft), noise)
         return draft + correction
 
@@ -144,11 +150,8 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw drafts of the mixtures and finish them."""
-        latents = self.drafts.draw(
-            mixtures, noise.uniform(2), noise.normal(self.config.num_latents)
-        )
-        middle = self.drafts.middle(mixtures)
-        latents = middle + sampler.truncation * (latents - middle)
+        start = sampler.truncation * noise.normal(self.config.num_latents)
+        latents = self.prior.draw(mixtures, start)
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
 
@@ -159,11 +162,28 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
         """Finish the films' own drafts, without noise for their texture."""
         texture = images.new_zeros(len(images), *self.noise_shape)
-        return self.generate(self.drafts.encode(images), labels, texture).clamp(-1, 1)
+        return self.generate(self.prior.encode(images), labels, texture).clamp(-1, 1)
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Ask the discriminator, which knows best the films it was shown as real."""
+        """Ask the discriminator, which knows best the images it was shown as real."""
         return self.judge(images, labels)
+
+    def fitted_parts(self) -> Sequence[FittedPart]:
+        """Ask the prior, the patches' moments and both networks."""
+        return [
+            FittedPart("class_prior", ("prior",), self.prior.familiarity),
+            FittedPart(
+                "patch_whitening", ("patches",), lambda images, _: self.patches.familiarity(images)
+            ),
+            FittedPart(
+                "generator",
+                ("generator",),
+                lambda images, labels: (
+                    -(self.reconstruct(images, labels) - images).abs().flatten(1).mean(1)
+                ),
+            ),
+            FittedPart("discriminator", ("discriminator", "adaptive"), self.judge),
+        ]
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
         """Look for a discriminator that wins."""
@@ -171,18 +191,17 @@ class AdversarialNetwork(Family[Config, Sampler]):
             yield found
 
     def _prepare(self, films: Films) -> Iterator[float]:
-        yield from self.drafts.fit(films)
+        yield from self.prior.fit(films)
         yield from self.patches.fit(films)
 
     def _draw(self, batch: Batch) -> Tensor:
         """Draw a partner for each film: of its class, or for some from its own draft."""
         b, device = len(batch.labels), batch.labels.device
-        uniform = torch.rand(b, 2, device=device)
-        normal = torch.randn(b, self.config.num_latents, device=device)
+        start = torch.randn(b, self.config.num_latents, device=device)
         noise = torch.randn(b, *self.noise_shape, device=device)
-        drawn = self.drafts.draw(batch.labels, uniform, normal)
-        own = self.drafts.encode(batch.images)
-        latents = torch.where(self._starts_from_own(b, device)[:, None], own, drawn)
+        latents = self.prior.encode(batch.images)
+        drawn = ~self._starts_from_own(b, device)
+        latents[drawn] = self.prior.draw(batch.labels[drawn], start[drawn])
         return self.generate(latents, batch.labels, noise)
 
     def _starts_from_own(self, num_films: int, device: torch.device) -> Tensor:

@@ -37,7 +37,7 @@ from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import Config, Sampler
 from models.families.ldm.private_stage import private_stage
 from models.families.ldm.stages import lay_out
-from models.family import Batch, Family, ImageSpec, Losses, Outcome, PrivateStage, Stage
+from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, PrivateStage, Stage
 from models.films import Films
 from models.nn.film_augmentation import NUM_CHANGES, augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
@@ -261,16 +261,75 @@ class LatentDiffusion(Family[Config, Sampler]):
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Measure how little the denoiser errs, at some levels, the same noise for every film."""
+        """Measure how little the denoiser errs, at some levels, the same noise for every image."""
+        return self.denoising_score(self.denoiser, images, labels)
+
+    def denoising_score(self, network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        """Measure how little a network errs as a denoiser; arguments as in `familiarity`."""
         x = self.normalised(self.autoencoder.encode(images).mean)
-        denoise = self.reading(self.denoiser, labels)
-        noise = ImageNoise([0], x.device)
+        denoise = self.reading(network, labels)
         errors = []
-        for level in self.path.levels(LISTENING_STEPS)[1:-1]:
-            n = noise.normal(*self.latent_shape).expand_as(x)
-            error = (denoise(along_path(x, n, level), level) - x).square().flatten(1).mean(1)
+        for x_t, level in self._noisy(x):
+            error = (denoise(x_t, level) - x).square().flatten(1).mean(1)
             errors.append(error * (level.alpha / level.sigma).to(error) ** 2)
         return -torch.stack(errors).mean(0)
+
+    def fitted_parts(self) -> Sequence[FittedPart]:
+        """Ask the autoencoder, the linear denoiser, and every network on the latents."""
+        parts = [
+            FittedPart(
+                "autoencoder",
+                ("autoencoder", "latent_mean", "latent_scale"),
+                lambda images, labels: (
+                    -(self.reconstruct(images, labels) - images).abs().flatten(1).mean(1)
+                ),
+            ),
+            FittedPart(
+                "linear_denoiser",
+                ("gaussian",),
+                lambda images, labels: self.gaussian.overfit(
+                    self.normalised(self.autoencoder.encode(images).mean), labels
+                ),
+            ),
+            FittedPart("denoiser", ("denoiser",), self.familiarity),
+        ]
+        if self.config.autoguidance:
+            parts.append(
+                FittedPart(
+                    "early_snapshot",
+                    ("early",),
+                    lambda images, labels: self.denoising_score(
+                        self.early.network, images, labels
+                    ),
+                )
+            )
+        if self.config.classifier_share:
+            parts.append(FittedPart("classifier", ("classifier",), self._classifier_score))
+        if self.config.fast_share:
+            parts.append(
+                FittedPart(
+                    "student",
+                    ("student", "student_started"),
+                    lambda images, labels: self.denoising_score(self.student, images, labels),
+                )
+            )
+        return parts
+
+    def _classifier_score(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Measure how sure the classifier is of the label, at some levels: (b,)."""
+        x = self.normalised(self.autoencoder.encode(images).mean)
+        scores = []
+        for x_t, level in self._noisy(x):
+            share = torch.full((len(x),), float(level.noise_share), device=x.device)
+            scores.append(-F.cross_entropy(self.classifier(x_t, share), labels, reduction="none"))
+        return torch.stack(scores).mean(0)
+
+    def _noisy(self, x: Tensor) -> Iterator[tuple[Tensor, Level]]:
+        """Take latents (b, c, h, w) to some levels, the same noise for each of them."""
+        noise = ImageNoise([0], x.device)
+        for level in self.path.levels(LISTENING_STEPS)[1:-1]:
+            n = noise.normal(*self.latent_shape).expand_as(x)
+            yield along_path(x, n, level), level
 
     def guided(self, mixtures: Tensor, sampler: Sampler) -> Denoiser:
         """Denoise latents of the classes asked for, as strongly guided as asked for."""

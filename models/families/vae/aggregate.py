@@ -79,6 +79,19 @@ class AggregatePosterior(nn.Module):
                 yield 0.5 + 0.5 * label / len(classes)
         self.fitted.fill_(value=True)
 
+    def log_density(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Give log p(z|y) of latents (b, num_latents) of classes (b,), up to a constant: (b,)."""
+        densities = torch.full((len(latents), self.weights.shape[1]), -math.inf).to(latents)
+        for label in labels.unique().tolist():
+            own = labels == label
+            for k in (self.weights[label] > 0).nonzero().flatten().tolist():
+                factor = self.factors[label, k]
+                offset = (latents[own] - self.means[label, k]).T
+                standard = torch.linalg.solve_triangular(factor, offset, upper=False)
+                size = self.weights[label, k].log() - factor.diagonal().log().sum()
+                densities[own, k] = size - 0.5 * standard.square().sum(0)
+        return densities.logsumexp(1)
+
     def take(self, means: Tensor, covariances: Tensor) -> None:
         """Take over one Gaussian for each class, (c, d) and (c, d, d)."""
         for label, (mean, covariance) in enumerate(zip(means, covariances, strict=True)):

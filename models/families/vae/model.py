@@ -23,7 +23,7 @@ from models.families.vae.networks import Decoder, Encoder
 from models.families.vae.objectives import OBJECTIVES, divergence_from_prior
 from models.families.vae.private_density import Frame, private_gaussians
 from models.families.vae.private_remainder import private_remainder
-from models.family import Batch, Family, ImageSpec, Losses, Outcome, Phase, Stage
+from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
 from models.nn.principal_components import PrincipalComponents
 from models.privacy.mechanism import GaussianMechanism
@@ -146,6 +146,28 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         if not self._objective.is_certain:
             bound = bound - divergence_from_prior(mean, log_variance).sum(1)
         return bound
+
+    def fitted_parts(self) -> Sequence[FittedPart]:
+        """Ask the linear beginning, both halves together, and the density of the latents."""
+        parts = [
+            FittedPart(
+                "principal_components",
+                ("principal",),
+                lambda images, _: self.principal.overfit(images),
+            ),
+            FittedPart("autoencoder", ("encoder", "decoder", "deviation"), self.familiarity),
+            FittedPart(
+                "aggregate_posterior",
+                ("aggregate",),
+                lambda images, labels: self.aggregate.log_density(
+                    self.encode(images, labels)[0], labels
+                ),
+            ),
+        ]
+        if self.config.remainder_size:
+            reason = "Learned through a mechanism of differential privacy, or zero."
+            parts.append(FittedPart("remainder", ("remainder",), unfitted=reason))
+        return parts
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
         """Look for latents that say nothing of the film."""

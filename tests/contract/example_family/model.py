@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Phase, Stage
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from tests.contract.example_family.config import Config, Sampler
@@ -43,6 +43,17 @@ class LinearAutoencoder(Family[Config, Sampler]):
         error = (mu_y + self.decoder(z) - x).square().sum(1).mean()
         kl = 0.5 * (mu.square() + self.log_variance.exp() - 1 - self.log_variance).sum(1).mean()
         return {"loss": error + kl, "error": error, "kl": kl}
+
+    def fitted_parts(self) -> Sequence[FittedPart]:
+        """Ask everything at once for its reconstruction error."""
+
+        def score(images: Tensor, labels: Tensor) -> Tensor:
+            x = F.adaptive_avg_pool2d(images, SIDE).flatten(1)
+            mu_y = self.means(F.one_hot(labels, self.spec.num_classes).float())
+            error = mu_y + self.decoder(self.encoder(x - mu_y)) - x
+            return -error.square().sum(1)
+
+        return [FittedPart("all", ("means", "encoder", "decoder", "log_variance"), score)]
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Decode standard normal latents about the mean of the classes."""

@@ -1,0 +1,62 @@
+"""The velocity of a flow between noise and vectors of a class: a small network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.nn.embedding import TimeAndClassEmbedding
+
+
+class LatentFlow(nn.Module):
+    """Residual blocks of two layers, modulated by time and class; zero before training.
+
+    Args:
+        size: Length of the vectors.
+        num_classes: Number of classes.
+        width: Of the hidden layers.
+        num_blocks: How many.
+
+    Reference: Peebles & Xie 2023, section 3.2, for blocks that begin as nothing (arXiv:2212.09748).
+    """
+
+    def __init__(self, size: int, num_classes: int, width: int, num_blocks: int) -> None:
+        super().__init__()
+        self.embedding = TimeAndClassEmbedding(num_classes, width)
+        self.first = nn.Linear(size, width)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(num_blocks))
+        self.last = nn.Linear(width, size)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
+        """Give the velocities, (b, size).
+
+        Args:
+            x: Vectors on the way from data to noise, (b, size).
+            times: (b,), from 0 at the data to 1 at the noise.
+            classes: Labels, (b,), or mixtures, (b, num_classes).
+        """
+        if classes.is_floating_point():
+            classes = F.pad(classes, (0, 1))  # "no class" is the embedding's last
+        condition = self.embedding(times, classes)
+        h = self.first(x)
+        for block in self.blocks:
+            h = block(h, condition)
+        velocities: Tensor = self.last(h)
+        return velocities
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.hidden = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.modulation(condition).chunk(2, dim=1)
+        return h + self.out(F.silu(self.hidden(torch.addcmul(shift, self.norm(h), 1 + scale))))  # type: ignore[no-any-return]

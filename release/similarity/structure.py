@@ -1,0 +1,80 @@
+"""What an image shows, whatever its tones: each place held against its neighbourhood.
+
+Brightness, contrast and gamma act on a neighbourhood almost as a shift and a factor, so that
+
+    s(x) = (x - m(x)) / sqrt(v(x) + f^2)
+
+with local mean m and variance v stays nearly the same, histogram equalisation (also of tiles)
+included; an inverted image turns its sign. The floor f keeps noise in flat places from counting.
+
+Reference: Jarrett et al. 2009, section 2.1 (local contrast normalisation),
+doi:10.1109/ICCV.2009.5459469.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from release.films import Pixels
+from release.metrics.standardised import area_means
+from release.similarity.trimming import trimmed
+
+FINE_SIDE, COARSE_SIDE = 64, 32
+_NEIGHBOURHOOD = 9  # pixels of the scale on a side, taken twice
+_FLOOR = 8.0  # grey levels of 255
+_IMAGES_AT_ONCE = 512
+
+
+class Structure(NamedTuple):
+    """The structure of n images.
+
+    Attributes:
+        fine: (n, 64, 64), where edges and ribs are told apart.
+        medium: (n, 32, 32), means of it.
+        coarse: (n, 32, 32), of the smoothed image: noise, blur and compression leave it as it is.
+    """
+
+    fine: Tensor
+    medium: Tensor
+    coarse: Tensor
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> Structure:
+        """Find the structure of images (n, size, size)."""
+        lots = [
+            _of_images(area_means(pixels[start : start + _IMAGES_AT_ONCE], FINE_SIDE))
+            for start in range(0, max(1, len(pixels)), _IMAGES_AT_ONCE)
+        ]
+        return cls(*(torch.cat(parts) for parts in zip(*lots, strict=True)))
+
+
+def _of_images(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    smooth = _box(trimmed(images).unsqueeze(1), 3)
+    fine = _standardised(smooth)
+    return fine, _halved(fine), _standardised(_halved(_box(smooth, 3).squeeze(1)).unsqueeze(1))
+
+
+def _halved(images: Tensor) -> Tensor:
+    """Average images (n, 64, 64) over 2 x 2 pixels."""
+    return images.view(-1, COARSE_SIDE, 2, COARSE_SIDE, 2).mean((2, 4))
+
+
+def _standardised(images: Tensor) -> Tensor:
+    """Take the local mean off each place and divide by the local deviation: (n, side, side)."""
+    deviations = images - _neighbourhood_mean(images)
+    variance = _neighbourhood_mean(deviations.square())
+    return (deviations * (variance + _FLOOR**2).rsqrt()).squeeze(1)
+
+
+def _neighbourhood_mean(images: Tensor) -> Tensor:
+    return _box(_box(images, _NEIGHBOURHOOD), _NEIGHBOURHOOD)
+
+
+def _box(images: Tensor, side: int) -> Tensor:
+    """Average over squares; edges are repeated."""
+    padded = F.pad(images, [side // 2] * 4, mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, (side, 1), stride=1), (1, side), stride=1)

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from models.config import Circumstances
+from models.families.gan.class_prior import ClassPrior
+from models.families.gan.config import Config
+from models.families.gan.model import AdversarialNetwork
+from models.family import ImageSpec
+from models.films import Films
+
+
+@pytest.fixture(scope="module")
+def films():
+    """Two classes of 16x16 images: bright ones that vary downwards, dark ones across."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    ramp = np.linspace(-1, 1, 16)
+    bright = 160 + 20 * rng.normal(size=(400, 1, 1)) * ramp[None, :, None]
+    dark = 90 + 20 * rng.normal(size=(400, 1, 1)) * ramp[None, None, :]
+    flat = np.where(labels[:, None, None] == 0, bright + 0 * dark, dark + 0 * bright)
+    pixels = (flat + rng.normal(0, 2, flat.shape)).round().clip(0, 255).astype(np.uint8)
+    return Films(pixels, labels)
+
+
+@pytest.fixture(scope="module")
+def prior(films):
+    torch.manual_seed(0)
+    fitted = ClassPrior(16, num_classes=2, num_latents=6, width=64, num_updates=300)
+    fractions = list(fitted.fit(films))
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    return fitted
+
+
+def draw(prior, classes):
+    noise = torch.randn(len(classes), 6, generator=torch.Generator().manual_seed(0))
+    return prior.draw(classes, noise)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_drafts_lie_where_the_images_of_their_class_do(films, prior, label):
+    drafts = prior.decode(draw(prior, torch.full((500,), label)))
+    images = films.images((films.labels == label).nonzero().squeeze(1))
+    torch.testing.assert_close(drafts.mean(0), images.mean(0), rtol=0, atol=0.1)
+
+
+def test_drafts_vary_as_the_images_of_their_class_do(prior):
+    downwards, across = [], []
+    for label in (0, 1):
+        drafts = prior.decode(draw(prior, torch.full((500,), label)))[:, 0]
+        downwards.append((drafts[:, -1].mean(1) - drafts[:, 0].mean(1)).std())
+        across.append((drafts[:, :, -1].mean(1) - drafts[:, :, 0].mean(1)).std())
+    assert downwards[0] > 2 * downwards[1]
+    assert across[1] > 2 * across[0]
+
+
+def test_an_image_is_near_its_own_draft(films, prior):
+    images = films.images(torch.arange(20))
+    torch.testing.assert_close(prior.decode(prior.encode(images)), images, rtol=0, atol=0.15)
+
+
+def test_a_mixture_that_is_one_class_draws_what_its_label_draws(prior):
+    labels = torch.tensor([0, 1, 1, 0])
+    torch.testing.assert_close(draw(prior, torch.eye(2)[labels]), draw(prior, labels))
+
+
+def test_no_noise_draws_the_same_draft(prior):
+    drafts = prior.draw(torch.zeros(3, dtype=torch.int64), torch.zeros(3, 6))
+    torch.testing.assert_close(drafts[0], drafts[1])
+
+
+def test_fitting_happens_once_and_leaves_the_random_source_alone(films, prior):
+    before = {name: tensor.clone() for name, tensor in prior.state_dict().items()}
+    assert list(prior.fit(films)) == []
+    for name, tensor in prior.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+    another = ClassPrior(16, num_classes=2, num_latents=6, width=16, num_updates=2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    list(another.fit(films))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_prior_knows_images_of_its_kind_better_than_noise(films, prior):
+    images, labels = films.images(torch.arange(20)), films.labels[:20]
+    assert prior.familiarity(images, labels).mean() > prior.familiarity(images, 1 - labels).mean()
+
+
+def test_the_generator_begins_with_the_drafts():
+    torch.manual_seed(0)
+    model = AdversarialNetwork(
+        Config.model_validate(Config.preset("tiny", Circumstances(64))),
+        ImageSpec(64, num_classes=2),
+    )
+    latents, labels = torch.randn(3, 8), torch.tensor([0, 1, 1])
+    noise = torch.randn(3, *model.noise_shape)
+    assert torch.equal(model.generate(latents, labels, noise), model.prior.decode(latents))
