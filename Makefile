@@ -30,7 +30,7 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
-	bench-gates bench-gate-cost proofs compose-up compose-down all
+	bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ proofs: install ## Count how often the gate is right about sets of which all is 
 
 bench-gates: install ## Hold the gate beside three rules in common use, on planted leaks
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gates
+
+bench-repeated-sets: install ## Ask a model that copies for many small sets
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.repeated_sets
 
 bench-gate-cost: install ## Measure what examining a set costs beside drawing it (DATA: of your films)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gate_cost $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 5000)

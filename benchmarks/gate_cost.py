@@ -259,6 +259,7 @@ def _pages(
         None,
         num_drawn=len(pixels),
         released=origins,
+        examination_count={"number": 1, "at_most": 1},
     )
     shown = {
         name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(films.classes)

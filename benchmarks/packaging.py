@@ -86,6 +86,7 @@ def contents(folder: Path, formats: frozenset[Any]) -> Contents:
         "unlabelled": {},
         "gate": None,
         "earlier_releases": [],
+        "examination": {"number": 1, "at_most": 50},
         "utility": None,
         "limitations": [],
     }

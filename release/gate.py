@@ -43,7 +43,7 @@ from release.privacy.roc import Roc
 from release.privacy.scan import scan_of
 from release.privacy.scores import NUM_ATTACKS
 from release.privacy.symmetry import symmetry, unfit
-from release.privacy.tally import Tally, copies_together, standing_evidence, tally_of
+from release.privacy.tally import Tally, copies_together, refused_before, tally_of
 from release.privacy.validity import validity_of
 from release.privacy.white_box import white_box
 from release.similarity.copy_search import CopySearch
@@ -177,12 +177,12 @@ class Gate:
             repeated = self._with_attempts(tally, attempts, attempt_number)
             if not kept.any():
                 findings = [*power.findings(), found_copies, *repeated]
+                tally = tally_of(counted, self._folds.classes, findings)
                 return self._closed(kept, findings, power, results, tally=tally)
             left = panel.left(seen, pixels, kept)
             scores, member = panel.scores(left), self._crowd.member
             coins = self._crowd.coins[self._crowd.audited]
             num_sets = 2 if earlier else 1
-            scan = self._scan(left, num_sets)
             told, curve = membership(scores, member, self._policy, num_sets)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
@@ -190,7 +190,7 @@ class Gate:
                 validity_of(panel.densities(left.sights), validity, self._policy),
                 found_copies,
                 *repeated,
-                scan,
+                self._scan(left, num_sets),
                 told,
                 exposure(~kept & ~seen.flagged, num_exposed, self._policy),
                 bound,
@@ -202,7 +202,7 @@ class Gate:
             ]
         except UnfitMetric as error:
             return self._closed(everything, [unfit(error)], self._power(None, ()))
-        tally = tally_of(counted, self._folds.classes, [found_copies, scan, told])
+        tally = tally_of(counted, self._folds.classes, findings)
         shown = panel.histograms(left.sights)
         return self._closed(kept, findings, power, results, curve, bound, shown, tally)
 
@@ -237,11 +237,12 @@ class Gate:
         self, tally: Tally, attempts: Sequence[Tally], attempt_number: int
     ) -> list[Finding]:
         """Count the set and the examined ones before it together; nothing where it is the first."""
-        if not attempts:
+        counted = [each for each in attempts if each]  # nothing is counted where nothing was seen
+        if not counted:
             return []
         return [
-            copies_together([*attempts, tally], self._policy),
-            standing_evidence(attempts, attempt_number, self._policy),
+            refused_before(counted, attempt_number),
+            copies_together([*counted, tally], self._policy),
         ]
 
     def _require_patients(self) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import Self
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -63,20 +62,6 @@ class Policy:
             raise ValueError(f"alpha is {self.alpha}: expected a probability between 0 and 1.")
         if self.num_density_neighbours < 1 or self.rounds < 0:
             raise ValueError("A gate needs at least one neighbour, and no fewer than no rounds.")
-
-    def at_attempt(self, number: int) -> Self:
-        """Return the policy by which each of several sets of one model may be judged.
-
-        Args:
-            number: How many sets, at least 1.
-
-        Returns:
-            One that refuses an honest model for any of them with a chance of alpha at most
-            (Bonferroni).
-        """
-        if number < 1:
-            raise ValueError(f"Set {number} of a model: expected 1 or more.")
-        return replace(self, alpha=self.alpha / number)
 
     @property
     def digest(self) -> str:

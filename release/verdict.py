@@ -36,6 +36,10 @@ REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "together with the sets before it, the set tells too much of the training data",
         ("release fewer films of this dataset", *OTHER_MODEL),
     ),
+    "refused_before": (
+        "a set of the same model was refused before, which asking again does not undo",
+        OTHER_MODEL,
+    ),
     "nothing_left": ("every film asked for was dropped", OTHER_MODEL),
     "validity": ("the films are too far from real ones for privacy to mean anything", BETTER_MODEL),
     "power": ("too few patients are held out to find copies as rare as policy asks", MORE_HELD_OUT),

@@ -24,7 +24,7 @@ def films(world: World, made: SyntheticSet) -> ArtifactRef:
     """Return a set's archive, if the caller may have it.
 
     Raises:
-        SetNotExamined, SetRefused, SetInconclusive: Nobody may.
+        SetRefused, SetInconclusive: Nobody may.
         ScopeMissing: Only those who may read what is private.
     """
     return _reachable(world, made, made.zip)
@@ -35,27 +35,13 @@ def manifest(world: World, made: SyntheticSet) -> ArtifactRef:
     return _reachable(world, made, made.manifest)
 
 
-def report(made: SyntheticSet) -> ArtifactRef:
-    """Return the report, which shows aggregates alone and is for everybody.
-
-    Raises:
-        SetNotExamined: There is none.
-    """
-    if made.report is None:
-        raise errors.SetNotExamined(_not_examined(made))
-    return made.report
-
-
 def findings(world: World, made: SyntheticSet) -> ArtifactRef:
     """Return what the gate saw film by film.
 
     Raises:
         ScopeMissing: Only those who may read what is private may have it.
-        SetNotExamined: There is none.
     """
     require(world, PRIVATE_READ)
-    if made.findings is None:
-        raise errors.SetNotExamined(_not_examined(made))
     return made.findings
 
 
@@ -87,8 +73,6 @@ def event(world: World, entry: Event) -> Event:
 
 def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:
     verdict = made.verdict
-    if verdict is None:
-        raise errors.SetNotExamined(_not_examined(made))
     if verdict.for_research:
         require(world, PRIVATE_READ)
     elif not verdict.released:
@@ -100,10 +84,3 @@ def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -
 
 def _why(made: SyntheticSet, verdict: Verdict) -> str:
     return " ".join((f"{made.id} is {verdict}.", *verdict.reasons, *verdict.remedies))
-
-
-def _not_examined(made: SyntheticSet) -> str:
-    return (
-        f"{made.id} was made before sets were examined, so nobody may have it. "
-        "Delete it and ask for it again."
-    )

@@ -181,7 +181,7 @@ def read_findings(world: World, made: SyntheticSet) -> ArtifactRef:
     """Return what the gate saw of a set film by film, and keep that it was asked for.
 
     Raises:
-        ScopeMissing, SetNotExamined, FindingsSpent: See the error tree.
+        ScopeMissing, FindingsSpent: See the error tree.
     """
     findings = reach.findings(world, made)
     world.records.read_findings(made.id, world.max_findings_per_model)
@@ -228,7 +228,7 @@ def _existing_set(world: World, set_id: str) -> SyntheticSet | None:
     try:
         made = world.records.synthetic_set(set_id)
         whole = all(world.artifacts.path(each.key).exists() for each in made.artifacts)
-        if whole and made.verdict:
+        if whole:
             return made
         world.records.delete_synthetic_set(set_id)
     except errors.SyntheticSetNotFound:

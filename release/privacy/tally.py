@@ -15,11 +15,11 @@ Bonferroni's correction for as many tests. The size is n rho: a set of a rare cl
 is known, comes late too. Where sets of other datasets are among them the fewest patients of any are
 reckoned with, and the highest rank.
 
-Evidence. If the k sets of an honest model are each tested at the level alpha / k, one of them is
-refused with a chance of alpha at most. So a p-value below that stands against the model, however
-the next set does: a strong refusal is not undone by asking again with one step more, a weak one is
-forgotten after some sets. The level of a set's own tests is not divided: whoever wants a weak test
-would only have to spend some harmless sets first.
+Refusals. A set that was refused for what it tells by itself is evidence against its model, which
+asking again with one step more does not undo: all further sets of the model are refused. The level
+of a set's own tests does not depend on how many there were. Were alpha divided among them (alpha
+spending), an honest model would be refused less often over many sets, and a leaking set would pass
+once enough harmless ones had been asked for.
 """
 
 from __future__ import annotations
@@ -33,22 +33,23 @@ from release.privacy.copies import FEWEST_CERTAIN, Copies, Count
 from release.verdict import Finding
 
 Tally = Mapping[str, Any]  # JSON values; private
+COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals that other sets had a part in
 
 
-def tally_of(found: Copies, classes: Sequence[str], tests: Sequence[Finding]) -> Tally:
+def tally_of(found: Copies, classes: Sequence[str], findings: Sequence[Finding]) -> Tally:
     """Count what later examinations need of a set.
 
     Args:
         found: What G1 counts of every image drawn, flagged ones too.
         classes: Names of the classes, in the order of their numbers.
-        tests: What G1, G2 and G3 found of it alone.
+        findings: What was found of it, alone and with others.
     """
-    p_values = [each.p_value for each in tests if each.p_value is not None]
+    refused_alone = (each.code for each in findings if each.decision == "refused")
     return {
         "all": _counted(found.overall),
         "classes": {classes[label]: _counted(count) for label, count in found.by_class.items()},
         "num_certain": found.num_certain,
-        "p_value": min(p_values, default=1.0),
+        "refused": any(code not in COUNTED_BEFORE for code in refused_alone),
     }
 
 
@@ -87,27 +88,24 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
     )
 
 
-def standing_evidence(earlier: Sequence[Tally], attempt_number: int, policy: Policy) -> Finding:
-    """Ask whether a set before was refused too clearly to be forgotten.
+def refused_before(earlier: Sequence[Tally], attempt_number: int) -> Finding:
+    """Ask whether a set before was refused for what it told by itself.
 
     Args:
         earlier: Of the sets before.
         attempt_number: Which of its model's sets this is, from 1.
-        policy: Says at which level.
     """
-    p = min((each["p_value"] for each in earlier), default=1.0)
-    level = policy.at_attempt(attempt_number).alpha / 3
-    refused = p < level
+    refused = sum(each["refused"] for each in earlier)
     return Finding(
-        id="G1-G3",
+        id="G1-G8",
         name="sets before",
         decision="refused" if refused else "passed",
-        code="cumulative" if refused else None,
-        statistic=attempt_number,
-        threshold=level,
-        p_value=min(1.0, attempt_number * p),
-        text=f"This is set {attempt_number} of its model; "
-        + ("one before it told too much." if refused else "none before it told too much."),
+        code="refused_before" if refused else None,
+        statistic=refused,
+        threshold=0,
+        p_value=None,
+        text=f"This is set {attempt_number} of its model; {refused or 'none'} before it "
+        f"{'was' if refused <= 1 else 'were'} refused.",
     )
 
 

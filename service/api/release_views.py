@@ -39,9 +39,7 @@ class SyntheticSetView(View):
     unlabelled_counts: dict[str, int] = Field(
         description="Images of no class, by kind: mixture, interpolation."
     )
-    verdict: VerdictView | None = Field(
-        description="Null for a set of before there was a gate; nobody may have its films."
-    )
+    verdict: VerdictView
     num_bytes: int | None = Field(description="Size of the ZIP; null where no film was kept.")
     sha256: str | None = Field(description="Checksum of the ZIP; null where no film was kept.")
     created_at: Moment
@@ -57,7 +55,7 @@ class SyntheticSetView(View):
             num_images=made.num_images,
             class_counts=dict(made.class_counts),
             unlabelled_counts=dict(made.unlabelled_counts),
-            verdict=VerdictView.model_validate(made.verdict) if made.verdict else None,
+            verdict=VerdictView.model_validate(made.verdict),
             num_bytes=made.zip.num_bytes if made.zip else None,
             sha256=made.zip.sha256 if made.zip else None,
             created_at=made.created_at,
@@ -158,9 +156,7 @@ class AuditView(View):
 
 def _links_of_set(made: SyntheticSet) -> dict[str, str]:
     here = f"/synthetic-sets/{made.id}"
-    links = {"self": here}
-    if made.report:
-        links["report"] = f"{here}/report"
-    if made.verdict and made.zip:
+    links = {"self": here, "report": f"{here}/report"}
+    if made.zip:
         links |= {"manifest": f"{here}/manifest", "download": f"{here}/download"}
     return links

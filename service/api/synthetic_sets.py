@@ -33,7 +33,6 @@ _UNREACHABLE = (
     errors.ScopeMissing,
     errors.SetRefused,
     errors.SetInconclusive,
-    errors.SetNotExamined,
 )
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -141,12 +140,9 @@ def get_image(
 
 @lru_cache(maxsize=4)
 def _contents(manifest: FilePath) -> list[tuple[str, str]]:
-    """Read path and checksum of every file, images first; a published manifest never changes.
-
-    `file` is what the manifests before the third format called a path.
-    """
+    """Read path and checksum of every file, images first; a published manifest never changes."""
     files: list[dict[str, Any]] = json.loads(manifest.read_bytes())["files"]
-    return [(entry.get("path") or entry["file"], entry["sha256"]) for entry in files]
+    return [(entry["path"], entry["sha256"]) for entry in files]
 
 
 @router.get(
@@ -199,7 +195,6 @@ def download_synthetic_set(
         **NOT_MODIFIED,
         **documented(
             errors.SyntheticSetNotFound,
-            errors.SetNotExamined,
             errors.ArtifactMissing,
             errors.InvalidRequest,
             http=[400, 416],
@@ -215,7 +210,7 @@ def get_report(
 ) -> Response:
     """Read what was found of a set, whatever the verdict: a page, or JSON for who asks for it."""
     made = world.records.synthetic_set(synthetic_set_id)
-    page = reach.report(made)
+    page = made.report
     path = world.artifacts.path(page.key)
     as_json = "application/json" in (accept or "")
     kind, media_type = ("json", "application/json") if as_json else ("html", "text/html")
@@ -240,7 +235,6 @@ def get_report(
         **NOT_MODIFIED,
         **documented(
             errors.SyntheticSetNotFound,
-            errors.SetNotExamined,
             errors.FindingsSpent,
             errors.ScopeMissing,
             errors.ArtifactMissing,

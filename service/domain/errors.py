@@ -18,7 +18,7 @@ SyntheticDataError
 │   ├── TooFewPatients              held out, for a set to be examined at all
 │   ├── DatasetGone                 the films that a set must be examined against were deleted
 │   ├── ExaminationFailed           films cannot be compared
-│   ├── SetRefused, SetInconclusive, SetNotExamined
+│   ├── SetRefused, SetInconclusive
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
 │   ├── ExaminationsSpent           as many sets of the model were examined as may be
 │   ├── WeightsNotCleared           nothing shows that a model's weights keep its films secret
@@ -341,12 +341,6 @@ class SetInconclusive(Conflict):
     """The gate could not tell whether the set is fit to leave."""
 
     code = "set_inconclusive"
-
-
-class SetNotExamined(Conflict):
-    """The set was made before sets were examined."""
-
-    code = "set_not_examined"
 
 
 class ReleasesChanged(Conflict):

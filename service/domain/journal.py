@@ -162,7 +162,6 @@ def examined(
             f"{', '.join(sorted(missing))}, of the same model or of a dataset with the same "
             f"patients, was examined at the same time as {made.id}. The job is done once more."
         )
-    assert made.verdict, "an examined set has a verdict"
     there = next((each for each in of_model if each.id == made.id), None)
     if there is None:
         return ExaminedSet(

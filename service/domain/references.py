@@ -153,11 +153,11 @@ class SyntheticSet:
             films from being stored.
         manifest: Its table of contents, `manifest.json` beside it; None likewise.
         created_at: When it was finished, UTC.
-        unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
         dataset_id: The dataset whose images it was examined against.
-        verdict: What the gate found; None for a set of before there was a gate.
+        verdict: What the gate found.
         report: The page that tells it, `report.html`, with `report.json` beside it.
         findings: What only the scope private:read may see, `findings.json`.
+        unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
         findings_read: Whether they have been asked for.
         withdrawn: Deleted by a client after its release. Its films are kept, out of reach, since
             whoever has them can put them together with later releases.
@@ -171,19 +171,19 @@ class SyntheticSet:
     zip: ArtifactRef | None
     manifest: ArtifactRef | None
     created_at: datetime
+    dataset_id: str
+    verdict: Verdict
+    report: ArtifactRef
+    findings: ArtifactRef
     unlabelled_counts: Mapping[str, int] = field(default_factory=dict)
-    dataset_id: str = ""
-    verdict: Verdict | None = None
-    report: ArtifactRef | None = None
-    findings: ArtifactRef | None = None
     findings_read: bool = False
     withdrawn: bool = False
 
     @property
     def artifacts(self) -> tuple[ArtifactRef, ...]:
         """All that is stored of it."""
-        stored = (self.zip, self.manifest, self.report, self.findings)
-        return tuple(each for each in stored if each)
+        images = (each for each in (self.zip, self.manifest) if each)
+        return (*images, self.report, self.findings)
 
     @property
     def stays_known(self) -> bool:
@@ -197,7 +197,7 @@ class SyntheticSet:
     @property
     def released(self) -> bool:
         """Whether its films have been free to leave the building."""
-        return self.verdict is not None and self.verdict.released
+        return self.verdict.released
 
 
 @dataclass(frozen=True, slots=True)

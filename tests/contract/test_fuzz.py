@@ -49,6 +49,7 @@ from service.domain.references import (
     Model,
     SyntheticSet,
 )
+from service.domain.verdict import Outcome, Verdict
 from service.domain.world import World
 from service.settings import Settings
 
@@ -166,7 +167,7 @@ class Target:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("images/normal/000000.png", b"pixels")
-        manifest = b'{"files": [{"file": "images/normal/000000.png", "sha256": "00"}]}'
+        manifest = b'{"files": [{"path": "images/normal/000000.png", "sha256": "00"}]}'
         (staged / "set.zip").write_bytes(buffer.getvalue())
         (staged / "manifest.json").write_bytes(manifest)
         key = f"synthetic-sets/{examples.SET_ID}-0"
@@ -181,6 +182,10 @@ class Target:
             zip=ArtifactRef(f"{key}/set.zip", digest, len(buffer.getvalue())),
             manifest=ArtifactRef(f"{key}/manifest.json", "1" * 64, len(manifest)),
             created_at=MOMENT,
+            dataset_id=examples.DATASET_ID,
+            verdict=Verdict(Outcome.PASSED),
+            report=ArtifactRef(f"{key}/report.html", "2" * 64, 1),
+            findings=ArtifactRef(f"{key}/findings.json", "3" * 64, 1),
         )
 
 

@@ -99,6 +99,7 @@ def make_set(
         dataset_id="ds_1",
         verdict=Verdict(outcome, num_filtered=2, reasons=("Because.",)),
         report=ArtifactRef(f"synthetic-sets/{identifier}-0/report.html", "3" * 64, 10),
+        findings=ArtifactRef(f"synthetic-sets/{identifier}-0/findings.json", "4" * 64, 10),
     )
     return replace(made, **changes)
 

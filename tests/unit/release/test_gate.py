@@ -66,16 +66,18 @@ def test_the_first_set_of_a_model_is_judged_as_if_there_were_no_others() -> None
     tally = examine(HONEST).tally
     again = examine(HONEST, attempts=[tally], attempt_number=2)
     assert again.verdict.may_leave
-    assert again.tally["p_value"] == tally["p_value"]  # of this set alone, whatever came before
+    assert again.tally == tally  # of this set alone, whatever came before
 
 
-def test_an_honest_set_of_a_model_that_was_clearly_refused_stays() -> None:
-    """As when it is asked again with one step more."""
+def test_a_set_of_a_model_that_was_refused_stays_though_it_is_honest() -> None:
+    """As when it is asked again with one step or a tenth of guidance more."""
     copied = np.concatenate([WORLD.folds.trained.pixels[:30], HONEST[:300]])
     refused = examine(copied)
     assert str(refused.verdict) == "refused(memorises)"
     second = examine(HONEST, attempts=[refused.tally], attempt_number=2)
-    assert str(second.verdict) == "refused(cumulative)"
+    assert str(second.verdict) == "refused(refused_before)"
+    third = examine(HONEST, attempts=[refused.tally, second.tally], attempt_number=3)
+    assert str(third.verdict) == "refused(refused_before)"
 
 
 def test_a_tally_tells_the_public_nothing() -> None:

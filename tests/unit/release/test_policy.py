@@ -16,10 +16,3 @@ def test_equal_policies_have_equal_digests_and_others_do_not() -> None:
 def test_a_policy_that_means_nothing_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"expected|needs"):
         Policy(**wrong)
-
-
-def test_the_sets_of_a_model_share_alpha() -> None:
-    assert Policy().at_attempt(1) == Policy()
-    assert sum(Policy().at_attempt(10).alpha for _ in range(10)) == pytest.approx(Policy().alpha)
-    with pytest.raises(ValueError, match="1 or more"):
-        Policy().at_attempt(0)

@@ -12,7 +12,7 @@ from release.metrics.metric import Neighbours
 from release.policy import Policy
 from release.privacy.copies import copies, p_value
 from release.privacy.sight import Sight
-from release.privacy.tally import copies_together, standing_evidence, tally_of
+from release.privacy.tally import copies_together, refused_before, tally_of
 
 POLICY = Policy()
 PATIENTS = 767
@@ -26,7 +26,7 @@ def tally(num_drawn: int, num_flagged: int, **more: Any) -> dict[str, Any]:
         "num_flagged": {"m": num_flagged},
         "num_patients": PATIENTS,
         "excess": 1.0,
-        "p_value": 1.0,
+        "refused": False,
         **more,
     }
 
@@ -41,11 +41,14 @@ def test_a_tally_counts_each_metric_and_is_json() -> None:
     nothing = Sight(*(np.zeros(5) for _ in range(3)), np.zeros(5, np.int64))
     near = Neighbours(np.zeros((1, 1)), np.zeros((1, 1), np.int64))
     look = Look({"a": nothing, "b": nothing}, {"a": near, "b": near}, flags)
-    own = replace(copies(flags, PATIENTS, POLICY), p_value=0.2)
-    told = tally_of(look, PATIENTS, np.inf, [own, replace(own, p_value=0.002)])
+    own = copies(flags, PATIENTS, POLICY)
+    assert own.code == "memorises"
+    told = tally_of(look, PATIENTS, np.inf, [own])
     assert json.loads(json.dumps(told)) == told
     assert (told["num_drawn"], told["num_flagged"]) == (5, {"a": 2, "b": 1})
-    assert (told["excess"], told["p_value"]) == (None, 0.002)
+    assert (told["excess"], told["refused"]) == (None, True)
+    for code in ("cumulative", "refused_before"):  # for which a smaller set is the remedy
+        assert not tally_of(look, PATIENTS, 1.0, [replace(own, code=code)])["refused"]
 
 
 def test_small_sets_of_copies_pass_alone_and_not_together() -> None:
@@ -91,12 +94,12 @@ def test_honest_sets_are_refused_together_as_seldom_as_alpha_says() -> None:
     assert max(alone, together) <= allowed
 
 
-def test_a_strong_refusal_stands_and_a_weak_one_is_forgotten() -> None:
-    strong, weak = tally(256, 0, p_value=1e-6), tally(256, 0, p_value=LEVEL / 2.5)
+def test_a_refusal_is_not_outlived_by_harmless_sets() -> None:
+    harmless, refused = tally(256, 0), tally(256, 0, refused=True)
     for number in (2, 50):
-        assert standing_evidence([strong], number, POLICY).code == "cumulative"
-    assert standing_evidence([weak], 2, POLICY).decision == "refused"
-    assert standing_evidence([weak], 3, POLICY).decision == "passed"
+        earlier = [refused, *[harmless] * (number - 2)]
+        assert refused_before(earlier, number).code == "refused_before"
+    assert refused_before([harmless] * 49, 50).decision == "passed"
 
 
 def test_the_order_of_the_sets_does_not_matter() -> None:

@@ -29,7 +29,10 @@ def made_for(scene: Any, request: dict[str, Any], snapshot_sha256: str) -> Synth
         zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "0" * 64, 1),
         manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "1" * 64, 1),
         created_at=scene.world.clock.now(),
+        dataset_id="ds_1",
         verdict=Verdict(Outcome.REFUSED, "memorises"),
+        report=ArtifactRef(f"synthetic-sets/{identifier}-0/report.html", "2" * 64, 1),
+        findings=ArtifactRef(f"synthetic-sets/{identifier}-0/findings.json", "3" * 64, 1),
     )
 
 

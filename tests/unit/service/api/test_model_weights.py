@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.references import Model, SyntheticSet
+from service.domain.references import ArtifactRef, Model, SyntheticSet
 from service.domain.verdict import WEIGHTS_READ, Outcome, Verdict
 
 WEIGHTS = b"0123456789"
@@ -85,7 +85,10 @@ def test_a_refused_set_keeps_the_weights_even_when_it_is_deleted(scene: Any, mod
         zip=None,
         manifest=None,
         created_at=scene.world.clock.now(),
+        dataset_id=model.dataset_id,
         verdict=Verdict(Outcome.REFUSED, "memorises"),
+        report=ArtifactRef("synthetic-sets/syn_1-0/report.html", "0" * 64, 1),
+        findings=ArtifactRef("synthetic-sets/syn_1-0/findings.json", "1" * 64, 1),
     )
     scene.synthetic_set(made)
     scene.refused(weights(scene, model), 409, "weights_not_cleared")
