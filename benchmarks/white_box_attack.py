@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +168,7 @@ def complexity(patients: Patients) -> Array:
     cosines = CosineComponents(patients.pixels.shape[1], BANDS[-1])
     images = as_images(patients.pixels, "cpu")
     coefficients = cosines.encode(images)
-    energies = [
-        coefficients[:, low:high].square().sum(1) for low, high in zip(BANDS, BANDS[1:], strict=False)
-    ]
+    energies = [coefficients[:, low:high].square().sum(1) for low, high in pairwise(BANDS)]
     left = (images.square().mean((1, 2, 3)) - coefficients.square().sum(1)).clamp_min(0)
     logs = torch.stack([*energies, left], 1).clamp_min(1e-8).log().double()
     terms = torch.cat([coefficients[:, :1].double(), logs, logs.square()], 1).numpy()

@@ -55,7 +55,10 @@ class Config(FamilyConfig):
         "naming one of the K classes or, as one more, synthetic.",
     )
     num_latents: int = Field(
-        192, ge=2, le=512, description="Coefficients of cosines that a draft of an image is made of."
+        192,
+        ge=2,
+        le=512,
+        description="Coefficients of cosines that a draft of an image is made of.",
     )
     prior_width: int = Field(
         256,
@@ -65,11 +68,11 @@ class Config(FamilyConfig):
         description="Width of the flow that draws the drafts of a class.",
     )
     prior_updates: int = Field(
-        900,
+        1000,
         ge=1,
         le=100_000,
-        description="Updates of that flow before the adversarial training, at most 50 passes over "
-        "the images; 900 take about 30 s of one core.",
+        description="Updates of that flow before the adversarial training, at most 56 passes over "
+        "the images; 1,000 take about 30 s of one core.",
     )
     num_noise_maps: int = Field(
         0,
