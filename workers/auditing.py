@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.family import Family, Score
+from models.family import Family
 from models.films import as_images
 from models.training.watch import Watch, standard_errors
 from radiographs.folds import Fold
@@ -71,17 +71,16 @@ def audit(model: Family[Any, Any], store: PixelStore, check: Callable[[], None])
     images = _audited(store, model.spec.size)
     if images is None:
         return None
-    asked = {part.name: part.score for part in model.fitted_parts() if part.score is not None}
-    if not asked:
-        return None
     device = next(model.parameters()).device
-
-    def read(score: Score) -> NDArray[np.float64] | None:
-        return _scores(score, images, device, check)
-
-    scores = {name: read(score) for name, score in asked.items()}
-    told = {name: values for name, values in scores.items() if values is not None}
-    return Audit(told, read(model.familiarity), came_in(images))
+    scores = {}
+    for part in model.fitted_parts():
+        if part.score is not None:
+            told = _scores(part.score, images, device, check)
+            assert told is not None
+            scores[part.name] = told
+    if not scores:
+        return None
+    return Audit(scores, _scores(model.familiarity, images, device, check), came_in(images))
 
 
 def _scores(

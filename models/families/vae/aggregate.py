@@ -51,9 +51,9 @@ class AggregatePosterior(nn.Module):
     def log_density(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Give log p(z|y) of latents (b, num_latents) of classes (b,), up to a constant: (b,)."""
         densities = latents.new_zeros(len(latents))
-        for label in labels.unique().tolist():
-            own, factor = labels == label, self.factors[label]
-            offset = (latents[own] - self.means[label]).T
+        for label, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+            own = labels == label
+            offset = (latents[own] - mean).T
             standard = torch.linalg.solve_triangular(factor, offset, upper=False)
             densities[own] = -factor.diagonal().log().sum() - 0.5 * standard.square().sum(0)
         return densities
