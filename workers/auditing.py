@@ -20,6 +20,7 @@ from models.training.watch import Watch, standard_errors
 from radiographs.folds import Fold
 from radiographs.pixel_store import FoldedFilms, PixelStore
 from release.policy import Policy
+from release.privacy.calibration import calibrated, complexity
 from release.privacy.white_box import white_box
 
 IMAGES_AT_ONCE = 64
@@ -32,7 +33,8 @@ class Audit:
     """What each part of a trained model makes of one image of each patient who had a coin.
 
     Attributes:
-        scores: By part, (n,), higher where the part fits better.
+        scores: By part, (n,), higher where the part fits better; calibrated, see
+            `release.privacy.calibration`.
         familiarity: (n,), how well the model as a whole knows them; None where it cannot say.
         coins: (n,), who came in.
     """
@@ -72,12 +74,13 @@ def audit(model: Family[Any, Any], store: PixelStore, check: Callable[[], None])
     if images is None:
         return None
     device = next(model.parameters()).device
+    described = complexity(images.pixels, images.labels)
     scores = {}
     for part in model.fitted_parts():
         if part.score is not None:
             told = _scores(part.score, images, device, check)
             assert told is not None
-            scores[part.name] = told
+            scores[part.name] = calibrated(told, described)
     if not scores:
         return None
     return Audit(scores, _scores(model.familiarity, images, device, check), came_in(images))

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MAX_TURN = 0.045  # radians
-MAX_ZOOM = 0.036
-MAX_SHIFT = 0.042  # of the side
-MAX_CONTRAST = 0.09
-MAX_BRIGHTNESS = 0.045  # in image units
+MAX_TURN = 0.05  # radians
+MAX_ZOOM = 0.04
+MAX_SHIFT = 0.047  # of the side
+MAX_CONTRAST = 0.1
+MAX_BRIGHTNESS = 0.05  # in image units
 
 
 def jittered(images: Tensor) -> Tensor:

@@ -68,11 +68,11 @@ class Config(FamilyConfig):
         description="Width of the flow that draws the drafts of a class.",
     )
     prior_updates: int = Field(
-        1000,
+        1100,
         ge=1,
         le=100_000,
-        description="Updates of that flow before the adversarial training, at most 56 passes over "
-        "the images; 1,000 take about 30 s of one core.",
+        description="Updates of that flow before the adversarial training, at most 60 passes over "
+        "the images; 1,100 take about 35 s of one core.",
     )
     num_noise_maps: int = Field(
         0,
