@@ -8,6 +8,7 @@ from models.families.gan.config import Config
 from models.families.gan.model import AdversarialNetwork
 from models.family import ImageSpec
 from models.films import Films
+from models.presets import resolve_config
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,9 @@ def test_the_generator_begins_with_the_drafts():
     latents, labels = torch.randn(3, 8), torch.tensor([0, 1, 1])
     noise = torch.randn(3, *model.noise_shape)
     assert torch.equal(model.generate(latents, labels, noise), model.prior.decode(latents))
+
+
+@pytest.mark.parametrize(("seconds", "updates"), [(5, 100), (100, 400), (3600, 1100), (None, 1100)])
+def test_a_short_training_spends_little_of_its_time_on_the_prior(seconds, updates):
+    given = Circumstances(64, budget_seconds=seconds)
+    assert resolve_config("gan", "standard", {}, given).prior_updates == updates
