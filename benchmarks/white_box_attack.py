@@ -5,10 +5,9 @@
     python -m benchmarks.white_box_attack --data FOLDER --snapshots DIR      of what is trained
 
 Every fitted part of a model scores one image of each patient, of the training set and of the
-held-out one, as it is and calibrated: less what the held-out images lead to expect of an image of
-this class with so much energy at coarse, middle and fine scales (as in Watson et al. 2022,
-arXiv:2111.08440, without a second model). The area under the curve is over all patients; beside it
-stands what the audit at the end of a training finds, which knows the audit pool alone.
+held-out one, as it is and calibrated (`release.privacy.score_calibration`). The area under the curve is
+over all patients; beside it stands what the audit at the end of a training finds, which knows the
+audit pool alone.
 
 Prints a table and writes benchmarks/results/white_box.json.
 """
@@ -33,7 +32,6 @@ from benchmarks.evaluation.real_films import PUBLIC_KEY, phantoms
 from models.config import Circumstances
 from models.family import Family, ImageSpec
 from models.films import Films, as_images
-from models.nn.cosine_components import CosineComponents
 from models.presets import PRESETS, resolve_config
 from models.registry import FAMILIES
 from models.snapshot import DESCRIPTION, load_snapshot, new_model
@@ -44,13 +42,13 @@ from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
 from release.policy import Policy
+from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.exact import members_by_rank
 from release.privacy.roc import roc
 from release.privacy.white_box import rank_p_value, white_box
 
 RESULTS = Path(__file__).parent / "results" / "white_box.json"
 IMAGES_AT_ONCE = 64
-BANDS = (1, 6, 36, 192)  # of cosines, the lowest first, whose energies tell how busy an image is
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]
@@ -133,19 +131,20 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
     }
     pool = np.isin(asked.folds, (Fold.AUDIT_IN, Fold.AUDIT_OUT))
     coins = asked.folds[pool] == Fold.AUDIT_IN
-    verdict = white_box({part: values[pool] for part, values in scores.items()}, coins, Policy())
+    described = complexity(asked.pixels, asked.labels)
+    audited = {part: calibrated(values[pool], described[pool]) for part, values in scores.items()}
+    verdict = white_box(audited, coins, Policy())
     about = {
         "model": name,
         "audit_p_value": verdict.p_value,
         "weights_may_leave": verdict.public["weights_may_leave"],
     }
-    busy = complexity(asked)
     return [
         {
             **about,
             "part": part,
             **_attack(values, asked.member, ""),
-            **_attack(calibrated(values, busy, ~asked.member), asked.member, "calibrated_"),
+            **_attack(calibrated(values, described), asked.member, "calibrated_"),
         }
         for part, values in scores.items()
     ]
@@ -160,27 +159,6 @@ def score(ask: Any, patients: Patients) -> Array:
         with torch.inference_mode():
             told.append(ask(images, torch.from_numpy(patients.labels[some])).double().numpy())
     return np.concatenate(told)
-
-
-def complexity(patients: Patients) -> Array:
-    """Describe how busy images are, whatever model: class, and energy at several scales, (n, k)."""
-    cosines = CosineComponents(patients.pixels.shape[1], BANDS[-1])
-    images = as_images(patients.pixels, "cpu")
-    coefficients = cosines.encode(images)
-    energies = [
-        coefficients[:, low:high].square().sum(1) for low, high in zip(BANDS, BANDS[1:], strict=False)
-    ]
-    left = (images.square().mean((1, 2, 3)) - coefficients.square().sum(1)).clamp_min(0)
-    logs = torch.stack([*energies, left], 1).clamp_min(1e-8).log().double()
-    terms = torch.cat([coefficients[:, :1].double(), logs, logs.square()], 1).numpy()
-    return np.column_stack([np.eye(len(patients.classes))[patients.labels], terms])
-
-
-def calibrated(values: Array, busy: Array, reference: NDArray[np.bool_]) -> Array:
-    """Take from scores (n,) what a line through those of reference images expects of them."""
-    coefficients = np.linalg.lstsq(busy[reference], values[reference], rcond=None)[0]
-    rest: Array = values - busy @ coefficients
-    return rest
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -132,7 +132,10 @@ class Examination:
             "policy_sha256": self.policy.digest,
             "power": self.power.described(),
             "findings": [_described(finding) for finding in self.findings],
-            "controls": [control.described() for control in self.controls],
+            "controls": [
+                {**control.described(), "claimed": control.claimed(self.policy)}
+                for control in self.controls
+            ],
             "membership": _membership(self.membership) if self.membership else None,
             "histograms": _lists(self.histograms) if self.histograms else None,
             "metrics": [{"name": name, "digest": digest} for name, digest in self.metrics],

@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.family import Family, Score
+from models.family import Family
 from models.films import as_images
 from models.training.watch import Watch, standard_errors
 from radiographs.folds import Fold
 from radiographs.pixel_store import FoldedFilms, PixelStore
 from release.policy import Policy
+from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.white_box import white_box
 
 IMAGES_AT_ONCE = 64
@@ -32,7 +33,8 @@ class Audit:
     """What each part of a trained model makes of one image of each patient who had a coin.
 
     Attributes:
-        scores: By part, (n,), higher where the part fits better.
+        scores: By part, (n,), higher where the part fits better; calibrated, see
+            `release.privacy.score_calibration`.
         familiarity: (n,), how well the model as a whole knows them; None where it cannot say.
         coins: (n,), who came in.
     """
@@ -71,17 +73,17 @@ def audit(model: Family[Any, Any], store: PixelStore, check: Callable[[], None])
     images = _audited(store, model.spec.size)
     if images is None:
         return None
-    asked = {part.name: part.score for part in model.fitted_parts() if part.score is not None}
-    if not asked:
-        return None
     device = next(model.parameters()).device
-
-    def read(score: Score) -> NDArray[np.float64] | None:
-        return _scores(score, images, device, check)
-
-    scores = {name: read(score) for name, score in asked.items()}
-    told = {name: values for name, values in scores.items() if values is not None}
-    return Audit(told, read(model.familiarity), came_in(images))
+    described = complexity(images.pixels, images.labels)
+    scores = {}
+    for part in model.fitted_parts():
+        if part.score is not None:
+            told = _scores(part.score, images, device, check)
+            assert told is not None
+            scores[part.name] = calibrated(told, described)
+    if not scores:
+        return None
+    return Audit(scores, _scores(model.familiarity, images, device, check), came_in(images))
 
 
 def _scores(

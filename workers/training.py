@@ -41,6 +41,7 @@ KEEPS_TO_ITS_ACCOUNT = (
     "account does not name."
 )
 TOO_FEW = "Not asked: too few patients had a coin."
+NO_SCORE = "Not asked: this family has no score of a whole model."
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
@@ -142,8 +143,11 @@ def _memorisation(
     """
     if audited is None:
         return {"none": KEEPS_TO_ITS_ACCOUNT if assignment.privacy else TOO_FEW}
+    told = audited.standard_errors()
+    if told is None:
+        return {"none": NO_SCORE}
     return {
-        "standard_errors": round(audited.standard_errors(), 2),
+        "standard_errors": round(told, 2),
         "threshold": THRESHOLD,
         "budget": assignment.budget,
         "looks": looks(attempt.records, attempt.job.id),

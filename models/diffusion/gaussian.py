@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.diffusion.paths import Level
 from models.nn.embedding import of_classes
-from models.nn.principal_axes import overfit
+from models.nn.principal_axes import IMAGES_PER_DIRECTION, overfit
 
 SEED = 0
 NUM_PASSES = 3
@@ -31,7 +31,8 @@ class GaussianDenoiser(nn.Module):
     Args:
         shape: Channels, height and width of the images.
         num_classes: The mean of all classes stands behind those of each, as "no class".
-        num_components: Principal components kept; less than there are numbers in an image.
+        num_components: Principal components kept, at most one for every IMAGES_PER_DIRECTION
+            images; less than there are numbers in an image.
 
     Reference: Wang & Vastola 2024, eqs. 5 and 6 (arXiv:2412.09726).
     """
@@ -129,10 +130,12 @@ class GaussianDenoiser(nn.Module):
                 yield
         within = basis.T @ spread
         eigenvalues, eigenvectors = torch.linalg.eigh((within + within.T) / 2)  # ascending
-        leading = eigenvalues[-num_components:]
-        self.variances.copy_(leading.clamp(min=MIN_VARIANCE))
-        self.directions.copy_(basis @ eigenvectors[:, -num_components:])
-        self.rest.copy_(((total - leading.sum()) / (size - num_components)).clamp(min=MIN_VARIANCE))
+        kept = max(1, min(num_components, int(counts.sum()) // IMAGES_PER_DIRECTION))
+        leading = eigenvalues[-kept:]
+        self.rest.copy_(((total - leading.sum()) / (size - kept)).clamp(min=MIN_VARIANCE))
+        self.variances.copy_(self.rest)
+        self.variances[-kept:] = leading.clamp(min=MIN_VARIANCE)
+        self.directions[:, -kept:] = basis @ eigenvectors[:, -kept:]
 
 
 def _columns(level: Level, x: Tensor) -> tuple[Tensor, Tensor]:

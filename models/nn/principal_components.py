@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.films import Films
-from models.nn.principal_axes import Moments, PrincipalAxes, overfit
+from models.nn.principal_axes import IMAGES_PER_DIRECTION, Moments, PrincipalAxes, overfit
 
 MAX_SIDE = 64  # larger films are halved first: the components are smooth
 SEED = 0
@@ -25,6 +25,9 @@ class PrincipalComponents(nn.Module):
     A linear variational autoencoder has its optimum here (Lucas et al. 2019, arXiv:1911.02469), so
     that a network added to either side starts from it and learns what a line cannot say. Until
     `fit` has run, latents are standard normal whatever the film, and films grey.
+
+    At most one direction is fitted for every IMAGES_PER_DIRECTION films: the latents beyond those
+    say nothing.
 
     Reference: Tipping & Bishop 1999, section 3 (doi:10.1111/1467-9868.00196).
     """
@@ -103,17 +106,19 @@ class PrincipalComponents(nn.Module):
                 yield (1 + index + end / len(films)) / (NUM_PASSES + 1)
             found = basis, within.axes()
             basis = spread
-        self._take(*found, total_variance)
+        self._take(*found, total_variance, max(1, len(films) // IMAGES_PER_DIRECTION))
 
-    def _take(self, basis: Tensor, axes: PrincipalAxes, total_variance: Tensor) -> None:
+    def _take(self, basis: Tensor, axes: PrincipalAxes, total_variance: Tensor, most: int) -> None:
         """Keep the leading axes within an orthonormal basis, and the variance that is left."""
         num_pixels, num_components = self.directions.shape
-        leading = axes.variances.flip(0)[:num_components]
-        rest = (total_variance - leading.sum()) / (num_pixels - num_components)
+        kept = min(num_components, most)
+        leading = axes.variances.flip(0)[:kept]
+        rest = (total_variance - leading.sum()) / (num_pixels - kept)
         self.noise_variance.copy_(rest.clamp_min(MIN_NOISE_VARIANCE))
-        self.variances.copy_(leading.to(basis).clamp_min(self.noise_variance))
-        turned = axes.directions.flip(1)[:, :num_components].to(basis)
-        self.directions.copy_(basis @ turned)
+        self.variances.copy_(self.noise_variance)
+        self.variances[:kept] = leading.to(basis).clamp_min(self.noise_variance)
+        turned = axes.directions.flip(1)[:, :kept].to(basis)
+        self.directions[:, :kept] = basis @ turned
         self.fitted.fill_(value=True)
 
     def _readings(self, films: Films) -> Iterator[tuple[Tensor, int]]:

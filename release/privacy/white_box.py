@@ -1,10 +1,10 @@
 """G6: does the model itself, once its weights are known, tell who was trained on?
 
-Every fitted part of a model has a score (a density, a discriminator's output, a diffusion loss). The
-scores of the patients whom a fair coin brought in are held against those whom it kept out: by exact
-tests of the tails, which see a few patients known by heart, and by a rank test of the whole, which
-sees that all of them are known a little. What they find refuses the weights; of samples it only
-warns.
+Every fitted part of a model has a score (a density, a discriminator's output, a diffusion loss).
+The scores of the patients whom a fair coin brought in are held against those whom it kept out: by
+exact tests of the tails, which see a few patients known by heart, and by a rank test of the whole,
+which sees that all of them are known a little. What they find refuses the weights; of samples it
+only warns.
 
 A test that finds nothing lets the weights go only where it would have found something: where it is
 sure to tell if as small a share of the patients, known by heart, stood above all others.

@@ -126,6 +126,7 @@ AUDIT = {
         "text": "The model's own scores do not tell who was trained on.",
         "weights_may_leave": True,
         "min_detectable_share": 0.0141,
+        "asked": ["class_prior", "discriminator", "generator", "patch_whitening"],
     },
     "weights": {
         "may_leave": True,

@@ -86,7 +86,7 @@ class SigningKeysView(View):
 
 
 class WhiteBoxView(View):
-    """Whether a model's own scores tell who was in its training."""
+    """Whether the scores of any part of a model tell who was in its training."""
 
     statistic: float | None = Field(description="Area under the attack's curve; 0.5 is guessing.")
     p_value: float | None = Field(description="Of the exact test that they do not.")
@@ -96,6 +96,9 @@ class WhiteBoxView(View):
         None,
         description="The smallest share of patients, known by heart, that the audit is sure to "
         "tell; null where an earlier version audited.",
+    )
+    asked: list[str] = Field(
+        description="The fitted parts of the model whose scores were asked, every one that has one."
     )
 
     @classmethod

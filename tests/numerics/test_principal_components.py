@@ -6,6 +6,8 @@ import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from models.films import Films
+from models.nn import principal_components
+from models.nn.principal_axes import IMAGES_PER_DIRECTION
 from models.nn.principal_components import MIN_NOISE_VARIANCE, PrincipalComponents
 
 
@@ -83,14 +85,35 @@ def test_latents_are_standard_normal_before_the_fit():
     assert not log_variance.any()
 
 
-def test_fewer_films_than_components_leave_the_rest_to_the_prior():
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8), np.uint8)
+def test_a_direction_stands_for_many_images_and_the_rest_is_left_to_the_prior():
+    pixels = np.random.default_rng(0).integers(0, 256, (2 * IMAGES_PER_DIRECTION, 8, 8), np.uint8)
     principal = PrincipalComponents(8, 6)
-    list(principal.fit(Films(pixels, np.arange(4) % 2)))
-    assert principal.noise_variance.item() == pytest.approx(MIN_NOISE_VARIANCE)
+    list(principal.fit(Films(pixels, np.arange(len(pixels)) % 2)))
+    assert (principal.directions.norm(dim=0) > 0).tolist() == [True, True, *[False] * 4]
     mean, log_variance = principal.encode(torch.rand(2, 1, 8, 8))
-    torch.testing.assert_close(mean[:, 3:], torch.zeros(2, 3), rtol=0, atol=1e-3)
-    torch.testing.assert_close(log_variance[:, 3:], torch.zeros(2, 3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(mean[:, 2:], torch.zeros(2, 4))
+    torch.testing.assert_close(log_variance[:, 2:], torch.zeros(2, 4))
+
+
+def test_equal_images_leave_the_least_noise():
+    principal = PrincipalComponents(8, 2)
+    list(principal.fit(Films(np.full((8, 8, 8), 100, np.uint8), np.arange(8) % 2)))
+    assert principal.noise_variance.item() == pytest.approx(MIN_NOISE_VARIANCE)
+
+
+@pytest.mark.parametrize(("images_per_direction", "least", "most"), [(8, 0.8, 1), (64, 0.4, 0.65)])
+def test_few_directions_do_not_tell_what_they_were_fitted_to(
+    monkeypatch, images_per_direction, least, most
+):
+    monkeypatch.setattr(principal_components, "IMAGES_PER_DIRECTION", images_per_direction)
+    pixels = np.random.default_rng(0).normal(128, 30, (1024, 16, 16)).clip(0, 255).astype(np.uint8)
+    labels = np.arange(512) % 2
+    principal = PrincipalComponents(16, 64)
+    list(principal.fit(Films(pixels[:512], labels)))
+    members, others = (
+        principal.overfit(everything(Films(some, labels))) for some in np.split(pixels, 2)
+    )
+    assert least <= (members[:, None] > others).float().mean() <= most
 
 
 def test_large_films_are_read_at_a_smaller_size():

@@ -36,10 +36,10 @@ NUM_BLOCKS = 3
 BATCH_SIZE = 256
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.01
-BETAS = (0.9, 0.99)
+BETAS = (0.9, 0.999)
 WARM_UP = 0.07
 AVERAGED = 100  # updates that the average of the weights reaches back
-MAX_PASSES = 50  # over the images; after more, the flow knows them too well
+MAX_PASSES = 60  # over the images; after more, the flow knows them too well
 MIN_UPDATES = 300
 NUM_CHANGED = 75_000  # changed images to learn from, and at most so many of one:
 MAX_CHANGED = 64
@@ -110,12 +110,13 @@ class ClassPrior(nn.Module):
         """Measure how little the flow errs about images, the same noise for each of them: (b,)."""
         latents = self.encode(images)
         noise = ImageNoise([0], latents.device)
-        errors = []
-        for time in LISTENING_TIMES:
+
+        def errors(time: float) -> Tensor:
             times = torch.full((len(latents),), time, device=latents.device)
-            for _ in range(NUM_LISTENING):
-                errors.append(self._errors(latents, noise.normal(latents.shape[1]), times, labels))
-        return -torch.stack(errors).mean(0)
+            return self._errors(latents, noise.normal(latents.shape[1]), times, labels)
+
+        places = [time for time in LISTENING_TIMES for _ in range(NUM_LISTENING)]
+        return -torch.stack([errors(time) for time in places]).mean(0)
 
     def fit(self, films: Films) -> Iterator[float]:
         """Let the flow learn from the images, once; yields the fraction done."""

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from models.diagnosis import Finding, discriminator_winning
 from models.families.gan.augmentation import AdaptiveStrength, augment
-from models.families.gan.config import Config, Sampler
 from models.families.gan.class_prior import ClassPrior
+from models.families.gan.config import Config, Sampler
 from models.families.gan.networks import Discriminator, Generator, Judgement
 from models.families.gan.objectives import OBJECTIVES
 from models.families.gan.penalties import (

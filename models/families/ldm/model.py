@@ -298,9 +298,7 @@ class LatentDiffusion(Family[Config, Sampler]):
                 FittedPart(
                     "early_snapshot",
                     ("early",),
-                    lambda images, labels: self.denoising_score(
-                        self.early.network, images, labels
-                    ),
+                    lambda images, labels: self.denoising_score(self.early.network, images, labels),
                 )
             )
         if self.config.classifier_share:

@@ -71,20 +71,6 @@ class Config(FamilyConfig):
     patch_size: Literal[2, 4, 8] = Field(
         4, description="Side of the pixel blocks that are folded into channels at both ends."
     )
-    num_components: int = Field(
-        8,
-        ge=1,
-        le=64,
-        description="Most Gaussians the density of one class's latents may have; how many it gets "
-        "is decided on films set aside.",
-    )
-    mixture_shrinkage: float = Field(
-        32.0,
-        ge=1,
-        le=10_000,
-        description="How many films the covariance common to all classes counts for in each "
-        "Gaussian.",
-    )
     remainder_size: int = Field(
         0,
         ge=0,
@@ -111,7 +97,6 @@ class Config(FamilyConfig):
                 "num_latents": 8,
                 "width": 16,
                 "patch_size": 8,
-                "num_components": 2,
                 "batch_size": 16,
                 **private,
             }

@@ -48,7 +48,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         self.principal = PrincipalComponents(spec.size, config.num_latents)
         self.encoder = Encoder(config, spec)
         self.decoder = Decoder(config, spec)
-        self.aggregate = AggregatePosterior(config, spec.num_classes)
+        self.aggregate = AggregatePosterior(config.num_latents, spec.num_classes)
         self.register_buffer("deviation", torch.zeros(()))
         if side := config.remainder_size:
             self.register_buffer("remainder", torch.zeros(spec.num_classes, side, side))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
-from models.family import Batch, Family, ImageSpec, Losses, Phase, Stage
+from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Phase, Stage
 from models.films import Films
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
@@ -46,6 +46,12 @@ class MeanImages(Family[MeanConfig, MeanSampler]):
         means = (mixtures @ self.means.weight).reshape(-1, 1, size, size) + self.shift
         drawn: Tensor = means + sampler.spread * noise.normal(1, size, size)
         return drawn.clamp(-1, 1)
+
+    def fitted_parts(self) -> list[FittedPart]:
+        return [FittedPart("all", ("means", "shift", "concluded"), self._error)]
+
+    def _error(self, images: Tensor, labels: Tensor) -> Tensor:
+        return -(self.means(labels) + self.shift - images.flatten(1)).square().mean(1)
 
     def _loss(self, batch: Batch) -> Losses:
         drawn = self.dropout(self.means(batch.labels)) + self.shift

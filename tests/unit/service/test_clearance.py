@@ -28,7 +28,7 @@ PRIVATE = {"differential_privacy": {"label": "certified-dp(3, 1e-05, patient)"}}
 
 
 def audited(*, may_leave: bool) -> dict[str, Any]:
-    public = {"weights_may_leave": may_leave, "min_detectable_share": 0.014}
+    public = {"weights_may_leave": may_leave, "min_detectable_share": 0.014, "asked": ["elbo"]}
     return {"white_box": {"text": "What the audit found.", "public": public}}
 
 

@@ -18,7 +18,7 @@ from models.seeding import ImageNoise
 from models.snapshot import load_snapshot, save_snapshot
 
 CLASSES = 2
-LEARNED = {"aggregate.fitted", "aggregate.weights", "aggregate.means", "aggregate.factors"}
+LEARNED = {"aggregate.fitted", "aggregate.means", "aggregate.factors"}
 
 
 def build(**changes):

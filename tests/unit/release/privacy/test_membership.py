@@ -6,11 +6,11 @@ from sklearn.metrics import roc_auc_score
 
 from release.metrics.metric import Neighbours
 from release.policy import Policy
-from release.privacy.exact import members_by_rank
+from release.privacy.exact import members_by_rank, smallest_p_value
 from release.privacy.membership import membership
 from release.privacy.roc import auc, roc
 from release.privacy.scores import attack_scores
-from release.privacy.white_box import detectable_share, white_box
+from release.privacy.white_box import detectable_share, rank_p_value, white_box
 
 MEMBER = np.arange(900) < 700
 
@@ -126,3 +126,32 @@ def test_a_telling_model_keeps_its_weights_and_only_warns_of_samples() -> None:
     assert not told.public["weights_may_leave"]
     assert silent.public["weights_may_leave"]
     assert told.decision == silent.decision == "reported"
+
+
+def test_a_model_that_knows_everybody_a_little_keeps_its_weights() -> None:
+    """No tail is heavy, but ranks tell: the chance that a member scores higher is 0.57."""
+    coins = np.arange(1600) < 800
+    blind = np.random.default_rng(0).normal(size=1600)
+    told = white_box({"density": blind + 0.25 * coins}, coins, Policy())
+    tails = smallest_p_value(members_by_rank(blind + 0.25 * coins, coins), (0.002, 0.01))
+    assert tails > Policy().alpha / 8
+    assert not told.public["weights_may_leave"]
+
+
+def test_an_audit_names_every_score_that_it_asked() -> None:
+    coins = np.arange(1600) < 800
+    scores = {name: np.random.default_rng(0).normal(size=1600) for name in ("prior", "denoiser")}
+    assert white_box(scores, coins, Policy()).public["asked"] == ["denoiser", "prior"]
+
+
+def test_more_scores_need_more_patients_known_by_heart() -> None:
+    shares = [detectable_share(800, 800, num_scores, Policy()) for num_scores in (1, 4, 16)]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_of_exchangeable_scores_tell_nothing_at_their_level(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = [rank_p_value(rng.permutation(np.arange(200) < 90)) for _ in range(300)]
+    assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.06)

@@ -13,7 +13,7 @@ AUDIT = {
     "statistic": 0.51,
     "p_value": 0.4,
     "text": "The model's own scores do not tell who was trained on.",
-    "public": {"weights_may_leave": True, "min_detectable_share": 0.0141},
+    "public": {"weights_may_leave": True, "min_detectable_share": 0.0141, "asked": ["denoiser"]},
 }
 CARD = {"weights_sha256": sha256(WEIGHTS).hexdigest(), "white_box": AUDIT}
 
@@ -66,7 +66,8 @@ def test_without_the_scope_no_weights_leave_however_harmless(scene: Any, model: 
 
 
 def test_weights_that_tell_who_was_trained_on_stay(scene: Any, model: Model) -> None:
-    leaks = {**AUDIT, "text": "They tell.", "public": {"weights_may_leave": False}}
+    public = {**AUDIT["public"], "weights_may_leave": False}
+    leaks = {**AUDIT, "text": "They tell.", "public": public}
     telling = scene.model(card={**CARD, "white_box": leaks})
     answer = weights(scene, telling)
     scene.refused(answer, 409, "weights_not_cleared")
