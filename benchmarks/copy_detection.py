@@ -34,11 +34,11 @@ from radiographs.sources import Source
 from release.controls.kinds import CONTROLS, of_parts
 from release.estimate import Estimate, share
 from release.films import Folds, Pixels, class_weights
+from release.memory import Forgetful
 from release.metrics.copies import train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
 from release.panel import Panel
-from release.memory import Forgetful
 from release.policy import Policy
 from release.privacy.calibration import Closeness
 from release.privacy.copies import Copies, copies
@@ -97,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     detectors = Detectors(folds, options.seed, options.views)
     rng = np.random.default_rng(options.seed)
     fresh = detectors.seen(folds.utility.pixels, folds.utility.labels)
-    honest = [_finding(fresh.where(each), detectors) for each in _resamplings(len(fresh.labels), rng)]
+    honest = [
+        _finding(fresh.where(each), detectors) for each in _resamplings(len(fresh.labels), rng)
+    ]
     flags = detectors.panel.calibration.flagged(fresh.closeness)
     about: dict[str, Any] = {
         **conditions(),

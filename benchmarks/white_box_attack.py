@@ -42,9 +42,9 @@ from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
 from release.policy import Policy
-from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.exact import members_by_rank
 from release.privacy.roc import roc
+from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.white_box import rank_p_value, white_box
 
 RESULTS = Path(__file__).parent / "results" / "white_box.json"

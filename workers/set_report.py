@@ -15,7 +15,6 @@ from release.package.hashing import rounded_count
 from release.report.structure import FORMAT, Report
 from release.utility.results import Utility
 from service.domain.references import Dataset, Model
-from workers.drawing import MIN_EXAMINED
 
 BIASES = (
     "What is lopsided in the real films, such as classes that differ in age, sex or hospital, is "
@@ -108,7 +107,7 @@ def report_of(
         "limits": [
             *ALWAYS,
             *([] if has_patient_ids else [NO_PATIENT_IDS]),
-            *([SMALL_SET] if 0 < num_released < MIN_EXAMINED else []),
+            *([SMALL_SET] if 0 < num_released < int(examination.kept.sum()) else []),
             *([WAYS] if OfInterpolation.kind in counts[1] else []),
             *([] if utility else [NOT_ASKED if examination.verdict.may_leave else NOT_MEASURED]),
         ],

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.exact import members_by_rank
 from release.privacy.roc import auc
+from release.privacy.score_calibration import calibrated, complexity
 
 RNG = np.random.default_rng(0)
 BUSY = np.exp(RNG.normal(size=600))
