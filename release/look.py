@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from release.memory import Arrays
 from release.metrics.metric import Neighbours
 from release.privacy.density import num_common, within
+from release.privacy.density_attack import Features
 from release.privacy.scores import FEWEST_NEIGHBOURS
 from release.privacy.sight import Sight
 
@@ -24,11 +25,13 @@ class Look:
         sights: By metric: each film among the real ones.
         around: By metric: the films nearest to each witness.
         flags: (metrics, n), true for films that a metric takes for copies.
+        features: (n, pixels), the films as the density attacks see them.
     """
 
     sights: Mapping[str, Sight]
     around: Mapping[str, Neighbours]
     flags: NDArray[np.bool_]
+    features: Features
 
     def __len__(self) -> int:
         return int(self.flags.shape[1])
@@ -47,6 +50,7 @@ class Look:
             {name: Sight.together([look.sights[name] for look in looks]) for name in names},
             {name: _together([look.around[name] for look in looks], first) for name in names},
             np.concatenate([look.flags for look in looks], axis=1),
+            np.concatenate([look.features for look in looks]),
         )
 
     @property
@@ -62,11 +66,12 @@ class Look:
             {name: sight.where(kept) for name, sight in self.sights.items()},
             {name: _kept(near, kept, len(self)) for name, near in self.around.items()},
             self.flags[:, kept],
+            self.features[kept],
         )
 
     def arrays(self) -> Arrays:
         """Write the look as arrays."""
-        found = {"flags": self.flags}
+        found = {"flags": self.flags, "features": self.features}
         for name in self.sights:
             parts = {**self.sights[name]._asdict(), **self.around[name]._asdict()}
             found |= {f"{name}/{part}": values for part, values in parts.items()}
@@ -87,7 +92,7 @@ class Look:
             name: Neighbours(*(arrays[f"{name}/{part}"] for part in Neighbours._fields))
             for name in names
         }
-        return cls(sights, around, arrays["flags"])
+        return cls(sights, around, arrays["flags"], arrays["features"])
 
 
 def _kept(around: Neighbours, places: NDArray[np.int64], num_films: int) -> Neighbours:

@@ -17,6 +17,7 @@ from release.policy import Policy
 from release.privacy.copies import flagged
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array
+from release.privacy.density_attack import Candidates, density_scores, features
 from release.privacy.exposure import exposed
 from release.privacy.membership import Scores
 from release.privacy.sight import Sight
@@ -44,7 +45,8 @@ class Panel:
         """Look at films, one by one, and at whom they lie around."""
         seen = {name: each.look(pixels) for name, each in self._references.items()}
         sights = {name: sight for name, (sight, _) in seen.items()}
-        return Look(sights, {name: near for name, (_, near) in seen.items()}, self._flags(sights))
+        around = {name: near for name, (_, near) in seen.items()}
+        return Look(sights, around, self._flags(sights), features(pixels))
 
     def flagged(self, pixels: Pixels) -> NDArray[np.bool_]:
         """Flag films that any metric takes for copies, (n,)."""
@@ -71,8 +73,11 @@ class Panel:
         return left if left.suffices else self.look(pixels[kept])
 
     def scores(self, look: Look) -> Scores:
-        """Attack the witnesses by every metric."""
-        return {name: self._references[name].attack(near) for name, near in look.around.items()}
+        """Attack the witnesses by every metric, and by the density of the set."""
+        nearest = {
+            name: self._references[name].attack(near) for name, near in look.around.items()
+        }
+        return {**nearest, "density": density_scores(look.features, self._candidates)}
 
     def of_audited(self, scores: Scores) -> dict[str, Array]:
         """Keep, of the scores, those of the witnesses who had a coin."""
@@ -104,6 +109,11 @@ class Panel:
         """Whether half of H passes against the other half, by every metric."""
         p_values = [p for each in self._references.values() for p in each.halves_differ()]
         return len(self._metrics) * min(p_values) >= self._policy.alpha / 3
+
+    @cached_property
+    def _candidates(self) -> Candidates:
+        rows = self._crowd.witnesses
+        return Candidates(features(self._crowd.pixels[rows]), self._crowd.labels[rows])
 
     @cached_property
     def _references(self) -> dict[str, Reference]:
