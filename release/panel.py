@@ -74,9 +74,7 @@ class Panel:
 
     def scores(self, look: Look) -> Scores:
         """Attack the witnesses by every metric, and by the density of the set."""
-        nearest = {
-            name: self._references[name].attack(near) for name, near in look.around.items()
-        }
+        nearest = {name: self._references[name].attack(near) for name, near in look.around.items()}
         return {**nearest, "density": density_scores(look.features, self._candidates)}
 
     def of_audited(self, scores: Scores) -> dict[str, Array]:

@@ -7,9 +7,9 @@ two kinds:
 
 - alone: log p_set(x), by an attacker who holds the set and nothing else;
 - calibrated: log p_set(x) - f(log p_real(x)), by an attacker who also knows the other patients of
-  the hospital, though not who of them was trained on. p_real is fitted to all of them, x itself left
-  out, and f is the cubic that explains log p_set best over all candidates. A plain radiograph is
-  dense in every set; what is left after f is what the set knows of this one.
+  the hospital, though not who of them was trained on. p_real is fitted to all of them, x itself
+  left out, and f is the cubic that explains log p_set best over all candidates. A plain radiograph
+  is dense in every set; what is left after f is what the set knows of this one.
 
 Candidates that were trained on and others enter all of it alike. Under a set that does not depend
 on who was trained on, their scores are exchangeable, whatever the law of the images.

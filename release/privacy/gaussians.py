@@ -82,11 +82,11 @@ def log_density_of_others(points: Array, labels: NDArray[np.int64]) -> Array:
     """
     fitted = list(_fitted(points, labels))
     if len(fitted) == 1:
-        return _left_out(points, fitted[0], len(points), by_leading=True)
+        return _left_out(points, fitted[0], by_leading=True)
     logs = np.stack([_log_density(points, each) for each in fitted], 1)
     for k, each in enumerate(fitted):
         own = points[each.members]
-        logs[each.members, k] = _left_out(own, each, len(points), by_leading=False)[:, 0]
+        logs[each.members, k] = _left_out(own, each, by_leading=False)[:, 0]
     mixed: Array = logsumexp(logs, axis=1)
     return mixed[:, None]
 
@@ -111,7 +111,7 @@ def _fitted(points: Array, labels: NDArray[np.int64]) -> Iterator[_Gaussian]:
 
 
 def _log_density(candidates: Array, fit: _Gaussian) -> Array:
-    """log n + log N(x; mean, S / strength), (q,), up to a constant."""
+    """Return log n + log N(x; mean, S / strength), (q,), up to a constant."""
     d = len(fit.mean)
     h = np.square(_whitened(candidates, fit)).sum(0)
     log_det = 2 * np.log(np.diag(fit.factor)).sum() - d * np.log(fit.strength)
@@ -119,8 +119,8 @@ def _log_density(candidates: Array, fit: _Gaussian) -> Array:
     return log
 
 
-def _left_out(own: Array, fit: _Gaussian, num_points: int, *, by_leading: bool) -> Array:
-    """The same of a cluster's own points, each under the fit to the others of the cluster."""
+def _left_out(own: Array, fit: _Gaussian, *, by_leading: bool) -> Array:
+    """Return the same of a cluster's own points, each under the fit to the others of it."""
     n, d, strength = len(own), len(fit.mean), fit.strength - 1
     c = n / (n - 1)
     squares = np.square(_whitened(own, fit), dtype=np.float64)

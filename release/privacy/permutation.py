@@ -59,16 +59,6 @@ def smallest_p_values(
     return (1 + as_small) / (1 + NUM_DEALINGS), smallest[:, 0]
 
 
-def rank_sum_p_value(by_rank: NDArray[np.bool_]) -> float:
-    """Return the chance of members ranking as high or higher, by the normal law of their rank sum.
-
-    Args:
-        by_rank: Who is a member, from the highest score down.
-    """
-    others = np.flatnonzero(~by_rank)[None]
-    return float(_by_rank_sum(others, len(by_rank))[0])
-
-
 def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64]) -> Places:
     """Deal memberships anew within each class: (dealings, others), who is none."""
     rng = np.random.default_rng(_SEED)
@@ -85,12 +75,12 @@ def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64]) -> Places:
 
 
 def _counts(rates: Sequence[float], num_others: int) -> list[int]:
-    """j of each rate: members are counted above the j-th highest of the others."""
+    """Return, of each rate, j: members are counted above the j-th highest of the others."""
     return sorted({min(max(1, floor(rate * (num_others + 1))), num_others) for rate in rates})
 
 
 def _law(num: int, num_others: int, j: int) -> tuple[int, Array]:
-    """j, and the chance that the j-th highest other has rank r or a lower one, by r from 0."""
+    """Return j, and the chance that the j-th highest other has rank r or a lower one, by r."""
     rank = np.arange(num)
     law: Array = hypergeom.cdf(j - 1, num, num_others, rank)  # at most j - 1 others before it
     return j, law
@@ -113,7 +103,7 @@ def _p_values(places: Places, num: int, laws: Sequence[tuple[int, Array]]) -> Ar
 
 
 def _by_rank_sum(places: Places, num: int) -> Array:
-    """Return the p-value of the others' rank sum, (dealings,): they rank low if members are told."""
+    """Return the p-value, (dealings,), of how low the others rank in sum."""
     m = places.shape[1]
     excess = places.sum(1) - m * (num - 1) / 2
     p: Array = norm.sf(excess / np.sqrt(m * (num - m) * (num + 1) / 12))
