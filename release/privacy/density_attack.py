@@ -65,7 +65,8 @@ def features(pixels: NDArray[np.uint8]) -> Features:
     side = size // block
     blocks = pixels[:, : side * block, : side * block].reshape(n, side, block, side, block)
     sums = blocks.sum((2, 4), dtype=np.uint32)  # (n, side, side)
-    return ((sums + block**2 // 2) // block**2).astype(np.uint8).reshape(n, -1)
+    means: Features = ((sums + block**2 // 2) // block**2).astype(np.uint8)
+    return means.reshape(n, -1)
 
 
 def density_scores(of_set: Features, candidates: Candidates) -> Mapping[str, Array]:

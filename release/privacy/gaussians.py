@@ -102,7 +102,7 @@ def _fitted(points: Array, labels: NDArray[np.int64]) -> Iterator[_Gaussian]:
         scatters.append(centred.T @ centred)
     num = sum(map(len, parts))
     common = sum(scatters) / num
-    common += _SMALLEST * np.trace(common) / len(common) * np.eye(len(common))
+    common += _SMALLEST * (1 + np.trace(common) / len(common)) * np.eye(len(common))
     shrinkage = SHRINKAGE if len(parts) > 1 else 1
     for part, mean, scatter in zip(parts, means, scatters, strict=True):
         shrunk = (scatter + shrinkage * common).astype(np.float64)
@@ -130,7 +130,8 @@ def _left_out(own: Array, fit: _Gaussian, *, by_leading: bool) -> Array:
     if by_leading:
         return log
     log_det = 2 * np.log(np.diag(fit.factor)).sum() - d * np.log(strength)
-    return log - 0.5 * log_det
+    whole: Array = log - 0.5 * log_det
+    return whole
 
 
 def _whitened(candidates: Array, fit: _Gaussian) -> Array:

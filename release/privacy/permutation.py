@@ -38,6 +38,7 @@ def smallest_p_values(
     member: NDArray[np.bool_],
     labels: NDArray[np.int64],
     rates: Sequence[float],
+    num_dealings: int = NUM_DEALINGS,
 ) -> tuple[float, Array]:
     """Test all scores at once, and name the p-value of each alone.
 
@@ -46,20 +47,21 @@ def smallest_p_values(
         member: (patients,), who was trained on; at least one was and one was not.
         labels: (patients,), the classes within which membership was decided.
         rates: False-positive rates at which members are counted.
+        num_dealings: N.
 
     Returns:
-        The p-value of all scores together, at least 1 / 3,000; and (scores,) the smallest p-value
+        The p-value of all scores together, at least 1 / (1 + N); and (scores,) the smallest p-value
         of each score's tests, not corrected.
     """
-    others = np.vstack([np.flatnonzero(~member), _dealt(member, labels)])
+    others = np.vstack([np.flatnonzero(~member), _dealt(member, labels, num_dealings)])
     laws = [_law(len(member), others.shape[1], j) for j in _counts(rates, others.shape[1])]
     smallest = np.stack([_p_values(ranks(each)[others], len(member), laws) for each in scores])
     least = smallest.min(0)  # (1 + dealings,)
     as_small = int((least[1:] <= least[0] * (1 + 1e-9)).sum())
-    return (1 + as_small) / (1 + NUM_DEALINGS), smallest[:, 0]
+    return (1 + as_small) / (1 + num_dealings), smallest[:, 0]
 
 
-def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64]) -> Places:
+def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64], num_dealings: int) -> Places:
     """Deal memberships anew within each class: (dealings, others), who is none."""
     rng = np.random.default_rng(_SEED)
     parts = []
@@ -68,7 +70,7 @@ def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64]) -> Places:
         num_others = int((~member[patients]).sum())
         drawn = [
             rng.choice(len(patients), num_others, replace=False, shuffle=False)
-            for _ in range(NUM_DEALINGS)
+            for _ in range(num_dealings)
         ]
         parts.append(patients[np.stack(drawn)])
     return np.hstack(parts)
