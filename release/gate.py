@@ -183,7 +183,8 @@ class Gate:
             scores, member = panel.scores(left), self._crowd.member
             coins = self._crowd.coins[self._crowd.audited]
             num_sets = 2 if earlier else 1
-            told, curve = membership(scores, member, self._policy, num_sets)
+            labels = self._crowd.labels[self._crowd.witnesses]
+            told, curve = membership(scores, member, self._policy, num_sets, labels=labels)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
                 *power.findings(),  # the first reasons named: they decide who may see the films
@@ -228,9 +229,10 @@ class Gate:
         """Make G2 and G3 of the set and all earlier releases as if they were one."""
         whole = Look.together([earlier, left])
         scores, member = self._panel.scores(whole), self._crowd.member
+        labels = self._crowd.labels[self._crowd.witnesses]
         return [
             self._scan(whole, 2, "cumulative"),
-            membership(scores, member, self._policy, 2, "cumulative")[0],
+            membership(scores, member, self._policy, 2, "cumulative", labels)[0],
         ]
 
     def _with_attempts(

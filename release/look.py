@@ -13,6 +13,7 @@ from release.memory import Arrays
 from release.metrics.metric import Neighbours
 from release.privacy.calibration import Closeness
 from release.privacy.density import num_common, within
+from release.privacy.density_attack import Features
 from release.privacy.scores import FEWEST_NEIGHBOURS
 from release.privacy.sight import Sight
 
@@ -28,12 +29,14 @@ class Look:
         around: By metric: the films nearest to each witness.
         closeness: By detector: (n,), how near T is; copies come near 0.
         flagged: (n,), images that are taken for copies.
+        features: (n, pixels), the images as the density attacks see them.
     """
 
     sights: Mapping[str, Sight]
     around: Mapping[str, Neighbours]
     closeness: Closeness
     flagged: NDArray[np.bool_]
+    features: Features
 
     def __len__(self) -> int:
         return len(self.flagged)
@@ -51,6 +54,7 @@ class Look:
                 for name in looks[0].closeness
             },
             np.concatenate([look.flagged for look in looks]),
+            np.concatenate([look.features for look in looks]),
         )
 
     @property
@@ -67,11 +71,12 @@ class Look:
             {name: _kept(near, kept, len(self)) for name, near in self.around.items()},
             {name: values[kept] for name, values in self.closeness.items()},
             self.flagged[kept],
+            self.features[kept],
         )
 
     def arrays(self) -> Arrays:
         """Write the look as arrays."""
-        found: dict[str, NDArray[Any]] = {"flagged": self.flagged}
+        found: dict[str, NDArray[Any]] = {"flagged": self.flagged, "features": self.features}
         found |= {f"{_DETECTOR}{name}": values for name, values in self.closeness.items()}
         for name in self.sights:
             parts = {**self.sights[name]._asdict(), **self.around[name]._asdict()}
@@ -98,7 +103,7 @@ class Look:
             for name, values in arrays.items()
             if name.startswith(_DETECTOR)
         }
-        return cls(sights, around, closeness, arrays["flagged"])
+        return cls(sights, around, closeness, arrays["flagged"], arrays["features"])
 
 
 def _kept(around: Neighbours, places: NDArray[np.int64], num_films: int) -> Neighbours:

@@ -18,6 +18,7 @@ from release.privacy.calibration import Calibration, Closeness
 from release.privacy.copies import Copies, certain_copies
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array
+from release.privacy.density_attack import Candidates, density_scores, features
 from release.privacy.exposure import exposed
 from release.privacy.membership import Scores
 from release.privacy.sight import Sight
@@ -56,7 +57,7 @@ class Panel:
         sights = {name: sight for name, (sight, _) in seen.items()}
         found = self._closeness(pixels, sights)
         around = {name: near for name, (_, near) in seen.items()}
-        return Look(sights, around, found, self.calibration.flagged(found))
+        return Look(sights, around, found, self.calibration.flagged(found), features(pixels))
 
     def closeness(self, pixels: Pixels) -> Closeness:
         """Find how near T is to films, by each detector."""
@@ -83,8 +84,9 @@ class Panel:
         return left if left.suffices else self.look(pixels[kept])
 
     def scores(self, look: Look) -> Scores:
-        """Attack the witnesses by every metric."""
-        return {name: self._references[name].attack(near) for name, near in look.around.items()}
+        """Attack the witnesses by every metric, and by the density of the set."""
+        nearest = {name: self._references[name].attack(near) for name, near in look.around.items()}
+        return {**nearest, "density": density_scores(look.features, self._candidates)}
 
     def of_audited(self, scores: Scores) -> dict[str, Array]:
         """Keep, of the scores, those of the witnesses who had a coin."""
@@ -156,6 +158,11 @@ class Panel:
             aligned = self._search.aligned(pixels)
             found |= closeness(aligned, self._crowd.patients, self._crowd.trained)
         return found
+
+    @cached_property
+    def _candidates(self) -> Candidates:
+        rows = self._crowd.witnesses
+        return Candidates(features(self._crowd.pixels[rows]), self._crowd.labels[rows])
 
     @cached_property
     def _references(self) -> dict[str, Reference]:

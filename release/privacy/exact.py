@@ -35,8 +35,14 @@ class Above(NamedTuple):
 
 def members_by_rank(scores: Array, member: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return who is a member, from the highest score to the lowest."""
-    ties = np.random.default_rng(_TIE_SEED).random(len(scores))
-    return member[np.lexsort((ties, -scores))]
+    return member[_from_the_highest(scores)]
+
+
+def ranks(scores: Array) -> NDArray[np.int64]:
+    """Return the rank of each score, from 0 for the highest."""
+    ranked = np.empty(len(scores), np.int64)
+    ranked[_from_the_highest(scores)] = np.arange(len(scores))
+    return ranked
 
 
 def above(by_rank: NDArray[np.bool_], rate: float) -> Above:
@@ -62,3 +68,8 @@ def p_value(by_rank: NDArray[np.bool_], rate: float) -> float:
 def smallest_p_value(by_rank: NDArray[np.bool_], rates: tuple[float, ...]) -> float:
     """Return the smallest p-value over several rates, corrected for their number."""
     return min(1.0, len(rates) * min(p_value(by_rank, rate) for rate in rates))
+
+
+def _from_the_highest(scores: Array) -> NDArray[np.int64]:
+    ties = np.random.default_rng(_TIE_SEED).random(len(scores))
+    return np.lexsort((ties, -scores))

@@ -1,7 +1,7 @@
 """G3: can an attacker tell from the set who was trained on?
 
-All of T is held against H, one film of each patient, by three scores and at three false-positive
-rates. Each is an exact test, and the smallest p-value is corrected for their number.
+All of T is held against H, one image of each patient, by every score: by its rank sum, and by the
+members found at three false-positive rates. One permutation test judges all of them together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from release.policy import Policy
 from release.privacy.density import Array
-from release.privacy.exact import members_by_rank, smallest_p_value
+from release.privacy.exact import members_by_rank
+from release.privacy.permutation import smallest_p_values
 from release.privacy.roc import Roc, auc, roc
 from release.verdict import Finding
 
@@ -26,29 +27,34 @@ def membership(
     policy: Policy,
     num_sets: int = 1,
     code: str = "membership",
+    labels: NDArray[np.int64] | None = None,
 ) -> tuple[Finding, Roc]:
     """Judge a set by its most telling score, and measure the strongest attack.
 
     Args:
-        scores: By metric and attack, of one film of each patient.
+        scores: By metric and attack, of one image of each patient.
         member: (patients,), who is in T.
         policy: Says at which level and at which rates.
         num_sets: How many sets share the level: the set itself, and it with all before it.
         code: Why a set is refused.
+        labels: (patients,), their classes, within each of which T and H were divided; one where
+            None.
 
     Returns:
         The finding, and the curve of the attack of the largest area: the best of several, so that
         it errs on the side of more leakage.
     """
-    ranked = {
-        f"{metric}/{attack}": members_by_rank(values, member)
+    named = {
+        f"{metric}/{attack}": values
         for metric, attacks in scores.items()
         for attack, values in attacks.items()
     }
+    classes = np.zeros(len(member), np.int64) if labels is None else labels
     rates = policy.false_positive_rates
-    p_values = {name: smallest_p_value(by_rank, rates) for name, by_rank in ranked.items()}
+    p, alone = smallest_p_values(list(named.values()), member, classes, rates)
+    p = min(1.0, num_sets * p)
+    ranked = {name: members_by_rank(values, member) for name, values in named.items()}
     areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
-    p = min(1.0, num_sets * len(ranked) * min(p_values.values()))
     strongest = max(areas, key=areas.__getitem__)
     curve = roc(ranked[strongest])
     refused = p < policy.alpha / 3
@@ -63,6 +69,10 @@ def membership(
         p_value=p,
         text=f"Attacks on the set {can} tell who was trained on better than chance; the strongest "
         f"has an AUC of {curve.auc.value:.2f}.",
-        private={"p_value_by_score": p_values, "auc_by_score": areas, "strongest": strongest},
+        private={
+            "p_value_by_score": dict(zip(named, alone.tolist(), strict=True)),
+            "auc_by_score": areas,
+            "strongest": strongest,
+        },
     )
     return finding, curve

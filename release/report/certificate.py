@@ -6,6 +6,8 @@ import hashlib
 from typing import Any
 
 from release.report import words
+from release.report.gate_summary import GateSummary, Power
+from release.report.kinds import NOT_PLANTED
 from release.report.structure import Report
 
 CERTIFICATE_FORMAT = "synthcxr-certificate/1"
@@ -26,18 +28,49 @@ def certificate(report: Report) -> dict[str, Any]:
         "dataset_version": report.dataset.version,
         "verdict": words.verdict_name(report),
         "label": words.label(report),
-        "mdcr": {
-            "overall": gate.power.mdcr,
-            "largest_accepted": gate.power.max_mdcr,
-            "by_class": dict(gate.power.by_class),
-            "num_held_out": gate.power.num_held_out,
-            "num_patients": gate.power.num_patients,
+        "claims": {
+            "copies": _about_copies(gate.power),
+            "membership": _about_membership(gate.power),
         },
-        "controls": [control.model_dump(mode="json") for control in gate.controls],
+        "kinds_of_copies": _kinds(gate),
         "epsilon_lower_bound": gate.epsilon_lower_bound,
         "gate_version": gate.version,
         "policy_sha256": gate.policy_sha256,
         "report_sha256": hashlib.sha256(report.to_json()).hexdigest(),
         "statement": words.WHAT_WAS_BOUNDED,
         "warnings": list(words.warnings(report)),
+    }
+
+
+def _about_copies(power: Power) -> dict[str, Any]:
+    return {
+        "claimed": power.claims_copies,
+        "text": words.copy_claim(power),
+        "mdcr": power.mdcr,
+        "max_mdcr": power.max_mdcr,
+        "by_class": dict(power.by_class),
+        "recall": power.recall,
+        "num_examined": power.num_examined,
+        "num_calibrating": power.num_calibrating,
+    }
+
+
+def _about_membership(power: Power) -> dict[str, Any]:
+    return {
+        "claimed": power.claims_membership,
+        "text": words.membership_claim(power),
+        "share": power.membership,
+        "max_share": power.max_membership,
+        "num_held_out": power.num_held_out,
+        "num_patients": power.num_patients,
+    }
+
+
+def _kinds(gate: GateSummary) -> dict[str, Any]:
+    """Name what is looked for, what was planted and is not, and what nobody planted."""
+    planted = [control.model_dump(mode="json") for control in gate.controls]
+    return {
+        "looked_for": [each for each in planted if each["claimed"]],
+        "not_looked_for": [each for each in planted if not each["claimed"]],
+        "not_planted": list(NOT_PLANTED),
     }

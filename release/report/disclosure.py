@@ -1,7 +1,7 @@
-"""What of a report may be shown: aggregates, never the distance of a single film.
+"""What of a report may be shown: aggregates, never the distance of a single image.
 
-A bin of a histogram that holds one film is that film's distance. Bins are merged until each is
-empty or holds at least five films of either kind, for sets that leave and for refused ones alike.
+A bin of a histogram that holds one image is that image's distance. Bins are merged until each is
+empty or holds at least five images of either kind, for sets that leave and for refused ones alike.
 
 Reference: the threshold rule for frequency tables; Hundepool et al. 2012, Statistical Disclosure
 Control, section 5.2.
@@ -24,10 +24,10 @@ def disclosed(report: Report) -> Report:
 
 
 def coarse(histograms: Histograms) -> Histograms | None:
-    """Merge neighbouring bins until none holds just a few films.
+    """Merge neighbouring bins until none holds just a few images.
 
     Returns:
-        The histograms on fewer edges, or None where all films together are too few.
+        The histograms on fewer edges, or None where all images together are too few.
     """
     bins: list[tuple[float, float, float]] = []  # left edge, real films, synthetic films
     left, real, synthetic = histograms.edges[0], 0.0, 0.0

@@ -1,6 +1,6 @@
-"""The evidence beside the films: report, certificate, method, dataset card, terms of use.
+"""The evidence beside the images: report, certificate, method, dataset card, terms of use.
 
-All of it is a function of the report's JSON and of the films shown; nothing depends on the clock
+All of it is a function of the report's JSON and of the images shown; nothing depends on the clock
 or the host.
 """
 
@@ -29,7 +29,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
 
     Args:
         report: All that is known of the set.
-        sheets: Synthetic films to show of each class, (n, h, w). They are shown of a released set
+        sheets: Synthetic images to show of each class, (n, h, w). They are shown of a released set
             only: what was refused is not seen in its report either.
 
     Returns:

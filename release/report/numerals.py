@@ -43,6 +43,12 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{text}{NO_BREAK}%"
 
 
+def rate(share: float) -> str:
+    """Write a rate in [0, 1] in percent, rounded up to a hundredth: 0.01234 is 1.24 %."""
+    hundredths = ceil(share * 1e4 - 1e-6)
+    return f"{hundredths / 100:.2f}{NO_BREAK}%"
+
+
 def estimated_percent(measured: Interval) -> str:
     """Write a measured share with its interval in percent: 1.3 % (0.4 % to 2.5 %)."""
     decimals = max(_decimals(measured) - 2, 0)

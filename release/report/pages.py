@@ -15,7 +15,7 @@ import jinja2
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
-from release.report import numerals, words
+from release.report import kinds, numerals, words
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]>|#~])")
 _FILTERS = (
@@ -25,6 +25,7 @@ _FILTERS = (
     numerals.interval,
     numerals.percent,
     numerals.probability,
+    numerals.rate,
     numerals.significant,
     numerals.value,
 )
@@ -68,4 +69,4 @@ _ENVIRONMENT = jinja2.Environment(
 )
 _ENVIRONMENT.filters.update({function.__name__: function for function in _FILTERS})
 _ENVIRONMENT.filters.update({"code": _code, "quoted": _quoted})
-_ENVIRONMENT.globals.update({"words": words})
+_ENVIRONMENT.globals.update({"words": words, "kinds": kinds})

@@ -1,4 +1,4 @@
-"""What the report says of how real the films look and of what they are good for."""
+"""What the report says of how real the images look and of what they are good for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from release.report.parts import Interval, Measured, Part
 
 
 class Extractor(Part):
-    """The network whose features the films are compared in, and how films were put before it."""
+    """The network whose features the images are compared in, and how images were put before it."""
 
     name: str
     sha256: str
@@ -19,10 +19,10 @@ class Extractor(Part):
 
 
 class FidelityRow(Part):
-    """How near the films of a class (or "all") come to real ones.
+    """How near the images of a class (or "all") come to real ones.
 
-    A floor is the same measure of unseen real films: what a perfect model would score.
-    num_compared is how many films of either kind all but KID and agreement were measured on.
+    A floor is the same measure of unseen real images: what a perfect model would score.
+    num_compared is how many images of either kind all but KID and agreement were measured on.
     """
 
     label: str
@@ -46,14 +46,14 @@ class FidelityRow(Part):
 
 
 class FidelitySummary(Part):
-    """How real the films look to a network."""
+    """How real the images look to a network."""
 
     extractor: Extractor
     rows: tuple[FidelityRow, ...]
 
 
 class Arm(Part):
-    """A classifier trained on one mix of films and tested on real films nobody has seen."""
+    """A classifier trained on one mix of images and tested on real images nobody has seen."""
 
     name: str
     trained_on: str
@@ -79,23 +79,23 @@ class Gain(Part):
 
 
 class LearningPoint(Part):
-    """What a classifier reaches that learned from so many real films."""
+    """What a classifier reaches that learned from so many real images."""
 
     num_films: int
     auroc: Measured
 
 
 class UtilitySummary(Part):
-    """What the films are good for.
+    """What the images are good for.
 
     Attributes:
         num_seeds: Trainings of each arm.
         measure: What the arms were compared by.
-        arms: The mixes of films.
-        equivalent_real_films: How many real films give the same; None where it cannot be said.
+        arms: The mixes of images.
+        equivalent_real_films: How many real images give the same; None where it cannot be said.
         equivalent_bound: Says that the number is only a bound, as the learning curve ends there.
         gains: Paired comparisons of arms.
-        rebalancing_helps: Whether adding films to rare classes was shown to help.
+        rebalancing_helps: Whether adding images to rare classes was shown to help.
         learning_curve: The curve that the equivalent number was read from.
         images_to_see: How long each classifier was trained.
     """

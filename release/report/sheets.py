@@ -1,4 +1,4 @@
-"""Contact sheets of synthetic films as images inside the page."""
+"""Contact sheets of synthetic images as images inside the page."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MAX_SIDE = 128
 
 @dataclass(frozen=True)
 class Sheet:
-    """Films of one class on one picture.
+    """Images of one class on one picture.
 
     Attributes:
         label: The class.
-        num_films: How many films are on it.
-        num_columns: Films in a row.
+        num_films: How many images are on it.
+        num_columns: Images in a row.
         uri: The PNG as a data URI.
     """
 
@@ -33,7 +33,7 @@ class Sheet:
 
 
 def sheets_of(films: Mapping[str, NDArray[np.uint8]]) -> list[Sheet]:
-    """Lay out the films of each class, (n, h, w), in the order of the classes' names."""
+    """Lay out the images of each class, (n, h, w), in the order of the classes' names."""
     return [_sheet(label, films[label]) for label in sorted(films) if len(films[label])]
 
 

@@ -38,11 +38,11 @@ class SetSummary(Part):
 
     Attributes:
         id: Derived from the request.
-        class_counts: Films of each class in the set; none where it was refused.
-        unlabelled_counts: Films of no class in the set, by origin ("mixture", "interpolation").
-        generated: Films drawn in all rounds.
-        rejected: Films dropped by the gate, in all rounds.
-        released: Films in the set; 0 where it was refused.
+        class_counts: Images of each class in the set; none where it was refused.
+        unlabelled_counts: Images of no class in the set, by origin ("mixture", "interpolation").
+        generated: Images drawn in all rounds.
+        rejected: Images dropped by the gate, in all rounds.
+        released: Images in the set; 0 where it was refused.
         examination: Which of its model's sets it is.
     """
 
@@ -64,7 +64,7 @@ class Guarantee(Part):
 
 
 class ModelSummary(Part):
-    """The model the films were drawn from; dp is None where no guarantee is claimed."""
+    """The model the images were drawn from; dp is None where no guarantee is claimed."""
 
     id: str
     family: str
@@ -75,19 +75,19 @@ class ModelSummary(Part):
 
 
 class ClassFilms(Part):
-    """How many real films a class has, rounded so that no single patient shows."""
+    """How many real images a class has, rounded so that no single patient shows."""
 
     films: int
 
 
 class DatasetSummary(Part):
-    """The real films, told coarsely.
+    """The real images, told coarsely.
 
     Attributes:
         version: Keyed hash of the dataset version.
         classes: Rounded counts.
         patient_ids: Whether patients were named. Unless a dataset says so it is taken not to
-            name them, and every document warns that each film was counted as a patient.
+            name them, and every document warns that each image was counted as a patient.
     """
 
     version: str

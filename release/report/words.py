@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from release.report.numerals import percent, significant
+from release.report.gate_summary import Power
+from release.report.numerals import rate, significant
 from release.report.structure import Outcome, Report
 
 OUTCOMES: dict[Outcome, str] = {
     "passed": "Passed",
-    "passed_filtered": "Passed after films were dropped",
+    "passed_filtered": "Passed after images were dropped",
     "refused": "Refused",
     "inconclusive": "Could not be decided",
 }
@@ -27,7 +28,7 @@ MEANINGS: dict[Outcome, str] = {
     "refused": (
         "A refusal says that at least one test found what a model that tells nothing of its "
         "training patients would hardly show. It does not say which patients are concerned, nor "
-        "that every film tells of one."
+        "that every image tells of one."
     ),
     "inconclusive": (
         "An open verdict says that the tests, as they could be run here, would not have been sure "
@@ -35,13 +36,13 @@ MEANINGS: dict[Outcome, str] = {
     ),
 }
 EACH_FILM_A_PATIENT = (
-    "The dataset named no patients, so each film was counted as a patient. Where a patient has "
-    "several films, numbers of patients are too large and the tests are weaker than stated."
+    "The dataset named no patients, so each image was counted as a patient. Where a patient has "
+    "several images, numbers of patients are too large and the tests are weaker than stated."
 )
 
 
 def left_the_building(report: Report) -> bool:
-    """Return whether the set was released, so that its films may be shown."""
+    """Return whether the set was released, so that its images may be shown."""
     return report.verdict.outcome in ("passed", "passed_filtered")
 
 
@@ -63,28 +64,28 @@ def verdict_sentence(report: Report) -> str:
     outcome = report.verdict.outcome
     if outcome == "passed":
         return (
-            "The tests found no copies of training films and no sign of who was among the "
+            "The tests found no copies of training images and no sign of who was among the "
             "training patients. The set was released."
         )
     if outcome == "passed_filtered":
         dropped = report.set.rejected
-        films = "film" if dropped == 1 else "films"
+        images = "image" if dropped == 1 else "images"
         return (
-            f"{dropped} {films} came too near to a training film and did not leave. In what was "
-            "left the tests found no copies of training films and no sign of who was among the "
+            f"{dropped} {images} came too near to a training image and did not leave. In what was "
+            "left the tests found no copies of training images and no sign of who was among the "
             "training patients. The set was released."
         )
     if outcome == "refused":
         return (
-            "The tests found that the films tell about training patients. The set was not "
+            "The tests found that the images tell about training patients. The set was not "
             "released, and nobody can download it."
         )
     undecided = (
-        "The tests could not tell whether the films are safe to give away. This is neither a pass "
+        "The tests could not tell whether the images are safe to give away. This is neither a pass "
         "nor a finding against the set. It was not released."
     )
     if report.set.released:
-        return f"{undecided} Only those who may see the real films (scope private:read) reach it."
+        return f"{undecided} Only those who may see the real images (scope private:read) reach it."
     return undecided
 
 
@@ -93,18 +94,44 @@ def warnings(report: Report) -> tuple[str, ...]:
     return () if report.dataset.patient_ids else (EACH_FILM_A_PATIENT,)
 
 
-def claim(mdcr: float | None, max_mdcr: float) -> str:
-    """Say what the power reached for a class, or for all films, allows to claim."""
-    if mdcr is None:
-        return "No claim: not measured."
-    if mdcr > max_mdcr:
-        return f"No claim: copies could go unnoticed below {percent(mdcr)} of the films."
-    return f"Copies would be noticed from {percent(mdcr)} of the films."
+def copy_claim(power: Power) -> str:
+    """Say what is claimed about copies in the set."""
+    if not power.num_examined:
+        return "No claim about copies: not measured."
+    if not power.claims_copies:
+        return (
+            "No claim about copies: they could go unnoticed below "
+            f"{rate(power.mdcr)} of the images."
+        )
+    return (
+        f"Copies that make up {rate(power.mdcr)} of the images lead to a refusal 95 times in 100, "
+        "where they are of the kinds looked for."
+    )
 
 
-def short_claim(mdcr: float | None, max_mdcr: float) -> str:
+def class_claim(share: float) -> str:
+    """Say what is claimed about copies among the images of one class."""
+    if share == 1:
+        return "No claim: a leak in this class alone could go unnoticed."
+    return f"Copies that make up {rate(share)} of this class lead to a refusal."
+
+
+def membership_claim(power: Power) -> str:
+    """Say what is claimed about attacks that ask who was in the training."""
+    if not power.num_examined:
+        return "No claim about membership: not measured."
+    share = rate(power.membership)
+    if not power.claims_membership:
+        return (
+            "No claim about membership: an attack that is right on fewer than "
+            f"{share} of the training patients could go unnoticed."
+        )
+    return f"An attack that is right on {share} of the training patients is found."
+
+
+def whether_claimed(is_claimed: bool) -> str:  # noqa: FBT001 - a template's filter
     """Say in a word or two whether a claim is made."""
-    return "no claim" if mdcr is None or mdcr > max_mdcr else "claimed"
+    return "claimed" if is_claimed else "no claim"
 
 
 def epsilon_words(report: Report) -> str | None:

@@ -1,4 +1,4 @@
-"""How far films lie from the nearest training film: held-out real films against synthetic ones."""
+"""How far images lie from the nearest training image: held-out real images against synthetic ones."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ def distance_histograms(histograms: Histograms) -> Drawing:
     real = _density(histograms.real_to_real, edges)
     synthetic = _density(histograms.synthetic_to_real, edges)
     axes.stairs(real, edges, fill=True, color=REAL, alpha=0.3, linewidth=0)
-    axes.stairs(real, edges, color=REAL, linewidth=1.2, label="held-out real films")
+    axes.stairs(real, edges, color=REAL, linewidth=1.2, label="held-out real images")
     axes.stairs(
-        synthetic, edges, color=SYNTHETIC, linewidth=1.8, linestyle="--", label="synthetic films"
+        synthetic, edges, color=SYNTHETIC, linewidth=1.8, linestyle="--", label="synthetic images"
     )
     axes.set_xlabel(
-        "distance to the nearest training film,\nin units of the distance to unseen films",
+        "distance to the nearest training image,\nin units of the distance to unseen images",
         color=INK,
     )
-    axes.set_ylabel("share of films per unit", color=INK)
+    axes.set_ylabel("share of images per unit", color=INK)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(
         frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0
     )
-    title = "Distances to the nearest training film"
+    title = "Distances to the nearest training image"
     return draw(figure, "distances", title, _seen(histograms))
 
 
@@ -62,10 +62,10 @@ def _seen(histograms: Histograms) -> str:
         if right <= _first_occupied(histograms)
     ) / sum(histograms.synthetic_to_real)
     return (
-        f"Half of the held-out real films lie within {significant(real)} of a training film, in "
-        "units of their distance to unseen films, and half of the synthetic films within "
-        f"{significant(synthetic)}, read off the bins. {percent(nearer)} of the synthetic films "
-        "lie in bins nearer than any held-out film's."
+        f"Half of the held-out real images lie within {significant(real)} of a training image, in "
+        "units of their distance to unseen images, and half of the synthetic images within "
+        f"{significant(synthetic)}, read off the bins. {percent(nearer)} of the synthetic images "
+        "lie in bins nearer than any held-out image's."
     )
 
 
@@ -79,7 +79,7 @@ def _median(counts: Sequence[float], edges: Sequence[float]) -> float:
 
 
 def _first_occupied(histograms: Histograms) -> float:
-    """Return where the first bin begins that holds a held-out film."""
+    """Return where the first bin begins that holds a held-out image."""
     return next(
         (
             left

@@ -26,8 +26,8 @@ def membership_curve(membership: Membership) -> Drawing:
     axes.plot(roc.fpr, roc.tpr, color=SYNTHETIC, linewidth=1.8)
     axes.text(0.62, 0.5, "guessing", color=MUTED, rotation=0)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    axes.set_xlabel("held-out films called members", color=INK)
-    axes.set_ylabel("training films called members", color=INK)
+    axes.set_xlabel("held-out images called members", color=INK)
+    axes.set_ylabel("training images called members", color=INK)
     axes.grid(color=GRID, linewidth=0.6)
     return draw(figure, "membership", "ROC curve of the membership attack", _seen(membership))
 
@@ -45,8 +45,8 @@ def _seen(membership: Membership) -> str:
     )
     return (
         f"The area under the curve is {estimate(membership.auc)}, where 0.5 is guessing and 1 is "
-        "certainty. At 1 % of the held-out films wrongly called members, the attack "
-        f"recognises {found} of the training films. The curve is farthest above the diagonal at a "
+        "certainty. At 1 % of the held-out images wrongly called members, the attack "
+        f"recognises {found} of the training images. The curve is farthest above the diagonal at a "
         f"false positive rate of {percent(highest[0])}, where the true positive rate is "
         f"{percent(highest[1])}. {band}"
     )

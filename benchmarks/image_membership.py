@@ -1,0 +1,243 @@
+"""Do the images of a set tell who was trained on, and does the gate see it?
+
+    python -m benchmarks.image_membership --data FOLDER --keep FOLDER
+    python -m benchmarks.image_membership --phantoms 4000 --families vae --images 1000
+
+Each family is trained as the service trains it, on T, and draws sets in T's shares of the classes.
+Of 1,000, 5,000 and 10,000 images, who of T and H, one image of each patient, was trained on?
+
+- outside attack: clusters of the set's principal components, a covariance each, how dense the set
+  is at a candidate (written apart from the gate); alone, and less what the same fit to the images
+  of U explains of it;
+- gate: the strongest of the density attacks of G3, and the p-value of all of them together.
+
+Below stands what the same tell of planted leaks: images drawn from Gaussians fitted to T, whose
+statistics can be counted, and from those fitted to U, which tell nothing and must pass. Intervals
+are the bootstrap's over patients; p-values of the outside attack are Mann and Whitney's.
+
+With --keep, drawn sets are kept in a folder and read from there the next time; they come from real
+images and belong in no repository. Figures go to benchmarks/results/image_membership.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
+
+from benchmarks.evaluation.families import draw_films, train_family
+from benchmarks.evaluation.machine import conditions
+from benchmarks.evaluation.outside_attack import SetDensity, against_reference
+from benchmarks.evaluation.planted_leaks import LEAKS, resampled
+from benchmarks.evaluation.private_folder import refuse_unignored
+from benchmarks.evaluation.real_films import PUBLIC_KEY, Pixels, Split, phantoms
+from models.registry import FAMILIES
+from radiographs.folds import TRAINED, Fold
+from radiographs.ingest import FolderSource, IngestOptions, run
+from radiographs.pixel_store import PixelStore
+from release.policy import Policy
+from release.privacy.density import Array
+from release.privacy.density_attack import SIDE, Candidates, density_scores, features
+from release.privacy.exact import members_by_rank
+from release.privacy.membership import membership
+from release.privacy.roc import auc, roc
+
+RESULTS = Path(__file__).parent / "results" / "image_membership.json"
+COUNTS = (1000, 5000, 10_000)
+CONTROL = "one Gaussian of 64 components"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """The real images of a pixel store, by fold.
+
+    Attributes:
+        classes: Names.
+        trained: T, all its images.
+        asked: One image of each patient of T and H.
+        member: Which of these are of T.
+        fresh: U.
+    """
+
+    classes: tuple[str, ...]
+    trained: Split
+    asked: Split
+    member: NDArray[np.bool_]
+    fresh: Split
+
+    @classmethod
+    def of(cls, store: PixelStore) -> Patients:
+        """Read a pixel store."""
+        everything = Split(np.array(store.pixels, np.uint8), store.labels, store.groups)
+        trained = np.isin(store.folds, TRAINED)
+        rows = np.flatnonzero(trained | (store.folds == Fold.AUDIT_OUT))
+        rows = rows[np.unique(store.groups[rows], return_index=True)[1]]
+        return cls(
+            store.classes,
+            everything.where(trained),
+            everything.where(rows),
+            trained[rows],
+            everything.where(store.folds == Fold.UTILITY),
+        )
+
+
+class Attackers:
+    """All who ask a set who was trained on: one of outside, and the gate."""
+
+    def __init__(self, patients: Patients) -> None:
+        self._patients = patients
+        self._reference = SetDensity(patients.fresh.pixels).log_density(patients.asked.pixels)
+        asked = patients.asked
+        self._candidates = Candidates(features(asked.pixels), asked.labels)
+
+    def row(self, pixels: Pixels) -> Row:
+        """Attack a set by its images."""
+        member, policy = self._patients.member, Policy()
+        of_set = SetDensity(pixels).log_density(self._patients.asked.pixels)
+        scores = density_scores(features(pixels), self._candidates)
+        labels = self._candidates.labels
+        told, _ = membership({"density": scores}, member, policy, labels=labels)
+        areas = {name: auc(members_by_rank(each, member)) for name, each in scores.items()}
+        strongest = max(areas, key=areas.__getitem__)
+        return {
+            "outside": _measured(of_set, member),
+            "outside, with reference": _measured(
+                against_reference(of_set, self._reference), member
+            ),
+            "gate": {"attack": strongest, **_measured(scores[strongest], member)},
+            "gate_p": told.p_value,
+            "gate_says": told.decision,
+        }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    options = _parser().parse_args(arguments)
+    if options.keep:
+        refuse_unignored(options.keep)
+    torch.set_num_threads(options.torch_threads or torch.get_num_threads())
+    patients = _patients(options)
+    attackers = Attackers(patients)
+    rows = []
+    for name, pixels in _sets(options, patients):
+        rows.append({"set": name, "images": len(pixels), **attackers.row(pixels)})
+        print(_line(rows[-1]), flush=True)
+    about = {
+        **conditions(),
+        "image_size": int(patients.trained.pixels.shape[1]),
+        "training_images": len(patients.trained),
+        "training_patients": int(patients.member.sum()),
+        "holdout_patients": int((~patients.member).sum()),
+        "seconds": options.seconds,
+    }
+    figures = {"conditions": about, "rows": rows}
+    options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _sets(options: argparse.Namespace, patients: Patients) -> Iterator[tuple[str, Pixels]]:
+    """Draw sets of each family, and planted ones, of each number of images."""
+    for family in options.families:
+        drawn = _drawn(family, options, patients)
+        for num in options.images:
+            if num <= len(drawn):
+                yield family, drawn[:num]
+    rng = np.random.default_rng(0)
+    for num in options.images:
+        yield "fresh images, resampled", resampled(patients.fresh.pixels, num, rng)
+        for name in options.leaks:
+            drawn = LEAKS[name](_reduced(patients.trained.pixels), num, rng)
+            yield f"{name}, fitted to T", drawn
+        yield f"{CONTROL}, fitted to U", LEAKS[CONTROL](_reduced(patients.fresh.pixels), num, rng)
+
+
+def _drawn(family: str, options: argparse.Namespace, patients: Patients) -> Pixels:
+    """Read the set that is kept of a family; train and draw one where there is none."""
+    kept = options.keep / f"{family}.npz" if options.keep else None
+    if kept and kept.exists():
+        with np.load(kept) as arrays:
+            return np.asarray(arrays["pixels"])
+    trained = patients.trained
+    snapshot, _ = train_family(
+        family, trained, patients.classes, options.preset, options.seconds, seed=0
+    )
+    rng = np.random.default_rng(0)
+    labels = trained.labels[rng.integers(0, len(trained), max(options.images))]
+    pixels, _ = draw_films(snapshot, labels, seed=0)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, pixels=pixels, labels=labels)
+    return pixels
+
+
+def _patients(options: argparse.Namespace) -> Patients:
+    if options.pixel_store:
+        return Patients.of(PixelStore.open(options.pixel_store))
+    source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
+    with tempfile.TemporaryDirectory() as folder:
+        ingest = IngestOptions(PUBLIC_KEY, image_size=options.image_size, bit_depth=8)
+        run(source, Path(folder), ingest)
+        return Patients.of(PixelStore.open(Path(folder)))
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    """Mean grey levels of at most 32 x 32 blocks, as images."""
+    side = min(SIDE, pixels.shape[1])
+    return features(pixels).reshape(-1, side, side)
+
+
+def _measured(scores: Array, member: NDArray[np.bool_]) -> dict[str, Any]:
+    curve = roc(members_by_rank(scores, member))
+    p = mannwhitneyu(scores[member], scores[~member], alternative="greater").pvalue
+    return {
+        "auc": curve.auc.described(),
+        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.described(),
+        "p": float(f"{p:.2g}"),
+    }
+
+
+def _line(row: Row) -> str:
+    def shown(found: Mapping[str, Any]) -> str:
+        area = found["auc"]
+        return f"{area['value']:.3f} [{area['low']:.3f}, {area['high']:.3f}] p {found['p']:.1g}"
+
+    return (
+        f"| {row['set']} | {row['images']} | {shown(row['outside'])} | "
+        f"{shown(row['outside, with reference'])} | {shown(row['gate'])} ({row['gate']['attack']}) "
+        f"| {row['gate_says']}, p {row['gate_p']:.4f} |"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.image_membership",
+        description=(__doc__ or "").partition("\n")[0],
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of labelled images")
+    source.add_argument("--pixel-store", type=Path, help="folder of images ingested before")
+    source.add_argument("--phantoms", type=int, help="draw so many images in place of real ones")
+    parser.add_argument("--families", nargs="*", choices=list(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--leaks", nargs="*", choices=list(LEAKS), default=list(LEAKS))
+    parser.add_argument("--images", nargs="+", type=int, default=list(COUNTS))
+    parser.add_argument("--seconds", type=float, default=600, help="training of each family")
+    parser.add_argument("--preset", default="standard")
+    parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
+    parser.add_argument("--keep", type=Path, help="folder for drawn sets, outside the repository")
+    parser.add_argument("--torch-threads", type=int)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

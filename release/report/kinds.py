@@ -1,0 +1,67 @@
+"""Which kinds of copies the gate looks for, and which it does not: what was planted, and what not.
+
+A kind of which the gate found enough, where its copies were planted, is looked for. The claim about
+copies holds for these kinds, and for no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from release.report.gate_summary import Control
+from release.report.parts import Interval
+
+NOT_PLANTED = (
+    "copies of text or markers alone at the image's full resolution, since images are compared "
+    "at 64 x 64 pixels or fewer",
+    "a part of a training image smaller than a lung, pasted into another image",
+    "mixtures of three or more images",
+    "any kind of change that is not named here, and a named one that goes further than planted",
+)
+
+
+@dataclass(frozen=True)
+class FoundAlike:
+    """Kinds of copies of which as many were found.
+
+    Attributes:
+        names: The kinds, in the order in which they were planted.
+        planted: Of each kind.
+        found: Of each kind.
+        recall: Of each kind.
+    """
+
+    names: tuple[str, ...]
+    planted: int
+    found: int
+    recall: Interval
+
+
+def looked_for(controls: Sequence[Control]) -> list[FoundAlike]:
+    """Return the kinds that are claimed to be found, those found best first."""
+    return _together(control for control in controls if control.claimed)
+
+
+def not_looked_for(controls: Sequence[Control]) -> list[FoundAlike]:
+    """Return the kinds that were planted and are not claimed, those found best first."""
+    return _together(control for control in controls if not control.claimed)
+
+
+def by_recall(controls: Iterable[Control]) -> list[Control]:
+    """Order controls by the share that was found, the largest first."""
+    return sorted(controls, key=lambda each: (-share_found(each), -each.planted))
+
+
+def share_found(control: Control) -> float:
+    """Return the share of a control that was found; 0 where nothing was planted."""
+    return control.found / control.planted if control.planted else 0.0
+
+
+def _together(controls: Iterable[Control]) -> list[FoundAlike]:
+    lots = groupby(by_recall(controls), key=lambda each: (each.planted, each.found, each.recall))
+    return [
+        FoundAlike(tuple(control.name for control in lot), planted, found, recall)
+        for (planted, found, recall), lot in lots
+    ]
