@@ -34,6 +34,7 @@ from release.privacy.controls import controls as sees
 from release.privacy.copies import Copies, copies
 from release.privacy.crowd import Crowd
 from release.privacy.density import Array, UnfitMetric
+from release.privacy.density_attack import NUM_ATTACKS as NUM_DENSITY_ATTACKS
 from release.privacy.epsilon import Claim, epsilon
 from release.privacy.exposure import exposure
 from release.privacy.materiality import materiality
@@ -217,7 +218,7 @@ class Gate:
         return len(self._crowd.held_out_patients)
 
     def _power(self, counted: Copies | None, results: Sequence[Control]) -> Power:
-        num_attacks = len(self._metrics) * NUM_ATTACKS
+        num_attacks = len(self._metrics) * NUM_ATTACKS + NUM_DENSITY_ATTACKS
         recall = least_recall(results, self._policy)
         return Power.of(self._folds, self._policy, num_attacks, counted, recall)
 

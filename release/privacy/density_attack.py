@@ -36,6 +36,7 @@ FEWEST_IMAGES = 30  # of a set: below, no density is fitted
 IMAGES_PER_COMPONENT = 3  # of the smaller of the set and the candidates
 NUM_COMPONENTS = (32, 64, 128, 192, 320)  # of the attacks by one Gaussian
 CLUSTERED_COMPONENTS = 192
+NUM_ATTACKS = 2 * (len(NUM_COMPONENTS) + 1)  # alone and calibrated, at most
 IMAGES_PER_CLUSTER = 80
 MOST_CLUSTERS = 100
 CLUSTERS_OF_OTHERS = (8, 30)  # real images have fewer clusters than a set: they leave one out

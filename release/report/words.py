@@ -64,16 +64,16 @@ def verdict_sentence(report: Report) -> str:
     outcome = report.verdict.outcome
     if outcome == "passed":
         return (
-            "The tests found no copies of training images and no sign of who was among the "
-            "training patients. The set was released."
+            "The tests found no copies of training images, of the kinds that they look for, and "
+            "no sign of who was among the training patients. The set was released."
         )
     if outcome == "passed_filtered":
         dropped = report.set.rejected
         images = "image" if dropped == 1 else "images"
         return (
             f"{dropped} {images} came too near to a training image and did not leave. In what was "
-            "left the tests found no copies of training images and no sign of who was among the "
-            "training patients. The set was released."
+            "left the tests found no copies, of the kinds that they look for, and no sign of who "
+            "was among the training patients. The set was released."
         )
     if outcome == "refused":
         return (
