@@ -7,8 +7,8 @@
 Seconds of processor time, as the generate job spends them: what is found once for a dataset, what a
 new worker process has to read and embed, and what every set costs. The set consists of blends of
 two films that nothing has learned from; whose films they are does not matter to the cost, nor does
-what the metrics, the classifier and the latent diffusion have learned, so that these are hardly
-trained. Drawing is linear in the films: a few are drawn, by each family's default sampler.
+what the latent diffusion has learned, so that it is hardly trained. Drawing is linear in the films:
+a few are drawn, by each family's default sampler.
 
 With --large, N blends are searched among N others for a sample of the queries and of as many
 witnesses. All lots of queries cost the same and each witness adds as many pairs, so that the whole
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.evaluation.copy_recall import folds_of
+from benchmarks.copy_detection import load as load_folds
 from benchmarks.evaluation.families import train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_films import RealFilms, load, phantoms
@@ -57,6 +57,14 @@ from release.origin import OfClass
 from release.package.writer import write_package
 from release.privacy.scores import NUM_NEIGHBOURS
 from release.report.documents import documents
+from release.similarity.copy_search import CopySearch
+from workers.evidence import (
+    IMAGES,
+    IMAGES_PER_FILM,
+    VIEWS,
+    VIEWS_PER_FILM,
+    search_of,
+)
 from workers.planting import by_changes, by_model
 from workers.set_report import report_of
 
@@ -88,37 +96,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
-    films = load(source, SIZE)
     part: dict[str, Any]
     if options.large:
-        part = {"large": large(films, options.large, options.queries)}
+        part = {"large": large(load_folds(source, SIZE), options.large, options.queries)}
     else:
-        part = {"films" if options.data else "phantoms": job(films, options.films)}
+        films, folds = load(source, SIZE), load_folds(source, SIZE)
+        part = {"images" if options.data else "phantoms": job(films, folds, options.films)}
     known = json.loads(options.output.read_text()) if options.output.exists() else {}
     known |= rounded({name: {"conditions": conditions(), **each} for name, each in part.items()})
     options.output.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(rounded(part), indent=1))
 
 
-def job(films: RealFilms, num_films: int) -> dict[str, Any]:
+def job(films: RealFilms, folds: Folds, num_films: int) -> dict[str, Any]:
     """Measure what a generate job spends on a set, and its share of the job for two families."""
-    folds = folds_of(films, SEED)
     rng = np.random.default_rng(SEED)
     pixels = blends(folds.utility.pixels, num_films, rng)
     labels = rng.integers(0, len(films.classes), num_films)
-    copies = train_copy_metric(folds, recipe=Recipe(num_views=640))
-    classifier = train_classifier(folds.trained, len(films.classes), SEED, 640)
-    metrics, memory = (PixelMetric(), copies), InProcess()
     once: Seconds = {}
     started: Seconds = {}
     each: Seconds = {}
-    gate = Gate(folds, metrics, memory=memory)
-    with timed(once, "real films among each other"):
+    num_real = len(folds.trained) + len(folds.audit)
+    with timed(once, "learn to see copies"):
+        views = int(np.clip(VIEWS_PER_FILM * num_real, *VIEWS))
+        copies = train_copy_metric(folds, recipe=Recipe(num_views=views))
+    with timed(once, "learn to classify"):
+        num_images = int(np.clip(IMAGES_PER_FILM * num_real, *IMAGES))
+        classifier = train_classifier(folds.trained, len(films.classes), SEED, num_images)
+    metrics, memory = (PixelMetric(), copies), InProcess()
+    with timed(once, "real images among each other"):
+        gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
         gate.look(pixels[:1])
     with timed(once, "planted changes"):
         controls = [gate.control(planted) for planted in by_changes(folds)]
-    gate = Gate(folds, metrics, memory=memory)
-    with timed(started, "real films embedded"):
+    with timed(started, "real images embedded"):
+        gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
         gate.look(pixels[:1])
     with timed(each, "look"):
         look = gate.look(pixels)
@@ -179,13 +191,16 @@ def share(
     }
 
 
-def large(films: RealFilms, num_films: int, num_queries: int) -> dict[str, Any]:
+def large(folds: Folds, num_films: int, num_queries: int) -> dict[str, Any]:
     """Measure the search of many films among as many, on a sample of the queries."""
     rng = np.random.default_rng(SEED)
-    metric, spent = PixelMetric(), {}
+    metric = PixelMetric()
+    spent: Seconds = {}
     with timed(spent, "embed"):
-        real = metric.embed(blends(films.training.pixels, num_films, rng))
-        queries = metric.embed(blends(films.held_out.pixels, num_queries, rng))
+        pixels = blends(folds.trained.pixels, num_films, rng)
+        asked = blends(folds.utility.pixels, num_queries, rng)
+        real, queries = metric.embed(pixels), metric.embed(asked)
+        copies = CopySearch(pixels, np.arange(num_films))
     part = rng.random(num_films) < 0.15
     with timed(spent, "search"):
         survey(
@@ -197,8 +212,10 @@ def large(films: RealFilms, num_films: int, num_queries: int) -> dict[str, Any]:
             NUM_DENSITY_NEIGHBOURS,
             NUM_NEIGHBOURS,
         )
+    with timed(spent, "search for changed copies"):
+        copies.aligned(asked)
     whole = 2 * spent["embed"] * num_films / (num_films + num_queries)
-    whole += spent["search"] * num_films / num_queries
+    whole += (spent["search"] + spent["search for changed copies"]) * num_films / num_queries
     return {
         "films": num_films,
         "queries measured": num_queries,

@@ -4,8 +4,8 @@
     python -m benchmarks.white_box_attack --data FOLDER --num-images 440     a small training set
     python -m benchmarks.white_box_attack --data FOLDER --snapshots DIR      of what is trained
 
-Every fitted part of a model scores one image of each patient, of the training set and of the
-held-out one, as it is and calibrated (`release.privacy.score_calibration`). The area under the curve is
+Every fitted part of a model scores one image of each patient, of the training set and of the held-
+out one, as it is and calibrated (`release.privacy.score_calibration`). The area under the curve is
 over all patients; beside it stands what the audit at the end of a training finds, which knows the
 audit pool alone.
 
