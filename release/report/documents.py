@@ -36,12 +36,12 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         Content by file name, as the names stand in the package.
     """
     shown = disclosed(report)
-    films = sheets_of(sheets) if words.left_the_building(shown) else []
+    pictures = sheets_of(sheets) if words.left_the_building(shown) else []
     certified = certificate(shown)
     values = {
         "report": shown,
         "certificate": certified,
-        "sheets": films,
+        "sheets": pictures,
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
         "smallest_p": SMALLEST_P,
@@ -63,9 +63,9 @@ def drawings(report: Report) -> dict[str, Drawing]:
     gate = report.gate
     drawn = []
     if gate.controls:
-        required = gate.policy.get("min_control_recall")
-        required_recall = float(required) if isinstance(required, int | float) else None
-        drawn.append(control_recalls(gate.controls, required_recall))
+        asked = gate.policy.get("min_control_recall")
+        min_recall = float(asked) if isinstance(asked, int | float) else None
+        drawn.append(control_recalls(gate.controls, min_recall))
     if gate.membership:
         drawn.append(membership_curve(gate.membership))
     if gate.histograms:
@@ -73,9 +73,9 @@ def drawings(report: Report) -> dict[str, Drawing]:
     return {drawing.name: drawing for drawing in drawn}
 
 
-def size_category(films: int) -> str:
+def size_category(num_images: int) -> str:
     """Name the size of a set as dataset cards on the Hugging Face Hub do."""
-    if films < 1_000:
+    if num_images < 1_000:
         return "n<1K"
     bounds = ((10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-    return next((name for bound, name in bounds if films < bound), "1M<n<10M")
+    return next((name for bound, name in bounds if num_images < bound), "1M<n<10M")

@@ -129,7 +129,7 @@ def membership_claim(power: Power) -> str:
     return f"An attack that is right on {share} of the training patients is found."
 
 
-def whether_claimed(is_claimed: bool) -> str:  # noqa: FBT001 - a template's filter
+def whether_claimed(is_claimed: bool) -> str:
     """Say in a word or two whether a claim is made."""
     return "claimed" if is_claimed else "no claim"
 

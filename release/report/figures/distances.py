@@ -1,4 +1,4 @@
-"""How far images lie from the nearest training image: held-out real images against synthetic ones."""
+"""How far images lie from the nearest training image: held-out images against synthetic ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A made-up report, a fixture: no number in it was measured, and its films are phantoms."""
+"""A made-up report, a fixture: no number in it was measured, and its images are phantoms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release.report.structure import Report
 DIGEST = "5f" * 32
 NORMAL = NormalDist()
 REASONS = {
-    "memorises": "too many of the films drawn are copies of training films",
+    "memorises": "too many of the images drawn are copies of training images",
     "power": "too few patients are held out to find copies as rare as policy asks",
 }
 REMEDIES = {
@@ -64,6 +64,7 @@ def control(name: str, found: int, *, required: bool = True) -> dict[str, Any]:
         "found": found,
         "recall": recall,
         "required": required,
+        "claimed": share >= 0.95,
     }
 
 
@@ -158,12 +159,14 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
             "power": {
                 "num_held_out": held_out,
                 "num_patients": held_out - 15,
-                "mdcr": 7.1 / held_out,
+                "num_calibrating": 7 * held_out,
+                "num_examined": generated,
+                "recall": 0.955,
+                "mdcr": 0.0374 if undecided else 0.0124,
                 "max_mdcr": 0.015,
-                "by_class": {
-                    label: 7.1 / (held_out * share)
-                    for label, share in zip(FINDINGS, (0.5, 0.3, 0.15, 0.05), strict=True)
-                },
+                "by_class": dict(zip(FINDINGS, (0.0287, 0.0513, 0.1205, 1.0), strict=True)),
+                "membership": 0.0613 if undecided else 0.0205,
+                "max_membership": 0.05,
             },
             "findings": [
                 finding(
@@ -171,37 +174,37 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     "validity",
                     "passed",
                     None,
-                    "The films are as near to real ones as real films are.",
+                    "The images are as near to real ones as real images are.",
                 ),
                 finding(
                     "G1",
-                    "image copies",
+                    "copies",
                     "refused" if refused else "passed",
                     0.001 if refused else 0.5,
-                    f"{dropped} of {generated} films came nearer to a training film than unseen "
-                    "films do.",
+                    f"{dropped} of {generated} images came nearer to a training image than "
+                    "unseen images do.",
                 ),
                 finding(
                     "G2",
                     "scan",
                     "refused" if refused else "passed",
                     0.01 if refused else 0.5,
-                    "The patients nearest to the most suspicious films are spread over training "
-                    "and held-out films as chance would have it.",
+                    "The patients nearest to the most suspicious images are spread over "
+                    "training and held-out images as chance would have it.",
                 ),
                 finding(
                     "G3",
                     "membership",
                     "passed",
                     0.1,
-                    "The attack tells training films no better than chance.",
+                    "The attack tells training images no better than chance.",
                 ),
                 finding(
                     "G4",
                     "exposure",
                     "reported",
                     None,
-                    "No patient is the nearest to unusually many films.",
+                    "No patient is the nearest to unusually many images.",
                 ),
                 finding(
                     "G5",
@@ -215,7 +218,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     "controls",
                     "passed",
                     None,
-                    "All required near-duplicates were found.",
+                    "The planted near-duplicates were found.",
                 ),
                 finding(
                     "G8",
@@ -232,6 +235,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                 control("mirror image", 200),
                 control("crop of 10 %", 191),
                 control("round trip through the autoencoder", 197),
+                control("zoom to 0.8", 200, required=False),
                 control("SDEdit at t = 0.2", 176, required=False),
                 control("SDEdit at t = 0.4", 38, required=False),
             ],
@@ -261,7 +265,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
             "num_seeds": 5,
             "measure": "AUROC averaged over classes",
             "arms": [
-                arm("real", "all real training films", 3_200, 0.946),
+                arm("real", "all real training images", 3_200, 0.946),
                 arm("synthetic", "this set alone", 4_000, 0.897),
                 arm("real and synthetic", "both together", 7_200, 0.951),
                 arm("real, classes weighted", "rare classes count more", 3_200, 0.948),
@@ -282,7 +286,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
             ],
         },
         "limits": [
-            "The films were drawn at 64 x 64 pixels: fine detail is not there.",
+            "The images were drawn at 64 x 64 pixels: fine detail is not there.",
             "One dataset of one place was learned from.",
         ],
     }

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from importlib import import_module
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 import yaml
 
+from release.privacy.power import Power
 from release.report.documents import documents, size_category
+from release.report.kinds import NOT_PLANTED
 from release.report.numerals import probability
 from release.report.structure import Report
 
@@ -81,7 +85,7 @@ def test_p_values_are_those_of_the_json(written, verdict):
 
 
 @EVERY_VERDICT
-def test_films_are_shown_of_a_released_set_alone(written, verdict):
+def test_images_are_shown_of_a_released_set_alone(written, verdict):
     pictures = written[verdict]["report.html"].count(b"data:image")
     assert pictures == (4 if verdict.startswith("passed") else 0)
 
@@ -109,25 +113,83 @@ def test_a_set_that_stays_says_why_and_what_can_be_done(written, made_up_reports
         assert sentence in text
 
 
-def test_a_set_without_power_is_said_to_be_for_those_who_may_see_the_real_films(written):
+def test_a_set_without_power_is_said_to_be_for_those_who_may_see_the_real_images(written):
     assert "private:read" in text_of(written["inconclusive(power)"]["certificate.html"])
     assert "private:read" not in text_of(written["refused(memorises)"]["certificate.html"])
 
 
-def test_a_class_with_too_little_power_gets_no_claim(written):
-    text = text_of(written["passed"]["report.html"])
-    assert "all 1.1 % Copies would be noticed from 1.1 % of the films." in text
-    assert "effusion 22 % No claim: copies could go unnoticed below 22 % of the films." in text
+@pytest.mark.parametrize("name", ["report.html", "certificate.html"])
+def test_a_class_of_which_nothing_is_known_gets_no_claim(written, name):
+    text = text_of(written["passed"][name])
+    assert "all images 1.24 % claimed" in text
+    assert "images of cardiomegaly 12.05 % claimed" in text
+    assert "images of effusion none no claim" in text
 
 
-def test_without_patient_ids_every_document_warns_that_a_film_was_counted_as_a_patient(
+PAGES_OF_CLAIMS = ("report.html", "certificate.html", "method.md", "DATASET_CARD.md")
+
+
+@pytest.mark.parametrize("name", PAGES_OF_CLAIMS)
+def test_copies_and_membership_are_claimed_apart_each_with_its_own_power(written, made_up, name):
+    claimed = text_of(written["passed"][name])
+    assert "Copies that make up 1.24 % of the images lead to a refusal" in claimed
+    assert "An attack that is right on 2.05 % of the training patients is found." in claimed
+    made_up["gate"]["power"]["membership"] = 0.07
+    text = text_of(documents(Report.model_validate(made_up), {})[name])
+    assert "Copies that make up 1.24 % of the images lead to a refusal" in text
+    assert "No claim about membership" in text
+    undecided = text_of(written["inconclusive(power)"][name])
+    assert "No claim about copies" in undecided
+    assert "Copies that make up" not in undecided
+
+
+def test_the_certificate_of_a_program_holds_the_two_claims(written):
+    claims = json.loads(written["passed"]["certificate.json"])["claims"]
+    assert claims["copies"]["claimed"]
+    assert (claims["copies"]["mdcr"], claims["copies"]["recall"]) == (0.0124, 0.955)
+    assert claims["membership"]["claimed"]
+    assert claims["membership"]["share"] == 0.0205
+    open_claims = json.loads(written["inconclusive(power)"]["certificate.json"])["claims"]
+    assert not open_claims["copies"]["claimed"]
+    assert not open_claims["membership"]["claimed"]
+
+
+@pytest.mark.parametrize("name", PAGES_OF_CLAIMS)
+def test_each_page_names_the_kinds_looked_for_those_that_are_not_and_those_never_planted(
+    written, name
+):
+    text = text_of(written["passed"][name])
+    claimed, missed = text.rindex("zoom to 0.8"), text.rindex("SDEdit at t = 0.2")
+    assert claimed < text.lower().index("not looked for", claimed) < missed
+    assert missed < text.index("No control stands for", missed)
+    for kind in NOT_PLANTED:
+        assert kind in text[missed:]
+
+
+def test_the_certificate_of_a_program_names_the_kinds_in_the_same_three_parts(written):
+    kinds = json.loads(written["passed"]["certificate.json"])["kinds_of_copies"]
+    assert {"exact copy", "zoom to 0.8"} <= {each["name"] for each in kinds["looked_for"]}
+    missed = [each["name"] for each in kinds["not_looked_for"]]
+    assert missed == ["SDEdit at t = 0.2", "SDEdit at t = 0.4"]
+    assert kinds["not_planted"] == list(NOT_PLANTED)
+
+
+def test_where_no_kind_is_found_none_is_said_to_be_looked_for(made_up):
+    for control in made_up["gate"]["controls"]:
+        control["claimed"] = False
+    files = documents(Report.model_validate(made_up), {})
+    for name in ("report.html", "certificate.html"):
+        assert "No kind was found often enough to be looked for." in text_of(files[name])
+
+
+def test_without_patient_ids_every_document_warns_that_an_image_was_counted_as_a_patient(
     made_up, phantoms, written
 ):
     made_up["dataset"]["patient_ids"] = False
     unnamed = documents(Report.model_validate(made_up), phantoms)
     for name in ("report.html", "certificate.html", "certificate.json", "DATASET_CARD.md"):
-        assert "each film was counted as a patient" in text_of(unnamed[name])
-        assert "each film was counted as a patient" not in text_of(written["passed"][name])
+        assert "each image was counted as a patient" in text_of(unnamed[name])
+        assert "each image was counted as a patient" not in text_of(written["passed"][name])
 
 
 def test_a_guarantee_and_tests_alone_are_two_labels_and_never_both(made_up, phantoms, written):
@@ -176,7 +238,7 @@ def test_the_four_bodies_of_rules_are_answered(written):
             assert source in text
 
 
-def test_the_page_shows_what_fewer_real_films_teach_and_how_subgroups_fare(written):
+def test_the_page_shows_what_fewer_real_images_teach_and_how_subgroups_fare(written):
     page = text_of(written["passed"]["report.html"])
     assert re.search(r"200 0\.837 .{,40}3,200 0\.946", page)
     assert re.search(r"Learned from portable real 0\.916", page)
@@ -186,11 +248,13 @@ def test_a_report_that_stopped_at_the_gate_is_written_too(made_up):
     """Nothing was planted, attacked or measured, and each section says so."""
     for name in ("membership", "histograms", "controls", "metrics", "findings"):
         made_up["gate"].pop(name) if name != "findings" else made_up["gate"].update(findings=[])
-    made_up["gate"]["power"]["mdcr"] = None
+    made_up["gate"]["power"] |= {"num_examined": 0, "mdcr": 1.0, "membership": 1.0}
     made_up |= {"fidelity": None, "utility": None}
     files = documents(Report.model_validate(made_up), {})
     text = text_of(files["report.html"])
-    assert "No near-duplicates were planted" in text
+    assert "No claim about copies: not measured." in text
+    assert "No claim about membership: not measured." in text
+    assert "No copies were planted" in text
     assert "This attack was not run" in text
     assert "No distances are shown" in text
     assert "G1 was not run" in text
@@ -199,7 +263,7 @@ def test_a_report_that_stopped_at_the_gate_is_written_too(made_up):
 def test_a_dollar_in_a_name_is_a_dollar(made_up):
     made_up["gate"]["controls"][0]["name"] = "$x_1$ & $broken"
     files = documents(Report.model_validate(made_up), {})
-    assert files["report.html"].decode().count("$x_1$ &amp; $broken") >= 3
+    assert files["report.html"].decode().count("$x_1$ &amp; $broken") == 2  # plot, table
 
 
 def test_two_findings_of_one_test_are_both_told(made_up):
@@ -210,7 +274,7 @@ def test_two_findings_of_one_test_are_both_told(made_up):
     assert "G2 scan: passed (p at most 0.5). G2 scan, cumulative: passed (p at most 0.05)." in text
 
 
-def test_a_class_without_films_has_no_sheet(made_up):
+def test_a_class_without_images_has_no_sheet(made_up):
     none = np.zeros((0, 48, 48), np.uint8)
     files = documents(Report.model_validate(made_up), {"normal": none})
     assert b"data:image" not in files["report.html"]
@@ -222,3 +286,20 @@ def test_a_class_without_films_has_no_sheet(made_up):
 )
 def test_the_size_of_a_set_is_named_as_on_the_hub(films, category):
     assert size_category(films) == category
+
+
+def test_the_method_explains_every_finding_that_the_gate_can_give_and_no_other(written):
+    text = written["passed"]["method.md"].decode()
+    table = text[text.index("## The gate") : text.index("The outcome in this set")]
+    explained = re.findall(r"^\| (\S+) \|", table, re.MULTILINE)
+    given = [
+        *re.findall(r'^\s+id="([^"]+)",$', source_of("release"), re.MULTILINE),
+        *(each.id for each in Power(0, 0).findings()),
+    ]
+    assert {"MDCR", "G1", "G3"} <= set(given)
+    assert sorted(set(explained) - {"test", "---"}) == sorted(set(given))
+
+
+def source_of(package: str) -> str:
+    folder = Path(import_module(package).__path__[0])
+    return "\n".join(path.read_text() for path in sorted(folder.rglob("*.py")))

@@ -8,6 +8,7 @@ from release.report.numerals import (
     estimated_percent,
     percent,
     probability,
+    rate,
     significant,
 )
 from release.report.parts import Interval
@@ -27,6 +28,13 @@ def test_three_digits_are_written_out(number, text):
 )
 def test_only_all_is_a_hundred_percent(share, text):
     assert percent(share).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, "0.00 %"), (0.0124, "1.24 %"), (0.01234, "1.24 %"), (1, "100.00 %")]
+)
+def test_a_rate_is_rounded_up_and_never_down(share, text):
+    assert rate(share).replace("\u00a0", " ") == text
 
 
 def test_a_value_has_the_digits_that_its_interval_allows():
