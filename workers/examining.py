@@ -89,8 +89,10 @@ def examine(
         attempt_number=earlier.number,
         claim=claim,
     )
-    if examination.verdict.may_leave and not drawn.released(examination.kept):
-        nothing = Verdict.inconclusive("nothing_left", examination.verdict.num_filtered)
+    verdict = examination.verdict
+    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.reach
+    if readable and not drawn.released(examination.kept):
+        nothing = Verdict.inconclusive("nothing_left", verdict.num_filtered)
         examination = replace(examination, verdict=nothing)
     utility = None
     kept = examination.kept & (labels >= 0)

@@ -401,6 +401,19 @@ def test_a_model_that_replays_its_films_is_refused_and_no_film_of_the_set_is_kep
         assert {"set.zip", "manifest.json"} < set(kept)
 
 
+def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
+    workplace, dataset_id, monkeypatch
+):
+    """Those drawn beside the twelve asked for, to examine them by, are kept and are none of it."""
+    monkeypatch.setattr("release.panel.flagged", lambda films, *_: np.arange(len(films)) < 12)
+    monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
+    model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
+    job = finished(workplace, submit_generation(workplace, model_id))
+    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    assert str(made.verdict) == "inconclusive(nothing_left)"
+    assert made.zip is None
+
+
 def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_id, monkeypatch):
     """With another seed and an honest set; the first one, its job and its set are deleted."""
     store = PixelStore.open(
