@@ -14,7 +14,7 @@ from release.report.gate_summary import Control
 from release.report.parts import Interval
 
 NOT_PLANTED = (
-    "copies of text or markers alone at full resolution: images are compared at 64 x 64 pixels",
+    "copies of text or markers alone at full resolution (images are compared at 64 x 64 pixels)",
     "a part of a training image smaller than a lung, pasted into another image",
     "mixtures of three or more images",
     "any kind of change that is not named here, and a named one that goes further than planted",

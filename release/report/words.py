@@ -123,10 +123,13 @@ def membership_claim(power: Power) -> str:
     share = rate(power.membership)
     if not power.claims_membership:
         return (
-            "No claim about membership: an attack that is right on fewer than "
-            f"{share} of the training patients could go unnoticed."
+            "No claim about membership: of the attacks that are run, one that is right on fewer "
+            f"than {share} of the training patients could go unnoticed."
         )
-    return f"An attack that is right on {share} of the training patients is found."
+    return (
+        f"Of the attacks that are run, one that is right on {share} of the training patients leads "
+        "to a refusal."
+    )
 
 
 def whether_claimed(is_claimed: bool) -> str:

@@ -133,7 +133,7 @@ PAGES_OF_CLAIMS = ("report.html", "certificate.html", "method.md", "DATASET_CARD
 def test_copies_and_membership_are_claimed_apart_each_with_its_own_power(written, made_up, name):
     claimed = text_of(written["passed"][name])
     assert "Copies that make up 1.24 % of the images lead to a refusal" in claimed
-    assert "An attack that is right on 2.05 % of the training patients is found." in claimed
+    assert "one that is right on 2.05 % of the training patients leads to a refusal." in claimed
     made_up["gate"]["power"]["membership"] = 0.07
     text = text_of(documents(Report.model_validate(made_up), {})[name])
     assert "Copies that make up 1.24 % of the images lead to a refusal" in text
