@@ -47,6 +47,8 @@ def principal(num_components: int) -> Change:
     """Keep the leading principal components of the images among themselves."""
 
     def change(pixels: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
+        if not len(pixels):
+            return pixels.copy()
         flat = pixels.reshape(len(pixels), -1).astype(np.float64)
         mean = flat.mean(0)
         _, _, axes = np.linalg.svd(flat - mean, full_matrices=False)

@@ -33,7 +33,7 @@ from release.similarity.spectra import Axes, magnitudes, mirrored, standardised
 from release.similarity.structure import COARSE_SIDE, Structure
 from release.similarity.windows import COARSE, MOVED, PARTS, WHOLE, Window
 
-VERSION = "structure/1"  # raise it when a distance changes
+VERSION = "structure/2"  # raise it when a distance changes
 WAYS: Final = (
     "coarse",
     "coarse half",
@@ -135,7 +135,8 @@ class CopySearch:
             lot = slice(start, start + _QUERIES_AT_ONCE)
             own = None if apart is None else torch.from_numpy(apart[lot])
             hidden = None if own is None else own[:, None] == self._patients
-            found = self._aligned(Structure.of(pixels[lot]), hidden)
+            # a copy, since drawn images lie in a file that is mapped for reading alone
+            found = self._aligned(Structure.of(np.array(pixels[lot])), hidden)
             places.append(found.places)
             distances.append(found.distances)
         return Aligned(np.concatenate(places), np.concatenate(distances))
@@ -153,7 +154,7 @@ class CopySearch:
         which, flat = places.clamp_min(0).flatten(), maps.flatten(0, 1)
         whose = torch.arange(num).repeat_interleave(k)
         by_coarse = torch.tensor(
-            [kind == "coarse" for kind, num in KEPT.items() for _ in range(num)]
+            [kind == "coarse" for kind, num in KEPT.items() for _ in range(min(num, len(self)))]
         )
         by_coarse = by_coarse.repeat(num)[:, None, None]
         theirs = self._structure.coarse[which]

@@ -14,7 +14,7 @@ def look(distances: list[list[float]], indices: list[list[int]], num_films: int)
     near = Neighbours(np.array(distances, np.float32), np.array(indices))
     sight = Sight(values, values, values, np.arange(num_films))
     features = np.arange(num_films, dtype=np.uint8)[:, None]
-    return Look({"m": sight}, {"m": near}, np.zeros((1, num_films), np.bool_), features)
+    return Look({"m": sight}, {"m": near}, {"m": values, "half": -values}, values == 1, features)
 
 
 FIRST = look([[1, 2], [3, 5]], [[4, 0], [1, 3]], 5)
@@ -26,6 +26,8 @@ def test_two_lots_of_films_are_seen_as_one() -> None:
     assert len(both) == 7
     assert both.around["m"].indices.tolist() == [[4, 5, 0, 6], [6, 1, 3, 5]]
     assert both.around["m"].distances[1].tolist() == [0.5, 3, 5, 9]
+    assert both.closeness["half"].tolist() == [0, -1, -2, -3, -4, 0, -1]
+    assert both.flagged.tolist() == [False, True, False, False, False, False, True]
     assert both.features.ravel().tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
@@ -35,6 +37,8 @@ def test_films_that_are_dropped_are_around_nobody_and_the_rest_are_numbered_anew
     assert left.around["m"].distances.tolist() == [[1, 2], [5, INF]]
     assert not left.suffices  # two of three films at most are listed
     assert left.sights["m"].closeness.tolist() == [0, 3, 4]
+    assert left.closeness["half"].tolist() == [0, -3, -4]
+    assert not left.flagged.any()
     assert left.features.ravel().tolist() == [0, 3, 4]
 
 
@@ -48,5 +52,8 @@ def test_a_look_survives_being_written_as_arrays() -> None:
     for kept, found in zip(again.sights["m"], FIRST.sights["m"], strict=True):
         assert np.array_equal(kept, found)
     assert np.array_equal(again.around["m"].indices, FIRST.around["m"].indices)
-    assert np.array_equal(again.flags, FIRST.flags)
+    assert set(again.closeness) == {"m", "half"}
+    for name, values in FIRST.closeness.items():
+        assert np.array_equal(again.closeness[name], values)
+    assert np.array_equal(again.flagged, FIRST.flagged)
     assert np.array_equal(again.features, FIRST.features)

@@ -12,7 +12,9 @@ def test_equal_policies_have_equal_digests_and_others_do_not() -> None:
     assert Policy().digest != replace(Policy(), materiality=0.1).digest
 
 
-@pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.0}, {"num_level_neighbours": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"alpha": 0.0}, {"alpha": 1.0}, {"num_density_neighbours": 0}, {"rounds": -1}]
+)
 def test_a_policy_that_means_nothing_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=r"expected|needs"):
         Policy(**wrong)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from release.policy import Policy
-from release.privacy.controls import Control, controls
+from release.privacy.controls import Control, controls, least_recall
 
 FOUND = Control("noise", 100, 100, required=True)
 BARELY = Control("flip", 100, 95, required=True)
@@ -32,3 +32,16 @@ def test_the_gate_must_find_what_is_planted_and_nothing_else(
 
 def test_what_was_missed_is_named() -> None:
     assert "crop" in controls([FOUND, MISSED], negative_passed=True, policy=Policy()).text
+
+
+def test_kinds_that_are_not_found_often_enough_are_not_claimed_and_lower_no_recall() -> None:
+    results = [FOUND, BARELY, MISSED, TOLD, Control("none planted", 0, 0, required=False)]
+    claimed = [each.name for each in results if each.claimed(Policy())]
+    assert claimed == ["noise", "flip"]
+    assert least_recall(results, Policy()) == 0.95
+    assert least_recall([FOUND, TOLD], Policy()) == 1
+    assert least_recall([MISSED, TOLD], Policy()) == least_recall([], Policy()) == 0
+
+
+def test_a_kind_that_need_not_be_found_is_claimed_where_it_is() -> None:
+    assert Control("inverted", 40, 38, required=False).claimed(Policy())

@@ -8,7 +8,6 @@ from release.privacy.density import (
     UnfitMetric,
     checked,
     density,
-    level,
     nearest_among,
     num_common,
     within,
@@ -45,11 +44,6 @@ def test_neighbours_within_some_films_keep_their_order() -> None:
     kept = within(NEAR, np.array([True, True, True, False, False]))
     assert kept.indices.tolist() == [[0, 2, -1], [1, -1, -1]]
     assert kept.distances.tolist() == [[2, 4, INF], [3, INF, INF]]
-
-
-def test_a_level_is_the_mean_of_the_nearest_that_are_known() -> None:
-    known = np.array([10, np.nan, 30, np.nan, 50.0])
-    assert level(NEAR, known, 2).tolist() == [30, 30]  # (50 + 10) / 2, and the mean of all
 
 
 @pytest.mark.parametrize("wrong", [np.nan, -1.0, INF])

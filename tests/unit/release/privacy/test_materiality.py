@@ -6,7 +6,7 @@ import pytest
 from release.estimate import Estimate, share
 from release.policy import Policy
 from release.privacy.materiality import advantage, materiality
-from release.privacy.power import Power, detectable_copy_rate
+from release.privacy.power import Power
 
 POLICY = Policy()
 
@@ -44,7 +44,7 @@ def scores(num_members: int, num_others: int, shift: float) -> tuple[dict, np.nd
 def test_the_bound_decides_unless_too_few_are_held_out(
     num_others: int, shift: float, decision: str, code: str | None
 ) -> None:
-    rate = detectable_copy_rate(num_others, 1, POLICY)
-    power = Power(num_others, num_others, rate, {}, POLICY.max_mdcr, POLICY.max_mdcr_of_set)
+    bound = POLICY.max_membership
+    power = Power(num_others, num_others, membership=8 / num_others, max_membership=bound)
     found = materiality(*scores(3000, num_others, shift), POLICY, power)
     assert (found.decision, found.code) == (decision, code)

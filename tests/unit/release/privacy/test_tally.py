@@ -1,108 +1,137 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from release.look import Look
-from release.metrics.metric import Neighbours
 from release.policy import Policy
-from release.privacy.copies import copies, p_value
-from release.privacy.sight import Sight
+from release.privacy.calibration import rank_of_threshold
+from release.privacy.copies import Copies, Count, copies, p_value
 from release.privacy.tally import copies_together, refused_before, tally_of
 
 POLICY = Policy()
 PATIENTS = 767
+RANKS = tuple(sorted({rank_of_threshold(PATIENTS, share) for share in POLICY.copy_shares}))
 LEVEL = POLICY.alpha / 3
 
 
-def tally(num_drawn: int, num_flagged: int, **more: Any) -> dict[str, Any]:
-    """Of a set that one metric looked at."""
-    return {
-        "num_drawn": num_drawn,
-        "num_flagged": {"m": num_flagged},
-        "num_patients": PATIENTS,
-        "excess": 1.0,
-        "refused": False,
-        **more,
-    }
+def count(num_images: int, num_near: int, excess: float = 1.0) -> Count:
+    """So many near at the first threshold, and no others at the next ones."""
+    return Count(num_images, PATIENTS, RANKS, (num_near,) * len(RANKS), excess)
 
 
-def passes_alone(num_drawn: int, num_flagged: int) -> bool:
-    return p_value(num_flagged, num_drawn, PATIENTS, POLICY.flag_share) >= LEVEL
+def tally(found: Count, num_certain: int = 0, *findings: Any, **by_class: Count) -> Any:
+    classes = dict(enumerate(by_class.values()))
+    return tally_of(Copies(found, classes, num_certain), list(by_class), findings)
 
 
-def test_a_tally_counts_each_metric_and_is_json() -> None:
-    flags = np.zeros((2, 5), np.bool_)
-    flags[0, :2] = flags[1, 4] = True
-    nothing = Sight(*(np.zeros(5) for _ in range(3)), np.zeros(5, np.int64))
-    near = Neighbours(np.zeros((1, 1)), np.zeros((1, 1), np.int64))
-    look = Look({"a": nothing, "b": nothing}, {"a": near, "b": near}, flags)
-    own = copies(flags, PATIENTS, POLICY)
-    assert own.code == "memorises"
-    told = tally_of(look, PATIENTS, np.inf, [own])
-    assert json.loads(json.dumps(told)) == told
-    assert (told["num_drawn"], told["num_flagged"]) == (5, {"a": 2, "b": 1})
-    assert (told["excess"], told["refused"]) == (None, True)
-    for code in ("cumulative", "refused_before"):  # for which a smaller set is the remedy
-        assert not tally_of(look, PATIENTS, 1.0, [replace(own, code=code)])["refused"]
+def passes_alone(num_images: int, num_near: int) -> bool:
+    found = Copies(count(num_images, num_near), {}, 0)
+    return copies(found, POLICY).decision == "passed"
+
+
+def together(*tallies: Any) -> str:
+    return copies_together(tallies, POLICY).decision
+
+
+def test_a_tally_names_its_classes_and_is_json() -> None:
+    told = tally(count(900, 4, np.inf), 1, rare=count(40, 2))
+    assert json.loads(json.dumps(told, allow_nan=False))["all"]["num_near"][0] == 4
+    assert told["all"]["excess"] is None
+    assert told["classes"]["rare"]["num_images"] == 40
+    assert (told["num_certain"], told["refused"]) == (1, False)
 
 
 def test_small_sets_of_copies_pass_alone_and_not_together() -> None:
-    """1 % copies in sets of 256: three flagged in each, where five refuse one."""
+    """1 % copies in sets of 256: three near in each, where more refuse one."""
     assert passes_alone(256, 3)
-    assert copies_together([tally(256, 3)] * 2, POLICY).decision == "passed"
-    found = copies_together([tally(256, 3)] * 20, POLICY)
+    assert together(*[tally(count(256, 3))] * 2) == "passed"
+    found = copies_together([tally(count(256, 3))] * 20, POLICY)
     assert (found.decision, found.code) == ("refused", "cumulative")
 
 
+def test_the_copies_of_a_rare_class_add_up_over_sets() -> None:
+    """Nothing is near in the other classes, so that all images together tell little."""
+    one = tally(count(5000, 2), rare=count(100, 2))
+    assert together(one) == "passed"
+    assert together(*[one] * 12) == "refused"
+    assert together(*[tally(count(5000, 2))] * 12) == "passed"
+
+
+def test_two_copies_beyond_doubt_refuse_over_two_sets() -> None:
+    """Whatever their sizes are."""
+    for num_images in (10, 100_000):
+        one, none = tally(count(num_images, 1), 1), tally(count(num_images, 1), 0)
+        assert together(one, none) == "passed"
+        assert together(one, none, one) == "refused"
+
+
 def test_a_refused_set_counts_when_it_is_asked_for_again() -> None:
-    """Nine copies refuse the first; of the second, drawn otherwise, none is flagged."""
+    """Nine copies refuse the first; of the second, drawn otherwise, none is near."""
     assert not passes_alone(256, 9)
-    assert copies_together([tally(256, 9), tally(256, 0)], POLICY).decision == "refused"
+    assert together(tally(count(256, 9)), tally(count(256, 0))) == "refused"
 
 
 @pytest.mark.parametrize("place", [0, 3])
-def test_large_honest_sets_do_not_hide_small_ones_that_copy(place: int) -> None:
-    leaking = [tally(256, 4) for _ in range(12)]
-    honest = tally(50_000, 8)
-    for hidden in ([honest], [honest, tally(50_000, 8, excess=175.0)]):
-        tallies = [*leaking[:place], *hidden, *leaking[place:]]
-        assert copies_together(tallies, POLICY).decision == "refused"
+@pytest.mark.parametrize("excess", [1.0, 175.0, np.inf])
+def test_large_honest_sets_do_not_hide_small_ones_that_copy(place: int, excess: float) -> None:
+    leaking = [tally(count(256, 4)) for _ in range(12)]
+    hidden = [tally(count(50_000, 8)), tally(count(50_000, 8, excess))]
+    assert together(*leaking[:place], *hidden, *leaking[place:]) == "refused"
 
 
-@pytest.mark.parametrize("excess", [None, 175.0])
-def test_a_set_of_which_nothing_is_known_does_not_void_the_others(excess: float | None) -> None:
-    tallies = [*[tally(256, 4)] * 12, tally(256, 0, excess=excess)]
-    assert copies_together(tallies, POLICY).decision == "refused"
+@pytest.mark.parametrize("excess", [np.inf, 175.0])
+def test_a_set_of_which_nothing_is_known_does_not_void_the_others(excess: float) -> None:
+    assert together(*[tally(count(256, 4))] * 12, tally(count(256, 0, excess))) == "refused"
+
+
+def test_sets_of_datasets_of_other_sizes_are_held_against_the_fewest_and_the_highest_ranks() -> (
+    None
+):
+    here, there = Count(500, 800, (1, 8), (2, 3)), Count(500, 4000, (4, 12, 40), (3, 5, 9))
+    found = copies_together([tally(here), tally(there)], POLICY)
+    as_one = (p_value(5, 1000, 800, 4), p_value(8, 1000, 800, 12))
+    alone = Count(500, 800, (4, 12), (2, 3)).p_values  # never better than what is shared
+    assert found.p_value is not None
+    assert found.p_value <= min(1.0, 2 * 2 * min(as_one)) + 1e-12 or min(alone) > min(as_one)
 
 
 def test_honest_sets_are_refused_together_as_seldom_as_alpha_says() -> None:
-    """The sets of one model share their held-out patients, so their threshold is the same."""
-    rng, trials = np.random.default_rng(0), 1500
-    alone = together = 0
-    for rate in rng.beta(1, PATIENTS, trials):
-        counts = rng.binomial(256, rate, 12)
-        together += (
-            copies_together([tally(256, int(k)) for k in counts], POLICY).decision == "refused"
-        )
-        alone += not passes_alone(256, int(counts[-1]))
+    """The sets of one model are held against the same patients: their thresholds are the same."""
+    rng, trials, num_sets = np.random.default_rng(0), 800, 12
+    alone = all_together = 0
+    for _ in range(trials):
+        thresholds = np.sort(rng.random(PATIENTS))[np.array(RANKS) - 1]
+        sets = [
+            Count(
+                256,
+                PATIENTS,
+                RANKS,
+                tuple((images <= t).sum().item() for t in thresholds),
+            )
+            for images in rng.random((num_sets, 256))
+        ]
+        all_together += together(*map(tally, sets)) == "refused"
+        alone += copies(Copies(sets[-1], {}, 0), POLICY).decision == "refused"
     allowed = trials * LEVEL + 3 * np.sqrt(trials * LEVEL)
-    assert max(alone, together) <= allowed
+    assert max(alone, all_together) <= allowed
 
 
-def test_a_refusal_is_not_outlived_by_harmless_sets() -> None:
-    harmless, refused = tally(256, 0), tally(256, 0, refused=True)
-    for number in (2, 50):
-        earlier = [refused, *[harmless] * (number - 2)]
-        assert refused_before(earlier, number).code == "refused_before"
-    assert refused_before([harmless] * 49, 50).decision == "passed"
+def test_a_refusal_stands_against_all_further_sets_unless_others_had_a_part_in_it() -> None:
+    by_itself = copies(Copies(count(256, 20), {}, 0), POLICY)
+    with_others = copies_together([tally(count(256, 20))], POLICY)
+    refused, passed = tally(count(256, 20), 0, by_itself), tally(count(256, 0), 0, with_others)
+    before = refused_before([passed, refused], 3)
+    assert (before.decision, before.code) == ("refused", "refused_before")
+    assert (passed["refused"], tally(count(256, 0), 0, before)["refused"]) == (False, False)
+    assert refused_before([passed] * 30, 31).decision == "passed"
 
 
 def test_the_order_of_the_sets_does_not_matter() -> None:
-    tallies = [tally(256, 1), tally(900, 5, excess=2.0), tally(5000, 9), tally(256, 4)]
+    sets = [count(256, 1), count(900, 5, 2.0), count(5000, 9), count(256, 4)]
+    tallies = [tally(each, rare=count(20, k)) for k, each in enumerate(sets)]
     found = copies_together(tallies, POLICY)
-    assert copies_together(tallies[::-1], POLICY) == found
+    backwards = copies_together(tallies[::-1], POLICY)
+    assert (backwards.decision, backwards.p_value) == (found.decision, found.p_value)

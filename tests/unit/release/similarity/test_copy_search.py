@@ -1,0 +1,171 @@
+"""Of 300 phantoms the source of a changed one is found, but never an image of its own patient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from release.controls.control import Change
+from release.controls.losses import blurred, compressed
+from release.controls.overlays import bordered, cut_out
+from release.controls.parts import halves
+from release.controls.places import flipped, shifted, turned, zoomed
+from release.controls.tones import copied, gamma, inverted, noisy
+from release.controls.warps import warped
+from release.films import LabelledFilms, Pixels
+from release.similarity.closeness import closeness
+from release.similarity.copy_search import NUM_ALIGNED, WAYS, Aligned, CopySearch
+
+NUM_COPIES = 12
+PLACED = {
+    "copied": copied,
+    "turned": turned(8),
+    "enlarged": zoomed(1.2),
+    "reduced": zoomed(0.85),
+    "shifted": shifted(1 / 8),
+    "mirrored": flipped,
+    "inverted": inverted,
+    "gamma": gamma(2),
+    "noisy": noisy(0.1),
+    "blurred": blurred(1 / 64),
+    "compressed": compressed(20),
+    "bent": warped(2 / 64),
+    "cut out": cut_out(3 / 8),
+    "bordered": bordered(0.08, 0),
+}
+
+
+@pytest.fixture(scope="module")
+def search(real: LabelledFilms) -> CopySearch:
+    return CopySearch(real.pixels, real.patients)
+
+
+@pytest.fixture(scope="module")
+def sources(real: LabelledFilms) -> NDArray[np.int64]:
+    return np.random.default_rng(0).choice(len(real), NUM_COPIES, replace=False)
+
+
+def found_first(aligned: Aligned) -> NDArray[np.int64]:
+    """Return the image that the nearest way of comparing names, (n,)."""
+    nearest = aligned.distances.min(2).argmin(1)
+    return aligned.places[np.arange(len(nearest)), nearest]
+
+
+def changed(change: Change, real: LabelledFilms, sources: NDArray[np.int64]) -> Pixels:
+    return change(real.pixels[sources], np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("change", PLACED.values(), ids=PLACED.keys())
+def test_the_source_of_a_changed_image_is_found_first(
+    search: CopySearch, real: LabelledFilms, sources: NDArray[np.int64], change: Change
+) -> None:
+    """Of twelve, one at most is missed."""
+    aligned = search.aligned(changed(change, real, sources))
+    assert (found_first(aligned) == sources).sum() >= NUM_COPIES - 1
+
+
+@pytest.mark.parametrize("half", ["left", "right", "upper", "lower"])
+def test_the_source_of_a_half_is_found_first(
+    search: CopySearch,
+    real: LabelledFilms,
+    fresh: Pixels,
+    sources: NDArray[np.int64],
+    half: str,
+) -> None:
+    change = halves(fresh[:NUM_COPIES])[half]
+    aligned = search.aligned(changed(change, real, sources))
+    assert (found_first(aligned) == sources).sum() >= NUM_COPIES - 1
+
+
+def test_a_copy_is_at_no_distance_and_a_new_image_at_some(
+    search: CopySearch, real: LabelledFilms, fresh: Pixels
+) -> None:
+    copy, new = search.aligned(real.pixels[:6]), search.aligned(fresh)
+    assert copy.distances.min(1).max() < 0.01
+    assert new.distances[:, :, WAYS.index("whole")].min() > 0.05
+    assert new.places.shape == (len(fresh), NUM_ALIGNED)
+    assert new.distances.shape == (len(fresh), NUM_ALIGNED, len(WAYS))
+
+
+def test_the_own_patient_is_never_found(real: LabelledFilms) -> None:
+    """Each has three images, one of which is mirrored."""
+    pixels = np.concatenate([real.pixels[:40], real.pixels[:40], real.pixels[:40, :, ::-1]])
+    patients = np.tile(np.arange(40), 3)
+    search = CopySearch(pixels, patients)
+    found = search.aligned(pixels[:20], patients[:20]).places
+    assert (found >= 0).any(1).all()
+    assert not ((patients[found] == patients[:20, None]) & (found >= 0)).any()
+
+
+def test_neither_the_order_of_images_nor_their_company_matters(
+    search: CopySearch, fresh: Pixels, real: LabelledFilms
+) -> None:
+    """More than are searched for at once, backwards, and a few alone."""
+    pixels = np.concatenate([fresh, real.pixels[:60], fresh[:, ::-1]])
+    whole, backwards, few = (search.aligned(each) for each in (pixels, pixels[::-1], pixels[30:33]))
+    for other, same in ((backwards.places[::-1], whole.places), (few.places, whole.places[30:33])):
+        assert (np.sort(other, 1) == np.sort(same, 1)).mean() > 0.99
+    for other, same in (
+        (backwards.distances[::-1], whole.distances),
+        (few.distances, whole.distances[30:33]),
+    ):
+        np.testing.assert_allclose(other.min(1), same.min(1), atol=1e-4)
+
+
+def test_the_order_of_the_real_images_does_not_matter(
+    search: CopySearch, real: LabelledFilms, sources: NDArray[np.int64]
+) -> None:
+    order = np.random.default_rng(3).permutation(len(real))
+    other = CopySearch(real.pixels[order], real.patients[order])
+    pixels = changed(turned(8), real, sources)
+    assert np.array_equal(
+        order[found_first(other.aligned(pixels))], found_first(search.aligned(pixels))
+    )
+
+
+@pytest.mark.parametrize("num", [1, 3])
+def test_fewer_real_images_than_candidates_are_all_there_is(
+    real: LabelledFilms, fresh: Pixels, num: int
+) -> None:
+    search = CopySearch(real.pixels[:num], real.patients[:num])
+    found = search.aligned(np.concatenate([real.pixels[:num], fresh[:2]]))
+    assert found_first(found)[:num].tolist() == list(range(num))
+    assert ((found.places >= 0) == np.isfinite(found.distances[:, :, 0])).all()
+    nobody = search.aligned(real.pixels[:1], real.patients[:1])
+    assert (np.isin(nobody.places, np.arange(-1, num)) & (nobody.places != 0)).all()
+
+
+@pytest.mark.parametrize("make", [np.zeros, np.ones], ids=["black", "grey"])
+def test_flat_images_are_near_to_nobody_and_give_numbers(
+    make: Callable[..., Pixels], real: LabelledFilms
+) -> None:
+    """Among the queries, and among the real images."""
+    flat = 100 * make((2, 64, 64), np.uint8)
+    pixels = np.concatenate([real.pixels[:20], flat])
+    search = CopySearch(pixels, np.arange(22))
+    for found in (search.aligned(flat), search.aligned(real.pixels[20:24])):
+        assert not np.isnan(found.distances).any()
+        by_way = closeness(found, search.patients, np.arange(22) < 10)
+        assert all(np.isfinite(values).all() for values in by_way.values())
+    assert (search.aligned(flat).distances > 0.9).all()
+
+
+def test_images_that_may_only_be_read_are_searched_for(search: CopySearch, fresh: Pixels) -> None:
+    pixels = fresh[:2].copy()
+    pixels.setflags(write=False)
+    assert np.array_equal(search.aligned(pixels).places, search.aligned(fresh[:2]).places)
+
+
+def test_a_search_can_be_given_up(real: LabelledFilms, fresh: Pixels) -> None:
+    class GivenUp(Exception):
+        pass
+
+    def check() -> None:
+        raise GivenUp
+
+    search = CopySearch(real.pixels[:5], real.patients[:5], check)
+    with pytest.raises(GivenUp):
+        search.aligned(fresh)
