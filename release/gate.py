@@ -78,7 +78,7 @@ class Gate:
         if search is not None and len(search) != len(folds.trained) + len(folds.audit):
             raise ValueError("The search holds other images than T and H.")
         self._folds, self._crowd = folds, Crowd(folds)
-        self._searches = [search.digest] if search else []
+        self._searches = [("structure", search.digest)] if search else []
         self._panel = Panel(self._crowd, self._metrics, self._policy, memory or Forgetful(), search)
 
     @cached_property
@@ -90,7 +90,8 @@ class Gate:
     def digest(self) -> str:
         """SHA-256 of all that a look at films depends on, in hexadecimal."""
         metrics = [each.digest for each in self._metrics]
-        parts = [VERSION, self._crowd.digest, *metrics, *self._searches, self._policy.digest]
+        searches = [digest for _, digest in self._searches]
+        parts = [VERSION, self._crowd.digest, *metrics, *searches, self._policy.digest]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
     def look(self, pixels: Pixels) -> Look:
@@ -172,7 +173,8 @@ class Gate:
             kept, num_exposed = (everything, 0) if claim else panel.kept(seen)
             results = [*controls, *map(self.control, planted)]
             counted = Copies.of(seen.closeness, weights, panel.calibration)
-            power = self._power(counted, results)
+            num_sets = 2 if earlier else 1
+            power = self._power(counted, results, num_sets)
             found_copies = copies(counted, self._policy)
             tally = tally_of(counted, self._folds.classes, [found_copies])
             repeated = self._with_attempts(tally, attempts, attempt_number)
@@ -183,7 +185,6 @@ class Gate:
             left = panel.left(seen, pixels, kept)
             scores, member = panel.scores(left), self._crowd.member
             coins = self._crowd.coins[self._crowd.audited]
-            num_sets = 2 if earlier else 1
             labels = self._crowd.labels[self._crowd.witnesses]
             told, curve = membership(scores, member, self._policy, num_sets, labels=labels)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
@@ -217,10 +218,12 @@ class Gate:
     def _num_held_out(self) -> int:
         return len(self._crowd.held_out_patients)
 
-    def _power(self, counted: Copies | None, results: Sequence[Control]) -> Power:
+    def _power(
+        self, counted: Copies | None, results: Sequence[Control], num_sets: int = 1
+    ) -> Power:
         num_attacks = len(self._metrics) * NUM_ATTACKS + NUM_DENSITY_ATTACKS
         recall = least_recall(results, self._policy)
-        return Power.of(self._folds, self._policy, num_attacks, counted, recall)
+        return Power.of(self._folds, self._policy, num_attacks, counted, recall, num_sets)
 
     def _scan(self, look: Look, num_sets: int, code: str = "scan") -> Finding:
         trained, num_patients = self._crowd.trained_patients, len(self._crowd.member)
@@ -276,6 +279,6 @@ class Gate:
             epsilon=bound.statistic if bound else None,
             histograms=histograms,
             policy=self._policy,
-            metrics=tuple((each.name, each.digest) for each in self._metrics),
+            metrics=(*((each.name, each.digest) for each in self._metrics), *self._searches),
             tally=tally or {},
         )

@@ -18,8 +18,9 @@ from models.snapshot import Snapshot
 from release.controls.kinds import CONTROLS, of_parts
 from release.films import Folds, LabelledFilms
 from release.privacy.controls import Planted
+from release.privacy.power import NUM_PLANTED
 
-PLANTED = (20, 100)  # of each kind, at least and at most
+PLANTED = (20, NUM_PLANTED)  # of each kind, at least and at most
 FILMS_PER_PLANTED = 10  # training films for one that is planted
 FILMS_AT_ONCE = 25
 REVISED = (0.2, 0.4)  # shares of noise

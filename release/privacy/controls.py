@@ -98,6 +98,9 @@ def controls(results: Sequence[Control], negative_passed: bool, policy: Policy) 
 
 
 def least_recall(results: Sequence[Control], policy: Policy) -> float:
-    """Return the least share found of a kind that is claimed; 0 where none is."""
-    claimed = [result.found / result.planted for result in results if result.claimed(policy)]
+    """Return the least recall of a kind that is claimed, by its interval's end; 0 if there is none.
+
+    The recall of some kind is chosen after it was measured; its lower end allows for that.
+    """
+    claimed = [result.recall.low for result in results if result.claimed(policy)]
     return min(claimed, default=0.0)

@@ -34,7 +34,7 @@ from release.privacy.gaussians import clusters, log_density, log_density_of_othe
 SIDE = 32  # pixels of the images as the attacks see them
 FEWEST_IMAGES = 30  # of a set: below, no density is fitted
 IMAGES_PER_COMPONENT = 3  # of the smaller of the set and the candidates
-NUM_COMPONENTS = (32, 64, 128, 192, 320)  # of the attacks by one Gaussian
+NUM_COMPONENTS = (16, 32, 64, 128, 192, 320)  # of the attacks by one Gaussian
 CLUSTERED_COMPONENTS = 192
 NUM_ATTACKS = 2 * (len(NUM_COMPONENTS) + 1)  # alone and calibrated, at most
 IMAGES_PER_CLUSTER = 80

@@ -24,6 +24,7 @@ from math import ceil
 import numpy as np
 from scipy.stats import beta
 
+from release.estimate import proportion
 from release.films import Folds
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
@@ -32,6 +33,8 @@ from release.privacy.white_box import detectable_share
 from release.verdict import Finding
 
 CONFIDENCE = 0.95
+NUM_PLANTED = 100  # of each kind, from which recall is known
+_MARGIN = 0.8  # of the level of G3: its p-value is found by dealing anew, and varies a little
 NUMS_EXAMINED = (256, 500, 750, 1000, 1250, 1500, 2000)
 
 
@@ -70,9 +73,10 @@ def images_needed(num_patients: int, num_classes: int, policy: Policy) -> int:
     """
     level = policy.alpha / 3 / (len(policy.copy_shares) * (1 + num_classes))
     rank = rank_of_threshold(num_patients, policy.copy_shares[0])
+    recall = proportion(policy.min_control_recall, NUM_PLANTED).low
     for num_images in NUMS_EXAMINED:
         count = Count(num_images, num_patients, (rank,), (0,))
-        rate = detectable_copy_rate(count, level, policy.min_control_recall)
+        rate = detectable_copy_rate(count, level, recall)
         if rate <= policy.max_mdcr:
             return num_images
     return NUMS_EXAMINED[0]
@@ -108,7 +112,13 @@ class Power:
 
     @classmethod
     def of(
-        cls, folds: Folds, policy: Policy, num_attacks: int, found: Copies | None, recall: float
+        cls,
+        folds: Folds,
+        policy: Policy,
+        num_attacks: int,
+        found: Copies | None,
+        recall: float,
+        num_sets: int = 1,
     ) -> Power:
         """Find the power that real images and a set's size give.
 
@@ -118,32 +128,35 @@ class Power:
             num_attacks: How many scores G3 corrects for.
             found: What G1 counts of the set; None where nothing could be counted.
             recall: Least share found of a kind that is claimed; 0 where none is.
+            num_sets: How many sets share the level of G3: the set, and it with those before it.
         """
         num_patients = len(np.unique(folds.audit.patients))
         num_members = len(np.unique(folds.trained.patients))
         excess = found.overall.excess if found else 1.0
-        max_mdcr = policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set
+        of_test = replace(policy, alpha=_MARGIN * policy.alpha / 3 / num_sets)
+        without = cls(
+            num_held_out=len(folds.audit),
+            num_patients=num_patients,
+            membership=detectable_share(num_members, num_patients, num_attacks, of_test),
+            max_mdcr=policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set,
+            max_membership=policy.max_membership,
+        )
         if found is None or not recall:
-            return cls(len(folds.audit), num_patients, max_mdcr=max_mdcr)
-        of_test = replace(policy, alpha=policy.alpha / 3)
-        level = of_test.alpha / len(found.p_values)
+            return without
+        level = policy.alpha / 3 / len(found.p_values)
         by_class = {
             name: detectable_copy_rate(found.by_class[label], level, recall)
             if label in found.by_class
             else 1.0
             for label, name in enumerate(folds.classes)
         }
-        return cls(
-            num_held_out=len(folds.audit),
-            num_patients=num_patients,
+        return replace(
+            without,
             num_calibrating=found.overall.num_patients,
             num_examined=found.overall.num_images,
             recall=recall,
             mdcr=detectable_copy_rate(found.overall, level, recall),
             by_class=by_class,
-            membership=detectable_share(num_members, num_patients, num_attacks, of_test),
-            max_mdcr=max_mdcr,
-            max_membership=policy.max_membership,
         )
 
     @property

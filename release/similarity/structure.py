@@ -54,8 +54,9 @@ class Structure(NamedTuple):
 
 def _of_images(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     smooth = _box(trimmed(images).unsqueeze(1), 3)
+    smoother = _box(_box(smooth, 5), 3).squeeze(1)
     fine = _standardised(smooth)
-    return fine, _halved(fine), _standardised(_halved(_box(smooth, 3).squeeze(1)).unsqueeze(1))
+    return fine, _halved(fine), _standardised(_halved(smoother).unsqueeze(1))
 
 
 def _halved(images: Tensor) -> Tensor:
