@@ -2,17 +2,17 @@
 
     python -m benchmarks.repeated_sets [--models 300]
 
-A model copies a share of its images, and an exact copy is always flagged. Its sets of 256 images
-are asked for one after the other, fifty times. The honest share of flagged images is drawn for each
-model, as the held-out patients of one dataset draw it: Beta(1, m), m = 767 as on the main set. The
-other metric flags nothing. No pixel is looked at: the law of the counts is all that decides.
+A model copies a share of its images, changed a little: each copy is flagged, none is a copy beyond
+doubt. Its sets are asked for one after the other, fifty times. What honest images do is drawn anew
+for each model, as the m real patients of one dataset draw it. No pixel is looked at: the law of the
+counts is all that decides. 256 images are what is examined of a small set where too few patients
+are there for more.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from benchmarks.evaluation.machine import conditions
 from release.estimate import share
 from release.policy import Policy
-from release.privacy.copies import p_value
-from release.privacy.tally import Tally, copies_together, refused_before
+from release.privacy.calibration import rank_of_threshold
+from release.privacy.copies import Copies, Count, copies
+from release.privacy.tally import Tally, copies_together, refused_before, tally_of
 
 RESULTS = Path(__file__).parent / "results" / "repeated_sets.json"
 POLICY = Policy()
-NUM_PATIENTS, NUM_METRICS = 767, 2
+NUM_PATIENTS = 5_400
 NUM_IMAGES, NUM_SETS = 256, 50
 COPIED = (0.0, 0.005, 0.01, 0.015, 0.02)
 SEED = 0
@@ -42,31 +43,26 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     rows = []
     for copied in COPIED:
-        honest = rng.beta(1, NUM_PATIENTS, options.models)
-        judged = [
-            judge(rng.binomial(NUM_IMAGES, copied + rate * (1 - copied), NUM_SETS))
-            for rate in honest
-        ]
+        judged = [judge(copied, rng) for _ in range(options.models)]
         rows.append(described(copied, judged))
         print(json.dumps(rows[-1]), flush=True)
     about = {**conditions(), "models": options.models, "seed": SEED}
     options.output.write_text(json.dumps({"conditions": about, "rows": rows}, indent=1) + "\n")
 
 
-def judge(num_flagged: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say of each set whether it passes alone, and with those before it, (2, sets)."""
+def judge(copied: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Say of each set of a model whether it passes alone, and with those before it, (2, sets)."""
+    ranks = [rank_of_threshold(NUM_PATIENTS, share) for share in POLICY.copy_shares]
+    thresholds = np.sort(rng.random(NUM_PATIENTS))[np.array(ranks) - 1]
     tallies: list[Tally] = []
-    passed = np.ones((2, len(num_flagged)), np.bool_)
-    for place, count in enumerate(num_flagged.tolist()):
-        p = alone(count)
-        passed[:, place] = p >= POLICY.alpha / 3
-        told = {
-            "num_drawn": NUM_IMAGES,
-            "num_flagged": {"first": count, "second": 0},
-            "num_patients": NUM_PATIENTS,
-            "excess": 1.0,
-            "refused": p < POLICY.alpha / 3,
-        }
+    passed = np.ones((2, NUM_SETS), np.bool_)
+    for place in range(NUM_SETS):
+        places = rng.random(NUM_IMAGES) * (rng.random(NUM_IMAGES) >= copied)  # copies at 0
+        near = tuple(int((places <= threshold).sum()) for threshold in thresholds)
+        found = Copies(Count(NUM_IMAGES, NUM_PATIENTS, tuple(ranks), near), {}, 0)
+        own = copies(found, POLICY)
+        told = tally_of(found, (), [own])
+        passed[:, place] = own.decision == "passed"
         if tallies:
             findings = (
                 copies_together([*tallies, told], POLICY),
@@ -75,13 +71,6 @@ def judge(num_flagged: NDArray[np.int64]) -> NDArray[np.bool_]:
             passed[1, place] &= all(each.decision == "passed" for each in findings)
         tallies.append(told)
     return passed
-
-
-@cache
-def alone(num_flagged: int) -> float:
-    """Return the p-value of one set."""
-    p = p_value(num_flagged, NUM_IMAGES, NUM_PATIENTS, POLICY.flag_share)
-    return min(1.0, NUM_METRICS * p)
 
 
 def described(copied: float, judged: list[NDArray[np.bool_]]) -> dict[str, Any]:
