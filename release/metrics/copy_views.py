@@ -1,4 +1,4 @@
-"""Copies as they may come: films turned, cropped, shifted, mirrored and degraded at random.
+"""Copies as they may come: images moved, mirrored, inverted and degraded at random.
 
 Reference: the views of SSCD, Pizzi et al. 2022, section 4.2 (arXiv:2202.10261), for grey films.
 """
@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MIRRORED = 0.25  # of the films
-MAX_TURN = math.radians(8)
-ZOOM_OUT, ZOOM_IN = 1.06, 0.85  # side of the window shown, in sides of the film
-MAX_SHIFT = 0.1  # of the side
+INVERTED = 0.1
+MAX_TURN = math.radians(12)
+ZOOM_OUT, ZOOM_IN = 1.25, 0.8  # side of the window shown, in sides of the film
+MAX_SHIFT = 0.15  # of the side
 MAX_GAMMA = 0.5  # of the logarithm of the exponent
 MAX_CONTRAST = 0.4
 MAX_BRIGHTNESS = 0.2  # of the range [-1, 1]'s half
@@ -60,7 +61,8 @@ def _toned(images: Tensor, rng: torch.Generator) -> Tensor:
     gain = 1 + _uniform(images, rng, -MAX_CONTRAST, MAX_CONTRAST)
     offset = _uniform(images, rng, -MAX_BRIGHTNESS, MAX_BRIGHTNESS)
     grey = ((images + 1) / 2).clamp(0, 1) ** exponent
-    return (2 * grey - 1) * gain + offset
+    sign = (_uniform(images, rng, 0, 1) - INVERTED).sign()
+    return sign * ((2 * grey - 1) * gain + offset)
 
 
 def _noisy(images: Tensor, rng: torch.Generator) -> Tensor:
