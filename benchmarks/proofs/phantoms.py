@@ -20,7 +20,7 @@ from release.metrics.copy_training import Recipe
 from release.metrics.metric import Metric
 from release.metrics.pixels import PixelMetric
 from release.privacy.controls import Control
-from workers.evidence import IMAGES, IMAGES_PER_FILM, VIEWS, VIEWS_PER_FILM
+from workers.evidence import IMAGES, IMAGES_PER_FILM, VIEWS, VIEWS_PER_FILM, search_of
 from workers.planting import by_changes
 
 SIZE = 64  # pixels
@@ -80,7 +80,7 @@ class Bench:
     @cached_property
     def gate(self) -> Gate:
         """The gate under the default policy."""
-        return Gate(self.folds, self.metrics)
+        return Gate(self.folds, self.metrics, search=search_of(self.folds))
 
     @cached_property
     def controls(self) -> list[Control]:

@@ -91,6 +91,8 @@ def detectable_share(num_members: int, num_others: int, num_scores: int, policy:
     Returns:
         In (0, 1]; 1 where no share is sure to be told.
     """
+    if not num_others:
+        return 1.0
     for known in range(1, num_members):
         by_rank = np.repeat([True, False, True], [known, num_others, num_members - known])
         if num_scores * _p_value(by_rank, policy) < policy.alpha:

@@ -8,20 +8,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.proofs.cases import RARE, Case, balanced, examined
+from benchmarks.proofs.cases import OF_35, TWO_OF_35, WITH_RARE, Case, balanced, examined
 from benchmarks.proofs.phantoms import phantoms
 from benchmarks.proofs.world import Design, World
 from radiographs.phantom import FINDINGS
 from release.controls.control import Control
-from release.controls.kinds import CONTROLS
+from release.controls.kinds import CONTROLS, of_parts
 from release.films import Folds, Pixels
 from release.gate import Gate
 from release.metrics.pixels import PixelMetric
+from release.policy import Policy
+from workers.evidence import search_of
 
-SMALL = Design(trained=1000, audit=400, films=1000)
-SMALLEST = Design(trained=300, audit=430, films=200)  # as few as there is power with
-FLAGGED = ("exact copy", "noise", "shift", "flip", "gamma", "crop")
-SHARP = Design(trained=600, audit=900, films=1500)  # where 1 % is well above what must be found
+SMALL = Design(trained=1100, audit=400, films=1000)
+SMALLEST = Design(trained=250, audit=160, films=150)
+# what so few patients and images suffice for
+ASKING_LESS = replace(Policy(), max_mdcr=0.07, max_membership=0.09, materiality=0.15)
+SHARP = Design(trained=600, audit=900, films=2000)  # where 1 % is well above what must be found
 
 
 def verdicts(
@@ -29,14 +32,15 @@ def verdicts(
     num_worlds: int,
     design: Design = SMALL,
     shares: tuple[float, ...] | None = None,
+    policy: Policy | None = None,
 ) -> list[str]:
-    case = Case("", "", make, design, shares=shares)
+    case = Case("", "", make, design, shares=shares, policy=policy or Policy())
     found = [examined(case, seed).verdict for seed in range(num_worlds)]
     return ["passed" if verdict.may_leave else str(verdict) for verdict in found]
 
 
 def test_of_200_honest_sets_three_in_a_hundred_are_refused_at_most() -> None:
-    found = verdicts(World.honest, 200, SMALLEST)
+    found = verdicts(World.honest, 200, SMALLEST, policy=ASKING_LESS)
     assert sum(verdict.startswith("refused") for verdict in found) <= 6
     assert found.count("passed") >= 190
 
@@ -54,16 +58,18 @@ def test_sets_that_are_all_too_typical_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "shares"),
-    [(balanced, (1 / 3, 1 / 3, 1 / 3)), (lambda world: world.honest(2), (0.0, 0.0, 1.0))],
+    ("make", "shares", "verdict"),
+    [
+        (balanced, (1 / 3, 1 / 3, 1 / 3), "passed"),
+        (lambda world: world.honest(2), (0.0, 0.0, 1.0), "inconclusive(power)"),
+    ],
     ids=["balanced", "rare alone"],
 )
-def test_sets_that_show_a_rare_class_more_often_are_not_refused_but_beyond_the_power(
-    make: Callable[[World], Pixels], shares: tuple[float, ...]
+def test_sets_that_show_a_rare_class_more_often_are_not_refused_and_alone_beyond_the_power(
+    make: Callable[[World], Pixels], shares: tuple[float, ...], verdict: str
 ) -> None:
     """A class with fewer held-out films than the density has neighbours: 20 of 400."""
-    design = replace(SMALL, films=999, shares=RARE, apart=2.0)
-    assert verdicts(make, 8, design, shares).count("inconclusive(power)") >= 7
+    assert verdicts(make, 5, WITH_RARE, shares).count(verdict) >= 4
 
 
 @pytest.mark.parametrize("make", [lambda w: w.copying(0.01), lambda w: w.leaking(5, 0.01)])
@@ -92,16 +98,14 @@ def test_overfitting_without_copies_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def of_phantoms() -> Gate:
-    films = phantoms(0, 180)
-    trained = films.where(np.arange(100))
-    folds = Folds(
-        FINDINGS, trained, np.arange(100) % 3 == 0, films.where(np.arange(100, 180)), trained, ""
-    )
-    return Gate(folds, [PixelMetric()])
+    images = phantoms(0, 300)
+    trained, held_out = images.where(np.arange(150)), images.where(np.arange(150, 300))
+    folds = Folds(FINDINGS, trained, np.arange(150) % 3 == 0, held_out, trained, "")
+    return Gate(folds, [PixelMetric()], search=search_of(folds))
 
 
 @pytest.mark.parametrize(
-    "control", [each for each in CONTROLS if each.name in FLAGGED], ids=lambda each: each.name
+    "control", [each for each in CONTROLS if each.required], ids=lambda each: each.name
 )
 def test_near_duplicates_of_phantoms_are_flagged(of_phantoms: Gate, control: Control) -> None:
     """Of 20, one at most is missed."""
@@ -109,8 +113,16 @@ def test_near_duplicates_of_phantoms_are_flagged(of_phantoms: Gate, control: Con
     assert of_phantoms.flagged(copies).sum() >= 19
 
 
+def test_halves_of_phantoms_within_others_are_flagged(of_phantoms: Gate) -> None:
+    hosts = phantoms(300, 20).pixels
+    for control in of_parts(hosts):
+        if control.name.endswith("half"):
+            copies = control.plant(phantoms(0, 20).pixels, seed=0)
+            assert of_phantoms.flagged(copies).sum() >= 19, control.name
+
+
 def test_phantoms_of_other_patients_are_not_flagged(of_phantoms: Gate) -> None:
-    assert of_phantoms.flagged(phantoms(180, 20).pixels).sum() <= 1
+    assert of_phantoms.flagged(phantoms(320, 40).pixels).sum() <= 1
 
 
 def test_garbage_is_inconclusive() -> None:
@@ -118,6 +130,5 @@ def test_garbage_is_inconclusive() -> None:
 
 
 def test_two_releases_that_pass_alone_are_refused_together() -> None:
-    design = replace(Design(), films=35)
-    case = Case("", "", World.siding, design, earlier=World.siding)
+    case = Case("", "", World.siding, TWO_OF_35, earlier=World.siding, policy=OF_35)
     assert [str(examined(case, seed).verdict) for seed in (0, 1)] == ["refused(cumulative)"] * 2

@@ -16,7 +16,7 @@ from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
 from release.origin import OfClass
 from release.policy import Policy
-from workers.drawing import MIN_EXAMINED, NONE, Drawing
+from workers.drawing import NONE, Drawing
 from workers.film_plan import planned_films
 
 CLASSES = ("normal", "effusion")
@@ -33,6 +33,8 @@ class StubLook:
 
 class StubGate:
     """Flags the films at some places, counted over all rounds."""
+
+    num_needed = 256
 
     def __init__(self, *flagged):
         self.flagged, self.num_seen = set(flagged), 0
@@ -101,7 +103,7 @@ def test_a_model_that_only_copies_is_not_asked_for_ever(draw):
 
 def test_a_small_set_is_examined_by_more_films_than_it_has(draw):
     drawn = draw(StubGate(), class_counts={"normal": 3, "effusion": 1})
-    assert len(drawn.pixels) == MIN_EXAMINED
+    assert len(drawn.pixels) == StubGate.num_needed
     assert drawn.offered.tolist() == [0, 1, 2, 3]
     assert Counter(drawn.labels(CLASSES).tolist()) == {0: 192, 1: 64}
 

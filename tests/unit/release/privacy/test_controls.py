@@ -38,8 +38,8 @@ def test_kinds_that_are_not_found_often_enough_are_not_claimed_and_lower_no_reca
     results = [FOUND, BARELY, MISSED, TOLD, Control("none planted", 0, 0, required=False)]
     claimed = [each.name for each in results if each.claimed(Policy())]
     assert claimed == ["noise", "flip"]
-    assert least_recall(results, Policy()) == 0.95
-    assert least_recall([FOUND, TOLD], Policy()) == 1
+    assert least_recall(results, Policy()) == BARELY.recall.low
+    assert least_recall([FOUND, TOLD], Policy()) == FOUND.recall.low
     assert least_recall([MISSED, TOLD], Policy()) == least_recall([], Policy()) == 0
 
 
