@@ -57,8 +57,8 @@ types: install ## Check the types
 	$(BIN)/mypy
 
 test: install ## Run all tests; what a test cannot reach is skipped by name
-	$(PYTEST) -n 2 tests/unit tests/numerics tests/contract
-	$(PYTEST) tests/integration tests/e2e
+	$(PYTEST) -n 2 tests/unit tests/numerics tests/contract tests/integration
+	$(PYTEST) -n 2 --dist loadfile tests/e2e
 
 test-integration: install ## Run the tests with a real database, broker and workers
 	$(PYTEST) tests/integration tests/e2e

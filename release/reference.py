@@ -17,7 +17,7 @@ from release.metrics.metric import Embedded, Metric, Neighbours, Places
 from release.metrics.survey import survey
 from release.policy import Policy
 from release.privacy.crowd import Crowd
-from release.privacy.density import Array, checked, density, nearest_among, num_common
+from release.privacy.density import NUM_NEAREST, Array, checked, density, nearest_among, num_common
 from release.privacy.scan import scan
 from release.privacy.scores import NUM_NEIGHBOURS, attack_scores
 from release.privacy.sight import Sight
@@ -46,7 +46,8 @@ class Reference:
         )
         around = Neighbours(found["distances"], found["indices"])
         self.density_of_real = density(around, num_common(around))
-        self.closeness_of_real = found["to_trained"] / self.density_of_real
+        nearest = density(around, min(NUM_NEAREST, num_common(around)))
+        self.closeness_of_real = found["to_trained"] / nearest
         self._held_out = Surroundings(
             _rows(around, ~crowd.member),
             Neighbours(found["audit_distances"], found["audit_indices"]),

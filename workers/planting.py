@@ -20,7 +20,7 @@ from release.films import Folds, LabelledFilms
 from release.privacy.controls import Planted
 from release.privacy.power import NUM_PLANTED
 
-PLANTED = (20, NUM_PLANTED)  # of each kind, at least and at most
+PLANTED = (8, NUM_PLANTED)  # of each kind, at least and at most
 FILMS_PER_PLANTED = 10  # training films for one that is planted
 FILMS_AT_ONCE = 25
 REVISED = (0.2, 0.4)  # shares of noise

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from release.metrics.metric import Neighbours
 
+NUM_NEAREST = 10  # real images by which closeness to T is measured: few, since it is a local matter
 Array = NDArray[np.float64]
 SMALLEST = 1e-9  # of a distance: keeps ratios finite where films are equal
 

@@ -15,8 +15,8 @@ class Sight(NamedTuple):
     """What the tests need to know of n films.
 
     Attributes:
-        closeness: (n,), distance to the nearest of T, in units of the mean distance to the nearest
-            of T and H; copies come near 0.
+        closeness: (n,), distance to the nearest of T, in units of the mean distance to the ten
+            nearest of T and H; copies come near 0.
         density: (n,), mean distance to the nearest films of H.
         closeness_to_real: (n,), distance to the nearest of T and H together, in units of the mean
             distance to their nearest.

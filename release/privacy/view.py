@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from release.metrics.metric import Neighbours
 from release.privacy.crowd import Crowd
-from release.privacy.density import Array, density, num_common, within
+from release.privacy.density import NUM_NEAREST, Array, density, num_common, within
 from release.privacy.sight import Sight
 
 
@@ -68,7 +68,7 @@ class View:
         around = around.seeing(self._real, self._audit)
         real, usual = around.real, density(around.real, self._num_near[0])
         return Sight(
-            around.to_trained / usual,
+            around.to_trained / density(real, min(NUM_NEAREST, self._num_near[0])),
             density(around.audit, self._num_near[1]),
             real.distances[:, 0] / usual,
             self._crowd.patients[real.indices[:, 0]],
