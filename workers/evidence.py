@@ -149,7 +149,7 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
         raise TooFewPatients(
             f"{num_held_out} patients are held out for the examination of sets, and "
             f"{FEWEST_PATIENTS} at least are needed. Ingest films of more patients: twenty of each "
-            "class are usually enough to look at sets, some 3,700 for sets that may leave."
+            "class are usually enough to look at sets, some 1,800 for sets that may leave."
         )
     key = f"{dataset.artifact.key}/evidence-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)

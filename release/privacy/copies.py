@@ -3,9 +3,9 @@
 An image is flagged when it is as near to T as the j-th nearest of m real images of other patients
 (see `release.privacy.calibration`). If the images are drawn like real ones of new patients, the
 share that is flagged follows Beta(j, m + 1 - j), the law of the j-th of m ranks, so that of n
-images BetaBinomial(n; j, m + 1 - j) are. This is exact for images drawn independently, whatever
-the law of the distances. Counts at a few ranks are tested, since copies that were changed a lot
-lie among the near ones and not before them all.
+images BetaBinomial(n; j, m + 1 - j) are. This is exact for images drawn independently and one
+detector, whatever the law of the distances, and nearly so for several. Counts at a few ranks are
+tested, since copies that were changed a lot lie among the near ones and not before them all.
 
 The same is asked of each class by its own patients, since a leak may hide in a rare one.
 

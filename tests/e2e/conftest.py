@@ -63,7 +63,7 @@ class RunningService:
         job = self.client.add_phantom_dataset(class_counts, size=64, image_size=64)
         return self.finished(job).dataset_id
 
-    def trained(self, dataset_id, family="vae", images=64):
+    def trained(self, dataset_id, family="vae", images=640):
         return self.finished(self.start_training(dataset_id, family, images)).model_id
 
     def start_training(self, dataset_id, family="vae", images=64):
