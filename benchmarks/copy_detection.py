@@ -6,7 +6,8 @@
 Images are divided as for a release. Near-duplicates of training images are planted kind by kind:
 how many are flagged, and in how many of 20 sets of 900 images, 2 % of them copies, G1 refuses. The
 other images of these sets are fresh: those of the utility fold, which no model learns from. Honest
-sets are fresh images alone, resampled 200 times. In a rare class, exact copies replace a share of
+sets are 200 draws of every second fresh image, without replacement: were an image drawn twice, its
+chance would count twice. In a rare class, exact copies replace a share of
 its images. Prints tables, and writes the figures to benchmarks/results/copy_detection.json.
 """
 
@@ -176,7 +177,7 @@ def _finding(seen: Seen, detectors: Detectors) -> bool:
 
 def _resamplings(num: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     for _ in range(NUM_HONEST):
-        yield rng.integers(0, num, SET_SIZE)
+        yield rng.permutation(num)[: num // 2]
 
 
 def _row(
@@ -186,7 +187,7 @@ def _row(
     num = round(COPIED * SET_SIZE)
     refused = 0
     for _ in range(NUM_DRAWS):
-        others = fresh.where(rng.integers(0, len(fresh.labels), SET_SIZE - num))
+        others = fresh.where(rng.permutation(len(fresh.labels))[: SET_SIZE - num])
         among = planted.where(rng.choice(len(planted.labels), num, replace=False))
         refused += _finding(others.beside(among), detectors)
     return Row(kind, share(int(flags.sum()), len(flags)), refused)
@@ -203,14 +204,14 @@ def _rare(
         copied = detectors.seen(own.pixels[:100], own.labels[:100])
         of_class = np.flatnonzero(fresh.labels == label)
         others = np.flatnonzero(fresh.labels != label)
-        num_of_class = round(shares[label] * SET_SIZE)
+        num_of_class = min(round(shares[label] * SET_SIZE), len(of_class))
         for leaked in CLASS_SHARES:
             num = max(1, round(leaked * num_of_class))
             refused = 0
             for _ in range(NUM_DRAWS):
                 rest = np.r_[
-                    rng.choice(of_class, num_of_class - num),
-                    rng.choice(others, SET_SIZE - num_of_class),
+                    rng.permutation(of_class)[: num_of_class - num],
+                    rng.permutation(others)[: SET_SIZE - num_of_class],
                 ]
                 among = copied.where(rng.choice(len(copied.labels), num))
                 # two certain copies refuse any set: here the count alone is asked

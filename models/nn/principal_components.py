@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,13 @@ NUM_PASSES = 5
 OVERSAMPLING = 16
 FILMS_PER_READING = 256
 MIN_NOISE_VARIANCE = (2 / 255) ** 2 / 12  # that of rounding to 8 bits, in image units
+
+Change = Callable[[Tensor], Tensor]
+
+
+def as_they_are(images: Tensor) -> Tensor:
+    """Change nothing."""
+    return images
 
 
 class PrincipalComponents(nn.Module):
@@ -77,15 +84,20 @@ class PrincipalComponents(nn.Module):
         return overfit(centred, self.directions, self.variances, self.noise_variance)
 
     @torch.no_grad()
-    def fit(self, films: Films) -> Iterator[float]:
+    def fit(self, films: Films, changed: Change = as_they_are) -> Iterator[float]:
         """Find the components by subspace iteration, once; yields the fraction done.
+
+        Args:
+            films: The images.
+            changed: Applied whenever images are read. Components of changed images turn less
+                towards these very images, and tell less of whom they were fitted to.
 
         Reference: Halko et al. 2011, algorithm 4.4 (arXiv:0909.4061).
         """
         if self.fitted:
             return
         num_pixels, num_components = self.directions.shape
-        for flat, end in self._readings(films):
+        for flat, end in self._readings(films, changed):
             self.center += flat.sum(0) / len(films)
             yield end / len(films) / (NUM_PASSES + 1)
 
@@ -97,7 +109,7 @@ class PrincipalComponents(nn.Module):
             spread = torch.zeros_like(basis)  # C B, for the covariance C
             within = Moments(num_searched)  # whose covariance is B^T C B
             total_variance = torch.zeros(())
-            for flat, end in self._readings(films):
+            for flat, end in self._readings(films, changed):
                 centred = flat - self.center
                 coordinates = centred @ basis
                 spread += centred.T @ coordinates / len(films)
@@ -121,12 +133,12 @@ class PrincipalComponents(nn.Module):
         self.directions[:, :kept] = basis @ turned
         self.fitted.fill_(value=True)
 
-    def _readings(self, films: Films) -> Iterator[tuple[Tensor, int]]:
+    def _readings(self, films: Films, changed: Change) -> Iterator[tuple[Tensor, int]]:
         """Read all films in order; with each batch, (b, pixels), how many have been read."""
         num_read = 0
         for indices in films.in_order(FILMS_PER_READING):
             num_read += len(indices)
-            yield self._flatten(films.images(indices)), num_read
+            yield self._flatten(changed(films.images(indices))), num_read
 
     def _flatten(self, images: Tensor) -> Tensor:
         if self._side < self._size:

@@ -12,8 +12,8 @@ so of all their images together BetaBinomial(N; j, m + 1 - j) are flagged, exact
 that copy, so the sets are put into the order of their size, which does not depend on what was
 flagged, and the smallest are tested together, then twice as many images, and so on up to all, with
 Bonferroni's correction for as many tests. The size is n rho: a set of a rare class, of which little
-is known, comes late too. Where sets of other datasets are among them the fewest patients of any are
-reckoned with, and the highest rank.
+is known, comes late too. Sets that were held against other patients, as those of other datasets
+were, are counted by themselves.
 
 Refusals. A set that was refused for what it tells by itself is evidence against its model, which
 asking again with one step more does not undo: all further sets of the model are refused. The level
@@ -61,13 +61,14 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
         policy: Says at which level.
     """
     classes = sorted({name for each in tallies for name in each["classes"]})
-    lots = [
+    counted = [
         [each["all"] for each in tallies],
         *(
             [each["classes"][name] for each in tallies if name in each["classes"]]
             for name in classes
         ),
     ]
+    lots = [alike for counts in counted for alike in _held_against_the_same(counts)]
     p_values = [p for counts in lots for p in _p_values(counts)]
     p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: beside the set's own test
     num_certain = sum(each["num_certain"] for each in tallies)
@@ -117,6 +118,14 @@ def _size(count: Mapping[str, Any]) -> float:
     return float(count["num_images"] * count["excess"])
 
 
+def _held_against_the_same(counts: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Part counts by the patients they were held against: a small dataset hides no larger one."""
+    parts: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
+    for each in counts:
+        parts.setdefault((each["num_patients"], *each["ranks"]), []).append(each)
+    return list(parts.values())
+
+
 def _p_values(counts: Sequence[Mapping[str, Any]]) -> list[float]:
     """Test the smallest sets together, then more and more of them."""
     known = sorted((each for each in counts if each["excess"] is not None), key=_size)
@@ -137,13 +146,13 @@ def _doublings(sizes: Sequence[float]) -> list[int]:
 
 
 def _together(counts: Sequence[Mapping[str, Any]]) -> Count:
-    """Count several sets as one, held against the fewest patients and the highest ranks."""
+    """Count several sets, held against the same patients, as one."""
     num_images = sum(each["num_images"] for each in counts)
-    depths = min(len(each["ranks"]) for each in counts)
+    near = zip(*(each["num_near"] for each in counts), strict=True)
     return Count(
         num_images,
-        min(each["num_patients"] for each in counts),
-        tuple(max(each["ranks"][k] for each in counts) for k in range(depths)),
-        tuple(sum(each["num_near"][k] for each in counts) for k in range(depths)),
+        counts[0]["num_patients"],
+        tuple(counts[0]["ranks"]),
+        tuple(map(sum, near)),
         max(1.0, sum(map(_size, counts)) / max(1, num_images)),
     )

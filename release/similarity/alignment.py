@@ -22,6 +22,7 @@ REACH = 6  # pixels of 32: the farthest shift of any window
 NUM_STEPS = 4
 NUM_BLOCKS = 4  # along each side, by which agreement is counted
 _SMALLEST = 1e-3  # energy of a window that shows something
+_BLANK = 0.2  # of the mean energy of the blocks: one that shows less agrees with anything
 _RIDGE = 1e-3  # of the mean curvature: keeps a step finite where nothing changes
 _IDENTITY = torch.eye(2, 3)
 
@@ -167,7 +168,8 @@ def agreement(queries: Tensor, candidates: Tensor, maps: Tensor) -> Tensor:
     """Say how far aligned images disagree, over all and over the best parts of the overlap.
 
     The overlap is cut into 4 x 4 blocks. A part is the half, or the quarter, of the blocks that
-    agree best: what is copied in part, or hidden in part, agrees there.
+    agree best: what is copied in part, or hidden in part, agrees there. Blocks that show hardly
+    anything, as margins do, come last.
 
     Args:
         queries: (p, side, side), a side that 4 divides.
@@ -184,7 +186,9 @@ def agreement(queries: Tensor, candidates: Tensor, maps: Tensor) -> Tensor:
         [_block_sums(each) for each in (seen * theirs, seen.square(), theirs.square())]
     )
     product, own, other = sums[0] * sums[0].sum(1, keepdim=True).sign(), sums[1], sums[2]
-    order = (product * (own * other).clamp_min(_SMALLEST).rsqrt()).argsort(1, descending=True)
+    fit = product * (own * other).clamp_min(_SMALLEST).rsqrt()
+    blank = torch.minimum(own, other) < _BLANK * torch.minimum(own, other).mean(1, keepdim=True)
+    order = fit.masked_fill(blank, -1).argsort(1, descending=True)
     best = [each.gather(1, order).cumsum(1)[:, _PARTS] for each in (product, own, other)]
     return (1 - best[0] * (best[1] * best[2]).clamp_min(_SMALLEST).rsqrt()).clamp(0, 1)
 

@@ -33,7 +33,7 @@ from release.similarity.spectra import Axes, magnitudes, mirrored, standardised
 from release.similarity.structure import COARSE_SIDE, Structure
 from release.similarity.windows import COARSE, MOVED, PARTS, WHOLE, Window
 
-VERSION = "structure/2"  # raise it when a distance changes
+VERSION = "structure/3"  # raise it when a distance changes
 WAYS: Final = (
     "coarse",
     "coarse half",

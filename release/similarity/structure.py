@@ -53,7 +53,7 @@ class Structure(NamedTuple):
 
 
 def _of_images(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    smooth = _box(trimmed(images).unsqueeze(1), 3)
+    smooth = _box(_median(trimmed(images).unsqueeze(1)), 3)
     smoother = _box(_box(smooth, 5), 3).squeeze(1)
     fine = _standardised(smooth)
     return fine, _halved(fine), _standardised(_halved(smoother).unsqueeze(1))
@@ -73,6 +73,29 @@ def _standardised(images: Tensor) -> Tensor:
 
 def _neighbourhood_mean(images: Tensor) -> Tensor:
     return _box(_box(images, _NEIGHBOURHOOD), _NEIGHBOURHOOD)
+
+
+def _median(images: Tensor) -> Tensor:
+    """Take the median of 3 x 3 pixels, which single pixels of noise do not reach.
+
+    Of the sorted columns the largest lowest, the middle middle and the smallest highest value are
+    left, and the middle of these is the median (Smith 1996).
+    """
+    padded = F.pad(images, [1] * 4, mode="replicate")
+    low, middle, high = _sorted(*(padded[..., k : k + images.shape[-2], :] for k in range(3)))
+    columns = [
+        [each[..., k : k + images.shape[-1]] for k in range(3)] for each in (low, middle, high)
+    ]
+    highest_low = _sorted(*columns[0])[2]
+    lowest_high = _sorted(*columns[2])[0]
+    return _sorted(highest_low, _sorted(*columns[1])[1], lowest_high)[1]
+
+
+def _sorted(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sort three images pixel by pixel."""
+    low, high = torch.minimum(a, b), torch.maximum(a, b)
+    middle = torch.maximum(low, c)
+    return torch.minimum(low, c), torch.minimum(middle, high), torch.maximum(middle, high)
 
 
 def _box(images: Tensor, side: int) -> Tensor:

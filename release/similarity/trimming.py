@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MOST = 0.25  # of the side: a wider margin is a part of the image that is hidden, and stays
+MOST = 0.45  # of the side: a wider margin is a part of the image that is hidden, and stays
 _UNIFORM = 4.0  # grey levels: a row that deviates less shows nothing
 
 

@@ -25,6 +25,7 @@ from models.families.vae.private_density import Frame, private_gaussians
 from models.families.vae.private_remainder import private_remainder
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
 from models.films import Films
+from models.nn.jitter import jittered
 from models.nn.principal_components import PrincipalComponents
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
@@ -73,7 +74,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
                 phases=[bound],
                 averaged=halves,
                 ema_relative_std=self.config.ema_relative_std,
-                prepare=self.principal.fit,
+                prepare=lambda films: self.principal.fit(films, jittered),
                 conclude=self._conclude,
             )
         ]
@@ -81,18 +82,20 @@ class VariationalAutoencoder(Family[Config, Sampler]):
     def loss(self, batch: Batch) -> Losses:
         """Reconstruction and the price of the latents, in nats per pixel; parts in nats per film.
 
-        For the variational kind that is the negative evidence lower bound.
+        For the variational kind that is the negative evidence lower bound. The films are seen with
+        small changes, so that little of each is learned by heart.
         """
-        mean, log_variance = self.encode(self._objective.shown(batch.images), batch.labels)
+        images = jittered(batch.images).clamp(-1, 1)
+        mean, log_variance = self.encode(self._objective.shown(images), batch.labels)
         latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         output = self.decode(latents, batch.labels)
-        reconstruction = self._likelihood.negative_log(output, batch.images)
+        reconstruction = self._likelihood.negative_log(output, images)
         price, reported = self._objective.price(mean, log_variance, batch.fraction)
         return {
-            "loss": (reconstruction + price) / batch.images[0].numel(),
+            "loss": (reconstruction + price) / images[0].numel(),
             "reconstruction": reconstruction,
             **reported,
-            "deviation": optimal_variance(self._likelihood.mean(output), batch.images).sqrt(),
+            "deviation": optimal_variance(self._likelihood.mean(output), images).sqrt(),
         }
 
     def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,6 +133,10 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         """Give what the decoder leaves out of mixtures of classes, (b, 1, h, w)."""
         grid = torch.einsum("bc,chw->bhw", mixtures, self.remainder).unsqueeze(1)
         return F.interpolate(grid, (self.spec.size, self.spec.size), mode="bilinear")
+
+    def augment(self, images: Tensor) -> Tensor:
+        """Change films as the training does; see `Family.augment`."""
+        return jittered(images).clamp(-1, 1)
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
         """Decode the mean of q(z|x, y)."""
