@@ -15,8 +15,10 @@ from release.report.parts import Interval
 
 NOT_PLANTED = (
     "copies of text or markers alone at full resolution (images are compared at 64 x 64 pixels)",
-    "a part of a training image smaller than a lung, pasted into another image",
-    "mixtures of three or more images",
+    "a third, a quarter or less of a training image, its heart or its upper lungs, in another image",
+    "mixtures of three or more images, and of two in nearly equal parts",
+    "bending and perspective, turns by more than 12 degrees, upside down, halves changed over",
+    "several strong changes at once, edges alone, and few grey levels",
     "any kind of change that is not named here, and a named one that goes further than planted",
 )
 

@@ -1,10 +1,18 @@
+from __future__ import annotations
+
 import numpy as np
 
-from benchmarks.repeated_sets import judge
+from benchmarks.repeated_sets import NUM_SETS, judge
 
 
-def test_a_refusal_stands_and_copies_add_up() -> None:
-    alone, together = judge(np.array([3, 3, 20, 0, *[3] * 10]))
-    assert alone.tolist() == [True, True, False, True, *[True] * 10]
-    assert together[:2].all()
-    assert not together[2:].any()
+def test_copies_add_up_and_a_refusal_stands() -> None:
+    alone, together = judge(0.02, np.random.default_rng(0))
+    first = int(np.flatnonzero(~together)[0])
+    assert not together[first:].any()
+    assert together.sum() < alone.sum() < NUM_SETS
+
+
+def test_an_honest_model_is_asked_for_fifty_sets() -> None:
+    alone, together = judge(0.0, np.random.default_rng(0))
+    assert alone.all()
+    assert together.all()
