@@ -24,9 +24,11 @@ from models.diffusion.heun import heun
 from models.diffusion.paths import PATHS, Level, along_path
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.training_times import logit_normal
+from models.families.gan.busyness import bands, put_together, told_apart
+from models.families.gan.class_gaussians import ClassGaussians
 from models.films import Films
-from models.nn.cosine_components import CosineComponents
 from models.nn.jitter import jittered
+from models.nn.jittered_components import JitteredComponents
 from models.nn.latent_flow import LatentFlow
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise, RandomState, seed_update
@@ -44,10 +46,10 @@ MIN_UPDATES = 300
 NUM_CHANGED = 75_000  # changed images to learn from, and at most so many of one:
 MAX_CHANGED = 64
 NUM_STEPS = 8
+COMPONENTS_SHARE = 0.2  # of the time of a fit
 IMAGES_PER_READING = 256
 LISTENING_TIMES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 NUM_LISTENING = 4  # draws of noise at each
-MIN_SCALE = 1e-3  # of a coefficient, in image units
 STRAIGHT, VELOCITY = PATHS["straight"], PREDICTIONS["velocity"]
 
 
@@ -68,47 +70,46 @@ class ClassPrior(nn.Module):
     """
 
     fitted: Tensor
-    center: Tensor
-    scale: Tensor
 
     def __init__(
         self, size: int, num_classes: int, num_latents: int, width: int, num_updates: int
     ) -> None:
         super().__init__()
         self._num_updates = num_updates
-        self.cosines = CosineComponents(size, num_latents)
-        self.flow = LatentFlow(num_latents, num_classes, width, NUM_BLOCKS)
+        self.components = JitteredComponents(size, num_latents)
+        self._num_latents = num_latents
+        self.noise_size = num_latents + len(bands(num_latents))
+        self.gaussians = ClassGaussians(self.noise_size, num_classes)
+        self.flow = LatentFlow(self.noise_size, num_classes, width, NUM_BLOCKS)
         self.register_buffer("fitted", torch.tensor(False))
-        self.register_buffer("center", torch.zeros(num_latents))
-        self.register_buffer("scale", torch.ones(num_latents))
 
     def draw(self, classes: Tensor, noise: Tensor) -> Tensor:
         """Follow the flow from noise to latents, (b, num_latents).
 
         Args:
             classes: Labels, (b,), or mixtures, (b, num_classes).
-            noise: Standard normal, (b, num_latents).
+            noise: Standard normal, (b, noise_size).
         """
 
         def denoise(x: Tensor, level: Level) -> Tensor:
-            times = torch.full((len(x),), float(level.t), device=x.device)
-            return VELOCITY.denoised(self._velocity(x, times, classes), x, level)
+            return VELOCITY.denoised(self._velocity(x, level, classes), x, level)
 
         levels = STRAIGHT.levels(NUM_STEPS)
         with torch.no_grad():
-            return heun(Descent(denoise, levels, lambda: torch.zeros_like(noise)), noise)
+            vectors = heun(Descent(denoise, levels, lambda: torch.zeros_like(noise)), noise)
+        return put_together(vectors, self._num_latents)
 
     def encode(self, images: Tensor) -> Tensor:
         """Read the latents, (b, num_latents), that (b, 1, h, w) images have a draft at."""
-        return (self.cosines.encode(images) - self.center) / self.scale
+        return self.components.encode(images)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Turn latents, (b, num_latents), into drafts, (b, 1, h, w)."""
-        return self.cosines.decode(self.center + self.scale * latents)
+        return self.components.decode(latents)
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
         """Measure how little the flow errs about images, the same noise for each of them: (b,)."""
-        latents = self.encode(images)
+        latents = told_apart(self.encode(images))
         noise = ImageNoise([0], latents.device)
 
         def errors(time: float) -> Tensor:
@@ -123,6 +124,9 @@ class ClassPrior(nn.Module):
         if self.fitted:
             return
         random_state = RandomState(films.device)
+        seed_update(SEED)
+        for fraction in self.components.fit(films):
+            yield COMPONENTS_SHARE * fraction
         latents = self._changed_latents(films)
         optimiser = torch.optim.AdamW(
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
@@ -136,7 +140,7 @@ class ClassPrior(nn.Module):
             self._update(optimiser, latents, films)
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 average.lerp_(weight.detach(), max(1 / (number + 1), 1 / AVERAGED))
-            yield (number + 1) / num_updates
+            yield COMPONENTS_SHARE + (1 - COMPONENTS_SHARE) * (number + 1) / num_updates
         with torch.no_grad():
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 weight.copy_(average)
@@ -155,16 +159,15 @@ class ClassPrior(nn.Module):
         read = [
             torch.cat(
                 [
-                    self.cosines.encode(jittered(films.images(indices)))
+                    self.encode(jittered(films.images(indices)))
                     for indices in films.in_order(IMAGES_PER_READING)
                 ]
             )
             for _ in range(copies)
         ]
-        coefficients = torch.stack(read)
-        self.center.copy_(coefficients.mean((0, 1)))
-        self.scale.copy_(coefficients.std((0, 1)).clamp_min(MIN_SCALE))
-        return (coefficients - self.center) / self.scale
+        latents = told_apart(torch.stack(read))
+        self.gaussians.fit(latents, films.labels)
+        return latents
 
     def _update(self, optimiser: torch.optim.Optimizer, latents: Tensor, films: Films) -> None:
         """Take a step towards the velocities of a batch."""
@@ -182,10 +185,12 @@ class ClassPrior(nn.Module):
     def _errors(self, x: Tensor, n: Tensor, times: Tensor, labels: Tensor) -> Tensor:
         """Give the mean squared error of each velocity, (b,), where x (b, d) meets noise n."""
         level = STRAIGHT.level(times[:, None])
-        velocities = self._velocity(along_path(x, n, level), times, labels)
+        velocities = self._velocity(along_path(x, n, level), level, labels)
         return (velocities - VELOCITY.target(x, n, level)).square().mean(1)
 
-    def _velocity(self, x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
+    def _velocity(self, x: Tensor, level: Level, classes: Tensor) -> Tensor:
+        """Give the velocity of the class's Gaussian, and what the network adds."""
+        times = level.t.to(x).flatten().expand(len(x))
         with torch.autocast(x.device.type, enabled=False):
-            velocities: Tensor = self.flow(x, times, classes)
-        return velocities
+            velocities: Tensor = self.gaussians(x, level, classes)
+            return velocities + self.flow(x, times, classes)

@@ -150,7 +150,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw drafts of the mixtures and finish them."""
-        start = sampler.truncation * noise.normal(self.config.num_latents)
+        start = sampler.truncation * noise.normal(self.prior.noise_size)
         latents = self.prior.draw(mixtures, start)
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
@@ -197,7 +197,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def _draw(self, batch: Batch) -> Tensor:
         """Draw a partner for each film: of its class, or for some from its own draft."""
         b, device = len(batch.labels), batch.labels.device
-        start = torch.randn(b, self.config.num_latents, device=device)
+        start = torch.randn(b, self.prior.noise_size, device=device)
         noise = torch.randn(b, *self.noise_shape, device=device)
         latents = self.prior.encode(batch.images)
         drawn = ~self._starts_from_own(b, device)
