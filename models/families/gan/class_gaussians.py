@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.diffusion.paths import Level
 from models.nn.embedding import of_classes
 
+MIN_VARIANCE = 1e-6
 SHRINKAGE = 200  # images that the spread of all classes counts for in that of each
 
 
@@ -74,7 +75,7 @@ class ClassGaussians(nn.Module):
             n = int(own.sum())
             covariance = (n * _covariance(residuals[:, own]) + SHRINKAGE * common) / (n + SHRINKAGE)
             variances, directions = torch.linalg.eigh(covariance)
-            self.variances[label] = variances.clamp_min(1e-6)
+            self.variances[label] = variances.clamp_min(MIN_VARIANCE)
             self.directions[label] = directions
 
     def log_density(self, x: Tensor, labels: Tensor) -> Tensor:

@@ -1,15 +1,15 @@
 """First drafts of images, for the generator to finish.
 
-A draft holds the lowest frequencies of an image, as coefficients of cosines: blurred, but as varied
-as the images are. The generator begins there, so that it neither spends its time on learning what a
-chest is nor collapses to a few images.
+A draft holds the leading principal components of an image: blurred, but as varied as the images
+are. The generator begins there, so that it neither spends its time on learning what a chest is nor
+collapses to a few images.
 
-Drafts are drawn by a small flow from noise to coefficients, which learns by gradients from images
-that are slightly changed, and stops early. Statistics that are fitted in closed form remember whom
-they were fitted to: a density attack on means and covariances of clusters of 40 images told every
-training image from every other one, and even 192 principal components of 4,612 images tell them
-with an AUC of 0.69. Cosines are fitted to nobody, and the flow knows little of any one image; the
-audit of the weights asks it.
+Drafts are drawn by a flow from noise to components: that of a Gaussian for each class, and a small
+network's correction. Everything is fitted to slightly changed images, and the network stops early.
+Statistics of the images as they are remember whom they were fitted to: a density attack on means
+and covariances of clusters of 40 images told every training image from every other one, and even
+192 principal components of 4,612 images tell them with an AUC of 0.69. The audit of the weights
+asks each part.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from models.diffusion.training_times import logit_normal
 from models.families.gan.busyness import bands, put_together, told_apart
 from models.families.gan.class_gaussians import ClassGaussians
 from models.films import Films
+from models.nn.embedding import of_classes
 from models.nn.jitter import jittered
 from models.nn.jittered_components import JitteredComponents
 from models.nn.latent_flow import LatentFlow
@@ -56,15 +57,17 @@ STRAIGHT, VELOCITY = PATHS["straight"], PREDICTIONS["velocity"]
 class ClassPrior(nn.Module):
     """From noise and a class to latents, and from latents to a draft and back.
 
-    Latents are coefficients of cosines with mean 0 and variance 1 over the training images. Until
-    `fit` has run they are standard normal, and drafts are noise.
+    Latents are principal components with mean 0 and variance 1 over the training images. The flow
+    draws them with their lengths told apart, see `models.families.gan.busyness`. Until `fit` has
+    run it draws noise.
 
     Args:
         size: Side of the square images.
         num_classes: Number of classes.
-        num_latents: How many coefficients.
+        num_latents: How many components.
         width: Of the flow's layers.
         num_updates: For how many the flow learns, at most: less from a small set.
+        guidance: How far to draw away from what all classes have in common; 0 not at all.
 
     Reference: Lipman et al. 2023 (arXiv:2210.02747).
     """
@@ -72,12 +75,20 @@ class ClassPrior(nn.Module):
     fitted: Tensor
 
     def __init__(
-        self, size: int, num_classes: int, num_latents: int, width: int, num_updates: int
+        self,
+        size: int,
+        num_classes: int,
+        num_latents: int,
+        width: int,
+        num_updates: int,
+        guidance: float,
     ) -> None:
         super().__init__()
+        self._guidance = guidance
         self._num_updates = num_updates
         self.components = JitteredComponents(size, num_latents)
         self._num_latents = num_latents
+        self._num_classes = num_classes
         self.noise_size = num_latents + len(bands(num_latents))
         self.gaussians = ClassGaussians(self.noise_size, num_classes)
         self.flow = LatentFlow(self.noise_size, num_classes, width, NUM_BLOCKS)
@@ -92,8 +103,9 @@ class ClassPrior(nn.Module):
         """
 
         def denoise(x: Tensor, level: Level) -> Tensor:
-            return VELOCITY.denoised(self._velocity(x, level, classes), x, level)
+            return VELOCITY.denoised(self._guided(x, level, mixtures), x, level)
 
+        mixtures = of_classes(torch.eye(self._num_classes, device=noise.device), classes)
         levels = STRAIGHT.levels(NUM_STEPS)
         with torch.no_grad():
             vectors = heun(Descent(denoise, levels, lambda: torch.zeros_like(noise)), noise)
@@ -109,15 +121,19 @@ class ClassPrior(nn.Module):
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
         """Measure how little the flow errs about images, the same noise for each of them: (b,)."""
-        latents = told_apart(self.encode(images))
-        noise = ImageNoise([0], latents.device)
+        vectors = told_apart(self.encode(images))
+        noise = ImageNoise([0], vectors.device)
 
         def errors(time: float) -> Tensor:
-            times = torch.full((len(latents),), time, device=latents.device)
-            return self._errors(latents, noise.normal(latents.shape[1]), times, labels)
+            times = torch.full((len(vectors),), time, device=vectors.device)
+            return self._errors(vectors, noise.normal(vectors.shape[1]), times, labels)
 
         places = [time for time in LISTENING_TIMES for _ in range(NUM_LISTENING)]
         return -torch.stack([errors(time) for time in places]).mean(0)
+
+    def log_density(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Score images, (b, 1, h, w), under the Gaussians of their classes: (b,)."""
+        return self.gaussians.log_density(told_apart(self.encode(images)), labels)
 
     def fit(self, films: Films) -> Iterator[float]:
         """Let the flow learn from the images, once; yields the fraction done."""
@@ -127,7 +143,7 @@ class ClassPrior(nn.Module):
         seed_update(SEED)
         for fraction in self.components.fit(films):
             yield COMPONENTS_SHARE * fraction
-        latents = self._changed_latents(films)
+        vectors = self._changed_vectors(films)
         optimiser = torch.optim.AdamW(
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
@@ -137,7 +153,7 @@ class ClassPrior(nn.Module):
             seed_update(SEED, number)
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE * warmup_cosine(number / num_updates, WARM_UP)
-            self._update(optimiser, latents, films)
+            self._update(optimiser, vectors, films)
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 average.lerp_(weight.detach(), max(1 / (number + 1), 1 / AVERAGED))
             yield COMPONENTS_SHARE + (1 - COMPONENTS_SHARE) * (number + 1) / num_updates
@@ -152,8 +168,8 @@ class ClassPrior(nn.Module):
         return min(self._num_updates, most)
 
     @torch.no_grad()
-    def _changed_latents(self, films: Films) -> Tensor:
-        """Read the latents of every image, changed in several ways, (copies, n, num_latents)."""
+    def _changed_vectors(self, films: Films) -> Tensor:
+        """Read every image, changed in several ways, and fit the Gaussians: (copies, n, noise_size)."""
         seed_update(SEED)
         copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(films)))
         read = [
@@ -165,14 +181,14 @@ class ClassPrior(nn.Module):
             )
             for _ in range(copies)
         ]
-        latents = told_apart(torch.stack(read))
-        self.gaussians.fit(latents, films.labels)
-        return latents
+        vectors = told_apart(torch.stack(read))
+        self.gaussians.fit(vectors, films.labels)
+        return vectors
 
-    def _update(self, optimiser: torch.optim.Optimizer, latents: Tensor, films: Films) -> None:
+    def _update(self, optimiser: torch.optim.Optimizer, vectors: Tensor, films: Films) -> None:
         """Take a step towards the velocities of a batch."""
         indices = films.draw(BATCH_SIZE)
-        x = latents[torch.randint(len(latents), (BATCH_SIZE,), device=films.device), indices]
+        x = vectors[torch.randint(len(vectors), (BATCH_SIZE,), device=films.device), indices]
         times = logit_normal(BATCH_SIZE, 0.0, 1.0, films.device)
         self.flow.requires_grad_(requires_grad=True)
         with torch.enable_grad():
@@ -187,6 +203,16 @@ class ClassPrior(nn.Module):
         level = STRAIGHT.level(times[:, None])
         velocities = self._velocity(along_path(x, n, level), level, labels)
         return (velocities - VELOCITY.target(x, n, level)).square().mean(1)
+
+    def _guided(self, x: Tensor, level: Level, mixtures: Tensor) -> Tensor:
+        """Give the velocity of mixtures, (b, num_classes), away from that of all classes alike.
+
+        Reference: Ho & Salimans 2022, eq. 6 (arXiv:2207.12598).
+        """
+        alike = torch.full_like(mixtures, 1 / self._num_classes)
+        both = self._velocity(x.repeat(2, 1), level, torch.cat([mixtures, alike]))
+        own, common = both.chunk(2)
+        return own + self._guidance * (own - common)
 
     def _velocity(self, x: Tensor, level: Level, classes: Tensor) -> Tensor:
         """Give the velocity of the class's Gaussian, and what the network adds."""

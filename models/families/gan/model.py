@@ -2,8 +2,8 @@
 
 Huang et al. 2024 (arXiv:2501.05441): a relativistic pairing loss and two zero-centred gradient
 penalties, which together converge without the tricks of earlier networks; earlier objectives can be
-chosen instead, see `models.families.gan.objectives`. The generator finishes a draft of the lowest
-frequencies, see `models.families.gan.class_prior`.
+chosen instead, see `models.families.gan.objectives`. The generator finishes a draft of a few
+principal components, see `models.families.gan.class_prior`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             config.num_latents,
             config.prior_width,
             config.prior_updates,
+            config.prior_guidance,
         )
         self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)
@@ -169,9 +170,19 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return self.judge(images, labels)
 
     def fitted_parts(self) -> Sequence[FittedPart]:
-        """Ask the prior, the patches' moments and both networks."""
+        """Ask each part of the prior, the patches' moments and both networks."""
         return [
-            FittedPart("class_prior", ("prior",), self.prior.familiarity),
+            FittedPart(
+                "components",
+                ("prior.components",),
+                lambda images, _: self.prior.components.familiarity(images),
+            ),
+            FittedPart(
+                "class_gaussians",
+                ("prior.gaussians",),
+                lambda images, labels: self.prior.log_density(images, labels),
+            ),
+            FittedPart("class_prior", ("prior.flow", "prior.fitted"), self.prior.familiarity),
             FittedPart(
                 "patch_whitening", ("patches",), lambda images, _: self.patches.familiarity(images)
             ),
