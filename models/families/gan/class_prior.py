@@ -169,7 +169,11 @@ class ClassPrior(nn.Module):
 
     @torch.no_grad()
     def _changed_vectors(self, films: Films) -> Tensor:
-        """Read every image, changed in several ways, and fit the Gaussians: (copies, n, noise_size)."""
+        """Read every image, changed in several ways, and fit the Gaussians.
+
+        Returns:
+            (copies, n, noise_size).
+        """
         seed_update(SEED)
         copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(films)))
         read = [
@@ -219,4 +223,5 @@ class ClassPrior(nn.Module):
         times = level.t.to(x).flatten().expand(len(x))
         with torch.autocast(x.device.type, enabled=False):
             velocities: Tensor = self.gaussians(x, level, classes)
-            return velocities + self.flow(x, times, classes)
+            velocities += self.flow(x, times, classes)
+        return velocities

@@ -180,7 +180,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             FittedPart(
                 "class_gaussians",
                 ("prior.gaussians",),
-                lambda images, labels: self.prior.log_density(images, labels),
+                self.prior.log_density,
             ),
             FittedPart("class_prior", ("prior.flow", "prior.fitted"), self.prior.familiarity),
             FittedPart(
