@@ -127,6 +127,26 @@ def test_components_of_changed_images_tell_less_of_whom_they_were_fitted_to(monk
     assert told[jittered] < told[as_they_are] - 0.1, told
 
 
+@pytest.mark.parametrize(("images_per_direction", "least", "most"), [(8, 0.7, 1), (64, 0.4, 0.6)])
+def test_few_directions_do_not_tell_what_they_were_fitted_to(
+    monkeypatch, images_per_direction, least, most
+):
+    monkeypatch.setattr(principal_components, "IMAGES_PER_DIRECTION", images_per_direction)
+    # amplitudes fall with the frequency, as those of radiographs do: white noise has no directions
+    frequency = np.arange(16)
+    waves = np.cos(np.pi * frequency[:, None] * (frequency + 0.5) / 16)
+    amplitudes = 40 / (1 + np.add.outer(frequency**2, frequency**2)) ** 0.75
+    coefficients = np.random.default_rng(0).normal(size=(1024, 16, 16)) * amplitudes
+    pixels = (128 + waves.T @ coefficients @ waves).clip(0, 255).astype(np.uint8)
+    labels = np.arange(512) % 2
+    principal = PrincipalComponents(16, 64)
+    list(principal.fit(Films(pixels[:512], labels)))
+    members, others = (
+        principal.overfit(everything(Films(some, labels))) for some in np.split(pixels, 2)
+    )
+    assert least <= (members[:, None] > others).float().mean() <= most
+
+
 def test_large_films_are_read_at_a_smaller_size():
     rng = np.random.default_rng(0)
     levels = rng.integers(50, 200, (40, 1, 1), np.uint8)

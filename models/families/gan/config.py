@@ -61,7 +61,7 @@ class Config(FamilyConfig):
         192,
         ge=2,
         le=512,
-        description="Coefficients of cosines that a draft of an image is made of.",
+        description="Principal components, of slightly changed images, that a draft is made of.",
     )
     prior_width: int = Field(
         256,
@@ -76,6 +76,13 @@ class Config(FamilyConfig):
         le=100_000,
         description="Updates of that flow before the adversarial training, at most 60 passes over "
         "the images; 1,100 take about 35 s of one core.",
+    )
+    prior_guidance: float = Field(
+        0.6,
+        ge=0,
+        le=2,
+        description="How far drafts are drawn away from what all classes have in common; 0 not at "
+        "all. It makes up for what a flow that stops early has not learnt of the classes.",
     )
     num_noise_maps: int = Field(
         0,

@@ -2,8 +2,8 @@
 
 Huang et al. 2024 (arXiv:2501.05441): a relativistic pairing loss and two zero-centred gradient
 penalties, which together converge without the tricks of earlier networks; earlier objectives can be
-chosen instead, see `models.families.gan.objectives`. The generator finishes a draft of the lowest
-frequencies, see `models.families.gan.class_prior`.
+chosen instead, see `models.families.gan.objectives`. The generator finishes a draft of a few
+principal components, see `models.families.gan.class_prior`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             config.num_latents,
             config.prior_width,
             config.prior_updates,
+            config.prior_guidance,
         )
         self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)
@@ -150,7 +151,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw drafts of the mixtures and finish them."""
-        start = sampler.truncation * noise.normal(self.config.num_latents)
+        start = sampler.truncation * noise.normal(self.prior.noise_size)
         latents = self.prior.draw(mixtures, start)
         texture = sampler.truncation * noise.normal(*self.noise_shape)
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
@@ -169,9 +170,19 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return self.judge(images, labels)
 
     def fitted_parts(self) -> Sequence[FittedPart]:
-        """Ask the prior, the patches' moments and both networks."""
+        """Ask each part of the prior, the patches' moments and both networks."""
         return [
-            FittedPart("class_prior", ("prior",), self.prior.familiarity),
+            FittedPart(
+                "components",
+                ("prior.components",),
+                lambda images, _: self.prior.components.familiarity(images),
+            ),
+            FittedPart(
+                "class_gaussians",
+                ("prior.gaussians",),
+                self.prior.log_density,
+            ),
+            FittedPart("class_prior", ("prior.flow", "prior.fitted"), self.prior.familiarity),
             FittedPart(
                 "patch_whitening", ("patches",), lambda images, _: self.patches.familiarity(images)
             ),
@@ -197,7 +208,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def _draw(self, batch: Batch) -> Tensor:
         """Draw a partner for each film: of its class, or for some from its own draft."""
         b, device = len(batch.labels), batch.labels.device
-        start = torch.randn(b, self.config.num_latents, device=device)
+        start = torch.randn(b, self.prior.noise_size, device=device)
         noise = torch.randn(b, *self.noise_shape, device=device)
         latents = self.prior.encode(batch.images)
         drawn = ~self._starts_from_own(b, device)

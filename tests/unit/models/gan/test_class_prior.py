@@ -27,7 +27,7 @@ def films():
 @pytest.fixture(scope="module")
 def prior(films):
     torch.manual_seed(0)
-    fitted = ClassPrior(16, num_classes=2, num_latents=6, width=64, num_updates=220)
+    fitted = ClassPrior(16, num_classes=2, num_latents=6, width=64, num_updates=220, guidance=0)
     fractions = list(fitted.fit(films))
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1)
@@ -35,7 +35,7 @@ def prior(films):
 
 
 def draw(prior, classes):
-    noise = torch.randn(len(classes), 6, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(len(classes), prior.noise_size, generator=torch.Generator().manual_seed(0))
     return prior.draw(classes, noise)
 
 
@@ -67,8 +67,20 @@ def test_a_mixture_that_is_one_class_draws_what_its_label_draws(prior):
 
 
 def test_no_noise_draws_the_same_draft(prior):
-    drafts = prior.draw(torch.zeros(3, dtype=torch.int64), torch.zeros(3, 6))
+    drafts = prior.draw(torch.zeros(3, dtype=torch.int64), torch.zeros(3, prior.noise_size))
     torch.testing.assert_close(drafts[0], drafts[1])
+
+
+def test_guidance_draws_away_from_what_classes_have_in_common(prior):
+    brightness = {}
+    for guidance in (0, 1):
+        prior._guidance = guidance
+        for label in (0, 1):
+            drafts = prior.decode(draw(prior, torch.full((100,), label)))
+            brightness[guidance, label] = drafts.mean()
+    prior._guidance = 0
+    apart = {g: brightness[g, 0] - brightness[g, 1] for g in (0, 1)}
+    assert apart[1] > apart[0]
 
 
 def test_fitting_happens_once_and_leaves_the_random_source_alone(films, prior):
@@ -77,7 +89,7 @@ def test_fitting_happens_once_and_leaves_the_random_source_alone(films, prior):
     for name, tensor in prior.state_dict().items():
         assert torch.equal(tensor, before[name]), name
 
-    another = ClassPrior(16, num_classes=2, num_latents=6, width=16, num_updates=2)
+    another = ClassPrior(16, num_classes=2, num_latents=6, width=16, num_updates=2, guidance=0)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
