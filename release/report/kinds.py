@@ -15,7 +15,7 @@ from release.report.parts import Interval
 
 NOT_PLANTED = (
     "copies of text or markers alone at full resolution (images are compared at 64 x 64 pixels)",
-    "a third, a quarter or less of a training image, its heart or its upper lungs, in another image",
+    "a third or less of a training image, its heart or its upper lungs, in another image",
     "mixtures of three or more images, and of two in nearly equal parts",
     "bending and perspective, turns by more than 12 degrees, upside down, halves changed over",
     "several strong changes at once, edges alone, and few grey levels",
