@@ -23,6 +23,7 @@ from scipy.stats import nbinom, poisson
 from release.policy import Policy
 from release.verdict import Finding
 
+FEWEST_HELD_OUT = 30  # patients: two laws cannot be fitted to fewer, and nobody is named
 Counts = NDArray[np.int64]
 
 
@@ -59,6 +60,8 @@ def exposed(
         held_out: Patients of H, each once.
         alpha: Chance that any patient is named though nothing leaked.
     """
+    if len(held_out) < FEWEST_HELD_OUT:
+        return trained[:0]
     usual = largest_usual(exposures(nearest_patient, held_out), len(trained), alpha)
     named: NDArray[np.int64] = trained[exposures(nearest_patient, trained) > usual]
     return named
