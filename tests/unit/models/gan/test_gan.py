@@ -182,7 +182,7 @@ def test_variety_tells_a_collapsed_generator():
     model = build(own_draft_share=0.0)
     varied = model.discriminator_loss(batch_at(0.0))["variety"]
     with torch.no_grad():
-        model.prior.factor.zero_()
+        model.prior.components.scale.zero_()
         model.generator.from_patches.weight.zero_()
         model.generator.style.weight.zero_()
     collapsed = model.discriminator_loss(batch_at(0.0))["variety"]
