@@ -75,7 +75,7 @@ class Config(FamilyConfig):
         ge=1,
         le=100_000,
         description="Updates of that flow before the adversarial training, at most 60 passes over "
-        "the images; 1,100 take about 35 s of one core.",
+        "the images; 1,100 take about 50 s of one core.",
     )
     prior_guidance: float = Field(
         0.6,
