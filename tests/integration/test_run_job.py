@@ -34,6 +34,8 @@ from radiographs.folds import Fold
 from radiographs.keyed_hash import published_version
 from radiographs.phantom import draw as draw_phantom
 from radiographs.pixel_store import PixelStore
+from release.privacy.calibration import Calibration
+from release.privacy.power import NUMS_EXAMINED
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue
@@ -135,7 +137,7 @@ def dataset_id(workplace):
 @pytest.fixture
 def nothing_dropped(monkeypatch):
     """Let the gate drop no film: drawing is looked at, not what of so few patients is left."""
-    monkeypatch.setattr("release.panel.flagged", lambda films, *_: np.zeros(len(films), np.bool_))
+    monkeypatch.setattr(Calibration, "flagged", lambda _, near: near["pixels"] < 0)
     monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
 
 
@@ -263,6 +265,7 @@ class Corners(torch.nn.Module):
         return torch.nn.functional.adaptive_avg_pool2d(x.float(), 2).flatten(1)
 
 
+@pytest.mark.usefixtures("nothing_dropped")
 def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     workplace, dataset_id, corners
 ):
@@ -405,7 +408,7 @@ def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
     workplace, dataset_id, monkeypatch
 ):
     """Those drawn beside the twelve asked for, to examine them by, are kept and are none of it."""
-    monkeypatch.setattr("release.panel.flagged", lambda films, *_: np.arange(len(films)) < 12)
+    monkeypatch.setattr(Calibration, "flagged", lambda _, near: np.arange(len(near["pixels"])) < 12)
     monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
     model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
     job = finished(workplace, submit_generation(workplace, model_id))
@@ -438,7 +441,7 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_i
     )
     assert report["set"]["examination"] == {"number": 2, "at_most": 50}
     first, second = workplace.records.examined_sets(model_id)
-    assert first.tally["num_drawn"] >= drawing.MIN_EXAMINED
+    assert first.tally["all"]["num_images"] >= min(NUMS_EXAMINED)
     assert (first.refused, second.refused) == (True, True)
 
     settings = workplace.settings.model_copy(update={"max_examinations_per_model": 2})
@@ -685,9 +688,9 @@ def test_findings_are_in_the_log_and_on_the_model_s_card(workplace, dataset_id, 
     monkeypatch.setattr(training, "memorising", lambda *films: found)
     job = finished(workplace, submit_training(workplace, dataset_id, images=32))
     [told] = [event for event in workplace.records.events(job.id) if event.kind == "diagnosis"]
-    [expected] = told.data["findings"]
-    assert expected["code"] == "memorising"
-    assert workplace.records.model(job.result.model_id).card["diagnosis"] == [expected]
+    expected = told.data["findings"]
+    assert "memorising" in [each["code"] for each in expected]
+    assert workplace.records.model(job.result.model_id).card["diagnosis"] == expected
 
 
 @pytest.mark.parametrize("budget", [{"images": 600}, {"seconds": 6}])

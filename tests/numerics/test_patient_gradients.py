@@ -12,7 +12,9 @@ from models.privacy.patient_gradients import PatientGradients
 
 
 @pytest.fixture
-def model():
+def model(monkeypatch):
+    """In single precision: in bfloat16, images in a batch round otherwise than one by one."""
+    monkeypatch.setattr("models.families.ldm.model.fastest_dtype", lambda device: torch.float32)
     torch.manual_seed(0)
     config = resolve_config("ldm", "tiny", {"private_draws": 3}, Circumstances(64, private=True))
     model = LatentDiffusion(config, ImageSpec(64, 2))

@@ -58,7 +58,7 @@ def test_healthy_training_has_no_finding(family):
 
 def test_weight_on_the_divergence_that_silences_the_latents_is_named(monkeypatch):
     """Begun without the closed form, whose latents a short training could not unlearn."""
-    monkeypatch.setattr(PrincipalComponents, "fit", lambda self, films: iter(()))
+    monkeypatch.setattr(PrincipalComponents, "fit", lambda self, films, changed: iter(()))
     silent = {"likelihood": "mse", "beta": 100.0, "free_bits": 0.0, "kl_warmup": 0.0}
     training = trained("vae", smooth_films(48, 0), 320, **silent)
     assert codes(training) == ["posterior_collapse"]
@@ -97,7 +97,7 @@ def test_latents_normalised_by_another_scale_are_named(monkeypatch, factor):
 @pytest.mark.parametrize(("relative_std", "expected"), [(0.28, ["average_too_long"]), (0.02, [])])
 def test_average_over_the_whole_of_a_short_training_is_named(relative_std, expected):
     training = trained(
-        "vae", smooth_films(48, 0), 320, learning_rate=3e-2, ema_relative_std=relative_std
+        "vae", smooth_films(48, 0), 320, learning_rate=0.1, ema_relative_std=relative_std
     )
     assert codes(training) == expected
 

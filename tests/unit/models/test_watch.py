@@ -75,7 +75,7 @@ def test_a_model_of_sixteen_films_is_caught_and_one_of_many_is_not():
     few, many, held_out = chests(16, 1), chests(2_000, 2), chests(32, 3)
     some = tuple(each[:32] for each in many)
     for films, members, caught in [(few, few, True), (many, some, False)]:
-        training = Training(new_vae(), Films(*films), Budget(images=320), seed=1)
+        training = Training(new_vae(), Films(*films), Budget(images=800), seed=1)
         found = looked(training, watching(members, held_out))
         assert len(found) > 2
         assert (found[-1] > THRESHOLD) is caught, found
