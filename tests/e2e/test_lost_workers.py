@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-COUNTS = {"normal": 24, "cardiomegaly": 16}
+COUNTS = {"normal": 60, "cardiomegaly": 40}
 IMAGES = 6000
 
 

@@ -53,7 +53,7 @@ from workers import drawing, public_films, runner, training, warm_models
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
 from workers.wiring import Workplace
 
-COUNTS = {"normal": 48, "effusion": 32}
+COUNTS = {"normal": 72, "effusion": 48}
 
 
 @contextmanager
