@@ -16,7 +16,7 @@ from release.privacy.power import Power
 from release.privacy.roc import Roc
 from release.verdict import Finding, Verdict
 
-VERSION = "1"
+VERSION = "2"
 COARSE_P_VALUES = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
 _FEWEST_SHOWN = 5  # films in a bin of a histogram
 _BINS = np.round(np.arange(0, 2.01, 0.1), 1)
