@@ -21,7 +21,7 @@ from synthcxr.resources import Job, SyntheticSet
 from synthcxr.verification import VerifiedSet
 
 # What the training leaves of ten minutes on two cores is for ingest, sampling and examination.
-TRAINING_SECONDS = 180
+TRAINING_SECONDS = 300
 IMAGE_SIZE = 64
 IMAGES_PER_CLASS = 32
 PHANTOM_FILMS = {
