@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+NUM_CHANGES = 7
 MAX_TURN = 0.05  # radians
 MAX_ZOOM = 0.04
 MAX_SHIFT = 0.047  # of the side
@@ -22,18 +23,31 @@ def jittered(images: Tensor) -> Tensor:
 
     How far each is changed comes from torch's global random source, evenly up to the most.
     """
-    changes = 2 * torch.rand(7, len(images), device=images.device) - 1
-    angle = MAX_TURN * changes[0]
-    wide, high = 1 + MAX_ZOOM * changes[1:3]
-    right, down = 2 * MAX_SHIFT * changes[3:5]
-    across = torch.stack([wide * angle.cos(), -wide * angle.sin(), right], 1)
-    along = torch.stack([high * angle.sin(), high * angle.cos(), down], 1)
+    return changed(images, draw_changes(len(images), images.device))
+
+
+def draw_changes(num_images: int, device: torch.device) -> Tensor:
+    """Draw changes, (num_images, NUM_CHANGES), evenly from [-1, 1]; 0 is no change."""
+    return 2 * torch.rand(NUM_CHANGES, num_images, device=device).T - 1
+
+
+def changed(images: Tensor, changes: Tensor, reach: float = 1.0) -> Tensor:
+    """Change images, each in its own way.
+
+    Args:
+        images: (b, 1, h, w).
+        changes: (b, NUM_CHANGES), in units of `reach` times the most.
+        reach: How many times as far as `jittered` goes a change of 1 goes.
+    """
+    turn, wider, higher, right, down, contrast, brightness = (reach * changes).unbind(1)
+    angle, wide, high = MAX_TURN * turn, 1 + MAX_ZOOM * wider, 1 + MAX_ZOOM * higher
+    across = torch.stack([wide * angle.cos(), -wide * angle.sin(), 2 * MAX_SHIFT * right], 1)
+    along = torch.stack([high * angle.sin(), high * angle.cos(), 2 * MAX_SHIFT * down], 1)
     with torch.autocast(images.device.type, enabled=False):
         places = F.affine_grid(
             torch.stack([across, along], 1), list(images.shape), align_corners=False
         )
         moved = F.grid_sample(images, places, padding_mode="border", align_corners=False)
     mean = moved.mean((1, 2, 3), keepdim=True)
-    contrast = (1 + MAX_CONTRAST * changes[5]).view(-1, 1, 1, 1)
-    brightness = (MAX_BRIGHTNESS * changes[6]).view(-1, 1, 1, 1)
-    return mean + contrast * (moved - mean) + brightness
+    stretched: Tensor = (1 + MAX_CONTRAST * contrast).view(-1, 1, 1, 1) * (moved - mean)
+    return mean + stretched + (MAX_BRIGHTNESS * brightness).view(-1, 1, 1, 1)

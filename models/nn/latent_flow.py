@@ -17,35 +17,42 @@ class LatentFlow(nn.Module):
         num_classes: Number of classes.
         width: Of the hidden layers.
         num_blocks: How many.
+        num_changes: What describes how a vector's image was changed; see
+            `models.nn.embedding.TimeAndClassEmbedding`.
 
     Reference: Peebles & Xie 2023, section 3.2, for blocks that begin as nothing (arXiv:2212.09748).
     """
 
-    def __init__(self, size: int, num_classes: int, width: int, num_blocks: int) -> None:
+    def __init__(
+        self, size: int, num_classes: int, width: int, num_blocks: int, num_changes: int = 0
+    ) -> None:
         super().__init__()
-        self.embedding = TimeAndClassEmbedding(num_classes, width)
+        self.embedding = TimeAndClassEmbedding(num_classes, width, num_changes)
         self.first = nn.Linear(size, width)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(num_blocks))
         self.last = nn.Linear(width, size)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
-        """Give the velocities, (b, size).
+    def forward(
+        self, x: Tensor, times: Tensor, classes: Tensor, changes: Tensor | None = None
+    ) -> Tensor:
+        """Give the velocities, (b, size); none at either end of the way, where they are known.
 
         Args:
             x: Vectors on the way from data to noise, (b, size).
             times: (b,), from 0 at the data to 1 at the noise.
             classes: Labels, (b,), or mixtures, (b, num_classes).
+            changes: (b, num_changes); None for vectors of images as they are.
         """
         if classes.is_floating_point():
             classes = F.pad(classes, (0, 1))  # "no class" is the embedding's last
-        condition = self.embedding(times, classes)
+        condition = self.embedding(times, classes, changes)
         h = self.first(x)
         for block in self.blocks:
             h = block(h, condition)
         velocities: Tensor = self.last(h)
-        return velocities
+        return (4 * times * (1 - times))[:, None] * velocities.float()
 
 
 class _Block(nn.Module):

@@ -95,7 +95,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
         """
         self._bound_weights()
         with torch.no_grad():
-            synthetic = self._draw(batch)
+            synthetic = self._finish(batch)
             variety = synthetic.std(0).mean() / batch.images.std(0).mean()
             real, synthetic = self._shown(batch.images, synthetic)
         judgement = self._judged(torch.cat([real, synthetic]), batch.labels.repeat(2))
@@ -120,7 +120,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def generator_loss(self, batch: Batch) -> Losses:
         """L(G), and the confusion of classes if the discriminator names them."""
         self._bound_weights()
-        real, synthetic = self._shown(batch.images, self._draw(batch))
+        real, synthetic = self._shown(batch.images, self._finish(batch))
         with torch.no_grad():
             real_logits = self.judge(real, batch.labels)
         judgement = self._judged(synthetic, batch.labels)
@@ -205,20 +205,10 @@ class AdversarialNetwork(Family[Config, Sampler]):
         yield from self.prior.fit(films)
         yield from self.patches.fit(films)
 
-    def _draw(self, batch: Batch) -> Tensor:
-        """Draw a partner for each film: of its class, or for some from its own draft."""
-        b, device = len(batch.labels), batch.labels.device
-        start = torch.randn(b, self.prior.noise_size, device=device)
-        noise = torch.randn(b, *self.noise_shape, device=device)
-        latents = self.prior.encode(batch.images)
-        drawn = ~self._starts_from_own(b, device)
-        latents[drawn] = self.prior.draw(batch.labels[drawn], start[drawn])
-        return self.generate(latents, batch.labels, noise)
-
-    def _starts_from_own(self, num_films: int, device: torch.device) -> Tensor:
-        """Choose `own_draft_share` of the films of a batch, evenly spread."""
-        places = torch.arange(num_films + 1, device=device) * self.config.own_draft_share
-        return places.floor().diff() > 0
+    def _finish(self, batch: Batch) -> Tensor:
+        """Finish the draft of each image: a synthetic partner that differs in detail alone."""
+        noise = torch.randn(len(batch.labels), *self.noise_shape, device=batch.labels.device)
+        return self.generate(self.prior.encode(batch.images), batch.labels, noise)
 
     def _shown(self, real: Tensor, synthetic: Tensor) -> tuple[Tensor, Tensor]:
         """Augment partners, (b, 1, h, w) each, alike."""

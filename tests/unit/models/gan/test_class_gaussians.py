@@ -43,3 +43,13 @@ def test_density_is_highest_at_the_mean():
     labels = torch.tensor([0, 1])
     at_means = gaussians.log_density(gaussians.means, labels)
     assert (at_means > gaussians.log_density(gaussians.means + 0.5, labels)).all()
+
+
+def test_classes_share_the_spread_about_their_means():
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0] * 5000 + [1] * 15_000)
+    spread = torch.where(labels == 0, 1.0, 2.0)[:, None]
+    vectors = spread * torch.randn(20_000, 3, generator=rng) + 5.0 * labels[:, None]
+    gaussians = ClassGaussians(3, 2)
+    gaussians.fit(vectors[None], labels)
+    torch.testing.assert_close(gaussians.variances, torch.full((3,), 3.25), rtol=0.05, atol=0)

@@ -172,17 +172,21 @@ def test_adaptive_augmentation_is_resumed_bit_for_bit(tmp_path):
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
-@pytest.mark.parametrize(("share", "own"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])
-def test_a_share_of_the_batch_starts_from_its_own_drafts(share, own):
-    chosen = build(own_draft_share=share)._starts_from_own(8, torch.device("cpu"))
-    assert chosen.sum() == own
+def test_partners_differ_from_images_in_detail_alone():
+    model = build(num_latents=192)
+    model.generator.to_pixels.weight.data.zero_()
+    batch = batch_at(0.0)
+    partners = model._finish(batch)
+    torch.testing.assert_close(
+        model.prior.encode(partners), model.prior.encode(batch.images), rtol=0.01, atol=0.05
+    )
 
 
 def test_variety_tells_a_collapsed_generator():
-    model = build(own_draft_share=0.0)
+    model = build()
     varied = model.discriminator_loss(batch_at(0.0))["variety"]
     with torch.no_grad():
-        model.prior.components.scale.zero_()
+        model.prior.components.directions.zero_()
         model.generator.from_patches.weight.zero_()
         model.generator.style.weight.zero_()
     collapsed = model.discriminator_loss(batch_at(0.0))["variety"]
