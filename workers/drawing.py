@@ -94,8 +94,8 @@ class Drawing:
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
-        self._redrawable = [each for each in wanted if not isinstance(each, OfInterpolation)]
-        self._seeds = (image_seed(seed, index) for index in count(len(self._redrawable)))
+        num_own = sum(not isinstance(each, OfInterpolation) for each in wanted)
+        self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._films = StagedFilms(path, snapshot.model.spec.size)
         self._origins: list[Origin] = []
         self._pace = Pace()
@@ -131,21 +131,25 @@ class Drawing:
         return Drawn(self._films.pixels, self._origins, look, offered)
 
     def _witnesses(self, num_needed: int) -> Iterator[Origin]:
-        """Draw more from the same, where the set alone is too small to be examined."""
+        """Draw more of each kind asked for, where the set alone is too small to be examined."""
         lacking = max(0, num_needed - len(self._wanted))
-        return (self._anew(origin) for origin in islice(cycle(self._redrawable), lacking))
+        return (self._anew(origin) for origin in islice(cycle(self._wanted), lacking))
 
     def _anew(self, origin: Origin) -> Origin:
-        return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # not a way's
+        """Draw from other seeds: of a film on a way, from another way between the same classes."""
+        if isinstance(origin, OfInterpolation):
+            return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
+        return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
     def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
+        """Draw films and look at them; only the first round is reported: later ones would tell."""
         first = len(self._origins)
         draws = [draw_of(origin, self._snapshot.classes) for origin in origins]
-        total = first + len(draws)
+        total = len(draws)
         for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
             self._films.append(batch)
             self._attempt.check()
-            if self._attempt.report_due():
+            if first == 0 and self._attempt.report_due():
                 done = len(self._films)
                 self._attempt.report(self._pace.progress(SAMPLING, done, total, done / total))
         self._origins += origins

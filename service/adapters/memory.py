@@ -245,9 +245,15 @@ class MemoryRecords:
             ]
 
     def examined_sets(self, model_id: str) -> list[ExaminedSet]:
-        """Return the examined sets of a model."""
+        """Return the examined sets of a model and its equals."""
         with self._lock:
-            examined = [each for each in self._examined_sets.values() if each.model_id == model_id]
+            model = self._models.get(model_id)
+            names = {model_id} | {
+                each.id
+                for each in self._models.values()
+                if model and each.snapshot.sha256 == model.snapshot.sha256
+            }
+            examined = [each for each in self._examined_sets.values() if each.model_id in names]
         return sorted(examined, key=lambda each: each.number)
 
     def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:

@@ -165,7 +165,7 @@ class SqlReads:
             return released_examinations(connection, dataset_id)
 
     def examined_sets(self, model_id: str) -> list[ExaminedSet]:
-        """Return the examined sets of a model."""
+        """Return the examined sets of a model and its equals."""
         with self._reading() as connection:
             return examined_sets(connection, model_id)
 
@@ -226,8 +226,11 @@ def sets_of_model(connection: Connection, model_id: str) -> list[SyntheticSet]:
 
 
 def examined_sets(connection: Connection, model_id: str) -> list[ExaminedSet]:
-    """Read the examined sets of a model, by number."""
-    found = _of(connection, t.EXAMINED_SETS, "model_id", [model_id])
+    """Read the examined sets of a model and of its equals, with the same weights, by number."""
+    weights = t.models.c.document["snapshot", "sha256"].as_string()
+    its_own = select(weights).where(t.models.c.id == model_id).scalar_subquery()
+    equals = connection.scalars(select(t.models.c.id).where(weights == its_own)).all()
+    found = _of(connection, t.EXAMINED_SETS, "model_id", list({model_id, *equals}))
     return sorted(found, key=lambda each: each.number)
 
 

@@ -238,7 +238,10 @@ class Records(Protocol):
         """Return what is kept of the examinations of the same sets, in the same order."""
 
     def examined_sets(self, model_id: str) -> list[ExaminedSet]:
-        """Return every examined set of a model, deleted ones too, by number."""
+        """Return every examined set of a model and its equals, deleted ones too, by number.
+
+        Its equals have the same weights: a model that is trained once more starts no new count.
+        """
 
     # -- written by workers ------------------------------------------------------------------
 

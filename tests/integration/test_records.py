@@ -542,6 +542,22 @@ def test_every_examined_set_of_a_model_is_numbered_and_kept_with_its_tally(
         records.synthetic_set("syn_1")
 
 
+def test_a_model_with_the_same_weights_starts_no_new_count(
+    records: Records, clock: ManualClock
+) -> None:
+    for number, digest in enumerate(["a", "a", "b"], 1):
+        job = claimed(records, make_job(clock, JobKind.TRAIN))
+        model = replace(make_model(job, clock), id=f"mdl_{number}")
+        snapshot = replace(model.snapshot, sha256=64 * digest)
+        records.succeed(job.claim_held, model=replace(model, snapshot=snapshot))
+    examined(records, clock, "syn_1", Outcome.REFUSED, model_id="mdl_1")
+    examined(records, clock, "syn_2", model_id="mdl_2")
+    numbered = [(each.id, each.number) for each in records.examined_sets("mdl_2")]
+    assert numbered == [("syn_1", 1), ("syn_2", 2)]
+    assert records.examined_sets("mdl_1") == records.examined_sets("mdl_2")
+    assert records.examined_sets("mdl_3") == []
+
+
 def test_a_set_made_once_more_keeps_its_number_and_is_examined_after_the_same_sets(
     records: Records, clock: ManualClock
 ) -> None:

@@ -46,11 +46,17 @@ class StubGate:
 
 
 class StubAttempt:
+    def __init__(self):
+        self.reports = []
+
     def check(self):
         pass
 
     def report_due(self):
-        return False
+        return True
+
+    def report(self, progress):
+        self.reports.append(progress)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +78,8 @@ def draw(snapshot, tmp_path: Path):
         wanted = planned_films({"class_counts": {}, "seed": 3, **request})
         sampler = sampler_class("vae")()
         path = tmp_path / f"{next(rounds)}.raw"
-        return Drawing(StubAttempt(), snapshot, sampler, wanted, 3, path).draw(gate, Policy())
+        draw.attempt = StubAttempt()
+        return Drawing(draw.attempt, snapshot, sampler, wanted, 3, path).draw(gate, Policy())
 
     return draw
 
@@ -133,3 +140,21 @@ def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
     kept = ~drawn.look.flagged
     kept[0] = False
     assert drawn.released(kept) == [256, 2, 3]
+
+
+def test_a_small_set_is_examined_with_more_of_every_kind_asked_for(draw):
+    way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 3}
+    drawn = draw(StubGate(), class_counts={"effusion": 1}, interpolate=[way])
+    kinds = Counter(origin.kind for origin in drawn.origins)
+    assert kinds == {"class": 64, "interpolation": 192}
+    ways = [each for each in drawn.origins if each.kind == "interpolation"]
+    assert Counter(each.position for each in ways) == {0.0: 64, 0.5: 64, 1.0: 64}
+    assert len({(each.from_seed, each.to_seed) for each in ways[3:]}) == 189
+
+
+def test_progress_says_nothing_of_what_was_flagged(draw):
+    shown = []
+    for gate in (StubGate(), StubGate(0)):
+        draw(gate, class_counts={"normal": 300})
+        shown.append([(p.images_seen, p.total_images) for p in draw.attempt.reports])
+    assert shown[0] == shown[1] != []
