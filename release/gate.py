@@ -9,7 +9,8 @@ p-value is first multiplied by the number of metrics, and of tests within a metr
 against alpha / 3. When earlier releases of the same dataset are examined with a set, G2 and G3 are
 made twice, of the set and of all releases together, and their p-values are doubled. G1 is not: its
 power is bounded by the held-out patients and does not grow with the number of films; what it
-counted of earlier sets is tested besides (see `release.privacy.tally`).
+counted of earlier sets is tested besides, at a further alpha / 6 (see `release.privacy.tally`). So
+where there were sets before, alpha / 2 may go to G1, and 7 alpha / 6 to all three.
 """
 
 from __future__ import annotations

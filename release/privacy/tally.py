@@ -12,14 +12,29 @@ so of all their images together BetaBinomial(N; j, m + 1 - j) are flagged, exact
 that copy, so the sets are put into the order of their size, which does not depend on what was
 flagged, and the smallest are tested together, then twice as many images, and so on up to all, with
 Bonferroni's correction for as many tests. The size is n rho: a set of a rare class, of which little
-is known, comes late too. Sets that were held against other patients, as those of other datasets
-were, are counted by themselves.
+is known, comes late too.
+
+Datasets that share patients have thresholds of their own. Were each counted by itself, one patient
+fewer in each would part the sets, and Bonferroni's correction would let all of them pass. So sets
+are counted together where m is of the same order of magnitude, between the same powers of two, and
+there are as many thresholds; a small dataset, known less well, still hides no larger one. Counts of
+one lot are held against BetaBinomial(N; j, m + 1 - j) with the smallest m of the lot and the least
+j for which j / (m + 1) reaches the largest j_i / (m_i + 1). This is conservative: each image is
+tested as if against the most permissive of the thresholds, calibrated on the fewest patients, and
+all as if one draw of these patients had decided all thresholds. In truth thresholds of different
+patients vary partly apart, and what varies apart evens out: full dependence has the widest spread,
+and so the largest chance of counts well above the mean, where sets are refused. The price is power:
+beside a dataset of half as many patients, up to some twice as many images near are put down to
+chance, and up to four times where j is 1 or 2. Where m and j are the same, nothing changes.
 
 Refusals. A set that was refused for what it tells by itself is evidence against its model, which
-asking again with one step more does not undo: all further sets of the model are refused. The level
-of a set's own tests does not depend on how many there were. Were alpha divided among them (alpha
-spending), an honest model would be refused less often over many sets, and a leaking set would pass
-once enough harmless ones had been asked for.
+asking again with one step more does not undo: all further sets of the model are refused.
+
+The level of a set's own tests does not depend on how many there were. Were alpha divided among them
+(alpha spending), an honest model would be refused less often over many sets, and a leaking set
+would pass once enough harmless ones had been asked for. So what is counted together comes on top,
+at alpha / 6: a set's own G1 keeps alpha / 3, and where there were sets before, an honest set is
+refused for its images near by either with a chance of up to alpha / 2.
 """
 
 from __future__ import annotations
@@ -68,9 +83,9 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
             for name in classes
         ),
     ]
-    lots = [alike for counts in counted for alike in _held_against_the_same(counts)]
+    lots = [alike for counts in counted for alike in _alike(counts)]
     p_values = [p for counts in lots for p in _p_values(counts)]
-    p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: beside the set's own test
+    p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: half of G1's level
     num_certain = sum(each["num_certain"] for each in tallies)
     refused = p < policy.alpha / 3 or num_certain >= FEWEST_CERTAIN
     return Finding(
@@ -118,11 +133,12 @@ def _size(count: Mapping[str, Any]) -> float:
     return float(count["num_images"] * count["excess"])
 
 
-def _held_against_the_same(counts: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Part counts by the patients they were held against: a small dataset hides no larger one."""
-    parts: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
+def _alike(counts: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Part counts by the magnitude of m, floor(log2 m): a small dataset hides no larger one."""
+    parts: dict[tuple[int, int], list[Mapping[str, Any]]] = {}
     for each in counts:
-        parts.setdefault((each["num_patients"], *each["ranks"]), []).append(each)
+        magnitude = int(each["num_patients"]).bit_length()
+        parts.setdefault((magnitude, len(each["ranks"])), []).append(each)
     return list(parts.values())
 
 
@@ -146,13 +162,23 @@ def _doublings(sizes: Sequence[float]) -> list[int]:
 
 
 def _together(counts: Sequence[Mapping[str, Any]]) -> Count:
-    """Count several sets, held against the same patients, as one."""
+    """Count several sets as one, held against the fewest patients and the largest shares."""
     num_images = sum(each["num_images"] for each in counts)
+    num_patients = min(each["num_patients"] for each in counts)
+    of_fewest = (
+        [_rank_among(num_patients, rank, each["num_patients"]) for rank in each["ranks"]]
+        for each in counts
+    )
     near = zip(*(each["num_near"] for each in counts), strict=True)
     return Count(
         num_images,
-        counts[0]["num_patients"],
-        tuple(counts[0]["ranks"]),
+        num_patients,
+        tuple(map(max, zip(*of_fewest, strict=True))),
         tuple(map(sum, near)),
         max(1.0, sum(map(_size, counts)) / max(1, num_images)),
     )
+
+
+def _rank_among(fewer: int, rank: int, num_patients: int) -> int:
+    """Return the least rank among fewer patients with at least the share that a rank has."""
+    return min(fewer, -(-rank * (fewer + 1) // (num_patients + 1)))

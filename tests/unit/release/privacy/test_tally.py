@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,19 @@ import pytest
 
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
-from release.privacy.copies import Copies, Count, copies, p_value
+from release.privacy.copies import Copies, Count, copies
 from release.privacy.tally import copies_together, refused_before, tally_of
 
 POLICY = Policy()
 PATIENTS = 767
-RANKS = tuple(sorted({rank_of_threshold(PATIENTS, share) for share in POLICY.copy_shares}))
 LEVEL = POLICY.alpha / 3
+
+
+def ranks_of(num_patients: int, shares: Sequence[float] = POLICY.copy_shares) -> tuple[int, ...]:
+    return tuple(sorted({rank_of_threshold(num_patients, share) for share in shares}))
+
+
+RANKS = ranks_of(PATIENTS)
 
 
 def count(num_images: int, num_near: int, excess: float = 1.0) -> Count:
@@ -87,15 +94,92 @@ def test_a_set_of_which_nothing_is_known_does_not_void_the_others(excess: float)
     assert together(*[tally(count(256, 4))] * 12, tally(count(256, 0, excess))) == "refused"
 
 
-def test_sets_of_datasets_of_other_sizes_are_held_against_the_fewest_and_the_highest_ranks() -> (
-    None
-):
+def test_sets_of_datasets_of_other_sizes_are_tested_apart() -> None:
     here, there = Count(500, 800, (1, 8), (2, 3)), Count(500, 4000, (4, 12, 40), (3, 5, 9))
     found = copies_together([tally(here), tally(there)], POLICY)
-    as_one = (p_value(5, 1000, 800, 4), p_value(8, 1000, 800, 12))
-    alone = Count(500, 800, (4, 12), (2, 3)).p_values  # never better than what is shared
-    assert found.p_value is not None
-    assert found.p_value <= min(1.0, 2 * 2 * min(as_one)) + 1e-12 or min(alone) > min(as_one)
+    apart = min(*here.p_values, *there.p_values)
+    num_tests = len(here.p_values) + len(there.p_values)
+    assert found.p_value == min(1.0, 2 * num_tests * apart)
+
+
+def held_against(num_patients: int, *num_near: int, num_images: int = 256) -> Count:
+    return Count(num_images, num_patients, ranks_of(num_patients), num_near)
+
+
+def p_together(*found: Count) -> float:
+    p = copies_together(list(map(tally, found)), POLICY).p_value
+    assert p is not None
+    return p
+
+
+def test_one_patient_fewer_in_each_dataset_does_not_part_the_sets() -> None:
+    fewer = [held_against(5400 - missing, 2, 4, 7) for missing in range(32)]
+    assert p_together(fewer[0]) > LEVEL
+    assert p_together(*fewer[:2]) < LEVEL
+    assert p_together(*fewer[:8]) == pytest.approx(p_together(*fewer[:1] * 8), rel=0.1)
+    assert p_together(*fewer) < 1e-9
+
+
+@pytest.mark.parametrize("middle", [1024, 2000, 4096])
+def test_nor_does_it_where_ranks_or_the_magnitude_change(middle: int) -> None:
+    near = [held_against(middle + 16 - missing, 2, 4, 9) for missing in range(32)]
+    assert p_together(*near) < 1e-5
+
+
+@pytest.mark.parametrize("num_patients", [60, 500, 767, 5400])
+def test_counts_held_against_the_same_patients_are_counted_as_one(num_patients: int) -> None:
+    ranks = ranks_of(num_patients)
+    near = tuple(range(2, 2 + len(ranks)))
+    one = held_against(num_patients, *near)
+    as_one = Count(5 * 256, num_patients, ranks, tuple(5 * each for each in near)).p_values
+    assert p_together(*[one] * 5) == min(1.0, 2 * len(ranks) * min(as_one))
+
+
+def test_counts_of_other_datasets_are_held_against_the_fewest_and_the_largest_share() -> None:
+    sets = [held_against(1100, 3, 6, 14), held_against(1999, 2, 5, 12)]  # ranks 1 3 11, 2 6 20
+    as_one = Count(512, 1100, (2, 4, 12), (5, 11, 26))
+    assert p_together(*sets) == min(1.0, 2 * 3 * min(as_one.p_values))
+    assert p_together(*sets) == p_together(*sets[::-1])
+
+
+@pytest.mark.parametrize("shares", [POLICY.copy_shares, (0.4, 0.6, 0.9)])
+def test_ranks_among_the_fewest_stay_ranks(shares: tuple[float, ...]) -> None:
+    for num_patients in (1, 2, 3, 5, 40, 600):
+        several = range(num_patients, 2 * num_patients)
+        found = [Count(9, m, ranks_of(m, shares), (9,) * len(ranks_of(m, shares))) for m in several]
+        assert 0 <= p_together(*found) <= 1
+
+
+@pytest.mark.parametrize("near", [(8, 9, 10), (12, 20, 40)])
+def test_a_small_dataset_costs_a_large_one_no_more_than_its_share_of_the_tests(
+    near: tuple[int, ...],
+) -> None:
+    large, small = held_against(5000, *near), held_against(60, 0, num_images=8)
+    alone = p_together(large)
+    assert p_together(large, small) == pytest.approx(alone * 4 / 3)  # one test beside three
+    assert p_together(*[large] * 12, small) < LEVEL
+
+
+@pytest.mark.parametrize("num_missing", [3, 300])
+def test_honest_sets_of_datasets_that_overlap_are_refused_no_more_often_than_the_level_says(
+    num_missing: int,
+) -> None:
+    """Each dataset leaves out other patients, and some leave out more."""
+    rng, trials, num_sets, num_pool = np.random.default_rng(0), 400, 8, 1000
+    p_values = []
+    for _ in range(trials):
+        pool, sets = rng.random(num_pool), []
+        for each in range(num_sets):
+            num_patients = num_pool - num_missing - each
+            ranks = ranks_of(num_patients)
+            own = np.sort(rng.choice(pool, num_patients, replace=False))
+            images = rng.random(256)
+            near = [int((images <= own[rank - 1]).sum()) for rank in ranks]
+            sets.append(held_against(num_patients, *near))
+        p_values.append(p_together(*sets))
+    for level in (LEVEL, 0.05, 0.2):
+        allowed = level + 3 * np.sqrt(level * (1 - level) / trials)
+        assert np.mean(np.array(p_values) < level) <= allowed
 
 
 def test_honest_sets_are_refused_together_as_seldom_as_alpha_says() -> None:
