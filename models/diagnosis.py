@@ -156,7 +156,7 @@ def memorising(drawn: Films, training: Films, held_out: Films) -> Finding | None
     return Finding(
         "memorising",
         f"{share:.0%} of {len(drawn)} synthetic films are nearer to one training film, against "
-        f"the films around it, than any of {len(held_out)} held-out films is.",
+        f"the films around it, than any held-out film is.",
         "Train on fewer images or on more films, choose a smaller model, or raise dropout or "
         "augmentation. Do not release films of this model.",
     )

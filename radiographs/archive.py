@@ -6,6 +6,7 @@ import stat
 import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,13 +124,15 @@ def _guard(members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> dict[str, z
         if member.flag_bits & 0x1:
             raise IngestRefused(
                 "archive_encrypted",
-                f"The archive's member {name!r} is encrypted. Send a ZIP without a password.",
+                "A member of the archive is encrypted. Send a ZIP without a password.",
+                [name],
             )
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise IngestRefused(
                 "not_a_zip",
-                f"The archive's member {name!r} is compressed by a method other than stored or "
-                "deflated. Pack the ZIP again with an ordinary tool.",
+                "A member of the archive is compressed by a method other than stored or deflated. "
+                "Pack the ZIP again with an ordinary tool.",
+                [name],
             )
         _check_member_size(name, member, limits)
         files[name] = member
@@ -164,28 +167,32 @@ def _safe_name(member: zipfile.ZipInfo) -> str:
 def _check_member_size(name: str, member: zipfile.ZipInfo, limits: ArchiveLimits) -> None:
     if member.file_size > limits.max_member_bytes:
         raise _bomb(
-            f"the total size: {name!r} alone would decompress to {member.file_size:,} bytes and "
-            f"{limits.max_member_bytes:,} are allowed"
+            f"the total size: one member alone would decompress to {member.file_size:,} bytes and "
+            f"{limits.max_member_bytes:,} are allowed",
+            [name],
         )
     ratio = member.file_size / max(member.compress_size, 1)
     if member.file_size > limits.ratio_free_bytes and ratio > limits.max_ratio:
         raise _bomb(
-            f"the compression ratio: {name!r} would grow {ratio:,.0f}-fold and "
-            f"{limits.max_ratio:,.0f}-fold is allowed"
+            f"the compression ratio: a member would grow {ratio:,.0f}-fold and "
+            f"{limits.max_ratio:,.0f}-fold is allowed",
+            [name],
         )
 
 
-def _bomb(what: str) -> IngestRefused:
+def _bomb(what: str, files: Sequence[str] = ()) -> IngestRefused:
     return IngestRefused(
         "archive_bomb",
         f"The archive was refused for {what}. Send an ordinary ZIP of image files, in parts if "
         "it is large.",
+        files,
     )
 
 
 def _unsafe(name: str, why: str) -> IngestRefused:
     return IngestRefused(
         "archive_unsafe_path",
-        f"The archive was refused: its member {name[:200]!r} {why}. Pack the ZIP again with "
-        "relative, distinct names and without links.",
+        f"The archive was refused: a member {why}. Pack the ZIP again with relative, distinct "
+        "names and without links.",
+        [name[:200]],
     )

@@ -12,6 +12,7 @@ happened, what was expected and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 RefusalCode = Literal[
@@ -49,12 +50,19 @@ class RadiographError(Exception):
 
 
 class IngestRefused(RadiographError):
-    """The set as a whole cannot be used."""
+    """The set as a whole cannot be used.
 
-    def __init__(self, code: RefusalCode, message: str) -> None:
+    Args:
+        code: Stable name.
+        message: For everybody: it names no file, since files may be named after patients.
+        files: For those who may see the films: which files are at fault, each with its reason.
+    """
+
+    def __init__(self, code: RefusalCode, message: str, files: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.files = tuple(files)
 
 
 class StoreOutdated(RadiographError):

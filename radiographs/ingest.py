@@ -273,7 +273,9 @@ class _Ingest:
                 except StopIteration as end:
                     found: Identified = end.value
                     break
-                yield IngestProgress("duplicates", len(films) - num_new + num_seen, len(films))
+                # by tenths of all: how many images are new is not for everybody
+                done = 10 * num_seen // max(num_new, 1) / 10
+                yield IngestProgress("duplicates", int(done * len(films)), len(films))
             yield IngestProgress("duplicates", len(films), len(films))
             table = _table(films, found, self.options.key)
             if file:
@@ -287,11 +289,12 @@ class _Ingest:
         num_bad = _num_bad(self.dropped)
         if num_bad > MAX_BAD_SHARE * self.total_films:
             bad = [file for file in self.dropped if file.code != "unlabelled"]
-            shown = "; ".join(f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN])
+            reasons = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in bad).items())
             raise IngestRefused(
                 "too_many_bad_files",
                 f"{num_bad} of {self.total_films} films cannot be used and at most "
-                f"{MAX_BAD_SHARE:.0%} may be bad. Repair or remove them. The first: {shown}",
+                f"{MAX_BAD_SHARE:.0%} may be bad ({reasons}). Repair or remove them.",
+                [f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN]],
             )
 
 
@@ -367,13 +370,13 @@ def _table(films: list[Film], found: Identified, key: bytes) -> FilmTable:
         brought = bool((found.folds[of_class] != UNKNOWN).any())
         needed = 1 if brought else UTILITY_SHARE * counts["films"]
         if counts["utility"] < needed or not counts["audit_out"] or not counts["train"]:
-            num_groups = len(np.unique(found.groups[of_class]))
-            earlier = "; patients of earlier datasets keep the folds they had" if brought else ""
+            # no counts: they would tell the folds that patients have from earlier datasets
             raise IngestRefused(
                 "class_too_small",
-                f"Class {label!r} cannot be split: its {counts['films']} films form {num_groups} "
-                f"groups of copies or of one patient, which stay together{earlier}; "
-                f"{UTILITY_SHARE:.0%} of the films must be kept for the utility test, some for "
-                "the privacy audit and some for training. Add films of other patients.",
+                f"Class {label!r} has too few patients to be split: {UTILITY_SHARE:.0%} of its "
+                "films must be kept for the utility test, some for the privacy audit and some for "
+                "training. Copies and films of one patient stay together, and patients of earlier "
+                f"datasets keep the folds they had. {MIN_FILMS_PER_CLASS} patients new to the "
+                "service, with about as many films each, are enough for a class.",
             )
     return table

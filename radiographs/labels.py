@@ -86,7 +86,7 @@ def _row(header: list[str], cells: list[str], line: int) -> LabelRow:
     values = dict(zip(header, (cell.strip() for cell in cells), strict=True))
     file = values["file"].replace("\\", "/").removeprefix("./")
     if not file or file.startswith("/") or ".." in file.split("/"):
-        raise _invalid(line, f"the file {file!r} is no path below the folder of labels.csv")
+        raise _invalid(line, "the file is no path below the folder of labels.csv")
     label = checked_label(values["label"], f"labels.csv, line {line}")
     return LabelRow(file, label, values.get("patient_id") or None, line)
 

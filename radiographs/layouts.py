@@ -74,11 +74,11 @@ def find_films(tree: FileTree) -> Listing:
     else:
         listing = _listed_by_folder([name for name in names if _is_image(name)], root)
     if not listing.films:
-        example = f" For example, {listing.dropped[0].file!r} is none." if listing.dropped else ""
         raise IngestRefused(
             "no_images",
             "No films were found. Expected CLASS/images/* or CLASS/* or image files with a "
-            f"labels.csv (file,label).{example}",
+            "labels.csv (file,label).",
+            [f"{file.file}: {file.reason}" for file in listing.dropped[:1]],
         )
     return listing
 

@@ -1,13 +1,19 @@
-"""Which files of sets and models a caller may have: decided here, and nowhere else."""
+"""What a caller may have of sets, models, datasets and jobs: decided here, and nowhere else."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from service.domain import errors
 from service.domain.clearance import Clearance
-from service.domain.job import Event, EventKind
-from service.domain.references import ArtifactRef, Model, SyntheticSet
+from service.domain.job import Event, EventKind, Job, JobKind
+from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.verdict import PRIVATE_READ, WEIGHTS_READ, Verdict
 from service.domain.world import World
+
+# of a dataset's summary, what no patient's earlier fold has a part in
+OPEN_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
+# of a model's card, what tells how the films of its dataset were split, and which they are
+PRIVATE_CARD = ("dataset_fingerprint", "num_training_films")
 
 
 def require(world: World, scope: str) -> None:
@@ -69,6 +75,42 @@ def event(world: World, entry: Event) -> Event:
         return entry
     told = {name: value for name, value in entry.data.items() if name != "png_base64"}
     return replace(entry, data={**told, "needs_scope": PRIVATE_READ})
+
+
+def dataset(world: World, found: Dataset) -> dict[str, Any]:
+    """Return the fields of a dataset as the caller may read them.
+
+    A patient keeps the fold of earlier datasets, so how many films are in which fold tells whoever
+    adds one film who was trained on. Files may be named after patients. Both are for the scope
+    private:read.
+    """
+    told = asdict(found)
+    if PRIVATE_READ in world.scopes:
+        return told
+    return told | {
+        "classes": {
+            label: dict.fromkeys(split) | {"films": split["films"]}
+            for label, split in told["classes"].items()
+        },
+        "fingerprint": None,
+        "dropped": [each | {"file": None} for each in told["dropped"]],
+        "summary": {name: found.summary[name] for name in OPEN_SUMMARY if name in found.summary},
+    }
+
+
+def model(world: World, found: Model) -> Model:
+    """Return a model as the caller may read it: its card may tell how its dataset was split."""
+    if PRIVATE_READ in world.scopes:
+        return found
+    card = {name: value for name, value in found.card.items() if name not in PRIVATE_CARD}
+    return replace(found, card=card)
+
+
+def job(world: World, found: Job) -> Job:
+    """Return a job as the caller may read it: an ingest's error may name files."""
+    if found.kind != JobKind.INGEST or found.error is None or PRIVATE_READ in world.scopes:
+        return found
+    return replace(found, error=replace(found.error, fields=()))
 
 
 def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:

@@ -115,7 +115,14 @@ class Event(View):
 
 
 class Dataset(View):
-    """A set of real or phantom films that models may be trained on."""
+    """A set of real or phantom films that models may be trained on.
+
+    Attributes:
+        classes: By label, `films`; with the scope private:read also how many are in which fold,
+            which are None without it.
+        fingerprint: None without the scope private:read.
+        version: Keyed hash of the fingerprint, for publication.
+    """
 
     id: str
     name: str | None = None

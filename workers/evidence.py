@@ -29,6 +29,7 @@ from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
+from release.package.hashing import rounded_count
 from release.policy import Policy
 from release.privacy.controls import Control
 from release.similarity.copy_search import CopySearch
@@ -144,10 +145,9 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
     memory = Remembering(attempt, f"{dataset.artifact.key}/remembered-{size}")
     folds = folds_of(store, size)
-    num_held_out = len(np.unique(folds.audit.patients))
-    if num_held_out < FEWEST_PATIENTS:
+    if len(np.unique(folds.audit.patients)) < FEWEST_PATIENTS:
         raise TooFewPatients(
-            f"{num_held_out} patients are held out for the examination of sets, and "
+            "Too few patients are held out for the examination of sets: "
             f"{FEWEST_PATIENTS} at least are needed. Ingest films of more patients: twenty of each "
             "class are usually enough to look at sets, some 1,800 for sets that may leave."
         )
@@ -176,10 +176,12 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
     def watch(share: float) -> None:
         attempt.check()
         if attempt.report_due():
-            attempt.report(pace.progress(LEARNING, round(share * num_views), num_views, share))
+            attempt.report(pace.progress(LEARNING, round(share * told), told, share))
 
     num_films = len(folds.trained) + len(folds.audit)
     num_views = int(np.clip(VIEWS_PER_FILM * num_films, *VIEWS))
+    # progress is for everybody, and how many films are in these folds is not
+    told = int(np.clip(VIEWS_PER_FILM * rounded_count(num_films), *VIEWS))
     images = int(np.clip(IMAGES_PER_FILM * num_films, *IMAGES))
     staged = attempt.staging("evidence")
     train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)

@@ -15,6 +15,7 @@ from release.privacy.density import UnfitMetric
 from service.domain.errors import (
     DatasetOutdated,
     ExaminationFailed,
+    FieldError,
     FoldKeyLost,
     PrivacyUnavailable,
     Problem,
@@ -32,7 +33,8 @@ def problem_of(error: Exception, job_id: str) -> Problem:
     if isinstance(error, SyntheticDataError):
         return error.problem()
     if isinstance(error, IngestRefused):
-        return Problem(error.code, error.message)
+        fields = tuple(FieldError("/file", told) for told in error.files)
+        return Problem(error.code, error.message, fields=fields)
     if isinstance(error, LedgerUnusable):
         return Problem(FoldKeyLost.code, str(error), retryable=True)
     if isinstance(error, StoreOutdated):

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 
-from service import usecases
+from service import reach, usecases
 from service.api.dependencies import (
     Cursor,
     DatasetId,
@@ -18,6 +18,7 @@ from service.api.dependencies import (
     idempotency,
 )
 from service.api.errors import documented
+from service.api.jobs import view
 from service.api.schemas import DatasetRequest, UploadForm
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, JobView, Page
@@ -71,7 +72,7 @@ async def create_dataset(
         job = await _ingest_source(world, request, idempotency_key)
     else:
         raise HTTPException(415, "Send application/json or multipart/form-data.")
-    return await run_sync(lambda: JobView.of(job, world.records.queue_position(job)))
+    return await run_sync(view, world, job)
 
 
 async def _ingest_source(world: World, request: Request, key: str | None) -> Job:
@@ -145,7 +146,7 @@ def _invalid(error: ValidationError) -> RequestValidationError:
 def list_datasets(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Page[DatasetView]:
     """List datasets, newest first."""
     page = world.records.datasets(cursor=cursor, limit=limit)
-    items = [DatasetView.of(dataset) for dataset in page.items]
+    items = [DatasetView.of(reach.dataset(world, dataset)) for dataset in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -155,8 +156,13 @@ def list_datasets(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> P
     responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
 )
 def get_dataset(world: InWorld, dataset_id: DatasetId) -> DatasetView:
-    """Read a dataset: classes, split, fingerprint, what was dropped and why."""
-    return DatasetView.of(world.records.dataset(dataset_id))
+    """Read a dataset: its classes, and why files were left out.
+
+    In which folds the films are, the fingerprint, the names of files left out and how many images
+    were known or near-duplicates are for callers with the scope `private:read`: a patient keeps
+    the fold of earlier datasets, so these would tell who was trained on.
+    """
+    return DatasetView.of(reach.dataset(world, world.records.dataset(dataset_id)))
 
 
 @router.delete(

@@ -59,19 +59,19 @@ DATASET = {
     "classes": {
         "normal": {
             "films": 200,
-            "train": 145,
-            "held_out": 55,
-            "audit_in": 26,
-            "audit_out": 25,
-            "utility": 30,
+            "train": None,
+            "held_out": None,
+            "audit_in": None,
+            "audit_out": None,
+            "utility": None,
         }
     },
     "image_size": 64,
     "bit_depth": 8,
-    "fingerprint": SHA256,
+    "fingerprint": None,
     "version": SHA256,
-    "dropped": [{"file": "normal/17.png", "reason": "The file ends early.", "code": "truncated"}],
-    "summary": {},
+    "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
+    "summary": {"num_exact_duplicates": 0, "num_upsampled": 0, "has_patient_ids": False},
 }
 MODEL = {
     "id": MODEL_ID,

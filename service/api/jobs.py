@@ -5,7 +5,7 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
-from service import usecases
+from service import reach, usecases
 from service.api.conditional import NOT_MODIFIED, IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InWorld, JobId, Limit
 from service.api.errors import documented
@@ -31,8 +31,8 @@ Wait = Annotated[
 
 
 def view(world: World, job: Job) -> JobView:
-    """Show a job and its place in the queue."""
-    return JobView.of(job, world.records.queue_position(job))
+    """Show what the caller may read of a job, and its place in the queue."""
+    return JobView.of(reach.job(world, job), world.records.queue_position(job))
 
 
 @router.get("/jobs", operation_id="list_jobs", responses=documented(errors.InvalidRequest))

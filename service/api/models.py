@@ -29,7 +29,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 def list_models(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
     page = world.records.models(cursor=cursor, limit=limit)
-    items = [ModelView.of(model) for model in page.items]
+    items = [ModelView.of(reach.model(world, model)) for model in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -40,7 +40,7 @@ def list_models(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Pag
 )
 def get_model(world: InWorld, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
-    return ModelView.of(world.records.model(model_id))
+    return ModelView.of(reach.model(world, world.records.model(model_id)))
 
 
 @router.get(

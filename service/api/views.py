@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from service.api import examples
 from service.domain.errors import Problem
 from service.domain.job import Job, JobKind, JobState
-from service.domain.references import Dataset, DatasetState, Model
+from service.domain.references import DatasetState, Model
 
 V = TypeVar("V")
 
@@ -195,20 +195,31 @@ class EventPage(View):
 
 
 class ClassSplitView(View):
-    """How many films a class has, and in which folds."""
+    """How many films a class has and, for the scope `private:read` alone, in which folds."""
 
     films: int
-    train: int = Field(description="Films that models learn from, audit_in among them.")
-    held_out: int = Field(description="Films that no model learns from: audit_out + utility.")
-    audit_in: int = Field(description="Films of the audit pool that a coin gave to training.")
-    audit_out: int = Field(description="The audit pool's other films: what sets are audited with.")
-    utility: int = Field(description="Films kept for testing what a set is good for.")
+    train: int | None = Field(
+        description="Films that models learn from, audit_in among them; like all counts of folds "
+        "null without the scope `private:read`."
+    )
+    held_out: int | None = Field(
+        description="Films that no model learns from: audit_out + utility."
+    )
+    audit_in: int | None = Field(
+        description="Films of the audit pool that a coin gave to training."
+    )
+    audit_out: int | None = Field(
+        description="The audit pool's other films: what sets are audited with."
+    )
+    utility: int | None = Field(description="Films kept for testing what a set is good for.")
 
 
 class DroppedFileView(View):
     """A file that was left out, and why."""
 
-    file: str
+    file: str | None = Field(
+        description="Null without the scope `private:read`: files may be named after patients."
+    )
     reason: str
     code: str
 
@@ -228,19 +239,23 @@ class DatasetView(View):
     image_size: int | None
     bit_depth: int | None
     fingerprint: str | None = Field(
-        description="sha256 over pixels, labels and patient groups; not for publication."
+        description="sha256 over pixels, labels and patient groups; not for publication, and null "
+        "without the scope `private:read`."
     )
     version: str | None = Field(
         description="Keyed hash of the fingerprint, for publication; null in a dataset of an "
         "earlier version, which cannot be trained on any more."
     )
     dropped: list[DroppedFileView]
-    summary: dict[str, Any]
+    summary: dict[str, Any] = Field(
+        description="What else the ingest found. Counts of near-duplicates, of known images and of "
+        "patients who were split apart are there with the scope `private:read` alone."
+    )
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "DatasetView":
-        """Show a dataset."""
-        return cls.model_validate(dataset)
+    def of(cls, told: Mapping[str, Any]) -> "DatasetView":
+        """Show what `service.reach` tells of a dataset."""
+        return cls.model_validate(told)
 
 
 class ModelView(View):
@@ -259,7 +274,10 @@ class ModelView(View):
     snapshot_sha256: str
     job_id: str
     created_at: Moment
-    card: dict[str, Any]
+    card: dict[str, Any] = Field(
+        description="Curves and figures; `num_training_films` and `dataset_fingerprint` are there "
+        "with the scope `private:read` alone."
+    )
 
     @classmethod
     def of(cls, model: Model) -> "ModelView":

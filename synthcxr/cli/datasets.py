@@ -74,9 +74,15 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
 
 @app.command()
 def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
-    """Print a dataset: its classes, its split, what was dropped and why."""
+    """Print a dataset: its classes, why files were dropped and, with private:read, its split."""
     with Client(url) as client:
-        print_view(client.dataset(dataset_id))
+        dataset = client.dataset(dataset_id)
+    print_view(dataset)
+    if dataset.state == "ready" and dataset.fingerprint is None:
+        say(
+            "Not shown without the scope private:read: films by fold, the fingerprint, names of "
+            "dropped files, known images and near-duplicates."
+        )
 
 
 @app.command()

@@ -2,9 +2,9 @@
 
 The aggregate posterior q(z|y) = mean over the images x of class y of q(z|x, y) is what the decoder
 has learnt to read; the standard normal prior covers it badly (Tomczak & Welling 2018, section 2,
-arXiv:1705.07120). It is taken to be one Gaussian for each class, whose latents have a mean and a
-variance of their own and are correlated as those of all classes are: a covariance of the class's
-own, and still more those of clusters in it, would tell of single images.
+arXiv:1705.07120). It is taken to be one Gaussian for each class, fitted to images that were changed
+a little, in several ways each: fitted to them as they are it would tell of single images, and
+clusters within a class would tell all the more. A rare class leans on the covariance of all.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from models.films import Films
-from models.seeding import ImageNoise
+from models.nn.jitter import jittered
+from models.seeding import ImageNoise, RandomState, seed_update
 
 SEED = 0
-DRAWS_PER_IMAGE = 2
-SHRINKAGE = 32  # images that the variance common to all classes counts for in each
-IMAGES_PER_LATENT = 16  # that no correlation at all counts for, for each latent
+NUM_CHANGES = 4  # of each image
+SHRINKAGE = 50  # images that the covariance of all classes counts for in each
+MIN_VARIANCE = 1e-6
 IMAGES_PER_READING = 64
 
 Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -59,33 +60,32 @@ class AggregatePosterior(nn.Module):
         return densities
 
     def fit(self, encode: Encode, films: Films) -> Iterator[float]:
-        """Fit the Gaussians to the images; yields the fraction done."""
-        latents = torch.empty(len(films), DRAWS_PER_IMAGE, self.means.shape[1]).double()
-        rng = torch.Generator().manual_seed(SEED)
-        for indices in films.in_order(IMAGES_PER_READING):
-            mean, log_variance = encode(films.images(indices), films.labels[indices])
-            eps = torch.randn(len(indices), *latents.shape[1:], generator=rng)
-            spread = (0.5 * log_variance).exp().cpu()[:, None] * eps
-            latents[indices.cpu()] = (mean.cpu()[:, None] + spread).double()
-            yield (int(indices[-1]) + 1) / len(films)
+        """Fit the Gaussians to changed images; yields the fraction done."""
+        random_state = RandomState(films.device)
+        latents = torch.empty(NUM_CHANGES, len(films), self.means.shape[1], dtype=torch.float64)
+        for change in range(NUM_CHANGES):
+            for indices in films.in_order(IMAGES_PER_READING):
+                seed_update(SEED, change, int(indices[0]))
+                images = jittered(films.images(indices)).clamp(-1, 1)
+                mean, log_variance = encode(images, films.labels[indices])
+                drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+                latents[change, indices.cpu()] = drawn.double().cpu()
+                random_state.restore()
+                yield (change + (int(indices[-1]) + 1) / len(films)) / NUM_CHANGES
         self._fit(latents, films.labels.cpu())
 
     def _fit(self, latents: Tensor, labels: Tensor) -> None:
-        """Fit the Gaussians to latents (n, draws, num_latents) of classes (n,)."""
-        n, draws, d = latents.shape
-        classes = [latents[labels == label] for label in range(len(self.means))]
-        centred = [each - each.mean((0, 1)) for each in classes]
-        common = torch.cat(centred).square().mean((0, 1)) + 1e-6
-        scales = [
-            ((each.square().mean(1).sum(0) + SHRINKAGE * common) / (len(each) + SHRINKAGE)).sqrt()
-            for each in centred
-        ]
-        standard = [each / scale for each, scale in zip(centred, scales, strict=True)]
-        flat = torch.cat(standard).flatten(0, 1)
-        uncorrelated = IMAGES_PER_LATENT * d * torch.eye(d, dtype=flat.dtype)
-        correlation = (flat.T @ flat / draws + uncorrelated) / (n + IMAGES_PER_LATENT * d)
-        covariances = [correlation * scale.outer(scale) for scale in scales]
-        self.take(torch.stack([each.mean((0, 1)) for each in classes]), torch.stack(covariances))
+        """Fit the Gaussians to latents (changes, n, num_latents) of images of classes (n,)."""
+        classes = [latents[:, labels == label].flatten(0, 1) for label in range(len(self.means))]
+        means = torch.stack([each.mean(0) for each in classes])
+        products = torch.stack(
+            [(each - mean).T @ (each - mean) for each, mean in zip(classes, means, strict=True)]
+        )
+        common = products.sum(0) / labels.numel()
+        common += len(latents) * MIN_VARIANCE * torch.eye(len(common), dtype=common.dtype)
+        counts = labels.bincount(minlength=len(classes)).view(-1, 1, 1)
+        covariances = (products + SHRINKAGE * common) / (counts + SHRINKAGE) / len(latents)
+        self.take(means, covariances)
 
     def take(self, means: Tensor, covariances: Tensor) -> None:
         """Take over a Gaussian for each class, (c, d) and (c, d, d)."""

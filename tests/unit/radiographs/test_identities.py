@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radiographs.errors import LedgerUnusable
+from radiographs.errors import IngestRefused, LedgerUnusable
 from radiographs.folds import Fold
 from radiographs.identities import settled
 from radiographs.ingest import FolderSource, IngestOptions, ingest, run
@@ -206,6 +206,31 @@ def test_the_ledger_is_written_before_the_store(stored, originals, folder_of, en
     assert summary.num_known_images == len(originals)
 
 
+def test_progress_does_not_tell_how_many_images_are_known(
+    stored, originals, folder_of, encoded, tmp_path
+):
+    known = dict(list(originals.items())[::2])
+    stored(known)
+    files = {f"{name}.png": encoded(image) for name, image in originals.items()}
+    destination = tmp_path / "watched"
+    destination.mkdir()
+    options = IngestOptions(KEY, ledger=tmp_path / "keys" / "identities.npz")
+    steps = ingest(FolderSource(folder_of(files)), destination, options)
+    seen = {step.films_seen for step in steps if step.phase == "duplicates"}
+    assert seen <= {int(tenth / 10 * len(originals)) for tenth in range(11)}
+
+
+def test_a_class_that_cannot_be_split_does_not_tell_the_folds_of_its_patients(stored, originals):
+    _, summary = stored(originals)
+    counts = {str(n) for of_class in summary.classes.values() for n in of_class.values()}
+    known = {name: originals[name] for name in NAMES[:16]}
+    lone = {f"Known/{k}": originals[name] for k, name in enumerate(NAMES[16:24])}
+    with pytest.raises(IngestRefused) as caught:
+        stored(known | lone, patients=lambda name: "one" if name.startswith("Known") else name)
+    assert caught.value.code == "class_too_small"
+    assert not counts & {word.strip(".,;%") for word in caught.value.message.split()} - {"8", "15"}
+
+
 def test_an_ingest_under_another_key_is_refused(stored, originals, folder_of, encoded, tmp_path):
     stored(originals)
     files = {f"{name}.png": encoded(image) for name, image in originals.items()}
@@ -217,6 +242,6 @@ def test_an_ingest_under_another_key_is_refused(stored, originals, folder_of, en
 
 def test_a_refused_ingest_leaves_no_trace_in_the_ledger(stored, originals, tmp_path):
     ledger = tmp_path / "keys" / "identities.npz"
-    with pytest.raises(Exception, match="cannot be split"):
+    with pytest.raises(Exception, match="too few patients"):
         stored(originals, patients=lambda name: name.split("/")[0])
     assert not ledger.exists()

@@ -306,6 +306,23 @@ def test_a_list_is_a_table_with_the_film_counts(serve, capsys) -> None:
     assert "COVID 7" in capsys.readouterr().out
 
 
+def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys) -> None:
+    dataset = {
+        "id": "ds_1",
+        "state": "ready",
+        "classes": {"COVID": {"films": 7, "train": None, "held_out": None}},
+        "fingerprint": None,
+        "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
+    }
+    serve(lambda _: httpx.Response(200, json=dataset))
+    assert run("datasets", "show", "ds_1") == 0
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert told["classes"] == dataset["classes"]
+    assert told["dropped"] == dataset["dropped"]
+    assert "private:read" in printed.err
+
+
 def test_a_line_of_progress_says_phase_images_speed_time_and_loss() -> None:
     progress = {
         "phase": "autoencoder",

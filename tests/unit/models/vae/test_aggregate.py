@@ -48,11 +48,30 @@ def test_latents_vary_together_as_the_images_do(fitted):
     assert across < -0.8
 
 
-def test_all_classes_are_correlated_alike(fitted):
-    covariances = fitted.factors @ fitted.factors.mT
-    scales = covariances.diagonal(dim1=1, dim2=2).sqrt()
-    first, second = covariances / (scales[:, :, None] * scales[:, None, :])
-    torch.testing.assert_close(first, second)
+def test_a_class_varies_in_its_own_directions_and_a_rare_one_as_all_do():
+    def encode_along_one(images, labels):
+        brightness = images.mean((1, 2, 3))
+        along = torch.stack([brightness * (1 - labels), brightness * labels], dim=1)
+        return along, torch.full((len(labels), 2), -12.0)
+
+    pixels = np.random.default_rng(0).integers(0, 256, 1200, np.uint8)
+    films = Films(
+        np.broadcast_to(pixels[:, None, None], (1200, 8, 8)), np.array([0] * 1190 + [1] * 10)
+    )
+    aggregate = AggregatePosterior(2, num_classes=2)
+    list(aggregate.fit(encode_along_one, films))
+    frequent, rare = (aggregate.factors @ aggregate.factors.mT).diagonal(dim1=1, dim2=2)
+    assert frequent[0] > 10 * frequent[1]
+    assert rare[0] > rare[1]
+
+
+def test_fitting_leaves_the_random_source_alone(fitted):
+    films = Films(np.full((4, 8, 8), 9, np.uint8), np.arange(4) % 2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    list(fitted.fit(encode, films))
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_lower_temperature_draws_less_varied_latents(fitted):

@@ -64,7 +64,7 @@ def test_a_dataset_split_by_an_earlier_version_is_kept_but_not_trained_on(scene:
     assert "Add the films again" in answer.json()["detail"]
     shown = scene.client.get(f"/datasets/{dataset.id}").json()
     assert shown["version"] is None
-    assert shown["classes"]["normal"]["audit_out"] == 0
+    assert shown["classes"]["normal"]["films"] == 10
     assert scene.client.delete(f"/datasets/{dataset.id}").status_code == 204
 
 

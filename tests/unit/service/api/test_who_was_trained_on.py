@@ -1,0 +1,122 @@
+"""How a dataset was split tells who was trained on, so it is for the scope private:read alone."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from radiographs.errors import IngestRefused
+from service.domain.references import ClassSplit, DroppedFile
+from service.domain.verdict import PRIVATE_READ
+from workers.problems import problem_of
+
+FOLDS = ("train", "held_out", "audit_in", "audit_out", "utility")
+SPLIT = ClassSplit(5000, 4801, 4802, audit_in=4803, audit_out=4804, utility=4805)
+SUMMARY = {
+    "num_exact_duplicates": 2,
+    "num_near_duplicates": 4806,
+    "num_known_images": 4807,
+    "num_split_conflicts": 4808,
+    "num_upsampled": 3,
+    "has_patient_ids": True,
+}
+PRIVATE = (
+    *(f"480{last}" for last in range(1, 9)),
+    "num_near_duplicates",
+    "num_known_images",
+    "num_split_conflicts",
+    "DOE^JANE",
+    "f" * 64,
+)
+
+
+def allow(scene: Any) -> None:
+    scene.app.state.world = replace(scene.world, scopes=frozenset({PRIVATE_READ}))
+
+
+@pytest.fixture
+def dataset(scene: Any) -> Any:
+    return scene.dataset(
+        classes={"normal": SPLIT, "effusion": SPLIT},
+        dropped=(DroppedFile("DOE^JANE.png", "The file ends early.", "truncated"),),
+        summary=SUMMARY,
+    )
+
+
+def bodies(scene: Any, dataset: Any) -> Iterator[str]:
+    stream = {"Accept": "text/event-stream"}
+    yield scene.client.get("/datasets").text
+    yield scene.client.get(f"/datasets/{dataset.id}").text
+    yield scene.client.get("/jobs").text
+    yield scene.client.get(f"/jobs/{dataset.job_id}").text
+    yield scene.client.get(f"/jobs/{dataset.job_id}/events").text
+    yield scene.client.get(f"/jobs/{dataset.job_id}/events", headers=stream).text
+
+
+def test_a_dataset_and_its_ingest_do_not_tell_how_it_was_split(scene: Any, dataset: Any) -> None:
+    for body in bodies(scene, dataset):
+        assert dataset.id in body
+        assert [secret for secret in PRIVATE if secret in body] == []
+    told = scene.client.get(f"/datasets/{dataset.id}").json()
+    assert told["classes"]["normal"] == {"films": 5000} | dict.fromkeys(FOLDS)
+    assert told["fingerprint"] is None
+    assert told["dropped"] == [
+        {"file": None, "reason": "The file ends early.", "code": "truncated"}
+    ]
+    assert told["summary"] == {
+        "num_exact_duplicates": 2,
+        "num_upsampled": 3,
+        "has_patient_ids": True,
+    }
+    assert scene.client.get("/datasets").json()["items"] == [told]
+
+
+def test_who_may_read_what_is_private_is_told_all_of_it(scene: Any, dataset: Any) -> None:
+    allow(scene)
+    told = scene.client.get(f"/datasets/{dataset.id}").json()
+    assert [secret for secret in PRIVATE if secret not in json.dumps(told)] == []
+    assert told["summary"] == SUMMARY
+    assert scene.client.get("/datasets").json()["items"] == [told]
+
+
+def test_a_model_s_card_does_not_tell_how_many_films_it_learned_from(scene: Any) -> None:
+    card = {"seed": 1, "num_training_films": 4801, "dataset_fingerprint": "f" * 64}
+    model = scene.model(card=card)
+    shown = scene.client.get(f"/models/{model.id}").json()
+    assert shown["card"] == {"seed": 1}
+    assert scene.client.get("/models").json()["items"] == [shown]
+    allow(scene)
+    assert scene.client.get(f"/models/{model.id}").json()["card"] == card
+
+
+def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
+    scene: Any,
+) -> None:
+    phantom = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64}
+    job_id = scene.client.post("/datasets", json={"phantom": phantom}).json()["id"]
+    refused = IngestRefused("too_many_bad_files", "3 of 40.", ["DOE^JANE.png: It ends early."])
+    scene.records.fail(scene.claimed(job_id).claim_held, problem_of(refused, job_id))
+    for path in ("/jobs", f"/jobs/{job_id}", f"/jobs/{job_id}/events"):
+        body = scene.client.get(path).text
+        assert "too_many_bad_files" in body
+        assert "DOE^JANE" not in body
+    allow(scene)
+    named = scene.client.get(f"/jobs/{job_id}").json()["error"]["errors"]
+    assert named == [{"pointer": "/file", "detail": "DOE^JANE.png: It ends early."}]
+
+
+def test_a_delta_is_held_against_all_films_not_those_of_the_training(scene: Any) -> None:
+    classes = {"normal": ClassSplit(2000, 1400, 600), "effusion": ClassSplit(2000, 1400, 600)}
+    dataset = scene.dataset(classes=classes)
+    terms = {"epsilon": 3, "delta": 0.0003}  # below 1 / 2,800, above 1 / 4,000
+    asked = {
+        "dataset_id": dataset.id,
+        "family": "vae",
+        "budget": {"images": 1000},
+        "privacy": {"differential_privacy": terms},
+    }
+    answer = scene.client.post("/train", json=asked)
+    scene.refused(answer, 422, "privacy_unavailable", "/privacy/differential_privacy/delta")
+    assert "2,800" not in answer.text
