@@ -108,9 +108,13 @@ def model(world: World, found: Model) -> Model:
 
 def job(world: World, found: Job) -> Job:
     """Return a job as the caller may read it: an ingest's error may name files."""
-    if found.kind != JobKind.INGEST or found.error is None or PRIVATE_READ in world.scopes:
+    error = found.error
+    if found.kind != JobKind.INGEST or PRIVATE_READ in world.scopes:
         return found
-    return replace(found, error=replace(found.error, fields=()))
+    if error is None or not error.fields:
+        return found
+    detail = f"{error.detail} Callers with the scope {PRIVATE_READ} are told which files."
+    return replace(found, error=replace(error, detail=detail, fields=()))
 
 
 def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:
