@@ -15,7 +15,7 @@ audit of the weights asks each part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -147,7 +147,7 @@ class ClassPrior(nn.Module):
         seed_update(SEED)
         for fraction in self.components.fit(films):
             yield COMPONENTS_SHARE * fraction
-        vectors, changes = self._changed_vectors(films)
+        vectors, changes = yield from self._changed_vectors(films)
         optimiser = torch.optim.AdamW(
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
@@ -172,7 +172,7 @@ class ClassPrior(nn.Module):
         return min(self._num_updates, most)
 
     @torch.no_grad()
-    def _changed_vectors(self, films: Films) -> tuple[Tensor, Tensor]:
+    def _changed_vectors(self, films: Films) -> Generator[float, None, tuple[Tensor, Tensor]]:
         """Read every image, changed in several ways, and fit the Gaussians.
 
         Returns:
@@ -181,16 +181,12 @@ class ClassPrior(nn.Module):
         seed_update(SEED)
         copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(films)))
         changes = draw_changes(copies * len(films), films.device).view(copies, len(films), -1)
-        read = [
-            torch.cat(
-                [
-                    self.encode(changed(films.images(indices), of_copy[indices], REACH))
-                    for indices in films.in_order(IMAGES_PER_READING)
-                ]
-            )
-            for of_copy in changes
-        ]
-        vectors = told_apart(torch.stack(read))
+        vectors = torch.empty(copies, len(films), self.noise_size, device=films.device)
+        for of_copy, read in zip(changes, vectors, strict=True):
+            for indices in films.in_order(IMAGES_PER_READING):
+                images = changed(films.images(indices), of_copy[indices], REACH)
+                read[indices] = told_apart(self.encode(images))
+            yield COMPONENTS_SHARE
         self.gaussians.fit(vectors, films.labels)
         return vectors, changes
 
