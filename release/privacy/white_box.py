@@ -2,9 +2,9 @@
 
 Every fitted part of a model has a score (a density, a discriminator's output, a diffusion loss).
 The scores of the patients whom a fair coin brought in are held against those whom it kept out: by
-exact tests of the tails, which see a few patients known by heart, and by a rank test of the whole,
-which sees that all of them are known a little. What they find refuses the weights; of samples it
-only warns.
+exact tests of the tails, which see a few patients known by heart, and by rank tests of the whole,
+which see that all of them are known a little: from above and from below, since whoever holds the
+weights may turn a score around. What they find refuses the weights; of samples it only warns.
 
 A test that finds nothing lets the weights go only where it would have found something: where it is
 sure to tell if as small a share of the patients, known by heart, stood above all others.
@@ -95,7 +95,8 @@ def detectable_share(num_members: int, num_others: int, num_scores: int, policy:
         return 1.0
     for known in range(1, num_members):
         by_rank = np.repeat([True, False, True], [known, num_others, num_members - known])
-        if num_scores * _p_value(by_rank, policy) < policy.alpha:
+        from_above = _from_above(by_rank, policy)
+        if num_scores * (len(from_above) + 1) * min(from_above) < policy.alpha:
             return known / num_members
     return 1.0
 
@@ -115,6 +116,11 @@ def rank_p_value(by_rank: NDArray[np.bool_]) -> float:
 
 def _p_value(by_rank: NDArray[np.bool_], policy: Policy) -> float:
     """Return the smallest p-value of a score's tests, corrected for their number."""
-    rates = policy.false_positive_rates
-    p_values = [*(p_value(by_rank, rate) for rate in rates), rank_p_value(by_rank)]
+    p_values = [*_from_above(by_rank, policy), rank_p_value(by_rank[::-1])]
     return min(1.0, len(p_values) * min(p_values))
+
+
+def _from_above(by_rank: NDArray[np.bool_], policy: Policy) -> list[float]:
+    """Test whether members score higher: by the tails, and by all ranks."""
+    rates = policy.false_positive_rates
+    return [*(p_value(by_rank, rate) for rate in rates), rank_p_value(by_rank)]

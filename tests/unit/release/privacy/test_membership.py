@@ -138,6 +138,15 @@ def test_a_model_that_knows_everybody_a_little_keeps_its_weights() -> None:
     assert not told.public["weights_may_leave"]
 
 
+def test_a_score_that_tells_upside_down_keeps_the_weights_too() -> None:
+    coins = np.arange(1600) < 800
+    blind = np.random.default_rng(0).normal(size=1600)
+    told = white_box({"density": blind - 0.3 * coins}, coins, Policy())
+    assert not told.public["weights_may_leave"]
+    assert told.p_value is not None
+    assert told.p_value < Policy().alpha
+
+
 def test_an_audit_names_every_score_that_it_asked() -> None:
     coins = np.arange(1600) < 800
     scores = {name: np.random.default_rng(0).normal(size=1600) for name in ("prior", "denoiser")}
