@@ -19,7 +19,7 @@ from models.nn.jitter import jittered
 from models.seeding import ImageNoise, RandomState, seed_update
 
 SEED = 0
-NUM_CHANGES = 4  # of each image
+CHANGES_PER_IMAGE = 4
 SHRINKAGE = 50  # images that the covariance of all classes counts for in each
 MIN_VARIANCE = 1e-6
 IMAGES_PER_READING = 64
@@ -62,8 +62,8 @@ class AggregatePosterior(nn.Module):
     def fit(self, encode: Encode, films: Films) -> Iterator[float]:
         """Fit the Gaussians to changed images; yields the fraction done."""
         random_state = RandomState(films.device)
-        latents = torch.empty(NUM_CHANGES, len(films), self.means.shape[1], dtype=torch.float64)
-        for change in range(NUM_CHANGES):
+        latents = torch.empty(CHANGES_PER_IMAGE, len(films), self.means.shape[1]).double()
+        for change in range(CHANGES_PER_IMAGE):
             for indices in films.in_order(IMAGES_PER_READING):
                 seed_update(SEED, change, int(indices[0]))
                 images = jittered(films.images(indices)).clamp(-1, 1)
@@ -71,7 +71,7 @@ class AggregatePosterior(nn.Module):
                 drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
                 latents[change, indices.cpu()] = drawn.double().cpu()
                 random_state.restore()
-                yield (change + (int(indices[-1]) + 1) / len(films)) / NUM_CHANGES
+                yield (change + (int(indices[-1]) + 1) / len(films)) / CHANGES_PER_IMAGE
         self._fit(latents, films.labels.cpu())
 
     def _fit(self, latents: Tensor, labels: Tensor) -> None:
