@@ -13,6 +13,17 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else torch.float32
 
 
+def reproducible_dtype(device: torch.device) -> torch.dtype:
+    """Choose as `fastest_dtype` does, but float32 where AMX multiplies.
+
+    How AMX parts a sum among threads changes the last bits, and a drawn image must not depend on
+    the number of threads.
+    """
+    if device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16"):
+        return torch.float32
+    return fastest_dtype(device)
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Compute in `dtype` where it is safe; float32 switches it off."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)

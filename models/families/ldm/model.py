@@ -45,7 +45,7 @@ from models.nn.noise_classifier import NoiseClassifier
 from models.nn.patch_autoencoder import PatchAutoencoder, Posterior
 from models.nn.pixel_patches import PixelPatches
 from models.nn.unet import UNet
-from models.precision import autocast, fastest_dtype
+from models.precision import autocast, fastest_dtype, reproducible_dtype
 from models.seeding import ImageNoise
 
 FILMS_AT_ONCE = 64
@@ -371,7 +371,8 @@ class LatentDiffusion(Family[Config, Sampler]):
         """Read a network as a denoiser of latents of some classes."""
 
         def answer(x: Tensor, times: Tensor, classes: Tensor) -> Tensor:
-            with autocast(x.device, fastest_dtype(x.device)):
+            dtype = fastest_dtype if torch.is_grad_enabled() else reproducible_dtype
+            with autocast(x.device, dtype(x.device)):
                 return network(x, times, classes, changes).float()  # type: ignore[no-any-return]
 
         return NetworkDenoiser(answer, self.prediction, self.gaussian, classes)

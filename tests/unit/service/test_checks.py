@@ -8,7 +8,7 @@ def test_a_preset_is_chosen_for_the_training_films_the_device_and_the_budget(
     scene: Any, monkeypatch: Any
 ) -> None:
     given = checks.circumstances(scene.world, scene.dataset(), 64, {"seconds": 600})
-    num_films = sum(split.train for split in scene.dataset().classes.values())
+    num_films = round(0.72 * sum(split.films for split in scene.dataset().classes.values()))
     assert (given.image_size, given.num_films, given.device) == (64, num_films, "cpu")
     assert (given.budget_images, given.budget_seconds) == (None, 600)
     chosen_for = []
