@@ -14,7 +14,7 @@ from service.domain.errors import FieldError
 from service.domain.references import Dataset, DatasetState, Model
 from service.domain.world import World
 
-TRAINED_SHARE = 0.72  # of a dataset's films, about: see radiographs.folds
+TRAINED_SHARE = 0.72  # of a dataset's films, about, as radiographs.splits divides them
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
