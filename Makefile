@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
 
 # Tests and the demo see the defaults, not the settings of the shell they are started from. Only SYNTHCXR_TEST_*
-# passes, which names a PostgreSQL, a Redis or films to test against.
+# passes, which names a PostgreSQL, a Redis or images to test against.
 SETTINGS := $(filter-out SYNTHCXR_TEST_%,$(filter SYNTHCXR_%,$(shell env | cut -d= -f1)))
 CLEAN := env $(addprefix -u ,$(SETTINGS))
 PYTEST := $(CLEAN) OMP_NUM_THREADS=1 $(BIN)/pytest
@@ -69,13 +69,13 @@ fuzz: install ## Send at least 2,000 generated requests to the API
 openapi: install ## Write openapi.yaml anew from the app
 	$(BIN)/python -m service openapi > openapi.yaml
 
-demo: install ## Films to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OUT=, KEEP=1)
+demo: install ## Images to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OUT=, KEEP=1)
 	@$(CLEAN) $(BIN)/synthcxr demo $(CHOSEN) $(call option,out,$(OUT)) $(if $(KEEP),--keep)
 
 up: install ## Run the whole service here
 	$(BIN)/synthcxr up
 
-bench: install ## Measure how fast films are read, the service answers and sets are packaged
+bench: install ## Measure how fast images are read, the service answers and sets are packaged
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/responsiveness.py
 	$(BIN)/python -m benchmarks.packaging
@@ -83,10 +83,10 @@ bench: install ## Measure how fast films are read, the service answers and sets 
 stability: install ## Count the collapses of adversarial training over 5 seeds
 	$(BIN)/python -m benchmarks.gan_stability
 
-quality: install ## Train the families and judge their films (DATA=, FAMILY=, SECONDS=)
+quality: install ## Train the families and judge their images (DATA=, FAMILY=, SECONDS=)
 	$(BIN)/python -m benchmarks.quality $(CHOSEN) $(if $(DATA),,--phantoms 2000)
 
-utility: install ## Train classifiers with synthetic films (DATA=, FAMILY=, SECONDS=)
+utility: install ## Train classifiers with synthetic images (DATA=, FAMILY=, SECONDS=)
 	$(BIN)/python -m benchmarks.utility $(CHOSEN) $(if $(DATA),,--phantoms 2000)
 
 peers: $(PEERS)/.installed ## Make .venv-peers with what the benchmarks compare against
@@ -102,10 +102,10 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt | install
 		-r benchmarks/peers/requirements.txt
 	@touch $@
 
-time-to-quality: peers ## Train ours and the peers as long, and judge their films (DATA=, STORE=)
+time-to-quality: peers ## Train ours and the peers as long, and judge their images (DATA=, STORE=)
 	$(BIN)/python -m benchmarks.time_to_quality $(CONTEST) $(if $(DATA),,--phantoms 2000)
 
-bench-sampling: peers ## Measure how fast ours and the peers draw films
+bench-sampling: peers ## Measure how fast ours and the peers draw images
 	$(PEERS)/bin/python -W ignore -m benchmarks.sampling
 
 bench-training: peers ## Measure how fast ours and the peers' denoisers train
@@ -114,7 +114,7 @@ bench-training: peers ## Measure how fast ours and the peers' denoisers train
 bench-fidelity: install ## Measure the Fréchet distance's speed, and the memory of precision and recall
 	$(BIN)/python -m benchmarks.fidelity_speed
 
-bench-copies: install ## Measure how many planted near-duplicates the gate's metrics find (DATA: of your films)
+bench-copies: install ## Measure how many planted near-duplicates the gate's metrics find (DATA: of your images)
 	$(BIN)/python -m benchmarks.copy_detection $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 3800)
 
 proofs: install ## Count how often the gate is right about sets of which all is known
@@ -126,7 +126,7 @@ bench-gates: install ## Hold the gate beside three rules in common use, on plant
 bench-repeated-sets: install ## Ask a model that copies for many small sets
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.repeated_sets
 
-bench-gate-cost: install ## Measure what examining a set costs beside drawing it (DATA: of your films)
+bench-gate-cost: install ## Measure what examining a set costs beside drawing it (DATA: of your images)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gate_cost $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 5000)
 
 compose-up: ## Run the distributed service with Docker

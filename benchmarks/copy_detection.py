@@ -27,14 +27,14 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.machine import conditions
-from benchmarks.evaluation.real_films import PUBLIC_KEY, phantoms
+from benchmarks.evaluation.real_images import PUBLIC_KEY, phantoms
 from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
 from release.controls.kinds import CONTROLS, of_parts
 from release.estimate import Estimate, share
-from release.films import Folds, Pixels, class_weights
+from release.labelled_images import Folds, Pixels, class_weights
 from release.memory import Forgetful
 from release.metrics.copies import train_copy_metric
 from release.metrics.copy_training import Recipe

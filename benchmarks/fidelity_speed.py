@@ -5,11 +5,11 @@
 The Fréchet distance of made-up features is timed from features to number, in seconds of all threads
 of the processor: ours against numpy's covariances and scipy's matrix root, as Heusel et al. 2017
 write it, in turn on as many threads; and against the eigenvalues of the covariances' product, which
-torch-fidelity 0.4 takes. Once with more films than features, and once with as few as a held-out set
-has. Ratios carry Student's interval over the rounds.
+torch-fidelity 0.4 takes. Once with more images than features, and once with as few as a held-out
+set has. Ratios carry Student's interval over the rounds.
 
 Memory is the most that Python and numpy held at once (tracemalloc) while precision, recall, density
-and coverage were measured: ours at 20,000 films a side, and ours and the package prdc side by side
+and coverage were measured: ours at 20,000 images a side, and ours and the package prdc side by side
 at 4,000. Whole matrices of distances grow with the square, which says what prdc would need at
 20,000. Writes benchmarks/results/fidelity_speed.json.
 """
@@ -39,7 +39,7 @@ from release.fidelity.frechet import frechet_distance
 from release.fidelity.neighbourhoods import NUM_NEIGHBOURS, neighbourhoods
 
 RESULTS = Path(__file__).parent / "results" / "fidelity_speed.json"
-FEW_FILMS = 800  # as a held-out set has
+FEW_IMAGES = 800  # as a held-out set has
 MEMORY_FEATURES = 224  # of our own classifier
 MEBIBYTE = 2**20
 
@@ -52,17 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rng = np.random.default_rng(0)
     spread = rng.uniform(0.2, 2, options.features)
 
-    def features(num_films: int) -> Array:
-        mixed = rng.normal(size=(num_films, options.features)) * spread
+    def features(num_images: int) -> Array:
+        mixed = rng.normal(size=(num_images, options.features)) * spread
         return mixed + 0.3 * mixed[:, ::-1] + rng.normal(size=options.features)
 
     content = {
         "conditions": {**conditions(), "features": options.features, "rounds": options.rounds},
         "frechet_distance": {
-            f"{num_films} films": race(features(num_films), features(num_films), options.rounds)
-            for num_films in (2 * options.features, min(FEW_FILMS, options.features // 2))
+            f"{num_images} images": race(features(num_images), features(num_images), options.rounds)
+            for num_images in (2 * options.features, min(FEW_IMAGES, options.features // 2))
         },
-        "neighbourhoods": memory(options.films, options.films_side_by_side, rng),
+        "neighbourhoods": memory(options.images, options.images_side_by_side, rng),
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(rounded(content), indent=1) + "\n", encoding="utf-8")
@@ -83,7 +83,7 @@ def race(x: Array, y: Array, num_rounds: int) -> dict[str, object]:
     }
     apart = {name: abs(value / found["ours"] - 1) for name, value in found.items()}
     for name, speedup in speedups.items():
-        print(f"{len(x)} films: {interval(speedup, '.1f')} times as fast as {name}", flush=True)
+        print(f"{len(x)} images: {interval(speedup, '.1f')} times as fast as {name}", flush=True)
     return {
         "seconds": {name: median(taken) for name, taken in seconds.items()},
         "times_as_fast_as": {name: asdict(speedup) for name, speedup in speedups.items()},
@@ -106,7 +106,7 @@ def by_eigenvalues(x: Array, y: Array) -> float:
     return float(np.square(x.mean(0) - y.mean(0)).sum() + traces - 2 * roots.sum())
 
 
-def memory(num_films: int, num_side_by_side: int, rng: np.random.Generator) -> dict[str, object]:
+def memory(num_images: int, num_side_by_side: int, rng: np.random.Generator) -> dict[str, object]:
     """Measure the most memory that ours and prdc's hold."""
 
     def points(n: int) -> Array:
@@ -116,23 +116,25 @@ def memory(num_films: int, num_side_by_side: int, rng: np.random.Generator) -> d
         with contextlib.redirect_stdout(io.StringIO()):
             compute_prdc(x, y, NUM_NEIGHBOURS)
 
-    x, y = points(num_films), points(num_films)
+    x, y = points(num_images), points(num_images)
     began = time.process_time()
     alone = most_memory(lambda: neighbourhoods(x, y))
     seconds = time.process_time() - began
     few = x[:num_side_by_side], y[:num_side_by_side]
     ours, peer = most_memory(lambda: neighbourhoods(*few)), most_memory(lambda: theirs(*few))
-    at_full_size = peer * (num_films / num_side_by_side) ** 2
-    print(f"{num_films} films: {alone:.0f} MiB and {seconds:.0f} s; prdc about {at_full_size:.0f}")
+    at_full_size = peer * (num_images / num_side_by_side) ** 2
+    print(
+        f"{num_images} images: {alone:.0f} MiB and {seconds:.0f} s; prdc about {at_full_size:.0f}"
+    )
     return {
         "features": MEMORY_FEATURES,
         "num_neighbours": NUM_NEIGHBOURS,
-        f"{num_films} films": {
+        f"{num_images} images": {
             "mebibytes": alone,
             "seconds": seconds,
             "prdc_mebibytes_extrapolated": at_full_size,
         },
-        f"{num_side_by_side} films": {"mebibytes": ours, "prdc_mebibytes": peer},
+        f"{num_side_by_side} images": {"mebibytes": ours, "prdc_mebibytes": peer},
     }
 
 
@@ -154,8 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--features", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--films", type=int, default=20_000, help="where memory is measured")
-    parser.add_argument("--films-side-by-side", type=int, default=4000)
+    parser.add_argument("--images", type=int, default=20_000, help="where memory is measured")
+    parser.add_argument("--images-side-by-side", type=int, default=4000)
     parser.add_argument("--output", type=Path, default=RESULTS)
     return parser
 

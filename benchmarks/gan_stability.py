@@ -2,14 +2,15 @@
 
     python -m benchmarks.gan_stability [--seeds 5] [--phantoms 1000] [--seconds 60]
 
-Each seed trains on the training side of as many phantoms, and draws as many films of each class as
-there are there. A run has collapsed when the films cover less than 0.6 of the training films, seen
-by their 8 principal components, each of unit variance: there ten real films cover about a tenth of
-the others, one mean film nothing, and half of the real films nearly all of the other half.
+Each seed trains on the training side of as many phantoms, and draws as many images of each class as
+there are there. A run has collapsed when the images cover less than 0.6 of the training images,
+seen by their 8 principal components, each of unit variance: there ten real images cover about a
+tenth of the others, one mean image nothing, and half of the real images nearly all of the other
+half.
 
 Coverage by the features of a classifier that knows the phantoms is shown beside it and decides
-nothing: films whose details are off cover little there, even where no two are alike. Prints a table
-and writes the figures to benchmarks/results/gan_stability.json.
+nothing: images whose details are off cover little there, even where no two are alike. Prints a
+table and writes the figures to benchmarks/results/gan_stability.json.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.evaluation.families import draw_films, train_family
+from benchmarks.evaluation.families import draw_images, train_family
 from benchmarks.evaluation.machine import conditions
-from benchmarks.evaluation.real_films import Pixels, load
+from benchmarks.evaluation.real_images import Pixels, load
 from models.presets import PRESETS
 from radiographs.ingest import PhantomSource
 from radiographs.phantom import FINDINGS
@@ -42,30 +43,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.torch_threads or torch.get_num_threads())
     per_finding = options.phantoms // len(FINDINGS)
-    films = load(PhantomSource(dict.fromkeys(FINDINGS, per_finding)), options.image_size)
+    images = load(PhantomSource(dict.fromkeys(FINDINGS, per_finding)), options.image_size)
     classifier = train_classifier(
-        films.training, len(films.classes), seed=0, images_to_see=options.classifier_images
+        images.training, len(images.classes), seed=0, images_to_see=options.classifier_images
     )
     spaces: dict[str, Callable[[Pixels], Array]] = {
-        "components": components_of(films.training.pixels),
+        "components": components_of(images.training.pixels),
         "features": lambda pixels: read(classifier, pixels).features,
     }
-    known = {space: view(films.training.pixels) for space, view in spaces.items()}
+    known = {space: view(images.training.pixels) for space, view in spaces.items()}
 
     def covered(pixels: Pixels) -> dict[str, float]:
         return {space: coverage(known[space], view(pixels)) for space, view in spaces.items()}
 
-    held_out = covered(films.held_out.pixels)
-    one_film = covered(films.training.pixels.mean(0, keepdims=True).astype(np.uint8))
-    print(f"{len(films.held_out)} held-out films cover {_shown(held_out)}")
-    print(f"one mean film covers {_shown(one_film)}")
+    held_out = covered(images.held_out.pixels)
+    one_image = covered(images.training.pixels.mean(0, keepdims=True).astype(np.uint8))
+    print(f"{len(images.held_out)} held-out images cover {_shown(held_out)}")
+    print(f"one mean image covers {_shown(one_image)}")
 
     runs, collapses = [], 0
     for seed in range(options.seeds):
         snapshot, cost = train_family(
-            "gan", films.training, films.classes, options.preset, options.seconds, seed
+            "gan", images.training, images.classes, options.preset, options.seconds, seed
         )
-        drawn, _ = draw_films(snapshot, films.training.labels, seed)
+        drawn, _ = draw_images(snapshot, images.training.labels, seed)
         reached = covered(drawn)
         runs.append({"seed": seed, "coverage": reached, **cost})
         collapses += reached["components"] < COLLAPSED_BELOW
@@ -73,21 +74,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{collapses} of {len(runs)} collapsed (coverage below {COLLAPSED_BELOW}); target 0")
     about = {
         **conditions(),
-        "phantoms": len(films.training) + len(films.held_out),
+        "phantoms": len(images.training) + len(images.held_out),
         "image_size": options.image_size,
         "preset": options.preset,
         "budget_seconds": options.seconds,
         "num_neighbours": NUM_NEIGHBOURS,
-        "held_out_films": len(films.held_out),
+        "held_out_images": len(images.held_out),
         "held_out_coverage": held_out,
-        "one_film_coverage": one_film,
+        "one_image_coverage": one_image,
     }
     figures = {"conditions": about, "collapses": collapses, "target": 0, "runs": runs}
     options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def components_of(known: Pixels) -> Callable[[Pixels], Array]:
-    """See films (n, size, size) by the principal components of known ones, (n, 8)."""
+    """See images (n, size, size) by the principal components of known ones, (n, 8)."""
     flat = known.reshape(len(known), -1).astype(np.float64)
     mean = flat.mean(0)
     _, scales, axes = np.linalg.svd(flat - mean, full_matrices=False)

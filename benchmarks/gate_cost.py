@@ -6,9 +6,9 @@
 
 Seconds of processor time, as the generate job spends them: what is found once for a dataset, what a
 new worker process has to read and embed, and what every set costs. The set consists of blends of
-two films that nothing has learned from; whose films they are does not matter to the cost, nor does
-what the latent diffusion has learned, so that it is hardly trained. Drawing is linear in the films:
-a few are drawn, by each family's default sampler.
+two images that nothing has learned from; whose images they are does not matter to the cost, nor
+does what the latent diffusion has learned, so that it is hardly trained. Drawing is linear in the
+images: a few are drawn, by each family's default sampler.
 
 With --large, N blends are searched among N others for a sample of the queries and of as many
 witnesses. All lots of queries cost the same and each witness adds as many pairs, so that the whole
@@ -34,7 +34,7 @@ import torch
 from benchmarks.copy_detection import load as load_folds
 from benchmarks.evaluation.families import train_family
 from benchmarks.evaluation.machine import conditions
-from benchmarks.evaluation.real_films import RealFilms, load, phantoms
+from benchmarks.evaluation.real_images import RealImages, load, phantoms
 from benchmarks.evaluation.report import rounded
 from benchmarks.packaging import contents
 from models.config import Circumstances
@@ -46,8 +46,8 @@ from models.snapshot import Snapshot, new_model
 from radiographs.ingest import FolderSource
 from release.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
-from release.films import Folds, Pixels, class_weights
 from release.gate import Gate
+from release.labelled_images import Folds, Pixels, class_weights
 from release.memory import Arrays
 from release.metrics.copies import train_copy_metric
 from release.metrics.copy_training import Recipe
@@ -59,10 +59,10 @@ from release.privacy.scores import NUM_NEIGHBOURS
 from release.report.documents import documents
 from release.similarity.copy_search import CopySearch
 from workers.evidence import (
+    CLASSIFIER_PASSES,
     IMAGES,
-    IMAGES_PER_FILM,
     VIEWS,
-    VIEWS_PER_FILM,
+    VIEWS_PER_IMAGE,
     search_of,
 )
 from workers.planting import by_changes, by_model
@@ -70,7 +70,7 @@ from workers.set_report import report_of
 
 RESULTS = Path(__file__).parent / "results" / "gate_cost.json"
 SIZE = 64
-DRAWN = {"vae": 512, "ldm": 48}  # films that the speed of drawing is taken from
+DRAWN = {"vae": 512, "ldm": 48}  # images that the speed of drawing is taken from
 SHOWN_PER_CLASS = 8
 NUM_DENSITY_NEIGHBOURS = 50
 SEED = 0
@@ -100,29 +100,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.large:
         part = {"large": large(load_folds(source, SIZE), options.large, options.queries)}
     else:
-        films, folds = load(source, SIZE), load_folds(source, SIZE)
-        part = {"images" if options.data else "phantoms": job(films, folds, options.films)}
+        images, folds = load(source, SIZE), load_folds(source, SIZE)
+        part = {"images" if options.data else "phantoms": job(images, folds, options.images)}
     known = json.loads(options.output.read_text()) if options.output.exists() else {}
     known |= rounded({name: {"conditions": conditions(), **each} for name, each in part.items()})
     options.output.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(rounded(part), indent=1))
 
 
-def job(films: RealFilms, folds: Folds, num_films: int) -> dict[str, Any]:
+def job(images: RealImages, folds: Folds, num_images: int) -> dict[str, Any]:
     """Measure what a generate job spends on a set, and its share of the job for two families."""
     rng = np.random.default_rng(SEED)
-    pixels = blends(folds.utility.pixels, num_films, rng)
-    labels = rng.integers(0, len(films.classes), num_films)
+    pixels = blends(folds.utility.pixels, num_images, rng)
+    labels = rng.integers(0, len(images.classes), num_images)
     once: Seconds = {}
     started: Seconds = {}
     each: Seconds = {}
     num_real = len(folds.trained) + len(folds.audit)
     with timed(once, "learn to see copies"):
-        views = int(np.clip(VIEWS_PER_FILM * num_real, *VIEWS))
+        views = int(np.clip(VIEWS_PER_IMAGE * num_real, *VIEWS))
         copies = train_copy_metric(folds, recipe=Recipe(num_views=views))
     with timed(once, "learn to classify"):
-        num_images = int(np.clip(IMAGES_PER_FILM * num_real, *IMAGES))
-        classifier = train_classifier(folds.trained, len(films.classes), SEED, num_images)
+        num_seen = int(np.clip(CLASSIFIER_PASSES * num_real, *IMAGES))
+        classifier = train_classifier(folds.trained, len(images.classes), SEED, num_seen)
     metrics, memory = (PixelMetric(), copies), InProcess()
     with timed(once, "real images among each other"):
         gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
@@ -145,20 +145,20 @@ def job(films: RealFilms, folds: Folds, num_films: int) -> dict[str, Any]:
             look=look,
         )
     with timed(each, "report"):
-        pages = _pages(films, examination, fidelity, pixels, labels)
+        pages = _pages(images, examination, fidelity, pixels, labels)
     with timed(each, "package"), tempfile.TemporaryDirectory() as folder:
-        origins = [OfClass(films.classes[label], k) for k, label in enumerate(labels)]
+        origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
         about = contents(Path(folder), frozenset())
-        whole = replace(about, documents=pages, classes=films.classes)
+        whole = replace(about, documents=pages, classes=images.classes)
         write_package(Path(folder) / "set.zip", zip(pixels, origins, strict=True), whole)
     families = {
-        family: share(snapshot, folds, gate, num_films, each)
-        for family, snapshot in snapshots(films)
+        family: share(snapshot, folds, gate, num_images, each)
+        for family, snapshot in snapshots(images)
     }
     return {
         "T": len(folds.trained),
         "H": len(folds.audit),
-        "films": num_films,
+        "images": num_images,
         "once for a dataset": once,
         "once for a process": started,
         "for each set": each,
@@ -167,7 +167,7 @@ def job(films: RealFilms, folds: Folds, num_films: int) -> dict[str, Any]:
 
 
 def share(
-    snapshot: Snapshot, folds: Folds, gate: Gate, num_films: int, each: Seconds
+    snapshot: Snapshot, folds: Folds, gate: Gate, num_images: int, each: Seconds
 ) -> dict[str, float]:
     """Measure drawing and what the model itself is asked, and take the examination's share."""
     spent: Seconds = {}
@@ -177,7 +177,7 @@ def share(
     with timed(spent, "draw"):
         for _ in sample_pixels(snapshot.model, labels, range(num_drawn), sampler):
             pass
-    drawing = spent["draw"] * num_films / num_drawn
+    drawing = spent["draw"] * num_images / num_drawn
     with timed(spent, "planted by the model"):
         for planted in by_model(folds, snapshot, lambda: None):
             gate.control(planted)
@@ -191,17 +191,17 @@ def share(
     }
 
 
-def large(folds: Folds, num_films: int, num_queries: int) -> dict[str, Any]:
-    """Measure the search of many films among as many, on a sample of the queries."""
+def large(folds: Folds, num_images: int, num_queries: int) -> dict[str, Any]:
+    """Measure the search of many images among as many, on a sample of the queries."""
     rng = np.random.default_rng(SEED)
     metric = PixelMetric()
     spent: Seconds = {}
     with timed(spent, "embed"):
-        pixels = blends(folds.trained.pixels, num_films, rng)
+        pixels = blends(folds.trained.pixels, num_images, rng)
         asked = blends(folds.utility.pixels, num_queries, rng)
         real, queries = metric.embed(pixels), metric.embed(asked)
-        copies = CopySearch(pixels, np.arange(num_films))
-    part = rng.random(num_films) < 0.15
+        copies = CopySearch(pixels, np.arange(num_images))
+    part = rng.random(num_images) < 0.15
     with timed(spent, "search"):
         survey(
             metric,
@@ -214,10 +214,10 @@ def large(folds: Folds, num_films: int, num_queries: int) -> dict[str, Any]:
         )
     with timed(spent, "search for changed copies"):
         copies.aligned(asked)
-    whole = 2 * spent["embed"] * num_films / (num_films + num_queries)
-    whole += (spent["search"] + spent["search for changed copies"]) * num_films / num_queries
+    whole = 2 * spent["embed"] * num_images / (num_images + num_queries)
+    whole += (spent["search"] + spent["search for changed copies"]) * num_images / num_queries
     return {
-        "films": num_films,
+        "images": num_images,
         "queries measured": num_queries,
         "measured": spent,
         "minutes for all, scaled": whole / 60,
@@ -225,7 +225,7 @@ def large(folds: Folds, num_films: int, num_queries: int) -> dict[str, Any]:
 
 
 def blends(pixels: Pixels, num: int, rng: np.random.Generator) -> Pixels:
-    """Make films, each the mean of two."""
+    """Make images, each the mean of two."""
     first, second = rng.integers(0, len(pixels), (2, num))
     whole: Pixels = np.empty((num, *pixels.shape[1:]), np.uint8)
     for k in range(num):
@@ -233,13 +233,13 @@ def blends(pixels: Pixels, num: int, rng: np.random.Generator) -> Pixels:
     return whole
 
 
-def snapshots(films: RealFilms) -> Iterator[tuple[str, Snapshot]]:
-    """Make a model of each family, the VAE with a density that is fitted to films."""
-    vae, _ = train_family("vae", films.training, films.classes, "standard", 5.0, SEED)
+def snapshots(images: RealImages) -> Iterator[tuple[str, Snapshot]]:
+    """Make a model of each family, the VAE with a density that is fitted to images."""
+    vae, _ = train_family("vae", images.training, images.classes, "standard", 5.0, SEED)
     yield "vae", vae
     config = resolve_config("ldm", "standard", {}, Circumstances(SIZE, 5_000, budget_seconds=600.0))
-    model = new_model("ldm", config.model_dump(), ImageSpec(SIZE, len(films.classes)), seed=SEED)
-    yield "ldm", Snapshot("ldm", films.classes, model.eval())
+    model = new_model("ldm", config.model_dump(), ImageSpec(SIZE, len(images.classes)), seed=SEED)
+    yield "ldm", Snapshot("ldm", images.classes, model.eval())
 
 
 @contextmanager
@@ -252,7 +252,7 @@ def timed(spent: Seconds, name: str) -> Iterator[None]:
 
 
 def _pages(
-    films: RealFilms, examination: Any, fidelity: Any, pixels: Pixels, labels: np.ndarray
+    images: RealImages, examination: Any, fidelity: Any, pixels: Pixels, labels: np.ndarray
 ) -> dict[str, bytes]:
     """Write the report as a job does, of a model and a dataset that nobody has heard of."""
     sha256 = "0" * 64
@@ -265,7 +265,7 @@ def _pages(
         snapshot=SimpleNamespace(sha256=sha256),
     )
     dataset: Any = SimpleNamespace(summary={}, version=sha256, classes={})
-    origins = [OfClass(films.classes[label], k) for k, label in enumerate(labels)]
+    origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
     report = report_of(
         "syn_" + "0" * 26,
         model,
@@ -279,7 +279,7 @@ def _pages(
         examination_count={"number": 1, "at_most": 1},
     )
     shown = {
-        name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(films.classes)
+        name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(images.classes)
     }
     return documents(report, shown)
 
@@ -289,10 +289,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.gate_cost", description=(__doc__ or "").partition("\n")[0]
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
-    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
-    parser.add_argument("--films", type=int, default=5000, help="of the set")
-    parser.add_argument("--large", type=int, metavar="N", help="search N films among N instead")
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N images instead")
+    parser.add_argument("--images", type=int, default=5000, help="of the set")
+    parser.add_argument("--large", type=int, metavar="N", help="search N images among N instead")
     parser.add_argument("--queries", type=int, default=1024, help="of these that are measured")
     parser.add_argument("--output", type=Path, default=RESULTS)
     return parser

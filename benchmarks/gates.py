@@ -3,15 +3,15 @@
     python -m benchmarks.gates [--worlds 20]
 
 All judge the same sets of the made-up worlds of `benchmarks/proofs/`, where what leaked is known.
-The three rules are given the held-out films too, and thresholds that their authors or users name:
+The three rules are given the held-out images too, and thresholds that their authors or users name:
 
-- **DCR share**: a film counts against the set when its nearest film is one of T rather than of as
-  many of H; refused when the score 2 (1 - share), at most 1, is below 0.9. As SDMetrics'
+- **DCR share**: an image counts against the set when its nearest image is one of T rather than of
+  as many of H; refused when the score 2 (1 - share), at most 1, is below 0.9. As SDMetrics'
   DCROverfittingProtection scores (SDMetrics documentation, "DCROverfittingProtection").
-- **neighbour ratio**: distance to the nearest film of T over that to the second nearest; refused
+- **neighbour ratio**: distance to the nearest image of T over that to the second nearest; refused
   when the 5 % quantile over the set is below four fifths of that over H (Zhao et al. 2021,
   arXiv:2102.08369, "NNDR").
-- **fixed distance**: refused when any film lies nearer to T than 999 of 1,000 films of H do, as a
+- **fixed distance**: refused when any image lies nearer to T than 999 of 1,000 images of H do, as a
   fixed threshold on a re-identification distance does.
 """
 
@@ -28,8 +28,8 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Euclidean, World
 from release.estimate import share
-from release.films import Pixels
 from release.gate import Gate
+from release.labelled_images import Pixels
 
 RESULTS = Path(__file__).parent / "results" / "gates.json"
 FIRST_SEED = 5000
@@ -37,7 +37,7 @@ LEAKS: dict[str, Callable[[World], Pixels]] = {
     "1 % near copies": lambda world: world.copying(0.01),
     "5 % near copies": lambda world: world.copying(0.05),
     "five patients in 1 %": lambda world: world.leaking(5, 0.01),
-    "every film drawn 15 % towards T": lambda world: world.drawn_towards(1.0, 0.15),
+    "every image drawn 15 % towards T": lambda world: world.drawn_towards(1.0, 0.15),
 }
 HONEST: dict[str, Callable[[World], Pixels]] = {
     "honest": World.honest,
@@ -56,9 +56,9 @@ def main() -> None:
         refused = dict.fromkeys(RULES, 0)
         for seed in range(FIRST_SEED, FIRST_SEED + options.worlds):
             world = World(seed)
-            films = make(world)
+            images = make(world)
             for rule, refuses in RULES.items():
-                refused[rule] += refuses(world, films)
+                refused[rule] += refuses(world, images)
         shares = {rule: share(each, options.worlds).described() for rule, each in refused.items()}
         rows.append({"set": name, "should_be_refused": name in LEAKS, "refused": shares})
         counts = " | ".join(f"{each} of {options.worlds}" for each in refused.values())
@@ -67,39 +67,39 @@ def main() -> None:
     options.output.write_text(json.dumps({"conditions": about, "rows": rows}, indent=1) + "\n")
 
 
-def gate(world: World, films: Pixels) -> bool:
+def gate(world: World, images: Pixels) -> bool:
     """Refuse as the service does."""
-    of_no_class = np.zeros((len(films), len(world.folds.classes)))
+    of_no_class = np.zeros((len(images), len(world.folds.classes)))
     found = Gate(world.folds, [Euclidean()]).examine(
-        films, of_no_class, validity=VALID, planted=[planted(world)]
+        images, of_no_class, validity=VALID, planted=[planted(world)]
     )
     return found.verdict.outcome == "refused"
 
 
-def dcr_share(world: World, films: Pixels) -> bool:
-    """Refuse where films lie nearer to T than to as many films of H too often."""
+def dcr_share(world: World, images: Pixels) -> bool:
+    """Refuse where images lie nearer to T than to as many images of H too often."""
     audit = world.folds.audit.pixels
     as_many = world.rng.choice(len(world.folds.trained), len(audit), replace=False)
-    to_trained = _distances(films, world.folds.trained.pixels[as_many], 1)[:, 0]
-    to_audit = _distances(films, audit, 1)[:, 0]
+    to_trained = _distances(images, world.folds.trained.pixels[as_many], 1)[:, 0]
+    to_audit = _distances(images, audit, 1)[:, 0]
     return bool(2 * (1 - (to_trained < to_audit).mean()) < 0.9)
 
 
-def neighbour_ratio(world: World, films: Pixels) -> bool:
-    """Refuse where the nearest film of T stands out from the second nearest too often."""
+def neighbour_ratio(world: World, images: Pixels) -> bool:
+    """Refuse where the nearest image of T stands out from the second nearest too often."""
 
     def low_ratio(queries: Pixels) -> float:
         near = _distances(queries, world.folds.trained.pixels, 2)
         return float(np.quantile(near[:, 0] / np.maximum(near[:, 1], 1e-9), 0.05))
 
-    return low_ratio(films) < 0.8 * low_ratio(world.folds.audit.pixels)
+    return low_ratio(images) < 0.8 * low_ratio(world.folds.audit.pixels)
 
 
-def fixed_distance(world: World, films: Pixels) -> bool:
-    """Refuse where any film is nearer to T than films that nobody trained on ever are."""
+def fixed_distance(world: World, images: Pixels) -> bool:
+    """Refuse where any image is nearer to T than images that nobody trained on ever are."""
     trained = world.folds.trained.pixels
     held_out = _distances(world.folds.audit.pixels, trained, 1)[:, 0]
-    return bool((_distances(films, trained, 1)[:, 0] < np.quantile(held_out, 0.001)).any())
+    return bool((_distances(images, trained, 1)[:, 0] < np.quantile(held_out, 0.001)).any())
 
 
 RULES: dict[str, Callable[[World, Pixels], bool]] = {

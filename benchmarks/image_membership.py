@@ -34,12 +34,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from benchmarks.evaluation.families import draw_films, train_family
+from benchmarks.evaluation.families import draw_images, train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.outside_attack import SetDensity, against_reference
 from benchmarks.evaluation.planted_leaks import LEAKS, resampled
 from benchmarks.evaluation.private_folder import refuse_unignored
-from benchmarks.evaluation.real_films import PUBLIC_KEY, Pixels, Split, phantoms
+from benchmarks.evaluation.real_images import PUBLIC_KEY, Pixels, Split, phantoms
 from models.registry import FAMILIES
 from radiographs.folds import TRAINED, Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
@@ -173,7 +173,7 @@ def _drawn(family: str, options: argparse.Namespace, patients: Patients) -> Pixe
     )
     rng = np.random.default_rng(0)
     labels = trained.labels[rng.integers(0, len(trained), max(options.images))]
-    pixels, _ = draw_films(snapshot, labels, seed=0)
+    pixels, _ = draw_images(snapshot, labels, seed=0)
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, pixels=pixels, labels=labels)

@@ -167,7 +167,7 @@ def images_of(folder: Path | None, num_phantoms: int) -> list[Grey]:
         ]
     source = FolderSource(folder)
     with ThreadPoolExecutor(2) as pool:
-        read = pool.map(source.pixels, source.listing().films)
+        read = pool.map(source.pixels, source.listing().images)
         return [resized(x.astype(np.float32), SIDE, SIDE) for x in read]
 
 

@@ -1,9 +1,9 @@
-"""What it costs to stage, package and verify a set of 10,000 films of 64 px.
+"""What it costs to stage, package and verify a set of 10,000 images of 64 px.
 
     python -m benchmarks.packaging
 
 Each phase runs in a process of its own that is held to one core, so that its peak memory is its
-own; pages of the staged films that the system keeps mapped count towards it. Each format is
+own; pages of the staged images that the system keeps mapped count towards it. Each format is
 packaged beside the PNG files, whose cost is in it.
 """
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from radiographs.phantom import FINDINGS, draw
 from release.origin import OfClass
 from release.package.manifest import Description
-from release.package.staging import StagedFilms
+from release.package.staging import StagedImages
 from release.package.writer import Contents, write_package
 from service.adapters.signing_keys import KeyRing
 from synthcxr.verification import verify_set
@@ -45,7 +45,7 @@ _MIB = 2**20
 
 
 def draw_phantoms(path: Path) -> None:
-    """Draw the films that the set is made of."""
+    """Draw the images that the set is made of."""
     labels = [FINDINGS[index % len(FINDINGS)] for index in range(NUM_PHANTOMS)]
     drawn = [
         draw(label, seed=0, index=index, size=IMAGE_SIZE).pixels
@@ -54,12 +54,12 @@ def draw_phantoms(path: Path) -> None:
     np.save(path, np.stack(drawn))
 
 
-def stage(raw: Path, phantoms: Path, num_films: int) -> None:
-    """Stage films as a generation does, a micro-batch at a time."""
+def stage(raw: Path, phantoms: Path, num_images: int) -> None:
+    """Stage images as a generation does, a micro-batch at a time."""
     drawn = np.load(phantoms)
-    staged = StagedFilms(raw, IMAGE_SIZE)
-    for start in range(0, num_films, BATCH):
-        chosen = np.arange(start, min(start + BATCH, num_films)) % NUM_PHANTOMS
+    staged = StagedImages(raw, IMAGE_SIZE)
+    for start in range(0, num_images, BATCH):
+        chosen = np.arange(start, min(start + BATCH, num_images)) % NUM_PHANTOMS
         staged.append(np.roll(drawn[chosen], start // NUM_PHANTOMS, axis=-1))
 
 
@@ -94,15 +94,16 @@ def contents(folder: Path, formats: frozenset[Any]) -> Contents:
     return Contents(description, FINDINGS, b"k" * 32, signer, formats=formats)
 
 
-def package(folder: Path, raw: Path, num_films: int, name: str) -> None:
+def package(folder: Path, raw: Path, num_images: int, name: str) -> None:
     """Write the set, with one format beside PNG."""
     pixels: NDArray[np.uint8] = np.memmap(
-        raw, np.uint8, "r", shape=(num_films, IMAGE_SIZE, IMAGE_SIZE)
+        raw, np.uint8, "r", shape=(num_images, IMAGE_SIZE, IMAGE_SIZE)
     )
-    films = (
-        (film, OfClass(FINDINGS[index % len(FINDINGS)], index)) for index, film in enumerate(pixels)
+    images = (
+        (image, OfClass(FINDINGS[index % len(FINDINGS)], index))
+        for index, image in enumerate(pixels)
     )
-    write_package(folder / f"{name}.zip", films, contents(folder, FORMATS[name]))
+    write_package(folder / f"{name}.zip", images, contents(folder, FORMATS[name]))
 
 
 def measured(work: Callable[..., object], *arguments: object) -> dict[str, float]:
@@ -140,23 +141,23 @@ def _memory_kib(name: str) -> int:
     return int(line.split()[1])
 
 
-def benchmark(folder: Path, num_films: int) -> dict[str, Any]:
+def benchmark(folder: Path, num_images: int) -> dict[str, Any]:
     """Measure every phase."""
     from benchmarks.evaluation.machine import conditions  # torch, which no measured process needs
 
-    raw = folder / "films.raw"
+    raw = folder / "images.raw"
     draw_phantoms(folder / "phantoms.npy")
     results: dict[str, Any] = {
         **conditions(),
         "load_average": round(os.getloadavg()[0], 1),
-        "num_films": num_films,
+        "num_images": num_images,
         "image_size": IMAGE_SIZE,
-        "stage": measured(stage, raw, folder / "phantoms.npy", num_films),
+        "stage": measured(stage, raw, folder / "phantoms.npy", num_images),
         "staged_mib": round(raw.stat().st_size / _MIB, 1),
     }
     for name in FORMATS:
         path = folder / f"{name}.zip"
-        written = measured(package, folder, raw, num_films, name)
+        written = measured(package, folder, raw, num_images, name)
         verified = measured(verify_set, path)
         size = round(path.stat().st_size / _MIB, 1)
         results[name] = {"package": written, "verify": verified, "zip_mib": size}
@@ -166,11 +167,11 @@ def benchmark(folder: Path, num_films: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--films", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, help="where to write; by default a temporary one")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        results = benchmark(Path(folder), arguments.films)
+        results = benchmark(Path(folder), arguments.images)
     print(json.dumps(results, indent=2))
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

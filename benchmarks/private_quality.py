@@ -1,13 +1,13 @@
-"""What does differential privacy cost the films of a model?
+"""What does differential privacy cost the images of a model?
 
     python -m benchmarks.private_quality --data FOLDER [--epsilon 1 3 10] [--images 30000]
     python -m benchmarks.private_quality --data FOLDER --method dp_sgd [--config KEY=VALUE ...]
 
-One model is trained on drawn films, as the service does it: a `vae` for the method mixture, an
-`ldm` for dp_sgd. Then for each epsilon it learns from the real films through noise, and films drawn
-of it are judged as in `benchmarks.quality`. The row "no noise" says what the method costs without
-it, the row "drawn films alone" what it began from. Writes figures to benchmarks/results/
-private_quality.json or private_quality_dp_sgd.json; films and weights are kept nowhere.
+One model is trained on drawn images, as the service does it: a `vae` for the method mixture, an
+`ldm` for dp_sgd. Then for each epsilon it learns from the real images through noise, and images
+drawn of it are judged as in `benchmarks.quality`. The row "no noise" says what the method costs
+without it, the row "drawn images alone" what it began from. Writes figures to benchmarks/results/
+private_quality.json or private_quality_dp_sgd.json; images and weights are kept nowhere.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.evaluation.classifier import IMAGES_TO_SEE, FilmClassifier, cached_classifier
-from benchmarks.evaluation.families import draw_films
+from benchmarks.evaluation.classifier import IMAGES_TO_SEE, ImageClassifier, cached_classifier
+from benchmarks.evaluation.families import draw_images
 from benchmarks.evaluation.judge import Judge
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder
-from benchmarks.evaluation.real_films import RealFilms, load, phantoms
+from benchmarks.evaluation.real_images import RealImages, load, phantoms
 from benchmarks.evaluation.report import table, write
 from models.config import Circumstances
 from models.family import Family, ImageSpec
-from models.films import Films
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
@@ -43,8 +42,9 @@ from models.snapshot import Snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
 from models.training.noisy_descent import noisy_descent
+from models.training_images import TrainingImages
 from radiographs.ingest import FolderSource
-from workers.public_films import public_films
+from workers.public_images import public_images
 
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = {"mixture": "vae", "dp_sgd": "ldm"}
@@ -57,40 +57,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.torch_threads)
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
-    films = load(source, options.image_size)
-    classifier = cached_classifier(films, 0, cache_folder(), options.classifier_images)
-    measure(films, classifier, options)
+    images = load(source, options.image_size)
+    classifier = cached_classifier(images, 0, cache_folder(), options.classifier_images)
+    measure(images, classifier, options)
 
 
-def measure(films: RealFilms, classifier: FilmClassifier, options: argparse.Namespace) -> None:
+def measure(images: RealImages, classifier: ImageClassifier, options: argparse.Namespace) -> None:
     """Train, draw, judge and write."""
-    judge = Judge(films, classifier)
+    judge = Judge(images, classifier)
     rows = judge.controls(options.per_class)
-    model, public, seconds = public_model(films, options)
-    patients = Patients(films.training.pixels, films.training.labels, films.training.groups)
+    model, public, seconds = public_model(images, options)
+    patients = Patients(images.training.pixels, images.training.labels, images.training.groups)
     about = {
         **conditions(),
-        "dataset": films.fingerprint[:16],
-        "image_size": films.image_size,
+        "dataset": images.fingerprint[:16],
+        "image_size": images.image_size,
         "family": FAMILIES[options.method],
         "method": options.method,
         "preset": options.preset,
         "config": dict(options.config),
-        "public_films": len(public),
+        "public_images": len(public),
         "images_seen": options.images,
         "training_seconds": seconds,
         "num_patients": len(patients),
         "delta": 1 / (10 * len(patients)),
-        "films_per_class": options.per_class,
+        "images_per_class": options.per_class,
     }
-    labels = np.repeat(np.arange(len(films.classes)), options.per_class)
+    labels = np.repeat(np.arange(len(images.classes)), options.per_class)
     learned = by_sums if options.method == "mixture" else by_gradients
     output = options.output or RESULTS / OUTPUTS[options.method]
     costs: dict[str, dict[str, float]] = {}
     began = time.process_time()
     for name, private in learned(model, public, patients, options, about["delta"]):
         costs[name] = {"private_seconds": time.process_time() - began}
-        pixels, _ = draw_films(Snapshot(about["family"], films.classes, private), labels, seed=0)
+        pixels, _ = draw_images(Snapshot(about["family"], images.classes, private), labels, seed=0)
         rows += judge.synthetic(name, pixels, labels)
         write(output, about, rows, costs)
         began = time.process_time()
@@ -99,7 +99,7 @@ def measure(films: RealFilms, classifier: FilmClassifier, options: argparse.Name
 
 def by_sums(
     model: Family[Any, Any],
-    public: Films,
+    public: TrainingImages,
     patients: Patients,
     options: argparse.Namespace,
     delta: float,
@@ -114,13 +114,13 @@ def by_sums(
 
 def by_gradients(
     model: Family[Any, Any],
-    public: Films,
+    public: TrainingImages,
     patients: Patients,
     options: argparse.Namespace,
     delta: float,
 ) -> Iterator[tuple[str, Family[Any, Any]]]:
     """Fine-tune a copy of the model through each amount of noise."""
-    yield "dp_sgd, drawn films alone", model
+    yield "dp_sgd, drawn images alone", model
     stage = model.private_stage()
     rate, steps = min(1.0, stage.batch_size / len(patients)), stage.num_updates
     noises = [
@@ -137,15 +137,15 @@ def by_gradients(
 
 
 def public_model(
-    films: RealFilms, options: argparse.Namespace
-) -> tuple[Family[Any, Any], Films, float]:
-    """Train on drawn films; returns these and the seconds too."""
-    num_classes = len(films.classes)
-    public = public_films(films.image_size, num_classes, torch.device("cpu"))
-    given = Circumstances(films.image_size, budget_images=options.images, private=True)
+    images: RealImages, options: argparse.Namespace
+) -> tuple[Family[Any, Any], TrainingImages, float]:
+    """Train on drawn images; returns these and the seconds too."""
+    num_classes = len(images.classes)
+    public = public_images(images.image_size, num_classes, torch.device("cpu"))
+    given = Circumstances(images.image_size, budget_images=options.images, private=True)
     family = FAMILIES[options.method]
     config = resolve_config(family, options.preset, dict(options.config), given).model_dump()
-    model = new_model(family, config, ImageSpec(films.image_size, num_classes), seed=0)
+    model = new_model(family, config, ImageSpec(images.image_size, num_classes), seed=0)
     began = time.process_time()
     for _ in Training(model, public, Budget(images=options.images), seed=0).run():
         pass
@@ -158,8 +158,8 @@ def _parser() -> argparse.ArgumentParser:
         description=(__doc__ or "").partition("\n")[0],
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
-    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N images instead")
     parser.add_argument("--method", choices=FAMILIES, default="mixture")
     parser.add_argument(
         "--config", type=_setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"
@@ -167,9 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--epsilon", type=float, nargs="+", default=[1.0, 3.0, 10.0])
     parser.add_argument("--clipping", type=float, default=1.0, help="max_grad_norm of the request")
-    parser.add_argument("--images", type=int, default=30_000, help="drawn films to train on")
+    parser.add_argument("--images", type=int, default=30_000, help="drawn images to train on")
     parser.add_argument("--preset", default="standard")
-    parser.add_argument("--per-class", type=int, default=100, help="films to draw of each class")
+    parser.add_argument("--per-class", type=int, default=100, help="images to draw of each class")
     parser.add_argument(
         "--classifier-images", type=int, default=IMAGES_TO_SEE, help="fewer for a trial"
     )

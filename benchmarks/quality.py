@@ -1,11 +1,11 @@
-"""How good are the films of each family? Train, sample and judge them on real films.
+"""How good are the images of each family? Train, sample and judge them on real images.
 
     python -m benchmarks.quality --data FOLDER [--family vae gan ldm] [--seconds 400]
     python -m benchmarks.quality --data FOLDER --snapshots DIR     judge what is trained already
-    python -m benchmarks.quality --phantoms 2000                   without real films
+    python -m benchmarks.quality --phantoms 2000                   without real images
 
 Prints a table and writes the figures to benchmarks/results/quality.json. Pictures and weights are
-derived from the films and go nowhere, unless `--keep` names a folder that git does not take in.
+derived from the images and go nowhere, unless `--keep` names a folder that git does not take in.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import torch
 
 from benchmarks.evaluation.classifier import cached_classifier
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
-from benchmarks.evaluation.families import Cost, draw_films, snapshots_beneath, train_family
+from benchmarks.evaluation.families import Cost, draw_images, snapshots_beneath, train_family
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
-from benchmarks.evaluation.real_films import RealFilms, load, phantoms
+from benchmarks.evaluation.real_images import RealImages, load, phantoms
 from benchmarks.evaluation.report import EXPLANATION, cost_table, table, write
 from models.presets import PRESETS
 from models.registry import FAMILIES
@@ -47,27 +47,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
     with _timed("ingest"):
-        films = load(source, options.image_size)
+        images = load(source, options.image_size)
     with _timed("classifier"):
         classifier = cached_classifier(
-            films, options.seed, cache_folder(), options.classifier_images
+            images, options.seed, cache_folder(), options.classifier_images
         )
-    num_per_class = max(2, options.images // len(films.classes))
+    num_per_class = max(2, options.images // len(images.classes))
     with _timed("floor and ceilings"):
-        judge = Judge(films, classifier, options.seed)
+        judge = Judge(images, classifier, options.seed)
         rows = judge.controls(num_per_class)
 
     about = {
         **conditions(),
-        "dataset": films.fingerprint[:16],
+        "dataset": images.fingerprint[:16],
         "seed": options.seed,
         "image_size": options.image_size,
         "preset": None if options.snapshots else options.preset,
     }
     costs: dict[str, Cost] = {}
-    for name, snapshot, cost in _snapshots(options, films):
+    for name, snapshot, cost in _snapshots(options, images):
         labels = np.repeat(np.arange(len(snapshot.classes)), num_per_class)
-        pixels, seconds = draw_films(snapshot, labels, options.seed)
+        pixels, seconds = draw_images(snapshot, labels, options.seed)
         costs[name] = {**cost, "sampling_images_per_second": len(labels) / seconds}
         with _timed(f"judging {name}"):
             found = judge.synthetic(name, pixels, labels)
@@ -83,16 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _snapshots(
-    options: argparse.Namespace, films: RealFilms
+    options: argparse.Namespace, images: RealImages
 ) -> Iterator[tuple[str, Snapshot, Cost]]:
     """Train each family, or load what is trained already."""
     if options.snapshots:
-        for name, snapshot in snapshots_beneath(options.snapshots, films):
+        for name, snapshot in snapshots_beneath(options.snapshots, images):
             yield name, snapshot, {}
         return
     for family in options.family:
         trained = train_family(
-            family, films.training, films.classes, options.preset, options.seconds, options.seed
+            family, images.training, images.classes, options.preset, options.seconds, options.seed
         )
         yield family, *trained
 
@@ -116,15 +116,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.quality", description=(__doc__ or "").partition("\n")[0]
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
-    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N images instead")
     parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--seconds", type=float, default=400, help="training of each family")
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
     parser.add_argument("--snapshots", type=Path, metavar="DIR", help="judge these; train nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep snapshots and pictures here")
-    parser.add_argument("--images", type=int, default=300, help="films drawn of each model")
+    parser.add_argument("--images", type=int, default=300, help="images drawn of each model")
     parser.add_argument(
         "--classifier-images", type=int, default=IMAGES_TO_SEE, help="fewer for a trial"
     )

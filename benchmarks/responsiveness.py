@@ -5,7 +5,7 @@ Starts `synthcxr up` in an empty folder and measures, several times over:
 - from the start of the API process to its first answer on /healthz;
 - from `synthcxr up` to the first accepted job;
 - from the cancel request of a running training to the worker's commit of `cancelled`;
-- from a request for 8 films to the set, the first of a model and then at once the second, which
+- from a request for 8 images to the set, the first of a model and then at once the second, which
   finds the model loaded.
 
     python benchmarks/responsiveness.py --repeats 5
@@ -37,10 +37,10 @@ TARGETS = {
     "api_to_healthz": 2.0,
     "up_to_accepted_job": 8.0,
     "cancel_to_free_worker": 2.0,
-    "first_8_films": None,
-    "next_8_films": None,
+    "first_8_images": None,
+    "next_8_images": None,
 }
-NUM_FILMS = 8
+NUM_IMAGES = 8
 PHANTOMS = {"normal": 40, "effusion": 40}
 
 
@@ -63,8 +63,8 @@ def main() -> None:
                 cancel_to_free_worker(client, dataset_id, arguments.family)
             )
             first, following = first_and_next_set(client, dataset_id, arguments.family)
-            seconds["first_8_films"].append(first)
-            seconds["next_8_films"].append(following)
+            seconds["first_8_images"].append(first)
+            seconds["next_8_images"].append(following)
     report(seconds, arguments.repeats, arguments.family)
 
 
@@ -126,7 +126,7 @@ def first_and_next_set(client: Client, dataset_id: str, family: str) -> tuple[fl
 def seconds_to_set(client: Client, model_id: str, seed: int) -> float:
     """Ask for a small set and wait for it."""
     began = time.monotonic()
-    job = client.generate(model_id, class_counts={"normal": NUM_FILMS}, seed=seed)
+    job = client.generate(model_id, class_counts={"normal": NUM_IMAGES}, seed=seed)
     while not job.done:
         job = client.job(job.id, wait=10)
     job.raise_unless_succeeded()

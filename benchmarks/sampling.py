@@ -1,4 +1,4 @@
-"""How many films a second do our latent diffusion and the peers draw?
+"""How many images a second do our latent diffusion and the peers draw?
 
     make peers; make bench-sampling        or, in that environment, python -m benchmarks.sampling
 
@@ -6,10 +6,10 @@ Ours at 64 px by its default sampler, with the guidance it comes with (two evalu
 denoiser at a guided step) and without any, and by "fast" where that is offered; diffusers'
 UNet2DModel in pixel space with as many parameters by DDIM with 50 steps, with and without guidance,
 and by DPM-Solver++ with 20; MONAI's tutorial networks by DDIM with 50 (the tutorial's own 1,000
-steps take 20 times as long). All are told the class, draw the same number of films at once, and are
-timed in turn; ratios carry Student's interval over the rounds. Ours and MONAI compute in bfloat16
-where the processor does; diffusers is timed in float32, as it comes, and in bfloat16. Weights do
-not matter to speed; how good the films are is what `benchmarks.time_to_quality` says.
+steps take 20 times as long). All are told the class, draw the same number of images at once, and
+are timed in turn; ratios carry Student's interval over the rounds. Ours and MONAI compute in
+bfloat16 where the processor does; diffusers is timed in float32, as it comes, and in bfloat16.
+Weights do not matter to speed; how good the images are is what `benchmarks.time_to_quality` says.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = _model(options.snapshot, device)
-    labels = np.arange(options.films) % model.spec.num_classes
+    labels = np.arange(options.images) % model.spec.num_classes
     tasks = {
         **our_tasks(model, labels),
         **diffusers_tasks(labels, model.spec, device),
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ours = [name for name in measured if name.startswith(OURS)]
     peers = [name for name in measured if name not in ours]
     content = {
-        "conditions": {**conditions(), "films_at_once": options.films, "rounds": options.rounds},
+        "conditions": {**conditions(), "images_at_once": options.images, "rounds": options.rounds},
         "denoiser_parameters": sum(p.numel() for p in _denoiser(model).parameters()),
         "images_per_second": {
             name: geometric_mean(by_round) for name, by_round in measured.items()
@@ -137,11 +137,11 @@ def monai_tasks(
     labels: np.ndarray[Any, Any], spec: ImageSpec, device: torch.device
 ) -> dict[str, Task]:
     """Draw with MONAI's tutorial networks."""
-    from benchmarks.peers.contestant import Films
+    from benchmarks.peers.contestant import ContestImages
     from benchmarks.peers.monai_ldm import MonaiLDM
 
     classes = np.arange(spec.num_classes)
-    blank = Films(np.zeros((spec.num_classes, spec.size, spec.size), np.uint8), classes)
+    blank = ContestImages(np.zeros((spec.num_classes, spec.size, spec.size), np.uint8), classes)
     peer = MonaiLDM(blank, 0, device)
     return {"monai, ddim-50, bfloat16": lambda: len(peer.sample(labels, "ddim-50"))}
 
@@ -150,7 +150,7 @@ def table(measured: Mapping[str, Sequence[float]]) -> str:
     """Lay the outcome out in Markdown: ours against every peer."""
     ours = [name for name in measured if name.startswith(OURS)]
     lines = [
-        "| films | images/s | " + " | ".join(f"{name} is faster [95 %]" for name in ours) + " |",
+        "| images | images/s | " + " | ".join(f"{name} is faster [95 %]" for name in ours) + " |",
         "| --- | ---: |" + " ---: |" * len(ours),
     ]
     for name, by_round in measured.items():
@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.sampling", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--snapshot", type=Path, metavar="DIR", help="a trained ldm of ours")
-    parser.add_argument("--films", type=int, default=8, help="drawn at once")
+    parser.add_argument("--images", type=int, default=8, help="drawn at once")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--output", type=Path, default=RESULTS)

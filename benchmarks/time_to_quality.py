@@ -1,14 +1,14 @@
-"""What do films look like after so many minutes of training: ours against each peer's?
+"""What do images look like after so many minutes of training: ours against each peer's?
 
     python -m benchmarks.time_to_quality --data FOLDER --store DIR [--marks 600 1200] [--parallel 2]
     python -m benchmarks.time_to_quality --data FOLDER --store DIR --judge-only
 
-Every contestant (`benchmarks/peers/`) gets the same films, threads and seconds of processor time,
-and draws as many films of each class; the judge of `benchmarks.quality` then measures all of them
+Every contestant (`benchmarks/peers/`) gets the same images, threads and seconds of processor time,
+and draws as many images of each class; the judge of `benchmarks.quality` then measures all of them
 alike. Peers that know no classes train one model for each, on an equal part of the time; peers
 whose networks can be told the class are told it, even where their example does not.
 
-Drawn films are derived from real ones: they stay in the store, outside the repository. A run skips
+Drawn images are derived from real ones: they stay in the store, outside the repository. A run skips
 what lies there, so it can be broken off and resumed, or begun on one day and judged on another.
 The peers' environment comes from `make peers`.
 """
@@ -37,7 +37,7 @@ from benchmarks.evaluation.contest_report import (
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
-from benchmarks.evaluation.real_films import RealFilms, load, phantoms
+from benchmarks.evaluation.real_images import RealImages, load, phantoms
 from radiographs.ingest import FolderSource
 from release.classifier_training import IMAGES_TO_SEE
 
@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     refuse_unignored(options.store)
     entrants = [each for each in ENTRANTS if each.name in options.only]
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
-    films = load(source, options.image_size)
-    store = options.store / f"{films.fingerprint[:16]}-{films.image_size}px"
+    images = load(source, options.image_size)
+    store = options.store / f"{images.fingerprint[:16]}-{images.image_size}px"
     if not options.judge_only:
         _refuse_absent_peers(entrants)
-        _compete(entrants, films, store, options)
+        _compete(entrants, images, store, options)
 
-    classifier = cached_classifier(films, 0, cache_folder(), options.classifier_images)
-    judge = Judge(films, classifier)
+    classifier = cached_classifier(images, 0, cache_folder(), options.classifier_images)
+    judge = Judge(images, classifier)
     controls = judge.controls(options.per_class)
     drawn, rows = _judged(judge, store, entrants, options)
     found = ratios(entrants, drawn, rows)
@@ -65,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **conditions(),
         "torch_threads": options.threads,
         "runs_at_once": options.parallel,
-        "dataset": films.fingerprint[:16],
+        "dataset": images.fingerprint[:16],
         "seed": options.seed,
-        "image_size": films.image_size,
-        "films_per_class": options.per_class,
+        "image_size": images.image_size,
+        "images_per_class": options.per_class,
     }
     contestants = [judged(each, rows[each.title]) for each in drawn]
     write_contest(options.output, about, controls, contestants, found)
@@ -77,15 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _compete(
-    entrants: Sequence[Entrant], films: RealFilms, store: Path, options: argparse.Namespace
+    entrants: Sequence[Entrant], images: RealImages, store: Path, options: argparse.Namespace
 ) -> None:
     store.mkdir(parents=True, exist_ok=True)
-    to_learn_from = store / "films.npz"
-    training = films.training
-    np.savez(to_learn_from, pixels=training.pixels, labels=training.labels, classes=films.classes)
+    to_learn_from = store / "images.npz"
+    training = images.training
+    np.savez(to_learn_from, pixels=training.pixels, labels=training.labels, classes=images.classes)
     marks = [f"{mark:g}" for mark in options.marks]
     common = [
-        *("--films", str(to_learn_from.resolve()), "--store", str(store.resolve())),
+        *("--images", str(to_learn_from.resolve()), "--store", str(store.resolve())),
         *("--marks", *marks, "--per-class", str(options.per_class)),
         *("--seed", str(options.seed), "--threads", str(options.threads)),
     ]
@@ -102,7 +102,7 @@ def _judged(
     drawn = [Drawn.read(path) for path in paths]
     drawn = [each for each in drawn if each.name in names and each.mark in marks]
     if not drawn:
-        raise SystemExit(f"{store} holds no films of these contestants at these marks.")
+        raise SystemExit(f"{store} holds no images of these contestants at these marks.")
     rows = {}
     for each in drawn:
         print(f"judging {each.title}", file=sys.stderr, flush=True)
@@ -121,16 +121,16 @@ def _parser() -> argparse.ArgumentParser:
         description=(__doc__ or "").partition("\n")[0],
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
-    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N images instead")
     parser.add_argument("--image-size", type=int, choices=(64, 128), default=64)
     parser.add_argument(
-        "--store", type=Path, default=cache_folder() / "contest", metavar="DIR", help="drawn films"
+        "--store", type=Path, default=cache_folder() / "contest", metavar="DIR", help="drawn images"
     )
     names = [each.name for each in ENTRANTS]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--marks", type=float, nargs="+", default=[600, 1200], metavar="SECONDS")
-    parser.add_argument("--per-class", type=int, default=100, help="films to draw of each class")
+    parser.add_argument("--per-class", type=int, default=100, help="images to draw of each class")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
     parser.add_argument(
         "--parallel", type=int, default=1, help="runs at once, each on a core of its own"

@@ -1,15 +1,15 @@
-"""What are the synthetic films good for? Train small classifiers with them, test on real films.
+"""What are the synthetic images good for? Train small classifiers with them, test on real images.
 
     python -m benchmarks.utility --data FOLDER [--seconds 600]     train all that is needed
     python -m benchmarks.utility --data FOLDER --snapshots DIR     use what is trained already
 
 Two questions, `--part`:
 
-transfer     Train on synthetic films alone (TSTR): how much worse than on the real ones?
-rebalancing  Cut one class down to 200 real films and train a model on what is left. Do its films of
-             that class help a classifier more than class weights and oversampling do?
+transfer     Train on synthetic images alone (TSTR): how much worse than on the real ones?
+rebalancing  Cut one class down to 200 real images and train a model on what is left. Do its images
+             of that class help a classifier more than class weights and oversampling do?
 
-Every classifier makes the same number of updates, and is tested on the held-out real films. Prints
+Every classifier makes the same number of updates, and is tested on the held-out real images. Prints
 tables and writes the figures to benchmarks/results/utility.json.
 """
 
@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.evaluation.families import draw_films, show, snapshots_beneath, train_family
+from benchmarks.evaluation.families import draw_images, show, snapshots_beneath, train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import refuse_unignored
-from benchmarks.evaluation.real_films import Labels, RealFilms, Split, load, phantoms
+from benchmarks.evaluation.real_images import Labels, RealImages, Split, load, phantoms
 from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
 from benchmarks.evaluation.scores import Score, balanced_accuracy, compare, f1_of, score_each
 from benchmarks.evaluation.utility_report import EXPLANATION, Row, table, write_part
@@ -39,7 +39,7 @@ from release.estimate import Estimate, mean
 from release.utility.arms import Arm, real_arms
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"
-REAL = "real films"
+REAL = "real images"
 Figures = tuple[list[Row], dict[str, object]]
 
 
@@ -50,91 +50,91 @@ def main(arguments: Sequence[str] | None = None) -> None:
         refuse_unignored(options.keep)
     torch.set_num_threads(options.torch_threads or torch.get_num_threads())
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
-    films = load(source, options.image_size)
+    images = load(source, options.image_size)
     about = {
         **conditions(),
-        "dataset": films.fingerprint[:16],
+        "dataset": images.fingerprint[:16],
         "seed": options.seed,
         "image_size": options.image_size,
         "classifier_images": options.classifier_images,
     }
     for part in options.part:
-        rows, details = PARTS[part](films, options)
+        rows, details = PARTS[part](images, options)
         write_part(options.output, part, {**about, **details}, rows)
         stated = ", ".join(f"{name} {value}" for name, value in {**about, **details}.items())
         print(f"\n{part}: {stated}\n\n{table(rows)}\n", flush=True)
     print(EXPLANATION)
 
 
-def transfer(films: RealFilms, options: argparse.Namespace) -> Figures:
-    """Train on synthetic films only, and compare with training on the real ones."""
+def transfer(images: RealImages, options: argparse.Namespace) -> Figures:
+    """Train on synthetic images only, and compare with training on the real ones."""
     seeds = range(options.seed, options.seed + options.transfer_seeds)
     rng = np.random.default_rng(options.seed)
 
     def predictions(training: Split) -> list[Labels]:
         arm = Arm(training, evenly(training.labels))
-        return [_predictions(arm, films, seed, options.classifier_images) for seed in seeds]
+        return [_predictions(arm, images, seed, options.classifier_images) for seed in seeds]
 
-    real = predictions(films.training)
-    rows = [Row(REAL, _mean_score(real, films, balanced_accuracy))]
-    labels = np.repeat(np.arange(len(films.classes)), options.images)
-    for name, snapshot in _models(films.training, films, options.snapshots, "all", options):
-        pixels, _ = draw_films(snapshot, labels, options.seed)
+    real = predictions(images.training)
+    rows = [Row(REAL, _mean_score(real, images, balanced_accuracy))]
+    labels = np.repeat(np.arange(len(images.classes)), options.images)
+    for name, snapshot in _models(images.training, images, options.snapshots, "all", options):
+        pixels, _ = draw_images(snapshot, labels, options.seed)
         found = predictions(Split(pixels, labels, np.arange(len(labels))))
-        gains = {REAL: compare(found, real, films.held_out, balanced_accuracy, rng)}
-        rows.append(Row(name, _mean_score(found, films, balanced_accuracy), gains))
+        gains = {REAL: compare(found, real, images.held_out, balanced_accuracy, rng)}
+        rows.append(Row(name, _mean_score(found, images, balanced_accuracy), gains))
         print(table(rows[-1:]), flush=True)
     return rows, {
         "score": "balanced accuracy",
         "seeds": len(seeds),
-        "synthetic films of each class": options.images,
+        "synthetic images of each class": options.images,
     }
 
 
-def rebalancing(films: RealFilms, options: argparse.Namespace) -> Figures:
-    """Compare ways to learn a class of few films."""
-    rare = films.classes.index(options.rare_class or films.classes[0])
+def rebalancing(images: RealImages, options: argparse.Namespace) -> Figures:
+    """Compare ways to learn a class of few images."""
+    rare = images.classes.index(options.rare_class or images.classes[0])
     seeds = range(options.seed, options.seed + options.rebalancing_seeds)
     score, rng = f1_of(rare), np.random.default_rng(options.seed)
     imbalanced = cut_down(
-        films.training, rare, options.rare_films, np.random.default_rng(options.seed)
+        images.training, rare, options.rare_images, np.random.default_rng(options.seed)
     )
 
     def predictions(arm: Arm) -> list[Labels]:
-        return [_predictions(arm, films, seed, options.classifier_images) for seed in seeds]
+        return [_predictions(arm, images, seed, options.classifier_images) for seed in seeds]
 
     real = {name: predictions(arm) for name, arm in real_arms(imbalanced).items()}
-    rows = [Row(name, _mean_score(found, films, score)) for name, found in real.items()]
+    rows = [Row(name, _mean_score(found, images, score)) for name, found in real.items()]
     print(table(rows), flush=True)
-    kept = f"{films.classes[rare]}-{options.rare_films}"
-    for name, snapshot in _models(imbalanced, films, options.rare_snapshots, kept, options):
-        synthetic, _ = draw_films(snapshot, np.full(options.images, rare), options.seed)
+    kept = f"{images.classes[rare]}-{options.rare_images}"
+    for name, snapshot in _models(imbalanced, images, options.rare_snapshots, kept, options):
+        synthetic, _ = draw_images(snapshot, np.full(options.images, rare), options.seed)
         found = predictions(synthetic_arm(imbalanced, rare, synthetic, options.share))
         gains = {
-            other: compare(found, theirs, films.held_out, score, rng)
+            other: compare(found, theirs, images.held_out, score, rng)
             for other, theirs in real.items()
         }
-        rows.append(Row(f"synthetic films, {name}", _mean_score(found, films, score), gains))
+        rows.append(Row(f"synthetic images, {name}", _mean_score(found, images, score), gains))
         print(table(rows[-1:]), flush=True)
     return rows, {
-        "score": f"F1 of {films.classes[rare]}",
+        "score": f"F1 of {images.classes[rare]}",
         "seeds": len(seeds),
-        "real films of the class": options.rare_films,
-        "synthetic films of the class": options.images,
-        "share of synthetic films in the class": options.share,
+        "real images of the class": options.rare_images,
+        "synthetic images of the class": options.images,
+        "share of synthetic images in the class": options.share,
     }
 
 
 def _models(
-    training: Split, films: RealFilms, kept: Path | None, name: str, options: argparse.Namespace
+    training: Split, images: RealImages, kept: Path | None, name: str, options: argparse.Namespace
 ) -> Iterator[tuple[str, Snapshot]]:
-    """Load the models of these training films, or train and keep them."""
+    """Load the models of these training images, or train and keep them."""
     if kept:
-        yield from snapshots_beneath(kept, films)
+        yield from snapshots_beneath(kept, images)
         return
     for family in options.family:
         snapshot, _ = train_family(
-            family, training, films.classes, options.preset, options.seconds, options.seed
+            family, training, images.classes, options.preset, options.seconds, options.seed
         )
         if options.keep:
             folder = options.keep / name / family
@@ -143,18 +143,18 @@ def _models(
         yield family, snapshot
 
 
-def _predictions(arm: Arm, films: RealFilms, seed: int, images_to_see: int) -> Labels:
-    """Train a classifier and let it tell the held-out films apart."""
+def _predictions(arm: Arm, images: RealImages, seed: int, images_to_see: int) -> Labels:
+    """Train a classifier and let it tell the held-out images apart."""
     show(f"classifier, seed {seed}")
-    num_classes = len(films.classes)
+    num_classes = len(images.classes)
     classifier = fit_classifier(
-        arm.films, arm.chances, num_classes, seed, images_to_see, arm.class_weights
+        arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights
     )
-    return read(classifier, films.held_out.pixels).predictions
+    return read(classifier, images.held_out.pixels).predictions
 
 
-def _mean_score(predictions: Sequence[Labels], films: RealFilms, score: Score) -> Estimate:
-    return mean(score_each(predictions, films.held_out, score))
+def _mean_score(predictions: Sequence[Labels], images: RealImages, score: Score) -> Estimate:
+    return mean(score_each(predictions, images.held_out, score))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,23 +162,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.utility", description=(__doc__ or "").partition("\n")[0]
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled films")
-    source.add_argument("--phantoms", type=int, metavar="N", help="draw N films instead")
+    source.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images")
+    source.add_argument("--phantoms", type=int, metavar="N", help="draw N images instead")
     parser.add_argument("--part", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--seconds", type=float, default=600, help="training of each model")
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
-    parser.add_argument("--snapshots", type=Path, metavar="DIR", help="of all training films")
+    parser.add_argument("--snapshots", type=Path, metavar="DIR", help="of all training images")
     parser.add_argument(
-        "--rare-snapshots", type=Path, metavar="DIR", help="of the films with one class cut down"
+        "--rare-snapshots", type=Path, metavar="DIR", help="of the images with one class cut down"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what is trained here")
     parser.add_argument("--rare-class", metavar="NAME", help="class to cut down; the first")
-    parser.add_argument("--rare-films", type=int, default=200, help="what is left of it")
-    parser.add_argument("--images", type=int, default=500, help="synthetic films of a class")
+    parser.add_argument("--rare-images", type=int, default=200, help="what is left of it")
+    parser.add_argument("--images", type=int, default=500, help="synthetic images of a class")
     parser.add_argument(
-        "--share", type=float, default=0.5, help="of synthetic films in what is drawn of the class"
+        "--share", type=float, default=0.5, help="of synthetic images in what is drawn of the class"
     )
     parser.add_argument("--classifier-images", type=int, default=16_000, help="fewer for a trial")
     parser.add_argument("--transfer-seeds", type=int, default=3)

@@ -28,15 +28,15 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.machine import conditions
-from benchmarks.evaluation.real_films import PUBLIC_KEY, phantoms
+from benchmarks.evaluation.real_images import PUBLIC_KEY, phantoms
 from models.config import Circumstances
 from models.family import Family, ImageSpec
-from models.films import Films, as_images
 from models.presets import PRESETS, resolve_config
 from models.registry import FAMILIES
 from models.snapshot import DESCRIPTION, load_snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
+from models.training_images import TrainingImages, as_images
 from radiographs.folds import Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
@@ -216,14 +216,14 @@ def _models(
             yield path.parent.name, snapshot.model.eval()
         return
     training = patients.where(patients.member)
-    films = Films(training.pixels, training.labels)
+    images = TrainingImages(training.pixels, training.labels)
     for family in options.family:
-        given = Circumstances(options.image_size, len(films), budget_images=options.images_seen)
+        given = Circumstances(options.image_size, len(images), budget_images=options.images_seen)
         config = resolve_config(family, options.preset, {}, given)
         spec = ImageSpec(options.image_size, len(patients.classes))
         model = new_model(family, config.model_dump(), spec, options.seed)
         for progress in Training(
-            model, films, Budget(images=options.images_seen), seed=options.seed
+            model, images, Budget(images=options.images_seen), seed=options.seed
         ).run():
             if sys.stderr.isatty():
                 print(f"\r{family} {progress.fraction:.0%}", end="", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ class Circumstances:
 
     Attributes:
         image_size: Side of the square training images, in pixels.
-        num_films: Films of the training set.
+        num_images: Images of the training set.
         device: The kind of device that trains.
         budget_images: Training images to see, where the budget is in images.
         budget_seconds: Wall-clock time to train, where the budget is in seconds.
@@ -29,7 +29,7 @@ class Circumstances:
     """
 
     image_size: int
-    num_films: int | None = None
+    num_images: int | None = None
     device: Literal["cpu", "cuda"] = "cpu"
     budget_images: int | None = None
     budget_seconds: float | None = None
@@ -59,7 +59,7 @@ class FamilyConfig(Frozen):
 
         Args:
             name: A name in `models.presets.PRESETS`.
-            given: The images, films, device and budget to choose for.
+            given: The size and the number of images, device and budget to choose for.
         """
         return {}
 

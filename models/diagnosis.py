@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.films import Films
+from models.training_images import TrainingImages
 
 MIN_ACTIVE_VARIANCE = 0.01
 MIN_ACTIVE_LATENTS = 2
@@ -26,9 +26,9 @@ MIN_KNOWN = 3
 MAX_COPIED_SHARE = 0.1
 OVERFITTING = "overfitting"
 KNOWN = (
-    "The model knows films it was trained on better than held-out ones, by {:.1f} standard errors."
+    "The model knows images it was trained on better than held-out ones, by {:.1f} standard errors."
 )
-FILMS_AT_ONCE = 64
+IMAGES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Finding:
 
 
 def posterior_collapse(means: Tensor) -> Finding | None:
-    """Find latents that say nothing about the film.
+    """Find latents that say nothing about the image.
 
-    A latent is active when its posterior mean varies from film to film by more than 0.01.
+    A latent is active when its posterior mean varies from image to image by more than 0.01.
 
     Args:
-        means: Posterior means of many films, (n, num_latents).
+        means: Posterior means of many images, (n, num_latents).
 
     Reference: Burda et al. 2016, section 5.2 (arXiv:1509.00519).
     """
@@ -61,8 +61,8 @@ def posterior_collapse(means: Tensor) -> Finding | None:
         return None
     return Finding(
         "posterior_collapse",
-        f"{num_active} of {means.shape[1]} latents vary with the film; the decoder ignores them "
-        "and draws much the same film for everything in a class.",
+        f"{num_active} of {means.shape[1]} latents vary with the image; the decoder ignores them "
+        "and draws much the same image for everything in a class.",
         "Lower beta, or raise free_bits or kl_warmup.",
     )
 
@@ -71,14 +71,14 @@ def discriminator_winning(preference: float) -> Finding | None:
     """Find a discriminator that tells real from synthetic almost without fail.
 
     Args:
-        preference: Share of the last pairs in which the real film was scored higher; 0.5 when the
+        preference: Share of the last pairs in which the real image was scored higher; 0.5 when the
             two cannot be told apart.
     """
     if preference <= WINNING_PREFERENCE:
         return None
     return Finding(
         "discriminator_winning",
-        f"Late in the training the discriminator scored the real film higher in {preference:.1%} "
+        f"Late in the training the discriminator scored the real image higher in {preference:.1%} "
         f"of all pairs; above {WINNING_PREFERENCE:.0%} the generator learns little from it.",
         "Lower discriminator_learning_rate, raise generator_learning_rate, or raise the penalty "
         "or the augmentation.",
@@ -90,7 +90,7 @@ def wrong_latent_scale(latents: Tensor) -> Finding | None:
 
     Args:
         latents: Normalised as the denoiser sees them, (n, c, h, w): of unit variance over all
-            channels, where noise and films meet halfway.
+            channels, where noise and images meet halfway.
     """
     scale = float(latents.float().square().mean().sqrt())
     low, high = LATENT_SCALES
@@ -132,17 +132,19 @@ def average_too_long(
     )
 
 
-def memorising(drawn: Films, training: Films, held_out: Films) -> Finding | None:
-    """Find synthetic films that are copies of training films.
+def memorising(
+    drawn: TrainingImages, training: TrainingImages, held_out: TrainingImages
+) -> Finding | None:
+    """Find synthetic images that are copies of training images.
 
-    A film's closeness is its distance to the nearest training film, divided by the mean distance
-    to the 50 next ones: a film that is only smooth or typical is near to all of them. Synthetic
-    films are held against held-out ones, which nobody can have copied.
+    An image's closeness is its distance to the nearest training image, divided by the mean distance
+    to the 50 next ones: an image that is only smooth or typical is near to all of them. Synthetic
+    images are held against held-out ones, which nobody can have copied.
 
     Args:
-        drawn: Synthetic films.
-        training: The training films, three at least to be judged by.
-        held_out: Films of the same source that were not trained on.
+        drawn: Synthetic images.
+        training: The training images, three at least to be judged by.
+        held_out: Images of the same source that were not trained on.
 
     Reference: Carlini et al. 2023, section 4.2 (arXiv:2301.13188).
     """
@@ -155,15 +157,15 @@ def memorising(drawn: Films, training: Films, held_out: Films) -> Finding | None
         return None
     return Finding(
         "memorising",
-        f"{share:.0%} of {len(drawn)} synthetic films are nearer to one training film, against "
-        f"the films around it, than any held-out film is.",
-        "Train on fewer images or on more films, choose a smaller model, or raise dropout or "
-        "augmentation. Do not release films of this model.",
+        f"{share:.0%} of {len(drawn)} synthetic images are nearer to one training image, against "
+        f"the images around it, than any held-out image is.",
+        "Train with a smaller budget or on more images, choose a smaller model, or raise dropout "
+        "or augmentation. Do not release images of this model.",
     )
 
 
 def overfitting(standard_errors: float, last_clean: int | None) -> Finding:
-    """Name a model that knows films it was trained on better than held-out ones.
+    """Name a model that knows images it was trained on better than held-out ones.
 
     Args:
         standard_errors: By how many.
@@ -178,17 +180,17 @@ def overfitting(standard_errors: float, last_clean: int | None) -> Finding:
     )
 
 
-def _small(films: Films) -> Tensor:
-    """Shrink films to (n, 256), without their brightness."""
-    images = (films.images(indices) for indices in films.in_order(FILMS_AT_ONCE))
-    flat = torch.cat([F.adaptive_avg_pool2d(each, COMPARED_SIDE).flatten(1) for each in images])
+def _small(images: TrainingImages) -> Tensor:
+    """Shrink images to (n, 256), without their brightness."""
+    batches = (images.read(indices) for indices in images.in_order(IMAGES_AT_ONCE))
+    flat = torch.cat([F.adaptive_avg_pool2d(each, COMPARED_SIDE).flatten(1) for each in batches])
     return flat - flat.mean(1, keepdim=True)
 
 
-def _closeness(films: Tensor, known: Tensor) -> Tensor:
+def _closeness(images: Tensor, known: Tensor) -> Tensor:
     num_nearest = min(len(known), 1 + NUM_NEIGHBOURS)
     closeness = []
-    for some in torch.split(films, FILMS_AT_ONCE):
+    for some in torch.split(images, IMAGES_AT_ONCE):
         nearest = torch.cdist(some, known).topk(num_nearest, largest=False).values  # ascending
         closeness.append(nearest[:, 0] / nearest[:, 1:].mean(1).clamp_min(1e-6))
     return torch.cat(closeness)

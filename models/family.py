@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
 from models.diagnosis import Finding
-from models.films import Films
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
 from models.schedules import Schedule, constant
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
 Losses = Mapping[str, Tensor]
 ConfigT = TypeVar("ConfigT", bound=FamilyConfig)
@@ -42,12 +42,12 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch of training films.
+    """One batch of training images.
 
     Attributes:
         images: (b, 1, h, w), in [-1, 1].
         labels: (b,), int64.
-        indices: (b,), int64: the films' places in the training set, to look up what was cached.
+        indices: (b,), int64: the images' places in the training set, to look up what was cached.
         fraction: How much of the stage is done, in [0, 1): for warm-ups and annealing.
     """
 
@@ -112,7 +112,7 @@ class FittedPart:
         return any(name == begin or name.startswith(f"{begin}.") for begin in self.covers)
 
 
-def nothing(films: Films) -> Iterator[float]:  # noqa: ARG001
+def nothing(images: TrainingImages) -> Iterator[float]:  # noqa: ARG001
     """Prepare or conclude nothing."""
     yield from ()
 
@@ -124,7 +124,7 @@ class Stage:
     Attributes:
         name: Shown as the job's phase.
         share: Part of the whole budget, in (0, 1]; the shares of a family's stages add up to 1.
-        batch_size: Films in a batch.
+        batch_size: Images in a batch.
         phases: Walked in order on every batch.
         averaged: The modules whose power-function average is kept. They take it on when the stage
             ends and while samples are drawn.
@@ -142,21 +142,21 @@ class Stage:
     phases: Sequence[Phase]
     averaged: Sequence[nn.Module] = ()
     ema_relative_std: float = 0.1
-    prepare: Callable[[Films], Iterator[float]] = field(default=nothing)
-    conclude: Callable[[Films], Iterator[float]] = field(default=nothing)
+    prepare: Callable[[TrainingImages], Iterator[float]] = field(default=nothing)
+    conclude: Callable[[TrainingImages], Iterator[float]] = field(default=nothing)
     can_sample: bool = True
 
 
 @dataclass(frozen=True)
 class PrivateStage:
-    """What noisy gradients of private films move, once the public stages are done.
+    """What noisy gradients of private images move, once the public stages are done.
 
     Attributes:
-        network: Holds what moves; no layer of it lets films of a batch know of each other.
+        network: Holds what moves; no layer of it lets images of a batch know of each other.
         trained: Its parameters that move.
-        losses: From films (b, 1, h, w) and labels (b,) to losses (b * num_draws,), those of a
-            film side by side.
-        num_draws: Draws of noise over which a film's loss is a mean.
+        losses: From images (b, 1, h, w) and labels (b,) to losses (b * num_draws,), those of an
+            image side by side.
+        num_draws: Draws of noise over which an image's loss is a mean.
         batch_size: Patients in a batch, on average.
         num_updates: How many batches.
         learning_rate: AdamW's step size.
@@ -183,11 +183,11 @@ class Outcome:
     """What a family looks at to name what went wrong.
 
     Attributes:
-        films: The training set.
+        images: The training set.
         late_losses: Each term that the last stage reported, averaged over its last fifth.
     """
 
-    films: Films
+    images: TrainingImages
     late_losses: Mapping[str, float]
 
 
@@ -231,12 +231,12 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
 
     def learn_privately(
         self,
-        public: Films,
+        public: TrainingImages,
         patients: Patients,
         mechanism: GaussianMechanism,
         clipping: float,
     ) -> Iterator[float]:
-        """Learn from private films through a mechanism alone, the training on public ones done.
+        """Learn from private images through a mechanism alone, the training on public ones done.
 
         Only families whose config names the private method `mixture` can.
 
@@ -244,7 +244,7 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
             public: What the model was trained on.
             patients: Whom it is now to learn from.
             mechanism: The one way in which anything may be learned from them.
-            clipping: How far one patient's film can reach; 1 suits public films.
+            clipping: How far one patient's image can reach; 1 suits public images.
 
         Yields:
             The fraction done.
@@ -252,33 +252,33 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         raise NotImplementedError(f"{type(self).__name__} cannot learn through a mechanism.")
 
     def private_stage(self) -> PrivateStage:
-        """Say what noisy gradients of private films are to move, the public stages done.
+        """Say what noisy gradients of private images are to move, the public stages done.
 
         Only families whose config names the private method `dp_sgd` can.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot learn by noisy gradients.")
 
     def augment(self, images: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Change films in every way in which the training may change them.
+        """Change images in every way in which the training may change them.
 
         Args:
             images: (b, 1, h, w), in [-1, 1]. How far each is changed comes from torch's global
                 random source.
 
         Returns:
-            As many images; None where the training shows films as they are.
+            As many images; None where the training shows images as they are.
         """
         return None
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Give back films as they come out of the model's own representation of them.
+        """Give back images as they come out of the model's own representation of them.
 
         Args:
             images: (b, 1, h, w), in [-1, 1].
             labels: (b,).
 
         Returns:
-            As many images; None where the model has no way from a film into itself.
+            As many images; None where the model has no way from an image into itself.
         """
         return None
 
@@ -289,13 +289,13 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         noise: ImageNoise,  # noqa: ARG002
         noise_share: float,  # noqa: ARG002
     ) -> Tensor | None:
-        """Take films a part of the way to noise, and draw them anew from there.
+        """Take images a part of the way to noise, and draw them anew from there.
 
         Args:
             images: (b, 1, h, w), in [-1, 1].
             labels: (b,).
-            noise: The only source of randomness, one seed for each film.
-            noise_share: How far to go, in (0, 1): 0 is the film, 1 nothing but noise.
+            noise: The only source of randomness, one seed for each image.
+            noise_share: How far to go, in (0, 1): 0 is the image, 1 nothing but noise.
 
         Returns:
             As many images; None where the model knows no way between.
@@ -305,9 +305,9 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         return None
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Score how well the model knows films, from what only its weights tell.
+        """Score how well the model knows images, from what only its weights tell.
 
-        Films of its training that score higher than others do were learned by heart.
+        Images of its training that score higher than others do were learned by heart.
 
         Args:
             images: (b, 1, h, w), in [-1, 1].

@@ -9,7 +9,7 @@ from models.config import Circumstances, FamilyConfig
 from models.registry import config_class
 
 PRESETS: dict[str, str] = {
-    "standard": "The recommended model for the images, the films, the device and the budget.",
+    "standard": "The recommended model for the images' size and number, the device and the budget.",
     "tiny": "A model small enough to train in seconds: for tests and trials, not for use.",
 }
 
@@ -23,7 +23,7 @@ def resolve_config(
         family: A registered family.
         preset: A name in `PRESETS`.
         overrides: Fields that replace the preset's.
-        given: The images, films, device and budget that the preset is chosen for.
+        given: The size and the number of images, device and budget that the preset is chosen for.
 
     Raises:
         ValueError: The family or the preset is unknown.

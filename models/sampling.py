@@ -20,7 +20,7 @@ MICRO_BATCH = {"cpu": 8, "cuda": 256}
 
 @dataclass(frozen=True)
 class Draw:
-    """One film to draw.
+    """One image to draw.
 
     Attributes:
         weights: How much of each class, by class index, adding up to 1; classes left out weigh 0.
@@ -37,7 +37,7 @@ def sample_pixels(
     seeds: Sequence[int],
     sampler: FamilySampler,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw one film for each label; yields as `draw_pixels` does."""
+    """Draw one image for each label; yields as `draw_pixels` does."""
     draws = [Draw({label: 1.0}, seed) for label, seed in zip(labels, seeds, strict=True)]
     return draw_pixels(model, draws, sampler)
 
@@ -45,7 +45,7 @@ def sample_pixels(
 def draw_pixels(
     model: Family[Any, Any], draws: Sequence[Draw], sampler: FamilySampler
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw films, a micro-batch at a time.
+    """Draw images, a micro-batch at a time.
 
     Every batch has the same size (the last is filled up and cut), so that the kernels a device
     chooses, and with them the bits of an image, do not depend on how many are asked for.

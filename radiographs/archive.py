@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from radiographs.errors import IngestRefused, UnreadableFilm
+from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.file_tree import is_litter
 
 _END_OF_DIRECTORY = b"PK\x05\x06"
@@ -81,10 +81,10 @@ class ArchiveTree:
             with self._zip.open(member) as file:
                 data = file.read(member.file_size if num_bytes is None else num_bytes)
                 if num_bytes is None and (len(data) < member.file_size or file.read(1)):
-                    raise UnreadableFilm("corrupt", "Its size is not what the ZIP declares.")
+                    raise UnreadableImage("corrupt", "Its size is not what the ZIP declares.")
                 return data
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise UnreadableFilm("corrupt", f"The ZIP member is damaged: {error}.") from error
+            raise UnreadableImage("corrupt", f"The ZIP member is damaged: {error}.") from error
 
 
 def _check_directory_size(path: Path, limits: ArchiveLimits) -> None:

@@ -18,7 +18,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from radiographs.errors import UnreadableFilm
+from radiographs.errors import UnreadableImage
 from radiographs.orientation import read_orientation, upright
 from radiographs.pixels import Pixels
 from radiographs.png import SIGNATURE, check_png
@@ -39,8 +39,8 @@ _REFUSED_FORMATS = {
 _READ_ERRORS = (OSError, SyntaxError, ValueError, IndexError, EOFError, OverflowError, struct.error)
 
 
-class FilmHeader(NamedTuple):
-    """What a film says of itself before its pixels are read.
+class ImageHeader(NamedTuple):
+    """What an image says of itself before its pixels are read.
 
     Args:
         width: Columns, as stored: the EXIF orientation may still turn them.
@@ -53,18 +53,18 @@ class FilmHeader(NamedTuple):
     bit_depth: int
 
 
-def read_header(data: bytes) -> FilmHeader:
-    """Read size and depth from a film's first bytes.
+def read_header(data: bytes) -> ImageHeader:
+    """Read size and depth from an image's first bytes.
 
     Raises:
-        UnreadableFilm: No supported format, or a size or mode that we refuse.
+        UnreadableImage: No supported format, or a size or mode that we refuse.
     """
     with _open(data) as image:
-        return FilmHeader(*image.size, 16 if image.mode.startswith("I") else 8)
+        return ImageHeader(*image.size, 16 if image.mode.startswith("I") else 8)
 
 
 def decode(data: bytes) -> Pixels:
-    """Decode a film to grey pixels, upright, black where it was transparent.
+    """Decode an image to grey pixels, upright, black where it was transparent.
 
     Colour becomes luminance (ITU-R 601, rounded), which leaves grey as it is.
 
@@ -72,7 +72,7 @@ def decode(data: bytes) -> Pixels:
         Rows of uint8, or of uint16 for 16-bit files.
 
     Raises:
-        UnreadableFilm: With the reason.
+        UnreadableImage: With the reason.
     """
     with _open(data) as image:
         try:
@@ -80,17 +80,17 @@ def decode(data: bytes) -> Pixels:
         except _READ_ERRORS as error:
             if "truncated" in str(error).lower():
                 reason = "The file ends before its pixels do; copy it again."
-                raise UnreadableFilm("truncated", reason) from error
+                raise UnreadableImage("truncated", reason) from error
             reason = f"Its pixels cannot be decoded ({error}); copy it again."
-            raise UnreadableFilm("corrupt", reason) from error
+            raise UnreadableImage("corrupt", reason) from error
         pixels = upright(_grey(image), read_orientation(image.info.get("exif", b"")))
     if pixels.min() == pixels.max():
-        raise UnreadableFilm("blank", f"Every pixel has the value {pixels.flat[0]}.")
+        raise UnreadableImage("blank", f"Every pixel has the value {pixels.flat[0]}.")
     return np.ascontiguousarray(pixels)
 
 
 def _open(data: bytes) -> ImageFile:
-    """Open a film of an accepted format and size; its pixels are not read yet."""
+    """Open an image of an accepted format and size; its pixels are not read yet."""
     reader, name = _reader(data)
     if name == "PNG":
         check_png(data)
@@ -98,16 +98,18 @@ def _open(data: bytes) -> ImageFile:
         image = reader(io.BytesIO(data))
     except _READ_ERRORS as error:
         reason = f"Its {name} header cannot be read ({error}); copy it again."
-        raise UnreadableFilm("corrupt", reason) from error
+        raise UnreadableImage("corrupt", reason) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
         reason = f"It has {width}x{height} pixels; {MAX_PIXELS:,} in all are allowed. Reduce it."
-        raise UnreadableFilm("too_large", reason)
+        raise UnreadableImage("too_large", reason)
     if min(width, height) < MIN_SIDE:
         reason = f"It has {width}x{height} pixels; each side needs {MIN_SIDE}."
-        raise UnreadableFilm("too_small", reason)
+        raise UnreadableImage("too_small", reason)
     if getattr(image, "n_frames", 1) > 1:
-        raise UnreadableFilm("unsupported_format", f"It is an animated {name}, not one film.")
+        raise UnreadableImage(
+            "unsupported_format", f"It is an animated {name}, not a single image."
+        )
     return image
 
 
@@ -119,15 +121,15 @@ def _reader(data: bytes) -> tuple[Callable[[io.BytesIO], ImageFile], str]:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WebPImageFile, "WEBP"
     if not data:
-        raise UnreadableFilm("truncated", "The file is empty; copy it again.")
+        raise UnreadableImage("truncated", "The file is empty; copy it again.")
     found = next((name for magic, name in _REFUSED_FORMATS.items() if data.startswith(magic)), None)
     if data[128:132] == b"DICM":
         found = "DICOM"
     if data[4:8] == b"ftyp":
         found = "AVIF or HEIC"
-    raise UnreadableFilm(
+    raise UnreadableImage(
         "unsupported_format",
-        f"Its content is {found or 'no image format we know'}; films are PNG, JPEG or WEBP. "
+        f"Its content is {found or 'no image format we know'}; images are PNG, JPEG or WEBP. "
         "Convert it.",
     )
 

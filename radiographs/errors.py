@@ -4,7 +4,7 @@
     ├── IngestRefused     the whole set cannot be used; nothing is kept
     ├── StoreOutdated     a set was ingested by a version that split it otherwise
     ├── LedgerUnusable    what is known of earlier patients cannot be read
-    └── UnreadableFilm    one file cannot be used; it is dropped, counted and named
+    └── UnreadableImage    one file cannot be used; it is dropped, counted and named
 
 The first and the last carry a stable `code` for programs and a message for people, which says what
 happened, what was expected and what to do.
@@ -30,7 +30,7 @@ RefusalCode = Literal[
     "image_size_not_available",
 ]
 
-FilmCode = Literal[
+ImageCode = Literal[
     "truncated",
     "corrupt",
     "unsupported_format",
@@ -55,7 +55,7 @@ class IngestRefused(RadiographError):
     Args:
         code: Stable name.
         message: For everybody: it names no file, since files may be named after patients.
-        files: For those who may see the films: which files are at fault, each with its reason.
+        files: For those who may see the images: which files are at fault, each with its reason.
     """
 
     def __init__(self, code: RefusalCode, message: str, files: Sequence[str] = ()) -> None:
@@ -66,11 +66,11 @@ class IngestRefused(RadiographError):
 
 
 class StoreOutdated(RadiographError):
-    """A set's films were split before the folds of today were drawn."""
+    """A set's images were split before the folds of today were drawn."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The films were ingested by an earlier version: none of them was set aside by a coin "
+            "The images were ingested by an earlier version: none of them was set aside by a coin "
             "for the privacy audit or kept for the utility test. Ingest them again."
         )
 
@@ -87,10 +87,10 @@ class LedgerUnusable(RadiographError):
         )
 
 
-class UnreadableFilm(RadiographError):
-    """One file cannot be used as a film."""
+class UnreadableImage(RadiographError):
+    """One file cannot be used as an image."""
 
-    def __init__(self, code: FilmCode, reason: str) -> None:
+    def __init__(self, code: ImageCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from radiographs.errors import IngestRefused, UnreadableFilm
+from radiographs.errors import IngestRefused, UnreadableImage
 
 # What operating systems leave beside the user's files.
 _LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -23,7 +23,7 @@ class FileTree(Protocol):
         """Read a file, or its first `num_bytes`.
 
         Raises:
-            UnreadableFilm: The bytes cannot be had.
+            UnreadableImage: The bytes cannot be had.
         """
         ...
 
@@ -56,9 +56,9 @@ class FolderTree:
         """Read a file, or its first `num_bytes`."""
         path = self._root / name
         if path.is_symlink() and not path.resolve().is_relative_to(self._root):
-            raise UnreadableFilm("outside_folder", "It is a link that leads out of the folder.")
+            raise UnreadableImage("outside_folder", "It is a link that leads out of the folder.")
         try:
             with path.open("rb", buffering=0) as file:
                 return file.read(-1 if num_bytes is None else num_bytes)
         except OSError as error:
-            raise UnreadableFilm("missing", f"It cannot be opened: {error.strerror}.") from error
+            raise UnreadableImage("missing", f"It cannot be opened: {error.strerror}.") from error

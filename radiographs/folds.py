@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Fold(IntEnum):
-    """Which part a film plays; whole patient groups play the same.
+    """Which part an image plays; whole patient groups play the same.
 
     Whether a group of the audit pool is trained on was decided by one fair coin, so the two audit
     folds are exchangeable until a model has learned from one of them: the null hypothesis of

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from radiographs.descriptor import Descriptor
 from radiographs.duplicates import Groups, near_duplicates
-from radiographs.films import Film
 from radiographs.folds import TRAINED, Fold
 from radiographs.identity_ledger import Ledger
 from radiographs.keyed_hash import KEY_BYTES, keyed_hash
+from radiographs.prepared_image import PreparedImage
 
 UNKNOWN = -1  # the fold of a patient who was never split
 
@@ -81,19 +81,19 @@ class Learned:
 
 
 def identify(
-    films: Sequence[Film], ledger: Ledger, key: bytes
+    images: Sequence[PreparedImage], ledger: Ledger, key: bytes
 ) -> Generator[tuple[int, int], None, Identified]:
     """Find out whose images these are.
 
     Args:
-        films: In an order that their content decides.
+        images: In an order that their content decides.
         ledger: What is known of earlier ones.
         key: That marks and numbers are made under.
 
     Yields:
         How many new images have been compared with all others, of how many.
     """
-    steps = _Identification(films, ledger, key)
+    steps = _Identification(images, ledger, key)
     steps.join_copies()
     yield from steps.join_near_duplicates()
     steps.join_patients()
@@ -102,33 +102,33 @@ def identify(
 
 @dataclass
 class _Identification:
-    films: Sequence[Film]
+    images: Sequence[PreparedImage]
     ledger: Ledger
     key: bytes
     touched: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     num_near: int = 0
 
     def __post_init__(self) -> None:
-        num_films = len(self.films)
-        self.marks = [keyed_hash(self.key, "image", film.look) for film in self.films]
+        num_images = len(self.images)
+        self.marks = [keyed_hash(self.key, "image", image.look) for image in self.images]
         row_of = {mark.tobytes(): row for row, mark in enumerate(self.ledger.marks)}
         self.known, roots = _roots(self.ledger)
         self.root_of_row = roots[np.searchsorted(self.known, self.ledger.identities)]
         self.roots = roots
-        # the films, then a place for each number that the ledger knows
-        self.joined = Groups(num_films + len(self.known))
+        # the images, then a place for each number that the ledger knows
+        self.joined = Groups(num_images + len(self.known))
         self.own_row = [row_of.get(mark) for mark in self.marks]
-        for film, row in enumerate(self.own_row):
+        for image, row in enumerate(self.own_row):
             if row is not None:
-                self._touch(film, row)
+                self._touch(image, row)
 
-    def _touch(self, film: int, row: int) -> None:
+    def _touch(self, image: int, row: int) -> None:
         """Let an image belong to the patient of a ledger's row."""
-        self.touched[film].add(row)
-        self.joined.join(film, len(self.films) + int(self.root_of_row[row]))
+        self.touched[image].add(row)
+        self.joined.join(image, len(self.images) + int(self.root_of_row[row]))
 
     def join_copies(self) -> None:
-        digests = [film.digest for film in self.films]
+        digests = [image.digest for image in self.images]
         self.num_exact = self.joined.join_equal(digests)
         self.num_near += self.joined.join_equal(self.marks) - _num_twins(digests, self.marks)
 
@@ -137,8 +137,8 @@ class _Identification:
         first_of = {mark: k for k, mark in reversed(list(enumerate(self.marks)))}
         new = (k for k in first_of.values() if self.own_row[k] is None)
         # an order that the store's size, depth and fit do not change
-        self.new = sorted(new, key=lambda k: self.films[k].look)
-        descriptors = _descriptors([self.films[k].descriptor for k in self.new])
+        self.new = sorted(new, key=lambda k: self.images[k].look)
+        descriptors = _descriptors([self.images[k].descriptor for k in self.new])
         self.new_descriptors = descriptors
         everything = np.concatenate([descriptors, self.ledger.descriptors])
         near: set[int] = set()
@@ -154,7 +154,7 @@ class _Identification:
         self.num_near += len(near)
 
     def join_patients(self) -> None:
-        names = [film.file.patient_id for film in self.films]
+        names = [image.file.patient_id for image in self.images]
         self.joined.join_equal(names)
         self.patient_marks = [
             None if name is None else keyed_hash(self.key, "patient", name) for name in names
@@ -168,10 +168,10 @@ class _Identification:
         self.names_hold = self._names_hold()
         if self.names_hold:
             first_row = {number: row for row, number in _reversed(self.ledger.identities)}
-            for film, mark in enumerate(self.patient_marks):
+            for image, mark in enumerate(self.patient_marks):
                 number = self.number_of_patient.get(mark) if mark is not None else None
                 if number is not None:
-                    self._touch(film, first_row[int(number)])
+                    self._touch(image, first_row[int(number)])
 
     def _names_hold(self) -> bool:
         """Say whether names mean the patients that they meant before.
@@ -180,8 +180,8 @@ class _Identification:
         by the patient whom the ledger has under their name.
         """
         agree = 0
-        for film, mark in enumerate(self.patient_marks):
-            row = self.own_row[film]
+        for image, mark in enumerate(self.patient_marks):
+            row = self.own_row[image]
             number = self.number_of_patient.get(mark) if mark is not None else None
             if row is not None and number is not None:
                 place = np.searchsorted(self.known, number)
@@ -189,11 +189,11 @@ class _Identification:
         return agree >= 0
 
     def result(self) -> Identified:
-        num_films = len(self.films)
-        groups = self.joined.numbers()[:num_films]
+        num_images = len(self.images)
+        groups = self.joined.numbers()[:num_images]
         rows_of: dict[int, set[int]] = defaultdict(set)
-        for film, rows in self.touched.items():
-            rows_of[int(groups[film])] |= rows
+        for image, rows in self.touched.items():
+            rows_of[int(groups[image])] |= rows
         identities = self._identities(groups, rows_of)
         inherited = np.full(int(groups.max()) + 1, UNKNOWN, np.int8)
         num_conflicts = 0
@@ -225,7 +225,7 @@ class _Identification:
     ) -> NDArray[np.uint64]:
         """Number each image: as its own rows are, as its group's are, or anew."""
         fresh = np.array(
-            [int.from_bytes(keyed_hash(self.key, "identity", f.look)[:8]) for f in self.films],
+            [int.from_bytes(keyed_hash(self.key, "identity", f.look)[:8]) for f in self.images],
             np.uint64,
         )
         number = np.full(int(groups.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
@@ -233,17 +233,17 @@ class _Identification:
         for group, rows in rows_of.items():
             number[group] = self.ledger.identities[list(rows)].min()
         identities: NDArray[np.uint64] = number[groups]
-        for film, rows in self.touched.items():
-            own = self.own_row[film]
-            identities[film] = self.ledger.identities[list(rows) if own is None else [own]].min()
+        for image, rows in self.touched.items():
+            own = self.own_row[image]
+            identities[image] = self.ledger.identities[list(rows) if own is None else [own]].min()
         return identities
 
     def _new_patients(self, identities: NDArray[np.uint64]) -> dict[bytes, np.uint64]:
         if not self.names_hold:
             return {}
         return {
-            mark: identities[film]
-            for film, mark in reversed(list(enumerate(self.patient_marks)))
+            mark: identities[image]
+            for image, mark in reversed(list(enumerate(self.patient_marks)))
             if mark is not None and mark not in self.number_of_patient
         }
 

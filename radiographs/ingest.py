@@ -1,10 +1,10 @@
-"""From a source of films to a pixel store, in five phases.
+"""From a source of images to a pixel store, in five phases.
 
-listing     find the films and their labels
+listing     find the images and their labels
 headers     read sizes and depths; settle what the store will have
-decoding    read every film and bring it to that size
+decoding    read every image and bring it to that size
 duplicates  find copies and patients known already, and draw the folds of the others
-writing     write the store, films ordered by content
+writing     write the store, images ordered by content
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from radiographs.decoding import FilmHeader
-from radiographs.errors import IngestRefused, UnreadableFilm
-from radiographs.film_table import FilmTable
-from radiographs.films import Film, prepare
+from radiographs.decoding import ImageHeader
+from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.identities import UNKNOWN, Identified, identify
 from radiographs.identity_ledger import Ledger, LedgerFile
+from radiographs.image_table import ImageTable
 from radiographs.keyed_hash import KEY_BYTES, published_version
-from radiographs.layouts import DroppedFile, FilmFile
+from radiographs.layouts import DroppedFile, ListedImage
 from radiographs.parallel import in_order
 from radiographs.pixel_store import write_store
 from radiographs.pixels import Pixels, dtype_of
+from radiographs.prepared_image import PreparedImage, prepare
 from radiographs.resizing import Fit, reaches
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from radiographs.splits import UTILITY_SHARE, draw_folds
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 IMAGE_SIZES = (64, 128, 256)
-MIN_FILMS_PER_CLASS = 8
+MIN_IMAGES_PER_CLASS = 8
 MAX_BAD_SHARE = 0.05
 MIN_SHARE_REACHING_SIZE = 0.95
 _BAD_FILES_SHOWN = 5
@@ -58,15 +58,15 @@ Phase = Literal["listing", "headers", "decoding", "duplicates", "writing"]
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How films are stored.
+    """How images are stored.
 
     Args:
-        key: 32 random bytes that the folds are drawn under; the same key and films give the same
+        key: 32 random bytes that the folds are drawn under; the same key and images give the same
             folds, and nobody without it can compute them.
-        image_size: Side of each film, 64, 128 or 256; None for the largest that at least 95 %
-            of the films reach.
+        image_size: Side of each image, 64, 128 or 256; None for the largest that at least 95 %
+            of the images reach.
         fit: pad, crop or stretch to a square.
-        bit_depth: 8 or 16; None for 16 where any film has more than 8.
+        bit_depth: 8 or 16; None for 16 where any image has more than 8.
         num_workers: Threads; None for one per core.
         ledger: File that remembers the fold of every patient who was ever split under the key.
             None: nobody is known, and nobody is remembered.
@@ -88,8 +88,8 @@ class IngestProgress(NamedTuple):
     """How far an ingest has come; given at least twice a second or so."""
 
     phase: Phase
-    films_seen: int
-    total_films: int
+    images_seen: int
+    total_images: int
 
 
 @dataclass(frozen=True)
@@ -97,20 +97,20 @@ class IngestSummary:
     """What became of a source.
 
     Args:
-        classes: Numbers of films in the folds, by label; see `FilmTable.counts`.
-        image_size: Side of each stored film.
+        classes: Numbers of images in the folds, by label; see `ImageTable.counts`.
+        image_size: Side of each stored image.
         bit_depth: 8 or 16.
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
         version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
-        num_exact_duplicates: Films whose stored pixels equal an earlier film's.
+        num_exact_duplicates: Images whose stored pixels equal an earlier image's.
         num_near_duplicates: Other images that show what an earlier one shows.
         num_known_images: Images of patients whom an earlier dataset has split: these keep their
             folds.
         num_split_conflicts: Patients whom earlier datasets took for several and put into
             different folds.
-        num_upsampled: Films with fewer pixels than the store's size.
-        has_patient_ids: Whether any film came with one; a film without one counts as a patient.
+        num_upsampled: Images with fewer pixels than the store's size.
+        has_patient_ids: Whether any image came with one; an image without one counts as a patient.
     """
 
     classes: dict[str, dict[str, int]]
@@ -141,10 +141,10 @@ def run(source: Source, destination: Path, options: IngestOptions) -> IngestSumm
 def ingest(
     source: Source, destination: Path, options: IngestOptions
 ) -> Generator[IngestProgress, None, IngestSummary]:
-    """Write a source's films as a pixel store, pausing often so that the caller can stop.
+    """Write a source's images as a pixel store, pausing often so that the caller can stop.
 
     Args:
-        source: Films and labels.
+        source: Images and labels.
         destination: An existing, empty, private folder; after a refusal or a stop it is to be
             thrown away.
         options: Key, size, fit, depth and threads.
@@ -162,7 +162,7 @@ class _Ingest:
     destination: Path
     options: IngestOptions
     dropped: list[DroppedFile] = field(default_factory=list)
-    total_films: int = 0
+    total_images: int = 0
 
     def __post_init__(self) -> None:
         self.num_workers = self.options.num_workers or os.cpu_count() or 1
@@ -171,34 +171,34 @@ class _Ingest:
         yield IngestProgress("listing", 0, 0)
         listing = self.source.listing()
         self.dropped += listing.dropped
-        self.total_films = len(listing.films) + _num_bad(listing.dropped)
-        _check_classes(film.label for film in listing.films)
+        self.total_images = len(listing.images) + _num_bad(listing.dropped)
+        _check_classes(image.label for image in listing.images)
 
-        files, headers = yield from self._headers(listing.films)
+        files, headers = yield from self._headers(listing.images)
         self._check_bad()
         size = _image_size(headers, self.options)
         depth = self.options.bit_depth or max(header.bit_depth for header in headers)
 
         decoded = self.destination / "decoded.raw"
         try:
-            films = yield from self._decode(files, size, depth, decoded)
+            images = yield from self._decode(files, size, depth, decoded)
             self._check_bad()
-            _check_classes(film.file.label for film in films)
-            pixels = np.memmap(decoded, dtype_of(depth), "r", shape=(len(films), size, size))
-            return (yield from self._store(films, pixels))
+            _check_classes(image.file.label for image in images)
+            pixels = np.memmap(decoded, dtype_of(depth), "r", shape=(len(images), size, size))
+            return (yield from self._store(images, pixels))
         finally:
             decoded.unlink(missing_ok=True)
 
     def _headers(
-        self, files: list[FilmFile]
-    ) -> Generator[IngestProgress, None, tuple[list[FilmFile], list[FilmHeader]]]:
-        def header(file: FilmFile) -> FilmHeader | DroppedFile:
+        self, files: list[ListedImage]
+    ) -> Generator[IngestProgress, None, tuple[list[ListedImage], list[ImageHeader]]]:
+        def header(file: ListedImage) -> ImageHeader | DroppedFile:
             try:
                 return self.source.header(file)
-            except UnreadableFilm as problem:
+            except UnreadableImage as problem:
                 return DroppedFile(file.name, problem.code, problem.reason)
 
-        seen: list[FilmHeader | DroppedFile] = []
+        seen: list[ImageHeader | DroppedFile] = []
         for results in in_order(header, files, self.num_workers):
             seen += results
             yield IngestProgress("headers", len(seen), len(files))
@@ -206,20 +206,20 @@ class _Ingest:
         good = [
             (file, result)
             for file, result in zip(files, seen, strict=True)
-            if isinstance(result, FilmHeader)
+            if isinstance(result, ImageHeader)
         ]
         return [file for file, _ in good], [result for _, result in good]
 
     def _decode(
-        self, files: list[FilmFile], size: int, depth: int, path: Path
-    ) -> Generator[IngestProgress, None, list[Film]]:
-        def decode(file: FilmFile) -> tuple[Film, Pixels] | DroppedFile:
+        self, files: list[ListedImage], size: int, depth: int, path: Path
+    ) -> Generator[IngestProgress, None, list[PreparedImage]]:
+        def decode(file: ListedImage) -> tuple[PreparedImage, Pixels] | DroppedFile:
             try:
                 return prepare(file, self.source.pixels(file), size, depth, self.options.fit)
-            except UnreadableFilm as problem:
+            except UnreadableImage as problem:
                 return DroppedFile(file.name, problem.code, problem.reason)
 
-        films: list[Film] = []
+        images: list[PreparedImage] = []
         num_seen = 0
         with path.open("wb") as out:
             for results in in_order(decode, files, self.num_workers):
@@ -227,20 +227,20 @@ class _Ingest:
                     if isinstance(result, DroppedFile):
                         self.dropped.append(result)
                     else:
-                        films.append(result[0])
+                        images.append(result[0])
                         out.write(result[1].tobytes())
                 num_seen += len(results)
                 yield IngestProgress("decoding", num_seen, len(files))
-        return films
+        return images
 
     def _store(
-        self, films: list[Film], pixels: Pixels
+        self, images: list[PreparedImage], pixels: Pixels
     ) -> Generator[IngestProgress, None, IngestSummary]:
-        order = ordered_by_content(films)
-        films = [films[k] for k in order]
-        table, found = yield from self._split(films)
+        order = ordered_by_content(images)
+        images = [images[k] for k in order]
+        table, found = yield from self._split(images)
         for num_written in write_store(self.destination, pixels, order, table):
-            yield IngestProgress("writing", num_written, len(films))
+            yield IngestProgress("writing", num_written, len(images))
         return IngestSummary(
             classes=table.counts(),
             image_size=pixels.shape[1],
@@ -252,21 +252,21 @@ class _Ingest:
             num_near_duplicates=found.num_near_duplicates,
             num_known_images=int(np.sum(found.folds != UNKNOWN)),
             num_split_conflicts=found.num_conflicts,
-            num_upsampled=sum(film.upsampled for film in films),
-            has_patient_ids=any(film.file.patient_id is not None for film in films),
+            num_upsampled=sum(image.upsampled for image in images),
+            has_patient_ids=any(image.file.patient_id is not None for image in images),
         )
 
     def _split(
-        self, films: list[Film]
-    ) -> Generator[IngestProgress, None, tuple[FilmTable, Identified]]:
+        self, images: list[PreparedImage]
+    ) -> Generator[IngestProgress, None, tuple[ImageTable, Identified]]:
         """Find the patients and their folds; the ledger knows both before a store is there."""
         file = self.options.ledger and LedgerFile(self.options.ledger, self.options.key)
         try:
             while file and not file.try_to_hold():
-                yield IngestProgress("duplicates", 0, len(films))
+                yield IngestProgress("duplicates", 0, len(images))
                 time.sleep(_PULSE_SECONDS)
             ledger = file.read() if file else Ledger.empty()
-            steps = identify(films, ledger, self.options.key)
+            steps = identify(images, ledger, self.options.key)
             while True:
                 try:
                     num_seen, num_new = next(steps)
@@ -275,9 +275,9 @@ class _Ingest:
                     break
                 # by tenths of all: how many images are new is not for everybody
                 done = 10 * num_seen // max(num_new, 1) / 10
-                yield IngestProgress("duplicates", int(done * len(films)), len(films))
-            yield IngestProgress("duplicates", len(films), len(films))
-            table = _table(films, found, self.options.key)
+                yield IngestProgress("duplicates", int(done * len(images)), len(images))
+            yield IngestProgress("duplicates", len(images), len(images))
+            table = _table(images, found, self.options.key)
             if file:
                 file.write(ledger + found.to_remember(table.folds))
             return table, found
@@ -287,19 +287,19 @@ class _Ingest:
 
     def _check_bad(self) -> None:
         num_bad = _num_bad(self.dropped)
-        if num_bad > MAX_BAD_SHARE * self.total_films:
+        if num_bad > MAX_BAD_SHARE * self.total_images:
             bad = [file for file in self.dropped if file.code != "unlabelled"]
             reasons = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in bad).items())
             raise IngestRefused(
                 "too_many_bad_files",
-                f"{num_bad} of {self.total_films} films cannot be used and at most "
+                f"{num_bad} of {self.total_images} images cannot be used and at most "
                 f"{MAX_BAD_SHARE:.0%} may be bad ({reasons}). Repair or remove them.",
                 [f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN]],
             )
 
 
 def _num_bad(dropped: list[DroppedFile]) -> int:
-    """Count the files that should have been films; an image without a label is none."""
+    """Count the files that should have been labelled images; one without a label is none."""
     return sum(file.code != "unlabelled" for file in dropped)
 
 
@@ -309,19 +309,19 @@ def _check_classes(labels: Iterable[str]) -> None:
         only = f"only {next(iter(counts))!r}" if counts else "none"
         raise IngestRefused(
             "single_class",
-            f"At least two classes are needed and there is {only}. Add films of another class, "
+            f"At least two classes are needed and there is {only}. Add images of another class, "
             "in a folder of its own or with its label in labels.csv.",
         )
-    for label, num_films in sorted(counts.items()):
-        if num_films < MIN_FILMS_PER_CLASS:
+    for label, num_images in sorted(counts.items()):
+        if num_images < MIN_IMAGES_PER_CLASS:
             raise IngestRefused(
                 "class_too_small",
-                f"Class {label!r} has {num_films} readable films and each class needs "
-                f"{MIN_FILMS_PER_CLASS}. Add films, or leave the class out.",
+                f"Class {label!r} has {num_images} readable images and each class needs "
+                f"{MIN_IMAGES_PER_CLASS}. Add images, or leave the class out.",
             )
 
 
-def _image_size(headers: list[FilmHeader], options: IngestOptions) -> int:
+def _image_size(headers: list[ImageHeader], options: IngestOptions) -> int:
     """Settle the store's size.
 
     Raises:
@@ -338,45 +338,46 @@ def _image_size(headers: list[FilmHeader], options: IngestOptions) -> int:
     if wanted not in available:
         raise IngestRefused(
             "image_size_not_available",
-            f"{share[wanted]:.0%} of the films reach {wanted} px and {MIN_SHARE_REACHING_SIZE:.0%} "
-            f"must. Sizes this set can give: {', '.join(map(str, available)) or 'none'}.",
+            f"{share[wanted]:.0%} of the images reach {wanted} px and "
+            f"{MIN_SHARE_REACHING_SIZE:.0%} must. "
+            f"Sizes this set can give: {', '.join(map(str, available)) or 'none'}.",
         )
     return wanted
 
 
-def _table(films: list[Film], found: Identified, key: bytes) -> FilmTable:
-    """Draw the folds and bring together what the store says of each film.
+def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageTable:
+    """Draw the folds and bring together what the store says of each image.
 
     Raises:
         IngestRefused: class_too_small, where copies, one patient's images or the folds of
             earlier datasets leave no split.
     """
-    classes = tuple(sorted({film.file.label for film in films}))
-    labels = np.array([classes.index(film.file.label) for film in films], dtype=np.int64)
-    fingerprint = fingerprint_of(films)
-    looks = [film.look for film in films]
-    table = FilmTable(
+    classes = tuple(sorted({image.file.label for image in images}))
+    labels = np.array([classes.index(image.file.label) for image in images], dtype=np.int64)
+    fingerprint = fingerprint_of(images)
+    looks = [image.look for image in images]
+    table = ImageTable(
         classes=classes,
         labels=labels,
         folds=draw_folds(labels, found.groups, looks, key, found.folds),
         groups=found.groups,
         identities=found.identities,
-        files=tuple(film.file.name for film in films),
+        files=tuple(image.file.name for image in images),
         fingerprint=fingerprint,
         version=published_version(key, fingerprint),
     )
     for label, counts in table.counts().items():
         of_class = labels == classes.index(label)
         brought = bool((found.folds[of_class] != UNKNOWN).any())
-        needed = 1 if brought else UTILITY_SHARE * counts["films"]
+        needed = 1 if brought else UTILITY_SHARE * counts["images"]
         if counts["utility"] < needed or not counts["audit_out"] or not counts["train"]:
             # no counts: they would tell the folds that patients have from earlier datasets
             raise IngestRefused(
                 "class_too_small",
                 f"Class {label!r} has too few patients to be split: {UTILITY_SHARE:.0%} of its "
-                "films must be kept for the utility test, some for the privacy audit and some for "
-                "training. Copies and films of one patient stay together, and patients of earlier "
-                f"datasets keep the folds they had. {MIN_FILMS_PER_CLASS} patients new to the "
-                "service, with about as many films each, are enough for a class.",
+                "images must be kept for the utility test, some for the privacy audit and some for "
+                "training. Copies and images of one patient stay together, and patients of earlier "
+                f"datasets keep the folds they had. {MIN_IMAGES_PER_CLASS} patients new to the "
+                "service, with about as many images each, are enough for a class.",
             )
     return table

@@ -1,6 +1,6 @@
 """Draws and names that only the holder of a secret key can repeat.
 
-An unkeyed hash of a film would let anyone who has that film compute which fold it is in.
+An unkeyed hash of an image would let anyone who has that image compute which fold it is in.
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ def keyed_hash(key: bytes, purpose: Purpose, content: str) -> bytes:
 def published_version(key: bytes, fingerprint: str) -> str:
     """Name a version of a dataset to the outside, in hexadecimal.
 
-    The fingerprint itself would tell anyone who has the films that these are the ones.
+    The fingerprint itself would tell anyone who has the images that these are the ones.
     """
     return keyed_hash(key, "version", fingerprint).hex()

@@ -15,9 +15,9 @@ class LabelRow(NamedTuple):
     """A row of labels.csv.
 
     Args:
-        file: Path of the film, relative to labels.csv.
-        label: The film's class.
-        patient_id: Whose film it is; None where the file does not say.
+        file: Path of the image, relative to labels.csv.
+        label: The image's class.
+        patient_id: Whose image it is; None where the file does not say.
         line: Where the row stands, counted from 1.
     """
 

@@ -1,4 +1,4 @@
-"""Which way up a film is, by its EXIF tag."""
+"""Which way up an image is, by its EXIF tag."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_orientation(exif: bytes) -> int:
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror rows of pixels so that the film stands as it should be seen."""
+    """Turn and mirror rows of pixels so that the image stands as it should be seen."""
     match orientation:
         case 2:
             return pixels[:, ::-1]

@@ -33,7 +33,7 @@ def in_order(
 
     batches = (items[k : k + _ITEMS_AT_ONCE] for k in range(0, len(items), _ITEMS_AT_ONCE))
     ahead: deque[Future[list[Result]]] = deque()
-    pool = ThreadPoolExecutor(num_workers, thread_name_prefix="films")
+    pool = ThreadPoolExecutor(num_workers, thread_name_prefix="images")
     try:
         for batch in batches:
             ahead.append(pool.submit(work_on, batch))

@@ -1,13 +1,13 @@
-"""A dataset's films on disk: a folder that is read by memory map.
+"""A dataset's images on disk: a folder that is read by memory map.
 
-    pixels.npy    (films, size, size) uint8 or uint16
-    films.npz     labels, folds, groups, identities: one number per image
-    files.json    the name each film had in its source
+    pixels.npy    (images, size, size) uint8 or uint16
+    images.npz     labels, folds, groups, identities: one number per image
+    files.json    the name each image had in its source
     store.json    format, classes, image_size, bit_depth, fingerprint, version, counts
 
-Films stand in an order that their content decides, so one fingerprint means one pixels.npy.
-Patient ids are not kept: only which films share a group. The folder is as private as the films
-in it: films.npz says in plain which fold each is in, so that training needs no key. Format 1
+Images stand in an order that their content decides, so one fingerprint means one pixels.npy.
+Patient ids are not kept: only which images share a group. The folder is as private as the images
+in it: images.npz says in plain which fold each is in, so that training needs no key. Format 1
 had no folds, format 2 no identities.
 """
 
@@ -23,29 +23,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.errors import StoreOutdated
-from radiographs.film_table import FilmTable
 from radiographs.folds import Fold
+from radiographs.image_table import ImageTable
 from radiographs.pixels import Pixels, to_depth
 from radiographs.resizing import block_mean
 
 FORMAT = 3
-_FILMS_AT_ONCE = 256
+_IMAGES_AT_ONCE = 256
 
 
 class LabelledPixels(NamedTuple):
-    """Films (n, size, size) and the index of each one's class."""
+    """Images (n, size, size) and the index of each one's class."""
 
     pixels: Pixels
     labels: NDArray[np.int64]
 
 
-class FoldedFilms(NamedTuple):
-    """Films of some folds, as the gate compares them with synthetic ones.
+class FoldedImages(NamedTuple):
+    """Images of some folds, as the gate compares them with synthetic ones.
 
     Args:
         pixels: (n, size, size), 8 bits deep.
         labels: (n,), the index of each one's class.
-        groups: (n,), equal for films of one patient and for near duplicates.
+        groups: (n,), equal for images of one patient and for near duplicates.
         folds: (n,), values of `Fold`.
     """
 
@@ -60,14 +60,14 @@ class PixelStore:
     """An opened store.
 
     Args:
-        pixels: Every film, mapped from disk: index it, and only those films are read.
+        pixels: Every image, mapped from disk: index it, and only those images are read.
         table: Labels, folds, groups and names.
-        image_size: Side of each film.
+        image_size: Side of each image.
         bit_depth: 8 or 16.
     """
 
     pixels: Pixels
-    table: FilmTable
+    table: ImageTable
     image_size: int
     bit_depth: int
 
@@ -76,7 +76,7 @@ class PixelStore:
         """Open a store that `write_store` has written.
 
         Raises:
-            StoreOutdated: The films were split before there were folds.
+            StoreOutdated: The images were split before there were folds.
             ValueError: The folder holds no store of a format we know.
         """
         try:
@@ -87,13 +87,13 @@ class PixelStore:
             raise StoreOutdated
         if about["format"] != FORMAT:
             raise ValueError(f"the pixel store has format {about['format']}; {FORMAT} is read")
-        with np.load(folder / "films.npz") as films:
-            table = FilmTable(
+        with np.load(folder / "images.npz") as images:
+            table = ImageTable(
                 classes=tuple(about["classes"]),
-                labels=films["labels"],
-                folds=films["folds"],
-                groups=films["groups"],
-                identities=films["identities"],
+                labels=images["labels"],
+                folds=images["folds"],
+                groups=images["groups"],
+                identities=images["identities"],
                 files=tuple(json.loads((folder / "files.json").read_bytes())),
                 fingerprint=about["fingerprint"],
                 version=about["version"],
@@ -108,22 +108,22 @@ class PixelStore:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class index of each film."""
+        """Class index of each image."""
         return self.table.labels
 
     @property
     def folds(self) -> NDArray[np.int8]:
-        """Fold of each film, values of `Fold`."""
+        """Fold of each image, values of `Fold`."""
         return self.table.folds
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """True for films that no model may be trained on."""
+        """True for images that no model may be trained on."""
         return self.table.held_out
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of each film's group of duplicates and of one patient."""
+        """Number of each image's group of duplicates and of one patient."""
         return self.table.groups
 
     @property
@@ -133,7 +133,7 @@ class PixelStore:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Name of each film in its source."""
+        """Name of each image in its source."""
         return self.table.files
 
     @property
@@ -147,7 +147,7 @@ class PixelStore:
         return self.table.version
 
     def at_size(self, size: int) -> Pixels:
-        """Return every film, area-downsampled by an integer factor.
+        """Return every image, area-downsampled by an integer factor.
 
         Raises:
             ValueError: The size is larger than the store's, or does not divide it.
@@ -155,42 +155,42 @@ class PixelStore:
         return self._select(np.arange(len(self.labels)), size)
 
     def training(self, size: int | None = None) -> LabelledPixels:
-        """Return the films that models may be trained on, at `size` or as stored."""
+        """Return the images that models may be trained on, at `size` or as stored."""
         return self._side(~self.held_out, size)
 
-    def held_out_films(self, size: int | None = None) -> LabelledPixels:
-        """Return the films of both held-out folds, at `size` or as stored."""
+    def held_out_images(self, size: int | None = None) -> LabelledPixels:
+        """Return the images of both held-out folds, at `size` or as stored."""
         return self._side(self.held_out, size)
 
-    def films_of(self, *folds: Fold, size: int | None = None) -> FoldedFilms:
-        """Return the films of some folds, at `size` or as stored, 8 bits deep."""
-        films = np.flatnonzero(np.isin(self.folds, folds))
-        pixels = self._select(films, size or self.image_size)
+    def images_of(self, *folds: Fold, size: int | None = None) -> FoldedImages:
+        """Return the images of some folds, at `size` or as stored, 8 bits deep."""
+        images = np.flatnonzero(np.isin(self.folds, folds))
+        pixels = self._select(images, size or self.image_size)
         if self.bit_depth != 8:
             pixels = to_depth(pixels.astype(np.float32), self.bit_depth, 8)
-        return FoldedFilms(
+        return FoldedImages(
             pixels.astype(np.uint8, copy=False),
-            self.labels[films],
-            self.groups[films],
-            self.folds[films],
+            self.labels[images],
+            self.groups[images],
+            self.folds[images],
         )
 
     def _side(self, side: NDArray[np.bool_], size: int | None) -> LabelledPixels:
-        films = np.flatnonzero(side)
-        return LabelledPixels(self._select(films, size or self.image_size), self.labels[films])
+        images = np.flatnonzero(side)
+        return LabelledPixels(self._select(images, size or self.image_size), self.labels[images])
 
-    def _select(self, films: NDArray[np.intp], size: int) -> Pixels:
+    def _select(self, images: NDArray[np.intp], size: int) -> Pixels:
         if not 0 < size <= self.image_size or self.image_size % size:
             raise ValueError(
-                f"films of {self.image_size} px cannot be had at {size} px: the size must divide "
+                f"images of {self.image_size} px cannot be had at {size} px: the size must divide "
                 f"{self.image_size}"
             )
         if size == self.image_size:
-            return self.pixels[films]
-        smaller = np.empty((len(films), size, size), self.pixels.dtype)
-        for start in range(0, len(films), _FILMS_AT_ONCE):
-            some = slice(start, start + _FILMS_AT_ONCE)
-            means = block_mean(self.pixels[films[some]], self.image_size // size)
+            return self.pixels[images]
+        smaller = np.empty((len(images), size, size), self.pixels.dtype)
+        for start in range(0, len(images), _IMAGES_AT_ONCE):
+            some = slice(start, start + _IMAGES_AT_ONCE)
+            means = block_mean(self.pixels[images[some]], self.image_size // size)
             smaller[some] = to_depth(means, self.bit_depth, self.bit_depth)
         return smaller
 
@@ -199,20 +199,20 @@ def write_store(
     folder: Path,
     pixels: Pixels,
     order: NDArray[np.intp],
-    table: FilmTable,
+    table: ImageTable,
     about: Mapping[str, Any] | None = None,
 ) -> Iterator[int]:
-    """Write a store, some films at a time.
+    """Write a store, some images at a time.
 
     Args:
         folder: An existing folder, private until its owner publishes it.
-        pixels: Films in any order; may be a memory map.
+        pixels: Images in any order; may be a memory map.
         order: Which of them comes first, second, and so on.
         table: Labels and so on, already in that order.
         about: Further facts for store.json.
 
     Yields:
-        How many films have been written.
+        How many images have been written.
     """
     size, depth = pixels.shape[1], pixels.dtype.itemsize * 8
     # Written as a file and not through a map: a full disk is then an OSError, not a crash.
@@ -220,11 +220,11 @@ def write_store(
         header = np.lib.format.header_data_from_array_1_0(pixels[:0])
         header["shape"] = (len(order), size, size)
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(order), _FILMS_AT_ONCE):
-            file.write(pixels[order[start : start + _FILMS_AT_ONCE]].tobytes())
-            yield min(start + _FILMS_AT_ONCE, len(order))
+        for start in range(0, len(order), _IMAGES_AT_ONCE):
+            file.write(pixels[order[start : start + _IMAGES_AT_ONCE]].tobytes())
+            yield min(start + _IMAGES_AT_ONCE, len(order))
     np.savez(
-        folder / "films.npz",
+        folder / "images.npz",
         labels=table.labels,
         folds=table.folds,
         groups=table.groups,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from radiographs.errors import UnreadableFilm
+from radiographs.errors import UnreadableImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY = 0  # PNG colour type
@@ -16,7 +16,7 @@ def check_png(data: bytes) -> None:
     Walks the chunks that are there: of a file's first bytes, it checks only those.
 
     Raises:
-        UnreadableFilm: Animation; 16-bit colour, of which Pillow keeps 8; a wrong checksum.
+        UnreadableImage: Animation; 16-bit colour, of which Pillow keeps 8; a wrong checksum.
 
     Reference: PNG specification, third edition, sections 5.3 and 11.2.
     """
@@ -26,16 +26,16 @@ def check_png(data: bytes) -> None:
         kind = data[at + 4 : at + 8]
         end = at + 8 + length
         if kind == b"acTL":
-            raise UnreadableFilm("unsupported_format", "It is an animated PNG, not one film.")
+            raise UnreadableImage("unsupported_format", "It is an animated PNG, not one image.")
         if kind == b"IHDR" and data[at + 16] == 16 and data[at + 17] != _GREY:
-            raise UnreadableFilm(
+            raise UnreadableImage(
                 "unsupported_mode",
                 "It is a 16-bit PNG in colour or with alpha; save it as 16-bit grey or as 8-bit.",
             )
         if kind == b"IDAT" and end + 4 <= len(data):
             checksum = zlib.crc32(memoryview(data)[at + 4 : end])
             if checksum != int.from_bytes(data[end : end + 4], "big"):
-                raise UnreadableFilm(
+                raise UnreadableImage(
                     "corrupt", "Its pixel data fail their checksum; copy it again."
                 )
         at = end + 4

@@ -1,4 +1,4 @@
-"""Area downsampling: a stored pixel is the mean of the film's area that it covers.
+"""Area downsampling: a stored pixel is the mean of the image's area that it covers.
 
 Pillow's BOX filter weighs whole pixels by their centres, which is no area mean unless the
 factor is an integer; so we take the exact one.
@@ -18,7 +18,7 @@ Fit = Literal["pad", "crop", "stretch"]
 
 
 def fitted_shape(height: int, width: int, size: int, fit: Fit) -> tuple[int, int]:
-    """Return rows and columns that a film of this shape takes at `size`, before any cropping."""
+    """Return rows and columns that an image of this shape takes at `size`, before any cropping."""
     if fit == "stretch":
         return size, size
     scale = size / (max if fit == "pad" else min)(height, width)
@@ -26,16 +26,16 @@ def fitted_shape(height: int, width: int, size: int, fit: Fit) -> tuple[int, int
 
 
 def reaches(height: int, width: int, size: int, fit: Fit) -> bool:
-    """Say whether a film has the pixels for `size`, so that nothing is made up."""
+    """Say whether an image has the pixels for `size`, so that nothing is made up."""
     rows, columns = fitted_shape(height, width, size, fit)
     return rows <= height and columns <= width
 
 
 def to_square(pixels: Pixels, size: int, fit: Fit) -> NDArray[np.float32]:
-    """Bring a film to size x size, in its own units.
+    """Bring an image to size x size, in its own units.
 
     Args:
-        pixels: A film.
+        pixels: An image.
         size: Side of the result.
         fit: pad keeps the aspect and adds black bars; crop keeps it and cuts the longer side
             to its middle; stretch does not keep it.
@@ -54,7 +54,7 @@ def to_square(pixels: Pixels, size: int, fit: Fit) -> NDArray[np.float32]:
 
 
 def area_mean(pixels: Pixels | NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Resample a film: mean over each new pixel's area; an axis that grows is interpolated."""
+    """Resample an image: mean over each new pixel's area; an axis that grows is interpolated."""
     narrow = np.ascontiguousarray(_resample_rows(pixels, rows).T)  # (width, rows)
     return np.ascontiguousarray(_resample_rows(narrow, columns).T)
 
@@ -96,9 +96,9 @@ def _taps(length: int, new_length: int) -> tuple[NDArray[np.intp], NDArray[np.fl
     return taken, weights[used, :, None].astype(np.float32)
 
 
-def block_mean(films: Pixels | NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Shrink films (n, size, size) by an integer factor: the mean of each factor x factor block."""
-    num_films, size, _ = films.shape
-    blocks = films.reshape(num_films, size // factor, factor, size // factor, factor)
+def block_mean(images: Pixels | NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Shrink images, (n, size, size), by an integer factor: means of factor x factor blocks."""
+    num_images, size, _ = images.shape
+    blocks = images.reshape(num_images, size // factor, factor, size // factor, factor)
     means: NDArray[np.float32] = blocks.mean(axis=(2, 4), dtype=np.float32)
     return means

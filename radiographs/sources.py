@@ -1,4 +1,4 @@
-"""Where films come from: a folder, a ZIP archive, or the phantom generator."""
+"""Where images come from: a folder, a ZIP archive, or the phantom generator."""
 
 from __future__ import annotations
 
@@ -7,78 +7,78 @@ from pathlib import Path
 from typing import Protocol
 
 from radiographs.archive import ArchiveTree
-from radiographs.decoding import FilmHeader, decode, read_header
-from radiographs.errors import UnreadableFilm
+from radiographs.decoding import ImageHeader, decode, read_header
+from radiographs.errors import UnreadableImage
 from radiographs.file_tree import FileTree, FolderTree
 from radiographs.labels import checked_label
-from radiographs.layouts import FilmFile, Listing, find_films
+from radiographs.layouts import ListedImage, Listing, find_images
 from radiographs.phantom import FINDINGS, draw
 from radiographs.pixels import Pixels
 
-_HEAD_BYTES = 1 << 14  # holds the size of nearly every film
+_HEAD_BYTES = 1 << 14  # holds the size of nearly every image
 
 
 class Source(Protocol):
-    """A listing of films, and a way to read each; safe to read from several threads."""
+    """A listing of images, and a way to read each; safe to read from several threads."""
 
     def listing(self) -> Listing:
-        """Find the films and their labels."""
+        """Find the images and their labels."""
         ...
 
-    def header(self, film: FilmFile) -> FilmHeader:
-        """Read a film's size and depth."""
+    def header(self, image: ListedImage) -> ImageHeader:
+        """Read an image's size and depth."""
         ...
 
-    def pixels(self, film: FilmFile) -> Pixels:
-        """Read a film."""
+    def pixels(self, image: ListedImage) -> Pixels:
+        """Read an image."""
         ...
 
 
 class TreeSource:
-    """Films in files."""
+    """Images in files."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
 
     def listing(self) -> Listing:
-        """Find the films and their labels by the layout of the files."""
-        return find_films(self._tree)
+        """Find the images and their labels by the layout of the files."""
+        return find_images(self._tree)
 
-    def header(self, film: FilmFile) -> FilmHeader:
-        """Read a film's size and depth from its first bytes, or from all where these are few."""
-        head = self._tree.read(film.name, _HEAD_BYTES)
+    def header(self, image: ListedImage) -> ImageHeader:
+        """Read an image's size and depth from its first bytes, or from all where these are few."""
+        head = self._tree.read(image.name, _HEAD_BYTES)
         try:
             return read_header(head)
-        except UnreadableFilm:
+        except UnreadableImage:
             if len(head) < _HEAD_BYTES:
                 raise
-            return read_header(self._tree.read(film.name))
+            return read_header(self._tree.read(image.name))
 
-    def pixels(self, film: FilmFile) -> Pixels:
-        """Read and decode a film."""
-        return decode(self._tree.read(film.name))
+    def pixels(self, image: ListedImage) -> Pixels:
+        """Read and decode an image."""
+        return decode(self._tree.read(image.name))
 
 
 class FolderSource(TreeSource):
-    """Films in a folder."""
+    """Images in a folder."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(FolderTree(path))
 
 
 class ArchiveSource(TreeSource):
-    """Films in a ZIP archive."""
+    """Images in a ZIP archive."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(ArchiveTree(path))
 
 
 class PhantomSource:
-    """Drawn films of known findings.
+    """Drawn images of known findings.
 
     Args:
-        class_counts: How many films of each finding; the findings are `phantom.FINDINGS`.
-        image_size: Side of a film.
+        class_counts: How many images of each finding; the findings are `phantom.FINDINGS`.
+        image_size: Side of an image.
         seed: Another seed draws other chests.
 
     Raises:
@@ -97,21 +97,21 @@ class PhantomSource:
         self._seed = seed
 
     def listing(self) -> Listing:
-        """Name a film for each chest to draw; no two findings share a chest."""
+        """Name an image for each chest to draw; no two findings share a chest."""
         labels = [label for label, count in self._class_counts.items() for _ in range(count)]
         return Listing(
             [
-                FilmFile(f"{checked_label(label, 'phantom')}/{index:06d}", label)
+                ListedImage(f"{checked_label(label, 'phantom')}/{index:06d}", label)
                 for index, label in enumerate(labels)
             ],
             [],
         )
 
-    def header(self, film: FilmFile) -> FilmHeader:  # noqa: ARG002  every phantom is alike
+    def header(self, image: ListedImage) -> ImageHeader:  # noqa: ARG002  every phantom is alike
         """Return the size that was asked for, and 8 bits."""
-        return FilmHeader(self._image_size, self._image_size, 8)
+        return ImageHeader(self._image_size, self._image_size, 8)
 
-    def pixels(self, film: FilmFile) -> Pixels:
-        """Draw a film."""
-        index = int(film.name.rpartition("/")[2])
-        return draw(film.label, seed=self._seed, index=index, size=self._image_size).pixels
+    def pixels(self, image: ListedImage) -> Pixels:
+        """Draw an image."""
+        index = int(image.name.rpartition("/")[2])
+        return draw(image.label, seed=self._seed, index=index, size=self._image_size).pixels

@@ -95,14 +95,14 @@ def _representatives(groups: NDArray[np.int64], looks: Sequence[str], key: bytes
 def _chosen(
     counts: Counts, order: Sequence[int], share: float, already: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Choose groups until every class has its share of films, a little more where groups demand it.
+    """Choose groups until every class has its share of images, or a little more by whole groups.
 
-    Groups are walked in the order given, and one is chosen when a class of its films still needs
+    Groups are walked in the order given, and one is chosen when a class of its images still needs
     some. A second walk, smallest groups first, serves classes that only large groups can serve,
     and never takes more than half of a class.
 
     Args:
-        counts: (groups, classes), films of each.
+        counts: (groups, classes), images of each.
         order: Of the groups that may be chosen.
         share: Of each class.
         already: (groups,), True for those that were chosen earlier.

@@ -1,4 +1,4 @@
-"""A small classifier of real films: its features measure fidelity, its answers the labels."""
+"""A small classifier of real images: its features measure fidelity, its answers the labels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 
 WIDTHS = (32, 64, 128)
-FILMS_AT_ONCE = 256
+IMAGES_AT_ONCE = 256
 
 
 class ResidualBlock(nn.Module):
@@ -36,7 +36,7 @@ class ResidualBlock(nn.Module):
         return out
 
 
-class FilmClassifier(nn.Module):
+class ImageClassifier(nn.Module):
     """A ResNet whose last layer reads the pooled maps of every stage.
 
     So the penultimate layer tells texture (early stages) as well as shape (late ones), and KID on
@@ -56,7 +56,7 @@ class FilmClassifier(nn.Module):
             for stage, (before, after) in enumerate(zip(widths, WIDTHS, strict=False))
         )
         self.head = nn.Linear(sum(WIDTHS), num_classes)
-        # the features' mean and deviation over the training films, every class weighing the same
+        # the features' mean and deviation over the training images, every class weighing the same
         self.center = nn.Buffer(torch.zeros(sum(WIDTHS)))
         self.scale = nn.Buffer(torch.ones(sum(WIDTHS)))
 
@@ -77,11 +77,11 @@ class FilmClassifier(nn.Module):
 
 @dataclass(frozen=True)
 class Reading:
-    """What the classifier makes of films.
+    """What the classifier makes of images.
 
     Attributes:
         features: (n, d): the penultimate layer, each feature with mean 0 and deviation 1 over the
-            training films, every class weighing the same.
+            training images, every class weighing the same.
         chances: (n, num_classes), how likely it holds each class to be; each row adds up to 1.
         predictions: (n,), the class with the highest score.
     """
@@ -92,10 +92,10 @@ class Reading:
 
 
 @torch.inference_mode()
-def read(classifier: FilmClassifier, pixels: Pixels) -> Reading:
-    """Read films (n, size, size) with a trained classifier."""
+def read(classifier: ImageClassifier, pixels: Pixels) -> Reading:
+    """Read images (n, size, size) with a trained classifier."""
     features, scores = [], []
-    for batch in torch.split(torch.from_numpy(pixels), FILMS_AT_ONCE):
+    for batch in torch.split(torch.from_numpy(pixels), IMAGES_AT_ONCE):
         pooled = classifier.pooled(as_images(batch))
         features.append((pooled - classifier.center) / classifier.scale)
         scores.append(classifier.head(pooled).double())
@@ -108,7 +108,7 @@ def read(classifier: FilmClassifier, pixels: Pixels) -> Reading:
 
 
 def as_images(pixels: Tensor) -> Tensor:
-    """Turn stored films (b, h, w) into images in [-1, 1], (b, 1, h, w)."""
+    """Scale stored pixels, (b, h, w), to [-1, 1], (b, 1, h, w)."""
     images = pixels.unsqueeze(1).float() * (2 / 255) - 1
     laid_out: Tensor = images.contiguous(memory_format=torch.channels_last)
     return laid_out

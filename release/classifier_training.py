@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.classifier import FilmClassifier, as_images, read
-from release.films import Pixels
+from release.classifier import ImageClassifier, as_images, read
+from release.labelled_images import Pixels
 
 BATCH_SIZE = 64
 IMAGES_TO_SEE = 64_000  # a minute or two on two cores at 64 px
@@ -25,7 +25,7 @@ CONTRAST = 0.15
 
 
 class Labelled(Protocol):
-    """Films and their classes, as `release.films.LabelledFilms`."""
+    """Images and their classes, as `release.labelled_images.LabelledImages`."""
 
     @property
     def pixels(self) -> Pixels:
@@ -41,24 +41,24 @@ def go_on() -> None:
 
 
 def train_classifier(
-    films: Labelled,
+    images: Labelled,
     num_classes: int,
     seed: int,
     images_to_see: int = IMAGES_TO_SEE,
     check: Callable[[], None] = go_on,
-) -> FilmClassifier:
-    """Train on films drawn with every class equally often; the same seed learns the same weights.
+) -> ImageClassifier:
+    """Train on images drawn with every class equally often; the same seed learns the same weights.
 
     Args:
-        films: The training films, T: never a film that something is measured on.
+        images: The training images, T: never an image that something is measured on.
         num_classes: Number of classes.
         seed: Draws the first weights, the batches and the augmentation.
         images_to_see: Length of the training.
         check: Called before every batch; raises to give up.
     """
-    balance = evenly(films.labels)
-    classifier = fit_classifier(films, balance, num_classes, seed, images_to_see, check=check)
-    features = torch.from_numpy(read(classifier, films.pixels).features)
+    balance = evenly(images.labels)
+    classifier = fit_classifier(images, balance, num_classes, seed, images_to_see, check=check)
+    features = torch.from_numpy(read(classifier, images.pixels).features)
     center = balance @ features
     deviation = (balance @ (features - center).square()).sqrt()
     classifier.center.copy_(center)
@@ -67,19 +67,19 @@ def train_classifier(
 
 
 def fit_classifier(
-    films: Labelled,
+    images: Labelled,
     chances: Tensor,
     num_classes: int,
     seed: int,
     images_to_see: int,
     class_weights: Tensor | None = None,
     check: Callable[[], None] = go_on,
-) -> FilmClassifier:
+) -> ImageClassifier:
     """Train, and leave the features as they are; the same seed learns the same weights.
 
     Args:
-        films: The training films.
-        chances: (n,), how likely each film is to be drawn, in proportion.
+        images: The training images.
+        chances: (n,), how likely each image is to be drawn, in proportion.
         num_classes: Number of classes.
         seed: Draws the first weights, the batches and the augmentation.
         images_to_see: Length of the training.
@@ -89,16 +89,16 @@ def fit_classifier(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = FilmClassifier(num_classes).to(memory_format=torch.channels_last)
+        classifier = ImageClassifier(num_classes).to(memory_format=torch.channels_last)
         num_updates = max(1, images_to_see // BATCH_SIZE)
         optimiser = torch.optim.AdamW(
             classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, num_updates)
-        for images, labels in _batches(films, chances, num_updates):
+        for batch, labels in _batches(images, chances, num_updates):
             check()
             with _fastest_autocast():
-                scores = classifier(images)
+                scores = classifier(batch)
             loss = F.cross_entropy(scores.float(), labels, class_weights)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -108,7 +108,7 @@ def fit_classifier(
 
 
 def evenly(labels: NDArray[np.int64]) -> Tensor:
-    """Give every class the same chance, shared evenly among its films; all add up to 1."""
+    """Give every class the same chance, shared evenly among its images; all add up to 1."""
     counts = torch.from_numpy(labels).bincount()
     chances: Tensor = 1 / (counts[labels] * (counts > 0).sum()).double()
     return chances
@@ -121,8 +121,10 @@ def _fastest_autocast() -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bfloat16)
 
 
-def _batches(films: Labelled, chances: Tensor, num_updates: int) -> Iterator[tuple[Tensor, Tensor]]:
-    pixels, labels = torch.from_numpy(films.pixels), torch.from_numpy(films.labels)
+def _batches(
+    images: Labelled, chances: Tensor, num_updates: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
     for _ in range(num_updates):
         drawn = torch.multinomial(chances, BATCH_SIZE, replacement=True)
         yield _augmented(as_images(pixels[drawn])), labels[drawn]
@@ -131,7 +133,7 @@ def _batches(films: Labelled, chances: Tensor, num_updates: int) -> Iterator[tup
 def _augmented(images: Tensor) -> Tensor:
     """Turn and zoom, shift by whole pixels, and change the contrast; no flips: the heart is left.
 
-    Half of the films are not turned, so that the texture of films as they are is learned too.
+    Half of the images are not turned, so that the texture of images as they are is learned too.
     """
     turned = torch.rand(len(images), 1, 1, 1) < 0.5
     shifted = _shifted(torch.where(turned, _turned(images), images))

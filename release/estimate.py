@@ -43,7 +43,7 @@ def proportion(p: float, trials: int) -> Estimate:
     """Give a proportion Wilson's interval for a number of independent trials.
 
     Args:
-        p: The proportion, in [0, 1], possibly over more films than are independent.
+        p: The proportion, in [0, 1], possibly over more images than are independent.
         trials: How many independent ones there are (patients); at least one.
     """
     n, z2 = trials, Z_95**2

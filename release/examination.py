@@ -1,4 +1,4 @@
-"""What the gate found out about a set, for everyone and for the owner of the real films."""
+"""What the gate found out about a set, for everyone and for the owner of the real images."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from release.verdict import Finding, Verdict
 
 VERSION = "2"
 COARSE_P_VALUES = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
-_FEWEST_SHOWN = 5  # films in a bin of a histogram
+_FEWEST_SHOWN = 5  # images in a bin of a histogram
 _BINS = np.round(np.arange(0, 2.01, 0.1), 1)
 
 
 def coarse(p_value: float) -> float:
-    """Round a p-value up to one of few, so that it cannot guide an attacker film by film."""
+    """Round a p-value up to one of few, so that it cannot guide an attacker image by image."""
     return next(level for level in COARSE_P_VALUES if p_value <= level)
 
 
 @dataclass(frozen=True, eq=False)
 class Histograms:
-    """How near T is to held-out films and to the set's, in units of the held-out density.
+    """How near T is to held-out images and to the set's, in units of the held-out density.
 
     Attributes:
         edges: Bounds of the bins; what lies beyond the last is counted in the last bin.
-        real_to_real: Held-out films, one of each patient, in each bin.
-        synthetic_to_real: Films of the set in each bin.
+        real_to_real: Held-out images, one of each patient, in each bin.
+        synthetic_to_real: Images of the set in each bin.
     """
 
     edges: tuple[float, ...]
@@ -43,12 +43,12 @@ class Histograms:
 
     @classmethod
     def of(cls, held_out: Array, of_set: Array) -> Histograms:
-        """Count films; bins of few films are joined with the next, so that none shows a film."""
+        """Count images; bins of a few are joined with the next, so that none shows an image."""
         top = float(_BINS[-1])
         real = np.histogram(np.minimum(held_out, top), _BINS)[0]
-        films = np.histogram(np.minimum(of_set, top), _BINS)[0]
+        images = np.histogram(np.minimum(of_set, top), _BINS)[0]
         edges, kept = [float(_BINS[0])], [[0, 0]]
-        for edge, *counts in zip(_BINS[1:].tolist(), real.tolist(), films.tolist(), strict=True):
+        for edge, *counts in zip(_BINS[1:].tolist(), real.tolist(), images.tolist(), strict=True):
             kept[-1] = [old + new for old, new in zip(kept[-1], counts, strict=True)]
             if all(count == 0 or count >= _FEWEST_SHOWN for count in kept[-1]) and any(kept[-1]):
                 edges.append(edge)
@@ -66,13 +66,13 @@ class Examination:
 
     Attributes:
         verdict: Whether the set may leave.
-        kept: (n,), which of the films drawn belong to it, the others were dropped.
+        kept: (n,), which of the images drawn belong to it, the others were dropped.
         findings: What each test found.
         power: What could have been found.
         controls: How many of the planted near duplicates were found.
         membership: The strongest attack; None where none was tried.
         epsilon: Lower bound of G5; None where it was not sought.
-        histograms: None where no film was seen.
+        histograms: None where no image was seen.
         policy: What was demanded.
         metrics: Name and digest of each metric.
         tally: What counts of it in later examinations, as JSON values; private.
@@ -97,11 +97,11 @@ class Examination:
         return self.verdict.may_leave and bool(found) and all(found)
 
     def public(self) -> dict[str, Any]:
-        """Return JSON values for everyone: coarse, and nothing of a single film."""
+        """Return JSON values for everyone: coarse, and nothing of a single image."""
         return {"verdict": self._verdict(), "gate": self._gate()}
 
     def private(self) -> dict[str, Any]:
-        """Return JSON values for the owner of the real films, in full."""
+        """Return JSON values for the owner of the real images, in full."""
         in_full = [
             {"id": each.id, "name": each.name, "p_value": each.p_value, **each.private}
             for each in self.findings

@@ -1,14 +1,14 @@
 """The gate: whether a set is valid and private enough to leave.
 
-All films drawn are looked at. Flagged ones (G1) are to be drawn anew by the caller, a few times;
-then everything that was drawn is examined together, flagged films included, since how many there
+All images drawn are looked at. Flagged ones (G1) are to be drawn anew by the caller, a few times;
+then everything that was drawn is examined together, flagged images included, since how many there
 were is evidence. What is kept is what may leave.
 
 The chance of refusing an honest set, alpha, is divided in equal parts among G1, G2 and G3. A
 p-value is first multiplied by the number of metrics, and of tests within a metric, and then held
 against alpha / 3. When earlier releases of the same dataset are examined with a set, G2 and G3 are
 made twice, of the set and of all releases together, and their p-values are doubled. G1 is not: its
-power is bounded by the held-out patients and does not grow with the number of films; what it
+power is bounded by the held-out patients and does not grow with the number of images; what it
 counted of earlier sets is tested besides, at a further alpha / 6 (see `release.privacy.tally`). So
 where there were sets before, alpha / 2 may go to G1, and 7 alpha / 6 to all three.
 """
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from release.examination import VERSION, Examination, Histograms
 from release.fidelity.validity import Validity
-from release.films import Folds, LabelledFilms, Pixels
+from release.labelled_images import Folds, LabelledImages, Pixels
 from release.look import Look
 from release.memory import Forgetful, Memory
 from release.metrics.metric import Metric
@@ -58,8 +58,8 @@ class Gate:
     """Examines sets made by models that learned from one dataset version.
 
     Args:
-        folds: The real films, of which nothing is learned before the first film is looked at.
-        metrics: Which compare films; at least one.
+        folds: The real images, of which nothing is learned before the first image is looked at.
+        metrics: Which compare images; at least one.
         policy: What is demanded.
         memory: Keeps what is the same for every set; nothing when None.
         search: Finds changed copies of the images of T, then H; None where only the metrics do.
@@ -83,20 +83,20 @@ class Gate:
         self._panel = Panel(self._crowd, self._metrics, self._policy, memory or Forgetful(), search)
 
     @cached_property
-    def audited(self) -> LabelledFilms:
-        """One film of each patient whom a coin brought in or kept out; G6 scores these."""
-        return self._crowd.films(self._crowd.audited)
+    def audited(self) -> LabelledImages:
+        """One image of each patient whom a coin brought in or kept out; G6 scores these."""
+        return self._crowd.images(self._crowd.audited)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that a look at films depends on, in hexadecimal."""
+        """SHA-256 of all that a look at images depends on, in hexadecimal."""
         metrics = [each.digest for each in self._metrics]
         searches = [digest for _, digest in self._searches]
         parts = [VERSION, self._crowd.digest, *metrics, *searches, self._policy.digest]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
     def look(self, pixels: Pixels) -> Look:
-        """Look at films, one by one, and flag copies (G1).
+        """Look at images, one by one, and flag copies (G1).
 
         Args:
             pixels: (n, size, size).
@@ -137,34 +137,34 @@ class Gate:
         """Decide whether a set may leave.
 
         Args:
-            pixels: (n, size, size), all films drawn in all rounds, also flagged ones.
-            weights: (n, classes), how much of each class the films show; rows add up to 1, or to 0
-                where nothing is said of a film.
-            validity: KID and label agreement of the films that were not flagged.
-            planted: Near duplicates of training films that the gate is to find (G7).
+            pixels: (n, size, size), all images drawn in all rounds, also flagged ones.
+            weights: (n, classes), how much of each class the images show; rows add up to 1, or to 0
+                where nothing is said of an image.
+            validity: KID and label agreement of the images that were not flagged.
+            planted: Near duplicates of training images that the gate is to find (G7).
             controls: How many it has found of others; they are the same for every set.
             earlier: What `look` saw of all earlier releases of datasets that share patients with
                 this one, of any model.
             attempts: What was counted of earlier examinations: of all of the same model, and of
                 those releases.
             attempt_number: Which of its model's sets this is, from 1.
-            look: What `look` saw of these films, where it was kept.
-            claim: Differential privacy that the model claims. None of its films is dropped: which
-                films are would tell of patients outside what was promised. Such a set leaves whole
+            look: What `look` saw of these images, where it was kept.
+            claim: Differential privacy that the model claims. None of its images is dropped: which
+                images are would tell of patients outside what was promised. Such a set leaves whole
                 or not at all.
-            model_scores: By name, the model's own scores of the films in `audited`; the higher,
+            model_scores: By name, the model's own scores of the images in `audited`; the higher,
                 the more likely trained on (G6).
 
         Raises:
-            ValueError: There are no films, or `look` saw others, or weights are missing.
+            ValueError: There are no images, or `look` saw others, or weights are missing.
         """
         if not len(pixels) == len(weights) > 0:
             raise ValueError(
-                f"{len(pixels)} films and class weights of {len(weights)}: expected weights for "
-                "each film, and at least one film."
+                f"{len(pixels)} images and class weights of {len(weights)}: expected weights for "
+                "each image, and at least one image."
             )
         if look and len(look) != len(pixels):
-            raise ValueError(f"{len(look)} films were seen, and {len(pixels)} drawn.")
+            raise ValueError(f"{len(look)} images were seen, and {len(pixels)} drawn.")
         panel, everything = self._panel, np.ones(len(pixels), np.bool_)
         if self._num_held_out < FEWEST_PATIENTS:
             power = self._power(None, ())
@@ -190,7 +190,7 @@ class Gate:
             told, curve = membership(scores, member, self._policy, num_sets, labels=labels)
             bound = epsilon(panel.of_audited(scores), coins, self._policy, claim)
             findings = [
-                *power.findings(),  # the first reasons named: they decide who may see the films
+                *power.findings(),  # the first reasons named: they decide who may see the images
                 validity_of(panel.densities(left.sights), validity, self._policy),
                 found_copies,
                 *repeated,

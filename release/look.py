@@ -1,4 +1,4 @@
-"""Films as the gate sees them, before it is asked what it thinks of them as a set."""
+"""Images as the gate sees them, before it is asked what it thinks of them as a set."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _DETECTOR = "closeness/"  # begins the names of its arrays
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """Films as all metrics see them.
+    """Images as all metrics see them.
 
     Attributes:
-        sights: By metric: each film among the real ones.
-        around: By metric: the films nearest to each witness.
+        sights: By metric: each image among the real ones.
+        around: By metric: the images nearest to each witness.
         closeness: By detector: (n,), how near T is; copies come near 0.
         flagged: (n,), images that are taken for copies.
         features: (n, pixels), the images as the density attacks see them.
@@ -43,7 +43,7 @@ class Look:
 
     @classmethod
     def together(cls, looks: Sequence[Self]) -> Self:
-        """See several lots of films as one, in their order."""
+        """See several lots of images as one, in their order."""
         names = looks[0].sights
         first = np.cumsum([0, *map(len, looks)]).tolist()
         return cls(
@@ -59,12 +59,12 @@ class Look:
 
     @property
     def suffices(self) -> bool:
-        """Whether as many films are listed around every witness as the scores need."""
+        """Whether as many images are listed around every witness as the scores need."""
         needed = min(FEWEST_NEIGHBOURS, len(self))
         return all(num_common(near) >= needed for near in self.around.values())
 
     def where(self, places: Sequence[int] | NDArray[np.int64]) -> Look:
-        """Keep some of the films; around a witness those of the listed that are kept."""
+        """Keep some of the images; around a witness those of the listed that are kept."""
         kept = np.asarray(places, np.int64)
         return Look(
             {name: sight.where(kept) for name, sight in self.sights.items()},
@@ -106,9 +106,9 @@ class Look:
         return cls(sights, around, closeness, arrays["flagged"], arrays["features"])
 
 
-def _kept(around: Neighbours, places: NDArray[np.int64], num_films: int) -> Neighbours:
-    """Keep some of the films and number them anew; ranks that nobody fills are left out."""
-    numbers = np.full(num_films, -1)
+def _kept(around: Neighbours, places: NDArray[np.int64], num_images: int) -> Neighbours:
+    """Keep some of the images and number them anew; ranks that nobody fills are left out."""
+    numbers = np.full(num_images, -1)
     numbers[places] = np.arange(len(places))
     near = within(around, numbers >= 0)
     listed = near.indices >= 0
@@ -118,11 +118,11 @@ def _kept(around: Neighbours, places: NDArray[np.int64], num_films: int) -> Neig
 
 
 def _together(lots: Sequence[Neighbours], first: Sequence[int]) -> Neighbours:
-    """Find the nearest among several lots of films from those in each.
+    """Find the nearest among several lots of images from those in each.
 
     Args:
         lots: Neighbours of the same queries.
-        first: Number of the first film of each lot among all.
+        first: Number of the first image of each lot among all.
     """
     numbers = [
         np.where(lot.indices >= 0, lot.indices + start, -1)

@@ -1,4 +1,4 @@
-"""What need not be found twice: the same real films, metric and policy give the same arrays."""
+"""What need not be found twice: the same real images, metric and policy give the same arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Memory(Protocol):
-    """Keeps arrays about the real films, as private as these are."""
+    """Keeps arrays about the real images, as private as these are."""
 
     def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
         """Return what is kept under a name; find it, and keep it, where nothing is.

@@ -1,7 +1,7 @@
-"""What a film of a set was drawn from, and so where it lies and what the manifest says of it.
+"""What an image of a set was drawn from, and so where it lies and what the manifest says of it.
 
-Only a film of a class carries a label. The others lie in a folder of their own, which no class can
-have, so that nobody takes them for films of a class.
+Only an image of a class carries a label. The others lie in a folder of their own, which no class
+can have, so that nobody takes them for images of a class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Hashed = Callable[[int], str]  # names a seed without telling it
 
 @dataclass(frozen=True)
 class Origin(ABC):
-    """What a film was drawn from.
+    """What an image was drawn from.
 
     Attributes:
         kind: Names the origin in the manifest.
@@ -31,26 +31,26 @@ class Origin(ABC):
 
     @property
     def folder(self) -> str:
-        """Where the film lies, below `images/` or beside it."""
+        """Where the image lies, below `images/` or beside it."""
         return f"{UNLABELLED_FOLDER}/{self.kind}s"
 
     @property
     @abstractmethod
     def class_weights(self) -> Mapping[str, float]:
-        """How much of each class the film shows; adds up to 1."""
+        """How much of each class the image shows; adds up to 1."""
 
     @abstractmethod
     def described(self, hashed: Hashed) -> dict[str, Any]:
-        """Return what the manifest says of the film: all but the seeds, which it hashes."""
+        """Return what the manifest says of the image: all but the seeds, which it hashes."""
 
 
 @dataclass(frozen=True)
 class OfClass(Origin):
-    """A film of one class.
+    """An image of one class.
 
     Attributes:
         label: The class asked for.
-        seed: The film's own seed.
+        seed: The image's own seed.
     """
 
     kind = "class"
@@ -64,7 +64,7 @@ class OfClass(Origin):
 
     @property
     def folder(self) -> str:
-        """Where the films of the class lie."""
+        """Where the images of the class lie."""
         return f"images/{folder_name(self.label)}"
 
     def described(self, hashed: Hashed) -> dict[str, Any]:
@@ -74,11 +74,11 @@ class OfClass(Origin):
 
 @dataclass(frozen=True)
 class OfMixture(Origin):
-    """A film between classes.
+    """An image between classes.
 
     Attributes:
         weights: How much of each class; adds up to 1.
-        seed: The film's own seed.
+        seed: The image's own seed.
     """
 
     kind = "mixture"
@@ -101,12 +101,12 @@ class OfMixture(Origin):
 
 @dataclass(frozen=True)
 class OfInterpolation(Origin):
-    """A film on the way from one film to another of the same class or mixture.
+    """An image on the way from one image to another of the same class or mixture.
 
     Attributes:
         weights: How much of each class; adds up to 1.
-        from_seed: The own seed of the film at position 0.
-        to_seed: The own seed of the film at position 1.
+        from_seed: The own seed of the image at position 0.
+        to_seed: The own seed of the image at position 1.
         position: In [0, 1].
     """
 

@@ -1,4 +1,4 @@
-"""All metrics together: what they see of films, and whether they are fit to be asked."""
+"""All metrics together: what they see of images, and whether they are fit to be asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.examination import Histograms
-from release.films import Pixels, class_weights
+from release.labelled_images import Pixels, class_weights
 from release.look import Look
 from release.memory import Arrays, Memory
 from release.metrics.metric import Metric
@@ -28,13 +28,13 @@ from release.similarity.copy_search import Aligned, CopySearch
 
 
 class Panel:
-    """The metrics of a gate, each with the real films as it sees them.
+    """The metrics of a gate, each with the real images as it sees them.
 
-    Nothing is learned of the real films before the first film is looked at.
+    Nothing is learned of the real images before the first image is looked at.
 
     Args:
-        crowd: The real films.
-        metrics: Which compare films.
+        crowd: The real images.
+        metrics: Which compare images.
         policy: How many neighbours they look at, and what they flag.
         memory: Keeps what is the same for every set.
         search: Finds changed copies among the crowd's images; None where only the metrics do.
@@ -52,7 +52,7 @@ class Panel:
         self._search = search
 
     def look(self, pixels: Pixels) -> Look:
-        """Look at films, one by one, and at whom they lie around."""
+        """Look at images, one by one, and at whom they lie around."""
         seen = {name: each.look(pixels) for name, each in self._references.items()}
         sights = {name: sight for name, (sight, _) in seen.items()}
         found = self._closeness(pixels, sights)
@@ -60,12 +60,12 @@ class Panel:
         return Look(sights, around, found, self.calibration.flagged(found), features(pixels))
 
     def closeness(self, pixels: Pixels) -> Closeness:
-        """Find how near T is to films, by each detector."""
+        """Find how near T is to images, by each detector."""
         sights = {name: each.sight(pixels) for name, each in self._references.items()}
         return self._closeness(pixels, sights)
 
     def kept(self, seen: Look) -> tuple[NDArray[np.bool_], int]:
-        """Drop flagged films (G1) and those around exposed patients (G4), and count these."""
+        """Drop flagged images (G1) and those around exposed patients (G4), and count these."""
         kept = ~(seen.flagged | certain_copies(seen.closeness))
         crowd, alpha = self._crowd, self._policy.exposure_alpha / len(self._metrics)
         around = np.zeros_like(kept)
@@ -79,7 +79,7 @@ class Panel:
         return kept & ~around, len(named)
 
     def left(self, seen: Look, pixels: Pixels, kept: NDArray[np.bool_]) -> Look:
-        """See the films that were kept; anew where too many were dropped around a witness."""
+        """See the images that were kept; anew where too many were dropped around a witness."""
         left = seen.where(np.flatnonzero(kept))
         return left if left.suffices else self.look(pixels[kept])
 
@@ -97,20 +97,20 @@ class Panel:
         }
 
     def densities(self, sights: Mapping[str, Sight]) -> dict[str, tuple[Array, Array]]:
-        """Set the densities of films beside those of the held-out ones, by metric."""
+        """Set the densities of images beside those of the held-out ones, by metric."""
         return {
             name: (sight.density, self._references[name].held_out.density)
             for name, sight in sights.items()
         }
 
     def histograms(self, sights: Mapping[str, Sight]) -> Histograms:
-        """Count held-out films and others by their closeness, by the first metric."""
+        """Count held-out images and others by their closeness, by the first metric."""
         first = self._metrics[0].name
         return Histograms.of(self._references[first].held_out.closeness, sights[first].closeness)
 
     @property
     def densities_of_real(self) -> dict[str, Array]:
-        """Of all real films around the witnesses, by metric."""
+        """Of all real images around the witnesses, by metric."""
         return {name: each.density_of_real for name, each in self._references.items()}
 
     @cached_property

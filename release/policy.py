@@ -16,23 +16,23 @@ class Policy:
             each has a third of it, divided once more among the metrics.
         max_mdcr: Largest minimum detectable copy rate at which a pass means anything.
         max_mdcr_of_set: The same for a set that shows some class more often than the held-out
-            films do.
+            images do.
         max_membership: Largest share of the training patients that an attack may be right on and
             not be sure to be found.
-        rounds: How often flagged films may be drawn anew.
-        spare_share: Films drawn beyond those asked for, since some may be flagged.
+        rounds: How often flagged images may be drawn anew.
+        spare_share: Images drawn beyond those asked for, since some may be flagged.
         num_density_neighbours: Real images whose mean distance is the density around an image.
         copy_shares: Shares of honest images that lie below the thresholds of G1, ascending; below
             the first an image is flagged and dropped.
-        scan_depths: How many of the films nearest to the real ones G2 looks at.
+        scan_depths: How many of the images nearest to the real ones G2 looks at.
         false_positive_rates: Where the attacks of G3 are tested.
         materiality: Largest advantage that an attack may have by its upper 95 % bound (G8).
         material_rate: False-positive rate of the attack whose advantage G8 bounds.
         min_control_recall: Share of planted near duplicates that must be found (G7).
-        max_relative_kid: Where a set's KID may lie between real films (0) and mean images (1).
-        min_relative_agreement: Where label agreement must lie between chance and real films.
+        max_relative_kid: Where a set's KID may lie between real images (0) and mean images (1).
+        min_relative_agreement: Where label agreement must lie between chance and real images.
         density_range: Quantiles of the held-out densities between which the set's median lies.
-        exposure_alpha: Chance that G4 drops films of an honest set.
+        exposure_alpha: Chance that G4 drops images of an honest set.
         audit_guess_share: Share of the audited patients about whom G5 guesses.
         audit_confidence: Confidence of the lower bound on epsilon (G5).
     """

@@ -1,4 +1,4 @@
-"""The real films as one metric sees them: what sets are held against.
+"""The real images as one metric sees them: what sets are held against.
 
 It is found once per dataset version and metric and serves every set. T and H are treated alike:
 one search goes through both, so that a metric that looks harder in a small crowd favours neither.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.memory import Arrays, Memory
 from release.metrics.metric import Embedded, Metric, Neighbours, Places
 from release.metrics.survey import survey
@@ -23,7 +23,7 @@ from release.privacy.scores import NUM_NEIGHBOURS, attack_scores
 from release.privacy.sight import Sight
 from release.privacy.view import Surroundings, View
 
-VERSION = "2"  # raise it when what is kept of the real films changes
+VERSION = "2"  # raise it when what is kept of the real images changes
 _HALVES_SEED = 0
 
 Patient = NDArray[np.int64]
@@ -33,9 +33,9 @@ class Reference:
     """T and H under one metric.
 
     Attributes:
-        density_of_real: (patients,), of all real films around each witness.
+        density_of_real: (patients,), of all real images around each witness.
         closeness_of_real: (patients,), of each witness to T, without its patient's own images.
-        held_out: The witnesses of H, each seen among the real films but those of its patient.
+        held_out: The witnesses of H, each seen among the real images but those of its patient.
     """
 
     def __init__(self, crowd: Crowd, metric: Metric, policy: Policy, memory: Memory) -> None:
@@ -58,15 +58,15 @@ class Reference:
         self.held_out = self._view.of_held_out
 
     def sight(self, pixels: Pixels) -> Sight:
-        """See films among the real ones."""
+        """See images among the real ones."""
         return self._seen(pixels, self._crowd.witnesses[:0])[0]
 
     def look(self, pixels: Pixels) -> tuple[Sight, Neighbours]:
-        """See films among the real ones, and find those nearest to each witness."""
+        """See images among the real ones, and find those nearest to each witness."""
         return self._seen(pixels, self._crowd.witnesses)
 
     def attack(self, neighbours: Neighbours) -> Mapping[str, Array]:
-        """Score the witnesses by the films of a set that are nearest to them."""
+        """Score the witnesses by the images of a set that are nearest to them."""
         return attack_scores(neighbours, self.density_of_real)
 
     def halves_differ(self) -> float:
@@ -75,33 +75,33 @@ class Reference:
         num_seen = int((~crowd.member).sum())
         as_set = np.random.default_rng(_HALVES_SEED).permutation(num_seen) < num_seen // 2
         view = View(crowd, self._held_out, ~as_set)
-        films = view.sight(self._held_out.where(as_set))
+        images = view.sight(self._held_out.where(as_set))
         return scan(
-            films.closeness_to_real,
-            films.nearest_patient,
+            images.closeness_to_real,
+            images.nearest_patient,
             crowd.trained_patients,
             int(crowd.member.sum() + (~as_set).sum()),
             self._policy.scan_depths,
         )
 
     def _seen(self, pixels: Pixels, witnesses: Places) -> tuple[Sight, Neighbours]:
-        films = self._metric.embed(pixels)
+        images = self._metric.embed(pixels)
         found = survey(
             self._metric,
-            films,
+            images,
             self._real,
             ~self._crowd.trained,
             witnesses,
             self._policy.num_density_neighbours,
-            min(NUM_NEIGHBOURS, len(films)),
+            min(NUM_NEIGHBOURS, len(images)),
         )
-        real, audit, near = map(checked, (found.real, found.part, found.films))
-        return self._view.sight(Surroundings(real, audit, self._to_trained(films, real))), near
+        real, audit, near = map(checked, (found.real, found.part, found.images))
+        return self._view.sight(Surroundings(real, audit, self._to_trained(images, real))), near
 
     def _found(self) -> Arrays:
         """Find what lies around the witnesses: among all, of H among H, and of H the nearest of T.
 
-        Each is seen without the films of its patient.
+        Each is seen without the images of its patient.
         """
         crowd, metric, k = self._crowd, self._metric, self._policy.num_density_neighbours
         patients, witnesses = crowd.patients, crowd.witnesses
@@ -129,14 +129,14 @@ class Reference:
         }
 
     def _to_trained(
-        self, films: Embedded, real: Neighbours, patients: Patient | None = None
+        self, images: Embedded, real: Neighbours, patients: Patient | None = None
     ) -> Array:
-        """Distance to the nearest film of T, which is as a rule among the nearest real films.
+        """Distance to the nearest image of T, which is as a rule among the nearest real images.
 
         Args:
-            films: The films.
-            real: The real films nearest to them.
-            patients: Whose they are, if they are real: their own films do not count.
+            images: The images.
+            real: The real images nearest to them.
+            patients: Whose they are, if they are real: their own images do not count.
         """
         crowd = self._crowd
         nearest = nearest_among(real, crowd.trained)
@@ -144,7 +144,7 @@ class Reference:
         if unseen.any():
             apart = None if patients is None else (patients[unseen], crowd.patients[crowd.trained])
             trained = self._real.where(crowd.trained)
-            found = checked(self._metric.nearest(films.where(unseen), trained, 1, apart=apart))
+            found = checked(self._metric.nearest(images.where(unseen), trained, 1, apart=apart))
             nearest[unseen] = found.distances[:, 0]
         return nearest
 

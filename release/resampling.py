@@ -1,4 +1,4 @@
-"""The bootstrap by patient: which films there might have been instead."""
+"""The bootstrap by patient: which images there might have been instead."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def patient_replicates(
     rng: np.random.Generator,
     num_replicates: int = NUM_REPLICATES,
 ) -> NDArray[np.float64]:
-    """Count each film as often as its patient is drawn, class by class, with replacement.
+    """Count each image as often as its patient is drawn, class by class, with replacement.
 
-    Films of one patient come and go together, so they are never taken for independent evidence;
+    Images of one patient come and go together, so they are never taken for independent evidence;
     every class keeps its number of patients.
 
     Args:
-        labels: (n,), class of each film.
-        patients: (n,), equal for films of one patient and for near duplicates.
+        labels: (n,), class of each image.
+        patients: (n,), equal for images of one patient and for near duplicates.
         rng: Draws the replicates.
         num_replicates: How many.
 

@@ -17,12 +17,12 @@ OTHER_MODEL = (
     "train with differential privacy",
 )
 MORE_HELD_OUT = ("ingest more patients, so that more are held out",)
-BETTER_MODEL = ("train longer", "train on more films", "choose another model family")
+BETTER_MODEL = ("train longer", "train on more images", "choose another model family")
 
 # why a set is refused or undecided, and what can be done about it
 REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "memorises": ("too many of the films drawn are copies of training films", OTHER_MODEL),
-    "scan": ("the films nearest to real ones are near to training films too often", OTHER_MODEL),
+    "memorises": ("too many of the images drawn are copies of training images", OTHER_MODEL),
+    "scan": ("the images nearest to real ones are near to training images too often", OTHER_MODEL),
     "membership": ("the set tells who was in the training data", OTHER_MODEL),
     "epsilon": (
         "the set tells more than the claimed differential privacy allows",
@@ -34,22 +34,25 @@ REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "cumulative": (
         "together with the sets before it, the set tells too much of the training data",
-        ("release fewer films of this dataset", *OTHER_MODEL),
+        ("release fewer images of this dataset", *OTHER_MODEL),
     ),
     "refused_before": (
         "a set of the same model was refused before, which asking again does not undo",
         OTHER_MODEL,
     ),
-    "nothing_left": ("every film asked for was dropped", OTHER_MODEL),
-    "validity": ("the films are too far from real ones for privacy to mean anything", BETTER_MODEL),
+    "nothing_left": ("every image asked for was dropped", OTHER_MODEL),
+    "validity": (
+        "the images are too far from real ones for privacy to mean anything",
+        BETTER_MODEL,
+    ),
     "power": ("too few patients are held out to find copies as rare as policy asks", MORE_HELD_OUT),
     "no_power": (
         "the detector missed near duplicates that were planted, or found copies where none are",
         ("look at the controls in the report", *MORE_HELD_OUT),
     ),
     "embedding": (
-        "a metric gave distances that are no numbers, or knows training films from held-out ones",
-        ("ingest the films anew, and report it if that does not help",),
+        "a metric gave distances that are no numbers, or knows training images from held-out ones",
+        ("ingest the images anew, and report it if that does not help",),
     ),
 }
 
@@ -59,10 +62,10 @@ class Verdict:
     """Whether a set may leave.
 
     Attributes:
-        outcome: `passed`, `passed_filtered` (after films were dropped), `refused` or
+        outcome: `passed`, `passed_filtered` (after images were dropped), `refused` or
             `inconclusive` (nothing was found, and nothing could have been).
         code: The first reason why a set is refused or inconclusive, a key of `REASONS`.
-        num_filtered: How many flagged films were dropped.
+        num_filtered: How many flagged images were dropped.
         reasons: All reasons, in words.
         remedies: What can be done about them.
     """
@@ -90,9 +93,9 @@ class Verdict:
         if self.outcome == "passed":
             return "The tests found no copy and no sign of who was in the training data."
         if self.outcome == "passed_filtered":
-            films = "film was" if self.num_filtered == 1 else "films were"
+            images = "image was" if self.num_filtered == 1 else "images were"
             return (
-                f"{self.num_filtered} {films} dropped; in the others the tests found no copy "
+                f"{self.num_filtered} {images} dropped; in the others the tests found no copy "
                 "and no sign of who was in the training data."
             )
         kind = "The set is refused" if self.outcome == "refused" else "The tests cannot decide"
@@ -127,14 +130,14 @@ class Finding:
         id: G0 to G9.
         name: What was asked, in a word or two.
         decision: What follows; `reported` where nothing does.
-        statistic: What was counted or measured, at a precision that tells of no single film.
+        statistic: What was counted or measured, at a precision that tells of no single image.
         threshold: What it was held against.
         p_value: Chance of the like or worse for an honest set, divided by nothing, after the
             correction for the tests within this finding.
         text: The finding in a sentence.
         code: Why a set is refused or inconclusive, a key of `REASONS`.
         public: More that everyone may know.
-        private: What only the owner of the real films may know.
+        private: What only the owner of the real images may know.
     """
 
     id: str

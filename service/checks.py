@@ -14,7 +14,7 @@ from service.domain.errors import FieldError
 from service.domain.references import Dataset, DatasetState, Model
 from service.domain.world import World
 
-TRAINED_SHARE = 0.72  # of a dataset's films, about, as radiographs.splits divides them
+TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
@@ -66,7 +66,7 @@ def ready_dataset(world: World, dataset_id: str) -> Dataset:
 
 
 def check_folds(dataset: Dataset) -> None:
-    """Insist that a dataset's films were split into the folds that a release is judged by."""
+    """Insist that a dataset's images were split into the folds that a release is judged by."""
     if dataset.version is None:
         raise errors.DatasetOutdated.named(dataset.id)
 
@@ -78,7 +78,7 @@ def examining_dataset(world: World, model: Model) -> Dataset:
     except errors.DatasetNotFound:
         raise errors.DatasetGone(
             f"Dataset {model.dataset_id} of model {model.id} was deleted, and a set must be "
-            "examined against the films its model learned from. Ingest them and train again."
+            "examined against the images its model learned from. Ingest them and train again."
         ) from None
 
 
@@ -90,7 +90,7 @@ def available_image_size(dataset: Dataset, wanted: int | None) -> int:
         raise errors.ImageSizeUnavailable.at(
             "/image_size",
             f"Dataset {dataset.id} is stored at {stored} pixels and cannot give {image_size}. "
-            "Choose a size that divides it, or ingest the films again at a larger image_size.",
+            "Choose a size that divides it, or ingest the images again at a larger image_size.",
         )
     return image_size
 
@@ -101,7 +101,7 @@ def circumstances(
     """Describe what a preset is chosen for."""
     return Circumstances(
         image_size=image_size,
-        num_films=round(TRAINED_SHARE * _num_films(dataset)),
+        num_images=round(TRAINED_SHARE * _num_images(dataset)),
         device=world.train_device,
         budget_images=budget.get("images"),
         budget_seconds=budget.get("seconds"),
@@ -131,14 +131,14 @@ def resolved_config(
 
 
 def check_shards(num_devices: int, config: Mapping[str, Any]) -> None:
-    """Insist that each device gets a film of every batch."""
+    """Insist that each device gets an image of every batch."""
     smallest = min(
         (size for name, size in config.items() if name.endswith("batch_size")), default=num_devices
     )
     if num_devices > smallest:
         raise errors.InvalidConfig.at(
             "/num_devices",
-            f"A batch of {smallest} films cannot be shared by {num_devices} devices.",
+            f"A batch of {smallest} images cannot be shared by {num_devices} devices.",
         )
 
 
@@ -181,19 +181,19 @@ def resolved_privacy(family: str, asked: Mapping[str, Any], dataset: Dataset) ->
             f"Family {family} cannot be trained with differential privacy"
             f"{f' by {method!r}' if method else ''}. What can be: {possible}.",
         )
-    num_films = _num_films(dataset)
-    if asked["delta"] is not None and asked["delta"] * num_films > 1:
+    num_images = _num_images(dataset)
+    if asked["delta"] is not None and asked["delta"] * num_images > 1:
         raise errors.PrivacyUnavailable.at(
             "/privacy/differential_privacy/delta",
-            f"With {num_films:,} films, a delta above {1 / num_films:.2g} would "
+            f"With {num_images:,} images, a delta above {1 / num_images:.2g} would "
             "allow a patient to be given away whole. Leave it out, or choose less.",
         )
     return {**asked, "method": method}
 
 
-def _num_films(dataset: Dataset) -> int:
-    """Count a dataset's films: how many of them models learn from is not for everybody."""
-    return sum(split.films for split in dataset.classes.values())
+def _num_images(dataset: Dataset) -> int:
+    """Count a dataset's images: how many of them models learn from is not for everybody."""
+    return sum(split.images for split in dataset.classes.values())
 
 
 def check_budget(budget: Mapping[str, int]) -> None:

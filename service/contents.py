@@ -1,4 +1,4 @@
-"""What a synthetic set is asked to hold: films of classes, mixtures of them, ways between films."""
+"""What a synthetic set holds: images of classes, mixtures of them, ways between images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def resolved_contents(
     if balance and "differential_privacy" in model.card:
         raise errors.PrivacyUnavailable.at(
             "/balance",
-            "To level the dataset is to tell how many films each class has, which this model's "
+            "To level the dataset is to tell how many images each class has, which this model's "
             "differential privacy keeps. Say class_counts instead.",
         )
     counts = level_counts(world, model) if balance else request["class_counts"] or {}
@@ -51,8 +51,10 @@ def resolved_contents(
 def level_counts(world: World, model: Model) -> dict[str, int]:
     """Count how many images each class lacks to be as frequent as the most frequent one."""
     classes = world.records.dataset(model.dataset_id).classes
-    most = max((split.films for split in classes.values()), default=0)
-    lacking = {label: most - split.films for label, split in classes.items() if split.films < most}
+    most = max((split.images for split in classes.values()), default=0)
+    lacking = {
+        label: most - split.images for label, split in classes.items() if split.images < most
+    }
     if not lacking:
         raise errors.InvalidClassCounts.at(
             "/balance", "The dataset is level already. Say class_counts instead."
@@ -82,7 +84,7 @@ def _check_part(model: Model, place: Place, part: Mapping[str, Any]) -> None:
     where = pointer(*place, "weights")
     if len(weights) < 2:
         raise errors.InvalidMixture.at(
-            where, "A mixture is of two classes at least. Ask for films of one by its label."
+            where, "A mixture is of two classes at least. Ask for images of one by its label."
         )
     total = math.fsum(weights.values())
     if abs(total - 1) > TOLERANCE:

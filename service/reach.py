@@ -12,8 +12,8 @@ from service.domain.world import World
 
 # of a dataset's summary, what no patient's earlier fold has a part in
 OPEN_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
-# of a model's card, what tells how the films of its dataset were split, and which they are
-PRIVATE_CARD = ("dataset_fingerprint", "num_training_films")
+# of a model's card, what tells how the images of its dataset were split, and which they are
+PRIVATE_CARD = ("dataset_fingerprint", "num_training_images")
 
 
 def require(world: World, scope: str) -> None:
@@ -26,7 +26,7 @@ def require(world: World, scope: str) -> None:
         raise errors.ScopeMissing.named(scope)
 
 
-def films(world: World, made: SyntheticSet) -> ArtifactRef:
+def images(world: World, made: SyntheticSet) -> ArtifactRef:
     """Return a set's archive, if the caller may have it.
 
     Raises:
@@ -37,12 +37,12 @@ def films(world: World, made: SyntheticSet) -> ArtifactRef:
 
 
 def manifest(world: World, made: SyntheticSet) -> ArtifactRef:
-    """Return a set's table of contents, if the caller may have it; raises as `films` does."""
+    """Return a set's table of contents, if the caller may have it; raises as `images` does."""
     return _reachable(world, made, made.manifest)
 
 
 def findings(world: World, made: SyntheticSet) -> ArtifactRef:
-    """Return what the gate saw film by film.
+    """Return what the gate saw image by image.
 
     Raises:
         ScopeMissing: Only those who may read what is private may have it.
@@ -80,8 +80,8 @@ def event(world: World, entry: Event) -> Event:
 def dataset(world: World, found: Dataset) -> dict[str, Any]:
     """Return the fields of a dataset as the caller may read them.
 
-    A patient keeps the fold of earlier datasets, so how many films are in which fold tells whoever
-    adds one film who was trained on. Files may be named after patients. Both are for the scope
+    A patient keeps the fold of earlier datasets, so how many images are in which fold tells whoever
+    adds one image who was trained on. Files may be named after patients. Both are for the scope
     private:read.
     """
     told = asdict(found)
@@ -89,7 +89,7 @@ def dataset(world: World, found: Dataset) -> dict[str, Any]:
         return told
     return told | {
         "classes": {
-            label: dict.fromkeys(split) | {"films": split["films"]}
+            label: dict.fromkeys(split) | {"images": split["images"]}
             for label, split in told["classes"].items()
         },
         "fingerprint": None,
@@ -124,7 +124,7 @@ def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -
     elif not verdict.released:
         kind = errors.SetRefused if verdict.outcome == "refused" else errors.SetInconclusive
         raise kind(_why(made, verdict))
-    assert artifact is not None, "the films of a set that may be read are kept"
+    assert artifact is not None, "the images of a set that may be read are kept"
     return artifact
 
 

@@ -47,11 +47,11 @@ class Settings(BaseSettings):
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
         max_examinations_per_model: So many sets of one model are examined, refused and deleted ones
             counted; the workers must be told the same.
-        max_findings_per_model: Of so many sets of one model may be read what the gate saw film by
-            film.
+        max_findings_per_model: Of so many sets of one model may be read what the gate saw image by
+            image.
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
             `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
-            torchscript (a program, which is run) or film_classifier (one of our own).
+            torchscript (a program, which is run) or image_classifier (one of our own).
         scopes: What callers may see beyond what is for everybody, separated by commas:
             private:read for images and findings that may not leave the building, such as what a
             model draws while it trains, weights:read for the weights of models that were cleared.

@@ -97,7 +97,7 @@ def submit_training(world: World, submission: Submission, request: Mapping[str, 
         asked = request["privacy"]["differential_privacy"]
         terms = checks.resolved_privacy(request["family"], asked, dataset)
         request = {**request, "privacy": {"differential_privacy": terms}}
-        given = replace(given, num_films=None, private=True)
+        given = replace(given, num_images=None, private=True)
     config = checks.resolved_config(request["family"], request["preset"], request["config"], given)
     checks.check_shards(request["num_devices"], config)
     resolved = {**request, "image_size": image_size, "config": config}
@@ -178,7 +178,7 @@ def delete_dataset(world: World, dataset_id: str) -> None:
 
 
 def read_findings(world: World, made: SyntheticSet) -> ArtifactRef:
-    """Return what the gate saw of a set film by film, and keep that it was asked for.
+    """Return what the gate saw of a set image by image, and keep that it was asked for.
 
     Raises:
         ScopeMissing, FindingsSpent: See the error tree.

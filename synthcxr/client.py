@@ -103,9 +103,9 @@ class Client:
         """Ingest drawn chests of known truth: no patient is behind them.
 
         Args:
-            class_counts: Films to draw per class.
-            size: Side of the drawn films in pixels.
-            seed: The same seed draws the same films.
+            class_counts: Images to draw per class.
+            size: Side of the drawn images in pixels.
+            seed: The same seed draws the same images.
             options: As for `upload_dataset`.
         """
         phantom = _given({"class_counts": dict(class_counts), "image_size": size, "seed": seed})
@@ -301,7 +301,7 @@ class Client:
         destination.write_bytes(answer.content)
 
     def findings(self, set_id: str) -> dict[str, Any]:
-        """Read what the gate saw of a set film by film; needs the scope private:read."""
+        """Read what the gate saw of a set image by image; needs the scope private:read."""
         path = f"/synthetic-sets/{set_id}/findings"
         return self._read(View, self._connection.get(path)).model_dump()
 

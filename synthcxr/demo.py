@@ -1,4 +1,4 @@
-"""The whole way once, over HTTP: films in, a model trained, an examined and verified set out."""
+"""The whole way once, over HTTP: images in, a model trained, an examined and verified set out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from synthcxr.verification import VerifiedSet
 TRAINING_SECONDS = 300
 IMAGE_SIZE = 64
 IMAGES_PER_CLASS = 32
-PHANTOM_FILMS = {
+PHANTOM_IMAGES = {
     "normal": 1000,
     "lobar_opacity": 1000,
     "cardiomegaly": 1000,
@@ -42,7 +42,7 @@ class DemoOptions:
 
     Attributes:
         out: Folder for the ZIP, the contact sheet and, while it runs, the service's data.
-        data: Folder or ZIP of real films; None draws phantoms.
+        data: Folder or ZIP of real images; None draws phantoms.
         family: vae, gan or ldm.
         training_seconds: How long to train.
         keep: Leave the service running.
@@ -84,17 +84,17 @@ def _tell(
     options: DemoOptions,
     say: Callable[[str], None],
 ) -> None:
-    """Say what the gate found, and where the films are if there are any."""
+    """Say what the gate found, and where the images are if there are any."""
     say(f"verdict: {made.verdict}")
     if made.verdict:
         for line in (*made.verdict.reasons, *made.verdict.remedies):
             say(f"  {line}")
     say(f"report: {_report_path(options)}")
     if verified is None:
-        say("No film was kept, so there is no ZIP.")
+        say("No image was kept, so there is no ZIP.")
         return
     if made.verdict and made.verdict.outcome == "inconclusive":
-        say("These films are shown on your own machine only: such a set is not to be released.")
+        say("These images are shown on your own machine only: such a set is not to be released.")
     sheet = verified.path.with_suffix(".png")
     write_contact_sheet(verified, sheet)
     say(f"verified: {verified.num_images} images, each as its manifest says; {verified.trust}")
@@ -140,7 +140,7 @@ def _make_set(
 def _add_dataset(client: Client, data: Path | None) -> Job:
     if data is None:
         return client.add_phantom_dataset(
-            PHANTOM_FILMS, size=IMAGE_SIZE, seed=SEED, name="phantom", image_size=IMAGE_SIZE
+            PHANTOM_IMAGES, size=IMAGE_SIZE, seed=SEED, name="phantom", image_size=IMAGE_SIZE
         )
     if data.is_dir():
         path = str(data.resolve())
@@ -159,7 +159,7 @@ def _service(
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "synthcxr", "up", "--port", str(port)]
     command += ["--data-dir", str(data_dir)]
-    # on one's own machine also the films of a set that too few patients stand behind
+    # on one's own machine also the images of a set that too few patients stand behind
     command += ["--scope", "private:read"]
     if options.data is not None and options.data.is_dir():
         command += ["--dataset-root", str(options.data)]

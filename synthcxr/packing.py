@@ -18,7 +18,7 @@ def as_zip(source: Path) -> Iterator[IO[bytes]]:
     compressed already.
 
     Args:
-        source: A ZIP file or a folder of films.
+        source: A ZIP file or a folder of images.
     """
     if source.is_file():
         with source.open("rb") as file:

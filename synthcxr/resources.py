@@ -115,10 +115,10 @@ class Event(View):
 
 
 class Dataset(View):
-    """A set of real or phantom films that models may be trained on.
+    """A set of real or phantom images that models may be trained on.
 
     Attributes:
-        classes: By label, `films`; with the scope private:read also how many are in which fold,
+        classes: By label, `images`; with the scope private:read also how many are in which fold,
             which are None without it.
         fingerprint: None without the scope private:read.
         version: Keyed hash of the fingerprint, for publication.
@@ -153,7 +153,7 @@ class Verdict(View):
     Attributes:
         outcome: passed, passed_filtered, refused or inconclusive.
         code: Why it is refused or inconclusive.
-        num_filtered: Films that were dropped and drawn anew.
+        num_filtered: Images that were dropped and drawn anew.
         reasons: Why, in sentences.
         remedies: What may help, in sentences.
         min_detectable_copy_rate: The smallest share of copies that the examination finds.

@@ -13,7 +13,7 @@ NEEDED = ("id", "family", "image_size", "classes", "config")
 def description_of(sha256: str, model: Model, audit: Mapping[str, Any]) -> dict[str, Any]:
     """Say what weights are built into, on what ground they left and on what terms.
 
-    Nothing else of the model's card goes along: its seed and its curves are of the private films.
+    Nothing else of the model's card goes along: its seed and its curves are of the private images.
 
     Args:
         sha256: Of the weights' file, in hexadecimal.

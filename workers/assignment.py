@@ -11,16 +11,16 @@ from typing import Any, Self
 import torch
 
 from models.family import ImageSpec
-from models.films import Films
 from models.privacy.patients import Patients
 from models.snapshot import new_model
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.team import Team
+from models.training_images import TrainingImages
 from radiographs.pixel_store import PixelStore
 from workers.attempt import Attempt
-from workers.public_films import public_films
+from workers.public_images import public_images
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Assignment:
         seed: Of the weights and the updates.
         num_devices: Processes that take part, each with a device of its own.
         privacy: The terms of differential privacy; None where nothing was promised. Then training
-            sees public films alone, and `patients` are for the mechanism.
+            sees public images alone, and `patients` are for the mechanism.
     """
 
     pixels: str
@@ -81,18 +81,18 @@ class Assignment:
         return json.dumps(asdict(self))
 
     def store(self) -> PixelStore:
-        """Open the films."""
+        """Open the images."""
         return PixelStore.open(Path(self.pixels))
 
-    def films(self, device: torch.device, check: Callable[[], None]) -> Films:
-        """Put what a training sees on the device: private films, or public ones in their place."""
+    def images(self, device: torch.device, check: Callable[[], None]) -> TrainingImages:
+        """Put what a training sees on the device: private images, or public ones in their place."""
         store = self.store()
         if self.privacy:
-            return public_films(self.image_size, len(store.classes), device, check)
-        return Films(*store.training(self.image_size), device)
+            return public_images(self.image_size, len(store.classes), device, check)
+        return TrainingImages(*store.training(self.image_size), device)
 
     def patients(self, device: torch.device) -> Patients:
-        """Read one film of each patient that models may be trained on."""
+        """Read one image of each patient that models may be trained on."""
         store = self.store()
         groups = store.groups[~store.held_out]
         return Patients(*store.training(self.image_size), groups, device)
@@ -100,12 +100,12 @@ class Assignment:
     def training(
         self, device: torch.device, team: Team, check: Callable[[], None] = lambda: None
     ) -> Training:
-        """Put the films on the device, and an untrained model beside them."""
-        store, films = self.store(), self.films(device, check)
+        """Put the images on the device, and an untrained model beside them."""
+        store, images = self.store(), self.images(device, check)
         spec = ImageSpec(self.image_size, len(store.classes))
         return Training(
             new_model(self.family, self.config, spec, self.seed).to(device),
-            films,
+            images,
             Budget(**self.budget),
             seed=self.seed,
             team=team,

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
-from models.films import as_images
 from models.training.watch import Watch, standard_errors
+from models.training_images import as_images
 from radiographs.folds import Fold
-from radiographs.pixel_store import FoldedFilms, PixelStore
+from radiographs.pixel_store import FoldedImages, PixelStore
 from release.policy import Policy
 from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.white_box import white_box
@@ -88,7 +88,7 @@ def audit(model: Family[Any, Any], store: PixelStore, check: Callable[[], None])
 
 def _scores(
     score: Callable[[Tensor, Tensor], Tensor | None],
-    audited: FoldedFilms,
+    audited: FoldedImages,
     device: torch.device,
     check: Callable[[], None],
 ) -> NDArray[np.float64] | None:
@@ -121,17 +121,17 @@ def watch(store: PixelStore, size: int, device: torch.device) -> Watch | None:
     return Watch(*sides)
 
 
-def _audited(store: PixelStore, size: int) -> FoldedFilms | None:
+def _audited(store: PixelStore, size: int) -> FoldedImages | None:
     """Read one image of each patient who had a coin, unless they are too few."""
-    films = store.films_of(Fold.AUDIT_IN, Fold.AUDIT_OUT, size=size)
-    first = np.unique(films.groups, return_index=True)[1]
-    films = FoldedFilms(
-        films.pixels[first], films.labels[first], films.groups[first], films.folds[first]
+    images = store.images_of(Fold.AUDIT_IN, Fold.AUDIT_OUT, size=size)
+    first = np.unique(images.groups, return_index=True)[1]
+    images = FoldedImages(
+        images.pixels[first], images.labels[first], images.groups[first], images.folds[first]
     )
-    members = came_in(films)
-    return films if min(members.sum(), (~members).sum()) >= MIN_PATIENTS else None
+    members = came_in(images)
+    return images if min(members.sum(), (~members).sum()) >= MIN_PATIENTS else None
 
 
-def came_in(films: FoldedFilms) -> NDArray[np.bool_]:
+def came_in(images: FoldedImages) -> NDArray[np.bool_]:
     """Say of each image whether a coin brought its patient into the training, (n,)."""
-    return np.asarray(films.folds == Fold.AUDIT_IN)
+    return np.asarray(images.folds == Fold.AUDIT_IN)

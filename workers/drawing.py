@@ -1,4 +1,4 @@
-"""Draws the films of a set, and others in place of those that the gate takes for copies."""
+"""Draws the images of a set, and others in place of those that the gate takes for copies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from models.snapshot import Snapshot
 from release.gate import Gate
 from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
-from release.package.staging import StagedFilms
+from release.package.staging import StagedImages
 from release.policy import Policy
 from workers.attempt import Attempt
-from workers.film_plan import draw_of
 from workers.pace import Pace
+from workers.plan import draw_of
 
 SAMPLING = "sampling"
 NONE = -1
@@ -30,13 +30,13 @@ NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Every film that was drawn, and which of them the set is offered.
+    """Every image that was drawn, and which of them the set is offered.
 
     Attributes:
-        pixels: (n, size, size), in the order of drawing, flagged films included.
+        pixels: (n, size, size), in the order of drawing, flagged images included.
         origins: (n,), what each was drawn from.
         look: What the gate saw of each.
-        offered: (films asked for,), the place among those drawn of the film for each; -1 where
+        offered: (images asked for,), the place among those drawn of the image for each; -1 where
             every one drawn for it was flagged.
     """
 
@@ -46,7 +46,7 @@ class Drawn:
     offered: NDArray[np.int64]
 
     def released(self, kept: NDArray[np.bool_]) -> list[int]:
-        """Return the places of the films asked for that were kept, in their order.
+        """Return the places of the images asked for that were kept, in their order.
 
         Args:
             kept: (n,), what the gate let through of all that was drawn.
@@ -54,7 +54,7 @@ class Drawn:
         return [place for place in self.offered.tolist() if place != NONE and kept[place]]
 
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
-        """Return the class of each film by its place in `classes`; -1 for a film of no class."""
+        """Return the class of each image by its place in `classes`; -1 for an image of no class."""
         numbers = [
             classes.index(origin.label) if isinstance(origin, OfClass) else NONE
             for origin in self.origins
@@ -62,25 +62,25 @@ class Drawn:
         return np.array(numbers, dtype=np.int64)
 
     def weights(self, classes: Sequence[str]) -> NDArray[np.float64]:
-        """Return how much of each class each film shows, (n, classes); rows add up to 1."""
+        """Return how much of each class each image shows, (n, classes); rows add up to 1."""
         shown = [origin.class_weights for origin in self.origins]
         return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
 
 
 class Drawing:
-    """The films of one set, drawn in rounds.
+    """The images of one set, drawn in rounds.
 
-    Film k of the request draws from the k-th seed of the set. What is drawn beyond the request,
-    be it to examine a small set better or in place of a flagged film, draws from the seeds behind
-    these, so that the same request always draws the same films.
+    Image k of the request draws from the k-th seed of the set. What is drawn beyond the request,
+    be it to examine a small set better or in place of a flagged image, draws from the seeds behind
+    these, so that the same request always draws the same images.
 
     Args:
         attempt: At the job.
         snapshot: What draws.
         sampler: How.
-        wanted: The films asked for.
+        wanted: The images asked for.
         seed: The set's.
-        path: Where the films lie until they are packaged.
+        path: Where the images lie until they are packaged.
     """
 
     def __init__(
@@ -96,22 +96,22 @@ class Drawing:
         self._wanted = list(wanted)
         num_own = sum(not isinstance(each, OfInterpolation) for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
-        self._films = StagedFilms(path, snapshot.model.spec.size)
+        self._images = StagedImages(path, snapshot.model.spec.size)
         self._origins: list[Origin] = []
         self._pace = Pace()
 
     def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> Drawn:
-        """Draw the films asked for and, in up to so many rounds, others for the flagged ones.
+        """Draw the images asked for and, in up to so many rounds, others for the flagged ones.
 
         Args:
-            gate: Flags films.
-            policy: Says how often films may be drawn anew, and how many.
+            gate: Flags images.
+            policy: Says how often images may be drawn anew, and how many.
             replace_flagged: False where nothing may depend on what is flagged.
         """
         looks = [self._round(gate, [*self._wanted, *self._witnesses(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
-            return Drawn(self._films.pixels, self._origins, looks[0], offered)
+            return Drawn(self._images.pixels, self._origins, looks[0], offered)
         spare = ceil(policy.spare_share * len(self._wanted))
         for _ in range(policy.rounds):
             flagged = looks[-1].flagged if len(looks) == 1 else Look.together(looks).flagged
@@ -128,7 +128,7 @@ class Drawing:
             offered[lacking] = np.arange(first, first + len(lacking))
         look = Look.together(looks)
         offered[look.flagged[offered]] = NONE
-        return Drawn(self._films.pixels, self._origins, look, offered)
+        return Drawn(self._images.pixels, self._origins, look, offered)
 
     def _witnesses(self, num_needed: int) -> Iterator[Origin]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
@@ -136,21 +136,21 @@ class Drawing:
         return (self._anew(origin) for origin in islice(cycle(self._wanted), lacking))
 
     def _anew(self, origin: Origin) -> Origin:
-        """Draw from other seeds: of a film on a way, from another way between the same classes."""
+        """Draw from other seeds: an image on a way from another way between the same classes."""
         if isinstance(origin, OfInterpolation):
             return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
         return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
     def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
-        """Draw films and look at them; only the first round is reported: later ones would tell."""
+        """Draw images and look at them; only the first round is reported: later ones would tell."""
         first = len(self._origins)
         draws = [draw_of(origin, self._snapshot.classes) for origin in origins]
         total = len(draws)
         for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
-            self._films.append(batch)
+            self._images.append(batch)
             self._attempt.check()
             if first == 0 and self._attempt.report_due():
-                done = len(self._films)
+                done = len(self._images)
                 self._attempt.report(self._pace.progress(SAMPLING, done, total, done / total))
         self._origins += origins
-        return gate.look(self._films.pixels[first:])
+        return gate.look(self._images.pixels[first:])

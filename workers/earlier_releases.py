@@ -61,37 +61,37 @@ class EarlierSets:
 def look_at_earlier(
     attempt: Attempt, evidence: Evidence, releases: Sequence[SyntheticSet], size: int
 ) -> Look | None:
-    """Look at the films of earlier releases, scaled where they had another size.
+    """Look at the images of earlier releases, scaled where they had another size.
 
     Args:
         attempt: At the job.
         evidence: What looks, and knows what it has looked at before.
         releases: Their records.
-        size: Side of a film, in pixels.
+        size: Side of an image, in pixels.
 
     Returns:
-        None where there are no films.
+        None where there are no images.
 
     Raises:
         ArtifactMissing: The files of a release are gone.
     """
     looks = []
     for made in releases:
-        assert made.zip is not None, "the films of a released set are kept"
+        assert made.zip is not None, "the images of a released set are kept"
         path = attempt.artifacts.path(made.zip.key)
         if not path.exists():
             raise ArtifactMissing.named(made.id)
-        looks.append(evidence.look(made.zip.sha256, partial(_films, path, size, attempt.check)))
+        looks.append(evidence.look(made.zip.sha256, partial(_images, path, size, attempt.check)))
     return Look.together(looks) if looks else None
 
 
-def _films(path: Path, size: int, check: Callable[[], None]) -> NDArray[np.uint8]:
-    """Read the films of a package, (n, size, size)."""
-    films = []
+def _images(path: Path, size: int, check: Callable[[], None]) -> NDArray[np.uint8]:
+    """Read the images of a package, (n, size, size)."""
+    images = []
     with zipfile.ZipFile(path) as archive:
         for line in json.loads(archive.read("manifest.json"))["files"]:
             if line["kind"] in KINDS:
                 check()
                 image = Image.open(io.BytesIO(archive.read(line["path"])))
-                films.append(np.asarray(image.resize((size, size), Image.Resampling.BOX)))
-    return np.stack(films)
+                images.append(np.asarray(image.resize((size, size), Image.Resampling.BOX)))
+    return np.stack(images)

@@ -1,6 +1,6 @@
 """What the sets of one dataset are examined with: learned once, kept beside the dataset's pixels.
 
-The classifier learns from the films that models learn from; the copy detector from these and the
+The classifier learns from the images that models learn from; the copy detector from these and the
 held-out ones alike, or the tests would be void. Neither ever sees the fold for utility.
 """
 
@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.folds import TRAINED, Fold
-from radiographs.pixel_store import FoldedFilms, PixelStore
-from release.classifier import FilmClassifier
+from radiographs.pixel_store import FoldedImages, PixelStore
+from release.classifier import ImageClassifier
 from release.classifier_files import load_classifier, save_classifier
 from release.classifier_training import train_classifier
-from release.films import Folds, LabelledFilms
 from release.gate import FEWEST_PATIENTS, Gate
+from release.labelled_images import Folds, LabelledImages
 from release.look import Look
 from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
@@ -44,18 +44,18 @@ from workers.remembering import Remembering
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
 LEARNING = "learning to examine"
-IMAGES_PER_FILM, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
-VIEWS_PER_FILM, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
+CLASSIFIER_PASSES, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
+VIEWS_PER_IMAGE, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
 SEED = 0
 MAX_KEPT = 2  # datasets, or sizes of one
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The real films of a dataset, and what sees them.
+    """The real images of a dataset, and what sees them.
 
     Attributes:
-        folds: The real films, by fold.
+        folds: The real images, by fold.
         classifier: Learned from T.
         gate: Sees T and H.
         metrics: The gate's own, to be interrupted.
@@ -64,7 +64,7 @@ class Evidence:
     """
 
     folds: Folds
-    classifier: FilmClassifier
+    classifier: ImageClassifier
     gate: Gate
     metrics: tuple[Interruptible, ...]
     search: CopySearch
@@ -72,7 +72,7 @@ class Evidence:
 
     @cached_property
     def controls(self) -> list[Control]:
-        """How many of the films that were changed a little the gate finds."""
+        """How many of the images that were changed a little the gate finds."""
         planted = list(by_changes(self.folds))
         pixels = sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
         found = self.memory.recall(
@@ -85,11 +85,11 @@ class Evidence:
         ]
 
     def look(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> Look:
-        """Look at the films of a release that has left, once for all sets to come.
+        """Look at the images of a release that has left, once for all sets to come.
 
         Args:
             release: Names it by its content.
-            pixels: Reads its films, (n, size, size); called where they were never looked at.
+            pixels: Reads its images, (n, size, size); called where they were never looked at.
         """
         names = [metric.name for metric in self.metrics]
         name = f"release {self.gate.digest} {release}"
@@ -97,7 +97,7 @@ class Evidence:
         return Look.of_arrays(found, names)
 
     def remember(self, release: str, look: Look) -> None:
-        """Keep what was seen of films that are about to leave, if it is all that will be asked."""
+        """Keep what was seen of images that are about to leave, if it is all that will be asked."""
         if look.suffices:
             self.memory.recall(f"release {self.gate.digest} {release}", look.arrays)
 
@@ -148,8 +148,8 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     if len(np.unique(folds.audit.patients)) < FEWEST_PATIENTS:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
-            f"{FEWEST_PATIENTS} at least are needed. Ingest films of more patients: twenty of each "
-            "class are usually enough to look at sets, some 1,800 for sets that may leave."
+            f"{FEWEST_PATIENTS} at least are needed. Ingest images of more patients: twenty of "
+            "each class are usually enough to look at sets, some 1,800 for sets that may leave."
         )
     key = f"{dataset.artifact.key}/evidence-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
@@ -170,7 +170,7 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
 
 
 def _learned(attempt: Attempt, folds: Folds) -> Path:
-    """Train the classifier and the copy detector, for longer where there are more films."""
+    """Train the classifier and the copy detector, for longer where there are more images."""
     pace = Pace()
 
     def watch(share: float) -> None:
@@ -178,11 +178,11 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
         if attempt.report_due():
             attempt.report(pace.progress(LEARNING, round(share * told), told, share))
 
-    num_films = len(folds.trained) + len(folds.audit)
-    num_views = int(np.clip(VIEWS_PER_FILM * num_films, *VIEWS))
-    # progress is for everybody, and how many films are in these folds is not
-    told = int(np.clip(VIEWS_PER_FILM * rounded_count(num_films), *VIEWS))
-    images = int(np.clip(IMAGES_PER_FILM * num_films, *IMAGES))
+    num_images = len(folds.trained) + len(folds.audit)
+    num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
+    # progress is for everybody, and how many images are in these folds is not
+    told = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
+    images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
     staged = attempt.staging("evidence")
     train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
     classifier = train_classifier(folds.trained, len(folds.classes), SEED, images, attempt.check)
@@ -198,17 +198,17 @@ def search_of(folds: Folds, check: Callable[[], None] = lambda: None) -> CopySea
 
 
 def folds_of(store: PixelStore, size: int) -> Folds:
-    """Read the real films of a store, (n, size, size), by fold."""
-    trained = store.films_of(*TRAINED, size=size)
+    """Read the real images of a store, (n, size, size), by fold."""
+    trained = store.images_of(*TRAINED, size=size)
     return Folds(
         classes=store.classes,
         trained=_labelled(trained),
         coins=np.asarray(trained.folds == Fold.AUDIT_IN),
-        audit=_labelled(store.films_of(Fold.AUDIT_OUT, size=size)),
-        utility=_labelled(store.films_of(Fold.UTILITY, size=size)),
+        audit=_labelled(store.images_of(Fold.AUDIT_OUT, size=size)),
+        utility=_labelled(store.images_of(Fold.UTILITY, size=size)),
         fingerprint=store.fingerprint,
     )
 
 
-def _labelled(films: FoldedFilms) -> LabelledFilms:
-    return LabelledFilms(films.pixels, films.labels, films.groups)
+def _labelled(images: FoldedImages) -> LabelledImages:
+    return LabelledImages(images.pixels, images.labels, images.groups)

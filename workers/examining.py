@@ -36,7 +36,7 @@ class Found:
 
     Attributes:
         examination: By the gate.
-        fidelity: None where there were too few films to compare.
+        fidelity: None where there were too few images to compare.
         further_fidelity: The same by each network that the operator supplies.
         utility: None where it was not asked for, or the set may not leave anyway.
     """
@@ -59,18 +59,18 @@ def examine(
     extractors: Iterable[Extractor],
     full: bool,
 ) -> Found:
-    """Examine a set; the same films give the same figures.
+    """Examine a set; the same images give the same figures.
 
     Args:
         attempt: At the job.
-        evidence: The real films and what sees them.
-        drawn: The set, flagged films included.
+        evidence: The real images and what sees them.
+        drawn: The set, flagged images included.
         snapshot: What drew it.
         earlier: The sets that count in its examination.
         released: What was seen of the released ones among them.
         claim: Differential privacy that the model promises.
         extractors: Networks to compare the set by, besides our own.
-        full: Whether to measure what the films are good for.
+        full: Whether to measure what the images are good for.
     """
     labels = drawn.labels(snapshot.classes)
     unflagged = ~drawn.look.flagged | (claim is not None)
@@ -126,5 +126,5 @@ def _fidelity(
             extractor=extractor,
             check=attempt.check,
         )
-    except ValueError:  # too few films, or too few patients, to compare
+    except ValueError:  # too few images, or too few patients, to compare
         return None

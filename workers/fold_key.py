@@ -17,7 +17,7 @@ LEDGER = "identities.npz"
 def fold_key(settings: Settings, records: Records) -> bytes:
     """Return the key that every dataset of this service is split under.
 
-    A new key for old films would put into training what an earlier split held out. So a key is
+    A new key for old images would put into training what an earlier split held out. So a key is
     made only where no dataset has been split yet, and one that is there must be that of the
     datasets: it names the newest as the records do.
 
@@ -33,8 +33,8 @@ def fold_key(settings: Settings, records: Records) -> bytes:
     if published_version(key, split.fingerprint) != split.version:
         raise FoldKeyLost(
             f"Dataset {split.id} was not split under the key in {file}. Restore the key it was "
-            "split under, then retry: under another one, films that were held out would be trained "
-            "on. Where no dataset is kept any more, a new key is made."
+            "split under, then retry: under another one, images that were held out would be "
+            "trained on. Where no dataset is kept any more, a new key is made."
         )
     return key
 

@@ -37,15 +37,15 @@ from workers.earlier_releases import EarlierSets, look_at_earlier
 from workers.evidence import Evidence, KeptEvidence
 from workers.examining import Found, examine
 from workers.extracting import supplied_extractors
-from workers.film_plan import planned_films
 from workers.fold_key import fold_key
+from workers.plan import plan_samples
 from workers.set_description import describe_set
 from workers.set_report import counted, report_of
 from workers.warm_models import WarmModels, give_back_memory
 
 log = structlog.get_logger()
 
-Film = tuple[NDArray[np.uint8], Origin]
+DrawnImage = tuple[NDArray[np.uint8], Origin]
 SHOWN_PER_CLASS = 8
 POLICY = Policy()
 
@@ -53,7 +53,7 @@ POLICY = Policy()
 def generate(attempt: Attempt) -> dict[str, Any]:
     """Draw, examine and package the set; once more where kept models were in the way.
 
-    The bytes depend on the request, the model, the real films and the versions named in the
+    The bytes depend on the request, the model, the real images and the versions named in the
     manifest, so a second attempt writes what the first one would have written.
     """
     warm = WarmModels.of(attempt.settings)
@@ -62,7 +62,7 @@ def generate(attempt: Attempt) -> dict[str, Any]:
     except (MemoryError, torch.OutOfMemoryError) as error:
         if not warm:
             raise
-        error.__traceback__ = None  # its frames hold the model and its films
+        error.__traceback__ = None  # its frames hold the model and its images
         log.warning("out of memory; kept models dropped", job_id=attempt.job.id)
     warm.clear()
     return _generate(attempt, warm)
@@ -104,9 +104,9 @@ class _Order:
 def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     order = _taken(attempt, warm)
     staged = attempt.staging()
-    raw = staged / "films.raw"
+    raw = staged / "images.raw"
     sampler = sampler_class(order.snapshot.family).model_validate(order.request["sampler"])
-    wanted = planned_films(order.request)
+    wanted = plan_samples(order.request)
     drawing = Drawing(attempt, order.snapshot, sampler, wanted, order.request["seed"], raw)
     drawn = drawing.draw(order.evidence.gate, POLICY, replace_flagged=order.claim is None)
     size = order.model.image_size
@@ -185,14 +185,14 @@ def _published(
     (staged / "report.json").write_bytes(pages["report.json"])
     (staged / "findings.json").write_bytes(_findings(order, drawn, found, released))
     if released:
-        films = ((drawn.pixels[place], origin) for place, origin in released)
+        images = ((drawn.pixels[place], origin) for place, origin in released)
         contents = _contents(attempt, order, drawn, found, report, pages, released)
-        manifest = write_package(staged / "set.zip", _attended(films, attempt), contents)
+        manifest = write_package(staged / "set.zip", _attended(images, attempt), contents)
         (staged / "manifest.json").write_bytes(manifest)
         if verdict.released:
             places = [place for place, _ in released]
             order.evidence.remember(file_digest(staged / "set.zip"), drawn.look.where(places))
-    (staged / "films.raw").unlink()
+    (staged / "images.raw").unlink()
 
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
     folder = f"synthetic-sets/{order.set_id}-{attempt.name}"
@@ -234,7 +234,7 @@ def _verdict(found: Found) -> Verdict:
 
 
 def _shown(drawn: Drawn, released: Sequence[tuple[int, Origin]]) -> dict[str, NDArray[np.uint8]]:
-    """Choose films for the report's contact sheets: the first of each class."""
+    """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
     for place, origin in released:
         if isinstance(origin, OfClass):
@@ -245,7 +245,7 @@ def _shown(drawn: Drawn, released: Sequence[tuple[int, Origin]]) -> dict[str, ND
 def _findings(
     order: _Order, drawn: Drawn, found: Found, released: Sequence[tuple[int, Origin]]
 ) -> bytes:
-    """Write what only those may read who may see the real films: figures in full, and seeds."""
+    """Write what only those may read who may see the real images: figures in full, and seeds."""
     return canonical_json(
         {
             "synthetic_set_id": order.set_id,
@@ -288,8 +288,8 @@ def _contents(
     )
 
 
-def _attended(films: Iterable[Film], attempt: Attempt) -> Iterator[Film]:
-    """Hand films on, and look after each whether to go on."""
-    for film in films:
-        yield film
+def _attended(images: Iterable[DrawnImage], attempt: Attempt) -> Iterator[DrawnImage]:
+    """Hand images on, and look after each whether to go on."""
+    for image in images:
+        yield image
         attempt.check()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from radiographs.ingest import IngestOptions, IngestSummary
-from radiographs.ingest import ingest as ingest_films
+from radiographs.ingest import ingest as ingest_images
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from service.domain.references import (
@@ -26,7 +26,7 @@ from workers.pace import Pace
 
 
 def ingest(attempt: Attempt) -> dict[str, Any]:
-    """Read the films of the job's source into a pixel store."""
+    """Read the images of the job's source into a pixel store."""
     request = attempt.job.request
     dataset = attempt.records.dataset(request["dataset_id"])  # gone when it was deleted meanwhile
     source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
@@ -39,18 +39,18 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
     )
     staged = attempt.staging()
     pace = Pace()
-    films = ingest_films(source, staged, options)
+    images = ingest_images(source, staged, options)
     while True:
         try:
-            progress = next(films)
+            progress = next(images)
         except StopIteration as end:
             summary: IngestSummary = end.value
             break
         attempt.check()
         if attempt.report_due():
-            fraction = progress.films_seen / max(progress.total_films, 1)
+            fraction = progress.images_seen / max(progress.total_images, 1)
             attempt.report(
-                pace.progress(progress.phase, progress.films_seen, progress.total_films, fraction)
+                pace.progress(progress.phase, progress.images_seen, progress.total_images, fraction)
             )
     store = PixelStore.open(staged)
     patients = np.unique(store.identities[~store.held_out]).view(np.int64).tolist()

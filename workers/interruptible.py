@@ -1,4 +1,4 @@
-"""A metric that can be stopped between films."""
+"""A metric that can be stopped between images."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from release.films import Pixels
-from release.metrics.metric import FILMS_AT_ONCE, Embedded, Metric, Pairs, Vectors
+from release.labelled_images import Pixels
+from release.metrics.metric import IMAGES_AT_ONCE, Embedded, Metric, Pairs, Vectors
 
 
 class Interruptible(Metric):
-    """Another metric, which is embedded with and asked for few films at a time.
+    """Another metric, which is embedded with and asked for few images at a time.
 
     Args:
         metric: The other.
@@ -28,11 +28,11 @@ class Interruptible(Metric):
         self.num_listed = metric.num_listed
 
     def embed(self, pixels: Pixels) -> Embedded:
-        """Embed films, (n, size, size)."""
+        """Embed images, (n, size, size)."""
         parts = []
-        for start in range(0, max(len(pixels), 1), FILMS_AT_ONCE):
-            # a copy, since drawn films lie in a file that is mapped for reading alone
-            some = np.array(pixels[start : start + FILMS_AT_ONCE])
+        for start in range(0, max(len(pixels), 1), IMAGES_AT_ONCE):
+            # a copy, since drawn images lie in a file that is mapped for reading alone
+            some = np.array(pixels[start : start + IMAGES_AT_ONCE])
             parts.append(self._metric.embed(some).vectors)
             self.check()
         return Embedded(np.concatenate(parts))

@@ -1,4 +1,4 @@
-"""Near duplicates of training films: the gate must find these to be believed when it finds none."""
+"""Near duplicates of training images that the gate must find, to be believed if it finds none."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from models.sampling import to_pixels
 from models.seeding import ImageNoise
 from models.snapshot import Snapshot
 from release.controls.kinds import CONTROLS, of_parts
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 from release.privacy.controls import Planted
 from release.privacy.power import NUM_PLANTED
 
 PLANTED = (8, NUM_PLANTED)  # of each kind, at least and at most
-FILMS_PER_PLANTED = 10  # training films for one that is planted
-FILMS_AT_ONCE = 25
+IMAGES_PER_PLANTED = 10  # training images for one that is planted
+IMAGES_AT_ONCE = 25
 REVISED = (0.2, 0.4)  # shares of noise
 SEED = 0
 
@@ -31,7 +31,7 @@ Change = Callable[[Tensor, Tensor, Sequence[int]], Tensor | None]
 
 
 def by_changes(folds: Folds) -> Iterator[Planted]:
-    """Plant near duplicates that are films changed a little, the same for every set."""
+    """Plant near duplicates that are images changed a little, the same for every set."""
     chosen = _chosen(folds)
     hosts = folds.audit.pixels[np.arange(len(chosen)) % len(folds.audit)]
     for control in (*CONTROLS, *of_parts(hosts)):
@@ -39,12 +39,12 @@ def by_changes(folds: Folds) -> Iterator[Planted]:
 
 
 def by_model(folds: Folds, snapshot: Snapshot, check: Callable[[], None]) -> Iterator[Planted]:
-    """Plant what the model that drew a set makes of films.
+    """Plant what the model that drew a set makes of images.
 
     What of it is not found is named as not looked for.
 
     Args:
-        folds: The real films.
+        folds: The real images.
         snapshot: The model.
         check: Called often; raises to give up.
     """
@@ -54,10 +54,10 @@ def by_model(folds: Folds, snapshot: Snapshot, check: Callable[[], None]) -> Ite
             yield Planted(name, made, required=False)
 
 
-def _chosen(folds: Folds) -> LabelledFilms:
-    num_films = int(np.clip(len(folds.trained) // FILMS_PER_PLANTED, *PLANTED))
+def _chosen(folds: Folds) -> LabelledImages:
+    num_images = int(np.clip(len(folds.trained) // IMAGES_PER_PLANTED, *PLANTED))
     order = np.random.default_rng(SEED).permutation(len(folds.trained))
-    return folds.trained.where(order[:num_films])
+    return folds.trained.where(order[:num_images])
 
 
 def _changes(snapshot: Snapshot) -> Iterator[tuple[str, Change]]:
@@ -81,20 +81,18 @@ def _revised(
 
 
 def _changed(
-    snapshot: Snapshot, films: LabelledFilms, change: Change, check: Callable[[], None]
+    snapshot: Snapshot, images: LabelledImages, change: Change, check: Callable[[], None]
 ) -> NDArray[np.uint8] | None:
-    """Change films, (n, size, size); None where the model cannot."""
+    """Change images, (n, size, size); None where the model cannot."""
     device = next(snapshot.model.parameters()).device
     made = []
-    for start in range(0, len(films), FILMS_AT_ONCE):
+    for start in range(0, len(images), IMAGES_AT_ONCE):
         check()
-        some = slice(start, start + FILMS_AT_ONCE)
-        images = torch.from_numpy(films.pixels[some]).float().unsqueeze(1) / 127.5 - 1
-        labels = torch.from_numpy(films.labels[some])
+        some = slice(start, start + IMAGES_AT_ONCE)
+        batch = torch.from_numpy(images.pixels[some]).float().unsqueeze(1) / 127.5 - 1
+        labels = torch.from_numpy(images.labels[some])
         with torch.inference_mode():
-            changed = change(
-                images.to(device), labels.to(device), range(start, start + len(images))
-            )
+            changed = change(batch.to(device), labels.to(device), range(start, start + len(batch)))
         if changed is None:
             return None
         made.append(to_pixels(changed))

@@ -1,4 +1,4 @@
-"""The account of a private training in its model's card, and of all trainings on the same films."""
+"""The account of a private training in its model's card, and of all on the same images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def account(
     Args:
         how: What `of_noisy_sums` or `of_noisy_gradients` tells.
         terms: epsilon, delta, max_grad_norm and method.
-        num_patients: One film each.
+        num_patients: One image each.
         earlier: What the runs before this one spent.
     """
     epsilon, delta = terms["epsilon"], terms["delta"]
@@ -35,7 +35,7 @@ def account(
         "epsilon": epsilon,
         "delta": delta,
         "unit": "patient",
-        "neighbours": "one patient's film is replaced by none, their number staying the same",
+        "neighbours": "one patient's image is replaced by none, their number staying the same",
         "public": PUBLIC_FACTS,
         "num_patients": num_patients,
         "method": terms["method"],

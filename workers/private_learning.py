@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from models.family import Family
-from models.films import Films
 from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
 from models.privacy.sampled_sums import SampledSums
 from models.training.noisy_descent import noisy_descent
+from models.training_images import TrainingImages
 from workers.private_account import account, of_noisy_gradients, of_noisy_sums
 
 Check = Callable[[], None]
@@ -20,7 +20,7 @@ Check = Callable[[], None]
 
 def learn_privately(
     model: Family[Any, Any],
-    public: Films,
+    public: TrainingImages,
     patients: Patients,
     terms: Mapping[str, Any],
     earlier: Sequence[Spending],
@@ -29,9 +29,9 @@ def learn_privately(
     """Let a model learn from patients within the terms; returns the account.
 
     Args:
-        model: Trained on public films.
-        public: These films.
-        patients: One film of each.
+        model: Trained on public images.
+        public: These images.
+        patients: One image of each.
         terms: epsilon, delta or None, max_grad_norm and method, as the request has them.
         earlier: What every private training on the same dataset version before this one spent.
         check: Called now and then; raises to give up.
@@ -47,7 +47,7 @@ def learn_privately(
 
 def _by_noisy_sums(
     model: Family[Any, Any],
-    public: Films,
+    public: TrainingImages,
     patients: Patients,
     terms: Mapping[str, Any],
     check: Check,
@@ -61,7 +61,7 @@ def _by_noisy_sums(
 
 def _by_noisy_gradients(
     model: Family[Any, Any],
-    public: Films,
+    public: TrainingImages,
     patients: Patients,
     terms: Mapping[str, Any],
     check: Check,

@@ -1,4 +1,4 @@
-"""What is known of a dataset's films stays on disk, beside them, and goes when they go."""
+"""What is known of a dataset's images stays on disk, beside them, and goes when they go."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 class Remembering:
     """A memory in a folder of the artifact store: one file of plain arrays for each name.
 
-    Whoever may read the films may read these, and nobody else: they tell which films are alike.
+    Whoever may read the images may read these, and nobody else: they tell which images are alike.
 
     Args:
         attempt: Reads and writes on behalf of; it may be replaced, since what is kept serves one

@@ -26,8 +26,8 @@ from workers.learning_curve import MEMORISATION
 from workers.pace import Pace
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
-PREVIEW_SEED = 2**63  # larger than any set's, so that no film of a set is shown unexamined
-PREVIEW_FILMS = 4
+PREVIEW_SEED = 2**63  # larger than any set's, so that no image of a set is shown unexamined
+PREVIEW_IMAGES = 4
 PREVIEW_MAX_SIDE = 64
 SAMPLES_PER_CLASS = 8
 
@@ -72,7 +72,7 @@ class Reporter:
             self._look(progress, self._watch)
 
     def _look(self, progress: Progress, watch: Watch) -> None:
-        """Hold films of the training against held-out ones; tell, and warn the first time."""
+        """Hold images of the training against held-out ones; tell, and warn the first time."""
         with self._training.averaged() as model:
             found = watch.look(model, progress.fraction, self._attempt.check)
         if found is None:
@@ -93,8 +93,8 @@ class Reporter:
             began = time.monotonic()
             self._draw(model)
             seconds_per_draw = time.monotonic() - began
-        num_films = SAMPLES_PER_CLASS * model.spec.num_classes
-        num_draws = math.ceil(num_films / MICRO_BATCH[self._training.films.device.type])
+        num_images = SAMPLES_PER_CLASS * model.spec.num_classes
+        num_draws = math.ceil(num_images / MICRO_BATCH[self._training.images.device.type])
         if self._training.budget.images is not None:
             num_draws += len(PREVIEW_FRACTIONS)
         self._expected_seconds = progress.expected_seconds + num_draws * seconds_per_draw
@@ -123,15 +123,15 @@ class Reporter:
         )
 
     def _draw(self, model: Family[Any, Any]) -> tuple[list[int], NDArray[np.uint8]]:
-        labels = [index % model.spec.num_classes for index in range(PREVIEW_FILMS)]
-        seeds = [image_seed(PREVIEW_SEED, index) for index in range(PREVIEW_FILMS)]
+        labels = [index % model.spec.num_classes for index in range(PREVIEW_IMAGES)]
+        seeds = [image_seed(PREVIEW_SEED, index) for index in range(PREVIEW_IMAGES)]
         [pixels] = sample_pixels(model, labels, seeds, self._sampler)
         return labels, pixels
 
     def _preview(self, progress: Progress) -> None:
         with self._training.averaged() as model:
             labels, pixels = self._draw(model)
-        sheet = contact_sheet(list(pixels), PREVIEW_FILMS, PREVIEW_MAX_SIDE)
+        sheet = contact_sheet(list(pixels), PREVIEW_IMAGES, PREVIEW_MAX_SIDE)
         self._attempt.show(
             EventKind.SAMPLE,
             {

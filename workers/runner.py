@@ -95,7 +95,7 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.succeed(claim, **made)
     except Cancelled:
         return records.finish_cancelled(claim)
-    except ReleasesChanged as error:  # somebody was first: examine once more, with their films
+    except ReleasesChanged as error:  # somebody was first: examine once more, with their images
         for artifact in made["synthetic_set"].artifacts:
             attempt.artifacts.delete(folder_of(artifact.key))
         return records.put_back(claim, error.problem())

@@ -18,7 +18,7 @@ MAY_LEAVE = (
 )
 STAYS = (
     "Synthetic images, not for diagnosis. The tests could not decide whether the set copies real "
-    "films: do not release it outside the institution that holds these."
+    "images: do not release it outside the institution that holds these."
 )
 
 
@@ -32,13 +32,13 @@ def describe_set(
     released: Iterable[Origin],
     earlier_releases: Sequence[str],
 ) -> Description:
-    """Describe a set whose films are packaged.
+    """Describe a set whose images are packaged.
 
     Args:
         report: What was found of it.
         request: The generate request.
         hashing_key: Hashes seeds.
-        drawn: What each film drawn was drawn from, in all rounds.
+        drawn: What each image drawn was drawn from, in all rounds.
         dropped: The same of those that the gate dropped.
         released: The same of those that are packaged.
         earlier_releases: Sets that were released before, of datasets with the same patients.
@@ -63,7 +63,7 @@ def describe_set(
         "dataset": {
             "version": report.dataset.version,
             "classes": {
-                label: {"films": each.films} for label, each in report.dataset.classes.items()
+                label: {"images": each.images} for label, each in report.dataset.classes.items()
             },
         },
         "model": {
@@ -90,7 +90,7 @@ def describe_set(
 
 
 def _asked_of_none(request: Mapping[str, Any]) -> dict[str, int]:
-    """Count the films of no class that were asked for, by kind."""
+    """Count the images of no class that were asked for, by kind."""
     asked = {
         "mixture": sum(mixture["count"] for mixture in request.get("mixtures", ())),
         "interpolation": sum(way["steps"] for way in request.get("interpolate", ())),
@@ -108,7 +108,7 @@ def _counts(requested: int, generated: int, rejected: int, released: int) -> Cla
 
 
 def _without_seeds(request: Mapping[str, Any], key: bytes) -> dict[str, Any]:
-    """Return what was asked for; a seed regenerates films, so it is hashed."""
+    """Return what was asked for; a seed regenerates images, so it is hashed."""
     ways = [
         {
             **{name: value for name, value in way.items() if not name.endswith("_seed")},

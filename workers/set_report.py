@@ -17,28 +17,29 @@ from release.utility.results import Utility
 from service.domain.references import Dataset, Model
 
 BIASES = (
-    "What is lopsided in the real films, such as classes that differ in age, sex or hospital, is "
+    "What is lopsided in the real images, such as classes that differ in age, sex or hospital, is "
     "lopsided in the synthetic ones."
 )
 ALWAYS = (
     "A pass bounds the attacks that were tried on this set; it does not bound every attack.",
-    "A model drew the films: they are not for diagnosis, and their labels are what was asked for.",
+    "A model drew the images: they are not for diagnosis, and their labels are what was asked for.",
     BIASES,
 )
 NO_PATIENT_IDS = (
-    "The dataset names no patients, so each film counts as one: films of the same patient may lie "
-    "on both sides of the split, which hides copies and makes figures look better than they are."
+    "The dataset names no patients, so each image counts as one: images of the same patient may "
+    "lie on both sides of the split, which hides copies and makes figures look better than they "
+    "are."
 )
-NOT_ASKED = "What the films are good for was not measured: ask for the full report."
-NOT_MEASURED = "What the films are good for was not measured, since they do not leave."
+NOT_ASKED = "What the images are good for was not measured: ask for the full report."
+NOT_MEASURED = "What the images are good for was not measured, since they do not leave."
 
 SMALL_SET = (
-    "The set is small: it was examined, and its figures measured, together with further films "
+    "The set is small: it was examined, and its figures measured, together with further images "
     "drawn for that, which are not in it."
 )
 WAYS = (
-    "Films on the way between two seeds depend on each other; the tests count them as independent, "
-    "so for these they are approximate."
+    "Images on the way between two seeds depend on each other; the tests count them as "
+    "independent, so for these they are approximate."
 )
 
 
@@ -62,11 +63,11 @@ def report_of(
         model: What drew it.
         dataset: What the model learned from.
         examination: What the gate found.
-        fidelity: How real the films look; None where they were too few to be measured.
+        fidelity: How real the images look; None where they were too few to be measured.
         further_fidelity: The same by each network that the operator supplies.
         utility: What they are good for; None where it was not asked for.
-        num_drawn: Films drawn in all rounds.
-        released: What the films that were kept were drawn from.
+        num_drawn: Images drawn in all rounds.
+        released: What the images that were kept were drawn from.
         examination_count: Which of its model's sets it is, and how many may be examined.
     """
     counts = counted(released)
@@ -95,7 +96,7 @@ def report_of(
         "dataset": {
             "version": dataset.version,
             "classes": {
-                label: {"films": rounded_count(split.films)}
+                label: {"images": rounded_count(split.images)}
                 for label, split in dataset.classes.items()
             },
             "patient_ids": has_patient_ids,
@@ -115,15 +116,15 @@ def report_of(
     return Report.model_validate(content)
 
 
-def counted(films: Iterable[Origin]) -> tuple[Counter[str], Counter[str]]:
-    """Count films of each class, and those of none by kind."""
+def counted(images: Iterable[Origin]) -> tuple[Counter[str], Counter[str]]:
+    """Count images of each class, and those of none by kind."""
     of_class: Counter[str] = Counter()
     of_none: Counter[str] = Counter()
-    for film in films:
-        if isinstance(film, OfClass):
-            of_class[film.label] += 1
+    for image in images:
+        if isinstance(image, OfClass):
+            of_class[image.label] += 1
         else:
-            of_none[film.kind] += 1
+            of_none[image.kind] += 1
     return of_class, of_none
 
 

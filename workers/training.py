@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from models.diagnosis import Finding, memorising, overfitting
 from models.family import Family
-from models.films import Films
 from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
@@ -22,6 +21,7 @@ from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
 from models.training.loop import Training
 from models.training.watch import THRESHOLD
+from models.training_images import TrainingImages
 from radiographs.folds import Fold
 from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
@@ -37,8 +37,8 @@ from workers.ranks import rank_device, team_of
 from workers.reporting import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
 
 KEEPS_TO_ITS_ACCOUNT = (
-    "Not asked: a model that promises differential privacy is measured on no private film that its "
-    "account does not name."
+    "Not asked: a model that promises differential privacy is measured on no private image that "
+    "its account does not name."
 )
 TOO_FEW = "Not asked: too few patients had a coin."
 NO_SCORE = "Not asked: this family has no score of a whole model."
@@ -52,7 +52,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
     device = rank_device(0, assignment.num_devices)
     with team_of(assignment, device, attempt.check) as team:
         training = assignment.training(device, team, attempt.check)
-        # held-out films are private too
+        # held-out images are private too
         watched = None if assignment.privacy else watch(store, assignment.image_size, device)
         reporter = Reporter(attempt, training, request["family"], watched)
         for progress in training.run():
@@ -100,7 +100,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
                 "seed": request["seed"],
                 "weights_sha256": weights_sha256,
                 "num_parameters": sum(each.numel() for each in model.parameters()),
-                "num_training_films": len(training.films),
+                "num_training_images": len(training.images),
                 "dataset_fingerprint": store.fingerprint,
                 "dataset_version": store.version,
                 "device": device.type,
@@ -119,18 +119,18 @@ def train(attempt: Attempt) -> dict[str, Any]:
 def _learned_privately(
     attempt: Attempt, training: Training, assignment: Assignment
 ) -> dict[str, Any]:
-    """Let a model that has seen public films alone learn from private ones; returns card entries.
+    """Let a model that has seen public images alone learn from private ones; returns card entries.
 
     It comes after the last checkpoint: nothing of a run that ends before its model is published
     is ever seen, so that a resumed attempt may draw new noise.
     """
     assert assignment.privacy
-    patients = assignment.patients(training.films.device)
+    patients = assignment.patients(training.images.device)
     earlier = list(earlier_runs(attempt.records, assignment.store().version))
     told = learn_privately(
-        training.model, training.films, patients, assignment.privacy, earlier, attempt.check
+        training.model, training.images, patients, assignment.privacy, earlier, attempt.check
     )
-    return {"differential_privacy": told, "num_training_films": len(patients)}
+    return {"differential_privacy": told, "num_training_images": len(patients)}
 
 
 def _memorisation(
@@ -169,29 +169,29 @@ def _overfitting(memorisation: dict[str, Any]) -> Iterator[Finding]:
 def _findings(
     training: Training, samples: NDArray[np.uint8], assignment: Assignment
 ) -> Iterator[Finding]:
-    """Name what went wrong; the samples are held against films the model has never seen."""
+    """Name what went wrong; the samples are held against images the model has never seen."""
     yield from training.findings
     if assignment.privacy:
-        return  # held-out films are private too
-    pixels = assignment.store().films_of(Fold.AUDIT_OUT, size=assignment.image_size).pixels
+        return  # held-out images are private too
+    pixels = assignment.store().images_of(Fold.AUDIT_OUT, size=assignment.image_size).pixels
     drawn, held_out = (
-        Films(some, np.zeros(len(some), np.int64), training.films.device)
+        TrainingImages(some, np.zeros(len(some), np.int64), training.images.device)
         for some in (samples, pixels)
     )
-    if found := memorising(drawn, training.films, held_out):
+    if found := memorising(drawn, training.images, held_out):
         yield found
 
 
 def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> NDArray[np.uint8]:
-    """Draw the films of the model's contact sheet, a row for each class."""
+    """Draw the images of the model's contact sheet, a row for each class."""
     num_classes = model.spec.num_classes
     labels = [label for label in range(num_classes) for _ in range(SAMPLES_PER_CLASS)]
     seeds = [image_seed(PREVIEW_SEED, index) for index in range(len(labels))]
-    films = []
+    images = []
     for pixels in sample_pixels(model, labels, seeds, sampler_class(family)()):
         attempt.check()
-        films.append(pixels)
-    return np.concatenate(films)
+        images.append(pixels)
+    return np.concatenate(images)
 
 
 def _joint_digest(*digests: str) -> str:

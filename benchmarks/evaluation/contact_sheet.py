@@ -1,4 +1,4 @@
-"""A picture of some films of every class."""
+"""A picture of some images of every class."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.evaluation.real_films import Labels, Pixels
+from benchmarks.evaluation.real_images import Labels, Pixels
 
 NUM_COLUMNS = 12
 
 
 def save_contact_sheet(path: Path, pixels: Pixels, labels: Labels) -> None:
-    """Save the first films of each class, a row per class.
+    """Save the first images of each class, a row per class.
 
     Args:
         path: A PNG file, outside of what git takes in.
@@ -23,6 +23,6 @@ def save_contact_sheet(path: Path, pixels: Pixels, labels: Labels) -> None:
     size = pixels.shape[1]
     sheet = np.zeros((labels.max() + 1, size, NUM_COLUMNS, size), np.uint8)
     for label in np.unique(labels):
-        for column, film in enumerate(pixels[labels == label][:NUM_COLUMNS]):
-            sheet[label, :, column] = film
+        for column, image in enumerate(pixels[labels == label][:NUM_COLUMNS]):
+            sheet[label, :, column] = image
     Image.fromarray(sheet.reshape(-1, NUM_COLUMNS * size)).save(path)

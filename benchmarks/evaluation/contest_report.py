@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.evaluation.contest import Entrant
 from benchmarks.evaluation.judge import ALL, Row
 from benchmarks.evaluation.ratios import ratio_of_estimates
-from benchmarks.evaluation.real_films import Labels, Pixels
+from benchmarks.evaluation.real_images import Labels, Pixels
 from benchmarks.evaluation.report import interval, rounded
 from release.estimate import Estimate
 
@@ -26,10 +26,10 @@ class Drawn:
         name: The contestant.
         sampler: How it drew them.
         mark: Seconds of training it was allowed.
-        images_seen: Films seen in training, counted with repetition.
+        images_seen: Images seen in training, counted with repetition.
         training_seconds: Seconds of training it took.
         sampling_seconds: Seconds it took to draw.
-        num_parameters: Of what draws the films.
+        num_parameters: Of what draws the images.
         pixels: (n, size, size).
         labels: (n,).
     """
@@ -110,7 +110,7 @@ def ratios(
 def figures_table(drawn: Sequence[Drawn], rows: Mapping[str, Sequence[Row]]) -> str:
     """Lay out the figures over all classes in Markdown, ready for the documentation."""
     lines = [
-        "| films | trained | parameters | images seen | KID [95 %] | as labelled [95 %] | near |",
+        "| images | trained | parameters | images seen | KID [95 %] | as labelled [95 %] | near |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for each in sorted(drawn, key=lambda one: (one.mark, one.name, one.sampler)):
@@ -128,9 +128,9 @@ def figures_table(drawn: Sequence[Drawn], rows: Mapping[str, Sequence[Row]]) -> 
 
 def controls_table(rows: Sequence[Row]) -> str:
     """Lay out the floor and the ceilings over all classes in Markdown."""
-    lines = ["| films | KID [95 %] | as labelled [95 %] | near |", "| --- | ---: | ---: | ---: |"]
+    lines = ["| images | KID [95 %] | as labelled [95 %] | near |", "| --- | ---: | ---: | ---: |"]
     overall = [row for row in rows if row.label == ALL]
-    lines += ["| " + " | ".join((row.films, *_figures(row))) + " |" for row in overall]
+    lines += ["| " + " | ".join((row.images, *_figures(row))) + " |" for row in overall]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""From films to a trained model of a family, and from there to synthetic films."""
+"""From images to a trained model of a family, and from there to synthetic images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.evaluation.real_films import Labels, Pixels, RealFilms, Split
+from benchmarks.evaluation.real_images import Labels, Pixels, RealImages, Split
 from models.config import Circumstances
 from models.family import ImageSpec
-from models.films import Films
 from models.presets import resolve_config
 from models.registry import sampler_class
 from models.sampling import sample_pixels
@@ -20,19 +19,20 @@ from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, Snapshot, load_snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
+from models.training_images import TrainingImages
 
 Cost = dict[str, float | int]
 
 
 def train_family(
-    family: str, films: Split, classes: tuple[str, ...], preset: str, seconds: float, seed: int
+    family: str, images: Split, classes: tuple[str, ...], preset: str, seconds: float, seed: int
 ) -> tuple[Snapshot, Cost]:
     """Train a model as the service would, and say what it took."""
-    size = films.pixels.shape[1]
-    given = Circumstances(size, len(films), budget_seconds=seconds)
+    size = images.pixels.shape[1]
+    given = Circumstances(size, len(images), budget_seconds=seconds)
     config = resolve_config(family, preset, {}, given)
     model = new_model(family, config.model_dump(), ImageSpec(size, len(classes)), seed)
-    known = Films(films.pixels, films.labels)
+    known = TrainingImages(images.pixels, images.labels)
     training = Training(model, known, Budget(seconds=seconds), seed=seed)
     began = time.monotonic()
     for progress in training.run():
@@ -44,8 +44,8 @@ def train_family(
     return Snapshot(family, classes, model), {"training_seconds": took, "images_seen": seen}
 
 
-def draw_films(snapshot: Snapshot, labels: Labels, seed: int) -> tuple[Pixels, float]:
-    """Draw a film for each label with the family's default sampler; returns the seconds too."""
+def draw_images(snapshot: Snapshot, labels: Labels, seed: int) -> tuple[Pixels, float]:
+    """Draw an image for each label with the family's default sampler; returns the seconds too."""
     seeds = [image_seed(seed, index) for index in range(len(labels))]
     sampler = sampler_class(snapshot.family)()
     began = time.monotonic()
@@ -58,11 +58,11 @@ def draw_films(snapshot: Snapshot, labels: Labels, seed: int) -> tuple[Pixels, f
     return np.concatenate(batches), seconds
 
 
-def snapshots_beneath(folder: Path, films: RealFilms) -> Iterator[tuple[str, Snapshot]]:
+def snapshots_beneath(folder: Path, images: RealImages) -> Iterator[tuple[str, Snapshot]]:
     """Load every snapshot in a folder, each with its place there.
 
     Raises:
-        SystemExit: There is none, or one draws other classes or sizes than the films have.
+        SystemExit: There is none, or one draws other classes or sizes than the images have.
     """
     found = sorted(path.parent for path in folder.rglob(DESCRIPTION))
     if not found:
@@ -70,10 +70,10 @@ def snapshots_beneath(folder: Path, films: RealFilms) -> Iterator[tuple[str, Sna
     for place in found:
         snapshot = load_snapshot(place)
         expected, size = snapshot.classes, snapshot.model.spec.size
-        if (expected, size) != (films.classes, films.image_size):
+        if (expected, size) != (images.classes, images.image_size):
             raise SystemExit(
-                f"{place} draws {', '.join(expected)} at {size} px; the films are "
-                f"{', '.join(films.classes)} at {films.image_size} px."
+                f"{place} draws {', '.join(expected)} at {size} px; the images are "
+                f"{', '.join(images.classes)} at {images.image_size} px."
             )
         yield str(place.relative_to(folder)), snapshot
 

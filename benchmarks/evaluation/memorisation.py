@@ -1,27 +1,27 @@
-"""How close a film stands to its nearest training film, against the crowd around it."""
+"""How close an image stands to its nearest training image, against the crowd around it."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.real_films import Pixels
+from benchmarks.evaluation.real_images import Pixels
 
 SIDE = 32
 MARGIN = 1  # pixels of 32: a copy that is shifted this far is still found
 NUM_NEIGHBOURS = 50
 
 
-def closeness(films: Pixels, training: Pixels) -> NDArray[np.float64]:
-    """Divide each film's distance to its nearest training film by that to the 50 next ones.
+def closeness(images: Pixels, training: Pixels) -> NDArray[np.float64]:
+    """Divide each image's distance to its nearest training image by that to the 50 next ones.
 
-    A copy comes near 0. A film that is only smooth, or only typical, is near to everything and
+    A copy comes near 0. An image that is only smooth, or only typical, is near to everything and
     comes near 1, where the distance alone would call it a copy. The distance is 1 - correlation
     at 32 px, the smallest over shifts of a pixel.
 
     Args:
-        films: (n, size, size).
-        training: (m, size, size), at least two films.
+        images: (n, size, size).
+        training: (m, size, size), at least two images.
 
     Returns:
         (n,), in [0, 1].
@@ -30,9 +30,9 @@ def closeness(films: Pixels, training: Pixels) -> NDArray[np.float64]:
     """
     inner = slice(MARGIN, SIDE - MARGIN)
     known = _normalised(_shrunk(training)[:, inner, inner])
-    small = _shrunk(films)
+    small = _shrunk(images)
     side = SIDE - 2 * MARGIN
-    correlation = np.full((len(films), len(training)), -1.0, np.float32)
+    correlation = np.full((len(images), len(training)), -1.0, np.float32)
     for row in range(2 * MARGIN + 1):
         for column in range(2 * MARGIN + 1):
             window = small[:, row : row + side, column : column + side]
@@ -47,15 +47,15 @@ def closeness(films: Pixels, training: Pixels) -> NDArray[np.float64]:
 def _shrunk(pixels: Pixels) -> NDArray[np.float32]:
     n, size, _ = pixels.shape
     if size % SIDE:
-        raise ValueError(f"Films are compared at {SIDE} px: {size} px is no multiple of it.")
+        raise ValueError(f"Images are compared at {SIDE} px: {size} px is no multiple of it.")
     step = size // SIDE
     blocks = pixels.reshape(n, SIDE, step, SIDE, step)
     small: NDArray[np.float32] = blocks.mean((2, 4), dtype=np.float32)  # (n, 32, 32)
     return small
 
 
-def _normalised(films: NDArray[np.float32]) -> NDArray[np.float32]:
-    flat = films.reshape(len(films), -1)
+def _normalised(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = images.reshape(len(images), -1)
     flat = flat - flat.mean(1, keepdims=True)
     norms = np.linalg.norm(flat, axis=1, keepdims=True)
     scaled: NDArray[np.float32] = flat / np.maximum(norms, 1e-6)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from benchmarks.evaluation.real_films import Pixels
+from benchmarks.evaluation.real_images import Pixels
 
 SIDE = 32  # pixels
 NUM_COMPONENTS = 192

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from benchmarks.evaluation.real_films import Pixels
+from benchmarks.evaluation.real_images import Pixels
 
 NUM_LEADING = 16  # components that clusters are told apart by
 SHRINKAGE = 2  # images that the covariance common to all clusters counts for

@@ -1,4 +1,4 @@
-"""Folders for what is derived from real films, and so never enters the repository."""
+"""Folders for what is derived from real images, and so never enters the repository."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def refuse_unignored(folder: Path) -> None:
     asked = ["git", "check-ignore", "--quiet", f"{folder.resolve()}/"]
     if subprocess.run(asked, cwd=CHECKOUT, check=False).returncode != 0:
         raise ValueError(
-            f"{folder} lies inside the checkout, and films would be committed with it. "
+            f"{folder} lies inside the checkout, and images would be committed with it. "
             "Name a folder outside, or one that git ignores."
         )

@@ -12,14 +12,14 @@ from typing import Any
 from benchmarks.evaluation.judge import Row
 from release.estimate import Estimate
 
-COLUMNS = ("films", "class", "n", "KID [95 %]", "as labelled [95 %]", "near", "nearer than ever")
+COLUMNS = ("images", "class", "n", "KID [95 %]", "as labelled [95 %]", "near", "nearer than ever")
 EXPLANATION = """\
-KID to the held-out films, on a classifier's features: unbiased, so it may fall below 0; [95 %] by
-bootstrap, films and held-out films drawn anew group by group; for held-out films it is that between
-random halves of them. "as labelled": share that the classifier assigns to the label asked for, with
-Wilson's interval; for held-out films that is the classifier's own accuracy. "near": share closer to
-a training film than 99 of 100 held-out films are; "nearer than ever": than all of them are. Row
-"all" weighs every class the same. Training films show what copying would give."""
+KID to the held-out images, on a classifier's features: unbiased, so it may fall below 0; [95 %] by
+bootstrap, images and held-out images drawn anew group by group; for held-out images it is that
+between random halves of them. "as labelled": share that the classifier assigns to the label asked
+for, with Wilson's interval; for held-out images that is the classifier's own accuracy. "near":
+share closer to a training image than 99 of 100 held-out images are; "nearer than ever": than all of
+them are. Row "all" weighs every class the same. Training images show what copying would give."""
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -38,7 +38,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def cost_table(costs: Mapping[str, Mapping[str, Any]]) -> str:
     """Lay out what each model took."""
-    lines = ["| films | training s | images seen | sampling images/s |", "|---|---|---|---|"]
+    lines = ["| images | training s | images seen | sampling images/s |", "|---|---|---|---|"]
     for name, cost in costs.items():
         trained = "-", "-"
         if "training_seconds" in cost:
@@ -82,9 +82,9 @@ def rounded(content: Any) -> Any:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        row.films,
+        row.images,
         row.label,
-        str(row.num_films),
+        str(row.num_images),
         interval(row.kid, ".3f" if abs(row.kid.value) < 100 else ".0f"),
         interval(row.agreement, ".1%"),
         f"{row.near.value:.1%}",

@@ -1,4 +1,4 @@
-"""How well films were told apart, and how much better than by another classifier."""
+"""How well images were told apart, and how much better than by another classifier."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.real_films import Labels, Split
+from benchmarks.evaluation.real_images import Labels, Split
 from release.estimate import Estimate, mean
 from release.resampling import patient_replicates
 
 Array = NDArray[np.float64]
-# from predictions (n,), labels (n,) and how often each film counts, (replicates, n)
+# from predictions (n,), labels (n,) and how often each image counts, (replicates, n)
 Score = Callable[[Labels, Labels, Array], Array]
 
 
 def balanced_accuracy(predictions: Labels, labels: Labels, counts: Array) -> Array:
-    """Mean over the classes of the share of their films told right, (replicates,)."""
+    """Mean over the classes of the share of their images told right, (replicates,)."""
     recalls = [
         (counts[:, labels == label] @ (predictions[labels == label] == label))
         / counts[:, labels == label].sum(1)
@@ -47,12 +47,12 @@ class Comparison:
 
     Attributes:
         over_seeds: Student's interval of the paired differences: the chance of training anew.
-        over_films: The percentile bootstrap, the held-out films' groups drawn anew: the chance of
-            which films were held out.
+        over_images: The percentile bootstrap, the held-out images' groups drawn anew: the chance of
+            which images were held out.
     """
 
     over_seeds: Estimate
-    over_films: Estimate
+    over_images: Estimate
 
 
 def score_each(predictions: Sequence[Labels], held_out: Split, score: Score) -> list[float]:
@@ -71,7 +71,7 @@ def compare(
     """Subtract the scores of two ways to train, seed by seed.
 
     Args:
-        ours: Predictions for the held-out films, (n,) for each seed.
+        ours: Predictions for the held-out images, (n,) for each seed.
         theirs: Likewise, with the same seeds in the same order.
         held_out: What is told apart.
         score: What is compared.

@@ -13,7 +13,7 @@ from release.estimate import Estimate
 
 EXPLANATION = """\
 [95 %] of a score and of a gain: Student's interval over the seeds of the classifier, of a gain
-paired seed by seed. {95 %}: the same gain when the held-out films, group by group, are drawn anew
+paired seed by seed. {95 %}: the same gain when the held-out images, group by group, are drawn anew
 (percentile bootstrap). Neither holds the chance of training the generative model anew."""
 
 
@@ -59,6 +59,6 @@ def _score(estimate: Estimate) -> str:
 
 
 def _gain(comparison: Comparison) -> str:
-    seeds, films = comparison.over_seeds, comparison.over_films
-    signed = [100 * each for each in (seeds.value, seeds.low, seeds.high, films.low, films.high)]
+    seeds, images = comparison.over_seeds, comparison.over_images
+    signed = [100 * each for each in (seeds.value, seeds.low, seeds.high, images.low, images.high)]
     return "{:+.1f} [{:+.1f}, {:+.1f}] {{{:+.1f}, {:+.1f}}}".format(*signed)

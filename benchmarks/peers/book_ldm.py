@@ -8,8 +8,8 @@ Adam at 1e-3, batches of 256, and ancestral sampling through all the steps.
 Reference: Ho et al. 2020, algorithms 1 and 2 (arXiv:2006.11239).
 
 In its favour: the denoiser is told the class by an embedding added to that of the step, so that one
-model learns from all films; the autoencoder has half of the budget and the denoiser the other half.
-The 128 latents have no places, so the U-Net sees them as 8 channels of 4x4.
+model learns from all images; the autoencoder has half of the budget and the denoiser the other
+half. The 128 latents have no places, so the U-Net sees them as 8 channels of 4x4.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
@@ -48,12 +48,12 @@ class BookLDM(Contestant):
     name = "book_ldm"
     samplers = ("ddpm-1000",)
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        super().__init__(films, seed, device)
-        self.images = films.images(device, low=0)
-        self.labels = torch.from_numpy(films.labels).to(device)
-        self.vae = new_vae(films.size).to(device)
-        self.denoiser = SmallUNet(films.num_classes).to(device)
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        super().__init__(images, seed, device)
+        self.pixels = images.tensor(device, low=0)
+        self.labels = torch.from_numpy(images.labels).to(device)
+        self.vae = new_vae(images.size).to(device)
+        self.denoiser = SmallUNet(images.num_classes).to(device)
         self.betas = torch.linspace(1e-4, 0.02, NUM_STEPS, device=device)
         self.alphas_bar = torch.cumprod(1 - self.betas, 0)
 
@@ -64,12 +64,12 @@ class BookLDM(Contestant):
 
     def train(self, stopwatch: Stopwatch, until: float) -> None:
         """Train one after the other."""
-        batches = shuffled(len(self.images), BATCH_SIZE, np.random.default_rng(self.seed))
+        batches = shuffled(len(self.pixels), BATCH_SIZE, np.random.default_rng(self.seed))
         optimiser = torch.optim.Adam(self.vae.parameters(), LEARNING_RATE)
         self.vae.train()
         while stopwatch.seconds < until * AUTOENCODER_SHARE:
             batch = next(batches)
-            _step(optimiser, vae_loss(self.vae, self.images[batch]))
+            _step(optimiser, vae_loss(self.vae, self.pixels[batch]))
             self.images_seen += len(batch)
 
         self.vae.eval()
@@ -83,8 +83,8 @@ class BookLDM(Contestant):
 
     @torch.no_grad()
     def encode(self) -> tuple[Tensor, Tensor]:
-        """Encode every film once: mean and deviation of its latents, (n, 128) each."""
-        parts = [self.vae.encoder(part) for part in self.images.split(BATCH_SIZE)]
+        """Encode every image once: mean and deviation of its latents, (n, 128) each."""
+        parts = [self.vae.encoder(part) for part in self.pixels.split(BATCH_SIZE)]
         means, deviations = zip(*parts, strict=True)
         return torch.cat(means), torch.cat(deviations)
 

@@ -1,13 +1,13 @@
-"""What every contestant of `benchmarks.time_to_quality` speaks: films in, films out.
+"""What every contestant of `benchmarks.time_to_quality` speaks: images in, images out.
 
 Each is a module, run as a process of its own in the environment that it needs:
 
-    python -m benchmarks.peers.NAME --films FILMS.npz --store FOLDER --marks 600 1200
+    python -m benchmarks.peers.NAME --images IMAGES.npz --store FOLDER --marks 600 1200
 
-FILMS.npz holds `pixels`, (n, size, size), uint8, `labels`, (n,), and `classes`, their names. When
-the training has taken as many seconds as a mark says, the contestant draws films of each class;
+IMAGES.npz holds `pixels`, (n, size, size), uint8, `labels`, (n,), and `classes`, their names. When
+the training has taken as many seconds as a mark says, the contestant draws images of each class;
 that takes nothing from its budget. For every mark and every sampler FOLDER receives one file, named
-by `output_path`, with the films and what they cost. What lies there already is not made again.
+by `output_path`, with the images and what they cost. What lies there already is not made again.
 
 Seconds are those in which the processor worked for this process, divided by its threads, so that a
 busy neighbour costs a contestant nothing; with a GPU they are seconds of the wall clock.
@@ -35,8 +35,8 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Films:
-    """The films to learn from.
+class ContestImages:
+    """The images to learn from.
 
     Attributes:
         pixels: (n, size, size), uint8; 0 is black.
@@ -55,11 +55,11 @@ class Films:
 
     @property
     def size(self) -> int:
-        """Side of the square films, in pixels."""
+        """Side of the square images, in pixels."""
         return int(self.pixels.shape[1])
 
-    def images(self, device: torch.device, low: float) -> torch.Tensor:
-        """Give all films as (n, 1, size, size) between `low` and 1."""
+    def tensor(self, device: torch.device, low: float) -> torch.Tensor:
+        """Give all images as (n, 1, size, size) between `low` and 1."""
         scaled = torch.from_numpy(self.pixels).to(device).unsqueeze(1).float() / 255
         return scaled * (1 - low) + low
 
@@ -92,11 +92,11 @@ class Contestant(ABC):
 
     Attributes:
         name: Names its files and its rows.
-        samplers: The ways it draws films.
+        samplers: The ways it draws images.
         on_request: Further ways, too slow to be taken unless they are asked for.
         continues: Whether it trains on from mark to mark. One whose schedules or stages are fitted
             to the budget trains anew for each.
-        images_seen: Films seen in training, counted with repetition.
+        images_seen: Images seen in training, counted with repetition.
     """
 
     name: ClassVar[str]
@@ -104,8 +104,8 @@ class Contestant(ABC):
     on_request: ClassVar[tuple[str, ...]] = ()
     continues: ClassVar[bool] = False
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        self.films = films
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        self.images = images
         self.seed = seed
         self.device = device
         self.images_seen = 0
@@ -113,7 +113,7 @@ class Contestant(ABC):
     @property
     @abstractmethod
     def networks(self) -> Sequence[torch.nn.Module]:
-        """What it takes to draw films."""
+        """What it takes to draw images."""
 
     @abstractmethod
     def train(self, stopwatch: Stopwatch, until: float) -> None:
@@ -121,22 +121,22 @@ class Contestant(ABC):
 
     @abstractmethod
     def sample(self, labels: Labels, sampler: str) -> Pixels:
-        """Draw one film for each label, (n, size, size)."""
+        """Draw one image for each label, (n, size, size)."""
 
-    def keep(self, folder: Path) -> None:  # noqa: B027  most leave their films alone
-        """Leave the trained model in a folder, for who wants to draw more films."""
+    def keep(self, folder: Path) -> None:  # noqa: B027  most leave their images alone
+        """Leave the trained model in a folder, for who wants to draw more images."""
 
 
-def shuffled(num_films: int, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[Any]]:
-    """Yield the indices of one batch after another, every film once an epoch, without end.
+def shuffled(num_images: int, batch_size: int, rng: np.random.Generator) -> Iterator[NDArray[Any]]:
+    """Yield the indices of one batch after another, every image once an epoch, without end.
 
-    A last batch of a single film is left out, since batch normalisation cannot take it.
+    A last batch of a single image is left out, since batch normalisation cannot take it.
     """
     while True:
-        order = rng.permutation(num_films)
-        for start in range(0, num_films, batch_size):
+        order = rng.permutation(num_images)
+        for start in range(0, num_images, batch_size):
             batch = order[start : start + batch_size]
-            if len(batch) > 1 or num_films == 1:
+            if len(batch) > 1 or num_images == 1:
                 yield batch
 
 
@@ -153,7 +153,7 @@ def in_parts(labels: Labels, size: int) -> Iterator[Labels]:
 
 
 def output_path(store: Path, name: str, sampler: str, mark: float, seed: int) -> Path:
-    """Name the file with the films that a contestant has drawn at a mark."""
+    """Name the file with the images that a contestant has drawn at a mark."""
     return store / f"{name}.{sampler}.{mark:g}s.seed{seed}.npz"
 
 
@@ -164,9 +164,11 @@ def compete(kind: type[Contestant], arguments: Sequence[str] | None = None) -> N
         os.sched_setaffinity(0, {options.core})
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with np.load(options.films) as stored:
-        films = Films(stored["pixels"], stored["labels"], tuple(map(str, stored["classes"])))
-    labels = np.repeat(np.arange(films.num_classes), options.per_class)
+    with np.load(options.images) as stored:
+        images = ContestImages(
+            stored["pixels"], stored["labels"], tuple(map(str, stored["classes"]))
+        )
+    labels = np.repeat(np.arange(images.num_classes), options.per_class)
     clock = _clock(device, options.threads)
     options.store.mkdir(parents=True, exist_ok=True)
 
@@ -182,7 +184,7 @@ def compete(kind: type[Contestant], arguments: Sequence[str] | None = None) -> N
     for mark in sorted(mark for mark in options.marks if missing(mark)):
         if contestant is None or not kind.continues:
             torch.manual_seed(options.seed)
-            contestant, stopwatch = kind(films, options.seed, device), Stopwatch(clock)
+            contestant, stopwatch = kind(images, options.seed, device), Stopwatch(clock)
         stopwatch.start()
         contestant.train(stopwatch, mark)
         stopwatch.stop()
@@ -192,7 +194,7 @@ def compete(kind: type[Contestant], arguments: Sequence[str] | None = None) -> N
             began = clock()
             pixels = contestant.sample(labels, sampler)
             seconds = clock() - began
-            _say(f"{kind.name}: {len(labels)} films by {sampler}, {seconds:.1f} s")
+            _say(f"{kind.name}: {len(labels)} images by {sampler}, {seconds:.1f} s")
             _write(
                 path,
                 pixels=pixels,
@@ -229,10 +231,10 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--films", type=Path, required=True, metavar="NPZ")
+    parser.add_argument("--images", type=Path, required=True, metavar="NPZ")
     parser.add_argument("--store", type=Path, required=True, metavar="DIR")
     parser.add_argument("--marks", type=float, nargs="+", required=True, metavar="SECONDS")
-    parser.add_argument("--per-class", type=int, default=100, help="films to draw of each class")
+    parser.add_argument("--per-class", type=int, default=100, help="images to draw of each class")
     parser.add_argument("--samplers", nargs="+", help="all that are not slow, unless given")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

@@ -5,7 +5,7 @@ linear from 1e-4 to 0.02, AdamW at 1e-4 with betas 0.95 and 0.999, batches of 16
 after a warm-up, averaged weights. The example is made class-conditional as `UNet2DModel` offers, by
 an embedding, and the network has as many parameters as our denoiser; its widths are chosen to need
 few multiplications. In its favour, the schedule is fitted to the budget (the first 5 % warm up),
-and bfloat16, which the example offers, is on. Films are drawn by DDIM with 50 steps and by
+and bfloat16, which the example offers, is on. Images are drawn by DDIM with 50 steps and by
 DPM-Solver++ (2M) with 20, both of diffusers, without guidance, which this model does not offer.
 """
 
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
@@ -37,7 +37,7 @@ BATCH_SIZE = 16
 LEARNING_RATE = 1e-4
 WARM_UP = 0.05
 CHANNELS = (32, 64, 128, 192)  # 7.1 M parameters, 1.7 GMAC at 64 px
-FILMS_AT_ONCE = 50
+IMAGES_AT_ONCE = 50
 SCHEDULERS = {
     "ddim-50": DDIMScheduler,
     "dpm++-20": DPMSolverMultistepScheduler,
@@ -50,11 +50,11 @@ class DiffusersDDPM(Contestant):
     name = "diffusers_ddpm"
     samplers = tuple(SCHEDULERS)
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        super().__init__(films, seed, device)
-        self.images = films.images(device, low=-1)
-        self.labels = torch.from_numpy(films.labels).to(device)
-        self.unet = new_unet(films.size, films.num_classes).to(device)
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        super().__init__(images, seed, device)
+        self.pixels = images.tensor(device, low=-1)
+        self.labels = torch.from_numpy(images.labels).to(device)
+        self.unet = new_unet(images.size, images.num_classes).to(device)
 
     @property
     def networks(self) -> Sequence[nn.Module]:
@@ -62,7 +62,7 @@ class DiffusersDDPM(Contestant):
         return [self.unet]
 
     def train(self, stopwatch: Stopwatch, until: float) -> None:
-        """Predict the noise in films; end with the averaged weights."""
+        """Predict the noise in images; end with the averaged weights."""
         noises = DDPMScheduler(num_train_timesteps=1000)
         optimiser = torch.optim.AdamW(
             self.unet.parameters(), LEARNING_RATE, betas=(0.95, 0.999), weight_decay=1e-6, eps=1e-8
@@ -70,13 +70,13 @@ class DiffusersDDPM(Contestant):
         average = EMAModel(
             self.unet.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75
         )
-        batches = shuffled(len(self.images), BATCH_SIZE, np.random.default_rng(self.seed))
+        batches = shuffled(len(self.pixels), BATCH_SIZE, np.random.default_rng(self.seed))
         self.unet.train()
         while (seconds := stopwatch.seconds) < until:
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE * _rate(seconds / until)
             places = next(batches)
-            images, labels = self.images[places], self.labels[places]
+            images, labels = self.pixels[places], self.labels[places]
             noise = torch.randn_like(images)
             steps = torch.randint(0, 1000, (len(images),), device=self.device)
             with self.autocast():
@@ -100,7 +100,7 @@ class DiffusersDDPM(Contestant):
         self.unet.eval()
         parts = [
             to_pixels(denoise(self.unet, part, sampler, self.device), low=-1)
-            for part in in_parts(labels, FILMS_AT_ONCE)
+            for part in in_parts(labels, IMAGES_AT_ONCE)
         ]
         return np.concatenate(parts)
 

@@ -5,12 +5,12 @@ Source: `2d_ldm_tutorial.ipynb` of the MONAI tutorials, which draws 64 px radiog
 and, after the first tenth, a patch adversary of weight 0.01; then `DiffusionModelUNet` (128, 256,
 512 channels, attention at the two coarser levels, 64 M parameters), noise prediction, betas linear
 from 0.0015 to 0.0195 over 1,000 steps; Adam at 1e-4 (adversary 5e-4), batches of 64, small random
-affine maps of half of the films, mixed precision. The budget is split as the tutorial's minutes
+affine maps of half of the images, mixed precision. The budget is split as the tutorial's minutes
 are, 55 to 80.
 
 In its favour: the denoiser is told the class, which the network offers and the tutorial does not
-use, so that one model learns from all films. Its own 1,000 steps of ancestral sampling take hours
-on a processor, so MONAI's DDIM scheduler with 50 steps draws the films, without the clipping to
+use, so that one model learns from all images. Its own 1,000 steps of ancestral sampling take hours
+on a processor, so MONAI's DDIM scheduler with 50 steps draws the images, without the clipping to
 [-1, 1] that is its default and that latents do not fit; `--samplers ddpm-1000` draws as the
 tutorial does. What is missing: the perceptual loss of weight 0.001, whose pretrained network would
 have to be downloaded; leaving it out makes updates cheaper.
@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
@@ -46,7 +46,7 @@ WARM_UP = 0.11  # part of the autoencoder's training before its adversary joins:
 BATCH_SIZE = 64
 ADVERSARY_WEIGHT = 0.01
 KL_WEIGHT = 1e-6
-FILMS_AT_ONCE = 50
+IMAGES_AT_ONCE = 50
 NOISE = {"schedule": "linear_beta", "beta_start": 0.0015, "beta_end": 0.0195}
 
 
@@ -57,20 +57,20 @@ class MonaiLDM(Contestant):
     samplers = ("ddim-50",)
     on_request = ("ddpm-1000",)
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        super().__init__(films, seed, device)
-        self.images = films.images(device, low=0)
-        self.labels = torch.from_numpy(films.labels).to(device)
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        super().__init__(images, seed, device)
+        self.pixels = images.tensor(device, low=0)
+        self.labels = torch.from_numpy(images.labels).to(device)
         self.autoencoder = new_autoencoder().to(device)
-        self.unet = new_unet(films.num_classes).to(device)
+        self.unet = new_unet(images.num_classes).to(device)
         self.scheduler = DDPMScheduler(num_train_timesteps=1000, **NOISE)
-        self.batches = shuffled(len(self.images), BATCH_SIZE, np.random.default_rng(seed))
+        self.batches = shuffled(len(self.pixels), BATCH_SIZE, np.random.default_rng(seed))
         self.moved = RandAffine(
             prob=0.5,
             rotate_range=[(-np.pi / 36, np.pi / 36)],
             translate_range=[(-1, 1), (-1, 1)],
             scale_range=[(-0.05, 0.05), (-0.05, 0.05)],
-            spatial_size=[films.size, films.size],
+            spatial_size=[images.size, images.size],
             padding_mode="zeros",
         ).set_random_state(seed)
         self.scale = torch.ones((), device=device)
@@ -89,7 +89,7 @@ class MonaiLDM(Contestant):
         self.train_unet(stopwatch, until)
 
     def train_autoencoder(self, stopwatch: Stopwatch, until: float) -> None:
-        """Reconstruct films, against a patch adversary once warmed up."""
+        """Reconstruct images, against a patch adversary once warmed up."""
         adversary = PatchDiscriminator(
             spatial_dims=2, num_layers_d=3, channels=64, in_channels=1, out_channels=1
         ).to(self.device)
@@ -137,9 +137,9 @@ class MonaiLDM(Contestant):
             _step(optimiser, loss)
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """Draw films in [0, 1], (b, 1, h, w), some moved a little, and their labels."""
+        """Draw images in [0, 1], (b, 1, h, w), some moved a little, and their labels."""
         places = next(self.batches)
-        moved = [torch.as_tensor(self.moved(image)) for image in self.images[places]]
+        moved = [torch.as_tensor(self.moved(image)) for image in self.pixels[places]]
         self.images_seen += len(places)
         return torch.stack(moved).to(self.device), self.labels[places]
 
@@ -155,9 +155,9 @@ class MonaiLDM(Contestant):
         kind, _, num_steps = sampler.partition("-")
         scheduler = self.scheduler if kind == "ddpm" else new_ddim()
         scheduler.set_timesteps(num_inference_steps=int(num_steps))
-        side = self.films.size // 4
+        side = self.images.size // 4
         parts = []
-        for part in in_parts(labels, FILMS_AT_ONCE):
+        for part in in_parts(labels, IMAGES_AT_ONCE):
             x = torch.randn(len(part), 3, side, side, device=self.device)
             classes = torch.from_numpy(part).to(self.device)
             for t in scheduler.timesteps:

@@ -1,6 +1,6 @@
 """Our families, through the harness that the peers go through.
 
-    python -m benchmarks.peers.ours ENTRY --films ...    as `benchmarks.peers.contestant` says
+    python -m benchmarks.peers.ours ENTRY --images ...    as `benchmarks.peers.contestant` says
 
 A family trains by its standard preset for the budget, anew for each mark, since its schedules are
 fitted to what it is given, and draws by its default sampler. `ldm_fast` is `ldm` with a part of the
@@ -21,13 +21,13 @@ from torch import nn
 
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
     compete,
 )
-from models import films as training_films
+from models import training_images
 from models.config import Circumstances
 from models.family import ImageSpec
 from models.presets import resolve_config
@@ -60,8 +60,8 @@ class OurFamily(Contestant):
     overrides: ClassVar[dict[str, Any]] = {}
     samplers = (DEFAULT,)
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        super().__init__(films, seed, device)
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        super().__init__(images, seed, device)
         if device.type == "cpu":
             # The budget is in processor time for every contestant; the loop reads this clock.
             threads = torch.get_num_threads()
@@ -74,14 +74,14 @@ class OurFamily(Contestant):
 
     def train(self, stopwatch: Stopwatch, until: float) -> None:
         """Train once, for what is left until then."""
-        films = self.films
+        images = self.images
         seconds = until - stopwatch.seconds
         kind: Any = self.device.type
-        given = Circumstances(films.size, len(films.labels), kind, budget_seconds=seconds)
+        given = Circumstances(images.size, len(images.labels), kind, budget_seconds=seconds)
         config = resolve_config(self.family, PRESET, self.overrides, given)
-        spec = ImageSpec(films.size, films.num_classes)
+        spec = ImageSpec(images.size, images.num_classes)
         self.model = new_model(self.family, config.model_dump(), spec, self.seed).to(self.device)
-        known = training_films.Films(films.pixels, films.labels, self.device)
+        known = training_images.TrainingImages(images.pixels, images.labels, self.device)
         training = Training(self.model, known, Budget(seconds=seconds), seed=self.seed)
         for progress in training.run():
             self.images_seen = progress.images_seen
@@ -89,7 +89,7 @@ class OurFamily(Contestant):
     def keep(self, folder: Path) -> None:
         """Save the snapshot, as the service does."""
         folder.mkdir(exist_ok=True)
-        save_snapshot(folder, self.family, self.films.classes, self.model)
+        save_snapshot(folder, self.family, self.images.classes, self.model)
 
     def sample(self, labels: Labels, sampler: str) -> Pixels:
         """Draw as the service does."""

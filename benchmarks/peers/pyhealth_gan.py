@@ -20,7 +20,7 @@ from torch import nn
 
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
@@ -42,12 +42,12 @@ class PyHealthGAN(Contestant):
     samplers = ("prior",)
     continues = True
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        super().__init__(films, seed, device)
-        images = films.images(device, low=0)
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        super().__init__(images, seed, device)
+        pixels = images.tensor(device, low=0)
         rng = np.random.default_rng(seed)
         self.pairs = [
-            Pair(images[films.labels == label], rng) for label in range(films.num_classes)
+            Pair(pixels[images.labels == label], rng) for label in range(images.num_classes)
         ]
         self.spent = [0.0 for _ in self.pairs]
 
@@ -66,7 +66,7 @@ class PyHealthGAN(Contestant):
     @torch.no_grad()
     def sample(self, labels: Labels, sampler: str) -> Pixels:  # noqa: ARG002 - it has one
         """Draw from the generators."""
-        pixels = np.empty((len(labels), self.films.size, self.films.size), np.uint8)
+        pixels = np.empty((len(labels), self.images.size, self.images.size), np.uint8)
         for label, pair in enumerate(self.pairs):
             places = labels == label
             fakes = pair.gan.generate_fake(int(places.sum()), self.device)
@@ -75,27 +75,27 @@ class PyHealthGAN(Contestant):
 
 
 class Pair:
-    """The generator and the discriminator of one class, and its films in [0, 1]."""
+    """The generator and the discriminator of one class, and its images in [0, 1]."""
 
-    def __init__(self, images: torch.Tensor, rng: np.random.Generator) -> None:
-        self.images = images
-        self.batches = shuffled(len(images), BATCH_SIZE, rng)
-        self.gan = GAN(input_channel=1, input_size=images.shape[-1], hidden_dim=HIDDEN)
-        self.gan.to(images.device)
+    def __init__(self, pixels: torch.Tensor, rng: np.random.Generator) -> None:
+        self.images = pixels
+        self.batches = shuffled(len(pixels), BATCH_SIZE, rng)
+        self.gan = GAN(input_channel=1, input_size=pixels.shape[-1], hidden_dim=HIDDEN)
+        self.gan.to(pixels.device)
         self.generator = torch.optim.AdamW(self.gan.generator.parameters(), GENERATOR_LEARNING_RATE)
         self.discriminator = torch.optim.AdamW(
             self.gan.discriminator.parameters(), DISCRIMINATOR_LEARNING_RATE
         )
 
     def update(self) -> int:
-        """Take one step with each network, and say how many films it took."""
+        """Take one step with each network, and say how many images it took."""
         reals = self.images[next(self.batches)]
-        num_films = len(reals)
-        ones, zeros = reals.new_ones(num_films, 1), reals.new_zeros(num_films, 1)
+        num_images = len(reals)
+        ones, zeros = reals.new_ones(num_images, 1), reals.new_zeros(num_images, 1)
         loss, judge = nn.functional.binary_cross_entropy, self.gan.discriminator
 
         self.discriminator.zero_grad()
-        fakes = self.gan.generate_fake(num_films, reals.device)
+        fakes = self.gan.generate_fake(num_images, reals.device)
         told_real, told_fake = loss(judge(reals), ones), loss(judge(fakes.detach()), zeros)
         ((told_real + told_fake) / 2).backward()
         self.discriminator.step()
@@ -103,7 +103,7 @@ class Pair:
         self.generator.zero_grad()
         loss(judge(fakes), ones).backward()
         self.generator.step()
-        return num_films
+        return num_images
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Source: `pyhealth.models.VAE`, and the example `chextXray_image_generation_VAE.py` beside it: Adam
 at 1e-3, batches of 256, 128 latents, binary cross-entropy summed over pixels plus the divergence,
-films drawn from a standard normal.
+images drawn from a standard normal.
 
 It knows no classes, so each class has a model of its own and an equal part of the time. What was
 mended: the decoder is given latents with the two axes that its transposed convolutions need (the
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
@@ -36,7 +36,7 @@ LEARNING_RATE = 1e-3
 
 
 def new_vae(size: int) -> VAE:
-    """Build the example's model for one-channel films of this side; no part of it asks for data."""
+    """Build the example's model for one-channel images of this side; no part of it needs data."""
     return VAE(
         dataset=None,
         feature_keys=["image"],
@@ -61,15 +61,15 @@ class PyHealthVAE(Contestant):
     samplers = ("prior",)
     continues = True
 
-    def __init__(self, films: Films, seed: int, device: torch.device) -> None:
-        super().__init__(films, seed, device)
-        classes = range(films.num_classes)
-        images = films.images(device, low=0)
-        self.images = [images[films.labels == label] for label in classes]
-        self.models = [new_vae(films.size).to(device) for _ in classes]
+    def __init__(self, images: ContestImages, seed: int, device: torch.device) -> None:
+        super().__init__(images, seed, device)
+        classes = range(images.num_classes)
+        pixels = images.tensor(device, low=0)
+        self.pixels = [pixels[images.labels == label] for label in classes]
+        self.models = [new_vae(images.size).to(device) for _ in classes]
         self.optimisers = [torch.optim.Adam(m.parameters(), LEARNING_RATE) for m in self.models]
         rng = np.random.default_rng(seed)
-        self.batches = [shuffled(len(each), BATCH_SIZE, rng) for each in self.images]
+        self.batches = [shuffled(len(each), BATCH_SIZE, rng) for each in self.pixels]
         self.spent = [0.0 for _ in classes]
 
     @property
@@ -86,7 +86,7 @@ class PyHealthVAE(Contestant):
 
     def update(self, label: int) -> None:
         """Take one step with the model of a class."""
-        images = self.images[label][next(self.batches[label])]
+        images = self.pixels[label][next(self.batches[label])]
         model = self.models[label].train()
         optimiser = self.optimisers[label]
         optimiser.zero_grad()
@@ -97,7 +97,7 @@ class PyHealthVAE(Contestant):
     @torch.no_grad()
     def sample(self, labels: Labels, sampler: str) -> Pixels:  # noqa: ARG002 - it has one
         """Decode latents from a standard normal."""
-        pixels = np.empty((len(labels), self.films.size, self.films.size), np.uint8)
+        pixels = np.empty((len(labels), self.images.size, self.images.size), np.uint8)
         for label, model in enumerate(self.models):
             places = labels == label
             latents = torch.randn(int(places.sum()), HIDDEN, 1, 1, device=self.device)

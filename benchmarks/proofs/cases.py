@@ -14,8 +14,8 @@ from benchmarks.proofs.world import Design, Euclidean, World
 from release.estimate import Estimate
 from release.examination import Examination
 from release.fidelity.validity import Validity
-from release.films import Pixels, class_weights
 from release.gate import Gate
+from release.labelled_images import Pixels, class_weights
 from release.policy import Policy
 from release.privacy.controls import Planted
 
@@ -64,32 +64,32 @@ def examined(case: Case, seed: int) -> Examination:
         if not before.verdict.may_leave:
             return before
         earlier = earlier[before.kept]
-    films = case.make(world)
+    images = case.make(world)
     return gate.examine(
-        films,
-        weights(case, world, len(films)),
+        images,
+        weights(case, world, len(images)),
         validity=VALID,
         planted=[planted(world)],
         earlier=None if earlier is None else gate.look(earlier),
     )
 
 
-def weights(case: Case, world: World, num_films: int) -> NDArray[np.float64]:
+def weights(case: Case, world: World, num_images: int) -> NDArray[np.float64]:
     """Classes in the shares of a set; of none where they are those of the patients."""
     num_classes = len(world.folds.classes)
     if case.shares is None:
-        return np.zeros((num_films, num_classes))
+        return np.zeros((num_images, num_classes))
     labels = np.repeat(
-        np.arange(len(case.shares)), np.rint(np.array(case.shares) * num_films).astype(int)
+        np.arange(len(case.shares)), np.rint(np.array(case.shares) * num_images).astype(int)
     )
     return class_weights(labels, num_classes)
 
 
 def planted(world: World) -> Planted:
-    """Training films under a little noise."""
-    films = world.folds.trained.pixels[:NUM_PLANTED].astype(np.int64)
-    noise = world.rng.integers(-1, 2, films.shape)
-    return Planted("noise", np.clip(films + noise, 0, 255).astype(np.uint8), required=True)
+    """Training images under a little noise."""
+    images = world.folds.trained.pixels[:NUM_PLANTED].astype(np.int64)
+    noise = world.rng.integers(-1, 2, images.shape)
+    return Planted("noise", np.clip(images + noise, 0, 255).astype(np.uint8), required=True)
 
 
 def _exactly(value: float) -> Estimate:
@@ -107,14 +107,14 @@ VALID = Validity(
 
 
 def balanced(world: World) -> Pixels:
-    """Draw as many films of each class, also where patients of one are rare."""
-    num = world.design.films // 3
+    """Draw as many images of each class, also where patients of one are rare."""
+    num = world.design.images // 3
     return np.concatenate([world.honest(label)[:num] for label in range(3)])
 
 
-SMALL = Design(trained=1100, audit=400, films=1000)
-WITH_RARE = Design(trained=1500, audit=400, films=999, shares=RARE, apart=FAR_APART)
-TWO_OF_35 = Design(films=35)
+SMALL = Design(trained=1100, audit=400, images=1000)
+WITH_RARE = Design(trained=1500, audit=400, images=999, shares=RARE, apart=FAR_APART)
+TWO_OF_35 = Design(images=35)
 OF_35 = replace(Policy(), max_mdcr=0.2)  # so few images alone say little of copies
 CASES = (
     Case("honest, the null hypothesis", "passed", World.honest, SMALL, num_worlds=200),
@@ -122,10 +122,10 @@ CASES = (
     Case("1 % near copies", "refused(memorises)", lambda world: world.copying(0.01)),
     Case("five patients in 1 %", "refused(memorises)", lambda world: world.leaking(5, 0.01)),
     Case(
-        "honest, two films of each patient",
+        "honest, two images of each patient",
         "passed",
         World.honest,
-        replace(SMALL, films_each=2),
+        replace(SMALL, images_each=2),
         num_worlds=50,
     ),
     Case("honest, but all too typical", "passed", World.typical, SMALL, num_worlds=50),
@@ -147,13 +147,13 @@ CASES = (
         shares=(1 / 3, 1 / 3, 1 / 3),
     ),
     Case(
-        "copies of 16 training films",
+        "copies of 16 training images",
         "refused(memorises)",
         lambda world: world.copying(1.0, noise=0.2),
-        Design(trained=16, films=500),
+        Design(trained=16, images=500),
     ),
     Case(
-        "every film drawn 15 % towards T",
+        "every image drawn 15 % towards T",
         "refused",
         lambda world: world.drawn_towards(1.0, 0.15),
         SMALL,

@@ -14,38 +14,38 @@ from benchmarks.proofs.trial import Trial
 from radiographs.phantom import FINDINGS
 from release.examination import Examination
 from release.fidelity.validity import Validity
-from release.films import Folds, LabelledFilms, class_weights
 from release.gate import Gate
+from release.labelled_images import Folds, LabelledImages, class_weights
 
 PART = "fresh phantoms"
 NUM_TRIALS = 200
 NUM_REAL, NUM_FRESH = 1200, 800
 AUDIT_SHARE = 0.4  # of the real ones, by coins
-NUM_FILMS = 480  # of a set
+NUM_IMAGES = 480  # of a set
 
 
 @cache
-def _films() -> tuple[LabelledFilms, LabelledFilms]:
-    """Give real films, which the metrics have all learned from alike, and fresh ones."""
+def _images() -> tuple[LabelledImages, LabelledImages]:
+    """Give real images, which the metrics have all learned from alike, and fresh ones."""
     folds = bench(NUM_TRAINED).folds
     return folds.trained.where(np.arange(NUM_REAL)), folds.utility.where(np.arange(NUM_FRESH))
 
 
 @cache
 def _metrics() -> list[Pool]:
-    pool = np.concatenate([films.pixels for films in _films()])
+    pool = np.concatenate([images.pixels for images in _images()])
     return [Pool(metric, pool) for metric in bench(NUM_TRAINED).metrics]
 
 
 @cache
 def _validity() -> Validity:
-    return bench(NUM_TRAINED).validity(_films()[1])
+    return bench(NUM_TRAINED).validity(_images()[1])
 
 
 def examined(seed: int) -> Examination:
-    """Divide the real films by coins, and draw a set from the fresh ones."""
+    """Divide the real images by coins, and draw a set from the fresh ones."""
     rng = np.random.default_rng(seed)
-    real, fresh = _films()
+    real, fresh = _images()
     held_out = rng.random(len(real)) < AUDIT_SHARE
     trained = real.where(~held_out)
     folds = Folds(
@@ -56,10 +56,10 @@ def examined(seed: int) -> Examination:
         real.where(np.zeros(len(real), np.bool_)),
         f"coins-{seed}",
     )
-    films = fresh.where(rng.choice(len(fresh), NUM_FILMS, replace=False))
+    images = fresh.where(rng.choice(len(fresh), NUM_IMAGES, replace=False))
     return Gate(folds, _metrics()).examine(
-        films.pixels,
-        class_weights(films.labels, len(folds.classes)),
+        images.pixels,
+        class_weights(images.labels, len(folds.classes)),
         validity=_validity(),
         controls=bench(NUM_TRAINED).controls,
     )

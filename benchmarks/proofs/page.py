@@ -117,33 +117,33 @@ def _cost(outcomes: Sequence[Outcome]) -> str:
 PAGE = """# How often the gate is right
 
 Written by `make proofs` ([proofs.json](../benchmarks/results/proofs.json)). "Passed" includes sets
-from which flagged films were dropped. The last column is the share of wrong verdicts and its exact
+from which flagged images were dropped. The last column is the share of wrong verdicts and its exact
 95 % interval."""
 
 TEXTS = {
     trained.PART: f"""## Models trained on phantoms
 
-Drawn films of 64 px, one of each patient. Models that are to learn few films by heart begin with
+Drawn images of 64 px, one of each patient. Models that are to learn few images by heart begin with
 the preset `tiny`, the others with `standard`; what they change, and how long they train, stands in
 `benchmarks/proofs/trained.py`. The gate is the service's own: both metrics, the copy detector
 learned from T and H alike, the classifier from T, all planted near duplicates. T is what the model
 was trained on; 1,000 other patients are held out as H and 1,000 as U. A model trained on 16 or 200
-films draws {trained.NUM_FILMS_OF_MEMORISER}, one trained on 2,000 draws {trained.NUM_FILMS:,}. A
-model that replays draws, in place of 1 or 2 % of its films, training films as they are; where five
-patients leak, 1 % are near duplicates of five training films, changed as the gate's own controls
-are.""",
+images draws {trained.NUM_IMAGES_OF_MEMORISER}, one trained on 2,000 draws {trained.NUM_IMAGES:,}. A
+model that replays draws, in place of 1 or 2 % of its images, training images as they are; where
+five patients leak, 1 % are near duplicates of five training images, changed as the gate's own
+controls are.""",
     fresh.PART: f"""## Phantoms that nobody trained on
 
-Sets of {fresh.NUM_FILMS} out of {fresh.NUM_FRESH} films that no model and no metric has learned
-from, against {fresh.NUM_REAL:,} films that coins divide anew for every set, 40 % of them held out.
-Both metrics as above. The sets share their films with each other, so the runs are not independent
-and the interval is a little too narrow. Validity is measured once, of all these films together.""",
+Sets of {fresh.NUM_IMAGES} out of {fresh.NUM_FRESH} images that no model and no metric has learned
+from, against {fresh.NUM_REAL:,} images that coins divide anew for every set, 40 % of them held out.
+Both metrics as above. The sets share their images with each other, so the runs are not independent
+and the interval is a little too narrow. Validity is measured once, of all images together.""",
     cases.PART: """## Made-up worlds
 
-In a made-up world it is known what leaked. A film is a point of a mixture of Gaussians, written as
-16 grey levels; patients keep their places, and their films scatter around them. Every world is
+In a made-up world it is known what leaked. An image is a point of a mixture of Gaussians, written
+as 16 grey levels; patients keep their places, and their images scatter around them. Every world is
 drawn anew. At design size 3,600 patients are trained on, 640 are held out and a set has 5,000
-films; so it is for copies and leaks of few patients. Most other cases have 1,000, 400 and 1,000,
+images; so it is for copies and leaks of few patients. Most other cases have 1,000, 400 and 1,000,
 which leaves the chance of refusing an honest set as it is. Distance is Euclidean, so this proves
 the statistics and not the metrics. Near copies carry noise of 5 % of a standard deviation.""",
 }

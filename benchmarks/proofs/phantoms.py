@@ -1,4 +1,4 @@
-"""Phantom films divided as for a release, and the gate that the service would hold sets against."""
+"""Phantom images split as for a release, and the gate that the service would hold sets against."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from functools import cache, cached_property
 import numpy as np
 
 from radiographs.phantom import FINDINGS, draw
-from release.classifier import FilmClassifier
+from release.classifier import ImageClassifier
 from release.classifier_training import train_classifier
 from release.examination import Examination
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
-from release.films import Folds, LabelledFilms, class_weights
 from release.gate import Gate
+from release.labelled_images import Folds, LabelledImages, class_weights
 from release.look import Look
 from release.metrics.copies import train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.metric import Metric
 from release.metrics.pixels import PixelMetric
 from release.privacy.controls import Control
-from workers.evidence import IMAGES, IMAGES_PER_FILM, VIEWS, VIEWS_PER_FILM, search_of
+from workers.evidence import CLASSIFIER_PASSES, IMAGES, VIEWS, VIEWS_PER_IMAGE, search_of
 from workers.planting import by_changes
 
 SIZE = 64  # pixels
@@ -28,19 +28,19 @@ NUM_TRAINED, NUM_AUDIT, NUM_UTILITY = 2000, 1000, 1000
 SEED = 2026
 
 
-def phantoms(first: int, num: int) -> LabelledFilms:
-    """Draw a film of each of so many patients; a number is always the same patient and film."""
+def phantoms(first: int, num: int) -> LabelledImages:
+    """Draw an image of each of so many patients; a number is always the same patient and image."""
     patients = np.arange(first, first + num)
     labels = patients % len(FINDINGS)
-    films = [
+    images = [
         draw(FINDINGS[label], seed=SEED, index=patient, size=SIZE).pixels
         for patient, label in zip(patients.tolist(), labels.tolist(), strict=True)
     ]
-    return LabelledFilms(np.stack(films), labels, patients)
+    return LabelledImages(np.stack(images), labels, patients)
 
 
 @cache
-def _everyone() -> LabelledFilms:
+def _everyone() -> LabelledImages:
     return phantoms(0, NUM_TRAINED + NUM_AUDIT + NUM_UTILITY)
 
 
@@ -64,7 +64,7 @@ class Bench:
     """One division of phantoms, and what the service would learn from it to examine sets.
 
     Attributes:
-        folds: The films.
+        folds: The images.
     """
 
     def __init__(self, folds: Folds) -> None:
@@ -73,8 +73,8 @@ class Bench:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """Pixels, and copies learned from T and H alike."""
-        num_films = len(self.folds.trained) + len(self.folds.audit)
-        num_views = int(np.clip(VIEWS_PER_FILM * num_films, *VIEWS))
+        num_images = len(self.folds.trained) + len(self.folds.audit)
+        num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
         return PixelMetric(), train_copy_metric(self.folds, recipe=Recipe(num_views=num_views))
 
     @cached_property
@@ -88,32 +88,32 @@ class Bench:
         return [self.gate.control(each) for each in by_changes(self.folds)]
 
     @cached_property
-    def classifier(self) -> FilmClassifier:
+    def classifier(self) -> ImageClassifier:
         """Learned from T."""
-        num_images = int(np.clip(IMAGES_PER_FILM * len(self.folds.trained), *IMAGES))
+        num_images = int(np.clip(CLASSIFIER_PASSES * len(self.folds.trained), *IMAGES))
         return train_classifier(self.folds.trained, len(FINDINGS), 0, num_images)
 
-    def validity(self, films: LabelledFilms) -> Validity:
-        """Ask whether films look like real ones."""
+    def validity(self, images: LabelledImages) -> Validity:
+        """Ask whether images look like real ones."""
         rng = np.random.default_rng(0)
         try:
             return measure_fidelity(
-                self.classifier, self.folds, films.pixels, films.labels, rng
+                self.classifier, self.folds, images.pixels, images.labels, rng
             ).validity
         except ValueError:  # too few patients to compare
             return Validity.unknown()
 
-    def examined(self, films: LabelledFilms, look: Look) -> Examination:
+    def examined(self, images: LabelledImages, look: Look) -> Examination:
         """Put a set to the gate, as the service does.
 
         Args:
-            films: The set, flagged films included.
+            images: The set, flagged images included.
             look: What the gate saw of it.
         """
         return self.gate.examine(
-            films.pixels,
-            class_weights(films.labels, len(self.folds.classes)),
-            validity=self.validity(films.where(~look.flagged)),
+            images.pixels,
+            class_weights(images.labels, len(self.folds.classes)),
+            validity=self.validity(images.where(~look.flagged)),
             controls=self.controls,
             look=look,
         )

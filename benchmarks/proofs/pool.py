@@ -1,32 +1,32 @@
-"""A metric that compares no two films of a pool twice, however often the pool is divided."""
+"""A metric that compares no two images of a pool twice, however often the pool is divided."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.metrics.metric import Embedded, Metric, Pairs, Places, Vectors
 
 
 class Pool(Metric):
-    """Another metric, asked about films of one pool alone; its answers are the other's.
+    """Another metric, asked about images of one pool alone; its answers are the other's.
 
     Args:
-        metric: What compares films.
-        pixels: (n, size, size), the pool, no film twice.
+        metric: What compares images.
+        pixels: (n, size, size), the pool, no image twice.
     """
 
     def __init__(self, metric: Metric, pixels: Pixels) -> None:
         self.name, self.digest = metric.name, metric.digest
         self.learned_from, self.num_listed = metric.learned_from, metric.num_listed
-        self._metric, self._films = metric, metric.embed(pixels)
-        self._place = {film.tobytes(): place for place, film in enumerate(pixels)}
-        self._alike = metric.likeness(self._films, self._films)
+        self._metric, self._images = metric, metric.embed(pixels)
+        self._place = {image.tobytes(): place for place, image in enumerate(pixels)}
+        self._alike = metric.likeness(self._images, self._images)
         self._distances = np.full_like(self._alike, np.nan)
 
     def embed(self, pixels: Pixels) -> Embedded:
-        """Give each film its place in the pool."""
-        places = [self._place[film.tobytes()] for film in pixels]
+        """Give each image its place in the pool."""
+        places = [self._place[image.tobytes()] for image in pixels]
         return Embedded(np.array(places, np.float32).reshape(-1, 1))
 
     def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
@@ -36,13 +36,13 @@ class Pool(Metric):
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Look up the distances known, and find the others."""
         ours, theirs = _places(queries), _places(among)
-        rows, columns = ours[pairs.queries], theirs[pairs.films]
+        rows, columns = ours[pairs.queries], theirs[pairs.images]
         new = np.isnan(self._distances[rows, columns])
         if new.any():
             self._distances[rows[new], columns[new]] = self._metric.distances(
-                self._films.where(ours),
-                self._films.where(theirs),
-                Pairs(pairs.queries[new], pairs.films[new]),
+                self._images.where(ours),
+                self._images.where(theirs),
+                Pairs(pairs.queries[new], pairs.images[new]),
             )
         found: Vectors = self._distances[rows, columns]
         return found

@@ -1,4 +1,4 @@
-"""Models of every family, trained on phantoms: on few films, on many, and made to replay some."""
+"""Models of every family, trained on phantoms: on few images, on many, and made to replay some."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from benchmarks.proofs.phantoms import NUM_TRAINED, SIZE, Bench, division
 from benchmarks.proofs.trial import Trial
 from models.config import Circumstances
 from models.family import ImageSpec
-from models.films import Films
 from models.presets import resolve_config
 from models.registry import FAMILIES, sampler_class
 from models.sampling import sample_pixels
@@ -22,16 +21,17 @@ from models.seeding import image_seed
 from models.snapshot import Snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
+from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS
 from release.controls.kinds import CONTROLS
 from release.examination import Examination
-from release.films import LabelledFilms
+from release.labelled_images import LabelledImages
 from release.look import Look
 
 PART = "trained models"
-SMALLEST, SMALL = 16, 200  # films that a model learns by heart
-NUM_FILMS = 1500  # of a set
-NUM_FILMS_OF_MEMORISER = 500
+SMALLEST, SMALL = 16, 200  # images that a model learns by heart
+NUM_IMAGES = 1500  # of a set
+NUM_IMAGES_OF_MEMORISER = 500
 REPLAYED = 0.01
 NUM_LEAKED = 5  # patients
 NUM_SEEDS = {("vae", SMALLEST): 3, ("vae", NUM_TRAINED): 6}
@@ -62,7 +62,7 @@ SMALL_LDM = {
     "denoiser_channels": (32, 64),
     "batch_size": 16,
 }
-RECIPES = {  # by family and number of films
+RECIPES = {  # by family and number of images
     ("vae", SMALLEST): Recipe(1200 * 16, SMALL_VAE),
     ("gan", SMALLEST): Recipe(3200, SMALL_GAN),
     ("ldm", SMALLEST): Recipe(6400, SMALL_LDM),
@@ -77,94 +77,94 @@ RECIPES = {  # by family and number of films
 
 @cache
 def bench(num_trained: int) -> Bench:
-    """Divide the phantoms once for each number of films trained on."""
+    """Divide the phantoms once for each number of images trained on."""
     return Bench(division(num_trained))
 
 
 def trained(family: str, num_trained: int, seed: int) -> Snapshot:
     """Train a model on all of T."""
-    films = bench(num_trained).folds.trained
+    images = bench(num_trained).folds.trained
     recipe = RECIPES[family, num_trained]
-    given = Circumstances(SIZE, len(films))
+    given = Circumstances(SIZE, len(images))
     config = resolve_config(family, recipe.preset, recipe.config, given)
     model = new_model(family, config.model_dump(), ImageSpec(SIZE, len(FINDINGS)), seed)
-    known = Films(films.pixels, films.labels)
+    known = TrainingImages(images.pixels, images.labels)
     for _ in Training(model, known, Budget(images=recipe.num_images), seed=seed).run():
         pass
     return Snapshot(family, FINDINGS, model)
 
 
-def drawn(family: str, num_trained: int, seed: int) -> LabelledFilms:
-    """Train a model and draw a set, as many films of each class."""
-    num_films = NUM_FILMS if num_trained == NUM_TRAINED else NUM_FILMS_OF_MEMORISER
-    labels = np.arange(num_films) % len(FINDINGS)
+def drawn(family: str, num_trained: int, seed: int) -> LabelledImages:
+    """Train a model and draw a set, as many images of each class."""
+    num_images = NUM_IMAGES if num_trained == NUM_TRAINED else NUM_IMAGES_OF_MEMORISER
+    labels = np.arange(num_images) % len(FINDINGS)
     sampler = sampler_class(family)()
-    seeds = [image_seed(seed, index) for index in range(num_films)]
+    seeds = [image_seed(seed, index) for index in range(num_images)]
     snapshot = trained(family, num_trained, seed)
     pixels = np.concatenate(list(sample_pixels(snapshot.model, labels.tolist(), seeds, sampler)))
-    return LabelledFilms(pixels, labels, np.arange(num_films))
+    return LabelledImages(pixels, labels, np.arange(num_images))
 
 
 @cache
-def seen(family: str, num_trained: int, seed: int) -> tuple[LabelledFilms, list[Look]]:
-    """Draw a set, and look at it in three parts: two that replayed films may replace, and the rest.
+def seen(family: str, num_trained: int, seed: int) -> tuple[LabelledImages, list[Look]]:
+    """Draw a set and look at it in three parts: two that replayed images may replace, and the rest.
 
     So what the gate saw of the rest serves every set that differs in these parts alone.
     """
-    films = drawn(family, num_trained, seed)
-    ends = [0, num_of(REPLAYED), num_of(2 * REPLAYED), len(films)]
+    images = drawn(family, num_trained, seed)
+    ends = [0, num_of(REPLAYED), num_of(2 * REPLAYED), len(images)]
     gate = bench(num_trained).gate
-    return films, [gate.look(films.pixels[a:b]) for a, b in pairwise(ends)]
+    return images, [gate.look(images.pixels[a:b]) for a, b in pairwise(ends)]
 
 
 def num_of(share: float) -> int:
-    """Count the films that are a share of a set."""
-    return round(share * NUM_FILMS)
+    """Count the images that are a share of a set."""
+    return round(share * NUM_IMAGES)
 
 
 def as_drawn(family: str, num_trained: int, seed: int) -> Examination:
     """Examine a set as the model drew it."""
-    films, looks = seen(family, num_trained, seed)
-    return bench(num_trained).examined(films, Look.together(looks))
+    images, looks = seen(family, num_trained, seed)
+    return bench(num_trained).examined(images, Look.together(looks))
 
 
 def replaying(family: str, share: float) -> Examination:
-    """Examine an honest model's set in which each film is, by that chance, a training film."""
-    films = bench(NUM_TRAINED).folds.trained
+    """Examine an honest model's set in which each image is, by that chance, a training image."""
+    images = bench(NUM_TRAINED).folds.trained
     rng = np.random.default_rng(round(1000 * share))
-    return _with(family, films.where(rng.choice(len(films), num_of(share))))
+    return _with(family, images.where(rng.choice(len(images), num_of(share))))
 
 
 def leaking(family: str) -> Examination:
-    """Examine an honest model's set of which 1 % are near duplicates of five patients' films."""
+    """Examine an honest model's set of which 1 % are near duplicates of five patients' images."""
     trained = bench(NUM_TRAINED).folds.trained
     rng = np.random.default_rng(NUM_LEAKED)
     leaked = trained.where(rng.choice(len(trained), NUM_LEAKED, replace=False))
     leaked = leaked.where(np.arange(num_of(REPLAYED)) % NUM_LEAKED)
     kinds = rng.choice(len(CONTROLS), len(leaked))
     changed = [
-        CONTROLS[kind].plant(film[None], seed)
-        for seed, (kind, film) in enumerate(zip(kinds, leaked.pixels, strict=True))
+        CONTROLS[kind].plant(image[None], seed)
+        for seed, (kind, image) in enumerate(zip(kinds, leaked.pixels, strict=True))
     ]
     return _with(family, replace(leaked, pixels=np.concatenate(changed)))
 
 
-def _with(family: str, put: LabelledFilms) -> Examination:
-    """Examine an honest model's set with other films in place of its first ones."""
-    films, looks = seen(family, NUM_TRAINED, 0)
+def _with(family: str, put: LabelledImages) -> Examination:
+    """Examine an honest model's set with other images in place of its first ones."""
+    images, looks = seen(family, NUM_TRAINED, 0)
     unreplaced = looks[1:] if len(put) == num_of(REPLAYED) else looks[2:]
     judge = bench(NUM_TRAINED)
-    whole = LabelledFilms(
-        np.concatenate([put.pixels, films.pixels[len(put) :]]),
-        np.concatenate([put.labels, films.labels[len(put) :]]),
-        films.patients,
+    whole = LabelledImages(
+        np.concatenate([put.pixels, images.pixels[len(put) :]]),
+        np.concatenate([put.labels, images.labels[len(put) :]]),
+        images.patients,
     )
     return judge.examined(whole, Look.together([judge.gate.look(put.pixels), *unreplaced]))
 
 
 def trials() -> Iterator[Trial]:
     """List all sets, those of one division after the other."""
-    for num, case in ((SMALLEST, "on 16 films"), (SMALL, "on 200 films, by heart")):
+    for num, case in ((SMALLEST, "on 16 images"), (SMALL, "on 200 images, by heart")):
         for family in FAMILIES:
             for seed in range(NUM_SEEDS.get((family, num), 1)):
                 examine = partial(as_drawn, family, num, seed)
@@ -172,9 +172,9 @@ def trials() -> Iterator[Trial]:
     for family in FAMILIES:
         for seed in range(NUM_SEEDS.get((family, NUM_TRAINED), 1)):
             examine = partial(as_drawn, family, NUM_TRAINED, seed)
-            yield Trial(PART, f"{family} on 2,000 films", "passed", seed, examine)
+            yield Trial(PART, f"{family} on 2,000 images", "passed", seed, examine)
         for share in (REPLAYED, 2 * REPLAYED):
-            case = f"{family} on 2,000 films, replaying {100 * share:.0f} %"
+            case = f"{family} on 2,000 images, replaying {100 * share:.0f} %"
             yield Trial(PART, case, "refused", 0, partial(replaying, family, share))
-        case = f"{family} on 2,000 films, five patients in 1 %"
+        case = f"{family} on 2,000 images, five patients in 1 %"
         yield Trial(PART, case, "refused", 0, partial(leaking, family))

@@ -47,7 +47,7 @@ class Outcome:
         case: As of the trial.
         expected: As of the trial.
         seed: As of the trial.
-        said: `passed`, also where flagged films were dropped; else the verdict.
+        said: `passed`, also where flagged images were dropped; else the verdict.
         seconds: Processor time it took, with all that this process had to make for it.
         facts: What the tests counted, by test.
     """

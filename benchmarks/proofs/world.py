@@ -1,7 +1,7 @@
-"""A world of which everything is known: made-up films of persistent patients, and ways to leak.
+"""A world of which everything is known: made-up images of persistent patients, and ways to leak.
 
-A film is a point of a mixture of Gaussians, one for each class, written as 16 grey levels. A
-patient has a place of its own, and the patient's films scatter around it. So the honest
+An image is a point of a mixture of Gaussians, one for each class, written as 16 grey levels. A
+patient has a place of its own, and the patient's images scatter around it. So the honest
 distribution is known, and a generator can be made that leaks exactly so much and no more.
 """
 
@@ -13,26 +13,26 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from release.films import Folds, LabelledFilms, Pixels
+from release.labelled_images import Folds, LabelledImages, Pixels
 from release.metrics.fairness import LearnedFrom
 from release.metrics.metric import Embedded, Metric, Pairs, Vectors
 
 SIDE = 4  # pixels
 _DIMENSIONS = SIDE**2
 _CLASSES = ("Clear", "Opacity", "Effusion")
-_BETWEEN_FILMS = 0.3  # standard deviation between films of a patient, of that between patients
+_BETWEEN_IMAGES = 0.3  # standard deviation between images of a patient, of that between patients
 _GREY_LEVELS = 24.0  # per standard deviation
 
 
 class Euclidean(Metric):
-    """Distance between grey levels, of films as small as these."""
+    """Distance between grey levels, of images as small as these."""
 
     name = "euclidean"
     digest = hashlib.sha256(b"euclidean/1").hexdigest()
     learned_from = LearnedFrom()
 
     def embed(self, pixels: Pixels) -> Embedded:
-        """Write films as vectors."""
+        """Write images as vectors."""
         return Embedded(pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS)
 
     def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
@@ -43,7 +43,7 @@ class Euclidean(Metric):
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Take the distance of each pair."""
-        between = queries.vectors[pairs.queries] - among.vectors[pairs.films]
+        between = queries.vectors[pairs.queries] - among.vectors[pairs.images]
         far: Vectors = np.linalg.norm(between, axis=1)
         return far
 
@@ -55,16 +55,16 @@ class Design:
     Attributes:
         trained: Patients of T.
         audit: Patients of H.
-        films_each: Films of each patient.
-        films: Films of a set.
+        images_each: Images of each patient.
+        images: Images of a set.
         shares: Of each class among the patients.
         apart: How far the classes lie apart, in standard deviations between their means.
     """
 
     trained: int = 3600
     audit: int = 640
-    films_each: int = 1
-    films: int = 5000
+    images_each: int = 1
+    images: int = 5000
     shares: tuple[float, ...] = (0.4, 0.3, 0.3)
     apart: float = 1.0
 
@@ -84,17 +84,17 @@ class World:
         design = self.design
         n = design.trained + design.audit
         labels, places = self._patients(n)
-        each = np.repeat(np.arange(n), design.films_each)
-        points = self._films_at(places[each])
-        films = LabelledFilms(_pixels(points), labels[each], each)
+        each = np.repeat(np.arange(n), design.images_each)
+        points = self._images_at(places[each])
+        images = LabelledImages(_pixels(points), labels[each], each)
         in_t = each < design.trained
         coin = self.rng.random(n) < design.audit / design.trained
         self.folds = Folds(
             _CLASSES,
-            films.where(in_t),
+            images.where(in_t),
             coin[each[in_t]],
-            films.where(~in_t),
-            films.where(np.zeros(len(each), np.bool_)),
+            images.where(~in_t),
+            images.where(np.zeros(len(each), np.bool_)),
             f"world-{self.seed}",
         )
         self._points = points[in_t]
@@ -108,25 +108,25 @@ class World:
         spread = self.rng.normal(size=(n, _DIMENSIONS)) * self._scales
         return labels, self._means[labels] + spread
 
-    def _films_at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        return places + self.rng.normal(0, _BETWEEN_FILMS, places.shape)
+    def _images_at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        return places + self.rng.normal(0, _BETWEEN_IMAGES, places.shape)
 
     def _honest(self, n: int, label: int | None = None) -> NDArray[np.float64]:
-        return self._films_at(self._patients(n, label)[1])
+        return self._images_at(self._patients(n, label)[1])
 
     def honest(self, label: int | None = None) -> Pixels:
-        """Films of new patients, of all classes or one: what a perfect model draws."""
-        return _pixels(self._honest(self.design.films, label))
+        """Images of new patients, of all classes or one: what a perfect model draws."""
+        return _pixels(self._honest(self.design.images, label))
 
     def typical(self, share: float = 0.7) -> Pixels:
-        """Films nearer to the mean of all than real ones, as blurred ones are."""
-        points = self._honest(self.design.films)
+        """Images nearer to the mean of all than real ones, as blurred ones are."""
+        points = self._honest(self.design.images)
         return _pixels(share * points + (1 - share) * self._means.mean(0))
 
     def learned(self) -> Pixels:
-        """Films of the Gaussian mixture fitted to T."""
+        """Images of the Gaussian mixture fitted to T."""
         labels = self.folds.trained.labels
-        drawn = np.sort(self.rng.choice(labels, self.design.films))
+        drawn = np.sort(self.rng.choice(labels, self.design.images))
         return _pixels(
             np.concatenate(
                 [
@@ -141,18 +141,18 @@ class World:
         )
 
     def copying(self, rate: float, noise: float = 0.05) -> Pixels:
-        """Honest films, and a share of near duplicates of training films."""
+        """Honest images, and a share of near duplicates of training images."""
         return self._with(self.rng.integers(0, len(self._points), self._num(rate)), noise)
 
     def leaking(self, num_patients: int, rate: float, noise: float = 0.05) -> Pixels:
-        """Honest films, and a share of near duplicates of the films of few patients."""
+        """Honest images, and a share of near duplicates of the images of few patients."""
         patients = self.rng.choice(self.design.trained, num_patients, replace=False)
         rows = np.flatnonzero(np.isin(self.folds.trained.patients, patients))
         return self._with(self.rng.choice(rows, self._num(rate)), noise)
 
     def drawn_towards(self, share: float, pull: float) -> Pixels:
-        """Honest films, a share of which is drawn towards a training film near it."""
-        points = self._honest(self.design.films)
+        """Honest images, a share of which is drawn towards a training image near it."""
+        points = self._honest(self.design.images)
         num = self._num(share)
         near = (
             Euclidean()
@@ -167,24 +167,24 @@ class World:
         return _pixels(points)
 
     def siding(self) -> Pixels:
-        """Honest films, of those alone whose nearest real film is a training film."""
-        films = _pixels(self._honest(4 * self.design.films))
+        """Honest images, of those alone whose nearest real image is a training image."""
+        images = _pixels(self._honest(4 * self.design.images))
         metric = Euclidean()
         to_trained, to_audit = (
-            metric.nearest(metric.embed(films), metric.embed(real.pixels), 1).distances[:, 0]
+            metric.nearest(metric.embed(images), metric.embed(real.pixels), 1).distances[:, 0]
             for real in (self.folds.trained, self.folds.audit)
         )
-        return films[to_trained < to_audit][: self.design.films]
+        return images[to_trained < to_audit][: self.design.images]
 
     def noise(self) -> Pixels:
-        """No films at all: each grey level drawn evenly."""
-        return self.rng.integers(0, 256, (self.design.films, SIDE, SIDE), dtype=np.uint8)
+        """No images at all: each grey level drawn evenly."""
+        return self.rng.integers(0, 256, (self.design.images, SIDE, SIDE), dtype=np.uint8)
 
     def _num(self, rate: float) -> int:
-        return round(rate * self.design.films)
+        return round(rate * self.design.images)
 
     def _with(self, rows: NDArray[np.int64], noise: float) -> Pixels:
-        points = self._honest(self.design.films)
+        points = self._honest(self.design.images)
         points[: len(rows)] = self._points[rows] + self.rng.normal(
             0, noise, (len(rows), _DIMENSIONS)
         )

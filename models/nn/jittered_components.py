@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from models.films import Films
 from models.nn.cosine_components import CosineComponents
 from models.nn.jitter import jittered
 from models.nn.principal_axes import Moments
+from models.training_images import TrainingImages
 
 NUM_COSINES = 1024  # in which the components are sought; they leave 1.5 % of a radiograph
 NUM_CHANGED = 30_000  # changed images to learn from, and at most so many of one:
@@ -67,15 +67,15 @@ class JitteredComponents(nn.Module):
         return -outside.clamp_min(MIN_SCALE**2).log()
 
     @torch.no_grad()
-    def fit(self, films: Films) -> Iterator[float]:
+    def fit(self, images: TrainingImages) -> Iterator[float]:
         """Find the components, once, with draws from torch's global source; yields progress."""
         if self.fitted:
             return
         moments = Moments(len(self.center))
-        num_copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(films)))
+        num_copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(images)))
         for copy in range(num_copies):
-            for indices in films.in_order(IMAGES_PER_READING):
-                moments.add(self.cosines.encode(jittered(films.images(indices))))
+            for indices in images.in_order(IMAGES_PER_READING):
+                moments.add(self.cosines.encode(jittered(images.read(indices))))
             yield (copy + 1) / num_copies
         axes = moments.axes()
         num_components = len(self.scale)

@@ -39,7 +39,7 @@ class Posterior(NamedTuple):
 class PatchAutoencoder(nn.Module):
     """Principal components of the patches, and convolutions that learn what these miss.
 
-    The components are the best linear autoencoder and are fitted in one pass over the films. The
+    The components are the best linear autoencoder and are fitted in one pass over the images. The
     convolutions begin by adding nothing to them, so that training begins where the linear one ends.
 
     Args:

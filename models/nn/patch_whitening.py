@@ -1,8 +1,9 @@
-"""Fold films into patches whose coordinates all vary alike.
+"""Fold images into patches whose coordinates all vary alike.
 
-Grey levels vary about a hundred times more over a film than from pixel to pixel, so a network that
-reads raw patches hears the exposure first and the texture long after. In the patches' principal
-coordinates, each divided by its standard deviation, it hears both from its first update on.
+Grey levels vary about a hundred times more over an image than from pixel to pixel, so a network
+that reads raw patches hears the exposure first and the texture long after. In the patches'
+principal coordinates, each divided by its standard deviation, it hears both from its first update
+on.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.films import Films
 from models.nn.principal_axes import Moments, patches_of
+from models.training_images import TrainingImages
 
 NOISE_STD = 0.03  # in image units: what varies less is not worth hearing as loud as the rest
-FILMS_PER_READING = 64
+IMAGES_PER_READING = 64
 
 
 class PatchWhitening(nn.Module):
@@ -59,14 +60,14 @@ class PatchWhitening(nn.Module):
         return -0.5 * self.fold(images).square().sum(1).mean((1, 2))
 
     @torch.no_grad()
-    def fit(self, films: Films) -> Iterator[float]:
+    def fit(self, images: TrainingImages) -> Iterator[float]:
         """Measure how patches vary, once; yields the fraction done."""
         if self.fitted:
             return
         moments = Moments(len(self.center))
-        for indices in films.in_order(FILMS_PER_READING):
-            moments.add(patches_of(films.images(indices), self._patch_size))
-            yield (int(indices[-1]) + 1) / len(films)
+        for indices in images.in_order(IMAGES_PER_READING):
+            moments.add(patches_of(images.read(indices), self._patch_size))
+            yield (int(indices[-1]) + 1) / len(images)
         center, directions, variances = moments.axes()
         self.center.copy_(center)
         self.directions.copy_(directions)

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.films import Films
 from models.nn.principal_axes import IMAGES_PER_DIRECTION, Moments, PrincipalAxes, overfit
+from models.training_images import TrainingImages
 
-MAX_SIDE = 64  # larger films are halved first: the components are smooth
+MAX_SIDE = 64  # larger images are halved first: the components are smooth
 SEED = 0
 NUM_PASSES = 5
 OVERSAMPLING = 16
-FILMS_PER_READING = 256
+IMAGES_PER_READING = 256
 MIN_NOISE_VARIANCE = (2 / 255) ** 2 / 12  # that of rounding to 8 bits, in image units
 
 Change = Callable[[Tensor], Tensor]
@@ -27,13 +27,13 @@ def as_they_are(images: Tensor) -> Tensor:
 
 
 class PrincipalComponents(nn.Module):
-    """Films as x = mu + W z + noise, with z standard normal; fitted, not trained.
+    """Images as x = mu + W z + noise, with z standard normal; fitted, not trained.
 
     A linear variational autoencoder has its optimum here (Lucas et al. 2019, arXiv:1911.02469), so
     that a network added to either side starts from it and learns what a line cannot say. Until
-    `fit` has run, latents are standard normal whatever the film, and films grey.
+    `fit` has run, latents are standard normal whatever the image, and images grey.
 
-    At most one direction is fitted for every IMAGES_PER_DIRECTION films: the latents beyond those
+    At most one direction is fitted for every IMAGES_PER_DIRECTION images: the latents beyond those
     say nothing.
 
     Reference: Tipping & Bishop 1999, section 3 (doi:10.1111/1467-9868.00196).
@@ -84,11 +84,11 @@ class PrincipalComponents(nn.Module):
         return overfit(centred, self.directions, self.variances, self.noise_variance)
 
     @torch.no_grad()
-    def fit(self, films: Films, changed: Change = as_they_are) -> Iterator[float]:
+    def fit(self, images: TrainingImages, changed: Change = as_they_are) -> Iterator[float]:
         """Find the components by subspace iteration, once; yields the fraction done.
 
         Args:
-            films: The images.
+            images: What to fit to.
             changed: Applied whenever images are read. Components of changed images turn less
                 towards these very images, and tell less of whom they were fitted to.
 
@@ -97,28 +97,28 @@ class PrincipalComponents(nn.Module):
         if self.fitted:
             return
         num_pixels, num_components = self.directions.shape
-        for flat, end in self._readings(films, changed):
-            self.center += flat.sum(0) / len(films)
-            yield end / len(films) / (NUM_PASSES + 1)
+        for flat, end in self._readings(images, changed):
+            self.center += flat.sum(0) / len(images)
+            yield end / len(images) / (NUM_PASSES + 1)
 
         rng = torch.Generator().manual_seed(SEED)
         num_searched = min(num_components + OVERSAMPLING, num_pixels)
-        basis = torch.randn(num_pixels, num_searched, generator=rng).to(films.device)
+        basis = torch.randn(num_pixels, num_searched, generator=rng).to(images.device)
         for index in range(NUM_PASSES):
             basis, _ = torch.linalg.qr(basis)
             spread = torch.zeros_like(basis)  # C B, for the covariance C
             within = Moments(num_searched)  # whose covariance is B^T C B
             total_variance = torch.zeros(())
-            for flat, end in self._readings(films, changed):
+            for flat, end in self._readings(images, changed):
                 centred = flat - self.center
                 coordinates = centred @ basis
-                spread += centred.T @ coordinates / len(films)
+                spread += centred.T @ coordinates / len(images)
                 within.add(coordinates)
-                total_variance += centred.square().sum().cpu() / len(films)
-                yield (1 + index + end / len(films)) / (NUM_PASSES + 1)
+                total_variance += centred.square().sum().cpu() / len(images)
+                yield (1 + index + end / len(images)) / (NUM_PASSES + 1)
             found = basis, within.axes()
             basis = spread
-        self._take(*found, total_variance, max(1, len(films) // IMAGES_PER_DIRECTION))
+        self._take(*found, total_variance, max(1, len(images) // IMAGES_PER_DIRECTION))
 
     def _take(self, basis: Tensor, axes: PrincipalAxes, total_variance: Tensor, most: int) -> None:
         """Keep the leading axes within an orthonormal basis, and the variance that is left."""
@@ -133,12 +133,12 @@ class PrincipalComponents(nn.Module):
         self.directions[:, :kept] = basis @ turned
         self.fitted.fill_(value=True)
 
-    def _readings(self, films: Films, changed: Change) -> Iterator[tuple[Tensor, int]]:
-        """Read all films in order; with each batch, (b, pixels), how many have been read."""
+    def _readings(self, images: TrainingImages, changed: Change) -> Iterator[tuple[Tensor, int]]:
+        """Read all images in order; with each batch, (b, pixels), how many have been read."""
         num_read = 0
-        for indices in films.in_order(FILMS_PER_READING):
+        for indices in images.in_order(IMAGES_PER_READING):
             num_read += len(indices)
-            yield self._flatten(changed(films.images(indices))), num_read
+            yield self._flatten(changed(images.read(indices))), num_read
 
     def _flatten(self, images: Tensor) -> Tensor:
         if self._side < self._size:

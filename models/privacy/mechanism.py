@@ -1,4 +1,4 @@
-"""The one door through which private films reach a model: sums with Gaussian noise."""
+"""The one door through which private images reach a model: sums with Gaussian noise."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class GaussianMechanism:
 
         Args:
             name: What is summed.
-            vectors: Batches (b, k): a row for each patient, computed from that patient's film and
+            vectors: Batches (b, k): a row for each patient, computed from that patient's image and
                 from what is public or was let out before, and from nothing else.
             share: Part of mu^2 to spend, in (0, 1].
 
@@ -79,7 +79,7 @@ class GaussianMechanism:
 def clipped(vectors: Tensor, bound: float) -> Tensor:
     """Shorten the vectors (n, k) that are longer than a bound to it.
 
-    A row that is not finite becomes zero: one patient's film must not spoil the sum.
+    A row that is not finite becomes zero: one patient's image must not spoil the sum.
     """
     finite = torch.where(vectors.isfinite().all(1, keepdim=True), vectors, 0.0)
     lengths = finite.norm(dim=1, keepdim=True)

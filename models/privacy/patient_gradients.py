@@ -14,19 +14,19 @@ LossesOf = Callable[[Tensor, Tensor], Tensor]
 
 
 class PatientGradients:
-    """Gradients by what moves, a row for each film.
+    """Gradients by what moves, a row for each image.
 
-    Opacus's hooks read them off the layers on the way back, so that a batch costs one pass. A
-    film's loss is the mean over several draws of noise, taken before anything is clipped: they
+    Opacus's hooks read them off the layers on the way back, so that a batch costs one pass. An
+    image's loss is the mean over several draws of noise, taken before anything is clipped: they
     make its gradient steadier and cost no privacy.
 
     Args:
-        network: Holds the parameters; each of its layers treats films apart, and whatever of them
+        network: Holds the parameters; each of its layers treats images apart, and whatever of them
             moves is asked once in a pass.
         trained: Parameters of the network that move; everything else in it stands still.
-        losses: From films (b, 1, h, w) and labels (b,) to losses (b * num_draws,), those of a
-            film side by side.
-        num_draws: Losses of one film.
+        losses: From images (b, 1, h, w) and labels (b,) to losses (b * num_draws,), those of an
+            image side by side.
+        num_draws: Losses of one image.
 
     References: Yousefpour et al. 2021 (arXiv:2109.12298); noise multiplicity, Dockhorn et al. 2023,
     section 3.2 (arXiv:2210.09929).
@@ -40,8 +40,8 @@ class PatientGradients:
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
-        """Let the network's layers keep what gradients film by film are made of."""
-        assert not list(self._network.buffers()), "a buffer would carry film to film"
+        """Let the network's layers keep what gradients image by image are made of."""
+        assert not list(self._network.buffers()), "a buffer would carry image to image"
         needed = [(weight, weight.requires_grad) for weight in self._network.parameters()]
         self._network.requires_grad_(False)
         for weight in self._trained:
@@ -57,7 +57,7 @@ class PatientGradients:
                 weight.requires_grad_(before)
 
     def rows(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the films' gradients, (b, k), float32: k weights move."""
+        """Return the images' gradients, (b, k), float32: k weights move."""
         losses = self._losses(images, labels)
         assert len(losses) == len(images) * self._num_draws
         with warnings.catch_warnings():
@@ -66,9 +66,9 @@ class PatientGradients:
             (losses.sum() / self._num_draws).backward()  # type: ignore[no-untyped-call]
         return torch.cat([self._row(weight, len(images)) for weight in self._trained], 1)
 
-    def _row(self, weight: Any, num_films: int) -> Tensor:
+    def _row(self, weight: Any, num_images: int) -> Tensor:
         """Take the gradients by one parameter, (b, k), and forget them."""
-        drawn = weight.grad_sample.float().view(num_films, self._num_draws, -1)
+        drawn = weight.grad_sample.float().view(num_images, self._num_draws, -1)
         weight.grad = weight.grad_sample = None
         row: Tensor = drawn.sum(1)
         return row

@@ -1,4 +1,4 @@
-"""The films of the patients who are promised privacy: one of each."""
+"""The images of the patients who are promised privacy: one of each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.films import as_images
+from models.training_images import as_images
 
 
 class Patients:
-    """One film of each patient.
+    """One image of each patient.
 
-    How many patients there are is public; so is nothing else of these films.
+    How many patients there are is public; so is nothing else of these images.
 
     Args:
         pixels: (n, h, w), uint8 or uint16; 0 is black.
         labels: (n,), classes.
-        groups: (n,), equal for films of one patient; of each the first film is kept.
+        groups: (n,), equal for images of one patient; of each the first image is kept.
         device: Where images are wanted.
     """
 

@@ -58,7 +58,7 @@ class SampledSums:
 
         Args:
             vectors_of: From the places of the patients who take part, in ascending order, to
-                batches (b, k): a row for each, computed from that patient's film and from what is
+                batches (b, k): a row for each, computed from that patient's image and from what is
                 public or was let out before, and from nothing else.
 
         Returns:

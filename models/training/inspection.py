@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from models.family import Batch, Losses, Phase
-from models.films import Films
 from models.precision import autocast
 from models.seeding import RandomState, seed_update
 from models.training.stage_state import StageState
+from models.training_images import TrainingImages
 
 NUM_BATCHES = 4
 LATE = 0.8
@@ -52,7 +52,7 @@ def averaged_phase(steps: StageState) -> Phase | None:
 def losses_of_average(
     steps: StageState,
     model: nn.Module,
-    films: Films,
+    images: TrainingImages,
     precision: torch.dtype,
     seed: int,
 ) -> Generator[None, None, tuple[Tensor, Tensor] | None]:
@@ -61,7 +61,7 @@ def losses_of_average(
     Args:
         steps: The stage, done.
         model: In evaluation mode; left as it is.
-        films: What batches are drawn from.
+        images: What batches are drawn from.
         precision: The number format.
         seed: Of the batches.
 
@@ -72,15 +72,15 @@ def losses_of_average(
     phase = averaged_phase(steps)
     if phase is None:
         return None
-    random_state = RandomState(films.device)
+    random_state = RandomState(images.device)
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     model.requires_grad_(requires_grad=False)
 
     def loss(number: int) -> Tensor:
         seed_update(seed, number)
-        indices = films.draw(steps.stage.batch_size)
-        batch = Batch(films.images(indices), films.labels[indices], indices, fraction=1.0)
-        with autocast(films.device, precision):
+        indices = images.draw(steps.stage.batch_size)
+        batch = Batch(images.read(indices), images.labels[indices], indices, fraction=1.0)
+        with autocast(images.device, precision):
             return phase.loss(batch)["loss"].detach().float()
 
     live, averaged = [], []

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from models.diagnosis import Finding, average_too_long
 from models.family import Family, Losses, Outcome, Stage
-from models.films import Films
 from models.precision import fastest_dtype
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
@@ -35,6 +34,7 @@ from models.training.stage_state import (
 )
 from models.training.team import Alone, Team
 from models.training.trial import measure_paces
+from models.training_images import TrainingImages
 
 TRIAL = "trial"
 TRIAL_SECONDS = 1.5  # for the updates of a stage
@@ -82,19 +82,19 @@ class Training:
 
     Attributes:
         model: What is trained.
-        films: What it learns from.
+        images: What it learns from.
         budget: How long.
         images_seen: Images the model has seen in all, once `run` has ended.
         findings: What went wrong short of an error, once `run` has ended.
 
-    The same model, films, budget in images and seed give the same weights bit for bit on a CPU,
+    The same model, images, budget in images and seed give the same weights bit for bit on a CPU,
     however often the training is stopped and resumed from its checkpoints.
     """
 
     def __init__(
         self,
         model: Family[Any, Any],
-        films: Films,
+        images: TrainingImages,
         budget: Budget,
         *,
         seed: int,
@@ -103,7 +103,7 @@ class Training:
         checkpoint_interval_seconds: float = 15.0,
     ) -> None:
         self.model = model
-        self.films = films
+        self.images = images
         self.budget = budget
         self._seed = seed
         self._team = team or Alone()
@@ -134,7 +134,7 @@ class Training:
         self.model.eval()
         if self._team.leads:
             with torch.no_grad():
-                self.findings += self.model.diagnose(Outcome(self.films, self._late_losses))
+                self.findings += self.model.diagnose(Outcome(self.images, self._late_losses))
 
     @contextmanager
     def averaged(self) -> Iterator[Family[Any, Any]]:
@@ -146,7 +146,7 @@ class Training:
         self.model.train()
 
     def _start(self) -> Position:
-        precision = str(fastest_dtype(self.films.device)).removeprefix("torch.")
+        precision = str(fastest_dtype(self.images.device)).removeprefix("torch.")
         return Position(
             stage=0,
             update=0,
@@ -165,7 +165,7 @@ class Training:
         stage = self.model.stages()[index]
         precision = getattr(torch, position.precision)
         self.model.eval()
-        for _ in stage.prepare(self.films):
+        for _ in stage.prepare(self.images):
             yield self._progress(stage, position)
         self._team.share(list(self.model.state_dict().values()))
         if not position.plan:
@@ -181,7 +181,7 @@ class Training:
         while position.update < position.plan[index].updates:
             update = position.update
             fraction = position.course.fraction_at(update, position.plan[index].updates)
-            losses = steps.walk(self.films, fraction, precision, (self._seed, index, update))
+            losses = steps.walk(self.images, fraction, precision, (self._seed, index, update))
             steps.average.update(update + 1)
             late_losses.take(losses, fraction)
             if update == 0:
@@ -204,7 +204,7 @@ class Training:
         yield from self._inspect(steps, position)
         self._late_losses = late_losses.means()
         steps.average.apply()
-        for _ in without_gradients(stage.conclude(self.films)):
+        for _ in without_gradients(stage.conclude(self.images)):
             yield self._progress(stage, position)
         self._team.share(list(self.model.state_dict().values()))
         position = self._at(position, stage=index + 1, update=0, course=Course(), first_loss=None)
@@ -218,7 +218,7 @@ class Training:
         if not self._team.leads:
             return
         precision = getattr(torch, position.precision)
-        comparison = losses_of_average(steps, self.model, self.films, precision, self._seed)
+        comparison = losses_of_average(steps, self.model, self.images, precision, self._seed)
         compared = yield from _each(comparison, self._progress(steps.stage, position))
         if compared:
             assert position.first_loss is not None
@@ -237,7 +237,7 @@ class Training:
 
         trial = measure_paces(
             self.model,
-            self.films,
+            self.images,
             getattr(torch, position.precision),
             seconds=seconds,
             max_updates=max_updates,

@@ -1,7 +1,7 @@
-"""Learning from private films by noisy gradients alone.
+"""Learning from private images by noisy gradients alone.
 
 Whatever is not computed from the noisy sums is public: the place it starts from, the length at
-which gradients are clipped, the number of steps and the learning rates. No loss of a private film
+which gradients are clipped, the number of steps and the learning rates. No loss of a private image
 is looked at, no checkpoint is chosen by one.
 
 References: DP-SGD, Abadi et al. 2016, algorithm 1 (arXiv:1607.00133); with a public start and few
@@ -16,21 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from models.family import PrivateStage
-from models.films import Films
 from models.privacy.patient_gradients import PatientGradients
 from models.privacy.patients import Patients
 from models.privacy.sampled_sums import SampledSums
 from models.schedules import warmup_cosine
 from models.training.ema import PowerAverage
+from models.training_images import TrainingImages
 
 ROWS_AT_ONCE = {"cpu": 64, "cuda": 1024}  # losses of a pass: memory does not grow with the batch
-PUBLIC_FILMS = 128  # whose gradients tell at which length to clip
+PUBLIC_IMAGES = 128  # whose gradients tell at which length to clip
 BETAS = (0.9, 0.99)
 
 
 def noisy_descent(
     stage: PrivateStage,
-    public: Films,
+    public: TrainingImages,
     patients: Patients,
     sums: SampledSums,
     clipping: float,
@@ -40,7 +40,7 @@ def noisy_descent(
     Args:
         stage: What moves, and how far.
         public: What it learned from before; sets the length to clip at.
-        patients: One film each. How many there are is public.
+        patients: One image each. How many there are is public.
         sums: The door: tosses the coins and adds the noise.
         clipping: Gradients are clipped at so many times the median length of public ones.
 
@@ -50,13 +50,13 @@ def noisy_descent(
     gradients = PatientGradients(stage.network, stage.trained, stage.losses, stage.num_draws)
     optimiser = torch.optim.AdamW(stage.trained, stage.learning_rate, BETAS, weight_decay=0.0)
     average = PowerAverage([nn.ParameterList(stage.trained)], stage.ema_relative_std)
-    films_at_once = max(1, ROWS_AT_ONCE[public.device.type] // stage.num_draws)
+    images_at_once = max(1, ROWS_AT_ONCE[public.device.type] // stage.num_draws)
     batch_size = sums.spending.sample_rate * sums.num_patients  # what is expected, not what came
     with gradients.hooked():
-        bound = clipping * _median_length(gradients, public, films_at_once)
+        bound = clipping * _median_length(gradients, public, images_at_once)
 
         def vectors_of(chosen: Tensor) -> Iterator[Tensor]:
-            for some in torch.split(chosen, films_at_once) if len(chosen) else ():
+            for some in torch.split(chosen, images_at_once) if len(chosen) else ():
                 yield gradients.rows(*patients.some(some)) / bound
 
         for update in range(sums.spending.steps):
@@ -71,12 +71,14 @@ def noisy_descent(
     average.apply()
 
 
-def _median_length(gradients: PatientGradients, public: Films, films_at_once: int) -> float:
-    """Measure how long the gradients of public films are."""
-    some = public.few(PUBLIC_FILMS)
+def _median_length(
+    gradients: PatientGradients, public: TrainingImages, images_at_once: int
+) -> float:
+    """Measure how long the gradients of public images are."""
+    some = public.few(PUBLIC_IMAGES)
     lengths = [
-        gradients.rows(some.images(indices), some.labels[indices]).norm(dim=1)
-        for indices in some.in_order(films_at_once)
+        gradients.rows(some.read(indices), some.labels[indices]).norm(dim=1)
+        for indices in some.in_order(images_at_once)
     ]
     return float(torch.cat(lengths).median().clamp_min(1e-12))
 

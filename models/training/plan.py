@@ -30,7 +30,7 @@ class StagePlan:
 
     Attributes:
         name: The stage's.
-        batch_size: Films in a batch.
+        batch_size: Images in a batch.
         updates: How many it makes.
         pace: As the trial measured it, or since then the training itself.
     """

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from models.family import Batch, Losses, Phase, Stage
-from models.films import Films
 from models.precision import autocast
 from models.seeding import RandomState, seed_update
 from models.training.ema import PowerAverage
 from models.training.team import Team
+from models.training_images import TrainingImages
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Shard:
     """A part of a batch.
 
     Attributes:
-        batch: Its films.
+        batch: Its images.
         weight: Its share of the whole batch.
         random_state: Where its randomness stands between two phases.
     """
@@ -43,17 +43,21 @@ class StageState:
         self.average = PowerAverage(stage.averaged, stage.ema_relative_std)
 
     def walk(
-        self, films: Films, fraction: float, precision: torch.dtype, moment: tuple[int, int, int]
+        self,
+        images: TrainingImages,
+        fraction: float,
+        precision: torch.dtype,
+        moment: tuple[int, int, int],
     ) -> Losses:
         """Make one update of every phase whose turn it is on one batch; returns their losses.
 
         Args:
-            films: What the batch is drawn from.
+            images: What the batch is drawn from.
             fraction: How much of the stage is done.
             precision: The number format the losses are computed in.
             moment: Seed, stage and update: what the randomness depends on, besides the shard.
         """
-        shards = [self._shard(films, fraction, moment, number) for number in self._team.shards]
+        shards = [self._shard(images, fraction, moment, number) for number in self._team.shards]
         reported: dict[str, Tensor] = {}
         for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
             if moment[2] % phase.every:
@@ -76,14 +80,14 @@ class StageState:
         return reported
 
     def _shard(
-        self, films: Films, fraction: float, moment: tuple[int, int, int], number: int
+        self, images: TrainingImages, fraction: float, moment: tuple[int, int, int], number: int
     ) -> Shard:
         num_shards, size = self._team.num_shards, self.stage.batch_size
         seed_update(*moment, *([number] if num_shards > 1 else []))
         begin, end = (size * each // num_shards for each in (number, number + 1))
-        indices = films.draw(end - begin)
-        batch = Batch(films.images(indices), films.labels[indices], indices, fraction)
-        return Shard(batch, (end - begin) / size, RandomState(films.device))
+        indices = images.draw(end - begin)
+        batch = Batch(images.read(indices), images.labels[indices], indices, fraction)
+        return Shard(batch, (end - begin) / size, RandomState(images.device))
 
     def _backward(self, phase: Phase, shards: Sequence[Shard], precision: torch.dtype) -> Losses:
         """Add the gradients of a phase's loss over this process's shards; returns its terms.

@@ -9,19 +9,19 @@ from typing import Any
 import torch
 
 from models.family import Family, Stage
-from models.films import Films
 from models.training.inspection import losses_of_average
 from models.training.plan import Pace
 from models.training.stage_state import StageState, without_gradients
 from models.training.team import Team
+from models.training_images import TrainingImages
 
-NUM_FILMS = 256
+NUM_IMAGES = 256
 GOLDEN_RATIO = 0.618034
 
 
 def measure_paces(
     model: Family[Any, Any],
-    films: Films,
+    images: TrainingImages,
     precision: torch.dtype,
     *,
     seconds: float,
@@ -30,12 +30,12 @@ def measure_paces(
 ) -> Generator[None, None, list[Pace]]:
     """Train a copy of the model for a moment in every stage, one after another.
 
-    The copy sees a few films only, so it caches little; what is done to each film in `prepare`
-    and `conclude` is taken to last as much longer as there are more films.
+    The copy sees a few images only, so it caches little; what is done to each image in `prepare`
+    and `conclude` is taken to last as much longer as there are more images.
 
     Args:
         model: Left as it is. The first stage has been prepared.
-        films: The training set.
+        images: The training set.
         precision: The number format the losses are computed in.
         seconds: Time for the updates of a stage; slow ones take longer.
         max_updates: Most updates to time in a stage; three are needed in any case.
@@ -44,24 +44,24 @@ def measure_paces(
     Yields:
         At least as often as the training would.
     """
-    trained = type(model)(model.config, model.spec).to(films.device)
+    trained = type(model)(model.config, model.spec).to(images.device)
     trained.load_state_dict(model.state_dict())
-    few = films.few(NUM_FILMS)
-    more = len(films) / len(few)
+    few = images.few(NUM_IMAGES)
+    more = len(images) / len(few)
     paces = []
     for index in range(len(trained.stages())):
         stage = trained.stages()[index]
-        prepare_seconds = yield from _timed(stage.prepare(few), films.device)
+        prepare_seconds = yield from _timed(stage.prepare(few), images.device)
         steps = StageState(stage, trained.train(), team)
         updating = _updates(steps, few, precision, index)
         seconds_per_update = yield from _timed_updates(
-            updating, films.device, seconds, max_updates(stage), team
+            updating, images.device, seconds, max_updates(stage), team
         )
         trained.eval()
         inspecting = losses_of_average(steps, trained, few, precision, seed=0)
-        inspect_seconds = yield from _timed(inspecting, films.device)
+        inspect_seconds = yield from _timed(inspecting, images.device)
         concluding = without_gradients(stage.conclude(few))
-        conclude_seconds = yield from _timed(concluding, films.device)
+        conclude_seconds = yield from _timed(concluding, images.device)
         if index == 0:
             prepare_seconds = 0.0
         conclude_seconds = conclude_seconds * more + inspect_seconds
@@ -69,11 +69,13 @@ def measure_paces(
     return paces
 
 
-def _updates(steps: StageState, films: Films, precision: torch.dtype, index: int) -> Iterator[None]:
+def _updates(
+    steps: StageState, images: TrainingImages, precision: torch.dtype, index: int
+) -> Iterator[None]:
     """Make updates without end, at fractions spread over the stage: late terms cost time too."""
     update = 0
     while True:
-        steps.walk(films, update * GOLDEN_RATIO % 1, precision, moment=(0, index, update))
+        steps.walk(images, update * GOLDEN_RATIO % 1, precision, moment=(0, index, update))
         steps.average.update(update + 1)
         update += 1
         yield

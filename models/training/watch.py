@@ -1,6 +1,6 @@
-"""Does a model learn its films by heart while it trains?
+"""Does a model learn its images by heart while it trains?
 
-Films that a fair coin brought into the training are held against those that it kept out. Until the
+Images that a fair coin brought into the training are held against those that it kept out. Until the
 model tells them apart, the two score alike; what it has learned by heart it knows better.
 """
 
@@ -19,16 +19,16 @@ from models.family import Family
 THRESHOLD = 2.33  # standard errors: one honest model in a hundred
 MAX_SHARE = 0.02  # of the training's time
 FRACTION_BETWEEN_LOOKS = 0.05
-FILMS_AT_ONCE = 8
-PROBED = 4  # films, to find out what a look costs
+IMAGES_AT_ONCE = 8
+PROBED = 4  # images, to find out what a look costs
 
 
 def standard_errors(members: Tensor, others: Tensor) -> float:
     """Say how far members score above others, in standard errors of the difference of the means.
 
     Args:
-        members: Scores of films that were trained on, (n,), n > 1.
-        others: Of films that were not, (m,), m > 1.
+        members: Scores of images that were trained on, (n,), n > 1.
+        others: Of images that were not, (m,), m > 1.
 
     Reference: Welch 1947, equation 3 (doi:10.1093/biomet/34.1-2.28).
     """
@@ -43,9 +43,9 @@ class Watch:
     It draws nothing, changes nothing and decides nothing, so the model is the same with it.
 
     Args:
-        members: Films of patients whom a coin brought in, (n, 1, h, w), in [-1, 1].
+        members: Images of patients whom a coin brought in, (n, 1, h, w), in [-1, 1].
         member_labels: (n,).
-        others: Films of patients whom it kept out, (m, 1, h, w).
+        others: Images of patients whom it kept out, (m, 1, h, w).
         other_labels: (m,).
         max_share: Of the time.
         clock: Tells the time in seconds, from anywhere.
@@ -90,7 +90,7 @@ class Watch:
         Args:
             model: With its averaged weights, in evaluation mode.
             fraction: How much of the training is done.
-            check: Called between films; raises to give up.
+            check: Called between images; raises to give up.
 
         Returns:
             None the first time, which is to find out what a look costs, and where the model has no
@@ -110,10 +110,10 @@ class Watch:
         return standard_errors(scores[: self._num_members], scores[self._num_members :])
 
     def _scores(
-        self, model: Family[Any, Any], num_films: int, check: Callable[[], None]
+        self, model: Family[Any, Any], num_images: int, check: Callable[[], None]
     ) -> Iterator[Tensor]:
-        """Score the first films, some at a time; nothing where the model has no score."""
-        for some in torch.split(torch.arange(num_films), FILMS_AT_ONCE):
+        """Score the first images, some at a time; nothing where the model has no score."""
+        for some in torch.split(torch.arange(num_images), IMAGES_AT_ONCE):
             check()
             told = model.familiarity(self._images[some], self._labels[some])
             if told is not None:

@@ -1,4 +1,4 @@
-"""Drawn chest films whose findings are known: see `phantom.draw`."""
+"""Drawn chest images whose findings are known: see `phantom.draw`."""
 
 from radiographs.phantom.draw import FINDINGS, Phantom, draw
 

@@ -1,6 +1,6 @@
 """A chest in numbers, and how chests differ.
 
-Lengths are in half sides of the film: the film spans -1 to 1, x to the viewer's right (the
+Lengths are in half sides of the image: the image spans -1 to 1, x to the viewer's right (the
 patient's left, where the heart's apex points), y downwards.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One patient, as positioned for one film.
+    """One patient, as positioned for one image.
 
     Args:
         chest_half_width: From the midline to the inside of the ribs, at the widest level.

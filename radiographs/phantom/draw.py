@@ -1,4 +1,4 @@
-"""Draw a film: a patient, a finding, an exposure."""
+"""Draw an image: a patient, a finding, an exposure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FINDINGS = ("normal", "lobar_opacity", "cardiomegaly", "effusion")
 
 @dataclass(frozen=True)
 class Phantom:
-    """A drawn film and the truth about it.
+    """A drawn image and the truth about it.
 
     Args:
         pixels: (size, size) uint8, dense tissue bright.
@@ -40,13 +40,13 @@ class Phantom:
 
 
 def draw(label: str, *, seed: int, index: int, size: int) -> Phantom:
-    """Draw one film; the same arguments give the same film.
+    """Draw one image; the same arguments give the same image.
 
     Args:
         label: One of FINDINGS.
         seed: Of a whole set, at least 0.
-        index: Of the film in the set, at least 0; no two indices share a patient.
-        size: Side of the film in pixels.
+        index: Of the image in the set, at least 0; no two indices share a patient.
+        size: Side of the image in pixels.
 
     Raises:
         ValueError: A label that is no finding of ours.
@@ -84,15 +84,15 @@ def _finding(
 
 
 def _expose(rng: np.random.Generator, density: Plane) -> NDArray[np.uint8]:
-    """Turn density into film: exposure and contrast vary; blur, then quantum noise.
+    """Turn density into image: exposure and contrast vary; blur, then quantum noise.
 
     Fewer quanta pass dense tissue, so its noise is stronger.
     """
     size = len(density)
     black, white = rng.uniform(-0.02, 0.12), rng.uniform(0.84, 1.02)
     grey = np.clip((density - black) / (white - black), 0, 1.1) ** rng.uniform(0.85, 1.3)
-    film = Image.fromarray(grey.astype(np.float32) * 255).convert("L")
-    blurred = film.filter(ImageFilter.GaussianBlur(rng.uniform(0.001, 0.004) * size))
+    image = Image.fromarray(grey.astype(np.float32) * 255).convert("L")
+    blurred = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.001, 0.004) * size))
     grey = np.asarray(blurred, dtype=np.float32)
     quanta = rng.standard_normal((size, size), dtype=np.float32)
     grey = grey + rng.uniform(1.0, 4.0) * (0.4 + grey / 255) * quanta

@@ -17,7 +17,7 @@ class Organs:
 
     Args:
         is_left: Patient's left half, on the viewer's right.
-        from_midline: Distance from the midline, in half sides of the film.
+        from_midline: Distance from the midline, in half sides of the image.
         lateral: Distance of the chest's inner wall from the midline, at each level.
         dome: Level of the diaphragm above or below each pixel.
         body: Trunk, neck and arms.

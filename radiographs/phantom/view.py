@@ -1,4 +1,4 @@
-"""Where each pixel of a film lies in the patient."""
+"""Where each pixel of an image lies in the patient."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Plane = NDArray[np.floating[Any]]  # float32 for speed; no type follows it throu
 
 @dataclass(frozen=True)
 class View:
-    """A patient's position on the film.
+    """A patient's position on the image.
 
     Args:
         x: Patient's horizontal coordinate at each pixel.
@@ -28,7 +28,7 @@ class View:
 
     @property
     def size(self) -> int:
-        """Side of the film in pixels."""
+        """Side of the image in pixels."""
         return len(self.x)
 
 
@@ -38,13 +38,13 @@ def random_view(rng: np.random.Generator, size: int) -> View:
     shift_x, shift_y = rng.normal(0, 0.035), rng.normal(0, 0.035)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     to_patient = np.column_stack([turn / zoom, [shift_x, shift_y]])
-    film = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
+    image = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
     x, y = (
-        (a * film[None, :] + b * film[:, None] + c).astype(np.float32) for a, b, c in to_patient
+        (a * image[None, :] + b * image[:, None] + c).astype(np.float32) for a, b, c in to_patient
     )
     back = np.linalg.inv(to_patient[:, :2])
-    to_film = np.column_stack([back, -back @ to_patient[:, 2]])
-    return View(x, y, to_film * size / 2 + np.array([[0, 0, size / 2], [0, 0, size / 2]]))
+    to_image = np.column_stack([back, -back @ to_patient[:, 2]])
+    return View(x, y, to_image * size / 2 + np.array([[0, 0, size / 2], [0, 0, size / 2]]))
 
 
 def inside(distance: Plane, softness: float) -> Plane:

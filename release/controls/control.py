@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 
 # from images (n, size, size) and a random source to near-duplicates of the same shape
 Change = Callable[[Pixels, np.random.Generator], Pixels]
@@ -19,11 +19,11 @@ Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 @dataclass(frozen=True)
 class Control:
-    """One way to make a near-duplicate of a film.
+    """One way to make a near-duplicate of an image.
 
     Attributes:
         name: Names the kind in reports.
-        change: Given films (n, size, size) and a random source, near-duplicates of the same shape.
+        change: Given images (n, size, size) and a random source, near-duplicates of the same shape.
         required: Whether a gate that misses them decides nothing.
     """
 
@@ -35,12 +35,12 @@ class Control:
         """Make near-duplicates; the same seed makes the same ones.
 
         Raises:
-            ValueError: The change returned films of another shape or type.
+            ValueError: The change returned images of another shape or type.
         """
         changed = self.change(pixels, np.random.default_rng(seed))
         if changed.shape != pixels.shape or changed.dtype != np.uint8:
             raise ValueError(
                 f"Control {self.name!r} turned {pixels.shape} uint8 into {changed.shape} "
-                f"{changed.dtype}: a near-duplicate has the film's shape and type."
+                f"{changed.dtype}: a near-duplicate has the image's shape and type."
             )
         return changed

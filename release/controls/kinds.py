@@ -22,7 +22,7 @@ from release.controls.tones import (
     posterised,
 )
 from release.controls.warps import warped
-from release.films import Pixels
+from release.labelled_images import Pixels
 
 CONTROLS = (
     Control("exact copy", copied),

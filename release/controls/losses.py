@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from release.controls.control import Change
-from release.films import Pixels
+from release.labelled_images import Pixels
 
 
 def blurred(deviation: float) -> Change:

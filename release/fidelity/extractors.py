@@ -20,19 +20,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from release.classifier import FilmClassifier, read
+from release.classifier import ImageClassifier, read
 from release.classifier_files import NAME, digest, load_classifier
 from release.fidelity.inception import LEFT_OUT, SIDE, Inception
-from release.films import Pixels
+from release.labelled_images import Pixels
 
 
 class Extractor(Protocol):
-    """Turns films into points of a space in which near films look alike.
+    """Turns images into points of a space in which near images look alike.
 
     Attributes:
         name: Printed beside every figure that is measured on its features.
         digest: SHA-256 of its weights, in hexadecimal.
-        preparation: How films are put before it, in words; printed likewise.
+        preparation: How images are put before it, in words; printed likewise.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Extractor(Protocol):
     preparation: str
 
     def features(self, pixels: Pixels) -> NDArray[np.float64]:
-        """Read films (n, size, size) as points, (n, d)."""
+        """Read images (n, size, size) as points, (n, d)."""
 
 
 class ClassifierExtractor:
@@ -48,21 +48,21 @@ class ClassifierExtractor:
 
     preparation = "as they are, scaled to [-1, 1]"
 
-    def __init__(self, classifier: FilmClassifier, name: str = NAME) -> None:
+    def __init__(self, classifier: ImageClassifier, name: str = NAME) -> None:
         self.name = name
         self.digest = digest(classifier)
         self._classifier = classifier
 
     def features(self, pixels: Pixels) -> NDArray[np.float64]:
-        """Read films (n, size, size) as points, (n, d)."""
+        """Read images (n, size, size) as points, (n, d)."""
         return read(self._classifier, pixels).features
 
 
 class NetworkExtractor:
-    """A network from uint8 films (b, channels, h, w) to features (b, d).
+    """A network from uint8 images (b, channels, h, w) to features (b, d).
 
-    Films are read one by one, so that what is read of a film does not depend on its neighbours, to
-    the last bit.
+    Images are read one by one, so that what is read of an image does not depend on its neighbours,
+    to the last bit.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class NetworkExtractor:
 
     @torch.inference_mode()
     def features(self, pixels: Pixels) -> NDArray[np.float64]:
-        """Read films (n, size, size) as points, (n, d)."""
-        films = torch.from_numpy(pixels).to(self._device).unsqueeze(1)
-        wide = films.expand(-1, self._num_channels, -1, -1)
-        found: list[Tensor] = [self._network(film).flatten(1) for film in torch.split(wide, 1)]
+        """Read images (n, size, size) as points, (n, d)."""
+        images = torch.from_numpy(pixels).to(self._device).unsqueeze(1)
+        wide = images.expand(-1, self._num_channels, -1, -1)
+        found: list[Tensor] = [self._network(image).flatten(1) for image in torch.split(wide, 1)]
         return torch.cat(found).double().cpu().numpy()
 
 
@@ -99,7 +99,7 @@ def supplied_extractor(
         kind: A key of `KINDS`; `torchscript` says that the file's code may run.
         path: Where it lies.
         name: What it is called beside its figures.
-        device: Where it is to read films.
+        device: Where it is to read images.
 
     Raises:
         ValueError: There is no such kind, or the file is not of it.
@@ -164,5 +164,5 @@ def _file_digest(path: Path) -> str:
 KINDS: Mapping[str, Callable[[Path, str, torch.device], Extractor]] = {
     "inception_v3": _inception,
     "torchscript": _torchscript,
-    "film_classifier": _classifier,
+    "image_classifier": _classifier,
 }

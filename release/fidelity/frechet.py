@@ -1,11 +1,11 @@
-"""Fréchet distance: how far apart two sets of films lie, each taken for a Gaussian.
+"""Fréchet distance: how far apart two sets of images lie, each taken for a Gaussian.
 
     FD = |mu_x - mu_y|² + tr S_x + tr S_y - 2 tr (S_x S_y)^½
 
 With S_x = XᵀX and S_y = YᵀY the last trace is the sum of the singular values of X Yᵀ: eigenvalues
 of S_x S_y are the squares of those, since XᵀX YᵀY and (X Yᵀ)(X Yᵀ)ᵀ share all that are not 0. So no
-square root of a matrix is taken, and where there are fewer films than features the matrix is only
-as large as the films are many.
+square root of a matrix is taken, and where there are fewer images than features the matrix is only
+as large as the images are many.
 
 References: Dowson and Landau 1982, J. Multivariate Analysis 12(3), 450-455; Heusel et al. 2017,
 equation 6 (arXiv:1706.08500).
@@ -26,10 +26,10 @@ SMALL = 1024  # up to here the slower and more exact factorisations take less th
 def frechet_distance(x: Array, y: Array) -> float:
     """Compute FD between two sets of features, with covariances over n - 1.
 
-    It is biased upwards where films are few: compare only what has equally many.
+    It is biased upwards where images are few: compare only what has equally many.
 
     Args:
-        x: (n, d), at least two films.
+        x: (n, d), at least two images.
         y: (m, d), likewise.
     """
     difference = x.mean(0) - y.mean(0)
@@ -46,8 +46,8 @@ def frechet_estimate(
     Args:
         x: (n, d).
         y: (m, d).
-        patients_x: (n,), films of x that go together; at least 20 of them, and as for y.
-        patients_y: (m,), films of y that go together.
+        patients_x: (n,), images of x that go together; at least 20 of them, and as for y.
+        patients_y: (m,), images of y that go together.
     """
     part_x, part_y = (
         np.unique(each, return_inverse=True)[1] % NUM_PARTS for each in (patients_x, patients_y)
@@ -66,7 +66,7 @@ def _factor(points: Array) -> Array:
     if d > SMALL:
         try:
             upper: Array = np.linalg.cholesky(centred.T @ centred, upper=True)
-        except np.linalg.LinAlgError:  # a feature is the same in all films
+        except np.linalg.LinAlgError:  # a feature is the same in all images
             pass
         else:
             return upper

@@ -170,7 +170,7 @@ def _block_e(num_inputs: int) -> Mixed:
 
 
 class Inception(nn.Module):
-    """From films to 2,048 features."""
+    """From images to 2,048 features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,7 +192,7 @@ class Inception(nn.Module):
         self.Mixed_7c = _block_e(2048)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Read films (b, 1, h, w), 0 to 255, as features (b, 2048)."""
+        """Read images (b, 1, h, w), 0 to 255, as features (b, 2048)."""
         images = F.interpolate(pixels.float() / 127.5 - 1, (SIDE, SIDE), mode="bilinear")
         x = images.expand(-1, 3, -1, -1)
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))

@@ -1,11 +1,11 @@
-"""Kernel inception distance: how far two sets of films lie apart in feature space.
+"""Kernel inception distance: how far two sets of images lie apart in feature space.
 
 KID is the squared maximum mean discrepancy under the cubic polynomial kernel,
 
     MMD²(P, Q) = E k(x, x') + E k(y, y') - 2 E k(x, y),    k(x, y) = (x·y / d + 1)³,
 
-estimated without bias: pairs of a film with itself are left out, so that equal distributions give
-zero on average and less than zero about as often as more. Two films of one group (a patient, near
+estimated without bias: pairs of an image with itself are left out, so that equal distributions give
+zero on average and less than zero about as often as more. Two images of one group (a patient, near
 duplicates) are no independent pair either, and are left out too.
 
 Reference: Bińkowski et al. 2018, equation 4 (arXiv:1801.01401); Gretton et al. 2012, lemma 6.
@@ -27,11 +27,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """Films of one label as points in feature space.
+    """Images of one label as points in feature space.
 
     Attributes:
         features: (n, d).
-        groups: (n,), integers: films of one group are not independent.
+        groups: (n,), integers: images of one group are not independent.
     """
 
     features: Array
@@ -42,7 +42,7 @@ def kid(x: Sequence[Sample], y: Sequence[Sample], rng: np.random.Generator) -> E
     """Estimate KID between two sets, every label weighing the same on both sides.
 
     The interval is the percentile bootstrap: in each of 1000 replicates the groups of every label
-    are drawn anew with replacement, on both sides. So it holds the chance of which films were
+    are drawn anew with replacement, on both sides. So it holds the chance of which images were
     drawn and which were held out; it does not hold that of training the classifier or the model.
 
     Args:
@@ -85,7 +85,7 @@ def polynomial_kernel(x: Array, y: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Counted:
-    """Films, and how often each is counted in each replicate, (replicates, n)."""
+    """Images, and how often each is counted in each replicate, (replicates, n)."""
 
     features: Array
     groups: NDArray[np.int64]
@@ -93,7 +93,7 @@ class _Counted:
 
     @classmethod
     def resampled(cls, sample: Sample, rng: np.random.Generator) -> _Counted:
-        """Count every film once, then as the bootstrap draws its group."""
+        """Count every image once, then as the bootstrap draws its group."""
         num_groups, group = _numbered(sample.groups, at_least=2)
         draws = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), NUM_REPLICATES)
         counts = np.vstack([np.ones(num_groups), draws])
@@ -111,7 +111,7 @@ def _numbered(groups: NDArray[np.int64], at_least: int) -> tuple[int, NDArray[np
     names, numbers = np.unique(groups, return_inverse=True)
     if len(names) < at_least:
         raise ValueError(
-            f"KID needs {at_least} independent films of each class, and found {len(names)}."
+            f"KID needs {at_least} independent images of each class, and found {len(names)}."
         )
     return len(names), numbers
 
@@ -132,7 +132,7 @@ def _within(parts: Sequence[_Counted]) -> Array:
 
 
 def _mean_kernel(a: _Counted, b: _Counted) -> Array:
-    """Mean of k over the pairs of independent films, (replicates,)."""
+    """Mean of k over the pairs of independent images, (replicates,)."""
     k = polynomial_kernel(a.features, b.features)
     num_pairs = a.counts.sum(1) * b.counts.sum(1)
     if a is b:

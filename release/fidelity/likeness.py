@@ -1,4 +1,4 @@
-"""How like the held-out films some films are, by every measure."""
+"""How like the held-out images some images are, by every measure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MIN_PATIENTS = 20  # of each side of a comparison
 
 
 def likeness(ours: Viewed, evened: Viewed, audit: Viewed, rng: np.random.Generator) -> Likeness:
-    """Compare films with H: all of them by KID, as many as the other side has by the rest."""
-    labels = np.unique(audit.films.labels).tolist()
+    """Compare images with H: all of them by KID, as many as the other side has by the rest."""
+    labels = np.unique(audit.images.labels).tolist()
     whole = bool(labels) and all(
         each.of(label).num_patients() >= MIN_INDEPENDENT
         for each in (ours, audit)
@@ -25,7 +25,7 @@ def likeness(ours: Viewed, evened: Viewed, audit: Viewed, rng: np.random.Generat
     )
     found = Likeness(
         kid=_kid(ours, audit, labels, rng) if whole else None,
-        agreement=agreement(ours, np.unique(ours.films.labels).tolist()),
+        agreement=agreement(ours, np.unique(ours.images.labels).tolist()),
     )
     if not whole or min(evened.num_patients(), audit.num_patients()) < MIN_PATIENTS:
         return found
@@ -33,7 +33,7 @@ def likeness(ours: Viewed, evened: Viewed, audit: Viewed, rng: np.random.Generat
     return Likeness(
         kid=found.kid,
         fd=frechet_estimate(
-            evened.features, audit.features, evened.films.patients, audit.films.patients
+            evened.features, audit.features, evened.images.patients, audit.images.patients
         ),
         precision=proportion(float(around.precision.mean()), evened.num_patients()),
         recall=proportion(float(around.recall.mean()), audit.num_patients()),
@@ -49,16 +49,16 @@ def _kid(ours: Viewed, audit: Viewed, labels: list[int], rng: np.random.Generato
     return kid(x, y, rng)
 
 
-def agreement(films: Viewed, labels: list[int]) -> Estimate:
+def agreement(images: Viewed, labels: list[int]) -> Estimate:
     """Estimate how often the classifier agrees with the labels, every class weighing the same."""
-    shares = [films.of(label) for label in labels]
+    shares = [images.of(label) for label in labels]
     return average([proportion(float(each.agrees.mean()), each.num_patients()) for each in shares])
 
 
-def _similarity(films: Viewed, labels: list[int], rng: np.random.Generator) -> Estimate | None:
-    by_class = [films.of(label) for label in labels]
-    size = films.films.pixels.shape[-1]
+def _similarity(images: Viewed, labels: list[int], rng: np.random.Generator) -> Estimate | None:
+    by_class = [images.of(label) for label in labels]
+    size = images.images.pixels.shape[-1]
     if size < WINDOW or min(each.num_patients() for each in by_class) < 2:
         return None
-    pairs = [similarity_within(each.films.pixels, each.films.patients, rng) for each in by_class]
+    pairs = [similarity_within(each.images.pixels, each.images.patients, rng) for each in by_class]
     return mean(np.concatenate(pairs))

@@ -1,7 +1,7 @@
-"""Measure how like real films a synthetic set is, against the floor that real films set.
+"""Measure how like real images a synthetic set is, against the floor that real images set.
 
-The set S and the real films U, which nobody has seen, are each compared with the held-out films H.
-So every figure of the set stands beside the one that real films would get in its place.
+The set S and the real images U, which nobody has seen, are each compared with the held-out images
+H. So every figure of the set stands beside the one that real images would get in its place.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from release.classifier import FilmClassifier, read
+from release.classifier import ImageClassifier, read
 from release.classifier_training import go_on
 from release.estimate import Estimate
 from release.fidelity.extractors import ClassifierExtractor, Extractor
@@ -20,14 +20,14 @@ from release.fidelity.likeness import agreement, likeness
 from release.fidelity.rows import Fidelity, Row
 from release.fidelity.sides import MIN_INDEPENDENT, Sides, Viewed, comparable, drawn_evenly
 from release.fidelity.validity import Validity
-from release.films import Folds, LabelledFilms, Pixels
+from release.labelled_images import Folds, LabelledImages, Pixels
 
 ALL = "all"
 NUM_MEAN_IMAGES = 50  # of each class
 
 
 def measure_fidelity(
-    classifier: FilmClassifier,
+    classifier: ImageClassifier,
     folds: Folds,
     pixels: Pixels,
     labels: NDArray[np.int64],
@@ -36,15 +36,15 @@ def measure_fidelity(
     extractor: Extractor | None = None,
     check: Callable[[], None] = go_on,
 ) -> Fidelity:
-    """Measure a set; the same films and random source give the same figures.
+    """Measure a set; the same images and random source give the same figures.
 
     Args:
-        classifier: Trained on T alone; it answers whether films agree with their labels.
-        folds: The real films.
-        pixels: (n, size, size), the set, each film an independent draw.
-        labels: (n,), places in `folds.classes`; -1 for a film of no class, which is only looked at
-            in a set that has no others.
-        rng: Draws the films that are compared and the bootstrap.
+        classifier: Trained on T alone; it answers whether images agree with their labels.
+        folds: The real images.
+        pixels: (n, size, size), the set, each image an independent draw.
+        labels: (n,), places in `folds.classes`; -1 for an image of no class, which is only looked
+            at in a set that has no others.
+        rng: Draws the images that are compared and the bootstrap.
         extractor: Where features come from; the classifier when None.
         check: Called between the steps; raises to give up.
 
@@ -53,37 +53,37 @@ def measure_fidelity(
     """
     seen_by = extractor or ClassifierExtractor(classifier)
 
-    def view(films: LabelledFilms) -> Viewed:
+    def view(images: LabelledImages) -> Viewed:
         check()
-        drawn = films.where(drawn_evenly(films.labels, len(folds.classes), rng))
+        drawn = images.where(drawn_evenly(images.labels, len(folds.classes), rng))
         reading = read(classifier, drawn.pixels)
         check()
         features = extractor.features(drawn.pixels) if extractor else reading.features
         return Viewed(drawn, features, reading.predictions == drawn.labels)
 
-    synthetic = LabelledFilms(pixels, labels, np.arange(len(labels)))
-    sides = Sides(*(view(films) for films in (synthetic, folds.utility, folds.audit)))
+    synthetic = LabelledImages(pixels, labels, np.arange(len(labels)))
+    sides = Sides(*(view(images) for images in (synthetic, folds.utility, folds.audit)))
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
         check()
-        num_films = int((labels == label).sum())
-        rows.append(_row(folds.classes[label], num_films, sides.of([label]), rng))
+        num_images = int((labels == label).sum())
+        rows.append(_row(folds.classes[label], num_images, sides.of([label]), rng))
     check()
     weighed = comparable(sides.each(), len(folds.classes))
     if weighed:
-        num_films = int(np.isin(labels, weighed).sum())
-        rows.append(_row(ALL, num_films, sides.of(weighed), rng))
+        num_images = int(np.isin(labels, weighed).sum())
+        rows.append(_row(ALL, num_images, sides.of(weighed), rng))
     check()
     validity = _validity(rows[-1] if weighed else None, sides, folds, seen_by, rng)
     return Fidelity(seen_by.name, seen_by.digest, seen_by.preparation, tuple(rows), validity)
 
 
-def _row(label: str, num_films: int, sides: Sides, rng: np.random.Generator) -> Row:
+def _row(label: str, num_images: int, sides: Sides, rng: np.random.Generator) -> Row:
     evened = sides.evened()
     return Row(
         label=label,
-        num_films=num_films,
-        num_compared=len(evened.synthetic.films),
+        num_images=num_images,
+        num_compared=len(evened.synthetic.images),
         found=likeness(sides.synthetic, evened.synthetic, sides.audit, rng),
         floor=likeness(sides.utility, evened.utility, sides.audit, rng),
     )
@@ -96,11 +96,11 @@ def _validity(
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> Validity:
-    unlabelled = sides.synthetic.where(sides.synthetic.films.labels < 0)
+    unlabelled = sides.synthetic.where(sides.synthetic.images.labels < 0)
     labels = comparable([sides.utility, sides.audit], len(folds.classes))
     if not labels or (everything is None and unlabelled.num_patients() < MIN_INDEPENDENT):
         raise ValueError(
-            f"Validity needs {MIN_INDEPENDENT} films of a class, in the set and unseen."
+            f"Validity needs {MIN_INDEPENDENT} images of a class, in the set and unseen."
         )
     if everything is None:  # mixtures alone: all classes together stand for what they should be
         crowd = sides.audit.sample()

@@ -1,6 +1,6 @@
-"""Multi-scale structural similarity: how alike films of one class are to each other.
+"""Multi-scale structural similarity: how alike images of one class are to each other.
 
-A generator that has lost variety draws films that are more alike than real ones are.
+A generator that has lost variety draws images that are more alike than real ones are.
 
 References: Wang et al. 2003, Multiscale structural similarity, equations 2 to 7 (exponents: section
 3.2); Odena et al. 2017, section 4.2, for its use as a measure of diversity (arXiv:1610.09585).
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 
 EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # from the finest scale on
 WINDOW = 11  # pixels
@@ -28,7 +28,7 @@ PAIRS_AT_ONCE = 64
 def similarity_within(
     pixels: Pixels, patients: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Compare random pairs of films of different patients, (200,).
+    """Compare random pairs of images of different patients, (200,).
 
     Args:
         pixels: (n, size, size), of one class.
@@ -36,14 +36,14 @@ def similarity_within(
         rng: Draws the pairs.
     """
     first = rng.integers(len(pixels), size=NUM_PAIRS)
-    strangers = [np.flatnonzero(patients != patients[film]) for film in first]
+    strangers = [np.flatnonzero(patients != patients[image]) for image in first]
     second = np.array([rng.choice(each) for each in strangers])
     return ms_ssim(pixels[first], pixels[second])
 
 
 @torch.inference_mode()
 def ms_ssim(x: Pixels, y: Pixels) -> NDArray[np.float64]:
-    """Compare films pair by pair.
+    """Compare images pair by pair.
 
     As many of the five scales are used as leave room for the window of 11 pixels (three at 64 px),
     their exponents scaled to add up to 1. Contrasts that run against each other count as 0.
@@ -53,14 +53,14 @@ def ms_ssim(x: Pixels, y: Pixels) -> NDArray[np.float64]:
         y: Likewise.
 
     Returns:
-        (n,), in [0, 1]; 1 for equal films.
+        (n,), in [0, 1]; 1 for equal images.
 
     Raises:
-        ValueError: The films are smaller than the window.
+        ValueError: The images are smaller than the window.
     """
     size = x.shape[-1]
     if size < WINDOW:
-        raise ValueError(f"MS-SSIM looks through {WINDOW} px, and the films have {size} px.")
+        raise ValueError(f"MS-SSIM looks through {WINDOW} px, and the images have {size} px.")
     num_scales = sum(size // 2**scale >= WINDOW for scale in range(len(EXPONENTS)))
     exponents = np.array(EXPONENTS[:num_scales]) / sum(EXPONENTS[:num_scales])
     pairs = [torch.from_numpy(each).unsqueeze(1).double() for each in (x, y)]

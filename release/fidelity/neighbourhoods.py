@@ -1,7 +1,7 @@
-"""Precision, recall, density and coverage: whose neighbourhood does a film fall in?
+"""Precision, recall, density and coverage: whose neighbourhood does an image fall in?
 
-A film's neighbourhood is the ball that reaches to its k-th nearest film of its own set. The
-distances are taken a block of rows at a time, so memory grows with the number of films and not
+An image's neighbourhood is the ball that reaches to its k-th nearest image of its own set. The
+distances are taken a block of rows at a time, so memory grows with the number of images and not
 with its square.
 
 References: Kynkäänniemi et al. 2019, equations 1 and 2 (arXiv:1904.06991); Naeem et al. 2020,
@@ -24,13 +24,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """The four measures, film by film; each measure is the mean of its row.
+    """The four measures, image by image; each measure is the mean of its row.
 
     Attributes:
-        precision: (m,), whether the synthetic film lies in the neighbourhood of a real one.
-        recall: (n,), whether the real film lies in the neighbourhood of a synthetic one.
-        density: (m,), in how many real neighbourhoods the synthetic film lies, over k.
-        coverage: (n,), whether a synthetic film lies in the neighbourhood of the real one.
+        precision: (m,), whether the synthetic image lies in the neighbourhood of a real one.
+        recall: (n,), whether the real image lies in the neighbourhood of a synthetic one.
+        density: (m,), in how many real neighbourhoods the synthetic image lies, over k.
+        coverage: (n,), whether a synthetic image lies in the neighbourhood of the real one.
     """
 
     precision: NDArray[np.bool_]
@@ -45,7 +45,7 @@ def neighbourhoods(
     """Compare two sets of points.
 
     Args:
-        real: (n, d), features of more than k films.
+        real: (n, d), features of more than k images.
         synthetic: (m, d), likewise, in the same space.
         num_neighbours: k.
     """
@@ -66,13 +66,13 @@ def neighbourhoods(
 
 
 def coverage(real: Array, synthetic: Array, num_neighbours: int = NUM_NEIGHBOURS) -> float:
-    """Count the real films that have a synthetic one in their neighbourhood.
+    """Count the real images that have a synthetic one in their neighbourhood.
 
-    A generator that draws few films, however good, leaves most neighbourhoods empty; as many fresh
-    real films would leave about 1 / 2^k of them so.
+    A generator that draws few images, however good, leaves most neighbourhoods empty; as many fresh
+    real images would leave about 1 / 2^k of them so.
 
     Args:
-        real: (n, d), features of more than k films.
+        real: (n, d), features of more than k images.
         synthetic: (m, d), in the same space; m about n.
         num_neighbours: k.
 
@@ -92,7 +92,7 @@ def reach(points: Array, num_neighbours: int) -> Array:
         ValueError: There are not more than k points.
     """
     if len(points) <= num_neighbours:
-        raise ValueError(f"{len(points)} films have no {num_neighbours} neighbours each.")
+        raise ValueError(f"{len(points)} images have no {num_neighbours} neighbours each.")
     found = np.empty(len(points))
     for rows, squared in _blocks(points, points):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf

@@ -1,4 +1,4 @@
-"""An extractor that reads each film once: real films are compared with every set of a dataset."""
+"""An extractor that reads each image once: real images are compared with every set of a dataset."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from release.classifier_training import go_on
 from release.fidelity.extractors import Extractor
-from release.films import Pixels
+from release.labelled_images import Pixels
 
-MAX_FILMS = 10_000  # 80 MB of 2,048 features, in single precision
+MAX_IMAGES = 10_000  # 80 MB of 2,048 features, in single precision
 
 
 class Remembered:
-    """Another extractor, one film at a time, and what it said of the films seen last.
+    """Another extractor, one image at a time, and what it said of the images seen last.
 
     Args:
-        extractor: The other; what it reads of a film must not depend on the films beside it.
-        check: Called before each film; raises to give up. It may be replaced, since an extractor
+        extractor: The other; what it reads of an image must not depend on the images beside it.
+        check: Called before each image; raises to give up. It may be replaced, since an extractor
             serves one job after another.
     """
 
@@ -34,15 +34,15 @@ class Remembered:
         self._known: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     def features(self, pixels: Pixels) -> NDArray[np.float64]:
-        """Read films (n, size, size) as points, (n, d)."""
-        return np.stack([self._of(film) for film in pixels]).astype(np.float64)
+        """Read images (n, size, size) as points, (n, d)."""
+        return np.stack([self._of(image) for image in pixels]).astype(np.float64)
 
-    def _of(self, film: Pixels) -> NDArray[np.float32]:
-        key = hashlib.sha256(film.tobytes()).digest()
+    def _of(self, image: Pixels) -> NDArray[np.float32]:
+        key = hashlib.sha256(image.tobytes()).digest()
         if key not in self._known:
             self.check()
-            if len(self._known) >= MAX_FILMS:
+            if len(self._known) >= MAX_IMAGES:
                 self._known.popitem(last=False)
-            self._known[key] = self._extractor.features(film[None])[0].astype(np.float32)
+            self._known[key] = self._extractor.features(image[None])[0].astype(np.float32)
         self._known.move_to_end(key)
         return self._known[key]

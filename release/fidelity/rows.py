@@ -14,16 +14,16 @@ IN_FULL = ("precision", "recall", "density", "coverage", "ms_ssim")
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like the real films H some films are; None where they are too few to be measured.
+    """How like the real images H some images are; None where they are too few to be measured.
 
     Attributes:
-        kid: Squared kernel distance; 0 on average for films of the same kind.
-        fd: Fréchet distance, biased upwards by how few the films are.
-        precision: Share of the films that fall among real ones.
-        recall: Share of the real films that fall among these.
-        density: How many real neighbourhoods a film falls in, over k; about 1 at best.
-        coverage: Share of the real films that have one of these nearby.
-        ms_ssim: How alike two films of one class are; less is more variety.
+        kid: Squared kernel distance; 0 on average for images of the same kind.
+        fd: Fréchet distance, biased upwards by how few the images are.
+        precision: Share of the images that fall among real ones.
+        recall: Share of the real images that fall among these.
+        density: How many real neighbourhoods an image falls in, over k; about 1 at best.
+        coverage: Share of the real images that have one of these nearby.
+        ms_ssim: How alike two images of one class are; less is more variety.
         agreement: Share that the classifier assigns to their label.
     """
 
@@ -43,14 +43,14 @@ class Row:
 
     Attributes:
         label: The class, or "all".
-        num_films: How many the set has.
+        num_images: How many the set has.
         num_compared: How many were compared by all but KID and agreement, on either side.
-        found: Of the synthetic films.
-        floor: Of as many real films U: what a perfect model would show.
+        found: Of the synthetic images.
+        floor: Of as many real images U: what a perfect model would show.
     """
 
     label: str
-    num_films: int
+    num_images: int
     num_compared: int
     found: Likeness
     floor: Likeness
@@ -59,7 +59,7 @@ class Row:
         """Return the row as JSON values."""
         found = {name: _described(each) for name, each in vars(self.found).items()}
         floors = {f"{name}_floor": _described(getattr(self.floor, name)) for name in ("kid", "fd")}
-        return {"label": self.label, "num_films": self.num_films, **found, **floors}
+        return {"label": self.label, "num_images": self.num_images, **found, **floors}
 
     def described_in_full(self) -> dict[str, Any]:
         """Return the row and every floor as JSON values."""
@@ -69,13 +69,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How like real films a set is.
+    """How like real images a set is.
 
     Attributes:
         extractor: Name of the network whose features were compared.
         extractor_digest: SHA-256 of its weights, in hexadecimal.
-        preparation: How films were put before it.
-        rows: One for each class that the set has films of, and "all"; none without labels.
+        preparation: How images were put before it.
+        rows: One for each class that the set has images of, and "all"; none without labels.
         validity: What the gate asks first.
     """
 

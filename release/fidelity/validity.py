@@ -1,4 +1,4 @@
-"""What the gate asks first: do the films look like films at all?"""
+"""What the gate asks first: do the images look like images at all?"""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Validity:
     """The set between the best and the worst it could be, every class weighing the same.
 
     Attributes:
-        kid: Of the set to the held-out films H.
-        kid_floor: Of real films (U) to other real films (H): what a perfect model would show.
+        kid: Of the set to the held-out images H.
+        kid_floor: Of real images (U) to other real images (H): what a perfect model would show.
         kid_ceiling: Of each class's mean image, over and over, to H: what a model would show that
             has learned nothing but the mean.
-        agreement: Share of films that the classifier assigns to their label, in [0, 1]; None for a
+        agreement: Share of images that the classifier assigns to their label, in [0, 1]; None for a
             set without labels.
-        real_accuracy: The same share of the real films U.
+        real_accuracy: The same share of the real images U.
         chance: The same share for a classifier that guesses.
     """
 

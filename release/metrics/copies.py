@@ -1,4 +1,4 @@
-"""phi2: two films are alike as far as a network that has learned to see copies says so."""
+"""phi2: two images are alike as far as a network that has learned to see copies says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from release.films import Folds, Pixels
+from release.labelled_images import Folds, Pixels
 from release.metrics.copy_network import CopyNetwork
 from release.metrics.copy_training import Recipe, as_images, train
 from release.metrics.correlation import Correlation
@@ -22,7 +22,7 @@ from release.metrics.metric import Embedded
 VERSION = "copy/2"  # raise it when anything but the weights changes a distance
 WEIGHTS = "copy.safetensors"
 DESCRIPTION = "copy.json"
-_FILMS_AT_ONCE = 256
+_IMAGES_AT_ONCE = 256
 
 
 class CopyMetric(Correlation):
@@ -31,7 +31,7 @@ class CopyMetric(Correlation):
     Args:
         network: Trained.
         recipe: How.
-        learned_from: On which films.
+        learned_from: On which images.
     """
 
     name = "copy"
@@ -44,10 +44,10 @@ class CopyMetric(Correlation):
         self.digest = _digest(network)
 
     def embed(self, pixels: Pixels) -> Embedded:
-        """Bring films to 64x64, and to unit vectors."""
+        """Bring images to 64x64, and to unit vectors."""
         vectors = np.empty((len(pixels), self._recipe.num_features), np.float32)
-        for start in range(0, len(pixels), _FILMS_AT_ONCE):
-            some = slice(start, start + _FILMS_AT_ONCE)
+        for start in range(0, len(pixels), _IMAGES_AT_ONCE):
+            some = slice(start, start + _IMAGES_AT_ONCE)
             with torch.inference_mode():
                 vectors[some] = self._network(as_images(pixels[some])).numpy()
         return Embedded(vectors)
@@ -94,10 +94,10 @@ def train_copy_metric(
     recipe: Recipe | None = None,
     watch: Callable[[float], None] = lambda share_done: None,  # noqa: ARG005 - nobody watches
 ) -> CopyMetric:
-    """Train on T and H alike: which film is in which fold has no part in the weights.
+    """Train on T and H alike: which image is in which fold has no part in the weights.
 
     Args:
-        folds: The dataset; the utility films are not looked at.
+        folds: The dataset; the utility images are not looked at.
         seed: Draws weights, batches and views.
         recipe: How; as measured when None.
         watch: Called with the share done after each update; may raise to stop.
@@ -105,7 +105,7 @@ def train_copy_metric(
     recipe = recipe or Recipe()
     pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
     patients = np.concatenate([folds.trained.patients, folds.audit.patients])
-    by_content = np.argsort([hashlib.sha256(film.tobytes()).digest() for film in pixels])
+    by_content = np.argsort([hashlib.sha256(image.tobytes()).digest() for image in pixels])
     network = train(pixels[by_content], patients[by_content], seed, recipe, watch)
     learned_from = LearnedFrom(len(folds.trained), len(folds.audit), 0, folds.fingerprint)
     return CopyMetric(network, recipe, learned_from)

@@ -1,4 +1,4 @@
-"""The network that sees whether one film is a copy of another."""
+"""The network that sees whether one image is a copy of another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 SIDE = 64  # pixels of its input
 _CHANNELS_PER_GROUP = 8
-_FLAT = 0.01  # of the range's half: a film that deviates less from its mean shows nothing
+_FLAT = 0.01  # of the range's half: an image that deviates less from its mean shows nothing
 
 
 class CopyNetwork(nn.Module):
-    """A small ResNet from films to points on a sphere, near each other where films are copies.
+    """A small ResNet from images to points on a sphere, near each other where images are copies.
 
-    It normalises over groups of channels and not over the batch, so that a film's place depends on
-    that film alone.
+    It normalises over groups of channels and not over the batch, so that an image's place depends
+    on that image alone.
 
     Args:
         widths: Channels of each stage; a stage halves the side.

@@ -1,4 +1,4 @@
-"""Learning to see copies: two views of one film lie near each other, all others far away."""
+"""Learning to see copies: two views of one image lie near each other, all others far away."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.metrics.copy_network import SIDE, CopyNetwork
 from release.metrics.copy_views import view
 from release.metrics.search import nearest
 from release.metrics.standardised import area_means, standardised
 
 NUM_LOOKALIKES = 16
-_COARSE_SIDE = 16  # at which films are compared to find those that look alike
+_COARSE_SIDE = 16  # at which images are compared to find those that look alike
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Recipe:
         widths: Channels of each stage.
         num_features: Dimensions of the embedding.
         num_views: Length of the training, in views; a minute on one core with the defaults.
-        batch_size: Films in a batch; each is shown in two views.
+        batch_size: Images in a batch; each is shown in two views.
         learning_rate: The highest, of a single cycle.
         weight_decay: Of AdamW.
         temperature: Of the softmax over similarities.
-        share_at_random: Of the training, at its start, with films drawn at random; then each batch
-            is made of films that look alike.
-        num_alike: Films in such a family.
+        share_at_random: Of the training, at its start, with images drawn at random; then each batch
+            is made of images that look alike.
+        num_alike: Images in such a family.
     """
 
     widths: tuple[int, ...] = (24, 48, 96, 192)
@@ -55,11 +55,11 @@ def train(
     recipe: Recipe,
     watch: Callable[[float], None],
 ) -> CopyNetwork:
-    """Train a network; the same films in the same order and the same seed learn the same weights.
+    """Train a network; the same images in the same order and the same seed learn the same weights.
 
     Args:
         pixels: (n, size, size), of at least two patients.
-        patients: (n,): films of one patient are neither copies of each other nor told apart.
+        patients: (n,): images of one patient are neither copies of each other nor told apart.
         seed: Draws the first weights, the batches and the views.
         recipe: How.
         watch: Called with the share done, in [0, 1], after each update; may raise to stop.
@@ -95,7 +95,7 @@ def contrastive_loss(embedded: Tensor, patients: Tensor, temperature: float) -> 
     """Take the mean cross-entropy of finding each view's other view among those of other patients.
 
     Args:
-        embedded: (2 b, d), unit vectors; row i and row i + b are views of one film.
+        embedded: (2 b, d), unit vectors; row i and row i + b are views of one image.
         patients: (2 b,).
         temperature: What similarities are divided by.
 
@@ -109,7 +109,7 @@ def contrastive_loss(embedded: Tensor, patients: Tensor, temperature: float) -> 
 
 
 def as_images(pixels: Pixels) -> Tensor:
-    """Bring films to the network's size: (n, 1, 64, 64) in [-1, 1]."""
+    """Bring images to the network's size: (n, 1, 64, 64) in [-1, 1]."""
     return area_means(pixels, SIDE).unsqueeze(1) * (2 / 255) - 1
 
 
@@ -120,7 +120,7 @@ def _batches(
     recipe: Recipe,
     rng: torch.Generator,
 ) -> Iterator[Tensor]:
-    """Choose the films of each batch: at random, and later families of films that look alike."""
+    """Choose the images of each batch: at random, and later families of images that look alike."""
     alike = _lookalikes(images, patients)
     num_families = max(1, recipe.batch_size // recipe.num_alike)
     for update in range(num_updates):
@@ -133,7 +133,7 @@ def _batches(
 
 
 def _lookalikes(images: Tensor, patients: NDArray[np.int64]) -> Tensor:
-    """Find the films most like each one at 16 x 16, of other patients: (n, up to 16)."""
+    """Find the images most like each one at 16 x 16, of other patients: (n, up to 16)."""
     small = torch.nn.functional.adaptive_avg_pool2d(images, _COARSE_SIDE).flatten(1)
     vectors = standardised(small * 127.5).numpy()
     _, counts = np.unique(patients, return_counts=True)

@@ -1,6 +1,6 @@
 """Copies as they may come: images moved, mirrored, inverted and degraded at random.
 
-Reference: the views of SSCD, Pizzi et al. 2022, section 4.2 (arXiv:2202.10261), for grey films.
+Reference: the views of SSCD, Pizzi et al. 2022, section 4.2 (arXiv:2202.10261), for grey images.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MIRRORED = 0.25  # of the films
+MIRRORED = 0.25  # of the images
 INVERTED = 0.1
 MAX_TURN = math.radians(12)
-ZOOM_OUT, ZOOM_IN = 1.25, 0.8  # side of the window shown, in sides of the film
+ZOOM_OUT, ZOOM_IN = 1.25, 0.8  # side of the window shown, in sides of the image
 MAX_SHIFT = 0.15  # of the side
 MAX_GAMMA = 0.5  # of the logarithm of the exponent
 MAX_CONTRAST = 0.4
@@ -26,7 +26,7 @@ CUT_OUT = 3 / 8  # of the side
 
 
 def view(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Change each film in its own way.
+    """Change each image in its own way.
 
     Args:
         images: (b, 1, s, s) in [-1, 1], s a multiple of 8.

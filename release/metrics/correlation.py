@@ -9,7 +9,7 @@ from release.metrics.metric import Embedded, Metric, Pairs, Vectors
 
 
 class Correlation(Metric):
-    """A metric that embeds films as unit vectors; the search is exact."""
+    """A metric that embeds images as unit vectors; the search is exact."""
 
     def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
         """Correlate all with all."""
@@ -19,7 +19,7 @@ class Correlation(Metric):
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Take each pair's correlation off 1."""
-        ours, theirs = queries.vectors[pairs.queries], among.vectors[pairs.films]
-        # rounding takes the correlation of equal films a little past 1
+        ours, theirs = queries.vectors[pairs.queries], among.vectors[pairs.images]
+        # rounding takes the correlation of equal images a little past 1
         found: Vectors = np.clip(1 - np.einsum("pd,pd->p", ours, theirs), 0, 2)
         return found

@@ -1,16 +1,16 @@
 """What an embedding may have learned from, if its distances are to prove anything.
 
-The gate asks whether synthetic films lie nearer to films that the model learned from (T) than to
-films that it did not (H). An embedding that has itself learned from T and not from H places the two
-differently, whatever the model did: every p-value would be void. So it learns from both alike, or
-from neither.
+The gate asks whether synthetic images lie nearer to images that the model learned from (T) than to
+images that it did not (H). An embedding that has itself learned from T and not from H places the
+two differently, whatever the model did: every p-value would be void. So it learns from both alike,
+or from neither.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from release.films import Folds
+from release.labelled_images import Folds
 
 
 class EmbeddingUnfair(ValueError):
@@ -19,13 +19,13 @@ class EmbeddingUnfair(ValueError):
 
 @dataclass(frozen=True)
 class LearnedFrom:
-    """The films an embedding has learned from, by fold; by default none of the dataset's.
+    """The images an embedding has learned from, by fold; by default none of the dataset's.
 
     Attributes:
-        num_trained: Films of T.
-        num_audit: Films of H.
-        num_utility: Films of U.
-        folds: Fingerprint of the folds meant; empty where no film of theirs was seen.
+        num_trained: Images of T.
+        num_audit: Images of H.
+        num_utility: Images of U.
+        folds: Fingerprint of the folds meant; empty where no image of theirs was seen.
     """
 
     num_trained: int = 0
@@ -49,8 +49,8 @@ class LearnedFrom:
         expected = (len(folds.trained), len(folds.audit), 0)
         if ours != expected or self.folds != folds.fingerprint:
             raise EmbeddingUnfair(
-                f"{name} has learned from {ours[0]} films that models train on, {ours[1]} audit "
-                f"films and {ours[2]} utility films of folds {self.folds[:12]!r}; expected none, "
+                f"{name} has learned from {ours[0]} images that models train on, {ours[1]} audit "
+                f"images and {ours[2]} utility images of folds {self.folds[:12]!r}; expected none, "
                 f"or all {expected[0]}, all {expected[1]} and 0 of {folds.fingerprint[:12]!r}. "
-                "Train it on both folds alike, or on other films."
+                "Train it on both folds alike, or on other images."
             )

@@ -1,4 +1,4 @@
-"""phi4: two films are alike as far as an encoder's latents of them correlate."""
+"""phi4: two images are alike as far as an encoder's latents of them correlate."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.metrics.correlation import Correlation
 from release.metrics.fairness import LearnedFrom
 from release.metrics.metric import Embedded, Vectors
 
 VERSION = "latent/1"
-_FILMS_AT_ONCE = 256
+_IMAGES_AT_ONCE = 256
 
 
 class LatentMetric(Correlation):
-    """Correlation of what an encoder makes of films.
+    """Correlation of what an encoder makes of images.
 
     Args:
         encode: Pixels (n, size, size) to latents (n, d).
@@ -41,9 +41,9 @@ class LatentMetric(Correlation):
         self.digest = hashlib.sha256(f"{VERSION} {weights_digest}".encode()).hexdigest()
 
     def embed(self, pixels: Pixels) -> Embedded:
-        """Encode films, and bring each latent to mean 0 and unit norm."""
-        starts = range(0, len(pixels), _FILMS_AT_ONCE)
-        parts = [self._unit(pixels[start : start + _FILMS_AT_ONCE]) for start in starts]
+        """Encode images, and bring each latent to mean 0 and unit norm."""
+        starts = range(0, len(pixels), _IMAGES_AT_ONCE)
+        parts = [self._unit(pixels[start : start + _IMAGES_AT_ONCE]) for start in starts]
         return Embedded(np.concatenate(parts) if parts else np.empty((0, 1), np.float32))
 
     def _unit(self, pixels: Pixels) -> Vectors:

@@ -1,4 +1,4 @@
-"""What the gate asks of a measure of how alike two films are."""
+"""What the gate asks of a measure of how alike two images are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.metrics.fairness import LearnedFrom
 
-FILMS_AT_ONCE = 128  # whoever wants to stop a search waits for as many
+IMAGES_AT_ONCE = 128  # whoever wants to stop a search waits for as many
 
 Vectors = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -22,11 +22,11 @@ Patients = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class Neighbours(NamedTuple):
-    """The films nearest to each of q queries, nearest first.
+    """The images nearest to each of q queries, nearest first.
 
     Attributes:
         distances: (q, k), in [0, 2]: 1 - correlation; infinite where there are fewer than k.
-        indices: (q, k), each neighbour's place among the films searched; -1 where there are fewer.
+        indices: (q, k), each neighbour's place among the images searched; -1 where there are fewer.
     """
 
     distances: Vectors
@@ -34,29 +34,29 @@ class Neighbours(NamedTuple):
 
     @classmethod
     def ordered(cls, distances: Vectors, indices: Places, k: int) -> Neighbours:
-        """Keep the k nearest of each row of listed films."""
+        """Keep the k nearest of each row of listed images."""
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
         return cls(np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1))
 
 
 class Pairs(NamedTuple):
-    """Films whose distance is asked for, in the order of the queries.
+    """Images whose distance is asked for, in the order of the queries.
 
     Attributes:
         queries: (p,), places of the queries, ascending.
-        films: (p,), places of the films that they are compared with.
+        images: (p,), places of the images that they are compared with.
     """
 
     queries: Places
-    films: Places
+    images: Places
 
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Films as one metric sees them: only that metric can read them.
+    """Images as one metric sees them: only that metric can read them.
 
     Attributes:
-        vectors: (n, d), one row per film.
+        vectors: (n, d), one row per image.
     """
 
     vectors: Vectors
@@ -65,23 +65,23 @@ class Embedded:
         return len(self.vectors)
 
     def where(self, chosen: Chosen) -> Embedded:
-        """Keep some of the films, by mask, by index or by slice."""
+        """Keep some of the images, by mask, by index or by slice."""
         return Embedded(self.vectors[chosen])
 
 
 class Metric(ABC):
-    """How alike two films are, by one embedding.
+    """How alike two images are, by one embedding.
 
-    Neighbours are found in two steps: all films are compared by a likeness that is quick to
+    Neighbours are found in two steps: all images are compared by a likeness that is quick to
     compute, and the distance is found for those alone that are most alike by it.
 
     Attributes:
         name: Such as "pixels".
         digest: SHA-256 over the version of the method and its weights, in hexadecimal. Equal
             digests give equal distances: what was found is kept under it.
-        learned_from: The films it has learned from: T and H alike, or neither.
-        num_listed: How many films, at least, the distance is found for; 1 where the most alike
-            film is the nearest.
+        learned_from: The images it has learned from: T and H alike, or neither.
+        num_listed: How many images, at least, the distance is found for; 1 where the most alike
+            image is the nearest.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Metric(ABC):
 
     @abstractmethod
     def embed(self, pixels: Pixels) -> Embedded:
-        """Bring films, (n, size, size), into the form that they are compared in."""
+        """Bring images, (n, size, size), into the form that they are compared in."""
 
     @abstractmethod
     def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
@@ -104,20 +104,20 @@ class Metric(ABC):
     def nearest(
         self, queries: Embedded, among: Embedded, k: int, *, apart: Patients | None = None
     ) -> Neighbours:
-        """Find the k films of `among` that are nearest to each query.
+        """Find the k images of `among` that are nearest to each query.
 
         Args:
-            queries: Films to find neighbours of.
-            among: Films to find them in.
+            queries: Images to find neighbours of.
+            among: Images to find them in.
             k: How many; at least 1.
-            apart: Patients of the queries and of `among`; films of equal patients are no
+            apart: Patients of the queries and of `among`; images of equal patients are no
                 neighbours.
         """
         if k < 1:
             raise ValueError(f"At least 1 neighbour is to be found, not {k}.")
         parts = []
-        for start in range(0, max(len(queries), 1), FILMS_AT_ONCE):
-            some = slice(start, start + FILMS_AT_ONCE)
+        for start in range(0, max(len(queries), 1), IMAGES_AT_ONCE):
+            some = slice(start, start + IMAGES_AT_ONCE)
             own = None if apart is None else (apart[0][some], apart[1])
             parts.append(self._nearest(queries.where(some), among, k, own))
         distances, indices = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -139,10 +139,10 @@ class Metric(ABC):
 
 
 def most_alike(likeness: Vectors, num: int) -> Places:
-    """List the films most like each query, (q, num); -1 where there are fewer.
+    """List the images most like each query, (q, num); -1 where there are fewer.
 
     Args:
-        likeness: (q, n); -inf for films that are not to be listed.
+        likeness: (q, n); -inf for images that are not to be listed.
         num: How many.
     """
     found = np.full((len(likeness), num), -1)

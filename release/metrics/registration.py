@@ -1,7 +1,7 @@
-"""How well two films agree once one is laid over the other.
+"""How well two images agree once one is laid over the other.
 
-One film, the query, is turned and zoomed, and each of these poses is shifted; the other, the
-candidate, may be mirrored and takes part with its middle only, which a shifted film still shows.
+One image, the query, is turned and zoomed, and each of these poses is shifted; the other, the
+candidate, may be mirrored and takes part with its middle only, which a shifted image still shows.
 They agree as far as their correlation goes where they fit best. Every place is tried at 16 px, and
 the best is refined at 32 px by a pixel of 64 to the side where it fits better: at 32 px, half a
 pixel already costs a copy a twentieth of its correlation.
@@ -33,7 +33,7 @@ _HALF = SIDE // 2
 
 
 class Middles(NamedTuple):
-    """Middles of n films, standardised.
+    """Middles of n images, standardised.
 
     Attributes:
         fine: (n, 2, 676): 26 x 26 at 32 px, as it is and mirrored.
@@ -44,9 +44,9 @@ class Middles(NamedTuple):
     coarse: Tensor
 
     @classmethod
-    def of(cls, films: Tensor) -> Middles:
-        """Cut the middles out of films (n, 64, 64)."""
-        middles = films[:, MARGIN : SIDE - MARGIN, MARGIN : SIDE - MARGIN]
+    def of(cls, images: Tensor) -> Middles:
+        """Cut the middles out of images (n, 64, 64)."""
+        middles = images[:, MARGIN : SIDE - MARGIN, MARGIN : SIDE - MARGIN]
         fine = _neighbour_means(middles)[..., ::2, ::2]
         coarse = _neighbour_means(fine)[..., ::2, ::2]
         return cls(_both_ways(fine), _both_ways(coarse))
@@ -59,12 +59,12 @@ def registered_correlation(
 
     Args:
         queries: (q, 64, 64).
-        candidates: Of n films.
+        candidates: Of n images.
         whose: (pairs,), the query of each pair, ascending.
         which: (pairs,), its candidate.
 
     Returns:
-        (pairs,), in [-1, 1]; 0 for a film that is flat.
+        (pairs,), in [-1, 1]; 0 for an image that is flat.
     """
     blurred = _neighbour_means(_POSES.of(queries))  # over 2 x 2 pixels: (p, q, 63, 63)
     places = _best_places(_coarse_fit(blurred, candidates.coarse[which], whose))
@@ -173,12 +173,12 @@ def _fine_fit(
 
 
 def _phases(blurred: Tensor) -> Tensor:
-    """Part films into every second row and column, the others likewise: (p * q, 2, 2, 32, 32)."""
-    films = blurred.flatten(0, 1)
-    parts = films.new_zeros(len(films), 2, 2, _HALF, _HALF)
+    """Part images into every second row and column, the others likewise: (p * q, 2, 2, 32, 32)."""
+    images = blurred.flatten(0, 1)
+    parts = images.new_zeros(len(images), 2, 2, _HALF, _HALF)
     for row in range(2):
         for column in range(2):
-            part = films[:, row::2, column::2]
+            part = images[:, row::2, column::2]
             parts[:, row, column, : part.shape[1], : part.shape[2]] = part
     return parts
 
@@ -188,9 +188,9 @@ def _both_ways(crops: Tensor) -> Tensor:
     return standardised(torch.stack([crops, crops.flip(2)], 1).flatten(2))
 
 
-def _neighbour_means(films: Tensor) -> Tensor:
+def _neighbour_means(images: Tensor) -> Tensor:
     """Mean of each 2 x 2 pixels side by side: (..., h - 1, w - 1)."""
-    across = films[..., :-1] + films[..., 1:]
+    across = images[..., :-1] + images[..., 1:]
     return (across[..., :-1, :] + across[..., 1:, :]).mul_(0.25)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from release.metrics.metric import Neighbours, Patients, Vectors
 
 QUERIES_AT_ONCE = 512
-FILMS_AT_ONCE = 8192  # by as many queries: 16 MiB of correlations
+IMAGES_AT_ONCE = 8192  # by as many queries: 16 MiB of correlations
 
 
 def nearest(
@@ -39,7 +39,7 @@ def nearest(
         return Neighbours(np.empty((0, k), np.float32), np.empty((0, k), np.int64))
     correlations, indices = (torch.cat(parts).numpy() for parts in zip(*blocks, strict=True))
     missing = np.isneginf(correlations)
-    # rounding takes the correlation of equal films a little past 1
+    # rounding takes the correlation of equal images a little past 1
     distances = np.where(missing, np.inf, np.clip(1 - correlations, 0, 2))
     return Neighbours(distances.astype(np.float32), np.where(missing, -1, indices))
 
@@ -50,13 +50,13 @@ def _nearest(
     """Return the k highest correlations of each query, (q, k), and where they are found."""
     best = torch.full((len(queries), k), -torch.inf)
     places = torch.full((len(queries), k), -1)
-    for start in range(0, len(among), FILMS_AT_ONCE):
-        films = torch.from_numpy(among[start : start + FILMS_AT_ONCE])
-        found = queries @ films.T  # (q, films)
+    for start in range(0, len(among), IMAGES_AT_ONCE):
+        images = torch.from_numpy(among[start : start + IMAGES_AT_ONCE])
+        found = queries @ images.T  # (q, images)
         if apart is not None:
-            theirs = apart[1][start : start + FILMS_AT_ONCE]
+            theirs = apart[1][start : start + IMAGES_AT_ONCE]
             found.masked_fill_(torch.from_numpy(apart[0][:, None] == theirs), -torch.inf)
-        found, place = found.topk(min(k, len(films)))
+        found, place = found.topk(min(k, len(images)))
         best, order = torch.cat([best, found], 1).topk(k)
         places = torch.cat([places, place + start], 1).gather(1, order)
     return best, places

@@ -1,4 +1,4 @@
-"""Films as vectors whose inner products are correlations."""
+"""Images as vectors whose inner products are correlations."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 
-FLAT = 1e-3  # grey levels of 255: a film that deviates less from its mean shows nothing
-_FILMS_AT_ONCE = 512
+FLAT = 1e-3  # grey levels of 255: an image that deviates less from its mean shows nothing
+_IMAGES_AT_ONCE = 512
 
 
-def standardised(films: Tensor) -> Tensor:
+def standardised(images: Tensor) -> Tensor:
     """Take the mean off each row and scale it to unit norm; a flat row becomes zeros.
 
     Args:
-        films: (..., d), grey levels.
+        images: (..., d), grey levels.
     """
-    deviations = films - films.mean(-1, keepdim=True)
+    deviations = images - images.mean(-1, keepdim=True)
     norms = deviations.norm(dim=-1, keepdim=True)
-    scale = torch.where(norms > FLAT * films.shape[-1] ** 0.5, 1 / norms, 0)
+    scale = torch.where(norms > FLAT * images.shape[-1] ** 0.5, 1 / norms, 0)
     return deviations * scale
 
 
 def area_means(pixels: Pixels, side: int) -> Tensor:
-    """Resize films (n, size, size) by area to (n, side, side), in grey levels."""
+    """Resize images (n, size, size) by area to (n, side, side), in grey levels."""
     resized = torch.empty(len(pixels), side, side)
-    for start in range(0, len(pixels), _FILMS_AT_ONCE):
-        some = slice(start, start + _FILMS_AT_ONCE)
-        films = torch.from_numpy(pixels[some]).float().unsqueeze(1)
-        resized[some] = F.adaptive_avg_pool2d(films, side).squeeze(1)
+    for start in range(0, len(pixels), _IMAGES_AT_ONCE):
+        some = slice(start, start + _IMAGES_AT_ONCE)
+        images = torch.from_numpy(pixels[some]).float().unsqueeze(1)
+        resized[some] = F.adaptive_avg_pool2d(images, side).squeeze(1)
     return resized

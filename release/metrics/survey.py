@@ -1,7 +1,7 @@
-"""Which real films lie around the films of a set, and which of the set around real ones.
+"""Which real images lie around the images of a set, and which of the set around real ones.
 
 One search answers both: a pair that is registered once is not registered again, whichever of its
-films was asked about. T and H are listed alike, by their likeness alone.
+images was asked about. T and H are listed alike, by their likeness alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.metrics.metric import (
-    FILMS_AT_ONCE,
+    IMAGES_AT_ONCE,
     Embedded,
     Metric,
     Neighbours,
@@ -29,62 +29,62 @@ class Survey:
     """What lies around whom.
 
     Attributes:
-        real: The real films nearest to each film of the set.
-        part: The nearest of a part of the real films, numbered within it.
-        films: The films of the set nearest to each witness.
+        real: The real images nearest to each image of the set.
+        part: The nearest of a part of the real images, numbered within it.
+        images: The images of the set nearest to each witness.
     """
 
     real: Neighbours
     part: Neighbours
-    films: Neighbours
+    images: Neighbours
 
 
 def survey(
     metric: Metric,
-    films: Embedded,
+    images: Embedded,
     real: Embedded,
     part: NDArray[np.bool_],
     witnesses: Places,
     k: int,
-    num_films: int,
+    num_images: int,
 ) -> Survey:
-    """Find what lies around the films of a set, and around witnesses.
+    """Find what lies around the images of a set, and around witnesses.
 
     Args:
-        metric: Compares them; the films of the set are its queries throughout.
-        films: Of the set.
-        real: All real films.
-        part: (real films,), which are searched once more by themselves.
-        witnesses: Places of some real films.
-        k: Neighbours of each film among all real films, and among the part.
-        num_films: Neighbours of each witness.
+        metric: Compares them; the images of the set are its queries throughout.
+        images: Of the set.
+        real: All real images.
+        part: (real images,), which are searched once more by themselves.
+        witnesses: Places of some real images.
+        k: Neighbours of each image among all real images, and among the part.
+        num_images: Neighbours of each witness.
     """
     places = np.flatnonzero(part)
     num_listed = max(k, metric.num_listed)
-    of_real = np.full((len(films), num_listed), -1)
+    of_real = np.full((len(images), num_listed), -1)
     of_part = of_real.copy()
-    alike = np.full((len(witnesses), num_films), -np.inf, np.float32)
-    of_films = np.full(alike.shape, -1)
-    for lot in _lots(len(films)):
-        likeness = metric.likeness(films.where(lot), real)
+    alike = np.full((len(witnesses), num_images), -np.inf, np.float32)
+    of_images = np.full(alike.shape, -1)
+    for lot in _lots(len(images)):
+        likeness = metric.likeness(images.where(lot), real)
         of_real[lot] = most_alike(likeness, num_listed)
         of_part[lot] = most_alike(likeness[:, places], num_listed)
-        alike, of_films = _more_alike(alike, of_films, likeness[:, witnesses], lot.start)
+        alike, of_images = _more_alike(alike, of_images, likeness[:, witnesses], lot.start)
     real_of_part = np.where(of_part >= 0, places[of_part], -1)
-    itself = np.arange(len(films))[:, None]
-    lists = ((itself, of_real), (itself, real_of_part), (of_films, witnesses[:, None]))
-    to_real, to_part, to_films = _distances(metric, films, real, lists)
+    itself = np.arange(len(images))[:, None]
+    lists = ((itself, of_real), (itself, real_of_part), (of_images, witnesses[:, None]))
+    to_real, to_part, to_images = _distances(metric, images, real, lists)
     return Survey(
         Neighbours.ordered(to_real, of_real, k),
         Neighbours.ordered(to_part, of_part, k),
-        Neighbours.ordered(to_films, of_films, num_films),
+        Neighbours.ordered(to_images, of_images, num_images),
     )
 
 
 def _more_alike(
     alike: Vectors, listed: Places, likeness: Vectors, first: int
 ) -> tuple[Vectors, Places]:
-    """Keep, for each witness, the most alike of those listed and of a further lot of films."""
+    """Keep, for each witness, the most alike of those listed and of a further lot of images."""
     found = np.concatenate([alike, likeness.T], 1)
     lot = np.broadcast_to(np.arange(first, first + len(likeness)), likeness.T.shape)
     best = most_alike(found, alike.shape[1])
@@ -96,7 +96,7 @@ def _more_alike(
 
 
 def _distances(
-    metric: Metric, films: Embedded, real: Embedded, lists: Sequence[tuple[Places, Places]]
+    metric: Metric, images: Embedded, real: Embedded, lists: Sequence[tuple[Places, Places]]
 ) -> list[Vectors]:
     """Find the distances of all pairs on some lists, each pair once; infinite where nobody is."""
     asked = [
@@ -106,10 +106,10 @@ def _distances(
     pairs, where = np.unique(np.concatenate([each.ravel() for each in asked]), return_inverse=True)
     ours, theirs = np.divmod(pairs, len(real))
     found = np.full(len(pairs), np.inf, np.float32)
-    for lot in _lots(len(films)):
+    for lot in _lots(len(images)):
         some = slice(*np.searchsorted(ours, (lot.start, lot.stop)))
         found[some] = metric.distances(
-            films.where(lot), real, Pairs(ours[some] - lot.start, theirs[some])
+            images.where(lot), real, Pairs(ours[some] - lot.start, theirs[some])
         )
     ends = np.cumsum([each.size for each in asked])[:-1]
     return [
@@ -118,5 +118,5 @@ def _distances(
     ]
 
 
-def _lots(num_films: int) -> Iterator[slice]:
-    return (slice(start, start + FILMS_AT_ONCE) for start in range(0, num_films, FILMS_AT_ONCE))
+def _lots(num_images: int) -> Iterator[slice]:
+    return (slice(start, start + IMAGES_AT_ONCE) for start in range(0, num_images, IMAGES_AT_ONCE))

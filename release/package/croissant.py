@@ -71,7 +71,7 @@ def croissant(description: Description, labels: Member, metadata: Member) -> byt
     Args:
         description: What the manifest says of it.
         labels: `labels.csv`.
-        metadata: `metadata.csv`, which lists every film.
+        metadata: `metadata.csv`, which lists every image.
     """
     set_id = description["synthetic_set_id"]
     content = {
@@ -87,25 +87,27 @@ def croissant(description: Description, labels: Member, metadata: Member) -> byt
         "license": "TERMS.md",
         "isLiveDataset": False,
         **_responsible_ai(description),
-        "distribution": [_table(labels), _table(metadata), _images()],
-        "recordSet": [_films(metadata.path)],
+        "distribution": [_table(labels), _table(metadata), _image_files()],
+        "recordSet": [_radiographs(metadata.path)],
     }
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def _responsible_ai(description: Description) -> dict[str, Any]:
-    """Say what the films are made of and what they must not be taken for."""
+    """Say what the images are made of and what they must not be taken for."""
     dataset, model = description["dataset"], description["model"]
     shares = ", ".join(
         f"{label} {counts['released']}" for label, counts in description["classes"].items()
     )
-    real = ", ".join(f"{label} {counts['films']}" for label, counts in dataset["classes"].items())
+    real = ", ".join(
+        f"{label} {counts['radiographs']}" for label, counts in dataset["classes"].items()
+    )
     return {
         "rai:hasSyntheticData": True,
         "prov:wasDerivedFrom": {
             "@id": f"urn:synthcxr:dataset:{dataset['version']}",
             "@type": "prov:Entity",
-            "sc:description": f"Private chest radiographs; rounded numbers of films: {real}.",
+            "sc:description": f"Private chest radiographs; rounded numbers of images: {real}.",
         },
         "prov:wasGeneratedBy": {
             "@id": f"urn:synthcxr:model:{model['snapshot_sha256']}",
@@ -113,13 +115,13 @@ def _responsible_ai(description: Description) -> dict[str, Any]:
             "sc:description": f"Sampling of a generative model of the family {model['family']} "
             f"by synthcxr {description['service_version']}.",
         },
-        "rai:dataCollection": "Drawn by a generative model that was trained on private films.",
+        "rai:dataCollection": "Drawn by a generative model that was trained on private images.",
         "rai:dataCollectionType": "Synthetic",
         "rai:dataLimitations": list(description["limitations"]),
-        "rai:dataBiases": "The films carry over the biases of the films the model learned from. "
+        "rai:dataBiases": "The images carry over the biases of the images the model learned from. "
         f"Classes are as asked for, not as they occur: {shares or 'none'}.",
         "rai:dataUseCases": "Development and teaching of image analysis; not for diagnosis.",
-        "rai:personalSensitiveInformation": "No film shows a real patient. What was tested, and "
+        "rai:personalSensitiveInformation": "No image shows a real patient. What was tested, and "
         "what a pass does not exclude, stands in the certificate and the manifest.",
     }
 
@@ -136,32 +138,32 @@ def _table(member: Member) -> dict[str, Any]:
     }
 
 
-def _images() -> dict[str, Any]:
+def _image_files() -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": "images",
         "name": "images",
-        "description": "One PNG per film, of 8 bits, grey.",
+        "description": "One PNG per image, of 8 bits, grey.",
         "encodingFormat": "image/png",
         "includes": ["images/*/*.png", "unlabelled/*/*.png"],
     }
 
 
-def _films(table: str) -> dict[str, Any]:
+def _radiographs(table: str) -> dict[str, Any]:
     columns = {
-        "file_name": "Path of the film.",
-        "label": "Class that was asked for; empty for a film of no class.",
+        "file_name": "Path of the image.",
+        "label": "Class that was asked for; empty for an image of no class.",
         "kind": "class, mixture or interpolation.",
     }
     return {
         "@type": "cr:RecordSet",
-        "@id": "films",
-        "name": "films",
-        "key": {"@id": "films/file_name"},
+        "@id": "radiographs",
+        "name": "radiographs",
+        "key": {"@id": "radiographs/file_name"},
         "field": [
             {
                 "@type": "cr:Field",
-                "@id": f"films/{column}",
+                "@id": f"radiographs/{column}",
                 "name": column,
                 "description": meaning,
                 "dataType": "sc:Text",

@@ -8,13 +8,13 @@ ROUNDED_TO = 10
 
 
 def hashed_seed(key: bytes, seed: int) -> str:
-    """Name a seed without telling it, since a seed and the weights regenerate a film.
+    """Name a seed without telling it, since a seed and the weights regenerate an image.
 
     Equal seeds have equal hashes, and nobody without the key can try guesses.
 
     Args:
         key: The secret that the service's datasets are split under.
-        seed: Of a film or of a set.
+        seed: Of an image or of a set.
 
     Returns:
         64 hex characters.
@@ -23,5 +23,5 @@ def hashed_seed(key: bytes, seed: int) -> str:
 
 
 def rounded_count(count: int) -> int:
-    """Round a number of real films to tens, so that one patient more or less hardly shows."""
+    """Round a number of real images to tens, so that one patient more or less hardly shows."""
     return round(count / ROUNDED_TO) * ROUNDED_TO

@@ -18,13 +18,13 @@ MANIFEST_FORMAT = "synthcxr-manifest/3"
 
 
 class ClassCounts(TypedDict):
-    """What became of the films of one class, or of one kind of film that is of no class.
+    """What became of the images of one class, or of one kind of image that is of no class.
 
     Attributes:
-        requested: Films asked for.
-        generated: Films drawn.
-        rejected: Films that the gate dropped.
-        released: Films in the package.
+        requested: Images asked for.
+        generated: Images drawn.
+        rejected: Images that the gate dropped.
+        released: Images in the package.
     """
 
     requested: int
@@ -34,11 +34,11 @@ class ClassCounts(TypedDict):
 
 
 class DatasetSummary(TypedDict):
-    """The real films that the model learned from.
+    """The real images that the model learned from.
 
     Attributes:
         version: Keyed hash of the dataset version (`radiographs.keyed_hash.published_version`).
-        classes: Per label `{"films": n}`, rounded (`hashing.rounded_count`).
+        classes: Per label `{"images": n}`, rounded (`hashing.rounded_count`).
     """
 
     version: str
@@ -46,15 +46,15 @@ class DatasetSummary(TypedDict):
 
 
 class ModelSummary(TypedDict):
-    """The model that drew the films.
+    """The model that drew the images.
 
     Attributes:
         id: As the service names it.
         family: vae, gan or ldm.
-        image_size: Side of a film, in pixels.
+        image_size: Side of an image, in pixels.
         config_sha256: Digest of its hyper-parameters.
         snapshot_sha256: Digest of its weights.
-        public_pretraining: What public films it learned from before, None for none.
+        public_pretraining: What public images it learned from before, None for none.
         differential_privacy: epsilon, delta and unit where it was trained so, None otherwise.
     """
 
@@ -76,17 +76,17 @@ class Description(TypedDict):
         service_version: Version of synthcxr that made it.
         versions: Versions of the packages that decide the bytes.
         request: What was asked, with hashed seeds.
-        dataset: The real films behind it.
+        dataset: The real images behind it.
         model: What drew it.
         sampler: How it was drawn.
-        classes: Per label, what became of its films.
-        unlabelled: The same per kind of film of no class.
+        classes: Per label, what became of its images.
+        unlabelled: The same per kind of image of no class.
         gate: The gate's public answer: version, policy digest, verdict, power, controls, findings;
             None where no gate judged the set.
         earlier_releases: Sets that were released before, of datasets with the same patients, by id.
         examination: Which of its model's examined sets it is, `number`, and how many there may be,
             `at_most`.
-        utility: Summary of what the films are good for, None where it was not measured.
+        utility: Summary of what the images are good for, None where it was not measured.
         limitations: What is known not to hold, in sentences.
     """
 
@@ -108,8 +108,8 @@ class Description(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class PackagedFilm:
-    """A film in the package.
+class PackagedImage:
+    """An image in the package.
 
     Attributes:
         index: Its number in the set, which is also its name.
@@ -123,7 +123,7 @@ class PackagedFilm:
 
     @property
     def label(self) -> str | None:
-        """Its class, None for a film of no class."""
+        """Its class, None for an image of no class."""
         return self.origin.label if isinstance(self.origin, OfClass) else None
 
 
@@ -143,7 +143,7 @@ def manifest(description: Description, files: Iterable[Mapping[str, Any]]) -> by
 
     Args:
         description: What the caller knows of the set.
-        files: A line per file, see `listed`; the films first, in their order.
+        files: A line per file, see `listed`; the images first, in their order.
     """
     head = json.dumps({"format": MANIFEST_FORMAT, **description}, indent=1, ensure_ascii=False)
     lines = (json.dumps(line, ensure_ascii=False).encode() for line in files)
@@ -156,7 +156,7 @@ def listed(member: Member, described: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         member: The file.
-        described: Its kind, and of a film what `Origin.described` says.
+        described: Its kind, and of an image what `Origin.described` says.
     """
     return {
         "path": member.path,

@@ -1,4 +1,4 @@
-"""The films of a set as tables: one of labels, one as Hugging Face's image folders read it."""
+"""The images of a set as tables: one of labels, one as Hugging Face's image folders read it."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from release.package.manifest import PackagedFilm
+from release.package.manifest import PackagedImage
 
 LABELS = "labels.csv"
 METADATA = "metadata.csv"
 
 
-def labels_csv(films: Iterable[PackagedFilm]) -> bytes:
-    """List the films of a class with their labels; this is a layout that our own ingest reads."""
-    rows = ((film.member.path, film.label) for film in films if film.label is not None)
+def labels_csv(images: Iterable[PackagedImage]) -> bytes:
+    """List the images of a class with their labels; this is a layout that our own ingest reads."""
+    rows = ((image.member.path, image.label) for image in images if image.label is not None)
     return _csv(("file", "label"), rows)
 
 
-def metadata_csv(films: Iterable[PackagedFilm]) -> bytes:
-    """List all films; one of no class has an empty label, and its kind says what it is.
+def metadata_csv(images: Iterable[PackagedImage]) -> bytes:
+    """List all images; one of no class has an empty label, and its kind says what it is.
 
     Reference: Hugging Face datasets, "ImageFolder": a `metadata.csv` with a column `file_name`.
     """
-    rows = ((film.member.path, film.label or "", film.origin.kind) for film in films)
+    rows = ((image.member.path, image.label or "", image.origin.kind) for image in images)
     return _csv(("file_name", "label", "kind"), rows)
 
 

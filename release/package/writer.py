@@ -1,4 +1,4 @@
-"""The package: films and all that is said of them in one ZIP; same request, same bytes.
+"""The package: images and all that is said of them in one ZIP; same request, same bytes.
 
     images/<class>/<index>.png   unlabelled/<kind>s/<index>.png   npz/  wds/  dicom/
     report.html and further documents   labels.csv   metadata.csv   croissant.json
@@ -31,15 +31,15 @@ from release.package.attestation import (
     sha256sums,
 )
 from release.package.croissant import CROISSANT, croissant
-from release.package.film_png import png
 from release.package.formats.dicom import DicomFormat
 from release.package.formats.extra import ExtraFormat
 from release.package.formats.npz import NpzFormat
 from release.package.formats.webdataset import WebDatasetFormat
 from release.package.hashing import hashed_seed
+from release.package.image_png import png
 from release.package.manifest import (
     Description,
-    PackagedFilm,
+    PackagedImage,
     listed,
     manifest,
     require_complete,
@@ -53,13 +53,13 @@ _KINDS = {"npz": "npz", "wds": "webdataset", "dicom": "dicom"}  # by folder
 
 @dataclass(frozen=True)
 class Contents:
-    """All that goes into a package beside the films.
+    """All that goes into a package beside the images.
 
     Attributes:
         description: What the manifest says of the set.
         classes: All labels of the model, in the order that numbers them.
         documents: Further files by name, such as `report.html` and `DATASET_CARD.md`.
-        formats: What the films are copied into besides PNG.
+        formats: What the images are copied into besides PNG.
         hashing_key: Hashes seeds; see `release.package.hashing`.
         signer: Signs the attestation.
     """
@@ -73,15 +73,15 @@ class Contents:
 
 
 def write_package(
-    path: Path, films: Iterable[tuple[NDArray[np.uint8], Origin]], contents: Contents
+    path: Path, images: Iterable[tuple[NDArray[np.uint8], Origin]], contents: Contents
 ) -> bytes:
     """Write a package, in constant memory but for its table of contents.
 
     An exception leaves an unfinished file for the caller to drop.
 
     Args:
-        path: The ZIP to make; its folder needs room for the films of `formats` as well.
-        films: Pixels, (h, w), and origin of each film that is released, in order.
+        path: The ZIP to make; its folder needs room for the images of `formats` as well.
+        images: Pixels, (h, w), and origin of each image that is released, in order.
         contents: What goes with them.
 
     Returns:
@@ -93,7 +93,7 @@ def write_package(
     require_complete(contents.description)
     _require_free_names(contents.documents)
     with Archive(path) as archive, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        packaged = _write_films(archive, films, contents, Path(scratch))
+        packaged = _write_images(archive, images, contents, Path(scratch))
         labels = archive.write(LABELS, labels_csv(packaged))
         metadata = archive.write(METADATA, metadata_csv(packaged))
         for name, data in sorted(contents.documents.items()):
@@ -108,21 +108,21 @@ def write_package(
     return content
 
 
-def _write_films(
+def _write_images(
     archive: Archive,
-    films: Iterable[tuple[NDArray[np.uint8], Origin]],
+    images: Iterable[tuple[NDArray[np.uint8], Origin]],
     contents: Contents,
     scratch: Path,
-) -> list[PackagedFilm]:
+) -> list[PackagedImage]:
     extras = [_extra(name, archive, contents, scratch) for name in sorted(contents.formats)]
     packaged = []
-    for index, (pixels, origin) in enumerate(films):
+    for index, (pixels, origin) in enumerate(images):
         data = png(pixels)
         member = archive.write(f"{origin.folder}/{index:06}.png", data)
-        film = PackagedFilm(index, origin, member)
+        image = PackagedImage(index, origin, member)
         for extra in extras:
-            extra.add(film, pixels, data)
-        packaged.append(film)
+            extra.add(image, pixels, data)
+        packaged.append(image)
     for extra in extras:
         extra.close()
     return packaged
@@ -138,12 +138,12 @@ def _extra(name: ExtraName, archive: Archive, contents: Contents, scratch: Path)
             return DicomFormat(archive, contents.description)
 
 
-def _lines(films: list[PackagedFilm], archive: Archive, key: bytes) -> Iterator[dict[str, Any]]:
-    """List the films in their order, then all else."""
+def _lines(images: list[PackagedImage], archive: Archive, key: bytes) -> Iterator[dict[str, Any]]:
+    """List the images in their order, then all else."""
     hashed = partial(hashed_seed, key)
-    for film in films:
-        yield listed(film.member, film.origin.described(hashed))
-    paths = {film.member.path for film in films}
+    for image in images:
+        yield listed(image.member, image.origin.described(hashed))
+    paths = {image.member.path for image in images}
     for member in archive.members:
         if member.path not in paths:
             folder, inside, _ = member.path.partition("/")

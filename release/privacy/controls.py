@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from release.estimate import Estimate, share
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.policy import Policy
 from release.verdict import Finding
 
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """Near duplicates of training films, made in one way.
+    """Near duplicates of training images, made in one way.
 
     Attributes:
         name: How they were made.
@@ -67,7 +67,7 @@ def controls(results: Sequence[Control], negative_passed: bool, policy: Policy) 
     Args:
         results: Of everything that was planted; without any required one the gate has shown
             nothing.
-        negative_passed: Whether half of the held-out films passed against the other half.
+        negative_passed: Whether half of the held-out images passed against the other half.
         policy: Says which share must be found.
     """
     required = [result for result in results if result.required]
@@ -82,7 +82,7 @@ def controls(results: Sequence[Control], negative_passed: bool, policy: Policy) 
     else:
         sentences.append("The planted near duplicates were found.")
     if not negative_passed:
-        sentences.append("Held-out films were taken for copies.")
+        sentences.append("Held-out images were taken for copies.")
     worst = min((result.found / max(1, result.planted) for result in required), default=0.0)
     return Finding(
         id="G7",

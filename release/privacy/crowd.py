@@ -1,7 +1,7 @@
-"""Whose the real films are, and who speaks for a patient.
+"""Whose the real images are, and who speaks for a patient.
 
-The witnesses are one film of each patient, the first. They alone calibrate the tests and are
-attacked in them, since films of one patient tell the same twice.
+The witnesses are one image of each patient, the first. They alone calibrate the tests and are
+attacked in them, since images of one patient tell the same twice.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 
 
 class Crowd:
-    """Who the real films are of: T first, then H.
+    """Who the real images are of: T first, then H.
 
     Attributes:
-        pixels: (n, size, size), all real films of T and H.
+        pixels: (n, size, size), all real images of T and H.
         labels: (n,).
         patients: (n,).
-        trained: (n,), which films are in T.
-        witnesses: (patients,), one film of each patient.
+        trained: (n,), which images are in T.
+        witnesses: (patients,), one image of each patient.
         member: (patients,), which of the witnesses are in T.
         coins: (patients,), which are in A_in.
     """
@@ -33,7 +33,7 @@ class Crowd:
         if len(shared):
             raise ValueError(
                 f"{len(shared)} patients are in the training data and held out as well: "
-                "every test would be void. Divide the films by patient."
+                "every test would be void. Divide the images by patient."
             )
         self.pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
         self.labels = np.concatenate([folds.trained.labels, folds.audit.labels])
@@ -47,7 +47,7 @@ class Crowd:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the films, whose they are and which are in T, in hexadecimal."""
+        """SHA-256 of the images, whose they are and which are in T, in hexadecimal."""
         found = hashlib.sha256()
         for values in (self.pixels, self.patients, self.trained):
             found.update(f"{values.dtype} {values.shape}".encode())
@@ -59,10 +59,10 @@ class Crowd:
         """(patients,), whom a fair coin brought in or kept out: A_in and A_out."""
         return self.coins | ~self.member
 
-    def films(self, chosen: NDArray[np.bool_]) -> LabelledFilms:
-        """Return the films of some of the witnesses."""
+    def images(self, chosen: NDArray[np.bool_]) -> LabelledImages:
+        """Return the images of some of the witnesses."""
         rows = self.witnesses[chosen]
-        return LabelledFilms(self.pixels[rows], self.labels[rows], self.patients[rows])
+        return LabelledImages(self.pixels[rows], self.labels[rows], self.patients[rows])
 
     @property
     def trained_patients(self) -> NDArray[np.int64]:
@@ -76,5 +76,5 @@ class Crowd:
 
     @property
     def held_out_labels(self) -> NDArray[np.int64]:
-        """Class of one film of each patient of H."""
+        """Class of one image of each patient of H."""
         return self.labels[self.witnesses[~self.member]]

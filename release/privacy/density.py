@@ -1,8 +1,8 @@
-"""How near is near: distances in units of what is usual around a film.
+"""How near is near: distances in units of what is usual around an image.
 
-An absolute distance says little. A typical or blurred film is near to everything, an unusual one is
-far from its own copy. So the distance to the nearest training film is divided by the mean distance
-to the nearest real films, dens(q), which grows and shrinks with it.
+An absolute distance says little. A typical or blurred image is near to everything, an unusual one
+is far from its own copy. So the distance to the nearest training image is divided by the mean
+distance to the nearest real images, dens(q), which grows and shrinks with it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from release.metrics.metric import Neighbours
 
 NUM_NEAREST = 10  # real images by which closeness to T is measured: few, since it is a local matter
 Array = NDArray[np.float64]
-SMALLEST = 1e-9  # of a distance: keeps ratios finite where films are equal
+SMALLEST = 1e-9  # of a distance: keeps ratios finite where images are equal
 
 
 class UnfitMetric(ValueError):
@@ -32,7 +32,7 @@ def checked(neighbours: Neighbours) -> Neighbours:
     if not (np.isfinite(distances) & (distances >= 0)).all():
         raise UnfitMetric(
             "A metric gave a distance that is no number: expected finite ones of at least 0. "
-            "Look for films that are NaN or infinite in its embedding."
+            "Look for images that are NaN or infinite in its embedding."
         )
     return neighbours
 
@@ -43,17 +43,17 @@ def num_common(neighbours: Neighbours) -> int:
 
 
 def density(neighbours: Neighbours, k: int) -> Array:
-    """Mean distance to the k nearest films, (q,), positive: small where films are dense."""
+    """Mean distance to the k nearest images, (q,), positive: small where images are dense."""
     mean: Array = neighbours.distances[:, :k].astype(np.float64).mean(1)
     return np.maximum(mean, SMALLEST)
 
 
 def nearest_among(neighbours: Neighbours, member: NDArray[np.bool_]) -> Array:
-    """Distance to the nearest of some of the films, (q,); infinite where none is listed.
+    """Distance to the nearest of some of the images, (q,); infinite where none is listed.
 
     Args:
-        neighbours: Found among all films.
-        member: Which of these films count.
+        neighbours: Found among all images.
+        member: Which of these images count.
     """
     counts = member[neighbours.indices] & (neighbours.indices >= 0)
     first = counts.argmax(1)
@@ -64,11 +64,11 @@ def nearest_among(neighbours: Neighbours, member: NDArray[np.bool_]) -> Array:
 
 
 def within(neighbours: Neighbours, member: NDArray[np.bool_]) -> Neighbours:
-    """Keep, of the neighbours, some of the films; others leave room at the end of the row.
+    """Keep, of the neighbours, some of the images; others leave room at the end of the row.
 
     Args:
-        neighbours: Found among all films.
-        member: Which of these films are kept.
+        neighbours: Found among all images.
+        member: Which of these images are kept.
     """
     kept = member[neighbours.indices] & (neighbours.indices >= 0)
     order = np.argsort(~kept, axis=1, kind="stable")

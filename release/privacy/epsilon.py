@@ -89,7 +89,7 @@ def epsilon(
     """Bound epsilon by the best of the scores, and hold it against what is claimed.
 
     Args:
-        scores: By name, (c,), of one film of each patient who had a coin.
+        scores: By name, (c,), of one image of each patient who had a coin.
         coins: (c,), who came in.
         policy: Says how many guesses and at which confidence, divided among the scores.
         claim: What the model claims; None where it claims nothing.

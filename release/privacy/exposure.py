@@ -1,14 +1,14 @@
 """G4: is one patient shown far more often than patients are who were never trained on?
 
-A patient's exposure is the number of films whose nearest real film is the patient's. In many
-dimensions some patients are nearest to many films without any leak, in H as in T, and the more so
-the more typical the films are. So the exposures in H say what is usual. Two laws are fitted to
+A patient's exposure is the number of images whose nearest real image is the patient's. In many
+dimensions some patients are nearest to many images without any leak, in H as in T, and the more so
+the more typical the images are. So the exposures in H say what is usual. Two laws are fitted to
 them, a negative binomial to all and a power law to the largest, and a patient of T whose exposure
 is beyond both, after correction for the number of patients, has the cluster dropped.
 
 A permutation of the labels T and H alone could not tell: the most exposed patient is in T with
 chance |T| / (|T| + |H|), whatever the exposure. The fits make this no exact test; it drops
-films and refuses no set.
+images and refuses no set.
 
 Reference: Weissman 1978, JASA 73, 812-815 (the power law's tail); Radovanović et al. 2010, Journal
 of Machine Learning Research 11, 2487-2531 (how often a point is the nearest one).
@@ -28,7 +28,7 @@ Counts = NDArray[np.int64]
 
 
 def exposures(nearest_patient: NDArray[np.int64], patients: NDArray[np.int64]) -> Counts:
-    """Count the films nearest to each of some patients."""
+    """Count the images nearest to each of some patients."""
     found, counts = np.unique(nearest_patient, return_counts=True)
     by_patient = dict(zip(found.tolist(), counts.tolist(), strict=True))
     return np.array([by_patient.get(patient, 0) for patient in patients.tolist()], np.int64)
@@ -55,7 +55,7 @@ def exposed(
     """Return the patients of T who are shown too often.
 
     Args:
-        nearest_patient: (n,), of each film.
+        nearest_patient: (n,), of each image.
         trained: Patients of T, each once.
         held_out: Patients of H, each once.
         alpha: Chance that any patient is named though nothing leaked.
@@ -86,10 +86,10 @@ def _by_power_law(counts: Counts, level: float) -> int:
 
 
 def exposure(dropped: NDArray[np.bool_], num_patients: int, policy: Policy) -> Finding:
-    """Tell how many films were dropped, and to the owner alone around how many patients.
+    """Tell how many images were dropped, and to the owner alone around how many patients.
 
     Args:
-        dropped: (n,), films of a cluster.
+        dropped: (n,), images of a cluster.
         num_patients: Patients whose cluster was dropped.
         policy: Says by which chance.
     """
@@ -101,7 +101,7 @@ def exposure(dropped: NDArray[np.bool_], num_patients: int, policy: Policy) -> F
         statistic=num_dropped,
         threshold=policy.exposure_alpha,
         p_value=None,
-        text=f"{num_dropped} films were dropped because too many of them are like one patient.",
+        text=f"{num_dropped} images were dropped because too many of them are like one patient.",
         public={"num_dropped": num_dropped},
         private={"num_patients": num_patients},
     )

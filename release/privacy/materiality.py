@@ -1,6 +1,6 @@
 """G8: how much better than without the set can an attack be?
 
-An attack that names a film as trained on succeeds on a share of T, and on a share of H, where the
+An attack that names an image as trained on succeeds on a share of T, and on a share of H, where the
 set cannot help it. What the set adds, as a share of what could be added, is
 
     R = (attack - control) / (1 - control),
@@ -48,7 +48,7 @@ def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy, power
     either: of several attacks on a few patients, one always looks good.
 
     Args:
-        scores: By metric and attack, of one film of each patient.
+        scores: By metric and attack, of one image of each patient.
         member: (patients,), who is in T.
         policy: Names the bound and the attacks' false-positive rate.
         power: What the held-out patients suffice for.

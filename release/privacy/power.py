@@ -25,7 +25,7 @@ import numpy as np
 from scipy.stats import beta
 
 from release.estimate import proportion
-from release.films import Folds
+from release.labelled_images import Folds
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
 from release.privacy.copies import Copies, Count, p_value

@@ -51,7 +51,7 @@ def roc(by_rank: NDArray[np.bool_]) -> Roc:
     """Measure an attack; intervals are the percentile bootstrap over patients.
 
     Args:
-        by_rank: Who is a member, from the highest score down, one film of each patient; at least
+        by_rank: Who is a member, from the highest score down, one image of each patient; at least
             one is a member and one is not.
     """
     rng = np.random.default_rng(_SEED)

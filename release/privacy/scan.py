@@ -1,10 +1,10 @@
-"""G2: are the real films that a set comes nearest to training films too often?
+"""G2: are the real images that a set comes nearest to training images too often?
 
-All films are ranked by how near their nearest real film is, T and H alike, in units of the density
-there. If a set knows no more of T than of H, the patients whom its first k films are nearest to are
-a random draw from all patients, so the number of them in T is hypergeometric. Counting each patient
-once makes the draw one without replacement, and keeps a film that everything resembles from
-counting often.
+All images are ranked by how near their nearest real image is, T and H alike, in units of the
+density there. If a set knows no more of T than of H, the patients whom its first k images are
+nearest to are a random draw from all patients, so the number of them in T is hypergeometric.
+Counting each patient once makes the draw one without replacement, and keeps an image that
+everything resembles from counting often.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def scan(
     """Return the smallest p-value over the depths of the scan, corrected for their number.
 
     Args:
-        closeness: (n,), to the nearest real film.
-        nearest_patient: (n,), whose film that is.
+        closeness: (n,), to the nearest real image.
+        nearest_patient: (n,), whose image that is.
         trained: Patients of T, each once.
         num_patients: Patients of T and H together.
-        depths: How many of the nearest films to look at; those beyond n are cut to n.
+        depths: How many of the nearest images to look at; those beyond n are cut to n.
     """
     order = np.argsort(closeness, kind="stable")
     cut = sorted({min(depth, len(order)) for depth in depths})
@@ -60,7 +60,7 @@ def scan_of(
     """Judge a set by the metric whose scan is the most telling.
 
     Args:
-        sights: The films as each metric sees them.
+        sights: The images as each metric sees them.
         trained: Patients of T, each once.
         num_patients: Patients of T and H together.
         policy: Says at which level.
@@ -79,7 +79,7 @@ def scan_of(
     }
     p = min(1.0, num_sets * len(sights) * min(p_values.values()))
     refused = p < policy.alpha / 3
-    found = "are training films more often than" if refused else "are training films as often as"
+    found = "are training images more often than" if refused else "are training images as often as"
     return Finding(
         id="G2",
         name="scan" if code == "scan" else f"scan, {code}",
@@ -88,6 +88,6 @@ def scan_of(
         statistic=None,
         threshold=policy.alpha / 3,
         p_value=p,
-        text=f"The real films that the set comes nearest to {found} chance allows.",
+        text=f"The real images that the set comes nearest to {found} chance allows.",
         private={"p_value_by_metric": p_values},
     )

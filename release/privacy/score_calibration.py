@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.privacy.density import Array
 
 MIN_SIDE = 2  # of the coarsest means

@@ -1,8 +1,8 @@
-"""What an attacker who holds a set asks of a film: how likely was it trained on?
+"""What an attacker who holds a set asks of an image: how likely was it trained on?
 
-Distances from a real film x to synthetic films s are in units of the density of real films around
-x, those of T and H alike, x's patient left out. So whether x was trained on enters through the
-synthetic films alone, and under an honest set members and others score exchangeably.
+Distances from a real image x to synthetic images s are in units of the density of real images
+around x, those of T and H alike, x's patient left out. So whether x was trained on enters through
+the synthetic images alone, and under an honest set members and others score exchangeably.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import numpy as np
 from release.metrics.metric import Neighbours
 from release.privacy.density import SMALLEST, Array
 
-NUM_NEIGHBOURS = 16  # synthetic films that are listed around a film: some may be dropped
+NUM_NEIGHBOURS = 16  # synthetic images that are listed around an image: some may be dropped
 FEWEST_NEIGHBOURS = 10  # that the scores need
 NUM_ATTACKS = 3  # scores that each metric gives
 
 
 def attack_scores(neighbours: Neighbours, density: Array) -> Mapping[str, Array]:
-    """Score real films; the higher, the more likely trained on.
+    """Score real images; the higher, the more likely trained on.
 
     - nearest: -min d(x, s) / dens(x). Chen et al. 2020, equation 3 (arXiv:1909.03935).
-    - ratio: log of the density of synthetic over that of real films around x, both by the mean
+    - ratio: log of the density of synthetic over that of real images around x, both by the mean
       distance to the nearest ones. Van Breugel et al. 2023, equation 4 (arXiv:2302.12580).
     - monte_carlo: -1/n of the sum of log d(x, s) over the s within epsilon, distances in units of
       epsilon, which is the median over x of the smallest distance. Hilprecht et al. 2019,
       equations 6 and 8 (Proceedings on Privacy Enhancing Technologies 2019(4), 232-249).
 
     Args:
-        neighbours: Synthetic films nearest to each x.
-        density: (q,), of real films around each x.
+        neighbours: Synthetic images nearest to each x.
+        density: (q,), of real images around each x.
     """
     relative = neighbours.distances.astype(np.float64) / density[:, None]
     relative = np.maximum(relative, SMALLEST)

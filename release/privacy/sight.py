@@ -1,4 +1,4 @@
-"""Films as one metric sees them among the real ones."""
+"""Images as one metric sees them among the real ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from release.privacy.density import Array
 
 
 class Sight(NamedTuple):
-    """What the tests need to know of n films.
+    """What the tests need to know of n images.
 
     Attributes:
         closeness: (n,), distance to the nearest of T, in units of the mean distance to the ten
             nearest of T and H; copies come near 0.
-        density: (n,), mean distance to the nearest films of H.
+        density: (n,), mean distance to the nearest images of H.
         closeness_to_real: (n,), distance to the nearest of T and H together, in units of the mean
             distance to their nearest.
         nearest_patient: (n,), patient of the nearest of T and H together.
@@ -29,7 +29,7 @@ class Sight(NamedTuple):
     nearest_patient: NDArray[np.int64]
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
-        """Keep some of the films, by mask or by place."""
+        """Keep some of the images, by mask or by place."""
         return type(self)(
             self.closeness[chosen],
             self.density[chosen],
@@ -39,7 +39,7 @@ class Sight(NamedTuple):
 
     @classmethod
     def together(cls, parts: Sequence[Self]) -> Self:
-        """See several lots of films as one."""
+        """See several lots of images as one."""
         return cls(
             np.concatenate([part.closeness for part in parts]),
             np.concatenate([part.density for part in parts]),

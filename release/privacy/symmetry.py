@@ -1,9 +1,9 @@
 """Does a metric treat T and H alike?
 
-Every test rests on it. A metric that was trained on T alone pushes films of T apart, or lets them
-lie closer, so that the density around them differs from that around films of H. Where it treats
-them alike, and patients came to T and H at random, densities among all real films are exchangeable,
-and their ranks are tested, on both sides.
+Every test rests on it. A metric that was trained on T alone pushes images of T apart, or lets them
+lie closer, so that the density around them differs from that around images of H. Where it treats
+them alike, and patients came to T and H at random, densities among all real images are
+exchangeable, and their ranks are tested, on both sides.
 
 Reference: Mann and Whitney 1947, Annals of Mathematical Statistics 18, 50-60.
 """
@@ -25,7 +25,7 @@ def symmetry(densities: Mapping[str, Array], member: NDArray[np.bool_], policy: 
     """Judge whether the metrics are fit for the tests.
 
     Args:
-        densities: By metric, among all real films, around one film of each patient.
+        densities: By metric, among all real images, around one image of each patient.
         member: (patients,), who is in T.
         policy: Says at which level.
     """
@@ -35,7 +35,7 @@ def symmetry(densities: Mapping[str, Array], member: NDArray[np.bool_], policy: 
     }
     p = min(1.0, len(p_values) * min(p_values.values()))
     unlike = p < policy.alpha / 3
-    text = "treat films that were trained on and held-out films alike."
+    text = "treat images that were trained on and held-out images alike."
     if unlike:
         text = f"do not {text} Train them on both, or on neither."
     return Finding(

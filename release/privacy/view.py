@@ -1,4 +1,4 @@
-"""From what lies around films to what the tests need to know of them."""
+"""From what lies around images to what the tests need to know of them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from release.privacy.sight import Sight
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What lies around n films.
+    """What lies around n images.
 
     Attributes:
-        real: Neighbours among all real films.
+        real: Neighbours among all real images.
         audit: Neighbours among those of H.
-        to_trained: (n,), distance to the nearest film of T.
+        to_trained: (n,), distance to the nearest image of T.
     """
 
     real: Neighbours
@@ -28,7 +28,7 @@ class Surroundings:
     to_trained: Array
 
     def where(self, chosen: NDArray[np.bool_]) -> Surroundings:
-        """Keep some of the films."""
+        """Keep some of the images."""
         return Surroundings(
             Neighbours(self.real.distances[chosen], self.real.indices[chosen]),
             Neighbours(self.audit.distances[chosen], self.audit.indices[chosen]),
@@ -36,24 +36,24 @@ class Surroundings:
         )
 
     def seeing(self, real: NDArray[np.bool_], audit: NDArray[np.bool_]) -> Surroundings:
-        """Keep some of the neighbours: masks of all real films, and of those of H."""
+        """Keep some of the neighbours: masks of all real images, and of those of H."""
         return Surroundings(within(self.real, real), within(self.audit, audit), self.to_trained)
 
 
 class View:
-    """T, and all of H or part of it, as a film among them sees them.
+    """T, and all of H or part of it, as an image among them sees them.
 
     Attributes:
-        of_held_out: What the witnesses of that part see, each without the films of its patient.
+        of_held_out: What the witnesses of that part see, each without the images of its patient.
     """
 
     def __init__(self, crowd: Crowd, held_out: Surroundings, part: NDArray[np.bool_]) -> None:
         """Look at part of H.
 
         Args:
-            crowd: Whose films there are.
+            crowd: Whose images there are.
             held_out: What lies around the witnesses of H.
-            part: Which of them are held out, with all films of their patients.
+            part: Which of them are held out, with all images of their patients.
         """
         self._crowd = crowd
         rows = crowd.witnesses[~crowd.member][part]
@@ -64,7 +64,7 @@ class View:
         self.of_held_out = self.sight(held_out.where(part))
 
     def sight(self, around: Surroundings) -> Sight:
-        """See films by what lies around them."""
+        """See images by what lies around them."""
         around = around.seeing(self._real, self._audit)
         real, usual = around.real, density(around.real, self._num_near[0])
         return Sight(

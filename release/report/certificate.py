@@ -22,7 +22,7 @@ def certificate(report: Report) -> dict[str, Any]:
     return {
         "format": CERTIFICATE_FORMAT,
         "set_id": report.set.id,
-        "num_films": report.set.released,
+        "num_images": report.set.released,
         "examination": report.set.examination.model_dump(mode="json"),
         "model": report.model.model_dump(mode="json"),
         "dataset_version": report.dataset.version,

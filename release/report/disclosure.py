@@ -12,7 +12,7 @@ from __future__ import annotations
 from release.report.gate_summary import Histograms
 from release.report.structure import Report
 
-FEWEST_FILMS = 5
+FEWEST_IMAGES = 5
 
 
 def disclosed(report: Report) -> Report:
@@ -29,7 +29,7 @@ def coarse(histograms: Histograms) -> Histograms | None:
     Returns:
         The histograms on fewer edges, or None where all images together are too few.
     """
-    bins: list[tuple[float, float, float]] = []  # left edge, real films, synthetic films
+    bins: list[tuple[float, float, float]] = []  # left edge, real images, synthetic images
     left, real, synthetic = histograms.edges[0], 0.0, 0.0
     for right, num_real, num_synthetic in zip(
         histograms.edges[1:], histograms.real_to_real, histograms.synthetic_to_real, strict=True
@@ -54,4 +54,4 @@ def coarse(histograms: Histograms) -> Histograms | None:
 
 
 def _shows_nobody(*bins: float) -> bool:
-    return all(films == 0 or films >= FEWEST_FILMS for films in bins)
+    return all(images == 0 or images >= FEWEST_IMAGES for images in bins)

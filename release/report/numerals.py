@@ -13,7 +13,7 @@ from release.report.parts import Interval, Measured
 NOT_MEASURED = "not measured"
 NO_BREAK = "\u00a0"  # keeps a number and its unit on one line
 MINUS = "\u2212"  # which is read out as minus, where a hyphen is not
-SMALLEST_P = 0.001  # a smaller p-value tells more of single films than of the decision
+SMALLEST_P = 0.001  # a smaller p-value tells more of single images than of the decision
 UNBOUNDED = "unbounded"
 _MAX_DECIMALS = 8
 

@@ -26,7 +26,7 @@ class FidelityRow(Part):
     """
 
     label: str
-    num_films: int
+    num_images: int
     num_compared: int | None = None
     kid: Measured = None
     kid_floor: Measured = None
@@ -57,7 +57,7 @@ class Arm(Part):
 
     name: str
     trained_on: str
-    num_films: int
+    num_images: int
     auroc: Measured
     auprc: Measured = None
     f1: Measured = None
@@ -81,7 +81,7 @@ class Gain(Part):
 class LearningPoint(Part):
     """What a classifier reaches that learned from so many real images."""
 
-    num_films: int
+    num_images: int
     auroc: Measured
 
 
@@ -92,7 +92,7 @@ class UtilitySummary(Part):
         num_seeds: Trainings of each arm.
         measure: What the arms were compared by.
         arms: The mixes of images.
-        equivalent_real_films: How many real images give the same; None where it cannot be said.
+        equivalent_real_images: How many real images give the same; None where it cannot be said.
         equivalent_bound: Says that the number is only a bound, as the learning curve ends there.
         gains: Paired comparisons of arms.
         rebalancing_helps: Whether adding images to rare classes was shown to help.
@@ -103,7 +103,7 @@ class UtilitySummary(Part):
     num_seeds: int
     measure: str
     arms: tuple[Arm, ...]
-    equivalent_real_films: Interval | None = None
+    equivalent_real_images: Interval | None = None
     equivalent_bound: Literal["at_most", "at_least"] | None = None
     gains: tuple[Gain, ...] = ()
     rebalancing_helps: bool | None = None

@@ -21,23 +21,23 @@ class Sheet:
 
     Attributes:
         label: The class.
-        num_films: How many images are on it.
+        num_images: How many images are on it.
         num_columns: Images in a row.
         uri: The PNG as a data URI.
     """
 
     label: str
-    num_films: int
+    num_images: int
     num_columns: int
     uri: str
 
 
-def sheets_of(films: Mapping[str, NDArray[np.uint8]]) -> list[Sheet]:
+def sheets_of(images: Mapping[str, NDArray[np.uint8]]) -> list[Sheet]:
     """Lay out the images of each class, (n, h, w), in the order of the classes' names."""
-    return [_sheet(label, films[label]) for label in sorted(films) if len(films[label])]
+    return [_sheet(label, images[label]) for label in sorted(images) if len(images[label])]
 
 
-def _sheet(label: str, films: NDArray[np.uint8]) -> Sheet:
-    columns = min(_COLUMNS, len(films))
-    data = base64.b64encode(contact_sheet(list(films), columns, _MAX_SIDE)).decode()
-    return Sheet(label, len(films), columns, f"data:image/png;base64,{data}")
+def _sheet(label: str, images: NDArray[np.uint8]) -> Sheet:
+    columns = min(_COLUMNS, len(images))
+    data = base64.b64encode(contact_sheet(list(images), columns, _MAX_SIDE)).decode()
+    return Sheet(label, len(images), columns, f"data:image/png;base64,{data}")

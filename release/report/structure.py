@@ -74,10 +74,10 @@ class ModelSummary(Part):
     dp: Guarantee | None = None
 
 
-class ClassFilms(Part):
+class ClassImages(Part):
     """How many real images a class has, rounded so that no single patient shows."""
 
-    films: int
+    images: int
 
 
 class DatasetSummary(Part):
@@ -91,7 +91,7 @@ class DatasetSummary(Part):
     """
 
     version: str
-    classes: Mapping[str, ClassFilms]
+    classes: Mapping[str, ClassImages]
     patient_ids: bool = False
 
 

@@ -35,7 +35,7 @@ MEANINGS: dict[Outcome, str] = {
         "to find what they look for. That they found nothing is then no evidence."
     ),
 }
-EACH_FILM_A_PATIENT = (
+EACH_IMAGE_A_PATIENT = (
     "The dataset named no patients, so each image was counted as a patient. Where a patient has "
     "several images, numbers of patients are too large and the tests are weaker than stated."
 )
@@ -91,7 +91,7 @@ def verdict_sentence(report: Report) -> str:
 
 def warnings(report: Report) -> tuple[str, ...]:
     """Return what a reader must know before any number."""
-    return () if report.dataset.patient_ids else (EACH_FILM_A_PATIENT,)
+    return () if report.dataset.patient_ids else (EACH_IMAGE_A_PATIENT,)
 
 
 def copy_claim(power: Power) -> str:

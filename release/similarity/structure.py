@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.films import Pixels
+from release.labelled_images import Pixels
 from release.metrics.standardised import area_means
 from release.similarity.trimming import trimmed
 

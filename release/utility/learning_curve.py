@@ -1,4 +1,4 @@
-"""How many real films are the synthetic ones worth? The learning curve read backwards."""
+"""How many real images are the synthetic ones worth? The learning curve read backwards."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.estimate import Estimate
-from release.films import LabelledFilms
+from release.labelled_images import LabelledImages
 
 Array = NDArray[np.float64]
-SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training films; all of them are the curve's end
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training images; all of them are the curve's end
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the learning curve: what a number of real films gives."""
+    """A point of the learning curve: what a number of real images gives."""
 
-    num_films: int
+    num_images: int
     auroc: Estimate
 
 
 @dataclass(frozen=True)
 class EquivalentSize:
-    """The number of real films that gives the same AUROC as the synthetic ones.
+    """The number of real images that gives the same AUROC as the synthetic ones.
 
     Attributes:
-        films: The number and its interval, within what the curve covers.
+        images: The number and its interval, within what the curve covers.
         bound: "at_most" or "at_least" where the AUROC lies below or above the whole curve, so that
             the number is only its end.
     """
 
-    films: Estimate
+    images: Estimate
     bound: Literal["at_most", "at_least"] | None
 
 
-def part_of(films: LabelledFilms, share: float, rng: np.random.Generator) -> LabelledFilms:
-    """Keep a share of the patients of each class, at least one of each, with all their films."""
+def part_of(images: LabelledImages, share: float, rng: np.random.Generator) -> LabelledImages:
+    """Keep a share of the patients of each class, at least one of each, with all their images."""
     kept = []
-    for label in np.unique(films.labels):
-        patients = rng.permutation(np.unique(films.patients[films.labels == label]))
+    for label in np.unique(images.labels):
+        patients = rng.permutation(np.unique(images.patients[images.labels == label]))
         kept.append(patients[: max(1, round(share * len(patients)))])
-    return films.where(np.isin(films.patients, np.concatenate(kept)))
+    return images.where(np.isin(images.patients, np.concatenate(kept)))
 
 
 def equivalent_size(
@@ -53,14 +53,14 @@ def equivalent_size(
     """Read the learning curve backwards, in every replicate too.
 
     The curve is made to rise (isotonic regression), and is straight between its points over the
-    logarithm of the number of films.
+    logarithm of the number of images.
 
     Args:
-        sizes: How many real films each point has, rising.
+        sizes: How many real images each point has, rising.
         curve: (num_points,), their AUROC.
-        value: The AUROC of the synthetic films.
+        value: The AUROC of the synthetic images.
         curves: (R, num_points), the curve in each replicate.
-        values: (R,), the AUROC of the synthetic films in each.
+        values: (R,), the AUROC of the synthetic images in each.
     """
     logs = np.log(sizes)
     rising = risen(curve)

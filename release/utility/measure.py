@@ -1,7 +1,7 @@
-"""Measure what a synthetic set is good for: train small classifiers with it, test on real films.
+"""Measure what a synthetic set is good for: train small classifiers with it, test on real images.
 
 Every classifier makes the same number of updates, whatever it learns from, and is tested on the
-films U alone, which no model has learned from.
+images U alone, which no model has learned from.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from release.classifier import read
 from release.classifier_training import fit_classifier, go_on
-from release.films import Folds, LabelledFilms, Pixels
+from release.labelled_images import Folds, LabelledImages, Pixels
 from release.utility.arms import Arm, even_arm, mixed_arm, real_arms
 from release.utility.learning_curve import SHARES, EquivalentSize, Point, equivalent_size, part_of
 from release.utility.results import (
@@ -31,7 +31,7 @@ from release.utility.trials import Panel
 
 NUM_SEEDS = 5
 IMAGES_TO_SEE = 16_000
-SYNTHETIC_SHARE = 0.5  # of what is drawn of a class, where real and synthetic films are mixed
+SYNTHETIC_SHARE = 0.5  # of what is drawn of a class, where real and synthetic images are mixed
 
 Array = NDArray[np.float64]
 
@@ -47,29 +47,29 @@ def measure_utility(
     subgroups: Mapping[str, NDArray[np.bool_]] | None = None,
     check: Callable[[], None] = go_on,
 ) -> Utility:
-    """Measure a set; the same films and seed give the same figures.
+    """Measure a set; the same images and seed give the same figures.
 
     Args:
-        folds: The real films; classifiers learn from T and are tested on U.
+        folds: The real images; classifiers learn from T and are tested on U.
         pixels: (n, size, size), the set.
-        labels: (n,), places in `folds.classes`; films of -1 are not used.
+        labels: (n,), places in `folds.classes`; images of -1 are not used.
         num_seeds: How often each classifier is trained; one or two for a quick look.
         images_to_see: Length of each training.
         seed: Of everything drawn here.
-        subgroups: Films of U, (m,), by the name of the group that they are of.
+        subgroups: Images of U, (m,), by the name of the group that they are of.
         check: Called before every batch of every training; raises to give up.
 
     Raises:
-        ValueError: The set has no labelled films, or U has films of less than two classes.
+        ValueError: The set has no labelled images, or U has images of less than two classes.
     """
     labelled = labels >= 0
     if not labelled.any():
-        raise ValueError("Only labelled films can be trained with, and the set has none.")
-    synthetic = LabelledFilms(pixels[labelled], labels[labelled], np.flatnonzero(labelled))
+        raise ValueError("Only labelled images can be trained with, and the set has none.")
+    synthetic = LabelledImages(pixels[labelled], labels[labelled], np.flatnonzero(labelled))
     rng = np.random.default_rng(seed)
     panel = Panel(folds.utility, len(folds.classes), num_seeds, rng)
     if not panel.classes():
-        raise ValueError("Utility is tested on films of at least two classes.")
+        raise ValueError("Utility is tested on images of at least two classes.")
 
     def tried(arm: Arm) -> list[Array]:
         return [_chances(arm, folds, seed + k, images_to_see, check) for k in range(num_seeds)]
@@ -78,7 +78,7 @@ def measure_utility(
     for name, arm in _arms(folds.trained, synthetic).items():
         found = _Scored(panel, tried(arm))
         areas[name] = found.macro("auroc")
-        scored.append(found.described_as(name, len(arm.films.labels), folds.classes, subgroups))
+        scored.append(found.described_as(name, len(arm.images.labels), folds.classes, subgroups))
     parts = [part_of(folds.trained, share, rng) for share in SHARES]
     curve = [_area(panel, tried(even_arm(part))) for part in parts]
     curve.append(areas[OVERSAMPLED])
@@ -99,7 +99,7 @@ def measure_utility(
     )
 
 
-def _arms(real: LabelledFilms, synthetic: LabelledFilms) -> dict[str, Arm]:
+def _arms(real: LabelledImages, synthetic: LabelledImages) -> dict[str, Arm]:
     """Lay out the ways to train; see `TRAINED_ON`."""
     as_they_are, weighted, oversampled = real_arms(real).values()
     return {
@@ -114,10 +114,10 @@ def _arms(real: LabelledFilms, synthetic: LabelledFilms) -> dict[str, Arm]:
 def _chances(
     arm: Arm, folds: Folds, seed: int, images_to_see: int, check: Callable[[], None]
 ) -> Array:
-    """Train a classifier and let it say how likely each film of U is to be of each class."""
+    """Train a classifier and let it say how likely each image of U is to be of each class."""
     num_classes = len(folds.classes)
     classifier = fit_classifier(
-        arm.films, arm.chances, num_classes, seed, images_to_see, arm.class_weights, check
+        arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights, check
     )
     return read(classifier, folds.utility.pixels).chances
 
@@ -141,7 +141,7 @@ class _Scored:
     def described_as(
         self,
         name: str,
-        num_films: int,
+        num_images: int,
         classes: tuple[str, ...],
         subgroups: Mapping[str, NDArray[np.bool_]] | None,
     ) -> ArmScores:
@@ -149,7 +149,7 @@ class _Scored:
         estimate = self._panel.estimate
         return ArmScores(
             name=name,
-            num_films=num_films,
+            num_images=num_images,
             scores={title: estimate(self.macro(title)) for title in SCORES},
             by_class={
                 classes[label]: {title: estimate(self._found[title][label]) for title in SCORES}

@@ -1,4 +1,4 @@
-"""What the films are good for, in figures."""
+"""What the images are good for, in figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release.estimate import Estimate
 from release.utility.learning_curve import EquivalentSize, Point
 
 MEASURE = (
-    "each class against the others, averaged over the classes, tested on real films that no model "
+    "each class against the others, averaged over the classes, tested on real images that no model "
     "has seen; 95 % intervals by bootstrap over patients and seeds"
 )
 
@@ -21,11 +21,11 @@ OVERSAMPLED = "real, oversampling"
 SYNTHETIC = "synthetic"
 REAL_AND_SYNTHETIC = "real + synthetic"
 TRAINED_ON = {
-    REAL: "real films, as they are",
-    WEIGHTED: "real films, errors weighed by class",
-    OVERSAMPLED: "real films, classes drawn equally often",
-    SYNTHETIC: "synthetic films, classes drawn equally often",
-    REAL_AND_SYNTHETIC: "real and synthetic films by halves, classes drawn equally often",
+    REAL: "real images, as they are",
+    WEIGHTED: "real images, errors weighed by class",
+    OVERSAMPLED: "real images, classes drawn equally often",
+    SYNTHETIC: "synthetic images, classes drawn equally often",
+    REAL_AND_SYNTHETIC: "real and synthetic images by halves, classes drawn equally often",
 }
 
 
@@ -35,14 +35,14 @@ class ArmScores:
 
     Attributes:
         name: Names the way, see `TRAINED_ON`.
-        num_films: How many films it learned from.
+        num_images: How many images it learned from.
         scores: Every score's mean over the classes.
         by_class: Every score of each class.
-        by_subgroup: AUROC, mean over the classes, on each subgroup of the test films.
+        by_subgroup: AUROC, mean over the classes, on each subgroup of the test images.
     """
 
     name: str
-    num_films: int
+    num_images: int
     scores: Mapping[str, Estimate]
     by_class: Mapping[str, Mapping[str, Estimate]]
     by_subgroup: Mapping[str, Estimate]
@@ -52,7 +52,7 @@ class ArmScores:
         return {
             "name": self.name,
             "trained_on": TRAINED_ON[self.name],
-            "num_films": self.num_films,
+            "num_images": self.num_images,
             **_described(self.scores),
             "by_class": {label: _described(scores) for label, scores in self.by_class.items()},
         }
@@ -63,7 +63,7 @@ class Gain:
     """How much higher AUROC is when trained in one way than in another.
 
     Attributes:
-        arm: The way with synthetic films.
+        arm: The way with synthetic images.
         over: The way with real ones.
         auroc: The paired difference; patients and seeds are drawn anew.
         over_seeds: Student's interval of the paired differences over the seeds alone; None where
@@ -99,9 +99,9 @@ class Utility:
         num_seeds: How often each classifier was trained.
         images_to_see: How long.
         arms: The ways to train.
-        gains: Each way with synthetic films against each without.
-        learning_curve: What fewer real films give.
-        equivalent: How many real films give what the synthetic ones alone give.
+        gains: Each way with synthetic images against each without.
+        learning_curve: What fewer real images give.
+        equivalent: How many real images give what the synthetic ones alone give.
     """
 
     num_seeds: int
@@ -112,7 +112,7 @@ class Utility:
     equivalent: EquivalentSize
 
     def helps(self, arm: str) -> bool:
-        """Say whether a way with synthetic films is better than every way with real ones alone."""
+        """Say whether a way with synthetic images is better than every way with real ones alone."""
         return all(gain.helps for gain in self.gains if gain.arm == arm)
 
     def described(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Utility:
             "num_seeds": self.num_seeds,
             "measure": MEASURE,
             "arms": [arm.described() for arm in self.arms],
-            "equivalent_real_films": self.equivalent.films.described(),
+            "equivalent_real_images": self.equivalent.images.described(),
         }
 
     def described_in_full(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Utility:
             {**arm.described(), "by_subgroup": _described(arm.by_subgroup)} for arm in self.arms
         ]
         curve = [
-            {"num_films": point.num_films, "auroc": point.auroc.described()}
+            {"num_images": point.num_images, "auroc": point.auroc.described()}
             for point in self.learning_curve
         ]
         return {

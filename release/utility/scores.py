@@ -1,7 +1,7 @@
-"""How well one class is told from the others, on films that count differently often.
+"""How well one class is told from the others, on images that count differently often.
 
 Every score takes what a classifier answers about one class and the counts of R replicates, and
-gives the score in each. A replicate without films of the class, or without others, gives NaN where
+gives the score in each. A replicate without images of the class, or without others, gives NaN where
 the score is not defined.
 """
 
@@ -23,9 +23,9 @@ class Answers:
     """What a classifier says of one class.
 
     Attributes:
-        chances: (n,), how likely each film is to be of the class, in [0, 1].
+        chances: (n,), how likely each image is to be of the class, in [0, 1].
         called: (n,), whether the class is the likeliest of all.
-        true: (n,), whether the film is of the class.
+        true: (n,), whether the image is of the class.
     """
 
     chances: Array
@@ -37,7 +37,7 @@ Score = Callable[[Answers, Array], Array]  # counts (R, n) -> (R,)
 
 
 def auroc(answers: Answers, counts: Array) -> Array:
-    """Compute the chance that a film of the class is ranked above another; ties count half.
+    """Compute the chance that an image of the class is ranked above another; ties count half.
 
     Reference: Hanley and McNeil 1982, Radiology 143(1), 29-36.
     """
@@ -65,12 +65,12 @@ def f1(answers: Answers, counts: Array) -> Array:
 
 
 def sensitivity(answers: Answers, counts: Array) -> Array:
-    """Compute the share of the class's films that are called so."""
+    """Compute the share of the class's images that are called so."""
     return _divided(counts @ (answers.called & answers.true), counts @ answers.true)
 
 
 def specificity(answers: Answers, counts: Array) -> Array:
-    """Compute the share of the other films that are not called so."""
+    """Compute the share of the other images that are not called so."""
     return _divided(counts @ ~(answers.called | answers.true), counts @ ~answers.true)
 
 
@@ -96,7 +96,7 @@ SCORES: dict[str, Score] = {
 
 
 def _ranked(answers: Answers, counts: Array) -> tuple[Array, Array]:
-    """Count the films of the class and the others at each chance, from the highest on, (R, u)."""
+    """Count the images of the class and the others at each chance, from the highest on, (R, u)."""
     order = np.argsort(-answers.chances, kind="stable")
     falling = answers.chances[order]
     starts = np.flatnonzero(np.r_[True, falling[1:] != falling[:-1]])

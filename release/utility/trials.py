@@ -1,4 +1,4 @@
-"""Scores of classifiers trained from several seeds, in the films' bootstrap replicates."""
+"""Scores of classifiers trained from several seeds, in the images' bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.estimate import Estimate, mean, percentile
-from release.films import LabelledFilms
+from release.labelled_images import LabelledImages
 from release.resampling import NUM_REPLICATES, patient_replicates
 from release.utility.scores import Answers, Score
 
@@ -16,31 +16,31 @@ Array = NDArray[np.float64]
 
 
 class Panel:
-    """The films that every classifier is tested on, and the replicates they all share.
+    """The images that every classifier is tested on, and the replicates they all share.
 
-    In each replicate the films' patients are drawn anew, class by class, and so are the seeds. That
-    every way of training meets the same draws is what makes their differences paired.
+    In each replicate the images' patients are drawn anew, class by class, and so are the seeds.
+    That every way of training meets the same draws is what makes their differences paired.
 
     Args:
-        films: U, which no model and no classifier has learned from.
+        images: U, which no model and no classifier has learned from.
         num_classes: How many classes there are.
         num_seeds: How often each way of training is tried.
         rng: Draws the replicates.
     """
 
     def __init__(
-        self, films: LabelledFilms, num_classes: int, num_seeds: int, rng: np.random.Generator
+        self, images: LabelledImages, num_classes: int, num_seeds: int, rng: np.random.Generator
     ) -> None:
-        self.films = films
+        self.images = images
         self.num_classes = num_classes
         self.num_seeds = num_seeds
-        drawn = patient_replicates(films.labels, films.patients, rng)
-        self._counts = np.vstack([np.ones(len(films)), drawn])
+        drawn = patient_replicates(images.labels, images.patients, rng)
+        self._counts = np.vstack([np.ones(len(images)), drawn])
         self._seeds = rng.integers(num_seeds, size=(NUM_REPLICATES, num_seeds))
 
     def classes(self, among: NDArray[np.bool_] | None = None) -> list[int]:
-        """List the classes that can be scored: with films of theirs, and others."""
-        labels = self.films.labels if among is None else self.films.labels[among]
+        """List the classes that can be scored: with images of theirs, and others."""
+        labels = self.images.labels if among is None else self.images.labels[among]
         return [k for k in range(self.num_classes) if 0 < (labels == k).sum() < len(labels)]
 
     def score(
@@ -50,16 +50,16 @@ class Panel:
         label: int,
         among: NDArray[np.bool_] | None = None,
     ) -> Array:
-        """Score every trial in every replicate, (num_seeds, 1 + R), all films once at first.
+        """Score every trial in every replicate, (num_seeds, 1 + R), all images once at first.
 
         Args:
             trials: The chances (n, num_classes) that the classifier of each seed gives.
             score: What is measured.
             label: The class that is told from the others.
-            among: (n,), the films of a subgroup; all when None.
+            among: (n,), the images of a subgroup; all when None.
         """
         chosen = slice(None) if among is None else among
-        counts, true = self._counts[:, chosen], self.films.labels[chosen] == label
+        counts, true = self._counts[:, chosen], self.images.labels[chosen] == label
         return np.stack(
             [
                 score(

@@ -14,7 +14,7 @@ KEY_BYTES = 32
 class FoldKey:
     """The file that holds the key.
 
-    Without the key nobody can compute which fold a film is in, and nobody can repeat a split. A
+    Without the key nobody can compute which fold an image is in, and nobody can repeat a split. A
     backup that lacks it is no backup.
 
     Args:

@@ -158,7 +158,7 @@ def list_datasets(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> P
 def get_dataset(world: InWorld, dataset_id: DatasetId) -> DatasetView:
     """Read a dataset: its classes, and why files were left out.
 
-    In which folds the films are, the fingerprint, the names of files left out and how many images
+    In which folds the images are, the fingerprint, the names of files left out and how many images
     were known or near-duplicates are for callers with the scope `private:read`: a patient keeps
     the fold of earlier datasets, so these would tell who was trained on.
     """

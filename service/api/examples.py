@@ -58,7 +58,7 @@ DATASET = {
     "job_id": JOB_ID,
     "classes": {
         "normal": {
-            "films": 200,
+            "images": 200,
             "train": None,
             "held_out": None,
             "audit_in": None,
@@ -98,7 +98,7 @@ SYNTHETIC_SET = {
         "outcome": "passed_filtered",
         "code": None,
         "num_filtered": 2,
-        "reasons": ["2 of 202 films lay too near to a real one and were drawn anew."],
+        "reasons": ["2 of 202 images lay too near to a real one and were drawn anew."],
         "remedies": [],
         "min_detectable_copy_rate": 0.0087,
     },

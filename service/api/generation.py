@@ -59,7 +59,7 @@ async def generate(
 ) -> JobView:
     """Make a labelled synthetic set with a trained model.
 
-    Films of classes are labelled. Mixtures of classes, and the ways from one film to another, lie
+    Images of classes are labelled. Mixtures of classes, and the ways from one image to another, lie
     apart from them in the set, carry no label and count towards no class.
     The same request always yields the same set, byte for byte; one that exists is not made again.
     Every set is examined before anybody can have it: its `verdict` says whether it may leave. So

@@ -85,7 +85,7 @@ def get_model_weights(
     """Download a model's averaged weights (safetensors); its strong ETag is their sha256.
 
     They leave with the scope `weights:read` alone, and only where the model's audit, which is
-    linked, says that they may: white-box attacks tell far more than attacks on films drawn.
+    linked, says that they may: white-box attacks tell far more than attacks on images drawn.
     """
     model = world.records.model(model_id)
     weights = reach.weights(world, model)

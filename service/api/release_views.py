@@ -18,11 +18,11 @@ class VerdictView(View):
 
     outcome: Outcome
     code: str | None = Field(description="Why a set is refused or inconclusive.")
-    num_filtered: int = Field(description="Films that were dropped and drawn anew.")
+    num_filtered: int = Field(description="Images that were dropped and drawn anew.")
     reasons: list[str]
     remedies: list[str]
     min_detectable_copy_rate: float | None = Field(
-        description="The smallest share of copied films that the examination finds."
+        description="The smallest share of copied images that the examination finds."
     )
 
 
@@ -40,8 +40,8 @@ class SyntheticSetView(View):
         description="Images of no class, by kind: mixture, interpolation."
     )
     verdict: VerdictView
-    num_bytes: int | None = Field(description="Size of the ZIP; null where no film was kept.")
-    sha256: str | None = Field(description="Checksum of the ZIP; null where no film was kept.")
+    num_bytes: int | None = Field(description="Size of the ZIP; null where no image was kept.")
+    sha256: str | None = Field(description="Checksum of the ZIP; null where no image was kept.")
     created_at: Moment
     links: dict[str, str]
 

@@ -50,24 +50,24 @@ class PhantomRequest(Strict):
             Literal["normal", "lobar_opacity", "cardiomegaly", "effusion"],
             Annotated[int, Field(ge=8, le=50_000)],
         ],
-        Field(min_length=2, description="Films per class; two classes at least, eight each."),
+        Field(min_length=2, description="Images per class; two classes at least, eight each."),
     ]
     image_size: ImageSize = 128
     seed: Seed = 0
 
 
 class IngestOptions(Strict):
-    """How films become pixels of one size."""
+    """How images become pixels of one size."""
 
     name: Name | None = None
     image_size: ImageSize | None = Field(
-        None, description="Side of the stored pixels; by default chosen from the films."
+        None, description="Side of the stored pixels; by default chosen from the images."
     )
-    fit: Fit = Field("pad", description="How a film that is not square becomes square.")
-    bit_depth: BitDepth | None = Field(None, description="By default that of the films.")
+    fit: Fit = Field("pad", description="How an image that is not square becomes square.")
+    bit_depth: BitDepth | None = Field(None, description="By default that of the images.")
 
     def options(self) -> dict[str, Any]:
-        """Return how films become pixels, as the ingest job stores it."""
+        """Return how images become pixels, as the ingest job stores it."""
         return self.model_dump(include={"image_size", "fit", "bit_depth"})
 
 
@@ -138,7 +138,7 @@ class DifferentialPrivacy(Strict):
     epsilon: float = Field(
         ge=0.1,
         le=10,
-        description="How much surer the model can make anybody that a patient's film was learned "
+        description="How much surer the model can make anybody that a patient's image was learned "
         "from: odds change by no more than exp(epsilon), but with probability delta. Less is "
         "more private.",
     )
@@ -146,26 +146,26 @@ class DifferentialPrivacy(Strict):
         None,
         gt=0,
         le=0.001,
-        description="At most 1 / films; by default 1 / (10 patients that are learned from).",
+        description="At most 1 / images; by default 1 / (10 patients that are learned from).",
     )
     max_grad_norm: float = Field(
         1.0,
         ge=0.1,
         le=10,
         description="Bounds what one patient can change. For mixture: latents are clipped at so "
-        "many times the radius that holds nine in ten of the public films. For dp_sgd: gradients "
-        "are clipped at so many times the median length of public films' ones.",
+        "many times the radius that holds nine in ten of the public images. For dp_sgd: gradients "
+        "are clipped at so many times the median length of public images' ones.",
     )
     method: Annotated[str, StringConstraints(max_length=40)] | None = Field(
         None,
-        description="mixture (vae): an autoencoder that learns from drawn films alone, and noisy "
-        "moments of each class's latents. dp_sgd (ldm): a model that learns from drawn films, and "
+        description="mixture (vae): an autoencoder that learns from drawn images alone, and noisy "
+        "moments of each class's latents. dp_sgd (ldm): a model that learns from drawn images, and "
         "then by noisy gradients of the private ones. By default the one that the family knows.",
     )
 
 
 class Privacy(Strict):
-    """What is promised to the patients behind the films."""
+    """What is promised to the patients behind the images."""
 
     differential_privacy: DifferentialPrivacy
 
@@ -224,23 +224,23 @@ Weights = Annotated[
 
 
 class Mixture(Strict):
-    """Films that lie between classes; they carry no label."""
+    """Images that lie between classes; they carry no label."""
 
     weights: Weights
-    count: int = Field(ge=1, le=1_000_000, description="How many films.")
+    count: int = Field(ge=1, le=1_000_000, description="How many images.")
 
 
 class Interpolation(Strict):
-    """The way from one film to another of the same class or mixture; its films carry no label."""
+    """The way from one image to another of the same class or mixture; its images carry no label."""
 
     label: str | None = Field(None, description="The class; or give weights.")
     weights: Weights | None = None
     from_seed: Seed = Field(
-        description="The first film's own seed. Those of a set's films stand in its findings; any "
-        "other number is the seed of some film too."
+        description="The first image's own seed. Those of a set's images stand in its findings; "
+        "any other number is the seed of some image too."
     )
-    to_seed: Seed = Field(description="The last film's own seed.")
-    steps: int = Field(ge=2, le=256, description="How many films, both ends included.")
+    to_seed: Seed = Field(description="The last image's own seed.")
+    steps: int = Field(ge=2, le=256, description="How many images, both ends included.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -262,7 +262,7 @@ Interpolations = Annotated[
 
 
 class GenerateRequest(Strict):
-    """A synthetic set: films of classes, films that lie between them, or both."""
+    """A synthetic set: images of classes, images that lie between them, or both."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -285,10 +285,10 @@ class GenerateRequest(Strict):
     )
     balance: bool = Field(False, description="As many per class as make the dataset level.")
     mixtures: list[Mixture] = Field(
-        default_factory=list, max_length=1000, description="Films that lie between classes."
+        default_factory=list, max_length=1000, description="Images that lie between classes."
     )
     interpolate: Interpolations = Field(
-        default_factory=list, description="Ways from one film to another: one, or a list."
+        default_factory=list, description="Ways from one image to another: one, or a list."
     )
     seed: Seed = 0
     sampler: dict[str, Any] = Field(
@@ -297,11 +297,11 @@ class GenerateRequest(Strict):
         json_schema_extra=_of_any_family(registry.sampler_class),
     )
     format: Literal["png", "npz", "webdataset", "dicom"] = Field(
-        "png", description="What the films are packaged as beside PNG."
+        "png", description="What the images are packaged as beside PNG."
     )
     report: Literal["quick", "full"] = Field(
         "quick",
-        description="full: also measure what the films are good for, by classifiers that learn "
+        description="full: also measure what the images are good for, by classifiers that learn "
         "from them, which takes minutes.",
     )
     labels: Labels = Field(default_factory=dict)

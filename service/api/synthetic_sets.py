@@ -28,7 +28,7 @@ from service.domain import errors
 _log = structlog.get_logger()
 router = APIRouter(tags=["synthetic sets"])
 
-# why a caller may not have a set's films
+# why a caller may not have a set's images
 _UNREACHABLE = (
     errors.ScopeMissing,
     errors.SetRefused,
@@ -123,7 +123,7 @@ def get_image(
 ) -> Response:
     """Look at one image."""
     made = world.records.synthetic_set(synthetic_set_id)
-    films, manifest = reach.films(world, made), reach.manifest(world, made)
+    images, manifest = reach.images(world, made), reach.manifest(world, made)
     if index >= made.num_images:
         raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
     try:
@@ -131,7 +131,7 @@ def get_image(
         etag = f'"{sha256}"'
         if matches(if_none_match, etag):
             return not_modified(etag)
-        with zipfile.ZipFile(world.artifacts.path(films.key)) as archive:
+        with zipfile.ZipFile(world.artifacts.path(images.key)) as archive:
             image = archive.read(file)
     except FileNotFoundError:
         raise errors.ArtifactMissing.named(made.id) from None
@@ -170,10 +170,10 @@ def download_synthetic_set(
 ) -> Response:
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
     made = world.records.synthetic_set(synthetic_set_id)
-    films = reach.films(world, made)
+    images = reach.images(world, made)
     return immutable_file(
-        world.artifacts.path(films.key),
-        sha256=films.sha256,
+        world.artifacts.path(images.key),
+        sha256=images.sha256,
         media_type="application/zip",
         filename=f"{made.id}.zip",
         if_none_match=if_none_match,
@@ -245,9 +245,9 @@ def get_report(
 def get_findings(
     world: InWorld, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Read what the gate saw film by film; for those who may read what is private.
+    """Read what the gate saw image by image; for those who may read what is private.
 
-    Distances to real films are an oracle, so they can be read of a few sets of a model only.
+    Distances to real images are an oracle, so they can be read of a few sets of a model only.
     """
     made = world.records.synthetic_set(synthetic_set_id)
     seen = usecases.read_findings(world, made)
@@ -271,7 +271,7 @@ def get_findings(
 def delete_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.
 
-    One that was released is withdrawn: nobody can read it any more, but its films are kept, since
+    One that was released is withdrawn: nobody can read it any more, but its images are kept, since
     later sets of the same dataset are examined together with it.
     """
     usecases.delete_synthetic_set(world, synthetic_set_id)

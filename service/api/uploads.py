@@ -67,14 +67,14 @@ class _Sink:
                 return
             data, self._head = self._head, None
             if not data.startswith(_ZIP_STARTS):
-                raise NotAZip.at("/file", "The file is not a ZIP archive. Pack the films as ZIP.")
+                raise NotAZip.at("/file", "The file is not a ZIP archive. Pack the images as ZIP.")
         self._digest.update(data)
         self._writer.write(data)
 
     def finish(self) -> str:
         """Return the digest of a file that was long enough to be a ZIP."""
         if self._head is not None:
-            raise NotAZip.at("/file", "The file is empty. Pack the films as ZIP.")
+            raise NotAZip.at("/file", "The file is empty. Pack the images as ZIP.")
         return self._digest.hexdigest()
 
     def seek(self, offset: int) -> None:

@@ -195,23 +195,23 @@ class EventPage(View):
 
 
 class ClassSplitView(View):
-    """How many films a class has and, for the scope `private:read` alone, in which folds."""
+    """How many images a class has and, for the scope `private:read` alone, in which folds."""
 
-    films: int
+    images: int
     train: int | None = Field(
-        description="Films that models learn from, audit_in among them; like all counts of folds "
+        description="Images that models learn from, audit_in among them; like all counts of folds "
         "null without the scope `private:read`."
     )
     held_out: int | None = Field(
-        description="Films that no model learns from: audit_out + utility."
+        description="Images that no model learns from: audit_out + utility."
     )
     audit_in: int | None = Field(
-        description="Films of the audit pool that a coin gave to training."
+        description="Images of the audit pool that a coin gave to training."
     )
     audit_out: int | None = Field(
-        description="The audit pool's other films: what sets are audited with."
+        description="The audit pool's other images: what sets are audited with."
     )
-    utility: int | None = Field(description="Films kept for testing what a set is good for.")
+    utility: int | None = Field(description="Images kept for testing what a set is good for.")
 
 
 class DroppedFileView(View):
@@ -275,7 +275,7 @@ class ModelView(View):
     job_id: str
     created_at: Moment
     card: dict[str, Any] = Field(
-        description="Curves and figures; `num_training_films` and `dataset_fingerprint` are there "
+        description="Curves and figures; `num_training_images` and `dataset_fingerprint` are there "
         "with the scope `private:read` alone."
     )
 

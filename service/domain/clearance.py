@@ -13,8 +13,8 @@ REMEDIES = (
     "or with differential privacy."
 )
 NOTICE = (
-    "For whoever holds these weights: not for diagnosis; do not try to find out whose films they "
-    "were learned from; hand them on only with what is said here of their privacy. The films they "
+    "For whoever holds these weights: not for diagnosis; do not try to find out whose images they "
+    "were learned from; hand them on only with what is said here of their privacy. The images they "
     "were learned from, and what their owners allow, still bind whoever gives the weights away."
 )
 
@@ -40,7 +40,7 @@ class Clearance:
     def of(cls, model: Model, sets: Sequence[ExaminedSet]) -> "Clearance":
         """Decide by the model's card and by every set of it that was examined, deleted ones too.
 
-        Weights tell at least what films drawn from them tell, so one refused set keeps them. Then
+        Weights tell at least what images drawn from them tell, so one refused set keeps them. Then
         differential privacy lets them leave, since all that is in a private model is accounted
         for; or the audit at the end of the training, where it found nothing and would have.
         """
@@ -49,7 +49,7 @@ class Clearance:
             return cls(
                 None,
                 f"The weights of {model.id} stay: {', '.join(refused)}, drawn by it, was refused "
-                f"for what it tells of the training films. {REMEDIES}",
+                f"for what it tells of the training images. {REMEDIES}",
             )
         private = model.card.get("differential_privacy")
         if private:

@@ -16,13 +16,13 @@ SyntheticDataError
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse, DatasetOutdated
 │   ├── JobNotDone, IllegalMove, UploadGone
 │   ├── TooFewPatients              held out, for a set to be examined at all
-│   ├── DatasetGone                 the films that a set must be examined against were deleted
-│   ├── ExaminationFailed           films cannot be compared
+│   ├── DatasetGone                 the images that a set must be examined against were deleted
+│   ├── ExaminationFailed           images cannot be compared
 │   ├── SetRefused, SetInconclusive
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
 │   ├── ExaminationsSpent           as many sets of the model were examined as may be
-│   ├── WeightsNotCleared           nothing shows that a model's weights keep its films secret
-│   └── FindingsSpent               film by film, a model's sets have been looked at often enough
+│   ├── WeightsNotCleared           nothing shows that a model's weights keep its images secret
+│   └── FindingsSpent               image by image, a model's sets have been looked at often enough
 ├── FoldKeyLost                     the secret that datasets were split under is not there
 ├── ScopeMissing                    for those only who may see what is not for everybody
 ├── StorageFull
@@ -281,9 +281,9 @@ class DatasetOutdated(Conflict):
     def named(cls, dataset_id: str) -> "DatasetOutdated":
         """Say which, why and what to do."""
         return cls(
-            f"Dataset {dataset_id} was ingested by an earlier version: none of its films was set "
+            f"Dataset {dataset_id} was ingested by an earlier version: none of its images was set "
             "aside by a coin for the privacy audit or kept for the utility test, so nothing "
-            "trained on it could be released. Add the films again as a new dataset."
+            "trained on it could be released. Add the images again as a new dataset."
         )
 
 
@@ -326,13 +326,13 @@ class TooFewPatients(Conflict):
 
 
 class ExaminationFailed(Conflict):
-    """The films or what they are compared by give distances that are no numbers."""
+    """The images or what they are compared by give distances that are no numbers."""
 
     code = "examination_failed"
 
 
 class SetRefused(Conflict):
-    """The gate found that the set copies real films: they stay where they are."""
+    """The gate found that the set copies real images: they stay where they are."""
 
     code = "set_refused"
 
@@ -357,7 +357,7 @@ class ExaminationsSpent(Conflict):
 
 
 class WeightsNotCleared(Conflict):
-    """Nothing shows that the model's weights keep to themselves whose films they learned from."""
+    """Nothing shows that the model's weights keep to themselves whose images they learned from."""
 
     code = "weights_not_cleared"
 

@@ -1,4 +1,4 @@
-"""Networks that the operator supplies, in whose features films are compared too."""
+"""Networks that the operator supplies, in whose features images are compared too."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal
 
 from service.domain.errors import ExtractorUnavailable
 
-ExtractorKind = Literal["inception_v3", "torchscript", "film_classifier"]
+ExtractorKind = Literal["inception_v3", "torchscript", "image_classifier"]
 
 
 @dataclass(frozen=True, slots=True)

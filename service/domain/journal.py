@@ -181,7 +181,7 @@ def examined(
 def set_after_withdrawal(there: SyntheticSet, made: SyntheticSet) -> SyntheticSet:
     """Return what stands for a set that was withdrawn and is made once more.
 
-    One that was released stays so, whatever is found now that there are later releases: its films
+    One that was released stays so, whatever is found now that there are later releases: its images
     are outside. That findings were read is not forgotten.
     """
     if there.released and not made.released:
@@ -195,7 +195,7 @@ def check_findings(made: SyntheticSet, sets: Sequence[SyntheticSet], max_sets: i
     if num_read >= max_sets:
         raise FindingsSpent(
             f"The findings of {num_read} sets of model {made.model_id} have been read, and more "
-            "would tell too much of single films. The operator may raise "
+            "would tell too much of single images. The operator may raise "
             "SYNTHCXR_MAX_FINDINGS_PER_MODEL."
         )
 

@@ -34,18 +34,18 @@ class DatasetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassSplit:
-    """How many films of one class a dataset holds, and in which of its folds.
+    """How many images of one class a dataset holds, and in which of its folds.
 
     Attributes:
-        films: In all: train + held_out.
+        images: In all: train + held_out.
         train: Those that models learn from.
         held_out: Those that none does: audit_out + utility.
-        audit_in: Of train: the audit pool's films that a coin put there.
-        audit_out: The audit pool's other films, which a release is audited with.
+        audit_in: Of train: the audit pool's images that a coin put there.
+        audit_out: The audit pool's other images, which a release is audited with.
         utility: Kept for testing what a finished set is good for.
     """
 
-    films: int
+    images: int
     train: int
     held_out: int
     audit_in: int = 0
@@ -79,7 +79,7 @@ class Dataset:
         source: Where it came from: `{"upload"|"path"|"phantom": ...}`.
         created_at: When it was submitted, UTC.
         job_id: The job that ingests it.
-        classes: Films per class, in label order.
+        classes: Images per class, in label order.
         image_size: Side of the stored pixels.
         bit_depth: 8 or 16.
         fingerprint: sha256 over pixels, labels and patient groups; never published.
@@ -87,7 +87,7 @@ class Dataset:
         artifact: The pixel store, `datasets/<id>`.
         summary: Whatever else the ingest found out.
         version: Keyed hash of the fingerprint, the dataset's name in what is published; None where
-            the films were split before there were folds for an audit.
+            the images were split before there were folds for an audit.
     """
 
     id: str
@@ -147,10 +147,10 @@ class SyntheticSet:
         id: Fixed by the request, see `identifiers.synthetic_set_id`.
         model_id: What drew it.
         job_id: The job that made it first.
-        num_images: How many images it holds in all; 0 where its films were not kept.
+        num_images: How many images it holds in all; 0 where its images were not kept.
         class_counts: Images per class, in label order.
         zip: The archive, `synthetic-sets/<id>-<attempt>/set.zip`; None where the gate kept its
-            films from being stored.
+            images from being stored.
         manifest: Its table of contents, `manifest.json` beside it; None likewise.
         created_at: When it was finished, UTC.
         dataset_id: The dataset whose images it was examined against.
@@ -159,7 +159,7 @@ class SyntheticSet:
         findings: What only the scope private:read may see, `findings.json`.
         unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
         findings_read: Whether they have been asked for.
-        withdrawn: Deleted by a client after its release. Its films are kept, out of reach, since
+        withdrawn: Deleted by a client after its release. Its images are kept, out of reach, since
             whoever has them can put them together with later releases.
     """
 
@@ -196,7 +196,7 @@ class SyntheticSet:
 
     @property
     def released(self) -> bool:
-        """Whether its films have been free to leave the building."""
+        """Whether its images have been free to leave the building."""
         return self.verdict.released
 
 

@@ -1,4 +1,4 @@
-"""What the gate found of a synthetic set, and who may therefore have its films."""
+"""What the gate found of a synthetic set, and who may therefore have its images."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,15 +18,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of a set in public: no distance, no neighbour, no film by itself.
+    """What is said of a set in public: no distance, no neighbour, no image by itself.
 
     Attributes:
         outcome: How the examination ended.
         code: Why a set is refused or inconclusive, as a stable name such as `memorises`, `power`.
-        num_filtered: Films that were dropped and drawn anew.
+        num_filtered: Images that were dropped and drawn anew.
         reasons: Why, in sentences.
         remedies: What may help, in sentences.
-        min_detectable_copy_rate: The smallest share of copied films that the examination finds,
+        min_detectable_copy_rate: The smallest share of copied images that the examination finds,
             in (0, 1]; None where it could not be told.
     """
 
@@ -48,5 +48,5 @@ class Verdict:
 
     @property
     def for_research(self) -> bool:
-        """Whether its films may be looked at inside: nothing was found, by too few patients."""
+        """Whether its images may be looked at inside: nothing was found, by too few patients."""
         return self.outcome is Outcome.INCONCLUSIVE and self.code == "power"

@@ -12,7 +12,7 @@ from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
 
-app = typer.Typer(help="Real films that models are trained on.", no_args_is_help=True)
+app = typer.Typer(help="Real images that models are trained on.", no_args_is_help=True)
 
 
 @app.command()
@@ -30,7 +30,9 @@ def add(
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     image_size: Annotated[
         int | None,
-        typer.Option(help="Side to store: 64, 128 or 256 pixels; by default what the films allow."),
+        typer.Option(
+            help="Side to store: 64, 128 or 256 pixels; by default what the images allow."
+        ),
     ] = None,
     fit: Annotated[str | None, typer.Option(help="pad, crop or stretch to a square.")] = None,
     wait: Wait = False,
@@ -80,7 +82,7 @@ def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
     print_view(dataset)
     if dataset.state == "ready" and dataset.fingerprint is None:
         say(
-            "Not shown without the scope private:read: films by fold, the fingerprint, names of "
+            "Not shown without the scope private:read: images by fold, the fingerprint, names of "
             "dropped files, known images and near-duplicates."
         )
 

@@ -13,7 +13,7 @@ from synthcxr.demo import TRAINING_SECONDS, DemoOptions, run_demo
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(exists=True, help="Folder or ZIP of films; phantoms if absent.")
+        Path | None, typer.Option(exists=True, help="Folder or ZIP of images; phantoms if absent.")
     ] = None,
     family: Annotated[str, typer.Option(help="vae, gan or ldm.")] = "gan",
     seconds: Annotated[int, typer.Option(min=5, help="Train this long.")] = TRAINING_SECONDS,

@@ -30,14 +30,14 @@ def generate(
         typer.Option(
             "--mixture",
             metavar="LABEL=WEIGHT,...:N",
-            help="N films between classes, such as COVID=0.6,Normal=0.4:10. Repeatable.",
+            help="N images between classes, such as COVID=0.6,Normal=0.4:10. Repeatable.",
         ),
     ] = None,
     interpolate: Annotated[
         list[str] | None,
         typer.Option(
             metavar="LABEL:FROM:TO:STEPS",
-            help="The way between two films' seeds, such as COVID:1:2:8; for LABEL also "
+            help="The way between two images' seeds, such as COVID:1:2:8; for LABEL also "
             "LABEL=WEIGHT,... Repeatable.",
         ),
     ] = None,
@@ -51,7 +51,7 @@ def generate(
         str | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full-report", help="Measure what the films are good for: minutes.")
+        bool, typer.Option("--full-report", help="Measure what the images are good for: minutes.")
     ] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,

@@ -40,7 +40,7 @@ def mixture(text: str) -> dict[str, Any]:
     """Read `COVID=0.6,Normal=0.4:10`.
 
     Args:
-        text: Comma-separated `label=weight`, a colon, the number of films.
+        text: Comma-separated `label=weight`, a colon, the number of images.
 
     Raises:
         typer.BadParameter: It is written otherwise.
@@ -57,7 +57,7 @@ def interpolation(text: str) -> dict[str, Any]:
     """Read `COVID:1:2:8`, or `COVID=0.6,Normal=0.4:1:2:8`.
 
     Args:
-        text: A label or weights, the seeds of the first and last film, the number of films.
+        text: A label or weights, the seeds of the first and last image, the number of images.
 
     Raises:
         typer.BadParameter: It is written otherwise.

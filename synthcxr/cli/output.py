@@ -60,4 +60,4 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> Any:
-    return value.get("films", value) if isinstance(value, dict) else value
+    return value.get("images", value) if isinstance(value, dict) else value

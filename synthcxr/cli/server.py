@@ -38,7 +38,7 @@ def up(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="What callers may see beyond what is for everybody: private:read, for films and "
+            help="What callers may see beyond what is for everybody: private:read, for images and "
             "findings that may not leave the building; weights:read, for the weights of models "
             "that were cleared. Repeatable."
         ),

@@ -67,7 +67,7 @@ def report(
 
 @app.command()
 def findings(set_id: str, url: Url = DEFAULT_URL) -> None:
-    """Print what the gate saw film by film; needs the scope private:read."""
+    """Print what the gate saw image by image; needs the scope private:read."""
     with Client(url) as client:
         print(json.dumps(client.findings(set_id), indent=2))
 

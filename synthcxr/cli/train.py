@@ -88,9 +88,9 @@ def _privacy(epsilon: float | None, delta: float | None) -> dict[str, Any] | Non
 
 
 def _promise(told: dict[str, Any]) -> str:
-    """Say what a model's card promises, and what all private runs on its films come to."""
+    """Say what a model's card promises, and what all private runs on its images come to."""
     runs = told["runs"]
     return (
-        f"{told['label']}; run {runs['count']} on these films, "
+        f"{told['label']}; run {runs['count']} on these images, "
         f"epsilon {runs['epsilon']:.2f} for all together"
     )

@@ -11,7 +11,6 @@ import torch
 
 from models.config import Circumstances
 from models.family import ImageSpec
-from models.films import Films
 from models.presets import PRESETS, resolve_config
 from models.registry import FAMILIES, config_class, sampler_class
 from models.sampling import MICRO_BATCH, Draw, draw_pixels, sample_pixels
@@ -20,6 +19,7 @@ from models.snapshot import load_snapshot, new_model, save_snapshot
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
+from models.training_images import TrainingImages
 
 pytestmark = pytest.mark.parametrize("family", [*FAMILIES, "example"])
 
@@ -38,16 +38,16 @@ def registered_example(monkeypatch):
 
 
 @pytest.fixture
-def films():
+def images():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (24, 64, 64), np.uint8)
-    return Films(pixels, np.arange(24) % len(CLASSES))
+    return TrainingImages(pixels, np.arange(24) % len(CLASSES))
 
 
 @pytest.fixture
-def trained(family, films):
+def trained(family, images):
     model = tiny(family)
-    list(Training(model, films, Budget(images=64), seed=0).run())
+    list(Training(model, images, Budget(images=64), seed=0).run())
     return model.eval()
 
 
@@ -72,8 +72,8 @@ def test_every_hyper_parameter_is_explained(family):
 def test_losses_are_finite_in_every_stage(family, size):
     model = tiny(family, size)
     pixels = np.random.default_rng(1).integers(0, 256, (6, size, size), np.uint8)
-    films = Films(pixels, np.arange(6) % len(CLASSES))
-    training = Training(model, films, Budget(images=1), seed=0)
+    images = TrainingImages(pixels, np.arange(6) % len(CLASSES))
+    training = Training(model, images, Budget(images=1), seed=0)
     progress = list(training.run())
     trained = {each.stage for each in progress if each.losses}
     assert trained == {stage.name for stage in model.stages()}
@@ -105,29 +105,29 @@ def test_samples_are_images(family, trained):
     assert images.abs().max() <= 1
 
 
-def test_what_a_model_makes_of_a_film_is_a_film_and_repeats(family, trained, films):
-    images, labels = films.images(torch.arange(6)), films.labels[:6]
+def test_what_a_model_makes_of_an_image_is_an_image_and_repeats(family, trained, images):
+    batch, labels = images.read(torch.arange(6)), images.labels[:6]
 
     def revised():
-        return trained.revise(images, labels, ImageNoise(range(6)), 0.2)
+        return trained.revise(batch, labels, ImageNoise(range(6)), 0.2)
 
     with torch.inference_mode():
-        for make in (lambda: trained.reconstruct(images, labels), revised):
+        for make in (lambda: trained.reconstruct(batch, labels), revised):
             made = make()
             if made is not None:
-                assert made.shape == images.shape
+                assert made.shape == batch.shape
                 assert made.isfinite().all()
                 assert made.abs().max() <= 1
                 assert torch.equal(made, make())
 
 
-def test_what_a_training_makes_of_a_film_is_another_film(trained, films):
-    images = films.images(torch.arange(6))
-    made = trained.augment(images)
+def test_what_a_training_makes_of_an_image_is_another_image(trained, images):
+    batch = images.read(torch.arange(6))
+    made = trained.augment(batch)
     if made is not None:
-        assert made.shape == images.shape
+        assert made.shape == batch.shape
         assert made.isfinite().all()
-        assert not torch.equal(made, images)
+        assert not torch.equal(made, batch)
 
 
 def test_every_weight_belongs_to_one_fitted_part(family, trained):
@@ -139,25 +139,25 @@ def test_every_weight_belongs_to_one_fitted_part(family, trained):
 
 
 def test_a_fitted_part_s_score_repeats_and_does_not_depend_on_an_image_s_neighbours(
-    family, trained, films
+    family, trained, images
 ):
-    images, labels = films.images(torch.arange(6)), films.labels[:6]
+    batch, labels = images.read(torch.arange(6)), images.labels[:6]
     for part in trained.fitted_parts():
         if part.score is None:
             continue
         with torch.inference_mode():
-            scores = part.score(images, labels)
-            backwards = part.score(images.flip(0), labels.flip(0)).flip(0)
+            scores = part.score(batch, labels)
+            backwards = part.score(batch.flip(0), labels.flip(0)).flip(0)
         assert scores.shape == (6,), part.name
         assert scores.isfinite().all(), part.name
         torch.testing.assert_close(scores, backwards, rtol=1e-3, atol=1e-3, msg=part.name)
 
 
-def test_what_is_declared_as_unfitted_sees_no_image(family, trained, films):
+def test_what_is_declared_as_unfitted_sees_no_image(family, trained, images):
     """It is the same whatever images the model was trained on."""
     other = tiny(family)
     pixels = np.random.default_rng(1).integers(0, 256, (24, 64, 64), np.uint8)
-    others = Films(pixels, films.labels.numpy())
+    others = TrainingImages(pixels, images.labels.numpy())
     list(Training(other, others, Budget(images=64), seed=0).run())
     unfitted = [part for part in trained.fitted_parts() if part.unfitted]
     theirs = other.state_dict()
@@ -166,9 +166,9 @@ def test_what_is_declared_as_unfitted_sees_no_image(family, trained, films):
             assert torch.equal(tensor, theirs[name]), name
 
 
-def test_familiarity_is_a_number_for_each_image(family, trained, films):
+def test_familiarity_is_a_number_for_each_image(family, trained, images):
     with torch.inference_mode():
-        scores = trained.familiarity(films.images(torch.arange(6)), films.labels[:6])
+        scores = trained.familiarity(images.read(torch.arange(6)), images.labels[:6])
     assert scores is None or scores.shape == (6,)
 
 
@@ -245,13 +245,13 @@ def test_snapshot_gives_the_same_images(family, trained, tmp_path):
 
 @pytest.mark.parametrize("updates_before_the_kill", [3, 11])
 def test_resumed_training_equals_an_undisturbed_one(
-    family, trained, films, tmp_path, updates_before_the_kill
+    family, trained, images, tmp_path, updates_before_the_kill
 ):
     options = {"seed": 0, "checkpoints": Checkpoints(tmp_path), "checkpoint_interval_seconds": 0}
-    killed = Training(tiny(family), films, Budget(images=64), **options)
+    killed = Training(tiny(family), images, Budget(images=64), **options)
     planned = (progress for progress in killed.run() if progress.plan)
     list(islice(planned, 1 + updates_before_the_kill))
     resumed = tiny(family)
-    list(Training(resumed, films, Budget(images=64), **options).run())
+    list(Training(resumed, images, Budget(images=64), **options).run())
     for name, tensor in trained.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name

@@ -107,9 +107,9 @@ class Seeded(MemoryRecords):
         )
         dataset = Dataset(
             id=examples.DATASET_ID,
-            name="films",
+            name="images",
             state=DatasetState.READY,
-            source={"path": "/films"},
+            source={"path": "/radiographs"},
             created_at=MOMENT,
             job_id=examples.JOB_ID,
             classes={"normal": ClassSplit(9, 6, 3), "effusion": ClassSplit(8, 6, 2)},

@@ -85,7 +85,7 @@ def test_every_make_target_is_listed_and_its_recipe_parses() -> None:
 
 def test_what_make_demo_is_told_stands_on_its_command_line_and_arrives_whole() -> None:
     answer = subprocess.run(
-        ["make", "--dry-run", "demo", "DATA=Anna's films, old", "OUT=my demo"],  # noqa: S607 - the make of the PATH
+        ["make", "--dry-run", "demo", "DATA=Anna's images, old", "OUT=my demo"],  # noqa: S607 - the make of the PATH
         capture_output=True,
         text=True,
         check=True,
@@ -94,7 +94,7 @@ def test_what_make_demo_is_told_stands_on_its_command_line_and_arrives_whole() -
     )
     [line] = [line for line in answer.stdout.splitlines() if "synthcxr demo" in line]
     options = shlex.split(line.partition("synthcxr demo")[2])
-    assert options == ["--data", "Anna's films, old", "--out", "my demo"]
+    assert options == ["--data", "Anna's images, old", "--out", "my demo"]
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:

@@ -63,7 +63,7 @@ def pack(path: Path, signer: SigningKey, label: str = "COVID", **changes: Any) -
         OfMixture({"COVID": 0.6, "Normal": 0.4}, 6),
         OfInterpolation({"COVID": 1.0}, 0, 1, 0.5),
     ]
-    films = [(rng.integers(0, 256, (16, 16), np.uint8), origin) for origin in origins]
+    images = [(rng.integers(0, 256, (16, 16), np.uint8), origin) for origin in origins]
     contents = Contents(
         description=DESCRIPTION,
         classes=("COVID", "Normal"),
@@ -72,7 +72,7 @@ def pack(path: Path, signer: SigningKey, label: str = "COVID", **changes: Any) -
         documents={"report.html": b"<html></html>"},
         **changes,
     )
-    write_package(path, films, contents)
+    write_package(path, images, contents)
     return path
 
 

@@ -24,7 +24,7 @@ def test_labelled_set_of_every_family_arrives_whole(service, tmp_path, family):
     made = service.client.synthetic_set(set_id)
     held = {label: len(names) for label, names in verified.files_by_label.items()}
     assert held == made.class_counts
-    assert 1 <= verified.num_images <= 12  # what lay too near to a film may be left out
+    assert 1 <= verified.num_images <= 12  # what lay too near to an image may be left out
     assert str(made.verdict) == "inconclusive(power)"
 
 
@@ -49,16 +49,16 @@ def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
     set_id = service.finished(job).synthetic_set_id
     service.client.download(set_id, tmp_path / "set.zip")
     made = service.client.synthetic_set(set_id)
-    shutil.unpack_archive(tmp_path / "set.zip", tmp_path / "films")
-    for source in (tmp_path / "set.zip", tmp_path / "films"):
+    shutil.unpack_archive(tmp_path / "set.zip", tmp_path / "images")
+    for source in (tmp_path / "set.zip", tmp_path / "images"):
         job = service.client.upload_dataset(source, name="again", image_size=64)
         dataset = service.client.dataset(service.finished(job).dataset_id)
-        films = {label: split["films"] for label, split in dataset.classes.items()}
-        assert films == made.class_counts
+        images = {label: split["images"] for label, split in dataset.classes.items()}
+        assert images == made.class_counts
 
 
 def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_path):
-    """And what is uploaded again are the films of classes alone."""
+    """And what is uploaded again are the images of classes alone."""
     model_id = service.trained(service.phantoms(**COUNTS), "ldm")
     request = {
         "class_counts": {"normal": 14, "cardiomegaly": 14},
@@ -80,8 +80,8 @@ def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_
     assert shown.unlabelled_counts.keys() == {"mixture", "interpolation"}
     job = service.finished(service.client.upload_dataset(path, name="again", image_size=64))
     dataset = service.client.dataset(job.dataset_id)
-    films = {label: split["films"] for label, split in dataset.classes.items()}
-    assert films == shown.class_counts
+    images = {label: split["images"] for label, split in dataset.classes.items()}
+    assert images == shown.class_counts
 
 
 def test_events_tell_the_whole_story(service):

@@ -56,9 +56,9 @@ def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **request: Any) 
 def make_dataset(job: Job, clock: ManualClock) -> Dataset:
     return Dataset(
         id=job.request["dataset_id"],
-        name="films",
+        name="images",
         state=DatasetState.INGESTING,
-        source={"path": "/films"},
+        source={"path": "/radiographs"},
         created_at=clock.now(),
         job_id=job.id,
     )

@@ -49,7 +49,7 @@ from service.domain.job import EventKind, Job, JobKind, JobState
 from service.domain.references import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
 from service.settings import Settings
-from workers import drawing, public_films, runner, training, warm_models
+from workers import drawing, public_images, runner, training, warm_models
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
 from workers.wiring import Workplace
 
@@ -84,11 +84,11 @@ def submit(workplace, kind, request, dataset=None):
 def submit_ingest(workplace, source=None, image_size=64):
     source = source or {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": 0}}
     dataset = Dataset(
-        new_id("ds"), "films", DatasetState.INGESTING, source, datetime.now(UTC), job_id=""
+        new_id("ds"), "images", DatasetState.INGESTING, source, datetime.now(UTC), job_id=""
     )
     request = {
         "dataset_id": dataset.id,
-        "name": "films",
+        "name": "images",
         "source": source,
         "image_size": image_size,
         "fit": "pad",
@@ -136,7 +136,7 @@ def dataset_id(workplace):
 
 @pytest.fixture
 def nothing_dropped(monkeypatch):
-    """Let the gate drop no film: drawing is looked at, not what of so few patients is left."""
+    """Let the gate drop no image: drawing is looked at, not what of so few patients is left."""
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: near["pixels"] < 0)
     monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
 
@@ -148,29 +148,29 @@ def files_under(folder):
 def test_ingested_dataset_is_ready_and_split(workplace, dataset_id):
     dataset = workplace.records.dataset(dataset_id)
     assert dataset.state is DatasetState.READY
-    assert {label: split.films for label, split in dataset.classes.items()} == COUNTS
+    assert {label: split.images for label, split in dataset.classes.items()} == COUNTS
     for split in dataset.classes.values():
-        assert split.utility / split.films >= 0.15
+        assert split.utility / split.images >= 0.15
         assert split.audit_out >= 1
         assert split.held_out == split.utility + split.audit_out
-        assert split.train == split.films - split.held_out >= split.audit_in
+        assert split.train == split.images - split.held_out >= split.audit_in
     assert dataset.artifact.sha256 == dataset.fingerprint
     key = (workplace.settings.data_dir / "keys" / "folds.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)
 
 
-def test_the_same_films_are_split_alike_every_time(workplace, dataset_id):
+def test_the_same_images_are_split_alike_every_time(workplace, dataset_id):
     again = finished(workplace, submit_ingest(workplace)).result.dataset_id
     first, second = map(workplace.records.dataset, (dataset_id, again))
     assert first.version == second.version
-    assert file_digest(workplace.artifacts.path(first.artifact.key) / "films.npz") == file_digest(
-        workplace.artifacts.path(second.artifact.key) / "films.npz"
+    assert file_digest(workplace.artifacts.path(first.artifact.key) / "images.npz") == file_digest(
+        workplace.artifacts.path(second.artifact.key) / "images.npz"
     )
 
 
 @pytest.mark.parametrize("key", [None, bytes(32), b"short"])
-def test_films_are_not_split_under_another_key_once_one_was_lost(workplace, dataset_id, key):
-    """A held-out film would be trained on; what is ingested already needs the key no more."""
+def test_images_are_not_split_under_another_key_once_one_was_lost(workplace, dataset_id, key):
+    """A held-out image would be trained on; what is ingested already needs the key no more."""
     file = workplace.settings.data_dir / "keys" / "folds.key"
     kept = file.read_bytes()
     if key is None:
@@ -200,7 +200,7 @@ def test_images_are_not_split_without_the_ledger_once_there_was_one(workplace, d
 def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     workplace, dataset_id, monkeypatch
 ):
-    """The first film of each patient who had a coin, as often as the watch is due."""
+    """The first image of each patient who had a coin, as often as the watch is due."""
     seen = iter([0.5, 1.5])
     often = partial(Watch, max_share=1e9)
     monkeypatch.setattr("workers.auditing.MIN_PATIENTS", 4)
@@ -252,7 +252,7 @@ def test_every_family_trains_and_generates(workplace, dataset_id, family):
 
 @pytest.fixture
 def corners(tmp_path):
-    """A network that an operator supplies: it sees four corners of a film."""
+    """A network that an operator supplies: it sees four corners of an image."""
     path = tmp_path / "corners.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would rather have other formats
@@ -310,10 +310,10 @@ def manifest_of(workplace, job):
 
 @pytest.mark.usefixtures("nothing_dropped")
 @pytest.mark.parametrize("family", FAMILIES)
-def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
+def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes(
     workplace, dataset_id, family
 ):
-    """The ends of a way are the very films whose seeds it names."""
+    """The ends of a way are the very images whose seeds it names."""
     trained = finished(workplace, submit_training(workplace, dataset_id, family))
     model_id = trained.result.model_id
     plain = finished(workplace, submit_generation(workplace, model_id, family))
@@ -352,7 +352,7 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_films_or_its_classes(
     assert {of_class["rejected"] for of_class in manifest["classes"].values()} == {0}
     limits = " ".join(manifest["limitations"])
     assert "depend on each other" in limits
-    assert "together with further films" in limits
+    assert "together with further images" in limits
 
 
 @pytest.fixture(scope="module")
@@ -366,23 +366,23 @@ def thousand_phantoms(tmp_path_factory):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("share", [0, 0.1])
-def test_a_model_that_replays_its_films_is_refused_and_no_film_of_the_set_is_kept(
+def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_kept(
     thousand_phantoms, monkeypatch, share, family
 ):
-    """Films that are drawn from real ones nobody trained on stand for a model that copies none."""
+    """Images that are drawn from real ones nobody trained on stand for a model that copies none."""
     workplace, dataset_id = thousand_phantoms
     store = PixelStore.open(
         workplace.artifacts.path(workplace.records.dataset(dataset_id).artifact.key)
     )
-    fresh, trained = store.films_of(Fold.UTILITY), store.films_of(Fold.REMAINDER)
+    fresh, trained = store.images_of(Fold.UTILITY), store.images_of(Fold.REMAINDER)
 
     def replay(model, draws, sampler):
         rng = np.random.default_rng(len(draws))
         for draw in draws:
             copied = rng.random() < share
-            films = trained if copied else fresh
+            images = trained if copied else fresh
             [label] = draw.weights
-            of_class = films.pixels[films.labels == label]
+            of_class = images.pixels[images.labels == label]
             yield of_class[rng.integers(len(of_class), size=1)]
 
     # another seed, another model: sets of the same weights are counted together
@@ -424,7 +424,7 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_i
     store = PixelStore.open(
         workplace.artifacts.path(workplace.records.dataset(dataset_id).artifact.key)
     )
-    copied = store.films_of(Fold.REMAINDER).pixels
+    copied = store.images_of(Fold.REMAINDER).pixels
     model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
     with monkeypatch.context() as patched:
         copies = (copied[[k % len(copied)]] for k in range(10**6))
@@ -452,22 +452,22 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_i
     assert (spent.state, spent.error.code) == (JobState.FAILED, "examinations_spent")
 
 
-def write_films(folder, labels):
+def write_images(folder, labels):
     """Write phantoms as files, each class under the name it has in `labels`."""
     for label, name in labels.items():
         (folder / name).mkdir(parents=True)
         for number in range(40):
-            film = draw_phantom(label, seed=0, index=2 * number + (label == "normal"), size=128)
-            Image.fromarray(film.pixels).save(folder / name / f"{number}.png")
+            image = draw_phantom(label, seed=0, index=2 * number + (label == "normal"), size=128)
+            Image.fromarray(image.pixels).save(folder / name / f"{number}.png")
     return {"path": str(folder)}
 
 
 def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(workplace, tmp_path):
     """One image fewer, a renamed class, twice the size; and the first dataset is deleted."""
-    source = write_films(tmp_path / "first", {"normal": "normal", "effusion": "effusion"})
+    source = write_images(tmp_path / "first", {"normal": "normal", "effusion": "effusion"})
     first = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
     made = released_set(workplace, first)
-    other = write_films(tmp_path / "other", {"normal": "No Finding", "effusion": "effusion"})
+    other = write_images(tmp_path / "other", {"normal": "No Finding", "effusion": "effusion"})
     (tmp_path / "other" / "effusion" / "7.png").unlink()
     workplace.records.delete_dataset(first)
     for size in (64, 128):
@@ -686,8 +686,8 @@ def test_progress_and_losses_enter_the_log(workplace, dataset_id):
 
 
 def test_findings_are_in_the_log_and_on_the_model_s_card(workplace, dataset_id, monkeypatch):
-    found = Finding("memorising", "Films come out again.", "Train on more films.")
-    monkeypatch.setattr(training, "memorising", lambda *films: found)
+    found = Finding("memorising", "Images come out again.", "Train on more images.")
+    monkeypatch.setattr(training, "memorising", lambda *images: found)
     job = finished(workplace, submit_training(workplace, dataset_id, images=32))
     [told] = [event for event in workplace.records.events(job.id) if event.kind == "diagnosis"]
     expected = told.data["findings"]
@@ -779,8 +779,8 @@ def privately(family):
 
 
 @pytest.fixture
-def few_public_films(monkeypatch):
-    monkeypatch.setattr(public_films, "NUM_FILMS", 48)
+def few_public_images(monkeypatch):
+    monkeypatch.setattr(public_images, "NUM_IMAGES", 48)
 
 
 def private_model(workplace, dataset_id, family="vae"):
@@ -793,7 +793,7 @@ def private_model(workplace, dataset_id, family="vae"):
 
 
 def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
-    workplace, dataset_id, few_public_films
+    workplace, dataset_id, few_public_images
 ):
     model = private_model(workplace, dataset_id)
     told = model.card["differential_privacy"]
@@ -810,7 +810,7 @@ def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
 
 
 def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_not(
-    workplace, dataset_id, few_public_films
+    workplace, dataset_id, few_public_images
 ):
     model = private_model(workplace, dataset_id)
     assert Clearance.of(model, []).ground == "differential_privacy"
@@ -826,7 +826,7 @@ def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_
 
 @pytest.mark.usefixtures("nothing_dropped")
 def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_set(
-    workplace, dataset_id, few_public_films
+    workplace, dataset_id, few_public_images
 ):
     private_model(workplace, dataset_id)
     model = private_model(workplace, dataset_id, "ldm")
@@ -839,7 +839,7 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
     assert told["cross_check"]["epsilon"] > 2.7
     assert told["runs"]["count"] == 2
     assert 3.0 < told["runs"]["epsilon"] < 6.0
-    assert not model.card.get("white_box")  # which would ask the films a second time
+    assert not model.card.get("white_box")  # which would ask the images a second time
 
     job = finished(workplace, submit_generation(workplace, model.id, "ldm"))
     made = workplace.records.synthetic_set(job.result.synthetic_set_id)
@@ -848,10 +848,10 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
 
 
 @pytest.mark.parametrize("family", METHODS)
-def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(
-    workplace, few_public_films, monkeypatch, family
+def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
+    workplace, few_public_images, monkeypatch, family
 ):
-    """Two datasets without a film in common: the weights, the samples, the log are the same."""
+    """Two datasets without an image in common: the weights, the samples, the log are the same."""
     monkeypatch.setattr(SampledSums, "noisy_sum", lambda self, _: _numbers(self.release.num_values))
     monkeypatch.setattr(
         GaussianMechanism,
@@ -877,7 +877,7 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_films(
 
 
 def _counted(mechanism, name, rows, share):
-    """Let out the same numbers whatever the films are; the first sum is divided by their number."""
+    """Give the same numbers whatever the images are; the first sum is divided by their number."""
     sigma = 1 / (mechanism.mu * math.sqrt(share))
     mechanism.releases.append(Release(name, sigma, rows.shape[1]))
     return _numbers(rows.shape[1], len(mechanism.releases) - 1)

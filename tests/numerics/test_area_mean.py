@@ -13,7 +13,7 @@ from radiographs.resizing import area_mean, block_mean
 lengths = st.integers(1, 90)
 
 
-def random_film(rows, columns, dtype=np.uint8):
+def random_image(rows, columns, dtype=np.uint8):
     rng = np.random.default_rng([rows, columns])
     return rng.integers(0, np.iinfo(dtype).max + 1, (rows, columns), dtype=dtype)
 
@@ -32,9 +32,9 @@ def coverage(length, new_length):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("factor", [2, 3, 7])
 def test_an_integer_factor_gives_block_means(factor, dtype):
-    film = random_film(12 * factor, 20 * factor, dtype)
-    blocks = film.reshape(12, factor, 20, factor).mean(axis=(1, 3))
-    np.testing.assert_allclose(area_mean(film, 12, 20), blocks, rtol=1e-5)
+    image = random_image(12 * factor, 20 * factor, dtype)
+    blocks = image.reshape(12, factor, 20, factor).mean(axis=(1, 3))
+    np.testing.assert_allclose(area_mean(image, 12, 20), blocks, rtol=1e-5)
 
 
 @given(rows=lengths, columns=lengths, data=st.data())
@@ -42,18 +42,18 @@ def test_an_integer_factor_gives_block_means(factor, dtype):
 def test_each_new_pixel_is_the_mean_over_the_area_it_covers(rows, columns, data):
     new_rows = data.draw(st.integers(1, rows))
     new_columns = data.draw(st.integers(1, columns))
-    film = random_film(rows, columns)
+    image = random_image(rows, columns)
     area = (rows / new_rows) * (columns / new_columns)
-    expected = coverage(rows, new_rows) @ film @ coverage(columns, new_columns).T / area
-    np.testing.assert_allclose(area_mean(film, new_rows, new_columns), expected, atol=1e-2)
+    expected = coverage(rows, new_rows) @ image @ coverage(columns, new_columns).T / area
+    np.testing.assert_allclose(area_mean(image, new_rows, new_columns), expected, atol=1e-2)
 
 
 @given(rows=lengths, columns=lengths, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_shrinking_preserves_the_mean(rows, columns, data):
-    film = random_film(rows, columns, np.uint16)
+    image = random_image(rows, columns, np.uint16)
     new = data.draw(st.integers(1, rows)), data.draw(st.integers(1, columns))
-    np.testing.assert_allclose(area_mean(film, *new).mean(), film.mean(), rtol=1e-5)
+    np.testing.assert_allclose(area_mean(image, *new).mean(), image.mean(), rtol=1e-5)
 
 
 def test_growing_interpolates_a_ramp_linearly():
@@ -65,22 +65,22 @@ def test_growing_interpolates_a_ramp_linearly():
     assert grown.max() == 72
 
 
-def test_growing_never_leaves_the_range_of_the_film():
-    film = random_film(20, 31)
-    grown = area_mean(film, 64, 64)
-    assert grown.min() >= film.min()
-    assert grown.max() <= film.max()
+def test_growing_never_leaves_the_range_of_the_image():
+    image = random_image(20, 31)
+    grown = area_mean(image, 64, 64)
+    assert grown.min() >= image.min()
+    assert grown.max() <= image.max()
 
 
 def test_the_same_shape_changes_nothing():
-    film = random_film(17, 23)
-    np.testing.assert_array_equal(area_mean(film, 17, 23), film)
+    image = random_image(17, 23)
+    np.testing.assert_array_equal(area_mean(image, 17, 23), image)
 
 
-def test_a_stack_of_films_is_shrunk_as_each_film_is():
-    films = np.stack([random_film(32, 32), random_film(32, 32)[::-1]])
-    for film, shrunk in zip(films, block_mean(films, 4), strict=True):
-        np.testing.assert_allclose(shrunk, area_mean(film, 8, 8), rtol=1e-6)
+def test_a_stack_of_images_is_shrunk_as_each_image_is():
+    images = np.stack([random_image(32, 32), random_image(32, 32)[::-1]])
+    for image, shrunk in zip(images, block_mean(images, 4), strict=True):
+        np.testing.assert_allclose(shrunk, area_mean(image, 8, 8), rtol=1e-6)
 
 
 def test_black_and_white_stay_so_between_depths():

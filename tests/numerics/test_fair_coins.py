@@ -13,9 +13,9 @@ from radiographs.folds import Fold
 from radiographs.splits import draw_folds
 
 NUM_KEYS = 40
-DIGESTS = [hashlib.sha256(str(film).encode()).hexdigest() for film in range(3000)]
+DIGESTS = [hashlib.sha256(str(image).encode()).hexdigest() for image in range(3000)]
 LABELS = np.repeat([0, 1], [2500, 500])
-GROUPS = np.concatenate([np.arange(500).repeat(2), np.arange(500, 2500)])  # 500 have two films
+GROUPS = np.concatenate([np.arange(500).repeat(2), np.arange(500, 2500)])  # 500 have two images
 
 
 def drawn(key: int) -> NDArray[np.int8]:

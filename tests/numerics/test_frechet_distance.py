@@ -40,7 +40,7 @@ def test_it_is_what_a_matrix_root_gives(small: int, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("n", "m"), [(20, 15), (20, 300), (300, 20)])
-def test_fewer_films_than_features_change_nothing(n: int, m: int) -> None:
+def test_fewer_images_than_features_change_nothing(n: int, m: int) -> None:
     """The eigenvalues of the full matrices hold rounding errors in place of zeros."""
     x, y = drawn(n, 48, 0), drawn(m, 48, 1)
     assert frechet_distance(x, y) == pytest.approx(by_eigenvalues(x, y), rel=1e-5)
@@ -78,7 +78,7 @@ def test_a_set_lies_at_no_distance_from_itself() -> None:
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-9)
 
 
-def test_the_interval_narrows_with_the_films_and_holds_the_value() -> None:
+def test_the_interval_narrows_with_the_images_and_holds_the_value() -> None:
     few, many = (
         frechet_estimate(drawn(n, 6, 0), drawn(n, 6, 1), np.arange(n), np.arange(n) // 2)
         for n in (60, 2000)

@@ -1,4 +1,4 @@
-"""Changes to films before the discriminator sees them."""
+"""Changes to images before the discriminator sees them."""
 
 import pytest
 import torch
@@ -30,21 +30,21 @@ def images():
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_amount_of_zero_leaves_the_film(images, change):
+def test_an_amount_of_zero_leaves_the_image(images, change):
     torch.testing.assert_close(change(images, NONE), images)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_full_amount_changes_most_films(images, change):
+def test_a_full_amount_changes_most_images(images, change):
     changed = (change(images, FULL) != images).flatten(1).any(1)
     assert changed.float().mean() > 0.9
 
 
-def test_a_strength_of_zero_leaves_the_films(images):
+def test_a_strength_of_zero_leaves_the_images(images):
     torch.testing.assert_close(augment(images, 0.0), images)
 
 
-def test_every_film_is_changed_in_its_own_way(images):
+def test_every_image_is_changed_in_its_own_way(images):
     same = images[:1].expand(64, -1, -1, -1)
     changed = augment(same, 1.0)
     assert len(torch.unique(changed.flatten(1), dim=0)) == 64
@@ -69,7 +69,7 @@ def test_gradient_of_a_shift_is_exact():
     assert torch.autograd.gradcheck(shifted, (images,))
 
 
-def test_a_shift_moves_the_film_by_whole_pixels():
+def test_a_shift_moves_the_image_by_whole_pixels():
     images = torch.full((64, 1, 32, 32), -1.0)
     images[:, :, 16, 16] = 1
     shifted = shift(images, FULL)
@@ -82,7 +82,7 @@ def test_a_shift_moves_the_film_by_whole_pixels():
 
 
 def test_what_lies_on_the_left_stays_on_the_left():
-    """The heart does: no change may mirror a film."""
+    """The heart does: no change may mirror an image."""
     images = torch.full((256, 1, 32, 32), -0.5)
     images[:, :, 8:24, 4:10] = 0.9
     changed = augment(images, 1.0)
@@ -94,7 +94,7 @@ def test_what_lies_on_the_left_stays_on_the_left():
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_partner_is_changed_alike(images, change):
-    """Films and their partners lie in the channels of one image."""
+    """Images and their partners lie in the channels of one tensor."""
     partners = images.expand(-1, 2, -1, -1)
     changed = change(partners, FULL)
     assert torch.equal(changed[:, 0], changed[:, 1])
@@ -113,7 +113,7 @@ def test_a_turn_is_small_and_goes_both_ways():
     assert angles.max() > MAX_TURN / 2
 
 
-def test_strength_grows_while_the_discriminator_knows_real_films_and_falls_when_it_guesses():
+def test_strength_grows_while_the_discriminator_knows_real_images_and_falls_when_it_guesses():
     adaptive = AdaptiveStrength(target=0.6, images_to_full=100)
     adaptive.observe(torch.ones(20))
     assert adaptive.strength.item() == pytest.approx(0.2)

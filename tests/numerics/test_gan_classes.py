@@ -15,11 +15,11 @@ def _same_draws():
 
 @pytest.fixture
 def features():
-    return torch.randn(2, 8, 5)  # of real and of synthetic films
+    return torch.randn(2, 8, 5)  # of real and of synthetic images
 
 
 def test_with_bce_it_pays_the_cross_entropy_over_all_classes(features):
-    """Salimans et al. 2016, section 5: real films are their class, synthetic ones class K + 1."""
+    """Salimans et al. 2016, section 5: real images are their class, synthetic ones class K + 1."""
     head = ClassesAndSynthetic(5, num_classes=3)
     labels = torch.arange(8) % 3
     real, synthetic = (head(each, labels) for each in features)

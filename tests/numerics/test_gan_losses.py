@@ -25,12 +25,12 @@ def _same_draws():
     torch.manual_seed(0)
 
 
-def logits(num_films=6):
-    return torch.randn(2, num_films, dtype=torch.float64)
+def logits(num_images=6):
+    return torch.randn(2, num_images, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_discriminator_gains_by_telling_films_apart(name):
+def test_the_discriminator_gains_by_telling_images_apart(name):
     """From where it is undecided, raising real logits and lowering synthetic ones costs less."""
     start = OBJECTIVES[name].boundary or 0.0
     real, synthetic = torch.full((2, 4), start, dtype=torch.float64).requires_grad_()
@@ -42,14 +42,14 @@ def test_the_discriminator_gains_by_telling_films_apart(name):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_generator_gains_where_its_films_look_more_real(name):
+def test_the_generator_gains_where_its_images_look_more_real(name):
     real, synthetic = torch.full((2, 4), OBJECTIVES[name].boundary or 0.0)
     synthetic.requires_grad_()
     OBJECTIVES[name].generator(real, synthetic).backward()
     assert (synthetic.grad < 0).all()
 
 
-def test_bce_of_the_best_discriminator_is_log_four_when_the_films_are_alike():
+def test_bce_of_the_best_discriminator_is_log_four_when_the_images_are_alike():
     """Goodfellow et al. 2014, theorem 1: C(G) = -log 4, and D pays its negative."""
     undecided = torch.zeros(6)
     assert bce_discriminator(undecided, undecided).item() == pytest.approx(math.log(4))

@@ -72,7 +72,7 @@ def test_a_linear_critic_pays_the_square_of_what_its_slope_lacks_or_exceeds(slop
     assert deviation.item() == pytest.approx((slope - 1) ** 2, rel=1e-4)
 
 
-def test_the_unit_gradient_is_asked_for_between_real_and_synthetic_films():
+def test_the_unit_gradient_is_asked_for_between_real_and_synthetic_images():
     seen = []
 
     def critic(x):

@@ -14,17 +14,17 @@ from benchmarks.proofs.world import Design, World
 from radiographs.phantom import FINDINGS
 from release.controls.control import Control
 from release.controls.kinds import CONTROLS, of_parts
-from release.films import Folds, Pixels
 from release.gate import Gate
+from release.labelled_images import Folds, Pixels
 from release.metrics.pixels import PixelMetric
 from release.policy import Policy
 from workers.evidence import search_of
 
-SMALL = Design(trained=1100, audit=400, films=1000)
-SMALLEST = Design(trained=250, audit=160, films=150)
+SMALL = Design(trained=1100, audit=400, images=1000)
+SMALLEST = Design(trained=250, audit=160, images=150)
 # what so few patients and images suffice for
 ASKING_LESS = replace(Policy(), max_mdcr=0.07, max_membership=0.09, materiality=0.15)
-SHARP = Design(trained=600, audit=900, films=2000)  # where 1 % is well above what must be found
+SHARP = Design(trained=600, audit=900, images=2000)  # where 1 % is well above what must be found
 
 
 def verdicts(
@@ -49,8 +49,8 @@ def test_honest_sets_pass() -> None:
     assert verdicts(World.honest, 6).count("passed") >= 5
 
 
-def test_honest_sets_of_patients_with_two_films_pass() -> None:
-    assert verdicts(World.honest, 6, replace(SMALL, films_each=2)).count("passed") >= 5
+def test_honest_sets_of_patients_with_two_images_pass() -> None:
+    assert verdicts(World.honest, 6, replace(SMALL, images_each=2)).count("passed") >= 5
 
 
 def test_sets_that_are_all_too_typical_pass() -> None:
@@ -68,7 +68,7 @@ def test_sets_that_are_all_too_typical_pass() -> None:
 def test_sets_that_show_a_rare_class_more_often_are_not_refused_and_alone_beyond_the_power(
     make: Callable[[World], Pixels], shares: tuple[float, ...], verdict: str
 ) -> None:
-    """A class with fewer held-out films than the density has neighbours: 20 of 400."""
+    """A class with fewer held-out images than the density has neighbours: 20 of 400."""
     assert verdicts(make, 5, WITH_RARE, shares).count(verdict) >= 4
 
 
@@ -85,13 +85,13 @@ def test_one_per_cent_is_refused_at_design_size(make: Callable[[World], Pixels])
     assert set(verdicts(make, 1, Design())) == {"refused(memorises)"}
 
 
-def test_a_memoriser_of_sixteen_films_is_refused() -> None:
-    design = replace(SMALL, trained=16, films=300)
+def test_a_memoriser_of_sixteen_images_is_refused() -> None:
+    design = replace(SMALL, trained=16, images=300)
     assert set(verdicts(lambda w: w.copying(1.0, noise=0.2), 5, design)) == {"refused(memorises)"}
 
 
 def test_overfitting_without_copies_is_refused() -> None:
-    """Few films are flagged; the scan and the membership attack see the pull."""
+    """Few images are flagged; the scan and the membership attack see the pull."""
     found = verdicts(lambda w: w.drawn_towards(1.0, 0.15), 3)
     assert all(verdict.startswith("refused") for verdict in found)
 

@@ -38,7 +38,7 @@ def test_pairs_within_a_group_do_not_count() -> None:
     assert kid([x], [y], rng).value == pytest.approx(expected, rel=1e-12)
 
 
-def test_labels_weigh_the_same_however_many_films_they_have() -> None:
+def test_labels_weigh_the_same_however_many_images_they_have() -> None:
     rng = np.random.default_rng(0)
     x = [drawn(rng, 5, d=2), drawn(rng, 20, d=2, mean=1)]
     y = [drawn(rng, 11, d=2), drawn(rng, 6, d=2, mean=2)]
@@ -51,7 +51,7 @@ def test_labels_weigh_the_same_however_many_films_they_have() -> None:
 
 
 def test_equal_distributions_give_zero_on_average() -> None:
-    """Also when one side holds every film twice, as near duplicates do."""
+    """Also when one side holds every image twice, as near duplicates do."""
     rng = np.random.default_rng(1)
     values = []
     for _ in range(300):
@@ -107,5 +107,5 @@ def test_random_halves_of_one_set_lie_around_zero() -> None:
 def test_a_class_of_one_group_is_refused() -> None:
     rng = np.random.default_rng(6)
     alone = Sample(rng.normal(size=(5, 2)), np.zeros(5, np.int64))
-    with pytest.raises(ValueError, match="2 independent films"):
+    with pytest.raises(ValueError, match="2 independent images"):
         kid([alone], [drawn(rng, 5, d=2)], rng)

@@ -7,7 +7,7 @@ from scipy.ndimage import correlate1d
 from release.fidelity.ms_ssim import ms_ssim, similarity_within
 
 
-def film(seed: int, size: int = 64) -> np.ndarray:
+def random_image(seed: int, size: int = 64) -> np.ndarray:
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0, 255, (size // 8, size // 8)).repeat(8, 0).repeat(8, 1)
     return (0.7 * coarse + 0.3 * rng.uniform(0, 255, (size, size))).astype(np.uint8)
@@ -36,7 +36,7 @@ def by_hand(x: np.ndarray, y: np.ndarray, exponents: list[float]) -> float:
 
 
 def test_it_is_the_product_over_the_scales() -> None:
-    x, near = film(0), (0.8 * film(0) + 0.2 * film(1)).astype(np.uint8)
+    x, near = random_image(0), (0.8 * random_image(0) + 0.2 * random_image(1)).astype(np.uint8)
     exponents = np.array([0.0448, 0.2856, 0.3001])
     expected = by_hand(x, near, (exponents / exponents.sum()).tolist())
     assert 0.5 < expected < 1
@@ -44,37 +44,40 @@ def test_it_is_the_product_over_the_scales() -> None:
 
 
 def test_all_five_scales_are_used_where_they_fit() -> None:
-    x, near = film(0, 256), (0.8 * film(0, 256) + 0.2 * film(1, 256)).astype(np.uint8)
+    x, near = (
+        random_image(0, 256),
+        (0.8 * random_image(0, 256) + 0.2 * random_image(1, 256)).astype(np.uint8),
+    )
     expected = by_hand(x, near, [0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
     assert ms_ssim(x[None], near[None])[0] == pytest.approx(
         expected, rel=1e-3
     )  # they add to 1.0001
 
 
-def test_equal_films_are_alike_and_negatives_are_not() -> None:
-    x = film(0)[None]
+def test_equal_images_are_alike_and_negatives_are_not() -> None:
+    x = random_image(0)[None]
     assert ms_ssim(x, x)[0] == pytest.approx(1)
     assert ms_ssim(x, 255 - x)[0] == 0
 
 
 def test_less_variety_is_more_similarity() -> None:
-    varied = np.stack([film(seed) for seed in range(12)])
+    varied = np.stack([random_image(seed) for seed in range(12)])
     poor = (0.5 * varied + 0.5 * varied[0]).astype(np.uint8)
     patients = np.arange(12)
     found = [
-        similarity_within(films, patients, np.random.default_rng(0)).mean()
-        for films in (varied, poor)
+        similarity_within(images, patients, np.random.default_rng(0)).mean()
+        for images in (varied, poor)
     ]
     assert found[1] > found[0] + 0.1
 
 
-def test_films_of_one_patient_are_no_pair() -> None:
-    twins = np.stack([film(0), film(0), film(1), film(1)])
+def test_images_of_one_patient_are_no_pair() -> None:
+    twins = np.stack([random_image(0), random_image(0), random_image(1), random_image(1)])
     found = similarity_within(twins, np.array([0, 0, 1, 1]), np.random.default_rng(0))
     assert found == pytest.approx(ms_ssim(twins[:1], twins[2:3])[0])
 
 
-def test_films_below_the_window_are_refused() -> None:
+def test_images_below_the_window_are_refused() -> None:
     tiny = np.zeros((1, 8, 8), np.uint8)
     with pytest.raises(ValueError, match="8 px"):
         ms_ssim(tiny, tiny)

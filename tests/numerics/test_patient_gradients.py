@@ -1,4 +1,4 @@
-"""Gradients film by film are what differentiating one film after another gives."""
+"""Gradients image by image are what differentiating one image after another gives."""
 
 import pytest
 import torch
@@ -29,13 +29,17 @@ def gradients_of(model):
     return PatientGradients(stage.network, stage.trained, stage.losses, stage.num_draws)
 
 
-def films(number):
+def random_images(number):
     rng = torch.Generator().manual_seed(1)
     return torch.rand(number, 1, 64, 64, generator=rng) * 2 - 1, torch.arange(number) % 2
 
 
-def test_a_row_is_the_gradient_of_one_film_s_mean_loss_over_its_draws(model):
-    gradients, stage, (images, labels) = gradients_of(model), model.private_stage(), films(4)
+def test_a_row_is_the_gradient_of_one_image_s_mean_loss_over_its_draws(model):
+    gradients, stage, (images, labels) = (
+        gradients_of(model),
+        model.private_stage(),
+        random_images(4),
+    )
     with gradients.hooked():
         torch.manual_seed(3)
         rows = gradients.rows(images, labels)
@@ -48,8 +52,8 @@ def test_a_row_is_the_gradient_of_one_film_s_mean_loss_over_its_draws(model):
     assert rows.shape == (4, stage.num_values)
 
 
-def test_a_film_s_gradient_knows_nothing_of_the_films_beside_it(model):
-    gradients, (images, labels) = gradients_of(model), films(2)
+def test_an_image_s_gradient_knows_nothing_of_the_images_beside_it(model):
+    gradients, (images, labels) = gradients_of(model), random_images(2)
     rows = []
     with gradients.hooked():
         for other in (images[1], -images[1]):
@@ -63,16 +67,16 @@ def test_the_model_is_left_as_it_was(model):
     before = {name: weight.requires_grad for name, weight in model.named_parameters()}
     gradients = gradients_of(model)
     with gradients.hooked():
-        gradients.rows(*films(2))
+        gradients.rows(*random_images(2))
     assert {name: weight.requires_grad for name, weight in model.named_parameters()} == before
     assert not any(hasattr(weight, "grad_sample") for weight in model.parameters())
     assert not model.denoiser.training
 
 
-def test_a_network_that_carries_something_from_film_to_film_is_refused():
+def test_a_network_that_carries_something_from_image_to_image_is_refused():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     gradients = PatientGradients(
         network, [*network.parameters()], lambda x, y: network(x).sum((1, 2, 3)), 1
     )
-    with pytest.raises(AssertionError, match="film to film"), gradients.hooked():
+    with pytest.raises(AssertionError, match="image to image"), gradients.hooked():
         pass

@@ -10,11 +10,11 @@ from torch.distributions import MultivariateNormal
 from models.families.vae.private_density import Frame, positive, private_gaussians
 from models.families.vae.private_moments import Moments, contributions
 from models.families.vae.private_remainder import private_remainder
-from models.films import Films
 from models.privacy.gaussian import mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
 from models.privacy.shrinkage import shrunk
+from models.training_images import TrainingImages
 
 D, CLASSES = 4, 3
 FRAME = Frame(torch.zeros(D).double(), torch.ones(D).double(), 3.0, torch.zeros(D).double())
@@ -63,7 +63,7 @@ def learned(patients, mechanism, frame=FRAME, clipping=1.0):
             return ended.value
 
 
-def films(n, seed=0):
+def random_images(n, seed=0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (n, 8, 8), np.uint8), np.arange(n) % CLASSES, np.arange(n)
 
@@ -77,7 +77,7 @@ def test_no_patient_adds_a_vector_longer_than_one(rng):
 
 
 class OneAbsent(Patients):
-    """A patient's film is replaced by none; how many patients there are is public and stays."""
+    """A patient's image is replaced by none; how many patients there are is public and stays."""
 
     def __len__(self):
         return super().__len__() + 1
@@ -85,7 +85,7 @@ class OneAbsent(Patients):
 
 def test_taking_any_patient_out_moves_every_sum_by_one_at_most():
     """Brute force: all neighbours of one dataset, through the very code that learns."""
-    pixels, labels, groups = films(40)
+    pixels, labels, groups = random_images(40)
     everyone = Recording()
     learned(Patients(pixels, labels, groups), everyone)
     for gone in range(40):
@@ -97,9 +97,9 @@ def test_taking_any_patient_out_moves_every_sum_by_one_at_most():
         assert max(moved) <= 1 + 1e-9
 
 
-def test_another_film_of_a_patient_changes_nothing():
-    """One film is learned from, however many a patient has."""
-    pixels, labels, groups = films(20)
+def test_another_image_of_a_patient_changes_nothing():
+    """One image is learned from, however many a patient has."""
+    pixels, labels, groups = random_images(20)
     twice = [np.concatenate([each, each[:5]]) for each in (pixels, labels, groups)]
     twice[0][20:] = 255 - twice[0][20:]
     one, more = Recording(), Recording()
@@ -110,7 +110,7 @@ def test_another_film_of_a_patient_changes_nothing():
 
 
 def test_with_the_noise_fixed_one_patient_moves_what_is_learned_little():
-    pixels, labels, groups = films(600)
+    pixels, labels, groups = random_images(600)
     other = pixels.copy()
     other[7] = 255 - other[7]
     means = [
@@ -118,19 +118,19 @@ def test_with_the_noise_fixed_one_patient_moves_what_is_learned_little():
         for each in (pixels, other)
     ]
     moved = (means[0] - means[1]).norm(dim=1)
-    # a class has 200 films within 3 of a centre that itself moves by 2 * 9 / 600
+    # a class has 200 images within 3 of a centre that itself moves by 2 * 9 / 600
     assert float(moved.max()) <= 2 * 3 / 200 + 2 * 9 / 600 + 1e-6
     assert float(moved.max()) > 0
 
 
 def test_all_the_privacy_agreed_on_is_spent_and_no_more():
     mechanism = GaussianMechanism(mu_for(3.0, 1e-5))
-    learned(Patients(*films(30)), mechanism)
+    learned(Patients(*random_images(30)), mechanism)
     spent = math.hypot(*(1 / each.sigma for each in mechanism.releases))
     assert spent == pytest.approx(mechanism.mu)
 
 
-def test_without_noise_the_moments_are_those_of_the_films(rng):
+def test_without_noise_the_moments_are_those_of_the_images(rng):
     points = 0.2 * torch.randn(4000, D, generator=rng).double()
     points = points[points.norm(dim=1) <= 1]
     labels = torch.arange(len(points)) % CLASSES
@@ -158,8 +158,8 @@ def test_shrinking_is_nearer_to_the_truth_on_average(rng):
     assert float((drawn - truth).square().mean()) < 0.5 * float((noisy - truth).square().mean())
 
 
-def test_a_class_without_films_still_gets_a_density():
-    pixels, _, groups = films(60)
+def test_a_class_without_images_still_gets_a_density():
+    pixels, _, groups = random_images(60)
     patients = Patients(pixels, np.zeros(60, np.int64), groups)
     means, covariances, _ = learned(patients, GaussianMechanism(mu_for(1.0, 1e-3)))
     assert means.isfinite().all()
@@ -208,7 +208,7 @@ def test_with_many_patients_the_true_gaussians_are_found(rng):
 
 
 def remainder(patients, mechanism, left_out=lambda images, labels: images.flatten(1)):
-    public = Films(*films(30, seed=9)[:2])
+    public = TrainingImages(*random_images(30, seed=9)[:2])
     counts = torch.full((CLASSES,), len(patients) / CLASSES).double()
     learning = private_remainder(left_out, public, patients, counts, mechanism, 0.3, 1.0)
     while True:
@@ -219,7 +219,7 @@ def remainder(patients, mechanism, left_out=lambda images, labels: images.flatte
 
 
 def test_no_patient_moves_what_is_left_out_by_more_than_one():
-    pixels, labels, groups = films(30)
+    pixels, labels, groups = random_images(30)
 
     def far_out(images, labels):
         return 100 * images.flatten(1)
@@ -234,7 +234,7 @@ def test_no_patient_moves_what_is_left_out_by_more_than_one():
 
 
 def test_without_noise_what_is_left_out_is_each_class_s_mean():
-    pixels, labels, groups = films(30)
+    pixels, labels, groups = random_images(30)
     patients = Patients(pixels, labels, groups)
     found = remainder(patients, GaussianMechanism(1e9, silent_noise))
     images = torch.cat([images for images, _ in patients.batches(8)]).flatten(1).double()

@@ -40,7 +40,7 @@ def test_scores_agree_with_scikit_learn(ties: bool) -> None:
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_a_film_that_counts_twice_counts_like_two_films(name: str) -> None:
+def test_an_image_that_counts_twice_counts_like_two_images(name: str) -> None:
     found = answers(1, 60, ties=True)
     counts = np.random.default_rng(2).integers(0, 4, (1, 60))
     each = np.repeat(np.arange(60), counts[0])

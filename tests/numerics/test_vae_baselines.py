@@ -40,7 +40,7 @@ def test_every_pixel_is_lost_equally_often():
     torch.testing.assert_close(lost.float().mean(0), torch.full((1, 4, 4), 0.25), rtol=0, atol=0.03)
 
 
-def test_without_corruption_films_are_shown_as_they_are(images):
+def test_without_corruption_images_are_shown_as_they_are(images):
     assert torch.equal(Denoising(Config(kind="denoising", corruption=0.0)).shown(images), images)
 
 
@@ -84,7 +84,7 @@ def test_a_unit_goes_from_all_off_to_all_on():
 
 
 def test_the_price_is_of_the_mean_activation_not_of_each():
-    """A unit that is on for one film in twenty costs nothing, though no film is at the target."""
+    """A unit that is on for one image in twenty costs nothing, though no image is at the target."""
     latents = torch.full((20, 3), -30.0)
     latents[0] = 30.0
     price, _ = sparse().price(latents, torch.zeros_like(latents), 0.5)

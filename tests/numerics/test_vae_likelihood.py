@@ -1,4 +1,4 @@
-"""The likelihoods of films given the decoder's output."""
+"""The likelihoods of images given the decoder's output."""
 
 import math
 

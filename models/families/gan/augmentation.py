@@ -1,7 +1,7 @@
-"""Differentiable changes to films, which keep a small training set from being learnt by heart.
+"""Differentiable changes to images, which keep a small training set from being learnt by heart.
 
-Each change is made to each film with a probability, the strength. None mirrors a film: the heart is
-on the left.
+Each change is made to each image with a probability, the strength. None mirrors an image: the heart
+is on the left.
 
 Reference: Zhao et al. 2020 (arXiv:2006.10738); applied by chance as in Karras et al. 2020
 (arXiv:2006.06676).
@@ -21,10 +21,10 @@ CONTRAST = 0.25
 
 
 def augment(images: Tensor, strength: float | Tensor) -> Tensor:
-    """Change films, each in its own way, from torch's global random source.
+    """Change images, each in its own way, from torch's global random source.
 
     Args:
-        images: (b, c, h, w). What lies in the channels of one film (itself and a partner) is
+        images: (b, c, h, w). What lies in the channels of one image (itself and a partner) is
             changed alike.
         strength: The probability of each change, in [0, 1].
     """
@@ -34,14 +34,14 @@ def augment(images: Tensor, strength: float | Tensor) -> Tensor:
 
 
 class AdaptiveStrength(nn.Module):
-    """A strength that grows while the discriminator is too sure of real films, and else falls.
+    """A strength that grows while the discriminator is too sure of real images, and else falls.
 
     It lives in a buffer, so that a resumed training goes on from it.
 
     Args:
-        target: What the mean sign of the discriminator's verdicts on real films is held at: 0 when
+        target: What the mean sign of the discriminator's verdicts on real images is held at: 0 when
             it guesses, 1 when it knows every one of them.
-        images_to_full: Real films, seen on the same side of the target, that take the strength
+        images_to_full: Real images, seen on the same side of the target, that take the strength
             from 0 to 1.
 
     Reference: Karras et al. 2020, section 3.1 (arXiv:2006.06676).
@@ -57,14 +57,14 @@ class AdaptiveStrength(nn.Module):
 
     @torch.no_grad()
     def observe(self, verdicts: Tensor) -> None:
-        """Move one step, given verdicts on real films, (b,): above 0 where they are held real."""
+        """Move one step, given verdicts on real images, (b,): above 0 where they are held real."""
         direction = (verdicts.float().sign().mean() - self._target).sign()
         step = len(verdicts) / self._images_to_full
         self.strength.add_(step * direction).clamp_(0, 1)
 
 
 def turn(images: Tensor, amount: Tensor) -> Tensor:
-    """Turn films by up to 6 degrees about their middle; their edges are drawn out.
+    """Turn images by up to 6 degrees about their middle; their edges are drawn out.
 
     Arguments as in `shift`.
     """
@@ -79,11 +79,11 @@ def turn(images: Tensor, amount: Tensor) -> Tensor:
 
 
 def shift(images: Tensor, amount: Tensor) -> Tensor:
-    """Move films by up to an eighth; black comes in.
+    """Move images by up to an eighth; black comes in.
 
     Args:
         images: (b, c, h, w).
-        amount: (b, 1, 1, 1), from 0 (leave the film) to 1 (the full change).
+        amount: (b, 1, 1, 1), from 0 (leave the image) to 1 (the full change).
     """
     b, _, h, w = images.shape
     reach = round(MAX_SHIFT * h)
@@ -94,17 +94,17 @@ def shift(images: Tensor, amount: Tensor) -> Tensor:
     )
     rows = (down + torch.arange(h, device=images.device)).view(b, h, 1)
     columns = (right + torch.arange(w, device=images.device)).view(b, 1, w)
-    film = torch.arange(b, device=images.device).view(b, 1, 1)
-    return padded[film, :, rows, columns].movedim(-1, 1)  # (b, c, h, w)
+    image = torch.arange(b, device=images.device).view(b, 1, 1)
+    return padded[image, :, rows, columns].movedim(-1, 1)  # (b, c, h, w)
 
 
 def brighten(images: Tensor, amount: Tensor) -> Tensor:
-    """Make films brighter or darker; arguments as in `shift`."""
+    """Make images brighter or darker; arguments as in `shift`."""
     return images + amount * _uniform(images, -BRIGHTNESS, BRIGHTNESS)
 
 
 def stretch_contrast(images: Tensor, amount: Tensor) -> Tensor:
-    """Stretch or squeeze grey levels about each film's mean; arguments as in `shift`."""
+    """Stretch or squeeze grey levels about each image's mean; arguments as in `shift`."""
     mean = images.mean((2, 3), keepdim=True)
     return mean + (images - mean) * (1 + amount * _uniform(images, -CONTRAST, CONTRAST))
 

@@ -27,7 +27,6 @@ from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.training_times import logit_normal
 from models.families.gan.busyness import bands, put_together, told_apart
 from models.families.gan.class_gaussians import ClassGaussians
-from models.films import Films
 from models.nn.embedding import of_classes
 from models.nn.jitter import NUM_CHANGES, changed, draw_changes
 from models.nn.jittered_components import JitteredComponents
@@ -35,6 +34,7 @@ from models.nn.latent_flow import LatentFlow
 from models.precision import autocast, fastest_dtype
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise, RandomState, seed_update
+from models.training_images import TrainingImages
 
 SEED = 0
 NUM_BLOCKS = 3
@@ -139,25 +139,25 @@ class ClassPrior(nn.Module):
         """Score images, (b, 1, h, w), under the Gaussians of their classes: (b,)."""
         return self.gaussians.log_density(told_apart(self.encode(images)), labels)
 
-    def fit(self, films: Films) -> Iterator[float]:
+    def fit(self, images: TrainingImages) -> Iterator[float]:
         """Let the flow learn from the images, once; yields the fraction done."""
         if self.fitted:
             return
-        random_state = RandomState(films.device)
+        random_state = RandomState(images.device)
         seed_update(SEED)
-        for fraction in self.components.fit(films):
+        for fraction in self.components.fit(images):
             yield COMPONENTS_SHARE * fraction
-        vectors, changes = yield from self._changed_vectors(films)
+        vectors, changes = yield from self._changed_vectors(images)
         optimiser = torch.optim.AdamW(
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
         averages = [weight.detach().clone() for weight in self.flow.parameters()]
-        num_updates = self._num_updates_for(len(films))
+        num_updates = self._num_updates_for(len(images))
         for number in range(num_updates):
             seed_update(SEED, number)
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE * warmup_cosine(number / num_updates, WARM_UP)
-            self._update(optimiser, vectors, changes, films)
+            self._update(optimiser, vectors, changes, images)
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 average.lerp_(weight.detach(), max(1 / (number + 1), 1 / AVERAGED))
             yield COMPONENTS_SHARE + (1 - COMPONENTS_SHARE) * (number + 1) / num_updates
@@ -172,34 +172,40 @@ class ClassPrior(nn.Module):
         return min(self._num_updates, most)
 
     @torch.no_grad()
-    def _changed_vectors(self, films: Films) -> Generator[float, None, tuple[Tensor, Tensor]]:
+    def _changed_vectors(
+        self, images: TrainingImages
+    ) -> Generator[float, None, tuple[Tensor, Tensor]]:
         """Read every image, changed in several ways, and fit the Gaussians.
 
         Returns:
             (copies, n, noise_size), and how each was changed, (copies, n, NUM_CHANGES).
         """
         seed_update(SEED)
-        copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(films)))
-        changes = draw_changes(copies * len(films), films.device).view(copies, len(films), -1)
-        vectors = torch.empty(copies, len(films), self.noise_size, device=films.device)
+        copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(images)))
+        changes = draw_changes(copies * len(images), images.device).view(copies, len(images), -1)
+        vectors = torch.empty(copies, len(images), self.noise_size, device=images.device)
         for of_copy, read in zip(changes, vectors, strict=True):
-            for indices in films.in_order(IMAGES_PER_READING):
-                images = changed(films.images(indices), of_copy[indices], REACH)
-                read[indices] = told_apart(self.encode(images))
+            for indices in images.in_order(IMAGES_PER_READING):
+                batch = changed(images.read(indices), of_copy[indices], REACH)
+                read[indices] = told_apart(self.encode(batch))
             yield COMPONENTS_SHARE
-        self.gaussians.fit(vectors, films.labels)
+        self.gaussians.fit(vectors, images.labels)
         return vectors, changes
 
     def _update(
-        self, optimiser: torch.optim.Optimizer, vectors: Tensor, changes: Tensor, films: Films
+        self,
+        optimiser: torch.optim.Optimizer,
+        vectors: Tensor,
+        changes: Tensor,
+        images: TrainingImages,
     ) -> None:
         """Take a step towards the velocities of a batch."""
-        indices = films.draw(BATCH_SIZE)
-        copies = torch.randint(len(vectors), (BATCH_SIZE,), device=films.device)
-        x, labels = vectors[copies, indices], films.labels[indices]
-        times = logit_normal(BATCH_SIZE, 0.0, 1.0, films.device)
+        indices = images.draw(BATCH_SIZE)
+        copies = torch.randint(len(vectors), (BATCH_SIZE,), device=images.device)
+        x, labels = vectors[copies, indices], images.labels[indices]
+        times = logit_normal(BATCH_SIZE, 0.0, 1.0, images.device)
         self.flow.requires_grad_(requires_grad=True)
-        with torch.enable_grad(), autocast(films.device, fastest_dtype(films.device)):
+        with torch.enable_grad(), autocast(images.device, fastest_dtype(images.device)):
             noise = torch.randn_like(x)
             loss = self._errors(x, noise, times, labels, changes[copies, indices]).mean()
             optimiser.zero_grad()

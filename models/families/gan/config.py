@@ -142,25 +142,25 @@ class Config(FamilyConfig):
     augmentation: Annotated[float, Field(ge=0, le=1)] | Literal["adaptive"] = Field(
         0.8,
         description="Probability that each change (small turn, shift, brightness, contrast, "
-        "cut-out) is made to a film before the discriminator sees it; real and synthetic alike, "
-        "never a flip. Or adaptive: as much as keeps the discriminator from knowing the real films "
-        "by heart.",
+        "cut-out) is made to an image before the discriminator sees it; real and synthetic alike, "
+        "never a flip. Or adaptive: as much as keeps the discriminator from knowing the real "
+        "images by heart.",
     )
     augmentation_target: float = Field(
         0.6,
         ge=0,
         le=1,
         description="Where adaptive augmentation holds the mean sign of the discriminator's "
-        "verdicts on real films: 0 when it guesses, 1 when it is always right.",
+        "verdicts on real images: 0 when it guesses, 1 when it is always right.",
     )
     augmentation_images: int = Field(
         20_000,
         ge=1,
         le=10_000_000,
-        description="Real films on one side of the target that take adaptive augmentation from "
+        description="Real images on one side of the target that take adaptive augmentation from "
         "never to always.",
     )
-    batch_size: int = Field(32, ge=2, le=1024, description="Films in a batch.")
+    batch_size: int = Field(32, ge=2, le=1024, description="Images in a batch.")
     generator_learning_rate: float = Field(
         4e-4, gt=0, le=0.1, description="Highest step size of the generator."
     )
@@ -204,7 +204,7 @@ class Config(FamilyConfig):
 
 
 class Sampler(FamilySampler):
-    """How a trained adversarial network draws its films."""
+    """How a trained adversarial network draws its images."""
 
     name: Literal["latent"] = Field(
         "latent", description="Draw a draft of the class by its flow, and finish it."
@@ -214,5 +214,5 @@ class Sampler(FamilySampler):
         ge=0,
         le=1,
         description="Spread of the noise that drafts are drawn from: below 1 the images are more "
-        "typical and less varied; at 0 each class has one film.",
+        "typical and less varied; at 0 each class has one image.",
     )

@@ -1,7 +1,7 @@
 """What the discriminator and the generator minimise, one function an equation.
 
-Every function takes logits of synthetic films and of the real ones that they are paired with, (b,)
-each, and returns the mean over the batch. D is the discriminator's logit, x a real film, G(z) a
+Every function takes logits of synthetic images and of the real ones that they are paired with, (b,)
+each, and returns the mean over the batch. D is the discriminator's logit, x a real image, G(z) a
 synthetic one.
 """
 
@@ -77,7 +77,7 @@ def hinge_generator(real: Tensor, synthetic: Tensor) -> Tensor:  # noqa: ARG001
 
 
 def relativistic_discriminator(real: Tensor, synthetic: Tensor) -> Tensor:
-    """log(1 + exp(D(G(z)) - D(x))): a real film need only look more real than its partner.
+    """log(1 + exp(D(G(z)) - D(x))): a real image need only look more real than its partner.
 
     Reference: Huang et al. 2024, eq. 2, with f(t) = -log(1 + e^-t) (arXiv:2501.05441);
     Jolicoeur-Martineau 2018 (arXiv:1807.00734).

@@ -26,16 +26,16 @@ from models.families.gan.penalties import (
     unit_gradient_deviation,
 )
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
-from models.films import Films
 from models.nn.patch_whitening import PatchWhitening
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
 BETAS = (0.0, 0.99)
 
 
 class AdversarialNetwork(Family[Config, Sampler]):
-    """A generator, and a discriminator that compares its films with real ones of their class."""
+    """A generator, and a discriminator that compares its images with real ones of their class."""
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)
@@ -89,9 +89,9 @@ class AdversarialNetwork(Family[Config, Sampler]):
     def discriminator_loss(self, batch: Batch) -> Losses:
         """L(D), the confusion of classes if it names them, and what keeps it smooth.
 
-        Beside the loss it reports `preference`, the share of pairs in which the real film looks
+        Beside the loss it reports `preference`, the share of pairs in which the real image looks
         more real (1/2: it guesses; near 1 for long: it wins), and `variety`, how much synthetic
-        films differ among themselves relative to real ones (towards 0: collapse).
+        images differ among themselves relative to real ones (towards 0: collapse).
         """
         self._bound_weights()
         with torch.no_grad():
@@ -128,12 +128,12 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return {"loss": adversarial + judgement.confusion.mean(), "adversarial": adversarial}
 
     def generate(self, latents: Tensor, classes: Tensor, noise: Tensor) -> Tensor:
-        """Finish the drafts at latents: films, (b, 1, h, w), about in [-1, 1].
+        """Finish the drafts at latents: images, (b, 1, h, w), about in [-1, 1].
 
         Args:
             latents: Of the drafts, (b, num_latents).
             classes: Labels, (b,), or mixtures, (b, num_classes).
-            noise: Standard normal, `noise_shape` for each film.
+            noise: Standard normal, `noise_shape` for each image.
         """
         draft = self.prior.decode(latents)
         correction: Tensor = self.generator(latents, classes, self.patches.fold(draft), noise)
@@ -141,12 +141,12 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     @property
     def noise_shape(self) -> tuple[int, int, int]:
-        """What a film needs beside its latents: maps of noise for its texture."""
+        """What an image needs beside its latents: maps of noise for its texture."""
         side = self.spec.size // self.config.patch_size
         return self.config.num_noise_maps, side, side
 
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Score how real (b, 1, h, w) films look for their labels: logits, (b,)."""
+        """Score how real (b, 1, h, w) images look for their labels: logits, (b,)."""
         return self._judged(images, labels).realism
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
@@ -157,11 +157,11 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return self.generate(latents, mixtures, texture).clamp(-1, 1)
 
     def augment(self, images: Tensor) -> Tensor | None:
-        """Change films as before the discriminator sees them; see `Family.augment`."""
+        """Change images as before the discriminator sees them; see `Family.augment`."""
         return augment(images, 1.0) if self.config.augmentation else None
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Finish the films' own drafts, without noise for their texture."""
+        """Finish the images' own drafts, without noise for their texture."""
         texture = images.new_zeros(len(images), *self.noise_shape)
         return self.generate(self.prior.encode(images), labels, texture).clamp(-1, 1)
 
@@ -201,9 +201,9 @@ class AdversarialNetwork(Family[Config, Sampler]):
         if found := discriminator_winning(outcome.late_losses.get("discriminator_preference", 0.5)):
             yield found
 
-    def _prepare(self, films: Films) -> Iterator[float]:
-        yield from self.prior.fit(films)
-        yield from self.patches.fit(films)
+    def _prepare(self, images: TrainingImages) -> Iterator[float]:
+        yield from self.prior.fit(images)
+        yield from self.patches.fit(images)
 
     def _finish(self, batch: Batch) -> Tensor:
         """Finish the draft of each image: a synthetic partner that differs in detail alone."""

@@ -1,8 +1,8 @@
 """The generator and the discriminator: residual networks without normalisation.
 
-Both see films as whitened patches, `models.nn.patch_whitening`, so that every convolution runs at a
-low resolution. Residual branches end in a convolution that starts at zero, which takes the place of
-normalisation (Zhang et al. 2019, arXiv:1901.09321; Huang et al. 2024, section 3.2,
+Both see images as whitened patches, `models.nn.patch_whitening`, so that every convolution runs at
+a low resolution. Residual branches end in a convolution that starts at zero, which takes the place
+of normalisation (Zhang et al. 2019, arXiv:1901.09321; Huang et al. 2024, section 3.2,
 arXiv:2501.05441).
 """
 
@@ -111,11 +111,11 @@ class Generator(nn.Module):
 
 
 class Judgement(NamedTuple):
-    """What the discriminator makes of films.
+    """What the discriminator makes of images.
 
     Attributes:
-        realism: (b,), logits: how real each film looks for its label.
-        confusion: (b,), what each film costs for being taken for another class; 0 where the
+        realism: (b,), logits: how real each image looks for its label.
+        confusion: (b,), what each image costs for being taken for another class; 0 where the
             discriminator names no classes.
     """
 
@@ -124,7 +124,7 @@ class Judgement(NamedTuple):
 
 
 class Discriminator(nn.Module):
-    """From a film's patches and its label to how real it looks."""
+    """From an image's patches and its label to how real it looks."""
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__()
@@ -175,9 +175,9 @@ class Projection(nn.Module):
 class ClassesAndSynthetic(nn.Module):
     """A classifier of K real classes and one more: synthetic.
 
-    With p = softmax(l), a film's realism is the log-odds l_y - l_(K+1) of its class y against
+    With p = softmax(l), an image's realism is the log-odds l_y - l_(K+1) of its class y against
     "synthetic", and its confusion -log(p_y + p_(K+1)). Under the bce objective the two make up the
-    (K+1)-way cross entropy: -log p_y = log(1 + e^-realism) + confusion for a real film, and
+    (K+1)-way cross entropy: -log p_y = log(1 + e^-realism) + confusion for a real image, and
     -log p_(K+1) = log(1 + e^realism) + confusion for a synthetic one. With one class there is no
     confusion and this is an unconditional discriminator.
 

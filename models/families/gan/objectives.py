@@ -17,10 +17,10 @@ class Objective:
     """A pair of losses.
 
     Attributes:
-        discriminator: From the logits of real and of synthetic films, (b,) each, to a number.
+        discriminator: From the logits of real and of synthetic images, (b,) each, to a number.
         generator: Likewise.
         boundary: The logit at which the discriminator is undecided; None where it only compares
-            films, so that a logit by itself says nothing.
+            images, so that a logit by itself says nothing.
         unit_gradient: Whether the discriminator's gradient is drawn to norm one rather than zero.
     """
 

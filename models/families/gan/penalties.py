@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def squared_gradient_norm(discriminator: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Mean of |grad_x D(x)|^2 over (b, 1, h, w) images: R1 on real films, R2 on synthetic ones.
+    """Mean of |grad_x D(x)|^2 over (b, 1, h, w) images: R1 on real images, R2 on synthetic ones.
 
     Reference: Mescheder et al. 2018, eq. 9 (arXiv:1801.04406); Huang et al. 2024, eq. 3 and 4
     (arXiv:2501.05441).
@@ -20,7 +20,7 @@ def squared_gradient_norm(discriminator: Callable[[Tensor], Tensor], images: Ten
 def unit_gradient_deviation(
     discriminator: Callable[[Tensor], Tensor], real: Tensor, synthetic: Tensor
 ) -> Tensor:
-    """Mean of (|grad_x D(x)| - 1)^2 over films drawn between real and synthetic ones.
+    """Mean of (|grad_x D(x)| - 1)^2 over images drawn between real and synthetic ones.
 
     Reference: Gulrajani et al. 2017, eq. 3 and algorithm 1 (arXiv:1704.00028).
     """

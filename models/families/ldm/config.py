@@ -24,11 +24,11 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "edm": ("preconditioned",),
 }
 
-SMALL_SET = 1500  # films; below, the denoiser sees each often enough to learn it by heart
+SMALL_SET = 1500  # images; below, the denoiser sees each often enough to learn it by heart
 # the price of the `fast` sampler
 STANDARD: dict[str, Any] = {"fast_share": 0.1}
-# a student would learn from the denoiser as it was before it saw a private film; the autoencoder is
-# to fit films that it never sees
+# a student would learn from the denoiser as it was before it saw a private image; the autoencoder
+# is to fit images that it never sees
 PRIVATE: dict[str, Any] = {"fast_share": 0.0, "autoencoder_share": 0.2}
 # where a preset departs from the defaults, which are those for 64 px on a CPU
 OF_SIZE: dict[int, dict[str, Any]] = {
@@ -75,7 +75,7 @@ class Config(FamilyConfig):
         0.1, gt=0, lt=1, description="Part of the training budget the autoencoder takes."
     )
     autoencoder_batch_size: int = Field(
-        32, ge=1, le=4096, description="Films in a batch of the autoencoder's training."
+        32, ge=1, le=4096, description="Images in a batch of the autoencoder's training."
     )
     autoencoder_learning_rate: float = Field(
         1e-3, gt=0, le=0.1, description="AdamW's peak step size for the autoencoder."
@@ -149,7 +149,7 @@ class Config(FamilyConfig):
     time_std: float = Field(
         1.0, gt=0, le=4, description="Standard deviation of that logit. Unused with uniform times."
     )
-    batch_size: int = Field(16, ge=1, le=4096, description="Films in a batch of the denoiser.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Images in a batch of the denoiser.")
     learning_rate: float = Field(
         1e-3, gt=0, le=0.1, description="AdamW's peak step size for the denoiser."
     )
@@ -193,7 +193,7 @@ class Config(FamilyConfig):
         4,
         ge=1,
         le=256,
-        description="With differential privacy: levels of noise at which each film of a batch is "
+        description="With differential privacy: levels of noise at which each image of a batch is "
         "seen, at no cost of privacy.",
     )
     private_learning_rate: float = Field(
@@ -225,11 +225,11 @@ class Config(FamilyConfig):
         return self
 
     def check_private(self) -> None:
-        """Insist that nothing is asked for that would have to learn the classes from films."""
+        """Insist that nothing is asked for that would have to learn the classes from images."""
         for field in ("classifier_share", "fast_share"):
             if getattr(self, field):
                 raise ValueError(
-                    f"{field} trains a network on public films alone, whose labels say nothing: "
+                    f"{field} trains a network on public images alone, whose labels say nothing: "
                     "with differential privacy expected 0."
                 )
 
@@ -265,7 +265,7 @@ class Config(FamilyConfig):
         changes: dict[str, Any] = {**STANDARD, **OF_SIZE.get(given.image_size, {})}
         if given.device == "cuda":
             changes |= ON_CUDA
-        if given.num_films is not None and given.num_films < SMALL_SET:
+        if given.num_images is not None and given.num_images < SMALL_SET:
             changes |= {"dropout": 0.1, "augmentation": 0.2}
         if given.private:
             changes |= PRIVATE
@@ -280,7 +280,7 @@ class Sampler(FamilySampler):
             "exponential",
             description="Orders 1, 2, 2, 1, 1 and, with fresh noise in every step, 1; heun asks "
             "the denoiser twice a step, the others once. exponential solves exactly what is normal "
-            "in the data, and needs the fewest steps; ddim in few steps leaves films too little "
+            "in the data, and needs the fewest steps; ddim in few steps leaves images too little "
             "contrast. fast asks a student, of a model trained with `fast_share`.",
         )
     )
@@ -311,7 +311,7 @@ class Sampler(FamilySampler):
 
     guidance_by: Literal["no_class", "early_snapshot"] = Field(
         "no_class",
-        description="What guidance leads away from: films of no class, or the denoiser as it was "
+        description="What guidance leads away from: images of no class, or the denoiser as it was "
         "early in a training with `autoguidance`.",
     )
     classifier_guidance: float = Field(

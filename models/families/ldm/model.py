@@ -1,4 +1,4 @@
-"""Latent diffusion: an autoencoder shrinks the films, a flow draws the latents.
+"""Latent diffusion: an autoencoder shrinks the images, a flow draws the latents.
 
 References:
     Rombach et al. 2022 (arXiv:2112.10752) for diffusion in an autoencoder's latents.
@@ -38,8 +38,7 @@ from models.families.ldm.config import Config, Sampler
 from models.families.ldm.private_stage import private_stage
 from models.families.ldm.stages import lay_out
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, PrivateStage, Stage
-from models.films import Films
-from models.nn.film_augmentation import NUM_CHANGES, augmented
+from models.nn.image_augmentation import NUM_CHANGES, augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
 from models.nn.noise_classifier import NoiseClassifier
 from models.nn.patch_autoencoder import PatchAutoencoder, Posterior
@@ -47,8 +46,9 @@ from models.nn.pixel_patches import PixelPatches
 from models.nn.unet import UNet
 from models.precision import autocast, fastest_dtype, reproducible_dtype
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
-FILMS_AT_ONCE = 64
+IMAGES_AT_ONCE = 64
 REVISING_STEPS = 40  # of the whole path
 LISTENING_STEPS = 8
 TEACHER_STEPS = 24  # in which the student's teacher would go the whole path
@@ -116,7 +116,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         return private_stage(self)
 
     def autoencoder_loss(self, batch: Batch) -> Losses:
-        """Compare films with their reconstructions, and latents with a normal."""
+        """Compare images with their reconstructions, and latents with a normal."""
         config = self.config
         posterior = self.autoencoder.encode(batch.images)
         reconstructions = self.autoencoder.decode(posterior.draw())
@@ -131,7 +131,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         return {"loss": loss, **terms}
 
     def denoiser_loss(self, batch: Batch) -> Losses:
-        """Predict, at a place of the path from a film's latents to noise, what is asked for."""
+        """Predict, at a place of the path from an image's latents to noise, what is asked for."""
         config = self.config
         x, changes = self.latents(batch)
         errors = self.prediction_errors(x, batch.labels, changes)
@@ -140,12 +140,12 @@ class LatentDiffusion(Family[Config, Sampler]):
         return {"loss": errors.square().mean()}
 
     def prediction_errors(self, x: Tensor, labels: Tensor, changes: Tensor | None = None) -> Tensor:
-        """Say by how much the denoiser misses its target, at a place of the path for each film.
+        """Say by how much the denoiser misses its target, at a place of the path for each image.
 
         Args:
             x: Normalised latents, (b, c, h, w).
             labels: (b,), some of which are dropped.
-            changes: How the films were augmented.
+            changes: How the images were augmented.
         """
         n = torch.randn_like(x)
         level = self.draw_level(len(x))
@@ -199,7 +199,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         return self.path.level(self.path.training_times(u).view(-1, 1, 1, 1))
 
     def latents(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Draw the normalised latents of films, and say how the films were changed."""
+        """Draw the normalised latents of images, and say how the images were changed."""
         if self.config.augmentation:
             with torch.no_grad():
                 images, changes = augmented(batch.images, self.config.augmentation)
@@ -213,7 +213,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         return (latents - self.latent_mean) / self.latent_scale
 
     def cached(self, indices: Tensor) -> Posterior:
-        """Look up the latents of films (b,) of the training set."""
+        """Look up the latents of images (b,) of the training set."""
         return Posterior(self._means[indices].float(), self._log_variances[indices].float())
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
@@ -231,7 +231,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
     def augment(self, images: Tensor) -> Tensor | None:
-        """Shift, turn and stretch films; see `Family.augment`."""
+        """Shift, turn and stretch images; see `Family.augment`."""
         return augmented(images, 1.0)[0] if self.config.augmentation else None
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
@@ -241,7 +241,7 @@ class LatentDiffusion(Family[Config, Sampler]):
     def revise(
         self, images: Tensor, labels: Tensor, noise: ImageNoise, noise_share: float
     ) -> Tensor:
-        """Begin the descent at films instead of at noise."""
+        """Begin the descent at images instead of at noise."""
         x = self.normalised(self.autoencoder.encode(images).mean)
         levels = [
             level
@@ -377,27 +377,27 @@ class LatentDiffusion(Family[Config, Sampler]):
 
         return NetworkDenoiser(answer, self.prediction, self.gaussian, classes)
 
-    def fit_components(self, films: Films) -> Iterator[float]:
+    def fit_components(self, images: TrainingImages) -> Iterator[float]:
         """Fit the linear half of the autoencoder, unless a checkpoint has brought it."""
         assert isinstance(self.autoencoder, PatchAutoencoder)
         if self.autoencoder.fitted:
             return
-        batches = _index_batches(films)
-        fitting = self.autoencoder.fit(films.images(indices) for indices in batches)
+        batches = _index_batches(images)
+        fitting = self.autoencoder.fit(images.read(indices) for indices in batches)
         for num_done, _ in enumerate(fitting, start=1):
             yield num_done / len(batches)
 
-    def measure_latents(self, films: Films) -> Iterator[float]:
+    def measure_latents(self, images: TrainingImages) -> Iterator[float]:
         """Measure the latents' channels over the training set, and fit the linear denoiser."""
-        yield from self.cache_latents(films)
-        batches = _index_batches(films)
-        sums = torch.zeros(3, len(self.latent_mean), device=films.device)
+        yield from self.cache_latents(images)
+        batches = _index_batches(images)
+        sums = torch.zeros(3, len(self.latent_mean), device=images.device)
         for indices in batches:
-            posterior = self.posterior(films, indices)
+            posterior = self.posterior(images, indices)
             moments = posterior.mean, posterior.mean.square(), posterior.log_variance.exp()
             sums += torch.stack([moment.sum(dim=(0, 2, 3)) for moment in moments])
             yield 0.2
-        num_places = len(films) * self.latent_shape[1] * self.latent_shape[2]
+        num_places = len(images) * self.latent_shape[1] * self.latent_shape[2]
         mean, second_moment, variance = sums / num_places
         deviation = (second_moment + variance - mean.square()).clamp(min=1e-8).sqrt()
         emphasis = self.autoencoder.deviations ** (1 - self.config.whitening)
@@ -407,48 +407,48 @@ class LatentDiffusion(Family[Config, Sampler]):
 
         def read() -> Iterator[tuple[Tensor, Tensor]]:
             for indices in batches:
-                posterior = self.posterior(films, indices)
-                yield self.normalised(posterior.mean), films.labels[indices]
+                posterior = self.posterior(images, indices)
+                yield self.normalised(posterior.mean), images.labels[indices]
 
         for _ in self.gaussian.fit(read):
             yield 0.5
         yield 1.0
 
-    def posterior(self, films: Films, indices: Tensor) -> Posterior:
-        """Read the latents of films, from the cache where there is one."""
+    def posterior(self, images: TrainingImages, indices: Tensor) -> Posterior:
+        """Read the latents of images, from the cache where there is one."""
         if self.config.space == "pixel":
-            return self.autoencoder.encode(films.images(indices))
+            return self.autoencoder.encode(images.read(indices))
         return self.cached(indices)
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
         """Look for latents that the denoiser's noise does not fit."""
-        few = outcome.films.few(FILMS_AT_ONCE)
-        posterior = self.autoencoder.encode(few.images(torch.arange(len(few), device=few.device)))
+        few = outcome.images.few(IMAGES_AT_ONCE)
+        posterior = self.autoencoder.encode(few.read(torch.arange(len(few), device=few.device)))
         if found := wrong_latent_scale(self.normalised(posterior.mean)):
             yield found
 
     @torch.no_grad()
-    def cache_latents(self, films: Films) -> Iterator[float]:
-        """Encode every film once; nothing to do where pixels are their own latents."""
+    def cache_latents(self, images: TrainingImages) -> Iterator[float]:
+        """Encode every image once; nothing to do where pixels are their own latents."""
         if self.config.space == "pixel":
             yield 1.0
             return
-        batches = _index_batches(films)
+        batches = _index_batches(images)
         means, log_variances = [], []
         for num_done, indices in enumerate(batches, start=1):
-            posterior = self.autoencoder.encode(films.images(indices))
+            posterior = self.autoencoder.encode(images.read(indices))
             means.append(posterior.mean.half())
             log_variances.append(posterior.log_variance.half())
             yield num_done / len(batches)
         self._means, self._log_variances = torch.cat(means), torch.cat(log_variances)
 
-    def start_student(self, films: Films) -> Iterator[float]:
+    def start_student(self, images: TrainingImages) -> Iterator[float]:
         """Let the student begin as the denoiser, unless a checkpoint has brought it."""
         if not self.student_started:
             self.student.load_state_dict(self.denoiser.state_dict())
             self.student_started.fill_(value=True)
-        yield from self.cache_latents(films)
+        yield from self.cache_latents(images)
 
 
-def _index_batches(films: Films) -> Sequence[Tensor]:
-    return torch.split(torch.arange(len(films), device=films.device), FILMS_AT_ONCE)
+def _index_batches(images: TrainingImages) -> Sequence[Tensor]:
+    return torch.split(torch.arange(len(images), device=images.device), IMAGES_AT_ONCE)

@@ -1,8 +1,8 @@
 """What noisy gradients move of a latent diffusion model.
 
-The autoencoder, the scale of its latents, the linear denoiser and all matrices stay as public films
-made them. What moves are some 17,000 numbers (64 px), since noise grows with the root of how many
-there are: the vectors of the classes, and what is added and scaled in every layer.
+The autoencoder, the scale of its latents, the linear denoiser and all matrices stay as public
+images made them. What moves are some 17,000 numbers (64 px), since noise grows with the root of how
+many there are: the vectors of the classes, and what is added and scaled in every layer.
 
 Reference: Bu et al. 2022, for fine-tuning biases alone (arXiv:2210.00036).
 """
@@ -26,7 +26,7 @@ def private_stage(model: LatentDiffusion) -> PrivateStage:
     config = model.config
 
     def losses(images: Tensor, labels: Tensor) -> Tensor:
-        """Compare what is predicted of each film at several levels of noise."""
+        """Compare what is predicted of each image at several levels of noise."""
         with torch.no_grad():
             x = model.normalised(model.autoencoder.encode(images).mean)
         x, labels = (each.repeat_interleave(config.private_draws, 0) for each in (x, labels))

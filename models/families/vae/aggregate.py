@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from models.films import Films
 from models.nn.jitter import jittered
 from models.seeding import ImageNoise, RandomState, seed_update
+from models.training_images import TrainingImages
 
 SEED = 0
 CHANGES_PER_IMAGE = 4
@@ -59,20 +59,20 @@ class AggregatePosterior(nn.Module):
             densities[own] = -factor.diagonal().log().sum() - 0.5 * standard.square().sum(0)
         return densities
 
-    def fit(self, encode: Encode, films: Films) -> Iterator[float]:
+    def fit(self, encode: Encode, images: TrainingImages) -> Iterator[float]:
         """Fit the Gaussians to changed images; yields the fraction done."""
-        random_state = RandomState(films.device)
-        latents = torch.empty(CHANGES_PER_IMAGE, len(films), self.means.shape[1]).double()
+        random_state = RandomState(images.device)
+        latents = torch.empty(CHANGES_PER_IMAGE, len(images), self.means.shape[1]).double()
         for change in range(CHANGES_PER_IMAGE):
-            for indices in films.in_order(IMAGES_PER_READING):
+            for indices in images.in_order(IMAGES_PER_READING):
                 seed_update(SEED, change, int(indices[0]))
-                images = jittered(films.images(indices)).clamp(-1, 1)
-                mean, log_variance = encode(images, films.labels[indices])
+                batch = jittered(images.read(indices)).clamp(-1, 1)
+                mean, log_variance = encode(batch, images.labels[indices])
                 drawn = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
                 latents[change, indices.cpu()] = drawn.double().cpu()
                 random_state.restore()
-                yield (change + (int(indices[-1]) + 1) / len(films)) / CHANGES_PER_IMAGE
-        self._fit(latents, films.labels.cpu())
+                yield (change + (int(indices[-1]) + 1) / len(images)) / CHANGES_PER_IMAGE
+        self._fit(latents, images.labels.cpu())
 
     def _fit(self, latents: Tensor, labels: Tensor) -> None:
         """Fit the Gaussians to latents (changes, n, num_latents) of images of classes (n,)."""

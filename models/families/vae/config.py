@@ -17,13 +17,13 @@ class Config(FamilyConfig):
     kind: Literal["variational", "denoising", "sparse"] = Field(
         "variational",
         description="What the latents are asked for: to follow a prior (variational); or, as "
-        "baselines, to restore spoilt films (denoising) or to be mostly off (sparse). Films are "
+        "baselines, to restore spoilt images (denoising) or to be mostly off (sparse). Images are "
         "drawn alike from all three.",
     )
     likelihood: Literal["sigma", "mse", "bce"] = Field(
         "sigma",
-        description="What a film is given its latents: a Gaussian whose one variance is always the "
-        "best (sigma), a Gaussian of unit variance (mse), or Bernoulli pixels (bce).",
+        description="What an image is given its latents: a Gaussian whose one variance is always "
+        "the best (sigma), a Gaussian of unit variance (mse), or Bernoulli pixels (bce).",
     )
     beta: float = Field(
         1.0, ge=0, le=100, description="Weight of the KL divergence against the reconstruction."
@@ -76,10 +76,10 @@ class Config(FamilyConfig):
         ge=0,
         le=64,
         description="Side of the grid on which a training with differential privacy learns what "
-        "the decoder leaves out of each class's mean film; 0 leaves it out. No other training "
+        "the decoder leaves out of each class's mean image; 0 leaves it out. No other training "
         "learns it.",
     )
-    batch_size: int = Field(64, ge=2, le=1024, description="Films in a batch.")
+    batch_size: int = Field(64, ge=2, le=1024, description="Images in a batch.")
     learning_rate: float = Field(1e-3, gt=0, le=0.1, description="AdamW's highest step size.")
     ema_relative_std: float = Field(
         0.05,
@@ -106,18 +106,18 @@ class Config(FamilyConfig):
 
 
 class Sampler(FamilySampler):
-    """How a trained variational autoencoder draws its films."""
+    """How a trained variational autoencoder draws its images."""
 
     name: Literal["mixture", "prior"] = Field(
         "mixture",
-        description="Draw latents from the density fitted to the films of the class (mixture) or "
+        description="Draw latents from the density fitted to the images of the class (mixture) or "
         "from the standard normal distribution (prior).",
     )
     temperature: float = Field(
         1.0,
         ge=0,
         le=2,
-        description="Multiplies the spread of the latents: below 1 the films are more typical and "
+        description="Multiplies the spread of the latents: below 1 the images are more typical and "
         "less varied.",
     )
     grain: float = Field(
@@ -125,5 +125,5 @@ class Sampler(FamilySampler):
         ge=0,
         le=1,
         description="How much of what the decoder leaves out is added as noise from pixel to "
-        "pixel: 0 shows the expected film, 1 gives films their whole variance.",
+        "pixel: 0 shows the expected image, 1 gives images their whole variance.",
     )

@@ -1,4 +1,4 @@
-"""Negative log-likelihoods of films given the decoder's output, in nats per film.
+"""Negative log-likelihoods of images given the decoder's output, in nats per image.
 
 Constants that depend on no weight are left out of `mse` alone, as is usual.
 """
@@ -22,9 +22,9 @@ class Likelihood:
     """How pixels are distributed given the decoder's output.
 
     Attributes:
-        negative_log: From the output and the films, (b, 1, h, w) each, to the mean over the batch.
-        mean: From the output to the expected film, in [-1, 1].
-        output_of: The other way: an output whose mean is a film as given.
+        negative_log: From the output and the images, (b, 1, h, w) each, to the mean over the batch.
+        mean: From the output to the expected image, in [-1, 1].
+        output_of: The other way: an output whose mean is an image as given.
     """
 
     negative_log: Callable[[Tensor, Tensor], Tensor]
@@ -64,12 +64,12 @@ def bce(output: Tensor, images: Tensor) -> Tensor:
 
 
 def clamped(output: Tensor) -> Tensor:
-    """Expected film of a Gaussian, as far as films can show it."""
+    """Expected image of a Gaussian, as far as images can show it."""
     return output.clamp(-1, 1)
 
 
 def two_sigmoid(output: Tensor) -> Tensor:
-    """Expected film of Bernoulli pixels: 2 sigmoid(x) - 1 = tanh(x / 2)."""
+    """Expected image of Bernoulli pixels: 2 sigmoid(x) - 1 = tanh(x / 2)."""
     return torch.tanh(output / 2)
 
 
@@ -79,7 +79,7 @@ def logits(images: Tensor) -> Tensor:
 
 
 def unchanged(images: Tensor) -> Tensor:
-    """Return the films."""
+    """Return the images."""
     return images
 
 

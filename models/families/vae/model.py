@@ -24,24 +24,24 @@ from models.families.vae.objectives import OBJECTIVES, divergence_from_prior
 from models.families.vae.private_density import Frame, private_gaussians
 from models.families.vae.private_remainder import private_remainder
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
-from models.films import Films
 from models.nn.jitter import jittered
 from models.nn.principal_components import PrincipalComponents
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
 LOG_VARIANCES = (-12.0, 4.0)  # as far as the posterior's may go
 NUM_MEASURED = 512
-FILMS_PER_READING = 64
+IMAGES_PER_READING = 64
 DENSITY_SHARE = 0.7  # of the privacy; the rest is for the remainder
 
 
 class VariationalAutoencoder(Family[Config, Sampler]):
     """q(z|x, y), p(x|z, y), and a density of z for each y."""
 
-    deviation: Tensor  # of films from what is decoded of them; 0 until measured
+    deviation: Tensor  # of images from what is decoded of them; 0 until measured
     remainder: Tensor  # mean of the same, by class; of private models alone
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
@@ -74,15 +74,15 @@ class VariationalAutoencoder(Family[Config, Sampler]):
                 phases=[bound],
                 averaged=halves,
                 ema_relative_std=self.config.ema_relative_std,
-                prepare=lambda films: self.principal.fit(films, jittered),
+                prepare=lambda images: self.principal.fit(images, jittered),
                 conclude=self._conclude,
             )
         ]
 
     def loss(self, batch: Batch) -> Losses:
-        """Reconstruction and the price of the latents, in nats per pixel; parts in nats per film.
+        """Reconstruction and the price of the latents, in nats per pixel; parts in nats per image.
 
-        For the variational kind that is the negative evidence lower bound. The films are seen with
+        For the variational kind that is the negative evidence lower bound. The images are seen with
         small changes, so that little of each is learned by heart.
         """
         images = jittered(batch.images).clamp(-1, 1)
@@ -118,7 +118,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         return self._likelihood.output_of(draft) + correction
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
-        """Draw latents for the mixtures and decode them to films, with or without their grain."""
+        """Draw latents for the mixtures and decode them to images, with or without their grain."""
         if sampler.name == "mixture" and self.aggregate.fitted:
             latents = self.aggregate(mixtures, noise, sampler.temperature)
         else:
@@ -135,7 +135,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         return F.interpolate(grid, (self.spec.size, self.spec.size), mode="bilinear")
 
     def augment(self, images: Tensor) -> Tensor:
-        """Change films as the training does; see `Family.augment`."""
+        """Change images as the training does; see `Family.augment`."""
         return jittered(images).clamp(-1, 1)
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -177,19 +177,23 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         return parts
 
     def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
-        """Look for latents that say nothing of the film."""
-        few = outcome.films.few(NUM_MEASURED)
-        means, _ = self.encode(few.images(torch.arange(len(few), device=few.device)), few.labels)
+        """Look for latents that say nothing of the image."""
+        few = outcome.images.few(NUM_MEASURED)
+        means, _ = self.encode(few.read(torch.arange(len(few), device=few.device)), few.labels)
         if found := posterior_collapse(means):
             yield found
 
     @torch.no_grad()
     def learn_privately(
-        self, public: Films, patients: Patients, mechanism: GaussianMechanism, clipping: float
+        self,
+        public: TrainingImages,
+        patients: Patients,
+        mechanism: GaussianMechanism,
+        clipping: float,
     ) -> Iterator[float]:
-        """Put the density of the patients' latents, told through noise, in the public films' place.
+        """Put the density of the patients' latents, made noisy, in the place of the public images'.
 
-        The autoencoder stays as the public films made it.
+        The autoencoder stays as the public images made it.
         """
         frame = Frame.of(self.encode, public)
         yield 0.0
@@ -206,22 +210,22 @@ class VariationalAutoencoder(Family[Config, Sampler]):
             self.remainder.copy_(remainder.view_as(self.remainder))
 
     def _left_out(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Give what is decoded of films less than they show, on a coarse grid, (b, k)."""
+        """Give what is decoded of images less than they show, on a coarse grid, (b, k)."""
         expected = self._likelihood.mean(self.decode(self.encode(images, labels)[0], labels))
         grid = F.adaptive_avg_pool2d(images - expected, self.config.remainder_size)
         return grid.flatten(1)
 
-    def _conclude(self, films: Films) -> Iterator[float]:
-        self._measure(films)
-        yield from self.aggregate.fit(self.encode, films)
+    def _conclude(self, images: TrainingImages) -> Iterator[float]:
+        self._measure(images)
+        yield from self.aggregate.fit(self.encode, images)
 
-    def _measure(self, films: Films) -> None:
-        """Measure the deviation on some films from everywhere in the set."""
-        indices = torch.linspace(0, len(films) - 1, NUM_MEASURED, device=films.device).long()
+    def _measure(self, images: TrainingImages) -> None:
+        """Measure the deviation on some images from everywhere in the set."""
+        indices = torch.linspace(0, len(images) - 1, NUM_MEASURED, device=images.device).long()
         squares = []
-        for some in torch.split(indices, FILMS_PER_READING):
-            images, labels = films.images(some), films.labels[some]
-            mean, _ = self.encode(images, labels)
+        for some in torch.split(indices, IMAGES_PER_READING):
+            batch, labels = images.read(some), images.labels[some]
+            mean, _ = self.encode(batch, labels)
             expected = self._likelihood.mean(self.decode(mean, labels))
-            squares.append((expected - images).square().mean())
+            squares.append((expected - batch).square().mean())
         self.deviation.copy_(torch.stack(squares).mean().sqrt())

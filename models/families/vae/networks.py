@@ -1,6 +1,6 @@
 """The two halves of the autoencoder: corrections of what principal components say.
 
-Films are folded into channels first and unfolded last, so that every convolution runs at a low
+Images are folded into channels first and unfolded last, so that every convolution runs at a low
 resolution; from there the feature maps halve down to 4x4.
 """
 
@@ -19,7 +19,7 @@ from models.nn.residual import ConditionalResidualBlock, zero_conv
 
 
 class Encoder(nn.Module):
-    """From a film and its label to corrections of a posterior's mean and log-variance.
+    """From an image and its label to corrections of a posterior's mean and log-variance.
 
     There are none before training.
     """
@@ -52,7 +52,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From latents, a class and a first draft of the film to corrections of the draft.
+    """From latents, a class and a first draft of the image to corrections of the draft.
 
     There are none before training.
     """

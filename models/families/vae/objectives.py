@@ -1,7 +1,7 @@
 """What each kind of autoencoder asks beside the reconstruction.
 
 A variational one asks that its latents follow a prior. The other two are the baselines it grew out
-of: a denoising one is shown spoilt films, and a sparse one may use few of its units at a time.
+of: a denoising one is shown spoilt images, and a sparse one may use few of its units at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Objective:
     """Asks nothing: the latents are certain, and carry over what they can.
 
     Attributes:
-        is_certain: Whether a film has one vector of latents rather than a distribution of them.
+        is_certain: Whether an image has one vector of latents rather than a distribution of them.
     """
 
     is_certain = True
@@ -31,7 +31,7 @@ class Objective:
         self.config = config
 
     def shown(self, images: Tensor) -> Tensor:
-        """Give what the encoder is shown of films in training, (b, 1, h, w)."""
+        """Give what the encoder is shown of images in training, (b, 1, h, w)."""
         return images
 
     def activated(self, latents: Tensor) -> Tensor:
@@ -39,10 +39,10 @@ class Objective:
         return latents
 
     def price(self, mean: Tensor, log_variance: Tensor, fraction: float) -> tuple[Tensor, Losses]:  # noqa: ARG002
-        """Charge for the latents of a batch, in nats per film; with it, what to report.
+        """Charge for the latents of a batch, in nats per image; with it, what to report.
 
         Args:
-            mean: Of the latents of each film, (b, num_latents).
+            mean: Of the latents of each image, (b, num_latents).
             log_variance: Likewise.
             fraction: How much of the training is done.
         """
@@ -71,13 +71,13 @@ class Variational(Objective):
 
 
 class Denoising(Objective):
-    """Shows films with a fixed number of pixels, chosen anew each time, forced to black.
+    """Shows images with a fixed number of pixels, chosen anew each time, forced to black.
 
     Reference: Vincent et al. 2008, section 2.3 (doi:10.1145/1390156.1390294).
     """
 
     def shown(self, images: Tensor) -> Tensor:
-        """Blacken the same number of pixels in each film, (b, 1, h, w)."""
+        """Blacken the same number of pixels in each image, (b, 1, h, w)."""
         flat = images.flatten(1)
         num_lost = round(self.config.corruption * flat.shape[1])
         lost = torch.rand_like(flat).topk(num_lost, dim=1).indices
@@ -85,7 +85,7 @@ class Denoising(Objective):
 
 
 class Sparse(Objective):
-    """Units that are on for rho of the films each, on average.
+    """Units that are on for rho of the images each, on average.
 
     The units are sigmoids, which the decoder is told relative to rho and to their slope there, so
     that small latents pass unchanged.

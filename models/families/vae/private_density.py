@@ -1,6 +1,6 @@
 """The density of each class's latents, learned from noisy moments of them and nothing else.
 
-What a patient adds to the moments is bounded by construction, in a frame that public films set:
+What a patient adds to the moments is bounded by construction, in a frame that public images set:
 see `private_moments`.
 """
 
@@ -13,28 +13,28 @@ import torch
 from torch import Tensor
 
 from models.families.vae.private_moments import Gaussians, Moments, contributions
-from models.films import Films
 from models.privacy.mechanism import GaussianMechanism, clipped
 from models.privacy.patients import Patients
+from models.training_images import TrainingImages
 
 CENTER_SHARE = 0.1  # of the privacy spent here
-FAR = 3.0  # radii within which the private films' centre is looked for
+FAR = 3.0  # radii within which the private images' centre is looked for
 PUBLIC_SHARE_INSIDE = 0.9
-FILMS_PER_READING = 64
-LEAST_VARIANCE = 0.01  # of the public films'
+IMAGES_PER_READING = 64
+LEAST_VARIANCE = 0.01  # of the public images'
 
 Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where latents are measured from, and in which units; learned from public films.
+    """Where latents are measured from, and in which units; learned from public images.
 
     Attributes:
         center: (d,), float64.
-        scale: (d,), the public films' standard deviations.
-        radius: Within which nine in ten public films lie, in those units.
-        blur: (d,), the mean variance of one public film's latents.
+        scale: (d,), the public images' standard deviations.
+        radius: Within which nine in ten public images lie, in those units.
+        blur: (d,), the mean variance of one public image's latents.
     """
 
     center: Tensor
@@ -43,11 +43,11 @@ class Frame:
     blur: Tensor
 
     @classmethod
-    def of(cls, encode: Encode, public: Films) -> Frame:
-        """Fit it to public films."""
+    def of(cls, encode: Encode, public: TrainingImages) -> Frame:
+        """Fit it to public images."""
         read = [
-            encode(public.images(some), public.labels[some])
-            for some in public.in_order(FILMS_PER_READING)
+            encode(public.read(some), public.labels[some])
+            for some in public.in_order(IMAGES_PER_READING)
         ]
         latents = torch.cat([mean for mean, _ in read]).cpu().double()
         variances = torch.cat([log_variance.exp() for _, log_variance in read]).cpu().double()
@@ -61,7 +61,7 @@ class Frame:
         return (latents - self.center) / self.scale
 
     def outside(self, given: Gaussians) -> Gaussians:
-        """Take Gaussians in the frame back to latents as films have them."""
+        """Take Gaussians in the frame back to latents as images have them."""
         covariances = given.covariances * self.scale.outer(self.scale) + self.blur.diag()
         return Gaussians(self.center + self.scale * given.means, covariances, given.counts)
 
@@ -85,8 +85,8 @@ def private_gaussians(
     """Learn a Gaussian for the latents of each class.
 
     Args:
-        encode: From films and labels to their latents' means; public, and film by film.
-        patients: One film each. How many there are is public.
+        encode: From images and labels to their latents' means; public, and image by image.
+        patients: One image each. How many there are is public.
         frame: Public.
         num_classes: Public, like the classes' names.
         mechanism: Adds the noise.
@@ -100,9 +100,9 @@ def private_gaussians(
         A Gaussian for each class.
     """
     read = []
-    for images, labels in patients.batches(FILMS_PER_READING):
+    for images, labels in patients.batches(IMAGES_PER_READING):
         read.append(frame.inside(encode(images, labels)[0].cpu().double()))
-        yield 0.9 * len(read) * FILMS_PER_READING / len(patients)
+        yield 0.9 * len(read) * IMAGES_PER_READING / len(patients)
     points, labels = torch.cat(read), patients.labels.cpu()
     radius, far = clipping * frame.radius, FAR * clipping * frame.radius
 
@@ -113,7 +113,7 @@ def private_gaussians(
     inside = clipped(points - center, radius) / radius
     rows = (
         contributions(inside[some], labels[some], num_classes)
-        for some in torch.split(torch.arange(len(labels)), FILMS_PER_READING)
+        for some in torch.split(torch.arange(len(labels)), IMAGES_PER_READING)
     )
     summed = mechanism.noisy_sum("moments", rows, share * (1 - CENTER_SHARE))
     sigma = mechanism.releases[-1].sigma

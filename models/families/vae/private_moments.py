@@ -20,7 +20,7 @@ from models.privacy.shrinkage import shrunk
 
 # Lengths of a patient's three parts in the moments: being there, where, and how far apart.
 PARTS = (0.2, 0.45, math.sqrt(1 - 0.2**2 - 0.45**2))
-FEWEST_FILMS = 8.0
+FEWEST_IMAGES = 8.0
 
 
 class Gaussians(NamedTuple):
@@ -29,7 +29,7 @@ class Gaussians(NamedTuple):
     Attributes:
         means: (c, d).
         covariances: (c, d, d), positive definite.
-        counts: (c,), of each class's films: noisy, positive.
+        counts: (c,), of each class's images: noisy, positive.
     """
 
     means: Tensor
@@ -64,7 +64,7 @@ def contributions(points: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Moments:
-    """Noisy sums over the films of each class, in units of the unit ball.
+    """Noisy sums over the images of each class, in units of the unit ball.
 
     Attributes:
         counts: (c,).
@@ -92,7 +92,7 @@ class Moments:
 
     def gaussians(self) -> Gaussians:
         """Estimate each class's mean and covariance, which may not be positive."""
-        counts = self.counts.clamp_min(FEWEST_FILMS)
+        counts = self.counts.clamp_min(FEWEST_IMAGES)
         means = self.totals / counts[:, None]
         lengths = means.norm(dim=1, keepdim=True)
         means = means / lengths.clamp_min(1.0)  # the true ones lie in the unit ball

@@ -1,4 +1,4 @@
-"""What every further format of the films promises."""
+"""What every further format of the images promises."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from release.package.manifest import PackagedFilm
+from release.package.manifest import PackagedImage
 
 
 class ExtraFormat(Protocol):
-    """A copy of the films in another format, written beside the PNG files.
+    """A copy of the images in another format, written beside the PNG files.
 
-    It sees each film once, as it is packaged, keeps none in memory, and writes to the archive at
+    It sees each image once, as it is packaged, keeps none in memory, and writes to the archive at
     once or when it is closed.
     """
 
-    def add(self, film: PackagedFilm, pixels: NDArray[np.uint8], png: bytes) -> None:
-        """Take a film.
+    def add(self, image: PackagedImage, pixels: NDArray[np.uint8], png: bytes) -> None:
+        """Take an image.
 
         Args:
-            film: What it is and where its PNG file lies.
+            image: What it is and where its PNG file lies.
             pixels: (h, w).
             png: The bytes of its PNG file.
         """

@@ -1,7 +1,7 @@
-"""All labelled films in one NumPy file, with the keys of MedMNIST.
+"""All labelled images in one NumPy file, with the keys of MedMNIST.
 
 `train_images` (n, h, w) uint8, `train_labels` (n, 1) int64, numbers into `classes`, which MedMNIST
-does not have. There is one split: which films a reader holds out is the reader's choice.
+does not have. There is one split: which images a reader holds out is the reader's choice.
 
 Reference: MedMNIST v2 (Yang et al. 2023), the keys of its NPZ files.
 """
@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.package.archive import Archive
-from release.package.manifest import PackagedFilm
+from release.package.manifest import PackagedImage
 
-PATH = "npz/films.npz"
+PATH = "npz/radiographs.npz"
 
 
 class NpzFormat:
-    """Spools raw pixels aside, since the number of films stands in front of them.
+    """Spools raw pixels aside, since the number of images stands in front of them.
 
     Args:
         archive: The package.
@@ -38,16 +38,16 @@ class NpzFormat:
         self._classes = list(classes)
         self._scratch = scratch
         self._spool: IO[bytes] = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - until closed
-        self._film_shape: tuple[int, ...] = (0, 0)
+        self._image_shape: tuple[int, ...] = (0, 0)
         self._labels: list[int] = []
 
-    def add(self, film: PackagedFilm, pixels: NDArray[np.uint8], png: bytes) -> None:  # noqa: ARG002 - as every format
-        """Take a film; one of no class has no number and is left out."""
-        if film.label is None:
+    def add(self, image: PackagedImage, pixels: NDArray[np.uint8], png: bytes) -> None:  # noqa: ARG002 - as every format
+        """Take an image; one of no class has no number and is left out."""
+        if image.label is None:
             return
-        self._film_shape = pixels.shape
+        self._image_shape = pixels.shape
         self._spool.write(np.ascontiguousarray(pixels).data)
-        self._labels.append(self._classes.index(film.label))
+        self._labels.append(self._classes.index(image.label))
 
     def close(self) -> None:
         """Write the file: an NPZ is a ZIP of NPY files."""
@@ -60,7 +60,7 @@ class NpzFormat:
             self._archive.copy(PATH, file)
 
     def _write_images(self, file: IO[bytes]) -> None:
-        shape = (len(self._labels), *self._film_shape)
+        shape = (len(self._labels), *self._image_shape)
         header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         self._spool.seek(0)

@@ -1,4 +1,4 @@
-"""Labelled films as WebDataset shards: tar files of PNG, class number and a line of JSON each.
+"""Labelled images as WebDataset shards: tar files of PNG, class number and a line of JSON each.
 
 Reference: the WebDataset format, "files that belong together share their name up to the first dot".
 """
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.package.archive import Archive
-from release.package.manifest import PackagedFilm
+from release.package.manifest import PackagedImage
 
-FILMS_PER_SHARD = 1000
+IMAGES_PER_SHARD = 1000
 
 
 class WebDatasetFormat:
@@ -35,23 +35,23 @@ class WebDatasetFormat:
         self._archive = archive
         self._classes = list(classes)
         self._scratch = scratch
-        self._num_films = 0
+        self._num_images = 0
         self._num_shards = 0
         self._shard: _Shard | None = None
 
-    def add(self, film: PackagedFilm, pixels: NDArray[np.uint8], png: bytes) -> None:  # noqa: ARG002 - as every format
-        """Take a film; one of no class has no number and is left out."""
-        if film.label is None:
+    def add(self, image: PackagedImage, pixels: NDArray[np.uint8], png: bytes) -> None:  # noqa: ARG002 - as every format
+        """Take an image; one of no class has no number and is left out."""
+        if image.label is None:
             return
         if self._shard is None:
             self._shard = _Shard(self._scratch)
-        about = {"index": film.index, "label": film.label}
-        name = f"{film.index:06}"
-        self._shard.write(f"{name}.cls", str(self._classes.index(film.label)).encode())
+        about = {"index": image.index, "label": image.label}
+        name = f"{image.index:06}"
+        self._shard.write(f"{name}.cls", str(self._classes.index(image.label)).encode())
         self._shard.write(f"{name}.json", json.dumps(about, ensure_ascii=False).encode())
         self._shard.write(f"{name}.png", png)
-        self._num_films += 1
-        if self._num_films % FILMS_PER_SHARD == 0:
+        self._num_images += 1
+        if self._num_images % IMAGES_PER_SHARD == 0:
             self.close()
 
     def close(self) -> None:

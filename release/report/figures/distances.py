@@ -49,7 +49,7 @@ def distance_histograms(histograms: Histograms) -> Drawing:
 def _density(counts: Sequence[float], edges: Sequence[float]) -> list[float]:
     total = sum(counts) or 1.0
     widths = [right - left for left, right in pairwise(edges)]
-    return [films / total / width for films, width in zip(counts, widths, strict=True)]
+    return [images / total / width for images, width in zip(counts, widths, strict=True)]
 
 
 def _seen(histograms: Histograms) -> str:
@@ -57,8 +57,8 @@ def _seen(histograms: Histograms) -> str:
     real = _median(histograms.real_to_real, edges)
     synthetic = _median(histograms.synthetic_to_real, edges)
     nearer = sum(
-        films
-        for films, right in zip(histograms.synthetic_to_real, edges[1:], strict=True)
+        images
+        for images, right in zip(histograms.synthetic_to_real, edges[1:], strict=True)
         if right <= _first_occupied(histograms)
     ) / sum(histograms.synthetic_to_real)
     return (
@@ -71,10 +71,10 @@ def _seen(histograms: Histograms) -> str:
 
 def _median(counts: Sequence[float], edges: Sequence[float]) -> float:
     half, below = sum(counts) / 2, 0.0
-    for films, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
-        if below + films >= half:
-            return left + (right - left) * (half - below) / films if films else right
-        below += films
+    for images, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+        if below + images >= half:
+            return left + (right - left) * (half - below) / images if images else right
+        below += images
     return edges[-1]
 
 
@@ -83,8 +83,8 @@ def _first_occupied(histograms: Histograms) -> float:
     return next(
         (
             left
-            for films, left in zip(histograms.real_to_real, histograms.edges[:-1], strict=True)
-            if films
+            for images, left in zip(histograms.real_to_real, histograms.edges[:-1], strict=True)
+            if images
         ),
         histograms.edges[-1],
     )

@@ -10,7 +10,7 @@ class Config(FamilyConfig):
 
     num_latents: int = Field(8, ge=1, le=64, description="Length of the latent vector.")
     learning_rate: float = Field(1e-2, gt=0, le=0.1, description="AdamW's highest step size.")
-    batch_size: int = Field(16, ge=1, le=1024, description="Films in a batch.")
+    batch_size: int = Field(16, ge=1, le=1024, description="Images in a batch.")
 
 
 class Sampler(FamilySampler):

@@ -15,7 +15,7 @@ from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from tests.contract.example_family.config import Config, Sampler
 
-SIDE = 16  # pixels that are modelled; larger films are shrunk and enlarged
+SIDE = 16  # pixels that are modelled; larger images are shrunk and enlarged
 
 
 @final

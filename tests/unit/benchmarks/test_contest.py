@@ -61,9 +61,9 @@ def test_what_lies_in_the_store_is_judged_and_compared(
         *("--phantoms", "240", "--store", str(store), "--judge-only", "--per-class", "8"),
         *("--marks", "60", "--classifier-images", "256", "--output", str(results)),
     ]
-    with pytest.raises(SystemExit, match="holds no films") as refused:
+    with pytest.raises(SystemExit, match="holds no images") as refused:
         main(asked)
-    folder = Path(str(refused.value).partition(" holds no films")[0])
+    folder = Path(str(refused.value).partition(" holds no images")[0])
     folder.mkdir(parents=True)
     labels = np.repeat(np.arange(len(FINDINGS)), 8)
     rng = np.random.default_rng(0)
@@ -91,6 +91,6 @@ def test_what_lies_in_the_store_is_judged_and_compared(
     assert re.search(r"\| \d+\.\d % \[\d+\.\d, \d+\.\d\] \| 0\.0 % \|$", printed, re.MULTILINE)
 
 
-def test_drawn_films_are_not_kept_where_git_would_take_them_in() -> None:
+def test_drawn_images_are_not_kept_where_git_would_take_them_in() -> None:
     with pytest.raises(ValueError, match="inside the checkout"):
         main(["--phantoms", "240", "--store", str(CHECKOUT / "benchmarks" / "results")])

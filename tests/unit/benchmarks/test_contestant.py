@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks.peers import ours
 from benchmarks.peers.contestant import (
     Contestant,
-    Films,
+    ContestImages,
     Labels,
     Pixels,
     Stopwatch,
@@ -25,7 +25,7 @@ from models.snapshot import load_snapshot
 
 
 class Painter(Contestant):
-    """Draws films as bright as the number of times it was trained."""
+    """Draws images as bright as the number of times it was trained."""
 
     name = "painter"
     samplers = ("brush",)
@@ -53,10 +53,10 @@ class Steady(Painter):
 def arguments(tmp_path: Path) -> list[str]:
     pixels = np.zeros((4, 8, 8), np.uint8)
     np.savez(
-        tmp_path / "films.npz", pixels=pixels, labels=np.array([0, 1, 0, 1]), classes=["a", "b"]
+        tmp_path / "images.npz", pixels=pixels, labels=np.array([0, 1, 0, 1]), classes=["a", "b"]
     )
     return [
-        *("--films", str(tmp_path / "films.npz"), "--store", str(tmp_path / "store")),
+        *("--images", str(tmp_path / "images.npz"), "--store", str(tmp_path / "store")),
         *("--marks", "0.02", "0.01", "--per-class", "3"),
     ]
 
@@ -66,7 +66,7 @@ def stored(folder: Path, name: str, mark: float, sampler: str = "brush") -> dict
         return dict(file)
 
 
-def test_each_mark_has_films_of_each_class_and_what_they_cost(
+def test_each_mark_has_images_of_each_class_and_what_they_cost(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     compete(Painter, arguments)
@@ -118,9 +118,9 @@ def test_the_stopwatch_adds_up_what_lies_between_start_and_stop() -> None:
     assert watch.seconds == 5.0
 
 
-def test_every_film_is_in_one_batch_of_an_epoch() -> None:
+def test_every_image_is_in_one_batch_of_an_epoch() -> None:
     batches = shuffled(7, 3, np.random.default_rng(0))
-    first = [next(batches) for _ in range(2)]  # the seventh film is alone, and left out
+    first = [next(batches) for _ in range(2)]  # the seventh image is alone, and left out
     assert sorted(map(len, first)) == [3, 3]
     assert len(set(np.concatenate(first).tolist())) == 6
 
@@ -128,7 +128,7 @@ def test_every_film_is_in_one_batch_of_an_epoch() -> None:
 def test_images_become_the_pixels_they_came_from() -> None:
     pixels = np.arange(128, dtype=np.uint8).reshape(2, 8, 8)
     for low in (-1.0, 0.0):
-        images = Films(pixels, np.zeros(2, np.int64)).images(torch.device("cpu"), low)
+        images = ContestImages(pixels, np.zeros(2, np.int64)).tensor(torch.device("cpu"), low)
         assert images.min() >= low
         assert (to_pixels(images, low) == pixels).all()
 
@@ -139,8 +139,8 @@ def test_our_family_keeps_to_processor_time_and_draws_as_the_service_does(
     monkeypatch.setattr(time, "monotonic", time.monotonic)  # put back afterwards
     monkeypatch.setattr(ours, "PRESET", "tiny")
     pixels = np.random.default_rng(0).integers(0, 256, (16, 64, 64), np.uint8)
-    films = Films(pixels, np.arange(16) % 2, ("clear", "opaque"))
-    family = ours.contestant("gan")(films, 0, torch.device("cpu"))
+    images = ContestImages(pixels, np.arange(16) % 2, ("clear", "opaque"))
+    family = ours.contestant("gan")(images, 0, torch.device("cpu"))
     assert time.monotonic() * torch.get_num_threads() <= time.process_time()
     watch = Stopwatch(time.monotonic)
     watch.start()

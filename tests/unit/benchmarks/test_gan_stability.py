@@ -18,11 +18,11 @@ def test_every_seed_is_measured_and_collapses_are_counted(tmp_path: Path) -> Non
     reached = [run["coverage"]["components"] for run in figures["runs"]]
     assert all(0 <= covered <= 1 for covered in reached)
     assert figures["collapses"] == sum(x < gan_stability.COLLAPSED_BELOW for x in reached)
-    one_film = figures["conditions"]["one_film_coverage"]
-    assert one_film["components"] < gan_stability.COLLAPSED_BELOW
+    one_image = figures["conditions"]["one_image_coverage"]
+    assert one_image["components"] < gan_stability.COLLAPSED_BELOW
 
 
-def test_the_components_of_known_films_have_unit_variance_and_see_no_more_than_they_vary() -> None:
+def test_the_components_of_known_images_have_unit_variance_and_see_no_more_than_they_vary() -> None:
     known = np.random.default_rng(0).integers(0, 256, (200, 16, 16), np.uint8)
     view = gan_stability.components_of(known)
     seen = view(known)

@@ -4,31 +4,31 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation.memorisation import closeness
-from benchmarks.evaluation.real_films import RealFilms
+from benchmarks.evaluation.real_images import RealImages
 
 
-def test_a_shifted_noisy_copy_stands_closer_than_any_held_out_film(films: RealFilms) -> None:
+def test_a_shifted_noisy_copy_stands_closer_than_any_held_out_image(images: RealImages) -> None:
     rng = np.random.default_rng(0)
-    training = films.training.pixels
+    training = images.training.pixels
     copies = np.roll(training[:20], 1, 2).astype(float) + rng.normal(0, 3, (20, 32, 32))
     found = closeness(copies.clip(0, 255).astype(np.uint8), training)
-    assert found.max() < closeness(films.held_out.pixels, training).min()
+    assert found.max() < closeness(images.held_out.pixels, training).min()
 
 
-def test_the_mean_film_is_no_copy(films: RealFilms) -> None:
-    """It correlates well with every film, so only the crowd around it tells."""
-    training = films.training.pixels
+def test_the_mean_image_is_no_copy(images: RealImages) -> None:
+    """It correlates well with every image, so only the crowd around it tells."""
+    training = images.training.pixels
     mean = training.mean(0, keepdims=True).astype(np.uint8)
     assert closeness(mean, training)[0] > 0.5
 
 
-def test_brightness_and_contrast_do_not_hide_a_copy(films: RealFilms) -> None:
-    training = films.training.pixels
+def test_brightness_and_contrast_do_not_hide_a_copy(images: RealImages) -> None:
+    training = images.training.pixels
     paler = (training[:5] * 0.5 + 60).astype(np.uint8)
     assert closeness(paler, training).max() < 0.1
 
 
 def test_sizes_that_do_not_divide_are_refused() -> None:
-    films = np.zeros((3, 48, 48), np.uint8)
+    images = np.zeros((3, 48, 48), np.uint8)
     with pytest.raises(ValueError, match="48 px"):
-        closeness(films, films)
+        closeness(images, images)

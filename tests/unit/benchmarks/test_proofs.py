@@ -16,7 +16,7 @@ from release.metrics.fairness import LearnedFrom
 from release.metrics.latent import LatentMetric
 
 METRIC = LatentMetric(lambda pixels: pixels.reshape(len(pixels), -1), "0" * 64, LearnedFrom())
-FILMS = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
 
 
 def outcome(said: str, seed: int = 0, expected: str = "passed") -> Outcome:
@@ -40,7 +40,7 @@ def test_no_two_sets_have_one_name() -> None:
     assert len({trial.key for trial in trials}) == len(trials)
 
 
-def test_dropped_films_are_a_pass_and_another_code_is_no_right_refusal() -> None:
+def test_dropped_images_are_a_pass_and_another_code_is_no_right_refusal() -> None:
     assert outcome("passed").is_right
     assert outcome("refused(scan)", expected="refused").is_right
     assert not outcome("refused(scan)", expected="refused(memorises)").is_right
@@ -68,8 +68,8 @@ def test_exact_intervals_are_those_of_the_tables(successes: int, low: float, hig
 def test_a_pool_finds_what_its_metric_finds_and_compares_no_pair_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pool = Pool(METRIC, FILMS)
-    ours, theirs = FILMS[15:], FILMS[:20]
+    pool = Pool(METRIC, IMAGES)
+    ours, theirs = IMAGES[15:], IMAGES[:20]
     apart = np.arange(15, 40), np.arange(20)
     expected = METRIC.nearest(METRIC.embed(ours), METRIC.embed(theirs), 3, apart=apart)
     found = pool.nearest(pool.embed(ours), pool.embed(theirs), 3, apart=apart)

@@ -4,31 +4,31 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.evaluation.real_films import RealFilms, Split
+from benchmarks.evaluation.real_images import RealImages, Split
 from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
 from release.utility.arms import Arm, real_arms
 
 
 @pytest.fixture
 def paired() -> Split:
-    """100 films of each of two classes, in pairs of near duplicates."""
+    """100 images of each of two classes, in pairs of near duplicates."""
     pixels = np.arange(200, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
     return Split(pixels, np.repeat([0, 1], 100), np.arange(200) // 2)
 
 
-def cut(films: Split, seed: int = 0) -> Split:
-    return cut_down(films, 1, 20, np.random.default_rng(seed))
+def cut(images: Split, seed: int = 0) -> Split:
+    return cut_down(images, 1, 20, np.random.default_rng(seed))
 
 
 def chances_by_class(arm: Arm, label: int) -> float:
-    of_class = torch.from_numpy(arm.films.labels) == label
+    of_class = torch.from_numpy(arm.images.labels) == label
     return float(arm.chances[of_class].sum() / arm.chances.sum())
 
 
 def test_one_class_is_cut_down_and_the_others_stay_whole(paired: Split) -> None:
-    films = cut(paired)
-    assert np.bincount(films.labels).tolist() == [100, 20]
-    assert np.array_equal(films.pixels[films.labels == 0], paired.pixels[:100])
+    images = cut(paired)
+    assert np.bincount(images.labels).tolist() == [100, 20]
+    assert np.array_equal(images.pixels[images.labels == 0], paired.pixels[:100])
 
 
 def test_what_is_left_is_whole_groups(paired: Split) -> None:
@@ -36,19 +36,19 @@ def test_what_is_left_is_whole_groups(paired: Split) -> None:
     assert (sizes == 2).all()
 
 
-def test_which_films_are_left_depends_on_the_seed_alone(paired: Split) -> None:
+def test_which_images_are_left_depends_on_the_seed_alone(paired: Split) -> None:
     assert np.array_equal(cut(paired).groups, cut(paired).groups)
     assert not np.array_equal(cut(paired).groups, cut(paired, seed=1).groups)
 
 
 def test_a_class_that_is_rare_already_is_refused(paired: Split) -> None:
-    with pytest.raises(ValueError, match="has 20 films"):
+    with pytest.raises(ValueError, match="has 20 images"):
         cut(cut(paired))
 
 
 def test_only_oversampling_changes_how_often_a_class_is_drawn(paired: Split) -> None:
-    films = cut(paired)
-    shares = {name: chances_by_class(arm, 1) for name, arm in real_arms(films).items()}
+    images = cut(paired)
+    shares = {name: chances_by_class(arm, 1) for name, arm in real_arms(images).items()}
     expected = {"as they are": 20 / 120, "class weights": 20 / 120, "oversampling": 0.5}
     assert shares == pytest.approx(expected)
 
@@ -60,21 +60,21 @@ def test_class_weights_make_up_for_the_numbers(paired: Split) -> None:
     torch.testing.assert_close(arm.class_weights * counts, torch.tensor([60.0, 60.0]))
 
 
-def test_synthetic_films_take_their_share_of_their_class_alone(paired: Split) -> None:
+def test_synthetic_images_take_their_share_of_their_class_alone(paired: Split) -> None:
     synthetic = np.full((7, 2, 2), 255, np.uint8)
     arm = synthetic_arm(cut(paired), 1, synthetic, share=0.25)
-    assert np.bincount(arm.films.labels).tolist() == [100, 27]
+    assert np.bincount(arm.images.labels).tolist() == [100, 27]
     assert chances_by_class(arm, 1) == pytest.approx(0.5)
     assert float(arm.chances[-7:].sum() / arm.chances.sum()) == pytest.approx(0.125)
-    assert np.array_equal(arm.films.pixels[-7:], synthetic)
+    assert np.array_equal(arm.images.pixels[-7:], synthetic)
 
 
-def test_no_share_of_synthetic_films_is_oversampling(paired: Split) -> None:
-    films = cut(paired)
-    arm = synthetic_arm(films, 1, np.zeros((3, 2, 2), np.uint8), share=0.0)
-    torch.testing.assert_close(arm.chances[:-3], real_arms(films)["oversampling"].chances)
+def test_no_share_of_synthetic_images_is_oversampling(paired: Split) -> None:
+    images = cut(paired)
+    arm = synthetic_arm(images, 1, np.zeros((3, 2, 2), np.uint8), share=0.0)
+    torch.testing.assert_close(arm.chances[:-3], real_arms(images)["oversampling"].chances)
 
 
-def test_added_films_are_independent_of_all_others(films: RealFilms) -> None:
-    arm = synthetic_arm(films.training, 0, films.training.pixels[:5], share=0.5)
-    assert len(np.unique(arm.films.groups)) == len(np.unique(films.training.groups)) + 5
+def test_added_images_are_independent_of_all_others(images: RealImages) -> None:
+    arm = synthetic_arm(images.training, 0, images.training.pixels[:5], share=0.5)
+    assert len(np.unique(arm.images.groups)) == len(np.unique(images.training.groups)) + 5

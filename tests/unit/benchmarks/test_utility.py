@@ -7,11 +7,11 @@ import pytest
 
 from benchmarks.utility import main
 
-TRIAL = ["--phantoms", "160", "--images", "6", "--classifier-images", "64", "--rare-films", "5"]
+TRIAL = ["--phantoms", "160", "--images", "6", "--classifier-images", "64", "--rare-images", "5"]
 SEEDS = ["--transfer-seeds", "2", "--rebalancing-seeds", "2"]
 
 
-def test_both_questions_are_answered_from_films_to_figures(
+def test_both_questions_are_answered_from_images_to_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept, output = tmp_path / "kept", tmp_path / "utility.json"
@@ -19,10 +19,10 @@ def test_both_questions_are_answered_from_films_to_figures(
     main([*TRIAL, *SEEDS, *training, "--output", str(output)])
     found = json.loads(output.read_text(encoding="utf-8"))
     names = [row["trained_on"] for row in found["transfer"]["rows"]]
-    assert names == ["real films", "vae"]
+    assert names == ["real images", "vae"]
     rows = {row["trained_on"]: row for row in found["rebalancing"]["rows"]}
-    gains = rows["synthetic films, vae"]["gains"]
-    assert set(gains) == set(rows) - {"synthetic films, vae"}
+    gains = rows["synthetic images, vae"]["gains"]
+    assert set(gains) == set(rows) - {"synthetic images, vae"}
     assert "| vae |" in capsys.readouterr().out
 
     [folder] = (path for path in kept.iterdir() if path.name != "all")

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Phase, Stage
-from models.films import Films
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
 
 class MeanConfig(FamilyConfig):
@@ -58,11 +58,11 @@ class MeanImages(Family[MeanConfig, MeanSampler]):
         error = (drawn - batch.images.flatten(1)).square().mean()
         return {"loss": error + 0 * torch.randn(()), "distance": error.sqrt()}
 
-    def _conclude(self, films: Films) -> Iterator[float]:
-        self.concluded += len(films)
+    def _conclude(self, images: TrainingImages) -> Iterator[float]:
+        self.concluded += len(images)
         yield 1.0
 
-    def _prepare(self, films: Films) -> Iterator[float]:
+    def _prepare(self, images: TrainingImages) -> Iterator[float]:
         self.num_prepared += 1
         yield 1.0
 
@@ -74,10 +74,10 @@ class _Holder(nn.Module):
 
 
 @pytest.fixture
-def films() -> Films:
+def images() -> TrainingImages:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (24, 8, 8), np.uint8)
-    return Films(pixels, np.arange(24) % 3)
+    return TrainingImages(pixels, np.arange(24) % 3)
 
 
 @pytest.fixture

@@ -6,32 +6,32 @@ import torch
 from torch import nn
 
 from models.family import PrivateStage
-from models.films import Films
 from models.privacy.accounting import Spending
 from models.privacy.patients import Patients
 from models.privacy.sampled_sums import SampledSums
 from models.training.noisy_descent import noisy_descent
+from models.training_images import TrainingImages
 
 SIZE, CLASSES = 4, 2
 
 
-def films_of(number):
+def images_of(number):
     grey = np.linspace(0, 255, number).astype(np.uint8)
     return np.tile(grey[:, None, None], (1, SIZE, SIZE)), np.arange(number) % CLASSES
 
 
 @pytest.fixture
 def public():
-    return Films(*films_of(20))
+    return TrainingImages(*images_of(20))
 
 
 @pytest.fixture
 def patients():
-    return Patients(*films_of(10), np.arange(10))
+    return Patients(*images_of(10), np.arange(10))
 
 
 def stage_of(network, num_draws=1, num_updates=3):
-    """A film's loss is the layer's answer to its mean grey: the bias's gradient is 1."""
+    """An image's loss is the layer's answer to its mean grey: the bias's gradient is 1."""
 
     def losses(images, labels):
         means = images.mean((1, 2, 3))[:, None].repeat_interleave(num_draws, 0)

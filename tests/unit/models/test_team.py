@@ -11,13 +11,13 @@ import torch.multiprocessing as multiprocessing
 
 from models.config import Circumstances
 from models.family import ImageSpec
-from models.films import Films
 from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model
 from models.training.budget import Budget
 from models.training.loop import Training
 from models.training.team import Alone, joined
+from models.training_images import TrainingImages
 
 NUM_RANKS = 2
 CPU = torch.device("cpu")
@@ -27,11 +27,11 @@ def train(family, team, budget):
     """Losses in the order they came, and the weights at the end."""
     torch.set_num_threads(1)
     pixels = np.random.default_rng(0).integers(0, 256, (24, 64, 64), np.uint8)
-    films = Films(pixels, np.arange(24) % 3)
+    images = TrainingImages(pixels, np.arange(24) % 3)
     config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
     # of another seed in each process: the leader's weights count
     model = new_model(family, config, ImageSpec(64, 3), seed=0 if team.leads else 9)
-    progress = list(Training(model, films, budget, seed=3, team=team).run())
+    progress = list(Training(model, images, budget, seed=3, team=team).run())
     curve = [{name: float(term) for name, term in each.losses.items()} for each in progress]
     weights = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}
     return [losses for losses in curve if losses], weights

@@ -8,24 +8,24 @@ from scipy.stats import ttest_ind
 from models.config import Circumstances
 from models.families.vae.model import VariationalAutoencoder
 from models.family import ImageSpec
-from models.films import Films, as_images
 from models.presets import resolve_config
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.watch import THRESHOLD, Watch, standard_errors
+from models.training_images import TrainingImages, as_images
 
 AS_OFTEN_AS_IT_LIKES = 1e9
 
 
-def chests(num_films, seed):
-    """Films of a few factors, the same in every set: what is learned of some holds for others."""
+def chests(num_images, seed):
+    """Images of a few factors, the same in every set: what is learned of some holds for others."""
     factors = np.random.default_rng(0).normal(size=(6, 16, 16))
     rng = np.random.default_rng(seed)
-    small = np.tensordot(rng.normal(size=(num_films, 6)), factors, 1)
-    small = small + rng.normal(size=small.shape)  # and what each film has of its own
+    small = np.tensordot(rng.normal(size=(num_images, 6)), factors, 1)
+    small = small + rng.normal(size=small.shape)  # and what each image has of its own
     pixels = (128 + 25 * small).clip(0, 255).astype(np.uint8)
-    return pixels.repeat(4, 1).repeat(4, 2), np.arange(num_films) % 2
+    return pixels.repeat(4, 1).repeat(4, 2), np.arange(num_images) % 2
 
 
 def new_vae():
@@ -62,7 +62,7 @@ def test_the_errors_are_welch_s() -> None:
 
 
 def test_a_model_that_learned_nothing_is_seldom_suspected():
-    """2.33 standard errors are one in a hundred; 32 films a side have slightly longer tails."""
+    """2.33 standard errors are one in a hundred; 32 images a side have slightly longer tails."""
     rng = np.random.default_rng(0)
     suspected = [
         standard_errors(*torch.from_numpy(rng.gumbel(size=(2, 32)))) > THRESHOLD
@@ -71,31 +71,31 @@ def test_a_model_that_learned_nothing_is_seldom_suspected():
     assert np.mean(suspected) < 0.025
 
 
-def test_a_model_of_sixteen_films_is_caught_and_one_of_many_is_not():
+def test_a_model_of_sixteen_images_is_caught_and_one_of_many_is_not():
     few, many, held_out = chests(16, 1), chests(2_000, 2), chests(32, 3)
     some = tuple(each[:32] for each in many)
-    for films, members, caught in [(few, few, True), (many, some, False)]:
-        training = Training(new_vae(), Films(*films), Budget(images=800), seed=1)
+    for images, members, caught in [(few, few, True), (many, some, False)]:
+        training = Training(new_vae(), TrainingImages(*images), Budget(images=800), seed=1)
         found = looked(training, watching(members, held_out))
         assert len(found) > 2
         assert (found[-1] > THRESHOLD) is caught, found
 
 
 def test_looking_changes_nothing_of_the_model_stopped_and_resumed_or_not(tmp_path):
-    films, held_out = chests(16, 1), chests(16, 2)
+    images, held_out = chests(16, 1), chests(16, 2)
 
     def weights(watched, folder=None, stop_after=None):
         model = new_vae()
         checkpoints = Checkpoints(tmp_path / folder) if folder else None
         training = Training(
             model,
-            Films(*films),
+            TrainingImages(*images),
             Budget(images=160),
             seed=1,
             checkpoints=checkpoints,
             checkpoint_interval_seconds=0,
         )
-        watch = watching(films, held_out)
+        watch = watching(images, held_out)
         for progress in training.run():
             if watched and progress.can_sample and watch.due(progress.fraction):
                 with training.averaged() as averaged:
@@ -111,7 +111,7 @@ def test_looking_changes_nothing_of_the_model_stopped_and_resumed_or_not(tmp_pat
 
 
 class Familiar:
-    """A model whose every film takes a second to look at."""
+    """A model whose every image takes a second to look at."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -142,8 +142,8 @@ def test_a_model_without_a_score_of_its_own_is_left_alone():
         def familiarity(self, images, labels):
             self.num_asked += 1
 
-    silent, films = Silent(), chests(4, 1)
-    watch = watching(films, films)
+    silent, images = Silent(), chests(4, 1)
+    watch = watching(images, images)
     for step in range(10):
         if watch.due(step / 10):
             assert watch.look(silent, step / 10, lambda: None) is None

@@ -1,4 +1,4 @@
-"""Films made on the spot, as bytes, in folders and in archives."""
+"""Images made on the spot, as bytes, in folders and in archives."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def encoded() -> Encode:
 
 
 @pytest.fixture(scope="session")
-def films() -> list[bytes]:
-    """Forty PNG films of forty patients, 64 px."""
+def images() -> list[bytes]:
+    """Forty PNG images of forty patients, 64 px."""
     return [encode(draw("normal", seed=9, index=k, size=64).pixels) for k in range(40)]
 
 
 @pytest.fixture
-def two_classes(films: list[bytes]) -> dict[str, bytes]:
-    """Twenty good films in each of two class folders, by name."""
+def two_classes(images: list[bytes]) -> dict[str, bytes]:
+    """Twenty good images in each of two class folders, by name."""
     return {
-        f"{label}/{k:02d}.png": films[k + start]
+        f"{label}/{k:02d}.png": images[k + start]
         for label, start in (("Normal", 0), ("Sick", 20))
         for k in range(20)
     }

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from radiographs.archive import ArchiveLimits, ArchiveTree
-from radiographs.errors import IngestRefused, UnreadableFilm
+from radiographs.errors import IngestRefused, UnreadableImage
 
 
 def refusal(path, limits=None):
@@ -130,7 +130,7 @@ def test_a_member_that_declares_less_than_it_holds_is_corrupt_and_does_not_grow(
         struct.pack_into("<I", data, data.index(record) + at, 1000)
     path.write_bytes(data)
     tree = ArchiveTree(path)
-    with pytest.raises(UnreadableFilm) as caught:
+    with pytest.raises(UnreadableImage) as caught:
         tree.read("a/1.png")
     assert caught.value.code == "corrupt"
 
@@ -140,6 +140,6 @@ def test_a_damaged_member_is_corrupt(zip_of):
     data = bytearray(path.read_bytes())
     data[45] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(UnreadableFilm) as caught:
+    with pytest.raises(UnreadableImage) as caught:
         ArchiveTree(path).read("a/1.png")
     assert caught.value.code == "corrupt"

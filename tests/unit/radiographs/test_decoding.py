@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from radiographs.decoding import MAX_PIXELS, decode, read_header
-from radiographs.errors import UnreadableFilm
+from radiographs.errors import UnreadableImage
 from radiographs.phantom import draw
 
 GREY = draw("normal", seed=1, index=0, size=64).pixels[:48]  # 48 rows, 64 columns
@@ -19,7 +19,7 @@ DEEP = np.add(GREY * np.uint16(256), np.arange(64, dtype=np.uint16))
 
 
 def refusal(data):
-    with pytest.raises(UnreadableFilm) as caught:
+    with pytest.raises(UnreadableImage) as caught:
         decode(data)
     return caught.value
 
@@ -129,7 +129,7 @@ def test_text_is_no_image():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_an_animation_is_no_film(encoded, kind):
+def test_an_animation_is_no_image(encoded, kind):
     frames = [Image.fromarray(GREY[::-1]).convert("RGB")]
     first = Image.fromarray(GREY).convert("RGB")
     refused = refusal(encoded(first, kind, save_all=True, append_images=frames))
@@ -166,13 +166,13 @@ def test_a_tiny_image_is_refused(encoded):
     assert refusal(encoded(GREY[:31])).code == "too_small"
 
 
-def test_a_blank_film_is_refused(encoded):
+def test_a_blank_image_is_refused(encoded):
     assert refusal(encoded(np.full((64, 64), 7, np.uint8))).code == "blank"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_truncated_film_is_refused(encoded, kind, share):
+def test_a_truncated_image_is_refused(encoded, kind, share):
     data = encoded(GREY, kind)
     assert refusal(data[: int(share * len(data))]).code in {"truncated", "corrupt"}
 
@@ -191,7 +191,7 @@ def test_a_flipped_bit_never_changes_png_pixels_unnoticed(at, bit):
     data[33 + at % (len(data) - 33)] ^= 1 << bit  # anywhere after the header chunk
     try:
         decoded = decode(bytes(data))
-    except UnreadableFilm:
+    except UnreadableImage:
         return
     np.testing.assert_array_equal(decoded, GREY)
 
@@ -205,7 +205,7 @@ def test_damaged_bytes_are_decoded_or_refused_and_nothing_else(noise, kind, at):
     data[at : at + len(noise)] = noise
     try:
         assert decode(bytes(data)).ndim == 2
-    except UnreadableFilm as refused:
+    except UnreadableImage as refused:
         assert refused.reason  # noqa: PT017  either outcome is right
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from radiographs.errors import IngestRefused, UnreadableFilm
+from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.file_tree import FolderTree
 
 
@@ -24,12 +24,12 @@ def test_a_link_out_of_the_folder_is_not_followed(folder_of, tmp_path):
     (root / "a/3.png").symlink_to(root / "a/1.png")
     tree = FolderTree(root)
     assert tree.read("a/3.png") == b"x"
-    with pytest.raises(UnreadableFilm) as caught:
+    with pytest.raises(UnreadableImage) as caught:
         tree.read("a/2.png")
     assert caught.value.code == "outside_folder"
 
 
 def test_a_file_that_has_gone_is_named_missing(folder_of):
-    with pytest.raises(UnreadableFilm) as caught:
+    with pytest.raises(UnreadableImage) as caught:
         FolderTree(folder_of({"a/1.png": b"x"})).read("a/2.png")
     assert caught.value.code == "missing"

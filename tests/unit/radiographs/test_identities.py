@@ -216,7 +216,7 @@ def test_progress_does_not_tell_how_many_images_are_known(
     destination.mkdir()
     options = IngestOptions(KEY, ledger=tmp_path / "keys" / "identities.npz")
     steps = ingest(FolderSource(folder_of(files)), destination, options)
-    seen = {step.films_seen for step in steps if step.phase == "duplicates"}
+    seen = {step.images_seen for step in steps if step.phase == "duplicates"}
     assert seen <= {int(tenth / 10 * len(originals)) for tenth in range(11)}
 
 

@@ -35,7 +35,7 @@ def test_a_folder_becomes_a_store(folder_of, two_classes, destination):
     assert store.classes == ("Normal", "Sick")
     assert list(summary.classes) == ["Normal", "Sick"]
     for counts in summary.classes.values():
-        assert (counts["films"], counts["utility"]) == (20, 3)
+        assert (counts["images"], counts["utility"]) == (20, 3)
         assert counts["audit_in"] + counts["audit_out"] == 6
         assert counts["audit_out"] >= 1
         assert counts["held_out"] == counts["audit_out"] + counts["utility"]
@@ -56,14 +56,14 @@ def test_an_archive_becomes_the_same_store_as_its_folder(
     from_folder = run(FolderSource(folder_of(two_classes)), destination)
     from_archive = run(ArchiveSource(zip_of(two_classes)), tmp_path / "other")
     assert from_folder == from_archive
-    for name in ("pixels.npy", "films.npz", "files.json", "store.json"):
+    for name in ("pixels.npy", "images.npz", "files.json", "store.json"):
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
 def test_nothing_but_the_store_is_left(folder_of, two_classes, destination):
     run(FolderSource(folder_of(two_classes)), destination)
     names = {path.name for path in destination.iterdir()}
-    assert names == {"pixels.npy", "films.npz", "files.json", "store.json"}
+    assert names == {"pixels.npy", "images.npz", "files.json", "store.json"}
 
 
 def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_folds(
@@ -76,11 +76,11 @@ def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_folds(
     first = run(FolderSource(folder_of(two_classes)), destination)
     second = run(FolderSource(folder_of(renamed, "renamed")), tmp_path / "other")
     assert first.fingerprint == second.fingerprint
-    for name in ("pixels.npy", "films.npz"):
+    for name in ("pixels.npy", "images.npz"):
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
-def test_another_key_draws_other_folds_of_the_same_films(
+def test_another_key_draws_other_folds_of_the_same_images(
     folder_of, two_classes, destination, tmp_path
 ):
     (tmp_path / "other").mkdir()
@@ -141,14 +141,14 @@ def test_a_patient_is_on_one_side_and_not_named(folder_of, two_classes, destinat
     assert summary.has_patient_ids
     names = sorted(two_classes)
     for patient in range(len(names) // 3):
-        films = [store.files.index(name) for name in names[3 * patient : 3 * patient + 3]]
-        assert len(set(store.folds[films])) == 1
-        assert len(set(store.groups[films])) == 1
+        images = [store.files.index(name) for name in names[3 * patient : 3 * patient + 3]]
+        assert len(set(store.folds[images])) == 1
+        assert len(set(store.groups[images])) == 1
     for path in destination.iterdir():
         assert b"patient-" not in path.read_bytes()
 
 
-def test_patients_count_by_their_films_and_not_by_their_ids(folder_of, two_classes, destination):
+def test_patients_count_by_their_images_and_not_by_their_ids(folder_of, two_classes, destination):
     fingerprints = []
     for name, patient_of in {
         "numbers": lambda k: f"{k // 3}",
@@ -170,23 +170,23 @@ def test_copies_are_kept_and_stay_on_one_side(folder_of, two_classes, encoded, d
     summary = run(FolderSource(folder_of(two_classes)), destination)
     store = PixelStore.open(destination)
     assert (summary.num_exact_duplicates, summary.num_near_duplicates) == (1, 1)
-    films = [store.files.index(n) for n in ("Sick/03.png", "Normal/copy.png", "Sick/noisy.png")]
-    assert len(set(store.groups[films])) == 1
-    assert len(set(store.folds[films])) == 1
+    images = [store.files.index(n) for n in ("Sick/03.png", "Normal/copy.png", "Sick/noisy.png")]
+    assert len(set(store.groups[images])) == 1
+    assert len(set(store.folds[images])) == 1
     assert len(store.labels) == 42
 
 
-def test_a_truncated_film_is_dropped_counted_and_named(zip_of, two_classes, destination):
+def test_a_truncated_image_is_dropped_counted_and_named(zip_of, two_classes, destination):
     good = two_classes["Sick/03.png"]
     two_classes["Sick/03.png"] = good[: len(good) // 2]
     summary = run(ArchiveSource(zip_of(two_classes)), destination)
     (dropped,) = summary.dropped
     assert (dropped.file, dropped.code) == ("Sick/03.png", "truncated")
     assert dropped.reason
-    assert summary.classes["Sick"]["films"] == 19
+    assert summary.classes["Sick"]["images"] == 19
 
 
-def test_more_than_one_bad_film_in_twenty_is_refused(zip_of, two_classes, destination):
+def test_more_than_one_bad_image_in_twenty_is_refused(zip_of, two_classes, destination):
     for k in range(2):
         two_classes[f"Sick/{k:02d}.png"] = b"\x89PNG\r\n\x1a\n and no more"
     assert len(run(ArchiveSource(zip_of(two_classes)), destination).dropped) == 2
@@ -199,10 +199,10 @@ def test_more_than_one_bad_film_in_twenty_is_refused(zip_of, two_classes, destin
 
 
 def test_images_without_a_label_are_named_and_not_counted_as_bad(
-    folder_of, two_classes, films, destination
+    folder_of, two_classes, images, destination
 ):
     files = labelled(two_classes, lambda k: "")
-    files |= {f"extra/{k}.png": films[k] for k in range(10)}
+    files |= {f"extra/{k}.png": images[k] for k in range(10)}
     summary = run(FolderSource(folder_of(files)), destination)
     assert {file.code for file in summary.dropped} == {"unlabelled"}
     assert len(summary.dropped) == 10
@@ -217,7 +217,7 @@ def test_one_class_is_refused(folder_of, two_classes, destination):
 
 
 @pytest.mark.parametrize("num_broken", [0, 1])
-def test_fewer_than_eight_readable_films_in_a_class_are_refused(
+def test_fewer_than_eight_readable_images_in_a_class_are_refused(
     folder_of, two_classes, destination, num_broken
 ):
     names = [name for name in two_classes if name.startswith("Sick")]
@@ -244,7 +244,7 @@ def test_a_class_of_two_patients_has_none_left_for_the_audit(folder_of, two_clas
     assert "too few patients" in refused.message
 
 
-def test_eight_films_of_a_class_are_enough(folder_of, two_classes, destination):
+def test_eight_images_of_a_class_are_enough(folder_of, two_classes, destination):
     few = {name: data for name, data in two_classes.items() if name[-6:-4] < "08"}
     for key in range(20):
         shutil.rmtree(destination)
@@ -261,7 +261,7 @@ def test_an_empty_folder_has_no_images(folder_of, destination):
     assert refusal(FolderSource(folder_of({"a/x.txt": b""})), destination).code == "no_images"
 
 
-def test_the_size_is_the_largest_that_nearly_all_films_reach(
+def test_the_size_is_the_largest_that_nearly_all_images_reach(
     folder_of, two_classes, encoded, destination
 ):
     folder = folder_of(two_classes)
@@ -276,13 +276,13 @@ def test_the_size_is_the_largest_that_nearly_all_films_reach(
 
 
 @pytest.mark.parametrize("image_size", [128, 256])
-def test_a_size_that_the_films_do_not_have_is_refused(
+def test_a_size_that_the_images_do_not_have_is_refused(
     folder_of, two_classes, destination, image_size
 ):
     options = IngestOptions(KEY, image_size=image_size)
     refused = refusal(FolderSource(folder_of(two_classes)), destination, options)
     assert refused.code == "image_size_not_available"
-    assert "0% of the films" in refused.message
+    assert "0% of the images" in refused.message
     assert "give: 64" in refused.message
 
 
@@ -291,7 +291,7 @@ def test_an_unknown_size_is_a_mistake_of_the_caller(folder_of, two_classes, dest
         run(FolderSource(folder_of(two_classes)), destination, IngestOptions(KEY, image_size=100))
 
 
-def test_one_deep_film_makes_the_store_deep_unless_eight_bits_are_asked_for(
+def test_one_deep_image_makes_the_store_deep_unless_eight_bits_are_asked_for(
     folder_of, two_classes, encoded, destination
 ):
     shallow = np.asarray(Image.open(folder_of(two_classes) / "Sick/03.png"))
@@ -300,8 +300,8 @@ def test_one_deep_film_makes_the_store_deep_unless_eight_bits_are_asked_for(
     assert run(source, destination).bit_depth == 16
     store = PixelStore.open(destination)
     assert store.pixels.dtype == np.uint16
-    film = store.files.index("Sick/03.png")
-    np.testing.assert_array_equal(store.pixels[film], shallow.astype(np.uint16) * 257)
+    image = store.files.index("Sick/03.png")
+    np.testing.assert_array_equal(store.pixels[image], shallow.astype(np.uint16) * 257)
     assert store.pixels[store.files.index("Sick/04.png")].max() > 40_000  # white stays white
 
     shutil.rmtree(destination)
@@ -321,7 +321,7 @@ def test_wrong_extensions_do_not_matter(folder_of, two_classes, encoded, destina
 def test_phantoms_become_a_store_of_known_classes(destination):
     source = PhantomSource(dict.fromkeys(FINDINGS, 10), image_size=64, seed=5)
     summary = run(source, destination)
-    assert {label: counts["films"] for label, counts in summary.classes.items()} == dict.fromkeys(
+    assert {label: counts["images"] for label, counts in summary.classes.items()} == dict.fromkeys(
         FINDINGS, 10
     )
     assert summary.num_near_duplicates == 0
@@ -339,7 +339,7 @@ def test_progress_walks_the_phases_and_never_goes_back(folder_of, two_classes, d
     phases = list(dict.fromkeys(step.phase for step in steps))
     assert phases == ["listing", "headers", "decoding", "duplicates", "writing"]
     for phase in phases[1:]:
-        seen = [step.films_seen for step in steps if step.phase == phase]
+        seen = [step.images_seen for step in steps if step.phase == phase]
         assert seen == sorted(seen)
         assert seen[-1] == 40
 

@@ -7,21 +7,21 @@ from radiographs.phantom import FINDINGS, draw
 
 
 @pytest.mark.parametrize("label", FINDINGS)
-def test_the_same_seed_and_index_draw_the_same_film(label):
+def test_the_same_seed_and_index_draw_the_same_image(label):
     first, second = (draw(label, seed=4, index=7, size=64) for _ in range(2))
     np.testing.assert_array_equal(first.pixels, second.pixels)
     np.testing.assert_array_equal(first.mask, second.mask)
     assert first.anatomy == second.anatomy
 
 
-def test_another_seed_or_index_draws_another_film():
-    films = [draw("normal", seed=s, index=k, size=64).pixels for s in range(3) for k in range(3)]
-    assert len({film.tobytes() for film in films}) == 9
+def test_another_seed_or_index_draws_another_image():
+    images = [draw("normal", seed=s, index=k, size=64).pixels for s in range(3) for k in range(3)]
+    assert len({image.tobytes() for image in images}) == 9
 
 
 @pytest.mark.parametrize("label", FINDINGS)
 @pytest.mark.parametrize("size", [64, 128, 256])
-def test_a_film_is_grey_pixels_with_a_full_range(label, size):
+def test_an_image_is_grey_pixels_with_a_full_range(label, size):
     for index in range(8):
         pixels = draw(label, seed=0, index=index, size=size).pixels
         assert pixels.shape == (size, size)
@@ -32,26 +32,26 @@ def test_a_film_is_grey_pixels_with_a_full_range(label, size):
 
 def test_lungs_are_darker_than_the_heart_and_the_abdomen():
     for index in range(30):
-        film = draw("normal", seed=1, index=index, size=128).pixels.astype(float)
-        lungs = (film[50:70, 28:42].mean() + film[50:70, 88:100].mean()) / 2
-        heart, abdomen = film[75:85, 64:76].mean(), film[115:125, 40:88].mean()
+        image = draw("normal", seed=1, index=index, size=128).pixels.astype(float)
+        lungs = (image[50:70, 28:42].mean() + image[50:70, 88:100].mean()) / 2
+        heart, abdomen = image[75:85, 64:76].mean(), image[115:125, 40:88].mean()
         assert lungs + 20 < heart
         assert lungs + 20 < abdomen
 
 
 def test_health_has_no_mask_and_no_side():
-    film = draw("normal", seed=0, index=0, size=64)
-    assert (film.mask.any(), film.severity, film.side) == (False, 0.0, None)
+    image = draw("normal", seed=0, index=0, size=64)
+    assert (image.mask.any(), image.severity, image.side) == (False, 0.0, None)
 
 
 def test_an_enlarged_heart_measures_what_the_truth_says():
     for index in range(20):
-        film = draw("cardiomegaly", seed=2, index=index, size=256)
-        columns = np.flatnonzero(film.mask.any(axis=0))
+        image = draw("cardiomegaly", seed=2, index=index, size=256)
+        columns = np.flatnonzero(image.mask.any(axis=0))
         width = (columns[-1] - columns[0]) / 128
-        zoom = width / (2 * film.anatomy.cardiothoracic_ratio * film.anatomy.chest_half_width)
-        assert 0.85 < zoom < 1.15  # the film's own magnification
-        assert film.anatomy.cardiothoracic_ratio >= 0.55
+        zoom = width / (2 * image.anatomy.cardiothoracic_ratio * image.anatomy.chest_half_width)
+        assert 0.85 < zoom < 1.15  # the image's own magnification
+        assert image.anatomy.cardiothoracic_ratio >= 0.55
 
 
 def test_an_ordinary_heart_is_at_most_half_the_chest():
@@ -64,19 +64,19 @@ def test_an_ordinary_heart_is_at_most_half_the_chest():
 def test_a_finding_lies_on_the_side_that_is_told_and_is_brighter_than_the_other(label):
     brighter = []
     for index in range(40):
-        film = draw(label, seed=3, index=index, size=128)
-        columns = np.nonzero(film.mask)[1]
+        image = draw(label, seed=3, index=index, size=128)
+        columns = np.nonzero(image.mask)[1]
         assert len(columns) > 30
-        assert (np.median(columns) > 64) == (film.side == "left")  # as the viewer sees it
-        pixels = film.pixels.astype(float)
-        brighter.append(pixels[film.mask].mean() - pixels[:, ::-1][film.mask].mean())
+        assert (np.median(columns) > 64) == (image.side == "left")  # as the viewer sees it
+        pixels = image.pixels.astype(float)
+        brighter.append(pixels[image.mask].mean() - pixels[:, ::-1][image.mask].mean())
     assert np.mean(np.array(brighter) > 0) > 0.8
 
 
 def test_fluid_lies_at_the_bottom_and_opacities_do_not_always():
     def height(label, index):
-        film = draw(label, seed=5, index=index, size=64)
-        return np.nonzero(film.mask)[0].mean() / 64
+        image = draw(label, seed=5, index=index, size=64)
+        return np.nonzero(image.mask)[0].mean() / 64
 
     fluid = [height("effusion", index) for index in range(30)]
     cloud = [height("lobar_opacity", index) for index in range(30)]

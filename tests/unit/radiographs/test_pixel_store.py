@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from radiographs.errors import StoreOutdated
-from radiographs.film_table import FilmTable
 from radiographs.folds import Fold
+from radiographs.image_table import ImageTable
 from radiographs.pixel_store import PixelStore, write_store
 
 
@@ -20,7 +20,7 @@ def pixels(request):
 
 @pytest.fixture
 def table():
-    return FilmTable(
+    return ImageTable(
         classes=("肺炎", "sick"),
         labels=np.arange(600) % 2,
         folds=(np.arange(600) // 2 % 10).clip(max=3).astype(np.int8)[::-1],
@@ -61,8 +61,8 @@ def test_pixels_are_written_in_the_order_that_is_given(pixels, table, destinatio
     np.testing.assert_array_equal(PixelStore.open(destination).pixels, pixels[order])
 
 
-def test_each_film_is_on_one_side(store, pixels):
-    training, held_out = store.training(), store.held_out_films()
+def test_each_image_is_on_one_side(store, pixels):
+    training, held_out = store.training(), store.held_out_images()
     trained = (store.folds == Fold.REMAINDER) | (store.folds == Fold.AUDIT_IN)
     np.testing.assert_array_equal(store.held_out, ~trained)
     np.testing.assert_array_equal(training.pixels, pixels[trained])
@@ -71,18 +71,18 @@ def test_each_film_is_on_one_side(store, pixels):
     assert len(held_out.labels) == 480
 
 
-def test_films_of_some_folds_come_with_their_groups_and_folds_and_8_bits_deep(store, pixels):
-    films = store.films_of(Fold.REMAINDER, Fold.AUDIT_IN, size=16)
+def test_images_of_some_folds_come_with_their_groups_and_folds_and_8_bits_deep(store, pixels):
+    images = store.images_of(Fold.REMAINDER, Fold.AUDIT_IN, size=16)
     chosen = np.flatnonzero(np.isin(store.folds, [Fold.REMAINDER, Fold.AUDIT_IN]))
-    assert films.pixels.dtype == np.uint8
-    assert films.pixels.shape == (120, 16, 16)
-    np.testing.assert_array_equal(films.labels, store.labels[chosen])
-    np.testing.assert_array_equal(films.groups, store.groups[chosen])
-    np.testing.assert_array_equal(films.folds, store.folds[chosen])
+    assert images.pixels.dtype == np.uint8
+    assert images.pixels.shape == (120, 16, 16)
+    np.testing.assert_array_equal(images.labels, store.labels[chosen])
+    np.testing.assert_array_equal(images.groups, store.groups[chosen])
+    np.testing.assert_array_equal(images.folds, store.folds[chosen])
     blocks = pixels[chosen].reshape(120, 16, 2, 16, 2).mean(axis=(2, 4))
     grey = blocks * 255 / np.iinfo(pixels.dtype).max
-    assert abs(films.pixels - grey).max() < 0.51
-    assert len(store.films_of(Fold.UTILITY).labels) == 420
+    assert abs(images.pixels - grey).max() < 0.51
+    assert len(store.images_of(Fold.UTILITY).labels) == 420
 
 
 def test_a_smaller_size_is_the_rounded_mean_of_each_block(store, pixels):
@@ -102,7 +102,7 @@ def test_a_size_that_cannot_be_had_is_refused(store, size):
 def test_counts_stand_in_the_record(store, destination):
     about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
     assert about["counts"]["肺炎"] == {
-        "films": 300,
+        "images": 300,
         "train": 60,
         "held_out": 240,
         "audit_in": 30,

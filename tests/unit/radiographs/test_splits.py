@@ -12,8 +12,8 @@ from radiographs.splits import AUDIT_SHARE, UTILITY_SHARE, draw_folds
 KEY = bytes(32)
 
 
-def digests(num_films):
-    return [hashlib.sha256(str(film).encode()).hexdigest() for film in range(num_films)]
+def digests(num_images):
+    return [hashlib.sha256(str(image).encode()).hexdigest() for image in range(num_images)]
 
 
 def folds_of(labels, groups=None, key=KEY):
@@ -37,13 +37,13 @@ def test_small_groups_give_each_class_its_shares_and_hardly_more(sizes, key):
     groups = np.concatenate([np.full(n, g) for g, (_, n) in enumerate(sizes)])
     folds = folds_of(labels, groups, key)
     for k in range(3):
-        films = folds[labels == k]
-        utility, pool = np.sum(films == Fold.UTILITY), np.sum(in_pool(films))
-        rest = len(films) - utility
-        assert 0 <= utility - UTILITY_SHARE * len(films) <= 0.02 * len(films) + 2
+        images = folds[labels == k]
+        utility, pool = np.sum(images == Fold.UTILITY), np.sum(in_pool(images))
+        rest = len(images) - utility
+        assert 0 <= utility - UTILITY_SHARE * len(images) <= 0.02 * len(images) + 2
         assert 0 <= pool - AUDIT_SHARE * rest <= 0.02 * rest + 2
-        assert (films == Fold.AUDIT_OUT).any()
-        assert (films == Fold.REMAINDER).any()
+        assert (images == Fold.AUDIT_OUT).any()
+        assert (images == Fold.REMAINDER).any()
     for group in range(len(sizes)):
         assert len(set(folds[groups == group])) == 1
 
@@ -58,13 +58,13 @@ def test_a_group_of_several_classes_is_in_one_fold():
     assert {int(theirs[0]) for theirs in folds} == set(Fold)
 
 
-def test_eight_films_are_in_all_folds_that_nobody_trains_on_and_some_are_trained_on():
+def test_eight_images_are_in_all_folds_that_nobody_trains_on_and_some_are_trained_on():
     for key in range(40):
         folds = folds_of(np.repeat([0, 1], 8), key=bytes([key]) * 32)
-        for films in (folds[:8], folds[8:]):
-            assert np.sum(films == Fold.UTILITY) == 2
-            assert np.sum(in_pool(films)) == 2
-            assert (films == Fold.AUDIT_OUT).any()
+        for images in (folds[:8], folds[8:]):
+            assert np.sum(images == Fold.UTILITY) == 2
+            assert np.sum(in_pool(images)) == 2
+            assert (images == Fold.AUDIT_OUT).any()
 
 
 def test_a_large_group_is_trained_on_where_smaller_ones_can_be_held_out():
@@ -86,7 +86,7 @@ def test_a_class_of_one_group_is_never_emptied():
     assert (folds_of(np.repeat([0, 1], 20), groups)[:20] == Fold.REMAINDER).all()
 
 
-def test_no_class_gives_more_than_half_of_its_films_for_the_sake_of_another():
+def test_no_class_gives_more_than_half_of_its_images_for_the_sake_of_another():
     labels = np.array([0] * 1000 + [0] * 20 + [1] * 20)
     groups = np.concatenate([np.zeros(1000, int), np.arange(1, 21), np.arange(1, 21)])
     folds = folds_of(labels, groups)
@@ -101,7 +101,7 @@ def test_another_key_draws_other_folds_and_the_same_key_the_same():
     np.testing.assert_array_equal(first, folds_of(labels, key=b"a" * 32))
 
 
-def test_a_film_s_fold_depends_neither_on_the_order_nor_on_the_numbers_of_classes_and_groups():
+def test_an_image_s_fold_depends_neither_on_the_order_nor_on_the_numbers_of_classes_and_groups():
     rng = np.random.default_rng(0)
     labels, groups = rng.integers(0, 3, 300), rng.integers(0, 150, 300)
     _, groups = np.unique(groups, return_inverse=True)
@@ -113,7 +113,7 @@ def test_a_film_s_fold_depends_neither_on_the_order_nor_on_the_numbers_of_classe
     np.testing.assert_array_equal(shuffled, expected[order])
 
 
-def test_a_film_more_moves_hardly_any_film_to_another_fold():
+def test_an_image_more_moves_hardly_any_image_to_another_fold():
     labels = np.zeros(2001, int)
     before, after = (draw_folds(labels[:n], np.arange(n), digests(n), KEY) for n in (2000, 2001))
     assert np.sum(before != after[:2000]) <= 4

@@ -4,27 +4,27 @@ import numpy as np
 import pytest
 import torch
 
-from release.classifier import FilmClassifier, read
+from release.classifier import ImageClassifier, read
 from release.classifier_files import digest
 from release.classifier_training import train_classifier
-from release.films import Folds
+from release.labelled_images import Folds
 
 
-def test_it_tells_unseen_films_apart(toy_folds: Folds, toy_classifier: FilmClassifier) -> None:
+def test_it_tells_unseen_images_apart(toy_folds: Folds, toy_classifier: ImageClassifier) -> None:
     found = read(toy_classifier, toy_folds.utility.pixels)
     assert (found.predictions == toy_folds.utility.labels).mean() > 0.9
 
 
 def test_its_chances_add_up_to_one_and_lead_to_its_predictions(
-    toy_folds: Folds, toy_classifier: FilmClassifier
+    toy_folds: Folds, toy_classifier: ImageClassifier
 ) -> None:
     found = read(toy_classifier, toy_folds.utility.pixels)
     np.testing.assert_allclose(found.chances.sum(1), 1)
     np.testing.assert_array_equal(found.chances.argmax(1), found.predictions)
 
 
-def test_features_are_standardised_over_the_training_films(
-    toy_folds: Folds, toy_classifier: FilmClassifier
+def test_features_are_standardised_over_the_training_images(
+    toy_folds: Folds, toy_classifier: ImageClassifier
 ) -> None:
     features = read(toy_classifier, toy_folds.trained.pixels).features
     np.testing.assert_allclose(features.mean(0), 0, atol=1e-3)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from release.classifier import FilmClassifier, read
+from release.classifier import ImageClassifier, read
 from release.classifier_files import digest, load_classifier, save_classifier
-from release.films import Folds
+from release.labelled_images import Folds
 
 
 def test_a_saved_classifier_comes_back_the_same(
-    toy_folds: Folds, toy_classifier: FilmClassifier, tmp_path: Path
+    toy_folds: Folds, toy_classifier: ImageClassifier, tmp_path: Path
 ) -> None:
     save_classifier(tmp_path / "kept.safetensors", toy_classifier)
     loaded = load_classifier(tmp_path / "kept.safetensors")
@@ -26,7 +26,7 @@ def test_a_saved_classifier_comes_back_the_same(
 
 def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match=r"other\.safetensors holds no film-classifier"):
+    with pytest.raises(ValueError, match=r"other\.safetensors holds no image-classifier"):
         load_classifier(tmp_path / "other.safetensors")
     (tmp_path / "text.safetensors").write_text("no weights")
     with pytest.raises(ValueError, match=r"text\.safetensors is no safetensors file"):

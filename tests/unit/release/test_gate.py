@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.films import Folds, class_weights
 from release.gate import Gate
+from release.labelled_images import Folds, class_weights
 from release.look import Look
 from release.metrics.metric import Embedded, Pairs, Vectors
 from release.policy import Policy
@@ -19,20 +19,20 @@ from release.privacy.epsilon import Claim
 from release.privacy.power import images_needed
 from release.similarity.copy_search import CopySearch
 
-SMALL = Design(trained=1100, audit=400, films=1000)
+SMALL = Design(trained=1100, audit=400, images=1000)
 WORLD = World(0, SMALL)
 GATE = Gate(WORLD.folds, [Euclidean()])
 PLANTED = [planted(WORLD)]
 HONEST = WORLD.honest()
 
 
-def examine(films: Any, **how: Any) -> Any:
-    return put_to(GATE, films, **how)
+def examine(images: Any, **how: Any) -> Any:
+    return put_to(GATE, images, **how)
 
 
-def put_to(gate: Gate, films: Any, **how: Any) -> Any:
-    of_no_class = np.zeros((len(films), len(WORLD.folds.classes)))
-    return gate.examine(films, of_no_class, **{"validity": VALID, "planted": PLANTED, **how})
+def put_to(gate: Gate, images: Any, **how: Any) -> Any:
+    of_no_class = np.zeros((len(images), len(WORLD.folds.classes)))
+    return gate.examine(images, of_no_class, **{"validity": VALID, "planted": PLANTED, **how})
 
 
 def test_an_honest_set_passes() -> None:
@@ -41,19 +41,19 @@ def test_an_honest_set_passes() -> None:
     assert not examination.weights_may_leave  # nobody looked into the model
 
 
-def test_flagged_films_are_dropped_and_counted() -> None:
-    films = np.concatenate([WORLD.folds.trained.pixels[:2], HONEST[:400]])
-    examination = examine(films)
+def test_flagged_images_are_dropped_and_counted() -> None:
+    images = np.concatenate([WORLD.folds.trained.pixels[:2], HONEST[:400]])
+    examination = examine(images)
     assert not examination.kept[:2].any()
     assert examination.verdict.num_filtered == int((~examination.kept).sum())
 
 
-def test_films_of_several_rounds_are_examined_as_one_lot() -> None:
+def test_images_of_several_rounds_are_examined_as_one_lot() -> None:
     look = Look.together([GATE.look(HONEST[:250]), GATE.look(HONEST[250:])])
     assert examine(HONEST, look=look).public() == examine(HONEST).public()
 
 
-def test_a_look_at_other_films_is_refused() -> None:
+def test_a_look_at_other_images_is_refused() -> None:
     with pytest.raises(ValueError, match="were seen"):
         examine(HONEST, look=GATE.look(HONEST[:3]))
 
@@ -88,16 +88,16 @@ def test_a_tally_tells_the_public_nothing() -> None:
     assert "tally" not in json.dumps(examination.public())
 
 
-def test_no_film_no_examination() -> None:
-    with pytest.raises(ValueError, match="at least one film"):
+def test_no_image_no_examination() -> None:
+    with pytest.raises(ValueError, match="at least one image"):
         examine(HONEST[:0])
 
 
-def test_a_set_of_one_film_can_be_examined_but_says_too_little() -> None:
+def test_a_set_of_one_image_can_be_examined_but_says_too_little() -> None:
     assert str(examine(HONEST[:1]).verdict) == "inconclusive(power)"
 
 
-def test_films_in_the_training_data_and_held_out_as_well_void_every_test() -> None:
+def test_images_in_the_training_data_and_held_out_as_well_void_every_test() -> None:
     folds = WORLD.folds
     mixed = replace(folds, audit=folds.trained)
     with pytest.raises(ValueError, match="held out as well"):
@@ -116,8 +116,8 @@ def test_few_held_out_patients_leave_the_gate_without_power(num_patients: int) -
 def test_a_class_that_the_set_does_not_show_has_no_power_of_its_own() -> None:
     audit = WORLD.folds.audit.labels
     weights = class_weights(audit[(audit != 2) & (np.arange(len(audit)) < 300)], 3)
-    films = HONEST[: len(weights)]
-    power = GATE.examine(films, weights, validity=VALID, planted=PLANTED).power
+    images = HONEST[: len(weights)]
+    power = GATE.examine(images, weights, validity=VALID, planted=PLANTED).power
     assert power.by_class["Effusion"] == 1
     assert max(power.by_class["Clear"], power.by_class["Opacity"]) < 0.5
 
@@ -151,12 +151,12 @@ def test_a_metric_without_numbers_is_inconclusive() -> None:
 
 
 class TrainedOnT(Euclidean):
-    """A metric that has learned to tell apart the films of T, and those alone."""
+    """A metric that has learned to tell apart the images of T, and those alone."""
 
-    known = frozenset(film.tobytes() for film in WORLD.folds.trained.pixels)
+    known = frozenset(image.tobytes() for image in WORLD.folds.trained.pixels)
 
     def embed(self, pixels: Any) -> Embedded:
-        stretch = [1.1 if film.tobytes() in self.known else 1.0 for film in pixels]
+        stretch = [1.1 if image.tobytes() in self.known else 1.0 for image in pixels]
         return Embedded(super().embed(pixels - 128.0).vectors * np.float32(stretch)[:, None])
 
 
@@ -195,7 +195,7 @@ def test_a_silent_white_box_lets_the_weights_go_where_enough_patients_had_a_coin
     assert put_to(content, HONEST, model_scores=blind).weights_may_leave
 
 
-def test_the_audited_are_one_film_of_each_patient_with_a_coin() -> None:
+def test_the_audited_are_one_image_of_each_patient_with_a_coin() -> None:
     audited = GATE.audited
     assert len(np.unique(audited.patients)) == len(audited)
     assert len(audited) == 400 + len(np.unique(WORLD.folds.trained.patients[WORLD.folds.coins]))
@@ -208,7 +208,7 @@ def test_leakage_beyond_a_claim_is_refused() -> None:
     assert examination.verdict.outcome == "refused"
 
 
-def test_what_everyone_may_know_is_json_and_tells_of_no_single_film() -> None:
+def test_what_everyone_may_know_is_json_and_tells_of_no_single_image() -> None:
     public = examine(HONEST).public()
     told = json.dumps(public, allow_nan=False)
     for secret in ("kept", "by_metric", "by_score", "nearest_patient", "bounds"):
@@ -223,12 +223,12 @@ def test_the_owner_may_know_everything() -> None:
     assert any("p_value_by_score" in each for each in private["in_full"])
 
 
-def test_bins_of_few_films_are_joined() -> None:
+def test_bins_of_few_images_are_joined() -> None:
     histograms = examine(HONEST).public()["gate"]["histograms"]
-    real, films = histograms["real_to_real"], histograms["synthetic_to_real"]
+    real, images = histograms["real_to_real"], histograms["synthetic_to_real"]
     assert len(histograms["edges"]) == len(real) + 1
     assert sum(real) == 400
-    assert all(count == 0 or count >= 5 for count in [*real[:-1], *films[:-1]])
+    assert all(count == 0 or count >= 5 for count in [*real[:-1], *images[:-1]])
 
 
 def test_a_gate_without_metrics_is_refused() -> None:
@@ -236,8 +236,8 @@ def test_a_gate_without_metrics_is_refused() -> None:
         Gate(WORLD.folds, [], Policy())
 
 
-def test_patients_and_not_films_are_what_calibrates() -> None:
-    world = World(1, replace(SMALL, films_each=2))
+def test_patients_and_not_images_are_what_calibrates() -> None:
+    world = World(1, replace(SMALL, images_each=2))
     folds: Folds = world.folds
     assert len(folds.audit) == 800
     known = [planted(world)]

@@ -9,11 +9,11 @@ from release.privacy.sight import Sight
 INF = np.inf
 
 
-def look(distances: list[list[float]], indices: list[list[int]], num_films: int) -> Look:
-    values = np.arange(num_films, dtype=np.float64)
+def look(distances: list[list[float]], indices: list[list[int]], num_images: int) -> Look:
+    values = np.arange(num_images, dtype=np.float64)
     near = Neighbours(np.array(distances, np.float32), np.array(indices))
-    sight = Sight(values, values, values, np.arange(num_films))
-    features = np.arange(num_films, dtype=np.uint8)[:, None]
+    sight = Sight(values, values, values, np.arange(num_images))
+    features = np.arange(num_images, dtype=np.uint8)[:, None]
     return Look({"m": sight}, {"m": near}, {"m": values, "half": -values}, values == 1, features)
 
 
@@ -21,7 +21,7 @@ FIRST = look([[1, 2], [3, 5]], [[4, 0], [1, 3]], 5)
 SECOND = look([[1.5, 9], [0.5, 9]], [[0, 1], [1, 0]], 2)
 
 
-def test_two_lots_of_films_are_seen_as_one() -> None:
+def test_two_lots_of_images_are_seen_as_one() -> None:
     both = Look.together([FIRST, SECOND])
     assert len(both) == 7
     assert both.around["m"].indices.tolist() == [[4, 5, 0, 6], [6, 1, 3, 5]]
@@ -31,11 +31,11 @@ def test_two_lots_of_films_are_seen_as_one() -> None:
     assert both.features.ravel().tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
-def test_films_that_are_dropped_are_around_nobody_and_the_rest_are_numbered_anew() -> None:
+def test_images_that_are_dropped_are_around_nobody_and_the_rest_are_numbered_anew() -> None:
     left = FIRST.where([0, 3, 4])
     assert left.around["m"].indices.tolist() == [[2, 0], [1, -1]]
     assert left.around["m"].distances.tolist() == [[1, 2], [5, INF]]
-    assert not left.suffices  # two of three films at most are listed
+    assert not left.suffices  # two of three images at most are listed
     assert left.sights["m"].closeness.tolist() == [0, 3, 4]
     assert left.closeness["half"].tolist() == [0, -3, -4]
     assert not left.flagged.any()

@@ -1,4 +1,4 @@
-"""Where a film lies and what is said of it."""
+"""Where an image lies and what is said of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_label_becomes_a_folder_any_system_takes(label, folder) -> None:
     assert folder_name(label) == folder
 
 
-def test_no_class_lies_where_films_of_no_class_lie() -> None:
+def test_no_class_lies_where_images_of_no_class_lie() -> None:
     """Not even one that is called like it."""
     of_class = OfClass("../unlabelled/mixtures", 1).folder
     assert of_class.startswith("images/")

@@ -20,11 +20,11 @@ def test_a_set_in_which_nothing_was_found_passes() -> None:
     assert verdict.may_leave
 
 
-def test_dropped_films_are_told() -> None:
+def test_dropped_images_are_told() -> None:
     verdict = Verdict.of((PASSED,), 3)
     assert str(verdict) == "passed_filtered(3)"
     assert verdict.may_leave
-    assert "3 films were dropped" in verdict.text
+    assert "3 images were dropped" in verdict.text
 
 
 def test_a_refusal_outweighs_doubt() -> None:

@@ -4,12 +4,12 @@ from models import presets
 from service import checks
 
 
-def test_a_preset_is_chosen_for_the_training_films_the_device_and_the_budget(
+def test_a_preset_is_chosen_for_the_training_images_the_device_and_the_budget(
     scene: Any, monkeypatch: Any
 ) -> None:
     given = checks.circumstances(scene.world, scene.dataset(), 64, {"seconds": 600})
-    num_films = round(0.72 * sum(split.films for split in scene.dataset().classes.values()))
-    assert (given.image_size, given.num_films, given.device) == (64, num_films, "cpu")
+    num_images = round(0.72 * sum(split.images for split in scene.dataset().classes.values()))
+    assert (given.image_size, given.num_images, given.device) == (64, num_images, "cpu")
     assert (given.budget_images, given.budget_seconds) == (None, 600)
     chosen_for = []
 

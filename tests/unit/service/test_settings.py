@@ -17,8 +17,10 @@ def test_the_database_lies_in_the_data_directory_unless_named(tmp_path: Path) ->
 
 
 def test_roots_come_from_the_environment_like_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SYNTHCXR_DATASET_ROOTS", os.pathsep.join(["/films", "/more films"]))
-    assert Settings().dataset_roots == (Path("/films"), Path("/more films"))
+    monkeypatch.setenv(
+        "SYNTHCXR_DATASET_ROOTS", os.pathsep.join(["/radiographs", "/more radiographs"])
+    )
+    assert Settings().dataset_roots == (Path("/radiographs"), Path("/more radiographs"))
     monkeypatch.setenv("SYNTHCXR_DATASET_ROOTS", "")
     assert Settings().dataset_roots == ()
 

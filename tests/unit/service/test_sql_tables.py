@@ -6,12 +6,12 @@ from service.adapters.sql_tables import DATASETS
 def test_a_dataset_recorded_before_the_folds_is_still_read() -> None:
     document = {
         "id": "ds_1",
-        "name": "films",
+        "name": "images",
         "state": "ready",
-        "source": {"path": "/films"},
+        "source": {"path": "/radiographs"},
         "created_at": "2026-01-01T00:00:00Z",
         "job_id": "job_1",
-        "classes": {"normal": {"films": 10, "train": 8, "held_out": 2}},
+        "classes": {"normal": {"images": 10, "train": 8, "held_out": 2}},
         "image_size": 64,
         "bit_depth": 8,
         "fingerprint": "f" * 64,

@@ -75,7 +75,7 @@ def test_a_class_named_twice_is_refused() -> None:
         class_counts("COVID=1,COVID=2")
 
 
-def test_a_mixture_is_read_with_its_number_of_films() -> None:
+def test_a_mixture_is_read_with_its_number_of_images() -> None:
     assert mixture("No: Finding=0.6, COVID=.4:10") == {
         "weights": {"No: Finding": 0.6, "COVID": 0.4},
         "count": 10,
@@ -131,7 +131,7 @@ def test_a_setting_without_a_value_is_refused() -> None:
         settings(["learning_rate"])
 
 
-FOUND = {"code": "memorising", "what": "Films come out again.", "fix": "Train on more films."}
+FOUND = {"code": "memorising", "what": "Images come out again.", "fix": "Train on more images."}
 
 
 def trained(request: httpx.Request) -> httpx.Response:
@@ -149,7 +149,7 @@ def test_training_and_waiting_prints_the_model(serve, capsys) -> None:
     assert code == 0
     printed = capsys.readouterr()
     assert printed.out == "mdl_1\n"
-    assert "memorising: Films come out again. Train on more films." in printed.err
+    assert "memorising: Images come out again. Train on more images." in printed.err
     assert json.loads(requests[0].content) == {
         "dataset_id": "ds_1",
         "family": "ldm",
@@ -200,7 +200,7 @@ def test_a_failed_job_ends_in_1(serve, capsys) -> None:
         ("generate", "mdl_1", "--interpolate", "COVID:1:2"),
         ("generate", "mdl_1", "--balance", "--guidance", "0.5"),
         ("datasets", "add"),
-        ("datasets", "add", "--phantom", "normal=8", "--server-path", "/films"),
+        ("datasets", "add", "--phantom", "normal=8", "--server-path", "/radiographs"),
         ("datasets", "add", "/does/not/exist"),
         ("frobnicate",),
     ],
@@ -293,13 +293,13 @@ def test_a_list_of_sets_says_what_was_found(serve, capsys) -> None:
     assert "passed_filtered(2)" in capsys.readouterr().out
 
 
-def test_a_list_is_a_table_with_the_film_counts(serve, capsys) -> None:
+def test_a_list_is_a_table_with_the_image_counts(serve, capsys) -> None:
     dataset = {
         "id": "ds_1",
-        "name": "films",
+        "name": "images",
         "state": "ready",
         "image_size": 64,
-        "classes": {"COVID": {"films": 7, "train": 5, "held_out": 2}},
+        "classes": {"COVID": {"images": 7, "train": 5, "held_out": 2}},
     }
     serve(lambda _: httpx.Response(200, json={"items": [dataset], "next_cursor": None}))
     assert run("datasets", "list") == 0
@@ -310,7 +310,7 @@ def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys
     dataset = {
         "id": "ds_1",
         "state": "ready",
-        "classes": {"COVID": {"films": 7, "train": None, "held_out": None}},
+        "classes": {"COVID": {"images": 7, "train": None, "held_out": None}},
         "fingerprint": None,
         "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
     }

@@ -52,7 +52,7 @@ def test_every_creating_post_carries_a_key(client, tmp_path: Path) -> None:
     asking.train("ds_1")
     asking.generate("mdl_1", balance=True)
     asking.add_phantom_dataset({"normal": 8})
-    asking.add_dataset_from_server("/films")
+    asking.add_dataset_from_server("/radiographs")
     asking.upload_dataset(tmp_path)
     asking.retry("job_1")
     assert len(set(keys)) == 6
@@ -69,12 +69,12 @@ def test_a_folder_is_uploaded_as_a_zip_without_what_is_hidden(client, tmp_path: 
         sent.append(request.read())
         return httpx.Response(202, json=QUEUED)
 
-    client(answer).upload_dataset(tmp_path, name="films", image_size=64)
+    client(answer).upload_dataset(tmp_path, name="images", image_size=64)
     [body] = sent
     start, end = body.index(b"PK\x03\x04"), body.rindex(b"\r\n--")
     with zipfile.ZipFile(BytesIO(body[start:end])) as archive:
         assert archive.namelist() == ["COVID/images/1.png"]
-    assert b'name="name"\r\n\r\nfilms' in body
+    assert b'name="name"\r\n\r\nimages' in body
     assert b'name="image_size"\r\n\r\n64' in body
 
 
@@ -168,5 +168,5 @@ def test_a_cancelled_job_is_no_success() -> None:
 
 
 def test_the_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SYNTHCXR_URL", "http://films:1")
-    assert Client().base_url == "http://films:1"
+    monkeypatch.setenv("SYNTHCXR_URL", "http://images:1")
+    assert Client().base_url == "http://images:1"

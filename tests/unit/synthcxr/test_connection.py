@@ -101,7 +101,7 @@ def test_a_service_that_stays_busy_is_reported_as_what_it_said() -> None:
 
 
 def test_an_upload_is_sent_whole_on_every_attempt(tmp_path) -> None:
-    path = tmp_path / "films.zip"
+    path = tmp_path / "images.zip"
     path.write_bytes(b"PK" * 1000)
     service = Service(httpx.ConnectError, httpx.Response(202, json={}))
     with path.open("rb") as file:

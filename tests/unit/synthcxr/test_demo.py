@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcxr.client import Client
-from synthcxr.demo import PHANTOM_FILMS, _add_dataset, _Stopwatch, _wait_until_it_answers
+from synthcxr.demo import PHANTOM_IMAGES, _add_dataset, _Stopwatch, _wait_until_it_answers
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart
 
@@ -24,12 +24,12 @@ class Recorder:
 def test_without_data_phantoms_of_four_classes_are_drawn() -> None:
     recorder = Recorder()
     _add_dataset(recorder, None)
-    assert recorder.calls == [("add_phantom_dataset", PHANTOM_FILMS)]
-    assert len(PHANTOM_FILMS) == 4
+    assert recorder.calls == [("add_phantom_dataset", PHANTOM_IMAGES)]
+    assert len(PHANTOM_IMAGES) == 4
 
 
 def test_a_folder_is_read_where_it_lies_and_a_zip_is_uploaded(tmp_path: Path) -> None:
-    archive = tmp_path / "films.zip"
+    archive = tmp_path / "images.zip"
     archive.touch()
     recorder = Recorder()
     _add_dataset(recorder, tmp_path)

@@ -144,7 +144,7 @@ def test_every_worker_has_its_own_name_and_all_share_the_settings(tmp_path: Path
         ("0.0.0.0", "http://127.0.0.1:80"),  # noqa: S104 - a value to show
         ("::", "http://[::1]:80"),
         ("::1", "http://[::1]:80"),
-        ("films.example", "http://films.example:80"),
+        ("images.example", "http://images.example:80"),
     ],
 )
 def test_the_url_is_one_that_a_client_here_can_open(tmp_path: Path, host: str, url: str) -> None:

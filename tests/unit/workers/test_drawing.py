@@ -17,7 +17,7 @@ from models.snapshot import Snapshot, new_model
 from release.origin import OfClass
 from release.policy import Policy
 from workers.drawing import NONE, Drawing
-from workers.film_plan import planned_films
+from workers.plan import plan_samples
 
 CLASSES = ("normal", "effusion")
 
@@ -32,7 +32,7 @@ class StubLook:
 
 
 class StubGate:
-    """Flags the films at some places, counted over all rounds."""
+    """Flags the images at some places, counted over all rounds."""
 
     num_needed = 256
 
@@ -75,7 +75,7 @@ def draw(snapshot, tmp_path: Path):
     rounds = iter(range(100))
 
     def draw(gate, **request):
-        wanted = planned_films({"class_counts": {}, "seed": 3, **request})
+        wanted = plan_samples({"class_counts": {}, "seed": 3, **request})
         sampler = sampler_class("vae")()
         path = tmp_path / f"{next(rounds)}.raw"
         draw.attempt = StubAttempt()
@@ -90,13 +90,13 @@ def test_what_is_not_flagged_is_offered_as_it_was_asked_for(draw):
     assert Counter(drawn.labels(CLASSES).tolist()) == {0: 200, 1: 100}
 
 
-def test_a_flagged_film_makes_way_for_another_of_its_class(draw):
+def test_a_flagged_image_makes_way_for_another_of_its_class(draw):
     clean = draw(StubGate(), class_counts={"normal": 200, "effusion": 100})
     drawn = draw(StubGate(7, 250, 300), class_counts={"normal": 200, "effusion": 100})
     # 7 and 250 were drawn anew as 300 and 301, and 300 once more as 302
     assert drawn.offered[[7, 250]].tolist() == [302, 301]
     assert [drawn.origins[place].label for place in (302, 301)] == ["normal", "effusion"]
-    assert len({film.seed for film in drawn.origins}) == len(drawn.origins) == 303
+    assert len({image.seed for image in drawn.origins}) == len(drawn.origins) == 303
     kept = np.delete(np.arange(300), [7, 250])
     assert np.array_equal(drawn.pixels[kept], clean.pixels[kept])
 
@@ -108,22 +108,22 @@ def test_a_model_that_only_copies_is_not_asked_for_ever(draw):
     assert drawn.look.flagged.all()
 
 
-def test_a_small_set_is_examined_by_more_films_than_it_has(draw):
+def test_a_small_set_is_examined_by_more_images_than_it_has(draw):
     drawn = draw(StubGate(), class_counts={"normal": 3, "effusion": 1})
     assert len(drawn.pixels) == StubGate.num_needed
     assert drawn.offered.tolist() == [0, 1, 2, 3]
     assert Counter(drawn.labels(CLASSES).tolist()) == {0: 192, 1: 64}
 
 
-def test_a_flagged_film_on_a_way_between_two_is_left_out(draw):
+def test_a_flagged_image_on_a_way_between_two_is_left_out(draw):
     way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4}
     drawn = draw(StubGate(258), class_counts={"normal": 256}, interpolate=[way])
     assert drawn.offered.tolist() == [*range(258), NONE, 259]
-    assert all(isinstance(film, OfClass) for film in drawn.origins[:256])
+    assert all(isinstance(image, OfClass) for image in drawn.origins[:256])
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
 
 
-def test_every_film_shows_its_classes_by_their_weights(draw):
+def test_every_image_shows_its_classes_by_their_weights(draw):
     way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4}
     mixture = {"weights": {"normal": 0.25, "effusion": 0.75}, "count": 2}
     drawn = draw(StubGate(), class_counts={"effusion": 250}, mixtures=[mixture], interpolate=[way])

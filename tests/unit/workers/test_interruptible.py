@@ -9,17 +9,17 @@ from release.metrics.pixels import PixelMetric
 from workers.attempt import Cancelled
 from workers.interruptible import Interruptible
 
-WORLD = World(0, Design(trained=40, audit=20, films=300))
+WORLD = World(0, Design(trained=40, audit=20, images=300))
 
 
-def test_a_search_asks_between_lots_of_films_whether_to_go_on() -> None:
+def test_a_search_asks_between_lots_of_images_whether_to_go_on() -> None:
     asked = []
     metric = Interruptible(PixelMetric(), lambda: asked.append(None))
     gate = Gate(WORLD.folds, [metric])
-    films = WORLD.honest()
-    gate.look(films[:1])
+    images = WORLD.honest()
+    gate.look(images[:1])
     before = len(asked)
-    gate.look(films)
+    gate.look(images)
     assert len(asked) - before >= 9  # three lots are embedded, compared and registered
 
 
@@ -38,8 +38,8 @@ def test_a_search_that_is_cancelled_stops(times: int) -> None:
         gate.look(WORLD.honest())
 
 
-def test_films_that_may_only_be_read_are_embedded() -> None:
-    films = WORLD.honest()[:3]
-    films.setflags(write=False)
+def test_images_that_may_only_be_read_are_embedded() -> None:
+    images = WORLD.honest()[:3]
+    images.setflags(write=False)
     metric = Interruptible(PixelMetric(), lambda: None)
-    assert np.isfinite(metric.embed(films).vectors).all()
+    assert np.isfinite(metric.embed(images).vectors).all()

@@ -10,7 +10,7 @@ from models.privacy.gaussian import epsilon_of, mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.sampled_sums import SampledSums
 from service.domain.paging import Page
-from workers import public_films
+from workers import public_images
 from workers.private_account import (
     account,
     earlier_runs,
@@ -74,7 +74,7 @@ def model(version, mu=None):
     return SimpleNamespace(card=card)
 
 
-def test_runs_are_counted_on_every_page_and_of_these_films_alone():
+def test_runs_are_counted_on_every_page_and_of_these_images_alone():
     pages = {
         None: Page([model("a", 0.1), model("b", 0.2)], "next"),
         "next": Page([model("a"), model("a", 0.25)], None),
@@ -83,15 +83,15 @@ def test_runs_are_counted_on_every_page_and_of_these_films_alone():
     assert list(earlier_runs(records, "a")) == [Spending(10.0, 1.0, 1), Spending(4.0, 1.0, 1)]
 
 
-def test_public_films_are_the_same_each_time_and_their_labels_say_nothing(monkeypatch):
-    monkeypatch.setattr(public_films, "NUM_FILMS", 120)
+def test_public_images_are_the_same_each_time_and_their_labels_say_nothing(monkeypatch):
+    monkeypatch.setattr(public_images, "NUM_IMAGES", 120)
     checked = []
     first, again = (
-        public_films.public_films(32, 3, torch.device("cpu"), lambda: checked.append(1))
+        public_images.public_images(32, 3, torch.device("cpu"), lambda: checked.append(1))
         for _ in range(2)
     )
     everything = torch.arange(120)
-    assert torch.equal(first.images(everything), again.images(everything))
+    assert torch.equal(first.read(everything), again.read(everything))
     assert torch.equal(first.labels, again.labels)
     assert len(checked) == 240
     findings = np.arange(120) % 4

@@ -26,7 +26,7 @@ from workers.problems import problem_of
         (SafetensorError("I/O error: No space left (os error 28)"), "storage_full", True),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", True),
         (MemoryError(), "out_of_memory", True),
-        (OSError(errno.EACCES, "/films/Doe^John.png"), "internal_error", False),
+        (OSError(errno.EACCES, "/radiographs/Doe^John.png"), "internal_error", False),
         (KeyError("Doe^John"), "internal_error", False),
     ],
 )

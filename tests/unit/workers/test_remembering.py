@@ -1,4 +1,4 @@
-"""What is known of a dataset's films is found once, and again only where what was kept is gone."""
+"""What is known of a dataset's images is found once, and again only where what was kept is gone."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ def test_all_of_it_goes_when_the_dataset_goes(
 
 
 def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: Remembering) -> None:
-    world = World(0, Design(trained=500, audit=300, films=400))
-    films, known = world.honest(), planted(world)
-    of_no_class = np.zeros((len(films), len(world.folds.classes)))
+    world = World(0, Design(trained=500, audit=300, images=400))
+    images, known = world.honest(), planted(world)
+    of_no_class = np.zeros((len(images), len(world.folds.classes)))
 
     def judged(memory: Memory | None) -> dict[str, Any]:
         gate = Gate(world.folds, [Euclidean()], memory=memory)
-        return gate.examine(films, of_no_class, validity=VALID, planted=[known]).private()
+        return gate.examine(images, of_no_class, validity=VALID, planted=[known]).private()
 
     assert judged(None) == judged(memory) == judged(memory)

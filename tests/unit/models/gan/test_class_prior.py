@@ -7,12 +7,12 @@ from models.families.gan.class_prior import ClassPrior
 from models.families.gan.config import Config
 from models.families.gan.model import AdversarialNetwork
 from models.family import ImageSpec
-from models.films import Films
 from models.presets import resolve_config
+from models.training_images import TrainingImages
 
 
 @pytest.fixture(scope="module")
-def films():
+def images():
     """Two classes of 16x16 images: bright ones that vary downwards, dark ones across."""
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 2
@@ -21,14 +21,14 @@ def films():
     dark = 90 + 20 * rng.normal(size=(400, 1, 1)) * ramp[None, None, :]
     flat = np.where(labels[:, None, None] == 0, bright + 0 * dark, dark + 0 * bright)
     pixels = (flat + rng.normal(0, 2, flat.shape)).round().clip(0, 255).astype(np.uint8)
-    return Films(pixels, labels)
+    return TrainingImages(pixels, labels)
 
 
 @pytest.fixture(scope="module")
-def prior(films):
+def prior(images):
     torch.manual_seed(0)
     fitted = ClassPrior(16, num_classes=2, num_latents=6, width=64, num_updates=220, guidance=0)
-    fractions = list(fitted.fit(films))
+    fractions = list(fitted.fit(images))
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1)
     return fitted
@@ -40,10 +40,10 @@ def draw(prior, classes):
 
 
 @pytest.mark.parametrize("label", [0, 1])
-def test_drafts_lie_where_the_images_of_their_class_do(films, prior, label):
+def test_drafts_lie_where_the_images_of_their_class_do(images, prior, label):
     drafts = prior.decode(draw(prior, torch.full((500,), label)))
-    images = films.images((films.labels == label).nonzero().squeeze(1))
-    torch.testing.assert_close(drafts.mean(0), images.mean(0), rtol=0, atol=0.1)
+    batch = images.read((images.labels == label).nonzero().squeeze(1))
+    torch.testing.assert_close(drafts.mean(0), batch.mean(0), rtol=0, atol=0.1)
 
 
 def test_drafts_vary_as_the_images_of_their_class_do(prior):
@@ -56,9 +56,9 @@ def test_drafts_vary_as_the_images_of_their_class_do(prior):
     assert across[1] > 1.5 * across[0]
 
 
-def test_an_image_is_near_its_own_draft(films, prior):
-    images = films.images(torch.arange(20))
-    torch.testing.assert_close(prior.decode(prior.encode(images)), images, rtol=0, atol=0.15)
+def test_an_image_is_near_its_own_draft(images, prior):
+    batch = images.read(torch.arange(20))
+    torch.testing.assert_close(prior.decode(prior.encode(batch)), batch, rtol=0, atol=0.15)
 
 
 def test_a_mixture_that_is_one_class_draws_what_its_label_draws(prior):
@@ -83,9 +83,9 @@ def test_guidance_draws_away_from_what_classes_have_in_common(prior):
     assert apart[1] > apart[0]
 
 
-def test_fitting_happens_once_and_leaves_the_random_source_alone(films, prior):
+def test_fitting_happens_once_and_leaves_the_random_source_alone(images, prior):
     before = {name: tensor.clone() for name, tensor in prior.state_dict().items()}
-    assert list(prior.fit(films)) == []
+    assert list(prior.fit(images)) == []
     for name, tensor in prior.state_dict().items():
         assert torch.equal(tensor, before[name]), name
 
@@ -93,13 +93,13 @@ def test_fitting_happens_once_and_leaves_the_random_source_alone(films, prior):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    list(another.fit(films))
+    list(another.fit(images))
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_prior_knows_images_of_its_kind_better_than_noise(films, prior):
-    images, labels = films.images(torch.arange(20)), films.labels[:20]
-    assert prior.familiarity(images, labels).mean() > prior.familiarity(images, 1 - labels).mean()
+def test_a_prior_knows_images_of_its_kind_better_than_noise(images, prior):
+    batch, labels = images.read(torch.arange(20)), images.labels[:20]
+    assert prior.familiarity(batch, labels).mean() > prior.familiarity(batch, 1 - labels).mean()
 
 
 def test_the_generator_begins_with_the_drafts():

@@ -9,12 +9,12 @@ from models.families.gan.config import FITTED, Config, Sampler
 from models.families.gan.model import AdversarialNetwork
 from models.families.gan.objectives import OBJECTIVES
 from models.family import Batch, ImageSpec
-from models.films import Films
 from models.presets import resolve_config
 from models.seeding import ImageNoise
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
+from models.training_images import TrainingImages
 
 NUM_CLASSES = 3
 
@@ -42,13 +42,13 @@ def draw(model, labels, seeds, **options):
         )
 
 
-def test_truncation_to_zero_gives_one_film_of_a_class():
+def test_truncation_to_zero_gives_one_image_of_a_class():
     first, second, other = draw(build(), [0, 0, 1], [1, 2, 3], truncation=0.0)
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
-def test_same_seed_gives_the_same_film():
+def test_same_seed_gives_the_same_image():
     model = build()
     assert torch.equal(draw(model, [0, 1], [5, 6]), draw(model, [0, 1], [5, 6]))
 
@@ -86,7 +86,7 @@ def test_a_share_of_the_batch_is_penalised(share):
     assert losses["r2"] > 0
 
 
-def test_a_penalty_on_a_share_is_that_on_its_films():
+def test_a_penalty_on_a_share_is_that_on_its_images():
     model = build(penalised_share=0.5, augmentation=0.0)
     batch = batch_at(0.0)
     half = Batch(batch.images[:4], batch.labels[:4], batch.indices[:4], 0.0)
@@ -113,9 +113,11 @@ def test_discriminator_loss_leaves_the_generator_alone():
 def test_every_objective_trains(objective, conditioning):
     model = build(objective=objective, conditioning=conditioning, discriminator_updates=1)
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    films = Films(((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3)
+    images = TrainingImages(
+        ((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3
+    )
     budget = Budget(images=2 * model.config.batch_size)
-    losses = [each.losses for each in Training(model, films, budget, seed=0).run() if each.losses]
+    losses = [each.losses for each in Training(model, images, budget, seed=0).run() if each.losses]
     assert len(losses) == 2
     for reported in losses:
         assert all(term.isfinite() for term in reported.values()), reported
@@ -149,24 +151,28 @@ def test_clipped_weights_are_within_their_bound_when_they_judge():
 
 def test_the_generator_waits_for_its_turn():
     model = build(discriminator_updates=3)
-    films = Films(((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3)
+    images = TrainingImages(
+        ((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3
+    )
     budget = Budget(images=7 * model.config.batch_size)
-    losses = [each.losses for each in Training(model, films, budget, seed=0).run() if each.losses]
+    losses = [each.losses for each in Training(model, images, budget, seed=0).run() if each.losses]
     turns = ["generator_loss" in each for each in losses]
     assert turns == [True, False, False, True, False, False, True]
 
 
 def test_adaptive_augmentation_is_resumed_bit_for_bit(tmp_path):
-    films = Films(((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3)
+    images = TrainingImages(
+        ((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3
+    )
     changes = {"augmentation": "adaptive", "augmentation_images": 100, "augmentation_target": 0.0}
     options = {"budget": Budget(images=96), "seed": 0}
     whole, killed, resumed = (build(**changes) for _ in range(3))
     for model in (whole, killed, resumed):
         model.adaptive.strength.fill_(0.5)
-    list(Training(whole, films, **options).run())
+    list(Training(whole, images, **options).run())
     kept = {"checkpoints": Checkpoints(tmp_path), "checkpoint_interval_seconds": 0}
-    list(islice(Training(killed, films, **options, **kept).run(), 4))
-    list(Training(resumed, films, **options, **kept).run())
+    list(islice(Training(killed, images, **options, **kept).run(), 4))
+    list(Training(resumed, images, **options, **kept).run())
     assert whole.adaptive.strength != 0.5
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name

@@ -15,7 +15,7 @@ def test_preset_gives_latents_of_16_or_32(name: str, image_size: int) -> None:
 
 
 def test_small_sets_are_kept_from_being_learnt_by_heart() -> None:
-    few, many = (Config.preset("standard", Circumstances(64, num_films=n)) for n in (500, 5000))
+    few, many = (Config.preset("standard", Circumstances(64, num_images=n)) for n in (500, 5000))
     assert few["dropout"] > 0
     assert few["augmentation"] > 0
     assert "dropout" not in many

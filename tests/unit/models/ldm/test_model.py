@@ -13,34 +13,34 @@ from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import PREDICTIONS_ON, Config, Sampler
 from models.families.ldm.model import LatentDiffusion
 from models.family import ImageSpec
-from models.films import Films
 from models.seeding import ImageNoise
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
+from models.training_images import TrainingImages
 
 SAMPLER = Sampler(num_steps=4)
 
 
 @pytest.fixture(scope="module")
-def films() -> Films:
+def images() -> TrainingImages:
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 128, (40, 8, 8), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
     fine = rng.integers(0, 128, (40, 64, 64), np.uint8)
-    return Films(coarse + fine, np.arange(40) % 3)
+    return TrainingImages(coarse + fine, np.arange(40) % 3)
 
 
 @pytest.fixture(scope="module")
-def model(films: Films) -> LatentDiffusion:
+def model(images: TrainingImages) -> LatentDiffusion:
     """A model whose weights are random everywhere, none at its zero start."""
     torch.manual_seed(0)
     model = LatentDiffusion(Config(**Config.preset("tiny", Circumstances(64))), ImageSpec(64, 3))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    exhaust(model.fit_components(films))
+    exhaust(model.fit_components(images))
     with torch.no_grad():
-        exhaust(model.measure_latents(films))
+        exhaust(model.measure_latents(images))
     return model.eval()
 
 
@@ -94,30 +94,32 @@ def test_class_changes_the_image(model: LatentDiffusion) -> None:
     assert not torch.allclose(image, other)
 
 
-def channel_stds(model: LatentDiffusion, films: Films) -> Tensor:
+def channel_stds(model: LatentDiffusion, images: TrainingImages) -> Tensor:
     """Measure the standard deviations of what the denoiser is trained on."""
-    latents = model.autoencoder.encode(films.images(torch.arange(len(films)))).mean
+    latents = model.autoencoder.encode(images.read(torch.arange(len(images)))).mean
     return ((latents - model.latent_mean) / model.latent_scale).std(dim=(0, 2, 3))
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 def test_whitening_shares_the_variance_out_between_the_channels(
-    films: Films, whitening: float
+    images: TrainingImages, whitening: float
 ) -> None:
     config = Config(**Config.preset("tiny", Circumstances(64)), whitening=whitening)
     model = LatentDiffusion(config, ImageSpec(64, 3))
-    exhaust(model.fit_components(films))
-    exhaust(model.measure_latents(films))
-    stds = channel_stds(model, films)
+    exhaust(model.fit_components(images))
+    exhaust(model.measure_latents(images))
+    stds = channel_stds(model, images)
     spectrum = model.autoencoder.deviations ** (1 - whitening)
     torch.testing.assert_close(stds / stds[-1], spectrum / spectrum[-1], atol=0, rtol=0.01)
     assert float(stds.square().mean()) == pytest.approx(1, abs=0.01)
 
 
-def test_components_a_checkpoint_brought_are_kept(model: LatentDiffusion, films: Films) -> None:
+def test_components_a_checkpoint_brought_are_kept(
+    model: LatentDiffusion, images: TrainingImages
+) -> None:
     before = model.autoencoder.components.clone()
-    assert list(model.fit_components(films)) == []
+    assert list(model.fit_components(images)) == []
     assert torch.equal(model.autoencoder.components, before)
 
 
@@ -141,60 +143,62 @@ def test_guidance_outside_of_every_step_is_none(model: LatentDiffusion) -> None:
 @pytest.mark.parametrize(
     ("path", "prediction"), [(path, some[0]) for path, some in PREDICTIONS_ON.items()]
 )
-def test_every_path_trains_and_samples(films: Films, path: str, prediction: str) -> None:
-    model = trained(films, path=path, prediction=prediction, times="uniform")
+def test_every_path_trains_and_samples(images: TrainingImages, path: str, prediction: str) -> None:
+    model = trained(images, path=path, prediction=prediction, times="uniform")
     assert drawn(model, [0, 1], [5, 6]).isfinite().all()
 
 
-def trained(films: Films, **changes: Any) -> LatentDiffusion:
+def trained(images: TrainingImages, **changes: Any) -> LatentDiffusion:
     config = Config(**{**Config.preset("tiny", Circumstances(64)), **changes})
     torch.manual_seed(0)
     model = LatentDiffusion(config, ImageSpec(64, 3))
-    list(Training(model, films, Budget(images=320), seed=0).run())
+    list(Training(model, images, Budget(images=320), seed=0).run())
     return model
 
 
-def test_options_need_a_model_trained_for_them(films: Films) -> None:
-    everything = trained(films, autoguidance=True, classifier_share=0.2, fast_share=0.2)
+def test_options_need_a_model_trained_for_them(images: TrainingImages) -> None:
+    everything = trained(images, autoguidance=True, classifier_share=0.2, fast_share=0.2)
     names = [stage.name for stage in everything.stages()]
     assert names == ["autoencoder", "denoiser", "classifier", "student"]
     plain = drawn(everything, [0, 1], [5, 6], Sampler(num_steps=2))
-    without = trained(films)
+    without = trained(images)
     for options in (
         Sampler(name="fast"),
         Sampler(num_steps=2, guidance_by="early_snapshot"),
         Sampler(num_steps=2, classifier_guidance=2.0),
     ):
-        images = drawn(everything, [0, 1], [5, 6], options)
-        assert images.isfinite().all()
-        assert not torch.equal(images, plain)
+        changed = drawn(everything, [0, 1], [5, 6], options)
+        assert changed.isfinite().all()
+        assert not torch.equal(changed, plain)
         with pytest.raises(ValueError, match="needs a model trained with"):
             drawn(without, [0, 1], [5, 6], options)
 
 
-def test_student_begins_as_the_denoiser_and_keeps_what_a_checkpoint_brought(films: Films) -> None:
+def test_student_begins_as_the_denoiser_and_keeps_what_a_checkpoint_brought(
+    images: TrainingImages,
+) -> None:
     config = Config(**Config.preset("tiny", Circumstances(64)), fast_share=0.2)
     model = LatentDiffusion(config, ImageSpec(64, 3))
-    exhaust(model.start_student(films))
+    exhaust(model.start_student(images))
     weights = zip(model.student.parameters(), model.denoiser.parameters(), strict=True)
     assert all(torch.equal(mine, its) for mine, its in weights)
     with torch.no_grad():
         model.student.out.bias.fill_(1)
-    exhaust(model.start_student(films))
+    exhaust(model.start_student(images))
     assert (model.student.out.bias == 1).all()
 
 
 @pytest.mark.parametrize("patch_size", [2, 4])
-def test_pixel_space_has_no_autoencoder(films: Films, patch_size: int) -> None:
-    model = trained(films, space="pixel", patch_size=patch_size, denoiser_channels=(8,))
+def test_pixel_space_has_no_autoencoder(images: TrainingImages, patch_size: int) -> None:
+    model = trained(images, space="pixel", patch_size=patch_size, denoiser_channels=(8,))
     assert [stage.name for stage in model.stages()] == ["denoiser"]
-    images = films.images(torch.arange(3))
-    assert torch.equal(model.autoencoder.decode(model.autoencoder.encode(images).mean), images)
+    batch = images.read(torch.arange(3))
+    assert torch.equal(model.autoencoder.decode(model.autoencoder.encode(batch).mean), batch)
     assert drawn(model, [0, 1], [5, 6]).shape == (2, 1, 64, 64)
 
 
-def test_augmented_films_train_and_leave_no_trace_in_sampling(films: Films) -> None:
-    model = trained(films, augmentation=0.5, ms_ssim_weight=0.5)
+def test_augmented_images_train_and_leave_no_trace_in_sampling(images: TrainingImages) -> None:
+    model = trained(images, augmentation=0.5, ms_ssim_weight=0.5)
     before = drawn(model, [0, 1], [5, 6])
     assert model.denoiser.embedding.changes is not None
     with torch.no_grad():
@@ -202,15 +206,17 @@ def test_augmented_films_train_and_leave_no_trace_in_sampling(films: Films) -> N
     assert torch.equal(drawn(model, [0, 1], [5, 6]), before)
 
 
-def test_cached_latents_are_the_same_when_made_again(model: LatentDiffusion, films: Films) -> None:
-    batch = films.labels.new_tensor([3, 1])
-    exhaust(model.cache_latents(films))
+def test_cached_latents_are_the_same_when_made_again(
+    model: LatentDiffusion, images: TrainingImages
+) -> None:
+    batch = images.labels.new_tensor([3, 1])
+    exhaust(model.cache_latents(images))
     first = model.cached(batch)
-    exhaust(model.cache_latents(films))
+    exhaust(model.cache_latents(images))
     assert all(torch.equal(a, b) for a, b in zip(first, model.cached(batch), strict=True))
 
 
-def test_resumed_student_equals_an_undisturbed_one(films: Films, tmp_path: Path) -> None:
+def test_resumed_student_equals_an_undisturbed_one(images: TrainingImages, tmp_path: Path) -> None:
     """Killed in the student's stage, after checkpoints of it."""
     changes = {"fast_share": 0.4, "autoguidance": True}
     config = Config(**{**Config.preset("tiny", Circumstances(64)), **changes})
@@ -225,11 +231,11 @@ def test_resumed_student_equals_an_undisturbed_one(films: Films, tmp_path: Path)
     }
     late = (
         progress
-        for progress in Training(killed, films, Budget(images=320), **options).run()
+        for progress in Training(killed, images, Budget(images=320), **options).run()
         if progress.stage == "student" and progress.losses
     )
     list(islice(late, 3))
-    list(Training(resumed, films, Budget(images=320), **options).run())
-    undisturbed = trained(films, **changes).state_dict()
+    list(Training(resumed, images, Budget(images=320), **options).run())
+    undisturbed = trained(images, **changes).state_dict()
     for name, tensor in resumed.state_dict().items():
         assert torch.equal(tensor, undisturbed[name]), name

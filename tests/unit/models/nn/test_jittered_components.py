@@ -2,33 +2,33 @@ import numpy as np
 import pytest
 import torch
 
-from models.films import Films
 from models.nn.jittered_components import JitteredComponents
+from models.training_images import TrainingImages
 
 
 @pytest.fixture(scope="module")
-def films():
+def images():
     """Smooth 16x16 images, half of which are fitted to."""
     rng = np.random.default_rng(0)
     waves = np.cos(np.pi * np.arange(4)[:, None] * (np.arange(16) + 0.5) / 16)  # (4, 16)
     smooth = np.einsum("nij,ih,jw->nhw", rng.normal(size=(128, 4, 4)), waves, waves)
     pixels = (128 + 20 * smooth).round().clip(0, 255).astype(np.uint8)
-    return Films(pixels, np.arange(128) % 2)
+    return TrainingImages(pixels, np.arange(128) % 2)
 
 
 @pytest.fixture(scope="module")
-def components(films):
+def components(images):
     torch.manual_seed(0)
     fitted = JitteredComponents(16, 16)
-    fractions = list(fitted.fit(films))
+    fractions = list(fitted.fit(images))
     assert fractions == sorted(fractions)
     return fitted
 
 
-def test_images_come_back(films, components):
-    images = films.images(torch.arange(20))
-    decoded = components.decode(components.encode(images))
-    assert (decoded - images).square().mean() < 0.1 * images.var()
+def test_images_come_back(images, components):
+    batch = images.read(torch.arange(20))
+    decoded = components.decode(components.encode(batch))
+    assert (decoded - batch).square().mean() < 0.1 * batch.var()
 
 
 def test_latents_are_read_from_what_they_decode_to(components):
@@ -38,8 +38,8 @@ def test_latents_are_read_from_what_they_decode_to(components):
     )
 
 
-def test_latents_vary_by_one(films, components):
-    spread = components.encode(films.images(torch.arange(128))).std(0)
+def test_latents_vary_by_one(images, components):
+    spread = components.encode(images.read(torch.arange(128))).std(0)
     assert ((spread > 0.3) & (spread < 3)).all()
 
 
@@ -49,5 +49,5 @@ def test_what_lies_within_is_familiar(components):
     assert (components.familiarity(within) > components.familiarity(outside)).all()
 
 
-def test_fitting_happens_once(films, components):
-    assert list(components.fit(films)) == []
+def test_fitting_happens_once(images, components):
+    assert list(components.fit(images)) == []

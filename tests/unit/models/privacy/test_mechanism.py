@@ -15,7 +15,7 @@ def test_clipping_shortens_what_is_long_and_leaves_the_rest():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
-def test_one_spoilt_film_moves_a_sum_no_further_than_any_other(value):
+def test_one_spoilt_image_moves_a_sum_no_further_than_any_other(value):
     sound = torch.zeros(4, 3, dtype=torch.float64)
     spoilt = sound.clone()
     spoilt[2, 1] = value

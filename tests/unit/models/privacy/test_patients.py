@@ -1,11 +1,11 @@
 import numpy as np
 import torch
 
-from models.films import Films
 from models.privacy.patients import Patients
+from models.training_images import TrainingImages
 
 
-def test_one_film_of_each_patient_is_read_the_first():
+def test_one_image_of_each_patient_is_read_the_first():
     pixels = np.arange(5, dtype=np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
     patients = Patients(pixels, np.array([0, 1, 1, 0, 2]), np.array([7, 3, 7, 3, 9]))
     assert len(patients) == 3
@@ -20,6 +20,6 @@ def test_one_film_of_each_patient_is_read_the_first():
 def test_they_are_the_images_that_training_sees():
     pixels = np.random.default_rng(0).integers(0, 1 << 16, (6, 4, 4)).astype(np.uint16)
     labels = np.arange(6) % 2
-    films, patients = Films(pixels, labels), Patients(pixels, labels, np.arange(6))
-    images = torch.cat([images for images, _ in patients.batches(4)])
-    torch.testing.assert_close(images, films.images(torch.arange(6)))
+    images, patients = TrainingImages(pixels, labels), Patients(pixels, labels, np.arange(6))
+    batch = torch.cat([batch for batch, _ in patients.batches(4)])
+    torch.testing.assert_close(batch, images.read(torch.arange(6)))

@@ -4,8 +4,8 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from models.families.vae.aggregate import AggregatePosterior
-from models.films import Films
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
 CENTRES = torch.tensor([[-5.0, 0.0], [5.0, 3.0]])
 
@@ -21,9 +21,9 @@ def encode(images, labels):
 def fitted():
     rng = np.random.default_rng(0)
     levels = rng.integers(0, 256, 300, np.uint8)
-    films = Films(np.broadcast_to(levels[:, None, None], (300, 8, 8)), np.arange(300) % 2)
+    images = TrainingImages(np.broadcast_to(levels[:, None, None], (300, 8, 8)), np.arange(300) % 2)
     aggregate = AggregatePosterior(2, num_classes=2)
-    list(aggregate.fit(encode, films))
+    list(aggregate.fit(encode, images))
     return aggregate
 
 
@@ -55,22 +55,22 @@ def test_a_class_varies_in_its_own_directions_and_a_rare_one_as_all_do():
         return along, torch.full((len(labels), 2), -12.0)
 
     pixels = np.random.default_rng(0).integers(0, 256, 1200, np.uint8)
-    films = Films(
+    images = TrainingImages(
         np.broadcast_to(pixels[:, None, None], (1200, 8, 8)), np.array([0] * 1190 + [1] * 10)
     )
     aggregate = AggregatePosterior(2, num_classes=2)
-    list(aggregate.fit(encode_along_one, films))
+    list(aggregate.fit(encode_along_one, images))
     frequent, rare = (aggregate.factors @ aggregate.factors.mT).diagonal(dim1=1, dim2=2)
     assert frequent[0] > 10 * frequent[1]
     assert rare[0] > rare[1]
 
 
 def test_fitting_leaves_the_random_source_alone(fitted):
-    films = Films(np.full((4, 8, 8), 9, np.uint8), np.arange(4) % 2)
+    images = TrainingImages(np.full((4, 8, 8), 9, np.uint8), np.arange(4) % 2)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    list(fitted.fit(encode, films))
+    list(fitted.fit(encode, images))
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -90,16 +90,16 @@ def test_the_density_is_that_of_the_gaussians_up_to_a_constant(fitted):
 
 def test_fitting_again_gives_the_same_density(fitted):
     levels = np.random.default_rng(0).integers(0, 256, 300, np.uint8)
-    films = Films(np.broadcast_to(levels[:, None, None], (300, 8, 8)), np.arange(300) % 2)
+    images = TrainingImages(np.broadcast_to(levels[:, None, None], (300, 8, 8)), np.arange(300) % 2)
     again = AggregatePosterior(2, num_classes=2)
-    list(again.fit(encode, films))
+    list(again.fit(encode, images))
     for name, buffer in fitted.state_dict().items():
         assert torch.equal(buffer, again.state_dict()[name]), name
 
 
 def test_a_class_of_two_images_has_a_density_too():
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
-    films = Films(pixels, np.array([0] * 10 + [1] * 2))
+    images = TrainingImages(pixels, np.array([0] * 10 + [1] * 2))
     aggregate = AggregatePosterior(2, num_classes=2)
-    list(aggregate.fit(encode, films))
+    list(aggregate.fit(encode, images))
     assert draw(aggregate, 1).isfinite().all()

@@ -1,4 +1,4 @@
-"""A model that learned from public films learns from private ones, through a mechanism alone."""
+"""A model that learned from public images learns from private ones, through a mechanism alone."""
 
 import math
 
@@ -10,12 +10,12 @@ from models.config import Circumstances
 from models.families.vae.config import Sampler
 from models.families.vae.model import VariationalAutoencoder
 from models.family import ImageSpec
-from models.films import Films
 from models.presets import resolve_config
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.patients import Patients
 from models.seeding import ImageNoise
 from models.snapshot import load_snapshot, save_snapshot
+from models.training_images import TrainingImages
 
 CLASSES = 2
 LEARNED = {"aggregate.fitted", "aggregate.means", "aggregate.factors"}
@@ -34,7 +34,7 @@ def silent(mu=1e9):
 @pytest.fixture
 def public():
     rng = np.random.default_rng(0)
-    return Films(rng.integers(0, 256, (40, 64, 64), np.uint8), np.arange(40) % CLASSES)
+    return TrainingImages(rng.integers(0, 256, (40, 64, 64), np.uint8), np.arange(40) % CLASSES)
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def patients():
     """The first class is dark, the second bright."""
     rng = np.random.default_rng(1)
     labels = np.arange(60) % CLASSES
-    films = rng.integers(0, 128, (60, 64, 64)) + 127 * labels[:, None, None]
-    return Patients(films.astype(np.uint8), labels, np.arange(60))
+    images = rng.integers(0, 128, (60, 64, 64)) + 127 * labels[:, None, None]
+    return Patients(images.astype(np.uint8), labels, np.arange(60))
 
 
 def prepared(public, **changes):
@@ -69,7 +69,7 @@ def test_nothing_changes_but_what_the_mechanism_let_out(public, patients, size):
     assert math.hypot(*(1 / each.sigma for each in mechanism.releases)) == pytest.approx(1.0)
 
 
-def test_films_of_a_class_have_that_class_s_brightness(public, patients):
+def test_images_of_a_class_have_that_class_s_brightness(public, patients):
     """The decoder knows noise alone: what is bright is what the remainder tells."""
     model = prepared(public)
     for _ in model.learn_privately(public, patients, silent(), 1.0):

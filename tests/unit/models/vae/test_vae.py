@@ -8,10 +8,10 @@ from models.families.vae.likelihood import LIKELIHOODS
 from models.families.vae.model import VariationalAutoencoder
 from models.families.vae.objectives import Denoising, divergence_from_sparsity
 from models.family import Batch, ImageSpec
-from models.films import Films
 from models.nn.jitter import jittered
 from models.presets import resolve_config
 from models.seeding import ImageNoise
+from models.training_images import TrainingImages
 
 NUM_CLASSES = 3
 
@@ -24,15 +24,15 @@ def build(**changes):
 
 
 @pytest.fixture
-def films():
+def images():
     pixels = np.random.default_rng(0).integers(0, 256, (60, 64, 64), np.uint8)
-    return Films(pixels, np.arange(60) % NUM_CLASSES)
+    return TrainingImages(pixels, np.arange(60) % NUM_CLASSES)
 
 
 @pytest.fixture
-def batch(films):
+def batch(images):
     indices = torch.arange(8)
-    return Batch(films.images(indices), films.labels[indices], indices, fraction=0.5)
+    return Batch(images.read(indices), images.labels[indices], indices, fraction=0.5)
 
 
 def stir(model):
@@ -61,9 +61,9 @@ def test_encoder_listens_to_the_label(batch):
 
 
 @pytest.mark.parametrize("likelihood", ["sigma", "mse", "bce"])
-def test_training_begins_at_the_principal_components(films, batch, likelihood):
+def test_training_begins_at_the_principal_components(images, batch, likelihood):
     model = build(likelihood=likelihood)
-    list(model.stages()[0].prepare(films))
+    list(model.stages()[0].prepare(images))
     mean, _ = model.encode(batch.images, batch.labels)
     expected = model.principal.decode(mean).clamp(-0.99, 0.99)
     decoded = LIKELIHOODS[likelihood].mean(model.decode(mean, batch.labels)).clamp(-0.99, 0.99)
@@ -82,23 +82,23 @@ def test_every_likelihood_gives_gradients_to_both_halves(batch, likelihood):
 
 
 @pytest.mark.parametrize("kind", ["denoising", "sparse"])
-def test_a_baseline_learns_and_is_sampled_like_the_variational_one(films, batch, kind):
+def test_a_baseline_learns_and_is_sampled_like_the_variational_one(images, batch, kind):
     model = build(kind=kind)
     stage = model.stages()[0]
-    list(stage.prepare(films))
+    list(stage.prepare(images))
     losses = model.loss(batch)
     losses["loss"].backward()
     for half in (model.encoder, model.decoder):
         gradients = [p.grad for p in half.parameters() if p.grad is not None]
         assert sum(gradient.abs().sum().item() for gradient in gradients) > 0
     with torch.no_grad():
-        list(stage.conclude(films))
+        list(stage.conclude(images))
     mixtures = torch.eye(NUM_CLASSES)[[0, 0, 2]]
     with torch.inference_mode():
-        images = model.sample(mixtures, ImageNoise([1, 2, 3]), Sampler())
-    assert images.isfinite().all()
-    assert images.abs().max() <= 1
-    assert not torch.equal(images[0], images[1])
+        drawn = model.sample(mixtures, ImageNoise([1, 2, 3]), Sampler())
+    assert drawn.isfinite().all()
+    assert drawn.abs().max() <= 1
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 @pytest.mark.parametrize("kind", ["denoising", "sparse"])
@@ -107,14 +107,14 @@ def test_the_latents_of_a_baseline_are_certain(batch, kind):
     assert not log_variance.exp().any()
 
 
-def test_a_denoising_autoencoder_restores_the_film_as_it_was(films, batch):
-    """Before training, its error is that of the principal components of spoilt films."""
+def test_a_denoising_autoencoder_restores_the_image_as_it_was(images, batch):
+    """Before training, its error is that of the principal components of spoilt images."""
     model = build(kind="denoising", likelihood="mse", corruption=0.5)
-    list(model.principal.fit(films))
+    list(model.principal.fit(images))
     torch.manual_seed(2)
-    images = jittered(batch.images).clamp(-1, 1)
-    mean, _ = model.principal.encode(Denoising(model.config).shown(images))
-    expected = (model.principal.decode(mean) - images).square().flatten(1).sum(1).mean() / 2
+    changed = jittered(batch.images).clamp(-1, 1)
+    mean, _ = model.principal.encode(Denoising(model.config).shown(changed))
+    expected = (model.principal.decode(mean) - changed).square().flatten(1).sum(1).mean() / 2
     torch.manual_seed(2)
     torch.testing.assert_close(model.loss(batch)["reconstruction"], expected)
 
@@ -159,7 +159,7 @@ def test_divergence_costs_all_at_once_without_a_warm_up(batch):
     assert without["loss"] == pytest.approx(late["loss"])
 
 
-def test_samples_come_from_the_prior_until_the_mixture_is_fitted(films):
+def test_samples_come_from_the_prior_until_the_mixture_is_fitted(images):
     model = build()
     stir(model)
     mixtures = torch.eye(model.spec.num_classes)[[0, 1]]
@@ -170,13 +170,13 @@ def test_samples_come_from_the_prior_until_the_mixture_is_fitted(films):
 
     assert torch.equal(draw("mixture"), draw("prior"))
     with torch.no_grad():
-        fractions = list(model.stages()[0].conclude(films))
+        fractions = list(model.stages()[0].conclude(images))
     assert fractions == sorted(fractions)
     assert model.aggregate.fitted
     assert not torch.equal(draw("mixture"), draw("prior"))
 
 
-def test_grain_gives_films_the_variance_that_the_decoder_leaves_out(films):
+def test_grain_gives_images_the_variance_that_the_decoder_leaves_out(images):
     model = build()
     mixtures = torch.eye(NUM_CLASSES)[[0] * 16]
 
@@ -187,10 +187,10 @@ def test_grain_gives_films_the_variance_that_the_decoder_leaves_out(films):
 
     assert torch.equal(draw(0.0), draw(1.0))  # nothing is measured yet
     with torch.no_grad():
-        list(model.stages()[0].prepare(films))
-        list(model.stages()[0].conclude(films))
-        mean, _ = model.encode(films.images(torch.arange(60)), films.labels)
-        error = model.decode(mean, films.labels) - films.images(torch.arange(60))
+        list(model.stages()[0].prepare(images))
+        list(model.stages()[0].conclude(images))
+        mean, _ = model.encode(images.read(torch.arange(60)), images.labels)
+        error = model.decode(mean, images.labels) - images.read(torch.arange(60))
     assert model.deviation.item() == pytest.approx(error.square().mean().sqrt().item(), rel=0.02)
     model.deviation.fill_(0.1)  # too little to be cut off
     for grain in (0.5, 1.0):
@@ -199,7 +199,7 @@ def test_grain_gives_films_the_variance_that_the_decoder_leaves_out(films):
         assert added.mean().item() == pytest.approx(0, abs=0.002)
 
 
-def test_temperature_zero_gives_one_film_of_a_class():
+def test_temperature_zero_gives_one_image_of_a_class():
     model = build()
     stir(model)
     sampler = Sampler(name="prior", temperature=0.0, grain=0.0)

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from release.classifier import FilmClassifier, read
+from release.classifier import ImageClassifier, read
 from release.classifier_files import digest, save_classifier
 from release.fidelity.extractors import supplied_extractor
 from release.fidelity.inception import Inception
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.remembered import Remembered
-from release.films import Folds, LabelledFilms, Pixels
+from release.labelled_images import Folds, LabelledImages, Pixels
 
 
 class Corners(nn.Module):
-    """Sees four corners of a film."""
+    """Sees four corners of an image."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.nn.functional.adaptive_avg_pool2d(x.float(), 2).flatten(1)
@@ -38,16 +38,16 @@ def torchscript(tmp_path: Path) -> Path:
 
 
 def test_a_classifier_of_ours_is_read_from_its_file(
-    toy_folds: Folds, toy_classifier: FilmClassifier, tmp_path: Path
+    toy_folds: Folds, toy_classifier: ImageClassifier, tmp_path: Path
 ) -> None:
     save_classifier(tmp_path / "ours.safetensors", toy_classifier)
-    found = supplied_extractor("film_classifier", tmp_path / "ours.safetensors", "ours")
+    found = supplied_extractor("image_classifier", tmp_path / "ours.safetensors", "ours")
     assert (found.name, found.digest) == ("ours", digest(toy_classifier))
     pixels = toy_folds.utility.pixels
     np.testing.assert_array_equal(found.features(pixels), read(toy_classifier, pixels).features)
 
 
-@pytest.mark.parametrize("kind", ["inception_v3", "film_classifier"])
+@pytest.mark.parametrize("kind", ["inception_v3", "image_classifier"])
 def test_code_in_a_file_is_not_run_unless_the_operator_calls_it_a_program(
     torchscript: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,28 +67,31 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_trusted_network_sees_grey_films_in_three_channels(
-    torchscript: Path, fresh_films: LabelledFilms
+def test_a_trusted_network_sees_grey_images_in_three_channels(
+    torchscript: Path, fresh_images: LabelledImages
 ) -> None:
     found = supplied_extractor("torchscript", torchscript, "corners")
     assert found.name == "corners"
     assert found.digest == hashlib.sha256(torchscript.read_bytes()).hexdigest()
-    features = found.features(fresh_films.pixels)
-    assert features.shape == (len(fresh_films), 12)
-    half = fresh_films.pixels.shape[1] // 2
+    features = found.features(fresh_images.pixels)
+    assert features.shape == (len(fresh_images), 12)
+    half = fresh_images.pixels.shape[1] // 2
     np.testing.assert_allclose(
-        features[:, 0], fresh_films.pixels[:, :half, :half].mean((1, 2)), rtol=1e-5
+        features[:, 0], fresh_images.pixels[:, :half, :half].mean((1, 2)), rtol=1e-5
     )
 
 
 def test_fidelity_is_measured_on_the_network_supplied(
-    torchscript: Path, toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+    torchscript: Path,
+    toy_folds: Folds,
+    toy_classifier: ImageClassifier,
+    fresh_images: LabelledImages,
 ) -> None:
     found = measure_fidelity(
         toy_classifier,
         toy_folds,
-        fresh_films.pixels,
-        fresh_films.labels,
+        fresh_images.pixels,
+        fresh_images.labels,
         np.random.default_rng(0),
         extractor=supplied_extractor("torchscript", torchscript, "corners"),
     )
@@ -120,11 +123,11 @@ def test_inception_is_read_from_torchvision_s_state_dict(
     state = {**inception.state_dict(), "fc.weight": torch.zeros(2, 2), "AuxLogits.x": torch.ones(1)}
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     found = supplied_extractor("inception_v3", path, "inception")
-    films = np.random.default_rng(0).integers(0, 256, (2, 64, 64), np.uint8)
-    features = found.features(films)
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64), np.uint8)
+    features = found.features(images)
     assert features.shape == (2, 2048)
     with torch.inference_mode():
-        expected = inception(torch.from_numpy(films[:1, None]))
+        expected = inception(torch.from_numpy(images[:1, None]))
     np.testing.assert_array_equal(features[0], expected[0].double())
     assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert "299 px" in found.preparation
@@ -145,7 +148,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 class Counting:
-    """Sees the mean of a film, and counts the films."""
+    """Sees the mean of an image, and counts the images."""
 
     name, digest, preparation = "mean", "0" * 64, "as they are"
 
@@ -157,18 +160,18 @@ class Counting:
         return pixels.mean((1, 2))[:, None].astype(np.float64)
 
 
-def test_a_film_that_was_read_before_is_remembered() -> None:
-    films = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
+def test_an_image_that_was_read_before_is_remembered() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
     counting = Counting()
     remembered = Remembered(counting)
-    first = remembered.features(films)
-    np.testing.assert_allclose(first, films.mean((1, 2))[:, None], rtol=1e-6)
-    np.testing.assert_array_equal(remembered.features(films[::-1]), first[::-1])
+    first = remembered.features(images)
+    np.testing.assert_allclose(first, images.mean((1, 2))[:, None], rtol=1e-6)
+    np.testing.assert_array_equal(remembered.features(images[::-1]), first[::-1])
     assert counting.num_read == 6
 
 
-def test_reading_films_can_be_interrupted_between_any_two() -> None:
+def test_reading_images_can_be_interrupted_between_any_two() -> None:
     checks: list[None] = []
-    films = np.arange(4, dtype=np.uint8).repeat(64).reshape(4, 8, 8)
-    Remembered(Counting(), lambda: checks.append(None)).features(films)
+    images = np.arange(4, dtype=np.uint8).repeat(64).reshape(4, 8, 8)
+    Remembered(Counting(), lambda: checks.append(None)).features(images)
     assert len(checks) == 4

@@ -5,33 +5,35 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.classifier import FilmClassifier
+from release.classifier import ImageClassifier
 from release.classifier_files import NAME, digest
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.rows import Fidelity, Row
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 
 MEASURES = ("kid", "fd", "precision", "recall", "density", "coverage", "ms_ssim", "agreement")
 
 
 def measured(
-    folds: Folds, classifier: FilmClassifier, films: LabelledFilms, seed: int = 0
+    folds: Folds, classifier: ImageClassifier, images: LabelledImages, seed: int = 0
 ) -> Fidelity:
     rng = np.random.default_rng(seed)
-    return measure_fidelity(classifier, folds, films.pixels, films.labels, rng)
+    return measure_fidelity(classifier, folds, images.pixels, images.labels, rng)
 
 
 @pytest.fixture(scope="module")
 def perfect(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> Fidelity:
-    return measured(toy_folds, toy_classifier, fresh_films)
+    return measured(toy_folds, toy_classifier, fresh_images)
 
 
 @pytest.fixture(scope="module")
-def noise(toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms) -> Fidelity:
-    pixels = np.random.default_rng(2).integers(0, 256, fresh_films.pixels.shape, np.uint8)
-    return measured(toy_folds, toy_classifier, replace(fresh_films, pixels=pixels))
+def noise(
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+) -> Fidelity:
+    pixels = np.random.default_rng(2).integers(0, 256, fresh_images.pixels.shape, np.uint8)
+    return measured(toy_folds, toy_classifier, replace(fresh_images, pixels=pixels))
 
 
 def row(found: Fidelity, label: str = "all") -> Row:
@@ -40,7 +42,7 @@ def row(found: Fidelity, label: str = "all") -> Row:
 
 
 def test_a_perfect_generator_stands_at_the_floor(perfect: Fidelity) -> None:
-    assert [(each.label, each.num_films) for each in perfect.rows] == [
+    assert [(each.label, each.num_images) for each in perfect.rows] == [
         ("left", 60),
         ("right", 60),
         ("all", 120),
@@ -60,16 +62,16 @@ def test_noise_is_far_from_the_floor(noise: Fidelity) -> None:
         assert getattr(overall.found, name).value == 0
 
 
-def test_the_same_films_and_seed_give_the_same_figures(
+def test_the_same_images_and_seed_give_the_same_figures(
     toy_folds: Folds,
-    toy_classifier: FilmClassifier,
-    fresh_films: LabelledFilms,
+    toy_classifier: ImageClassifier,
+    fresh_images: LabelledImages,
     perfect: Fidelity,
 ) -> None:
-    assert measured(toy_folds, toy_classifier, fresh_films) == perfect
+    assert measured(toy_folds, toy_classifier, fresh_images) == perfect
 
 
-def test_validity_lies_between_real_films_and_mean_images(
+def test_validity_lies_between_real_images_and_mean_images(
     perfect: Fidelity, noise: Fidelity
 ) -> None:
     validity = perfect.validity
@@ -81,55 +83,55 @@ def test_validity_lies_between_real_films_and_mean_images(
     assert validity.real_accuracy.low > 0.8
 
 
-def test_films_under_the_wrong_label_do_not_agree(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+def test_images_under_the_wrong_label_do_not_agree(
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
-    swapped = replace(fresh_films, labels=1 - fresh_films.labels)
+    swapped = replace(fresh_images, labels=1 - fresh_images.labels)
     found = measured(toy_folds, toy_classifier, swapped)
     assert row(found).found.agreement.high < 0.2
-    assert found.validity.kid.value < 0.2  # both classes together still look like films
+    assert found.validity.kid.value < 0.2  # both classes together still look like images
     assert row(found, "left").found.kid.low > row(found, "left").floor.kid.high
 
 
-def test_as_many_films_are_compared_as_there_are_real_ones_to_set_the_floor(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+def test_as_many_images_are_compared_as_there_are_real_ones_to_set_the_floor(
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
-    fewer = fresh_films.where(np.r_[0:60, 60:90])
+    fewer = fresh_images.where(np.r_[0:60, 60:90])
     found = measured(toy_folds, toy_classifier, fewer)
     assert [each.num_compared for each in found.rows] == [45, 30, 60]
 
 
-def test_a_class_of_few_films_is_left_unmeasured_where_it_must_be(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+def test_a_class_of_few_images_is_left_unmeasured_where_it_must_be(
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
-    found = measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:60, 60:65, 70]))
+    found = measured(toy_folds, toy_classifier, fresh_images.where(np.r_[0:60, 60:65, 70]))
     few = row(found, "right").found
     assert few.kid is not None
     assert few.fd is None
-    alone = measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:60, 70]))
+    alone = measured(toy_folds, toy_classifier, fresh_images.where(np.r_[0:60, 70]))
     assert row(alone, "right").found.kid is None
-    assert row(alone).num_films == 60  # a single film is no class to weigh
+    assert row(alone).num_images == 60  # a single image is no class to weigh
 
 
 def test_a_set_of_mixtures_has_validity_and_no_rows(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
-    unlabelled = replace(fresh_films, labels=np.full(len(fresh_films), -1))
+    unlabelled = replace(fresh_images, labels=np.full(len(fresh_images), -1))
     found = measured(toy_folds, toy_classifier, unlabelled)
     assert found.rows == ()
     assert found.validity.agreement is None
     assert found.validity.kid.high < found.validity.kid_ceiling.low
 
 
-def test_one_film_alone_cannot_be_judged(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+def test_one_image_alone_cannot_be_judged(
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
-    with pytest.raises(ValueError, match="3 films"):
-        measured(toy_folds, toy_classifier, fresh_films.where(np.r_[0:1]))
+    with pytest.raises(ValueError, match="3 images"):
+        measured(toy_folds, toy_classifier, fresh_images.where(np.r_[0:1]))
 
 
 def test_it_can_be_given_up(
-    toy_folds: Folds, toy_classifier: FilmClassifier, fresh_films: LabelledFilms
+    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     def check() -> None:
         raise InterruptedError
@@ -138,15 +140,15 @@ def test_it_can_be_given_up(
         measure_fidelity(
             toy_classifier,
             toy_folds,
-            fresh_films.pixels,
-            fresh_films.labels,
+            fresh_images.pixels,
+            fresh_images.labels,
             np.random.default_rng(0),
             check=check,
         )
 
 
 def test_the_report_names_the_extractor_and_every_measure_with_its_interval(
-    perfect: Fidelity, toy_classifier: FilmClassifier
+    perfect: Fidelity, toy_classifier: ImageClassifier
 ) -> None:
     described = perfect.described()
     assert described["extractor"] == {
@@ -155,7 +157,7 @@ def test_the_report_names_the_extractor_and_every_measure_with_its_interval(
         "preparation": "as they are, scaled to [-1, 1]",
     }
     for each in described["rows"]:
-        assert set(each) == {"label", "num_films", "kid_floor", "fd_floor", *MEASURES}
+        assert set(each) == {"label", "num_images", "kid_floor", "fd_floor", *MEASURES}
         assert all(set(each[name]) == {"value", "low", "high"} for name in MEASURES)
     in_full = perfect.described_in_full()["rows"][0]
     assert {f"{name}_floor" for name in MEASURES if name != "agreement"} <= set(in_full)

@@ -34,13 +34,13 @@ def test_points_elsewhere_cover_nothing() -> None:
 
 
 def by_hand(real: np.ndarray, synthetic: np.ndarray, k: int) -> tuple[float, float, float, float]:
-    """The definitions, film by film."""
+    """The definitions, image by image."""
 
-    def reach(film: np.ndarray, own: np.ndarray) -> float:
-        return sorted(float(np.linalg.norm(film - other)) for other in own)[k]  # 0 is itself
+    def reach(image: np.ndarray, own: np.ndarray) -> float:
+        return sorted(float(np.linalg.norm(image - other)) for other in own)[k]  # 0 is itself
 
-    real_reach = [reach(film, real) for film in real]
-    synthetic_reach = [reach(film, synthetic) for film in synthetic]
+    real_reach = [reach(image, real) for image in real]
+    synthetic_reach = [reach(image, synthetic) for image in synthetic]
     apart = [[float(np.linalg.norm(r - s)) for s in synthetic] for r in real]
     inside = [
         [apart[i][j] < real_reach[i] for j in range(len(synthetic))] for i in range(len(real))
@@ -87,7 +87,7 @@ def test_the_size_of_the_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch)
     assert measured(neighbourhoods(real, synthetic)) == at_once
 
 
-def test_memory_does_not_grow_with_the_square_of_the_films(
+def test_memory_does_not_grow_with_the_square_of_the_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "ENTRIES_AT_ONCE", 10_000)
@@ -99,6 +99,6 @@ def test_memory_does_not_grow_with_the_square_of_the_films(
     assert most < 2_000_000  # one matrix of distances alone would be 32 MB
 
 
-def test_too_few_films_have_no_neighbourhood() -> None:
-    with pytest.raises(ValueError, match="5 films have no 5 neighbours"):
+def test_too_few_images_have_no_neighbourhood() -> None:
+    with pytest.raises(ValueError, match="5 images have no 5 neighbours"):
         neighbourhoods(points(5, 0), points(20, 1))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.fairness import LearnedFrom
@@ -14,16 +14,18 @@ from release.metrics.latent import LatentMetric
 TINY = Recipe(widths=(8, 8), num_features=8, num_views=96, batch_size=8, num_alike=2)
 
 
-def films(n: int, seed: int) -> LabelledFilms:
+def images(n: int, seed: int) -> LabelledImages:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (n, 8, 8), np.uint8)
     pixels = coarse.repeat(8, 1).repeat(8, 2)
-    return LabelledFilms(pixels, np.zeros(n, np.int64), 100 * seed + np.arange(n) // 2)
+    return LabelledImages(pixels, np.zeros(n, np.int64), 100 * seed + np.arange(n) // 2)
 
 
 @pytest.fixture(scope="module")
 def folds() -> Folds:
-    return Folds(("a",), films(16, 0), np.zeros(16, np.bool_), films(8, 1), films(4, 2), "f" * 64)
+    return Folds(
+        ("a",), images(16, 0), np.zeros(16, np.bool_), images(8, 1), images(4, 2), "f" * 64
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +33,12 @@ def metric(folds) -> CopyMetric:
     return train_copy_metric(folds, recipe=TINY)
 
 
-def test_equal_films_and_seeds_learn_equal_weights(folds, metric) -> None:
+def test_equal_images_and_seeds_learn_equal_weights(folds, metric) -> None:
     assert train_copy_metric(folds, recipe=TINY).digest == metric.digest
     assert train_copy_metric(folds, recipe=TINY, seed=1).digest != metric.digest
 
 
-def test_which_film_is_in_which_fold_has_no_part_in_the_weights(folds, metric) -> None:
+def test_which_image_is_in_which_fold_has_no_part_in_the_weights(folds, metric) -> None:
     swapped = Folds(
         folds.classes, folds.audit, np.zeros(8, np.bool_), folds.trained, folds.utility, "e" * 64
     )
@@ -66,7 +68,7 @@ def test_weights_that_are_not_those_described_are_refused(metric, tmp_path) -> N
         CopyMetric.load(tmp_path)
 
 
-def test_a_film_finds_itself_and_flat_films_do_no_harm(folds, metric) -> None:
+def test_an_image_finds_itself_and_flat_images_do_no_harm(folds, metric) -> None:
     pixels = folds.trained.pixels.copy()
     pixels[3] = 0
     embedded = metric.embed(pixels)
@@ -93,7 +95,7 @@ def test_training_tells_how_far_it_is_and_can_be_stopped(folds) -> None:
 
 def test_latents_are_compared_by_their_correlation(folds) -> None:
     pixels = folds.trained.pixels
-    metric = LatentMetric(lambda films: films.reshape(len(films), -1), "0" * 64, LearnedFrom())
+    metric = LatentMetric(lambda images: images.reshape(len(images), -1), "0" * 64, LearnedFrom())
     embedded = metric.embed(pixels)
     found = metric.nearest(embedded, embedded, 2)
     expected = 1 - np.corrcoef(pixels.reshape(len(pixels), -1))

@@ -25,9 +25,9 @@ def test_views_are_images() -> None:
 
 
 @pytest.mark.parametrize("change", [change for _, change in copy_views._DEGRADATIONS])
-def test_each_degradation_changes_films_and_keeps_them_alike(change) -> None:
-    films = torch.nn.functional.interpolate(drawn()[..., ::8, ::8], 64, mode="bilinear")
-    changed = change(films, torch.Generator().manual_seed(3))
-    assert not torch.equal(changed, films)
-    stacked = torch.stack([changed.flatten(), films.flatten()])
+def test_each_degradation_changes_images_and_keeps_them_alike(change) -> None:
+    images = torch.nn.functional.interpolate(drawn()[..., ::8, ::8], 64, mode="bilinear")
+    changed = change(images, torch.Generator().manual_seed(3))
+    assert not torch.equal(changed, images)
+    stacked = torch.stack([changed.flatten(), images.flatten()])
     assert torch.corrcoef(stacked)[0, 1] > 0.8

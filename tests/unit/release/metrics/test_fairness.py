@@ -3,17 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 from release.metrics.fairness import EmbeddingUnfair, LearnedFrom
 
 
-def films(n: int) -> LabelledFilms:
-    return LabelledFilms(np.zeros((n, 8, 8), np.uint8), np.zeros(n, np.int64), np.arange(n))
+def images(n: int) -> LabelledImages:
+    return LabelledImages(np.zeros((n, 8, 8), np.uint8), np.zeros(n, np.int64), np.arange(n))
 
 
 @pytest.fixture
 def folds() -> Folds:
-    return Folds(("a",), films(6), np.zeros(6, np.bool_), films(3), films(2), "f" * 64)
+    return Folds(("a",), images(6), np.zeros(6, np.bool_), images(3), images(2), "f" * 64)
 
 
 def test_what_has_learned_from_none_or_from_both_folds_alike_is_fair(folds) -> None:

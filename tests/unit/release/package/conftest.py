@@ -50,7 +50,7 @@ def description() -> Description:
         "service_version": "0.1.0",
         "versions": {"torch": "2.15.0"},
         "request": {"class_counts": {"COVID": 3, "Viral Pneumonia": 3}},
-        "dataset": {"version": "d" * 64, "classes": {"COVID": {"films": 730}}},
+        "dataset": {"version": "d" * 64, "classes": {"COVID": {"images": 730}}},
         "model": {
             "id": "mdl_1",
             "family": "vae",
@@ -83,7 +83,7 @@ def contents(description: Description) -> Contents:
 
 
 @pytest.fixture
-def films() -> list[tuple[np.ndarray, Any]]:
+def images() -> list[tuple[np.ndarray, Any]]:
     """Three of a class, three of another, a mixture and a way."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (8, 16, 16), np.uint8)
@@ -97,12 +97,12 @@ def films() -> list[tuple[np.ndarray, Any]]:
 
 
 @pytest.fixture
-def write(tmp_path: Path, films: Any, contents: Contents) -> Callable[..., Path]:
-    """Write the set, with changes to what goes with the films."""
+def write(tmp_path: Path, images: Any, contents: Contents) -> Callable[..., Path]:
+    """Write the set, with changes to what goes with the images."""
 
     def write(name: str = "set.zip", **changes: Any) -> Path:
         path = tmp_path / name
-        write_package(path, films, replace(contents, **changes))
+        write_package(path, images, replace(contents, **changes))
         return path
 
     return write

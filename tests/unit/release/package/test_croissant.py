@@ -18,18 +18,18 @@ import sys, mlcroissant
 dataset = mlcroissant.Dataset(jsonld=sys.argv[1])
 print(dataset.metadata.ctx.conforms_to.value)
 print(sorted(dataset.metadata.issues.warnings))
-print(sum(1 for _ in dataset.records("films")))
+print(sum(1 for _ in dataset.records("radiographs")))
 """
 
 
-def test_it_says_that_the_films_are_synthetic_and_what_they_were_made_from(description) -> None:
+def test_it_says_that_the_images_are_synthetic_and_what_they_were_made_from(description) -> None:
     table = Member("metadata.csv", 7, "1" * 64)
     content = json.loads(croissant(description, Member("labels.csv", 5, "0" * 64), table))
     assert content["rai:hasSyntheticData"] is True
     assert content["prov:wasDerivedFrom"]["@id"].endswith(description["dataset"]["version"])
     assert content["prov:wasGeneratedBy"]["@id"].endswith("a" * 64)
     assert content["rai:dataLimitations"] == ["No claim is made for COVID alone."]
-    assert "biases of the films" in content["rai:dataBiases"]
+    assert "biases of the images" in content["rai:dataBiases"]
     assert [file.get("sha256") for file in content["distribution"]] == ["0" * 64, "1" * 64, None]
 
 
@@ -42,7 +42,7 @@ def test_the_digests_are_those_of_the_tables_in_the_package(write) -> None:
             assert table["contentSize"] == f"{len(data)} B"
 
 
-def test_mlcroissant_finds_it_valid_and_reads_the_films(write, tmp_path) -> None:
+def test_mlcroissant_finds_it_valid_and_reads_the_images(write, tmp_path) -> None:
     """In a process of its own, whose warnings are not ours; no date is meant: no clock."""
     with zipfile.ZipFile(write()) as archive:
         archive.extractall(tmp_path / "set")
@@ -55,7 +55,7 @@ def test_mlcroissant_finds_it_valid_and_reads_the_films(write, tmp_path) -> None
     if "No module named 'mlcroissant'" in found.stderr:
         pytest.skip("mlcroissant is not installed")
     assert found.returncode == 0, found.stderr
-    version, warnings, num_films = found.stdout.splitlines()
+    version, warnings, num_images = found.stdout.splitlines()
     assert version == "http://mlcommons.org/croissant/1.1"
     assert warnings.count("Property") == warnings.count("datePublished") == 1
-    assert num_films == "8"
+    assert num_images == "8"

@@ -16,32 +16,32 @@ import pytest
 from release.origin import OfClass
 from release.package.archive import Member
 from release.package.formats.dicom import dicom
-from release.package.manifest import PackagedFilm
+from release.package.manifest import PackagedImage
 
 WRITTEN = frozenset({"dicom"})
 
 
 @pytest.fixture
-def images(write) -> list[pydicom.FileDataset]:
+def datasets(write) -> list[pydicom.FileDataset]:
     with zipfile.ZipFile(write(formats=WRITTEN)) as archive:
         names = [name for name in archive.namelist() if name.endswith(".dcm")]
         return [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in names]
 
 
-def test_every_tag_says_what_it_is(images) -> None:
-    image = images[3]
+def test_every_tag_says_what_it_is(datasets) -> None:
+    dataset = datasets[3]
     name = "syn_00000000000000000000000001-000003"
-    assert image[0x0008, 0x001C].value == "YES"  # SyntheticData
-    assert image.file_meta.TransferSyntaxUID == pydicom.uid.ExplicitVRLittleEndian
-    assert image.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
-    assert list(image.ImageType) == ["DERIVED", "SECONDARY"]
-    assert image[0x0008, 0x0064].value == "SYN"  # ConversionType
-    assert (str(image.PatientName), image.PatientID) == (f"SYNTHETIC^{name}", f"SYN-{name}")
-    assert (image.PatientIdentityRemoved, image.BurnedInAnnotation) == ("YES", "NO")
-    assert (image.Modality, image.BodyPartExamined) == ("OT", "CHEST")
-    assert image.ImageComments == "SYNTHETIC - NOT FOR DIAGNOSIS"
-    assert image.SeriesDescription == "SYNTHETIC Viral Pneumonia"
-    [equipment] = image[0x0018, 0xA001].value
+    assert dataset[0x0008, 0x001C].value == "YES"  # SyntheticData
+    assert dataset.file_meta.TransferSyntaxUID == pydicom.uid.ExplicitVRLittleEndian
+    assert dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
+    assert list(dataset.ImageType) == ["DERIVED", "SECONDARY"]
+    assert dataset[0x0008, 0x0064].value == "SYN"  # ConversionType
+    assert (str(dataset.PatientName), dataset.PatientID) == (f"SYNTHETIC^{name}", f"SYN-{name}")
+    assert (dataset.PatientIdentityRemoved, dataset.BurnedInAnnotation) == ("YES", "NO")
+    assert (dataset.Modality, dataset.BodyPartExamined) == ("OT", "CHEST")
+    assert dataset.ImageComments == "SYNTHETIC - NOT FOR DIAGNOSIS"
+    assert dataset.SeriesDescription == "SYNTHETIC Viral Pneumonia"
+    [equipment] = dataset[0x0018, 0xA001].value
     [purpose] = equipment.PurposeOfReferenceCodeSequence
     assert (purpose.CodeValue, purpose.CodingSchemeDesignator) == ("109100", "DCM")
     assert purpose.CodeMeaning == "Synthesizing Equipment"
@@ -51,40 +51,40 @@ def test_every_tag_says_what_it_is(images) -> None:
     assert equipment.ContributionDescription == "Synthetic set syn_00000000000000000000000001"
 
 
-def test_no_scanner_is_simulated_and_nothing_is_dated(images) -> None:
-    for image in images:
+def test_no_scanner_is_simulated_and_nothing_is_dated(datasets) -> None:
+    for dataset in datasets:
         for tag in ("Manufacturer", "StationName", "KVP", "InstitutionName", "ContentDate"):
-            assert tag not in image
-        assert image.StudyDate == image.StudyTime == image.PatientBirthDate == ""
+            assert tag not in dataset
+        assert dataset.StudyDate == dataset.StudyTime == dataset.PatientBirthDate == ""
 
 
-def test_the_pixels_are_the_films(images, films) -> None:
-    for image, (pixels, _) in zip(images, films, strict=True):
-        assert np.array_equal(image.pixel_array, pixels)
+def test_the_pixels_are_the_images(datasets, images) -> None:
+    for dataset, (pixels, _) in zip(datasets, images, strict=True):
+        assert np.array_equal(dataset.pixel_array, pixels)
 
 
 def test_an_odd_number_of_pixels_is_filled_up_to_an_even_number_of_bytes(description) -> None:
     pixels = np.arange(25, dtype=np.uint8).reshape(5, 5)
-    film = PackagedFilm(0, OfClass("COVID", 1), Member("images/COVID/000000.png", 1, "0" * 64))
-    image = pydicom.dcmread(io.BytesIO(dicom(film, pixels, description)))
-    assert len(image.PixelData) == 26
-    assert np.array_equal(image.pixel_array, pixels)
+    image = PackagedImage(0, OfClass("COVID", 1), Member("images/COVID/000000.png", 1, "0" * 64))
+    dataset = pydicom.dcmread(io.BytesIO(dicom(image, pixels, description)))
+    assert len(dataset.PixelData) == 26
+    assert np.array_equal(dataset.pixel_array, pixels)
 
 
-def test_every_film_has_a_patient_study_and_series_of_its_own(images) -> None:
+def test_every_image_has_a_patient_study_and_series_of_its_own(datasets) -> None:
     for tag in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        assert len({image[tag].value for image in images}) == len(images)
+        assert len({dataset[tag].value for dataset in datasets}) == len(datasets)
 
 
-def test_uids_are_version_5_uuids_under_2_25(images) -> None:
-    for uid in (images[0].SOPInstanceUID, images[0].StudyInstanceUID):
+def test_uids_are_version_5_uuids_under_2_25(datasets) -> None:
+    for uid in (datasets[0].SOPInstanceUID, datasets[0].StudyInstanceUID):
         assert uid.is_valid
         assert uuid.UUID(int=int(uid.removeprefix("2.25."))).version == 5
 
 
 def test_a_label_of_any_length_and_alphabet_fits(description) -> None:
-    film = PackagedFilm(0, OfClass("Ödem\\" + "x" * 80, 1), Member("images/x.png", 1, "0" * 64))
-    data = dicom(film, np.zeros((4, 4), np.uint8), description)
+    image = PackagedImage(0, OfClass("Ödem\\" + "x" * 80, 1), Member("images/x.png", 1, "0" * 64))
+    data = dicom(image, np.zeros((4, 4), np.uint8), description)
     read = pydicom.dcmread(io.BytesIO(data)).SeriesDescription
     assert read.startswith("SYNTHETIC Ödem/xxx")
     assert len(read.encode()) == 64

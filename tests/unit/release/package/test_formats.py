@@ -1,4 +1,4 @@
-"""The same films for other readers."""
+"""The same images for other readers."""
 
 from __future__ import annotations
 
@@ -17,37 +17,41 @@ from release.package.formats import webdataset
 from release.package.writer import write_package
 
 
-def test_the_numpy_file_holds_the_films_of_classes_under_the_keys_of_medmnist(write, films) -> None:
+def test_the_numpy_file_holds_the_images_of_classes_under_the_keys_of_medmnist(
+    write, images
+) -> None:
     with zipfile.ZipFile(write(formats=frozenset({"npz"}))) as archive:
-        data = np.load(io.BytesIO(archive.read("npz/films.npz")), allow_pickle=False)
-    assert np.array_equal(data["train_images"], [pixels for pixels, _ in films[:6]])
+        data = np.load(io.BytesIO(archive.read("npz/radiographs.npz")), allow_pickle=False)
+    assert np.array_equal(data["train_images"], [pixels for pixels, _ in images[:6]])
     assert data["train_images"].dtype == np.uint8
     assert data["train_labels"].tolist() == [[0]] * 3 + [[1]] * 3
     assert data["classes"].tolist() == ["COVID", "Viral Pneumonia"]
 
 
 def test_a_set_of_mixtures_alone_has_an_empty_numpy_file_and_no_shard(
-    films, contents, tmp_path
+    images, contents, tmp_path
 ) -> None:
     chosen = replace(contents, formats=frozenset({"npz", "webdataset"}))
-    write_package(tmp_path / "set.zip", films[6:], chosen)
+    write_package(tmp_path / "set.zip", images[6:], chosen)
     with zipfile.ZipFile(tmp_path / "set.zip") as archive:
-        data = np.load(io.BytesIO(archive.read("npz/films.npz")))
+        data = np.load(io.BytesIO(archive.read("npz/radiographs.npz")))
         assert len(data["train_images"]) == len(data["train_labels"]) == 0
         assert not any(name.startswith("wds/") for name in archive.namelist())
 
 
-@pytest.mark.parametrize("num_films", [3, 4, 5])
-def test_shards_hold_png_class_and_json_of_every_film(
-    tmp_path, contents, monkeypatch, num_films
+@pytest.mark.parametrize("num_images", [3, 4, 5])
+def test_shards_hold_png_class_and_json_of_every_image(
+    tmp_path, contents, monkeypatch, num_images
 ) -> None:
-    monkeypatch.setattr(webdataset, "FILMS_PER_SHARD", 2)
+    monkeypatch.setattr(webdataset, "IMAGES_PER_SHARD", 2)
     rng = np.random.default_rng(0)
-    films = [
+    images = [
         (rng.integers(0, 256, (8, 8), np.uint8), OfClass("Viral Pneumonia", k))
-        for k in range(num_films)
+        for k in range(num_images)
     ]
-    write_package(tmp_path / "set.zip", films, replace(contents, formats=frozenset({"webdataset"})))
+    write_package(
+        tmp_path / "set.zip", images, replace(contents, formats=frozenset({"webdataset"}))
+    )
     found = {}
     with zipfile.ZipFile(tmp_path / "set.zip") as archive:
         shards = [name for name in archive.namelist() if name.startswith("wds/")]
@@ -56,9 +60,9 @@ def test_shards_hold_png_class_and_json_of_every_film(
                 for member in tar:
                     assert (member.mtime, member.uid, member.uname) == (0, 0, "")
                     found[member.name] = tar.extractfile(member).read()
-    assert len(shards) == (num_films + 1) // 2
-    assert len(found) == 3 * num_films
-    for index, (pixels, _) in enumerate(films):
+    assert len(shards) == (num_images + 1) // 2
+    assert len(found) == 3 * num_images
+    for index, (pixels, _) in enumerate(images):
         name = f"{index:06}"
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(found[f"{name}.png"]))), pixels)
         assert found[f"{name}.cls"] == b"1"

@@ -49,30 +49,30 @@ def table(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(data.decode())))
 
 
-def test_same_films_give_the_same_bytes(write) -> None:
+def test_same_images_give_the_same_bytes(write) -> None:
     first, second = write("a.zip", formats=ALL_FORMATS), write("b.zip", formats=ALL_FORMATS)
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_nothing_else_lies_in_it_and_nothing_is_left_beside_it(write, tmp_path) -> None:
     files = members(write())
-    films = {name for name in files if name.endswith(".png")}
-    assert len(films) == 8
-    assert files.keys() - films == EVERYTHING
+    images = {name for name in files if name.endswith(".png")}
+    assert len(images) == 8
+    assert files.keys() - images == EVERYTHING
     assert [path.name for path in tmp_path.iterdir()] == ["set.zip"]
 
 
 def test_members_are_stored_in_place_and_dated_1980(write) -> None:
-    """A film can be served from the ZIP without unpacking it."""
+    """An image can be served from the ZIP without unpacking it."""
     with zipfile.ZipFile(write(formats=ALL_FORMATS)) as archive:
         assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
         assert {member.date_time[0] for member in archive.infolist()} == {1980}
 
 
-def test_the_manifest_lists_the_films_first_then_every_file_before_it(write, films) -> None:
+def test_the_manifest_lists_the_images_first_then_every_file_before_it(write, images) -> None:
     files = members(write(formats=ALL_FORMATS))
     lines = lines_of(files)
-    for line, (pixels, _) in zip(lines, films, strict=False):
+    for line, (pixels, _) in zip(lines, images, strict=False):
         image = Image.open(io.BytesIO(files[line["path"]]))
         assert np.array_equal(np.asarray(image), pixels)
     unnamed = {"manifest.json", "SHA256SUMS", "attestation.intoto.jsonl", "signing-key.pem"}
@@ -88,10 +88,10 @@ def test_the_manifest_lists_the_films_first_then_every_file_before_it(write, fil
 
 
 def test_a_seed_stands_nowhere_but_equal_seeds_have_equal_hashes(write, tmp_path, contents) -> None:
-    """The ends of a way can be told from the films of the set, by nobody's leave but the key's."""
+    """The ends of a way can be told from the images of the set, by nobody's leave but the key's."""
     seed = 7_465_001_223_990_517_002
-    films = [(np.zeros((16, 16), np.uint8), OfClass("COVID", seed))]
-    write_package(tmp_path / "one.zip", films, contents)
+    images = [(np.zeros((16, 16), np.uint8), OfClass("COVID", seed))]
+    write_package(tmp_path / "one.zip", images, contents)
     files = members(tmp_path / "one.zip")
     assert all(str(seed).encode() not in data for data in files.values())
     assert lines_of(files)[0]["seed_hash"] == hashed_seed(contents.hashing_key, seed)
@@ -132,7 +132,7 @@ def test_what_is_of_no_class_lies_apart_says_what_it_is_and_has_no_label(write) 
     assert len(table(files["labels.csv"])) == 6
 
 
-def test_the_tables_name_every_film_once(write) -> None:
+def test_the_tables_name_every_image_once(write) -> None:
     files = members(write())
     labels, metadata = table(files["labels.csv"]), table(files["metadata.csv"])
     assert labels[0] == {"file": "images/COVID/000000.png", "label": "COVID"}
@@ -200,24 +200,24 @@ def test_a_package_that_breaks_off_has_no_manifest(tmp_path, contents) -> None:
     assert "manifest.json" not in members(tmp_path / "set.zip")
 
 
-def test_ten_thousand_films_are_packaged_in_constant_memory(tmp_path, contents) -> None:
-    """Their pixels are 39 MiB; what grows with the films is a line in each table of contents."""
+def test_ten_thousand_images_are_packaged_in_constant_memory(tmp_path, contents) -> None:
+    """Their pixels are 39 MiB; what grows with the images is a line in each table of contents."""
     assert peak_bytes(tmp_path / "set.zip", 10_000, contents) < 24 * 2**20
 
 
-def test_no_format_keeps_films_in_memory(tmp_path, contents) -> None:
+def test_no_format_keeps_images_in_memory(tmp_path, contents) -> None:
     chosen = replace(contents, formats=ALL_FORMATS)
     few, many = (peak_bytes(tmp_path / f"{n}.zip", n, chosen) for n in (20, 80))
-    assert (many - few) / 60 < 64 * 64  # bytes a film; its pixels alone are as many
+    assert (many - few) / 60 < 64 * 64  # bytes an image; its pixels alone are as many
 
 
-def peak_bytes(path: Path, num_films: int, contents: Contents) -> int:
-    """Measure what packaging films of 64 px takes at most."""
+def peak_bytes(path: Path, num_images: int, contents: Contents) -> int:
+    """Measure what packaging images of 64 px takes at most."""
     pixels = np.random.default_rng(0).integers(0, 256, (16, 64, 64), np.uint8)
-    films = ((pixels[k % 16], OfClass("COVID", k)) for k in range(num_films))
+    images = ((pixels[k % 16], OfClass("COVID", k)) for k in range(num_images))
     tracemalloc.start()
     try:
-        write_package(path, films, contents)
+        write_package(path, images, contents)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

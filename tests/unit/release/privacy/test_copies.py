@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from release.films import class_weights
+from release.labelled_images import class_weights
 from release.policy import Policy
 from release.privacy.calibration import Calibration
 from release.privacy.copies import (
@@ -143,7 +143,7 @@ def test_a_copy_is_beyond_doubt_by_any_detector_that_sees_the_whole(detector: st
     assert not certain_copies({**blind, "quarter": np.zeros(3)}).any()
 
 
-def test_a_set_of_flagged_films_alone_is_refused_however_small() -> None:
+def test_a_set_of_flagged_images_alone_is_refused_however_small() -> None:
     assert copies(Copies(Count(1, 640, (1,), (1,)), {}, 0), POLICY).decision == "refused"
 
 

@@ -27,7 +27,7 @@ def test_density_is_the_mean_distance_to_the_nearest() -> None:
     assert density(NEAR, 2).tolist() == [1.5, 4]
 
 
-def test_equal_films_have_a_density_above_zero() -> None:
+def test_equal_images_have_a_density_above_zero() -> None:
     assert (density(table([[0, 0]], [[0, 1]]), 2) > 0).all()
 
 
@@ -35,12 +35,12 @@ def test_as_many_neighbours_are_common_as_the_loneliest_query_has() -> None:
     assert num_common(NEAR) == 2
 
 
-def test_the_nearest_of_some_films_is_infinitely_far_where_none_is_listed() -> None:
+def test_the_nearest_of_some_images_is_infinitely_far_where_none_is_listed() -> None:
     member = np.array([True, False, True, False, False])
     assert nearest_among(NEAR, member).tolist() == [2, INF]
 
 
-def test_neighbours_within_some_films_keep_their_order() -> None:
+def test_neighbours_within_some_images_keep_their_order() -> None:
     kept = within(NEAR, np.array([True, True, True, False, False]))
     assert kept.indices.tolist() == [[0, 2, -1], [1, -1, -1]]
     assert kept.distances.tolist() == [[2, 4, INF], [3, INF, INF]]

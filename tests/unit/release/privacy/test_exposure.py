@@ -8,18 +8,18 @@ from release.privacy.exposure import exposed, exposure, exposures
 TRAINED, HELD_OUT = np.arange(3000), np.arange(3000, 3600)
 
 
-def test_exposure_counts_the_films_nearest_to_a_patient() -> None:
+def test_exposure_counts_the_images_nearest_to_a_patient() -> None:
     assert exposures(np.array([7, 7, 9]), np.array([7, 8, 9])).tolist() == [2, 0, 1]
 
 
-def test_a_patient_in_hundreds_of_films_is_named() -> None:
+def test_a_patient_in_hundreds_of_images_is_named() -> None:
     rng = np.random.default_rng(0)
     nearest = np.r_[rng.integers(0, 3600, 5000), np.full(300, 17)]
     assert exposed(nearest, TRAINED, HELD_OUT, 0.01).tolist() == [17]
 
 
 def test_hubs_are_rarely_named() -> None:
-    """Patients whom many films are like by chance are so in T and H alike."""
+    """Patients whom many images are like by chance are so in T and H alike."""
     rng = np.random.default_rng(1)
     named = 0
     for _ in range(200):

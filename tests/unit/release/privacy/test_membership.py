@@ -45,7 +45,7 @@ def test_intervals_of_the_area_hold_the_truth_as_often_as_they_say() -> None:
     assert np.mean(held) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 20)
 
 
-def test_every_score_rises_as_a_synthetic_film_comes_nearer() -> None:
+def test_every_score_rises_as_a_synthetic_image_comes_nearer() -> None:
     distances = np.array([[0.1, 1, 1], [0.5, 1, 1], [1, 1, 1]], np.float32)
     near = Neighbours(distances, np.zeros((3, 3), np.int64))
     for scores in attack_scores(near, np.ones(3)).values():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from release.estimate import proportion
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
 from release.privacy.copies import Copies, Count, p_value
@@ -23,15 +23,15 @@ LEVEL = POLICY.alpha / 3 / 12
 CLASSES = ("common", "rare", "absent")
 
 
-def of_patients(num_patients: int, first: int, films_each: int = 1) -> LabelledFilms:
-    patients = np.repeat(np.arange(num_patients), films_each)
+def of_patients(num_patients: int, first: int, images_each: int = 1) -> LabelledImages:
+    patients = np.repeat(np.arange(num_patients), images_each)
     labels = (patients % 10 == 0).astype(np.int64)
-    return LabelledFilms(np.zeros((len(labels), 2, 2), np.uint8), labels, first + patients)
+    return LabelledImages(np.zeros((len(labels), 2, 2), np.uint8), labels, first + patients)
 
 
-def real(num_trained: int, num_held_out: int, films_each: int = 1) -> Folds:
-    trained = of_patients(num_trained, 0, films_each)
-    held_out = of_patients(num_held_out, num_trained, films_each)
+def real(num_trained: int, num_held_out: int, images_each: int = 1) -> Folds:
+    trained = of_patients(num_trained, 0, images_each)
+    held_out = of_patients(num_held_out, num_trained, images_each)
     return Folds(CLASSES, trained, np.zeros(len(trained), np.bool_), held_out, held_out, "")
 
 
@@ -121,7 +121,7 @@ def test_membership_is_seen_with_enough_patients_in_h_alone() -> None:
     assert tiny.mdcr <= POLICY.max_mdcr
 
 
-def test_patients_count_and_not_their_films() -> None:
+def test_patients_count_and_not_their_images() -> None:
     twice, once = (
         Power.of(real(600, 300, each), POLICY, 3, Copies(count(1000, 900), {}, 0), 1.0)
         for each in (3, 1)

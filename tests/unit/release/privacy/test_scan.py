@@ -16,7 +16,7 @@ def test_the_p_value_is_hypergeometric_in_patients_counted_once() -> None:
     assert p == pytest.approx(hypergeom.sf(2, 1000, 850, 4))
 
 
-def test_only_the_nearest_films_of_the_depth_count() -> None:
+def test_only_the_nearest_images_of_the_depth_count() -> None:
     nearest = np.r_[np.full(10, 999), np.arange(90)]
     far_last = scan(np.arange(100.0), nearest, TRAINED, 1000, (10,))
     far_first = scan(-np.arange(100.0), nearest, TRAINED, 1000, (10,))
@@ -25,7 +25,7 @@ def test_only_the_nearest_films_of_the_depth_count() -> None:
 
 
 def test_patients_drawn_without_regard_to_their_fold_pass() -> None:
-    """Though some patients are nearest to many films, as hubs are."""
+    """Though some patients are nearest to many images, as hubs are."""
     rng = np.random.default_rng(0)
     popularity = rng.lognormal(0, 1.5, 1000)
     p_values = []

@@ -26,7 +26,7 @@ def test_an_honest_model_of_today_is_valid() -> None:
 
 
 @pytest.mark.parametrize("median", [0.5, 3.0])
-def test_films_denser_or_sparser_than_real_ones_are_not(median: float) -> None:
+def test_images_denser_or_sparser_than_real_ones_are_not(median: float) -> None:
     finding = validity_of({"pixels": (np.full(9, median), HELD_OUT)}, GOOD, Policy())
     assert (finding.decision, finding.code) == ("inconclusive", "validity")
 

@@ -38,9 +38,9 @@ def roc(shift: float) -> dict[str, list[float]]:
     return {"fpr": fpr, "tpr": tpr, "low": low, "high": high}
 
 
-def bell(center: float, width: float, films: int) -> list[int]:
+def bell(center: float, width: float, images: int) -> list[int]:
     bins = [NORMAL.cdf((i / 10 - center) / width) for i in range(21)]
-    return [round(films * (b - a)) for a, b in pairwise(bins)]
+    return [round(images * (b - a)) for a, b in pairwise(bins)]
 
 
 def finding(id_: str, name: str, decision: str, p_value: float | None, text: str) -> dict[str, Any]:
@@ -68,11 +68,11 @@ def control(name: str, found: int, *, required: bool = True) -> dict[str, Any]:
     }
 
 
-def fidelity_row(label: str, films: int) -> dict[str, Any]:
+def fidelity_row(label: str, images: int) -> dict[str, Any]:
     return {
         "label": label,
-        "num_films": films,
-        "num_compared": min(films, 900),
+        "num_images": images,
+        "num_compared": min(images, 900),
         "kid": measured(0.0123, 0.0017),
         "kid_floor": measured(0.0002, 0.0006),
         "fd": measured(31.4, 2.2),
@@ -91,11 +91,11 @@ def fidelity_row(label: str, films: int) -> dict[str, Any]:
     }
 
 
-def arm(name: str, trained_on: str, films: int, auroc: float) -> dict[str, Any]:
+def arm(name: str, trained_on: str, images: int, auroc: float) -> dict[str, Any]:
     return {
         "name": name,
         "trained_on": trained_on,
-        "num_films": films,
+        "num_images": images,
         "auroc": measured(auroc, 0.013),
         "auprc": measured(auroc - 0.06, 0.02),
         "f1": measured(auroc - 0.1, 0.021),
@@ -136,7 +136,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
         },
         "dataset": {
             "version": "dv_7c1e5b0a9d3f",
-            "classes": {label: {"films": 1_100 - 200 * i} for i, label in enumerate(classes)},
+            "classes": {label: {"images": 1_100 - 200 * i} for i, label in enumerate(classes)},
             "patient_ids": True,
         },
         "verdict": {
@@ -270,7 +270,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                 arm("real and synthetic", "both together", 7_200, 0.951),
                 arm("real, classes weighted", "rare classes count more", 3_200, 0.948),
             ],
-            "equivalent_real_films": {"value": 870.0, "low": 610.0, "high": 1_240.0},
+            "equivalent_real_images": {"value": 870.0, "low": 610.0, "high": 1_240.0},
             "gains": [
                 {
                     "arm": "real and synthetic",
@@ -281,8 +281,8 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
             ],
             "rebalancing_helps": False,
             "learning_curve": [
-                {"num_films": 200, "auroc": measured(0.837, 0.02)},
-                {"num_films": 3_200, "auroc": measured(0.946, 0.013)},
+                {"num_images": 200, "auroc": measured(0.837, 0.02)},
+                {"num_images": 3_200, "auroc": measured(0.946, 0.013)},
             ],
         },
         "limits": [

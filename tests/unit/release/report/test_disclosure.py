@@ -1,9 +1,9 @@
-"""What a histogram may show: never the distance of a single film."""
+"""What a histogram may show: never the distance of a single image."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.report.disclosure import FEWEST_FILMS, coarse, disclosed
+from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed
 from release.report.gate_summary import Histograms
 from release.report.structure import Report
 
@@ -17,15 +17,15 @@ def histograms(bins):
 
 
 @given(COUNTS)
-def test_no_bin_holds_just_a_few_films_and_no_film_is_lost(bins):
+def test_no_bin_holds_just_a_few_images_and_no_image_is_lost(bins):
     before, after = histograms(bins), coarse(histograms(bins))
     totals = sum(before.real_to_real), sum(before.synthetic_to_real)
     if after is None:
-        assert any(0 < total < FEWEST_FILMS for total in totals)
+        assert any(0 < total < FEWEST_IMAGES for total in totals)
         return
     assert (sum(after.real_to_real), sum(after.synthetic_to_real)) == totals
-    for films in (*after.real_to_real, *after.synthetic_to_real):
-        assert films == 0 or films >= FEWEST_FILMS
+    for images in (*after.real_to_real, *after.synthetic_to_real):
+        assert images == 0 or images >= FEWEST_IMAGES
     assert (after.edges[0], after.edges[-1]) == (before.edges[0], before.edges[-1])
     assert sorted(set(after.edges)) == list(after.edges)
     assert len(after.edges) == len(after.real_to_real) + 1
@@ -36,7 +36,7 @@ def test_bins_that_hold_enough_stay_as_they_are():
     assert kept == histograms([(0, 0), (9, 0), (7, 6), (0, 8)])
 
 
-def test_a_lone_film_among_the_nearest_joins_its_neighbours():
+def test_a_lone_image_among_the_nearest_joins_its_neighbours():
     merged = coarse(histograms([(0, 1), (0, 3), (9, 40), (8, 1)]))
     assert merged.synthetic_to_real == (45,)
     assert merged.edges == (0, 4)

@@ -213,7 +213,7 @@ def test_the_certificate_is_bound_to_its_report(written):
 def test_labels_and_reasons_cannot_put_markup_into_a_page(made_up, phantoms):
     evil = "<img src=x onerror=alert(1)>|`[a](http://b)"
     made_up["gate"]["power"]["by_class"] = {evil: 0.5}
-    made_up["dataset"]["classes"] = {evil: {"films": 10}}
+    made_up["dataset"]["classes"] = {evil: {"images": 10}}
     made_up["verdict"]["reasons"] = [evil]
     made_up["limits"] = [evil]
     made_up["gate"]["controls"][0]["name"] = evil
@@ -281,11 +281,11 @@ def test_a_class_without_images_has_no_sheet(made_up):
 
 
 @pytest.mark.parametrize(
-    ("films", "category"),
+    ("images", "category"),
     [(0, "n<1K"), (1_000, "1K<n<10K"), (99_999, "10K<n<100K"), (2_000_000, "1M<n<10M")],
 )
-def test_the_size_of_a_set_is_named_as_on_the_hub(films, category):
-    assert size_category(films) == category
+def test_the_size_of_a_set_is_named_as_on_the_hub(images, category):
+    assert size_category(images) == category
 
 
 def test_the_method_explains_every_finding_that_the_gate_can_give_and_no_other(written):

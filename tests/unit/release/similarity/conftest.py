@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.proofs.phantoms import phantoms
-from release.films import LabelledFilms, Pixels
+from release.labelled_images import LabelledImages, Pixels
 
 NUM_REAL = 300
 
@@ -16,7 +16,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def real() -> LabelledFilms:
+def real() -> LabelledImages:
     return phantoms(0, NUM_REAL)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from release.films import LabelledFilms, Pixels
+from release.labelled_images import LabelledImages, Pixels
 from release.similarity.alignment import (
     Targets,
     agreement,
@@ -28,7 +28,7 @@ def upright(num: int) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def medium(real: LabelledFilms) -> Tensor:
+def medium(real: LabelledImages) -> Tensor:
     return Structure.of(real.pixels[:NUM]).medium
 
 
@@ -87,7 +87,7 @@ def test_the_identity_shows_an_image_as_it_is(medium: Tensor) -> None:
     torch.testing.assert_close(warped(medium, upright(NUM)), medium, atol=1e-4, rtol=0)
 
 
-def test_a_small_affine_map_is_recovered_to_a_fraction_of_a_pixel(real: LabelledFilms) -> None:
+def test_a_small_affine_map_is_recovered_to_a_fraction_of_a_pixel(real: LabelledImages) -> None:
     """Turned by 3 degrees, enlarged by 4 % and shifted by half a pixel and more."""
     images = Structure.of(real.pixels[:NUM]).coarse
     turn, zoom = np.radians(3), 1.04

@@ -15,7 +15,7 @@ from release.controls.parts import halves
 from release.controls.places import flipped, shifted, turned, zoomed
 from release.controls.tones import copied, gamma, inverted, noisy
 from release.controls.warps import warped
-from release.films import LabelledFilms, Pixels
+from release.labelled_images import LabelledImages, Pixels
 from release.similarity.closeness import closeness
 from release.similarity.copy_search import NUM_ALIGNED, WAYS, Aligned, CopySearch
 
@@ -39,12 +39,12 @@ PLACED = {
 
 
 @pytest.fixture(scope="module")
-def search(real: LabelledFilms) -> CopySearch:
+def search(real: LabelledImages) -> CopySearch:
     return CopySearch(real.pixels, real.patients)
 
 
 @pytest.fixture(scope="module")
-def sources(real: LabelledFilms) -> NDArray[np.int64]:
+def sources(real: LabelledImages) -> NDArray[np.int64]:
     return np.random.default_rng(0).choice(len(real), NUM_COPIES, replace=False)
 
 
@@ -54,13 +54,13 @@ def found_first(aligned: Aligned) -> NDArray[np.int64]:
     return aligned.places[np.arange(len(nearest)), nearest]
 
 
-def changed(change: Change, real: LabelledFilms, sources: NDArray[np.int64]) -> Pixels:
+def changed(change: Change, real: LabelledImages, sources: NDArray[np.int64]) -> Pixels:
     return change(real.pixels[sources], np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("change", PLACED.values(), ids=PLACED.keys())
 def test_the_source_of_a_changed_image_is_found_first(
-    search: CopySearch, real: LabelledFilms, sources: NDArray[np.int64], change: Change
+    search: CopySearch, real: LabelledImages, sources: NDArray[np.int64], change: Change
 ) -> None:
     """Of twelve, one at most is missed."""
     aligned = search.aligned(changed(change, real, sources))
@@ -70,7 +70,7 @@ def test_the_source_of_a_changed_image_is_found_first(
 @pytest.mark.parametrize("half", ["left", "right", "upper", "lower"])
 def test_the_source_of_a_half_is_found_first(
     search: CopySearch,
-    real: LabelledFilms,
+    real: LabelledImages,
     fresh: Pixels,
     sources: NDArray[np.int64],
     half: str,
@@ -81,7 +81,7 @@ def test_the_source_of_a_half_is_found_first(
 
 
 def test_a_copy_is_at_no_distance_and_a_new_image_at_some(
-    search: CopySearch, real: LabelledFilms, fresh: Pixels
+    search: CopySearch, real: LabelledImages, fresh: Pixels
 ) -> None:
     copy, new = search.aligned(real.pixels[:6]), search.aligned(fresh)
     assert copy.distances.min(1).max() < 0.01
@@ -90,7 +90,7 @@ def test_a_copy_is_at_no_distance_and_a_new_image_at_some(
     assert new.distances.shape == (len(fresh), NUM_ALIGNED, len(WAYS))
 
 
-def test_the_own_patient_is_never_found(real: LabelledFilms) -> None:
+def test_the_own_patient_is_never_found(real: LabelledImages) -> None:
     """Each has three images, one of which is mirrored."""
     pixels = np.concatenate([real.pixels[:40], real.pixels[:40], real.pixels[:40, :, ::-1]])
     patients = np.tile(np.arange(40), 3)
@@ -101,7 +101,7 @@ def test_the_own_patient_is_never_found(real: LabelledFilms) -> None:
 
 
 def test_neither_the_order_of_images_nor_their_company_matters(
-    search: CopySearch, fresh: Pixels, real: LabelledFilms
+    search: CopySearch, fresh: Pixels, real: LabelledImages
 ) -> None:
     """More than are searched for at once, backwards, and a few alone."""
     pixels = np.concatenate([fresh, real.pixels[:60], fresh[:, ::-1]])
@@ -116,7 +116,7 @@ def test_neither_the_order_of_images_nor_their_company_matters(
 
 
 def test_the_order_of_the_real_images_does_not_matter(
-    search: CopySearch, real: LabelledFilms, sources: NDArray[np.int64]
+    search: CopySearch, real: LabelledImages, sources: NDArray[np.int64]
 ) -> None:
     order = np.random.default_rng(3).permutation(len(real))
     other = CopySearch(real.pixels[order], real.patients[order])
@@ -128,7 +128,7 @@ def test_the_order_of_the_real_images_does_not_matter(
 
 @pytest.mark.parametrize("num", [1, 3])
 def test_fewer_real_images_than_candidates_are_all_there_is(
-    real: LabelledFilms, fresh: Pixels, num: int
+    real: LabelledImages, fresh: Pixels, num: int
 ) -> None:
     search = CopySearch(real.pixels[:num], real.patients[:num])
     found = search.aligned(np.concatenate([real.pixels[:num], fresh[:2]]))
@@ -140,7 +140,7 @@ def test_fewer_real_images_than_candidates_are_all_there_is(
 
 @pytest.mark.parametrize("make", [np.zeros, np.ones], ids=["black", "grey"])
 def test_flat_images_are_near_to_nobody_and_give_numbers(
-    make: Callable[..., Pixels], real: LabelledFilms
+    make: Callable[..., Pixels], real: LabelledImages
 ) -> None:
     """Among the queries, and among the real images."""
     flat = 100 * make((2, 64, 64), np.uint8)
@@ -159,7 +159,7 @@ def test_images_that_may_only_be_read_are_searched_for(search: CopySearch, fresh
     assert np.array_equal(search.aligned(pixels).places, search.aligned(fresh[:2]).places)
 
 
-def test_a_search_can_be_given_up(real: LabelledFilms, fresh: Pixels) -> None:
+def test_a_search_can_be_given_up(real: LabelledImages, fresh: Pixels) -> None:
     class GivenUp(Exception):
         pass
 

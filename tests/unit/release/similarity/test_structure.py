@@ -9,7 +9,7 @@ from torch import Tensor
 
 from release.controls.control import Change
 from release.controls.tones import brightened, contrasted, gamma, inverted
-from release.films import LabelledFilms, Pixels
+from release.labelled_images import LabelledImages, Pixels
 from release.similarity.structure import COARSE_SIDE, FINE_SIDE, Structure
 
 NUM = 12
@@ -23,7 +23,7 @@ def correlations(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def pixels(real: LabelledFilms) -> Pixels:
+def pixels(real: LabelledImages) -> Pixels:
     return real.pixels[:NUM]
 
 

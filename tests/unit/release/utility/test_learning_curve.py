@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import isotonic_regression
 
-from release.films import LabelledFilms
+from release.labelled_images import LabelledImages
 from release.utility.learning_curve import equivalent_size, part_of, risen
 
 SIZES = [100, 200, 400, 800]
@@ -15,10 +15,10 @@ def found(value: float, spread: float = 0.0) -> tuple[float, float, float, str |
     rng = np.random.default_rng(0)
     values = value + spread * rng.normal(size=500)
     size = equivalent_size(SIZES, CURVE, value, np.tile(CURVE, (500, 1)), values)
-    return size.films.value, size.films.low, size.films.high, size.bound
+    return size.images.value, size.images.low, size.images.high, size.bound
 
 
-def test_it_is_read_off_the_curve_over_the_logarithm_of_the_films() -> None:
+def test_it_is_read_off_the_curve_over_the_logarithm_of_the_images() -> None:
     assert found(0.8) == (pytest.approx(400), pytest.approx(400), pytest.approx(400), None)
     assert found(0.75)[0] == pytest.approx(200 * np.sqrt(2))
 
@@ -44,9 +44,9 @@ def test_a_curve_is_made_to_rise_as_scikit_learn_does() -> None:
 def test_a_part_is_whole_patients_of_every_class() -> None:
     labels = np.repeat([0, 1], [160, 32])
     patients = np.arange(192) // 2
-    films = LabelledFilms(np.zeros((192, 2, 2), np.uint8), labels, patients)
-    part = part_of(films, 1 / 4, np.random.default_rng(0))
+    images = LabelledImages(np.zeros((192, 2, 2), np.uint8), labels, patients)
+    part = part_of(images, 1 / 4, np.random.default_rng(0))
     assert np.bincount(part.labels).tolist() == [40, 8]
     assert (np.unique(part.patients, return_counts=True)[1] == 2).all()
-    least = part_of(films, 1e-6, np.random.default_rng(0))
+    least = part_of(images, 1e-6, np.random.default_rng(0))
     assert np.bincount(least.labels).tolist() == [2, 2]

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from release.estimate import Estimate
-from release.films import Folds, LabelledFilms
+from release.labelled_images import Folds, LabelledImages
 from release.utility.measure import measure_utility
 from release.utility.results import TRAINED_ON, Gain, Utility
 
 
-def measured(folds: Folds, films: LabelledFilms, **options: object) -> Utility:
+def measured(folds: Folds, images: LabelledImages, **options: object) -> Utility:
     chosen = {"num_seeds": 2, "images_to_see": 192, **options}
-    return measure_utility(folds, films.pixels, films.labels, **chosen)
+    return measure_utility(folds, images.pixels, images.labels, **chosen)
 
 
 @pytest.fixture(scope="module")
-def good(toy_folds: Folds, fresh_films: LabelledFilms) -> Utility:
+def good(toy_folds: Folds, fresh_images: LabelledImages) -> Utility:
     first_half = np.arange(len(toy_folds.utility)) % 2 == 0
-    return measured(toy_folds, fresh_films, subgroups={"even": first_half})
+    return measured(toy_folds, fresh_images, subgroups={"even": first_half})
 
 
 def auroc(found: Utility, name: str) -> Estimate:
@@ -27,15 +27,15 @@ def auroc(found: Utility, name: str) -> Estimate:
     return arm.scores["auroc"]
 
 
-def test_films_as_good_as_real_ones_train_as_good_a_classifier(good: Utility) -> None:
+def test_images_as_good_as_real_ones_train_as_good_a_classifier(good: Utility) -> None:
     assert auroc(good, "synthetic").value > 0.9
     assert auroc(good, "real").value > 0.9
 
 
-def test_films_under_the_wrong_label_train_a_wrong_one(
-    toy_folds: Folds, fresh_films: LabelledFilms
+def test_images_under_the_wrong_label_train_a_wrong_one(
+    toy_folds: Folds, fresh_images: LabelledImages
 ) -> None:
-    swapped = replace(fresh_films, labels=1 - fresh_films.labels)
+    swapped = replace(fresh_images, labels=1 - fresh_images.labels)
     found = measured(toy_folds, swapped, num_seeds=1)
     assert auroc(found, "synthetic").high < 0.5
     assert found.equivalent.bound == "at_most"
@@ -45,17 +45,17 @@ def test_films_under_the_wrong_label_train_a_wrong_one(
 def test_every_way_to_train_is_told_with_its_scores(good: Utility, toy_folds: Folds) -> None:
     described = good.described()
     assert [arm["name"] for arm in described["arms"]] == list(TRAINED_ON)
-    assert [arm["num_films"] for arm in described["arms"]] == [200, 200, 200, 120, 320]
+    assert [arm["num_images"] for arm in described["arms"]] == [200, 200, 200, 120, 320]
     for arm in described["arms"]:
         assert set(arm["by_class"]) == set(toy_folds.classes)
         assert set(arm["auroc"]) == {"value", "low", "high"}
     assert described["num_seeds"] == 2
-    assert set(described["equivalent_real_films"]) == {"value", "low", "high"}
+    assert set(described["equivalent_real_images"]) == {"value", "low", "high"}
 
 
 def test_in_full_there_are_gains_subgroups_and_the_learning_curve(good: Utility) -> None:
     described = good.described_in_full()
-    sizes = [point["num_films"] for point in described["learning_curve"]]
+    sizes = [point["num_images"] for point in described["learning_curve"]]
     assert sizes == sorted(sizes)
     assert sizes[-1] == 200
     assert [arm["by_subgroup"].keys() for arm in described["arms"]] == [{"even"}] * 5
@@ -63,11 +63,11 @@ def test_in_full_there_are_gains_subgroups_and_the_learning_curve(good: Utility)
     assert described["rebalancing_helps"] is good.helps("real + synthetic")
 
 
-def test_the_same_films_and_seed_give_the_same_figures(
-    toy_folds: Folds, fresh_films: LabelledFilms
+def test_the_same_images_and_seed_give_the_same_figures(
+    toy_folds: Folds, fresh_images: LabelledImages
 ) -> None:
     first, again = (
-        measured(toy_folds, fresh_films, num_seeds=1, images_to_see=64) for _ in range(2)
+        measured(toy_folds, fresh_images, num_seeds=1, images_to_see=64) for _ in range(2)
     )
     assert first == again
 
@@ -83,7 +83,7 @@ def test_a_gain_helps_only_where_both_intervals_lie_above_zero(
     assert Gain("ours", "theirs", Estimate(0.02, low, 0.05), over_seeds).helps is helps
 
 
-def test_it_can_be_given_up_at_any_batch(toy_folds: Folds, fresh_films: LabelledFilms) -> None:
+def test_it_can_be_given_up_at_any_batch(toy_folds: Folds, fresh_images: LabelledImages) -> None:
     calls = iter(range(100))
 
     def check() -> None:
@@ -91,9 +91,11 @@ def test_it_can_be_given_up_at_any_batch(toy_folds: Folds, fresh_films: Labelled
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        measured(toy_folds, fresh_films, check=check)
+        measured(toy_folds, fresh_images, check=check)
 
 
-def test_a_set_without_labels_trains_nothing(toy_folds: Folds, fresh_films: LabelledFilms) -> None:
+def test_a_set_without_labels_trains_nothing(
+    toy_folds: Folds, fresh_images: LabelledImages
+) -> None:
     with pytest.raises(ValueError, match="has none"):
-        measured(toy_folds, replace(fresh_films, labels=np.full(len(fresh_films), -1)))
+        measured(toy_folds, replace(fresh_images, labels=np.full(len(fresh_images), -1)))

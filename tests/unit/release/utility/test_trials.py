@@ -3,22 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.films import LabelledFilms
+from release.labelled_images import LabelledImages
 from release.utility.scores import auroc
 from release.utility.trials import Panel
 
 Array = np.ndarray
 
 
-def panel(num_films: int = 200, num_seeds: int = 3, classes: int = 2) -> Panel:
-    labels = np.arange(num_films) % classes
-    films = LabelledFilms(np.zeros((num_films, 2, 2), np.uint8), labels, np.arange(num_films))
-    return Panel(films, classes, num_seeds, np.random.default_rng(0))
+def panel(num_images: int = 200, num_seeds: int = 3, classes: int = 2) -> Panel:
+    labels = np.arange(num_images) % classes
+    images = LabelledImages(np.zeros((num_images, 2, 2), np.uint8), labels, np.arange(num_images))
+    return Panel(images, classes, num_seeds, np.random.default_rng(0))
 
 
 def chances(of: Panel, skill: float, seed: int) -> Array:
     rng = np.random.default_rng(seed)
-    scores = rng.normal(size=len(of.films)) + skill * of.films.labels
+    scores = rng.normal(size=len(of.images)) + skill * of.images.labels
     second = 1 / (1 + np.exp(-scores))
     return np.stack([1 - second, second], 1)
 
@@ -37,7 +37,7 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
 def test_a_paired_difference_is_narrower_than_the_scores() -> None:
     tested = panel()
     better = [chances(tested, 1.2, seed) for seed in range(3)]
-    worse = [chances(tested, 1.0, seed) for seed in range(3)]  # the same chance in every film
+    worse = [chances(tested, 1.0, seed) for seed in range(3)]  # the same chance in every image
     ours, theirs = (tested.score(trials, auroc, 1) for trials in (better, worse))
     gain = tested.estimate(ours - theirs)
     assert 0 < gain.low < gain.value < gain.high
@@ -59,13 +59,13 @@ def test_one_seed_alone_says_nothing_of_seeds() -> None:
     assert tested.over_seeds(scores) is None
 
 
-def test_a_class_without_films_in_a_subgroup_is_not_scored_there() -> None:
+def test_a_class_without_images_in_a_subgroup_is_not_scored_there() -> None:
     tested = panel()
     assert tested.classes() == [0, 1]
-    assert tested.classes(tested.films.labels == 0) == []
+    assert tested.classes(tested.images.labels == 0) == []
 
 
-def test_a_subgroup_is_scored_on_its_films_alone() -> None:
+def test_a_subgroup_is_scored_on_its_images_alone() -> None:
     tested = panel(num_seeds=1)
     among = np.arange(200) < 100
     answers = chances(tested, 1.0, 0)

@@ -15,8 +15,8 @@ PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed
 
 def archive() -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as films:
-        films.writestr("normal/1.png", os.urandom(100_000))
+    with zipfile.ZipFile(buffer, "w") as images:
+        images.writestr("normal/1.png", os.urandom(100_000))
     return buffer.getvalue()
 
 
@@ -50,14 +50,14 @@ def test_phantoms_are_queued_and_the_workers_are_rung(scene: Any) -> None:
 def test_a_zip_is_kept_for_the_worker_under_the_job_s_name(scene: Any) -> None:
     content = archive()
     answer = post_zip(
-        scene.client, content, data={"name": "films", "image_size": "64", "bit_depth": "16"}
+        scene.client, content, data={"name": "images", "image_size": "64", "bit_depth": "16"}
     )
     job = answer.json()
     assert answer.status_code == 202
     assert scene.world.artifacts.upload_path(job["id"]).read_bytes() == content
     assert job["request"] | {"dataset_id": ""} == {
         "dataset_id": "",
-        "name": "films",
+        "name": "images",
         "source": {"upload": f"{job['id']}.zip"},
         "image_size": 64,
         "fit": "pad",
@@ -67,7 +67,7 @@ def test_a_zip_is_kept_for_the_worker_under_the_job_s_name(scene: Any) -> None:
 
 
 def test_a_folder_below_a_root_is_taken(scene: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "roots" / "films"
+    folder = tmp_path / "roots" / "images"
     folder.mkdir()
     answer = scene.client.post("/datasets", json={"path": str(folder)})
     assert answer.status_code == 202
@@ -98,13 +98,13 @@ def test_a_path_that_leads_nowhere_is_refused(scene: Any, tmp_path: Path, path: 
 
 
 def test_a_path_names_a_folder_or_a_zip_and_nothing_else(scene: Any, tmp_path: Path) -> None:
-    file = tmp_path / "roots" / "films"
+    file = tmp_path / "roots" / "images"
     file.touch()
     refused = scene.client.post("/datasets", json={"path": str(file)})
     scene.refused(refused, 422, "not_a_zip", "/path")
     nothing_left(scene)
-    with zipfile.ZipFile(file, "w") as films:
-        films.writestr("a/1.png", b"")
+    with zipfile.ZipFile(file, "w") as images:
+        images.writestr("a/1.png", b"")
     assert scene.client.post("/datasets", json={"path": str(file)}).status_code == 202
 
 

@@ -52,7 +52,7 @@ MIXTURE = {"weights": {"effusion": 0.4, "normal": 0.6}, "count": 3}
 WAY = {"label": "effusion", "from_seed": 1, "to_seed": 2, "steps": 4}
 
 
-def test_mixtures_and_ways_between_films_are_asked_for_beside_classes_or_alone(scene: Any) -> None:
+def test_mixtures_and_ways_between_images_are_asked_for_beside_classes_or_alone(scene: Any) -> None:
     model = scene.model()
     mixed_way = {**WAY, "weights": MIXTURE["weights"]}
     del mixed_way["label"]
@@ -307,7 +307,7 @@ def test_a_preference_is_read_or_ignored(header: str | None, seconds: int) -> No
     assert preferred_wait_seconds(header) == seconds
 
 
-def test_a_private_model_does_not_tell_how_many_films_its_classes_have(scene: Any) -> None:
+def test_a_private_model_does_not_tell_how_many_images_its_classes_have(scene: Any) -> None:
     model = scene.model(card={"differential_privacy": {"epsilon": 3.0}})
     answer = scene.client.post("/generate", json={"model_id": model.id, "balance": True})
     scene.refused(answer, 422, "privacy_unavailable", "/balance")

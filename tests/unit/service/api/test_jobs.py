@@ -156,7 +156,7 @@ def test_a_job_is_cancelled_retried_and_deleted_only_when_that_is_possible(
 
 
 def test_an_ingest_is_retried_only_while_its_archive_is_kept(scene: Any) -> None:
-    upload = {"file": ("films.zip", b"PK\x03\x04")}
+    upload = {"file": ("images.zip", b"PK\x03\x04")}
     job = scene.client.post("/datasets", files=upload).json()
     path = f"/jobs/{job['id']}"
     scene.client.post(f"{path}/cancel")

@@ -10,18 +10,18 @@ import pytest
 from service.domain.references import ArtifactRef, SyntheticSet
 from service.domain.verdict import PRIVATE_READ, Outcome, Verdict
 
-FILMS = [b"first", b"second"]
+IMAGES = [b"first", b"second"]
 REPORT = b"<!doctype html><title>Report</title>"
 FINDINGS = b'{"distances": [0.1]}'
-FILMS_OF_A_SET = ("download", "manifest", "images/0.png")
+IMAGES_OF_A_SET = ("download", "manifest", "images/0.png")
 
 
 @pytest.fixture
 def content() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for index, film in enumerate(FILMS):
-            archive.writestr(f"images/normal/{index:06}.png", film)
+        for index, image in enumerate(IMAGES):
+            archive.writestr(f"images/normal/{index:06}.png", image)
     return buffer.getvalue()
 
 
@@ -44,8 +44,8 @@ def granted(scene: Any, *scopes: str) -> None:
 def made(scene: Any, content: bytes) -> SyntheticSet:
     staged = scene.world.artifacts.staging("job-1")
     files = [
-        {"path": f"images/normal/{index:06}.png", "sha256": sha256(film).hexdigest()}
-        for index, film in enumerate(FILMS)
+        {"path": f"images/normal/{index:06}.png", "sha256": sha256(image).hexdigest()}
+        for index, image in enumerate(IMAGES)
     ]
     manifest = json.dumps({"files": files}).encode()
     (staged / "set.zip").write_bytes(content)
@@ -126,7 +126,7 @@ def test_a_range_behind_the_end_is_not_satisfiable(
     scene.refused(answer, 416, "range_not_satisfiable")
     assert answer.headers["content-range"] == f"bytes */{len(content)}"
     assert "etag" not in answer.headers
-    malformed = scene.client.get("/synthetic-sets/syn_1/download", headers={"Range": "films=1"})
+    malformed = scene.client.get("/synthetic-sets/syn_1/download", headers={"Range": "images=1"})
     scene.refused(malformed, 400, "malformed_request")
 
 
@@ -141,9 +141,9 @@ def test_what_a_client_has_is_not_sent_again(scene: Any, made: SyntheticSet, giv
 def test_an_image_is_looked_at_by_its_number(scene: Any, made: SyntheticSet) -> None:
     path = "/synthetic-sets/syn_1/images/1.png"
     answer = scene.client.get(path)
-    assert (answer.content, answer.headers["content-type"]) == (FILMS[1], "image/png")
+    assert (answer.content, answer.headers["content-type"]) == (IMAGES[1], "image/png")
     etag = answer.headers["etag"]
-    assert etag == f'"{sha256(FILMS[1]).hexdigest()}"'
+    assert etag == f'"{sha256(IMAGES[1]).hexdigest()}"'
     assert scene.client.get(path, headers={"If-None-Match": etag}).status_code == 304
     missing = scene.client.get("/synthetic-sets/syn_1/images/2.png")
     scene.refused(missing, 404, "image_not_found")
@@ -174,7 +174,7 @@ def test_a_released_set_that_is_deleted_is_out_of_reach_but_kept_for_later_exami
 ) -> None:
     before = scene.files()
     assert scene.client.delete("/synthetic-sets/syn_1").status_code == 204
-    for part in ("", "/report", "/findings", *(f"/{part}" for part in FILMS_OF_A_SET)):
+    for part in ("", "/report", "/findings", *(f"/{part}" for part in IMAGES_OF_A_SET)):
         granted(scene, PRIVATE_READ)
         answer = scene.client.get(f"/synthetic-sets/syn_1{part}")
         scene.refused(answer, 404, "synthetic_set_not_found")
@@ -183,15 +183,15 @@ def test_a_released_set_that_is_deleted_is_out_of_reach_but_kept_for_later_exami
     assert [each.id for each in scene.records.releases("ds_1")] == ["syn_1"]
 
 
-@pytest.mark.parametrize("part", FILMS_OF_A_SET)
+@pytest.mark.parametrize("part", IMAGES_OF_A_SET)
 @pytest.mark.parametrize(
     ("verdict", "code"),
     [
-        (Verdict(Outcome.REFUSED, "memorises", reasons=("3 films are copies.",)), "set_refused"),
+        (Verdict(Outcome.REFUSED, "memorises", reasons=("3 images are copies.",)), "set_refused"),
         (Verdict(Outcome.INCONCLUSIVE, "validity"), "set_inconclusive"),
     ],
 )
-def test_no_film_of_a_set_that_did_not_pass_can_be_had(
+def test_no_image_of_a_set_that_did_not_pass_can_be_had(
     scene: Any, made: SyntheticSet, verdict: Verdict, code: str, part: str
 ) -> None:
     judged(scene, made, verdict)
@@ -201,7 +201,7 @@ def test_no_film_of_a_set_that_did_not_pass_can_be_had(
     assert " ".join(verdict.reasons) in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("part", FILMS_OF_A_SET)
+@pytest.mark.parametrize("part", IMAGES_OF_A_SET)
 def test_a_set_of_too_few_patients_is_for_those_who_may_read_what_is_private(
     scene: Any, made: SyntheticSet, part: str
 ) -> None:

@@ -61,10 +61,10 @@ def test_a_dataset_split_by_an_earlier_version_is_kept_but_not_trained_on(scene:
     dataset = scene.dataset(version=None, classes={"normal": ClassSplit(10, 8, 2)})
     answer = scene.client.post("/train", json=body(dataset.id))
     scene.refused(answer, 409, "dataset_outdated")
-    assert "Add the films again" in answer.json()["detail"]
+    assert "Add the images again" in answer.json()["detail"]
     shown = scene.client.get(f"/datasets/{dataset.id}").json()
     assert shown["version"] is None
-    assert shown["classes"]["normal"]["films"] == 10
+    assert shown["classes"]["normal"]["images"] == 10
     assert scene.client.delete(f"/datasets/{dataset.id}").status_code == 204
 
 
@@ -173,10 +173,10 @@ def test_each_family_is_trained_privately_by_the_method_that_it_knows(scene: Any
     asked = body(scene.dataset().id, family="ldm", preset="standard", **private())
     request = scene.client.post("/train", json=asked).json()["request"]
     assert request["privacy"]["differential_privacy"]["method"] == "dp_sgd"
-    assert request["config"]["fast_share"] == 0  # a student would have seen no private film
+    assert request["config"]["fast_share"] == 0  # a student would have seen no private image
 
 
-def test_a_part_that_would_learn_classes_from_public_films_is_refused_by_name(scene: Any) -> None:
+def test_a_part_that_would_learn_classes_from_public_images_is_refused_by_name(scene: Any) -> None:
     for field in ("fast_share", "classifier_share"):
         asked = body(scene.dataset().id, family="ldm", config={field: 0.1}, **private())
         answer = scene.client.post("/train", json=asked)

@@ -60,7 +60,7 @@ def test_a_dataset_and_its_ingest_do_not_tell_how_it_was_split(scene: Any, datas
         assert dataset.id in body
         assert [secret for secret in PRIVATE if secret in body] == []
     told = scene.client.get(f"/datasets/{dataset.id}").json()
-    assert told["classes"]["normal"] == {"films": 5000} | dict.fromkeys(FOLDS)
+    assert told["classes"]["normal"] == {"images": 5000} | dict.fromkeys(FOLDS)
     assert told["fingerprint"] is None
     assert told["dropped"] == [
         {"file": None, "reason": "The file ends early.", "code": "truncated"}
@@ -81,8 +81,8 @@ def test_who_may_read_what_is_private_is_told_all_of_it(scene: Any, dataset: Any
     assert scene.client.get("/datasets").json()["items"] == [told]
 
 
-def test_a_model_s_card_does_not_tell_how_many_films_it_learned_from(scene: Any) -> None:
-    card = {"seed": 1, "num_training_films": 4801, "dataset_fingerprint": "f" * 64}
+def test_a_model_s_card_does_not_tell_how_many_images_it_learned_from(scene: Any) -> None:
+    card = {"seed": 1, "num_training_images": 4801, "dataset_fingerprint": "f" * 64}
     model = scene.model(card=card)
     shown = scene.client.get(f"/models/{model.id}").json()
     assert shown["card"] == {"seed": 1}
@@ -107,7 +107,7 @@ def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
     assert named == [{"pointer": "/file", "detail": "DOE^JANE.png: It ends early."}]
 
 
-def test_a_delta_is_held_against_all_films_not_those_of_the_training(scene: Any) -> None:
+def test_a_delta_is_held_against_all_images_not_those_of_the_training(scene: Any) -> None:
     classes = {"normal": ClassSplit(2000, 1400, 600), "effusion": ClassSplit(2000, 1400, 600)}
     dataset = scene.dataset(classes=classes)
     terms = {"epsilon": 3, "delta": 0.0003}  # below 1 / 2,800, above 1 / 4,000

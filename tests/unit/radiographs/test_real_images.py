@@ -1,4 +1,4 @@
-"""The real films beside the checkout: every file is read rightly or refused by name."""
+"""The real images beside the checkout: every file is read rightly or refused by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from radiographs.pixel_store import PixelStore
 DATA = Path(os.environ.get("SYNTHCXR_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = [
     pytest.mark.realdata,
-    pytest.mark.skipif(not DATA.is_dir(), reason="the real films (SYNTHCXR_TEST_DATA) are absent"),
+    pytest.mark.skipif(not DATA.is_dir(), reason="the real images (SYNTHCXR_TEST_DATA) are absent"),
 ]
 
 
@@ -28,7 +28,7 @@ def manifest(name):
 
 
 @pytest.mark.parametrize("name", ["cxr-mixed-raw-sample", "covid19-radiography-raw-sample"])
-def test_every_raw_film_is_read_rightly_whatever_its_extension(name):
+def test_every_raw_image_is_read_rightly_whatever_its_extension(name):
     rows = manifest(name)
     assert len(rows) in {76, 120}
     for row in rows:
@@ -57,14 +57,14 @@ def main_set(tmp_path_factory):
 
 def test_the_main_set_is_ingested_whole(main_set):
     summary, store = main_set
-    counts = {label: count["films"] for label, count in summary.classes.items()}
+    counts = {label: count["images"] for label, count in summary.classes.items()}
     assert counts == {"COVID": 727, "Normal": 4659, "Viral Pneumonia": 1038}
     assert summary.dropped == []
     assert store.pixels.shape == (6424, 128, 128)
     for count in summary.classes.values():
-        assert 0.15 <= count["utility"] / count["films"] < 0.16
+        assert 0.15 <= count["utility"] / count["images"] < 0.16
         pool = count["audit_in"] + count["audit_out"]
-        assert 0.30 <= pool / (count["films"] - count["utility"]) < 0.31
+        assert 0.30 <= pool / (count["images"] - count["utility"]) < 0.31
         assert abs(count["audit_out"] - pool / 2) < 2 * np.sqrt(pool)
 
 
@@ -105,5 +105,5 @@ def test_many_small_classes_are_ingested(tmp_path):
     summary = run(FolderSource(DATA / "nih-starter"), tmp_path, IngestOptions(bytes(32)))
     assert len(summary.classes) == 10
     for count in summary.classes.values():
-        assert count["utility"] >= 0.15 * count["films"]
+        assert count["utility"] >= 0.15 * count["images"]
         assert count["audit_out"] >= 1

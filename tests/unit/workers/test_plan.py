@@ -1,9 +1,9 @@
-"""Which film of a set is drawn from what."""
+"""Which image of a set is drawn from what."""
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
 from release.origin import OfClass, OfInterpolation, OfMixture
-from workers.film_plan import draw_of, planned_films
+from workers.plan import draw_of, plan_samples
 
 WEIGHTS = {"COVID": 0.6, "Normal": 0.4}
 REQUEST = {
@@ -18,7 +18,7 @@ REQUEST = {
 
 
 def test_classes_come_first_then_mixtures_then_ways():
-    assert planned_films(REQUEST) == [
+    assert plan_samples(REQUEST) == [
         OfClass("COVID", image_seed(5, 0)),
         OfClass("COVID", image_seed(5, 1)),
         OfClass("Normal", image_seed(5, 2)),
@@ -34,11 +34,11 @@ def test_classes_come_first_then_mixtures_then_ways():
 
 def test_a_request_of_classes_alone_needs_to_name_nothing_else():
     """As one that was stored before there was anything else."""
-    films = planned_films({"class_counts": {"COVID": 1}, "seed": 5})
-    assert films == [OfClass("COVID", image_seed(5, 0))]
+    images = plan_samples({"class_counts": {"COVID": 1}, "seed": 5})
+    assert images == [OfClass("COVID", image_seed(5, 0))]
 
 
-def test_a_film_is_drawn_from_its_weights_and_seed():
+def test_an_image_is_drawn_from_its_weights_and_seed():
     classes = ("Normal", "COVID")
     assert draw_of(OfClass("COVID", 3), classes) == Draw({1: 1.0}, 3)
     assert draw_of(OfMixture(WEIGHTS, 3), classes) == Draw({1: 0.6, 0: 0.4}, 3)

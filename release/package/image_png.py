@@ -1,4 +1,4 @@
-"""A film as a PNG file."""
+"""An image as a PNG file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """Encode grey pixels, (h, w), as PNG.
 
-    A film hardly repeats itself: looking for runs alone makes files as small as looking for any
+    An image hardly repeats itself: looking for runs alone makes files as small as looking for any
     repetition does, several times faster.
     """
     buffer = io.BytesIO()

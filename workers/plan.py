@@ -1,4 +1,4 @@
-"""From a generate request to the films of its set, in order."""
+"""From a generate request to the images of its set, in order."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from models.seeding import Between, image_seed
 from release.origin import OfClass, OfInterpolation, OfMixture, Origin
 
 
-def planned_films(request: Mapping[str, Any]) -> list[Origin]:
-    """List what each film of a set is drawn from: classes first, then mixtures, then ways.
+def plan_samples(request: Mapping[str, Any]) -> list[Origin]:
+    """List what each image of a set is drawn from: classes first, then mixtures, then ways.
 
-    Film k draws from `image_seed(seed, k)`, so what is added behind it does not change it. The
-    films of a way draw from the seeds the request names: its ends are the films of those seeds.
+    Image k draws from `image_seed(seed, k)`, so what is added behind it does not change it. The
+    images of a way draw from the seeds the request names: its ends are the images of those seeds.
 
     Args:
         request: class_counts and seed, and mixtures and interpolate where it has any.
     """
-    return list(_films(request))
+    return list(_origins(request))
 
 
-def draw_of(film: Origin, classes: Sequence[str]) -> Draw:
-    """Tell the model how to draw a film."""
-    match film:
+def draw_of(image: Origin, classes: Sequence[str]) -> Draw:
+    """Tell the model how to draw an image."""
+    match image:
         case OfClass(label, seed):
             return Draw({classes.index(label): 1.0}, seed)
         case OfMixture(weights, seed):
             return Draw(_by_index(weights, classes), seed)
         case OfInterpolation(weights, from_seed, to_seed, position):
             return Draw(_by_index(weights, classes), Between(from_seed, to_seed, position))
-    raise AssertionError(f"no such origin: {film}")
+    raise AssertionError(f"no such origin: {image}")
 
 
-def _films(request: Mapping[str, Any]) -> Iterator[Origin]:
+def _origins(request: Mapping[str, Any]) -> Iterator[Origin]:
     seeds = (image_seed(request["seed"], index) for index in count())
     for label, number in request["class_counts"].items():
         for _ in range(number):

@@ -1,7 +1,7 @@
 import torch
 
-from models.nn import film_augmentation
-from models.nn.film_augmentation import MAX_SHIFT, NUM_CHANGES, augmented
+from models.nn import image_augmentation
+from models.nn.image_augmentation import MAX_SHIFT, NUM_CHANGES, augmented
 
 
 def bar(column: int) -> torch.Tensor:
@@ -34,4 +34,4 @@ def test_the_left_stays_on_the_left() -> None:
     changed, _ = augmented(bar(14).expand(50, -1, -1, -1), 1.0)
     brightness = changed.mean(dim=(1, 2))  # (b, w)
     assert (brightness[:, :32].sum(dim=1) > brightness[:, 32:].sum(dim=1)).all()
-    assert MAX_SHIFT * 64 + film_augmentation.MAX_ROTATION * 32 < 32 - 14
+    assert MAX_SHIFT * 64 + image_augmentation.MAX_ROTATION * 32 < 32 - 14

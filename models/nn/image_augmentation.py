@@ -1,7 +1,7 @@
-"""Changes a film may undergo and stay one: small shifts, rotations and contrasts, but no flips.
+"""Changes an image may undergo and stay one: small shifts, rotations and contrasts, but no flips.
 
-The heart is on the left. What was done to a film is told to the denoiser and is nothing when it
-samples, so that nothing of it leaks into synthetic films.
+The heart is on the left. What was done to an image is told to the denoiser and is nothing when it
+samples, so that nothing of it leaks into synthetic images.
 
 Reference: Karras et al. 2022, appendix F.2, for the labels (arXiv:2206.00364).
 """

@@ -1,4 +1,4 @@
-"""A film made ready for the store."""
+"""An image made ready for the store."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 from typing import NamedTuple
 
 from radiographs.descriptor import Descriptor, describe
-from radiographs.layouts import FilmFile
+from radiographs.layouts import ListedImage
 from radiographs.pixels import Pixels, to_depth
 from radiographs.resizing import Fit, reaches, to_square
 
 
-class Film(NamedTuple):
-    """What is remembered of a film once its pixels are written.
+class PreparedImage(NamedTuple):
+    """What is remembered of an image once its pixels are written.
 
     Args:
         file: Its name, label and patient.
@@ -22,23 +22,25 @@ class Film(NamedTuple):
         upsampled: Whether it had fewer pixels than the store's size.
     """
 
-    file: FilmFile
+    file: ListedImage
     digest: str
     descriptor: Descriptor
     look: str
     upsampled: bool
 
 
-def prepare(file: FilmFile, pixels: Pixels, size: int, depth: int, fit: Fit) -> tuple[Film, Pixels]:
-    """Bring a film to the store's size and depth, and take its measures."""
+def prepare(
+    file: ListedImage, pixels: Pixels, size: int, depth: int, fit: Fit
+) -> tuple[PreparedImage, Pixels]:
+    """Bring an image to the store's size and depth, and take its measures."""
     height, width = pixels.shape
     stored = to_depth(to_square(pixels, size, fit), pixels.dtype.itemsize * 8, depth)
     descriptor = describe(pixels)
-    film = Film(
+    image = PreparedImage(
         file=file,
         digest=hashlib.sha256(stored.tobytes()).hexdigest(),
         descriptor=descriptor,
         look=hashlib.sha256(descriptor.tobytes()).hexdigest(),
         upsampled=not reaches(height, width, size, fit),
     )
-    return film, stored
+    return image, stored

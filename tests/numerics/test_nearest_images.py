@@ -14,7 +14,7 @@ def unit_rows(rng: np.random.Generator, n: int, d: int = 16) -> np.ndarray:
 
 def test_the_search_equals_brute_force_however_it_is_cut_into_blocks(monkeypatch) -> None:
     monkeypatch.setattr(search, "QUERIES_AT_ONCE", 7)
-    monkeypatch.setattr(search, "FILMS_AT_ONCE", 11)
+    monkeypatch.setattr(search, "IMAGES_AT_ONCE", 11)
     rng = np.random.default_rng(0)
     queries, among = unit_rows(rng, 30), unit_rows(rng, 50)
     found = nearest(queries, among, 5)
@@ -26,7 +26,7 @@ def test_the_search_equals_brute_force_however_it_is_cut_into_blocks(monkeypatch
     )
 
 
-def test_films_of_one_patient_are_no_neighbours() -> None:
+def test_images_of_one_patient_are_no_neighbours() -> None:
     rng = np.random.default_rng(2)
     rows, patients = unit_rows(rng, 12), np.arange(12) // 3
     found = nearest(rows, rows, 9, apart=(patients, patients))
@@ -44,13 +44,13 @@ def test_what_is_missing_is_infinitely_far() -> None:
     assert np.isfinite(found.distances[:, :2]).all()
 
 
-def test_a_film_is_at_distance_0_of_itself_and_2_of_its_negative() -> None:
+def test_an_image_is_at_distance_0_of_itself_and_2_of_its_negative() -> None:
     rows = unit_rows(np.random.default_rng(4), 5)
     assert nearest(rows, rows, 1).distances.max() < 1e-6
     assert nearest(rows[:1], -rows[:1], 1).distances[0, 0] == pytest.approx(2)
 
 
-def test_no_queries_and_no_films_are_searched_too() -> None:
+def test_no_queries_and_no_images_are_searched_too() -> None:
     rows = unit_rows(np.random.default_rng(5), 3)
     assert nearest(rows[:0], rows, 2).distances.shape == (0, 2)
     assert (nearest(rows, rows[:0], 2).indices == -1).all()

@@ -1,4 +1,4 @@
-"""Films that no patient is behind, for models that may not look at private ones."""
+"""Images that no patient is behind, for models that may not look at private ones."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from models.films import Films
+from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS, draw
 
-NUM_FILMS = 3000
+NUM_IMAGES = 3000
 SEED = 0
 
 
-def public_films(
+def public_images(
     image_size: int,
     num_classes: int,
     device: torch.device,
     check: Callable[[], None] = lambda: None,
-) -> Films:
+) -> TrainingImages:
     """Draw phantoms, the same each time: 7 s of one core at 64 pixels, 80 s at 256.
 
     Their labels say nothing of what they show: what a class looks like is private. So a model
-    learns from them to tell films from films, and not classes from classes.
+    learns from them to tell images from images, and not classes from classes.
 
     Args:
-        image_size: Side of the square films, in pixels.
+        image_size: Side of the square images, in pixels.
         num_classes: Labels run over all classes.
-        device: Where the films are wanted.
-        check: Called after each film; raises to give up.
+        device: Where the images are wanted.
+        check: Called after each image; raises to give up.
     """
-    pixels = np.empty((NUM_FILMS, image_size, image_size), np.uint8)
-    for index in range(NUM_FILMS):
+    pixels = np.empty((NUM_IMAGES, image_size, image_size), np.uint8)
+    for index in range(NUM_IMAGES):
         finding = FINDINGS[index % len(FINDINGS)]
         pixels[index] = draw(finding, seed=SEED, index=index, size=image_size).pixels
         check()
-    labels = np.random.default_rng(SEED).permutation(NUM_FILMS) % num_classes
-    return Films(pixels, labels, device)
+    labels = np.random.default_rng(SEED).permutation(NUM_IMAGES) % num_classes
+    return TrainingImages(pixels, labels, device)

@@ -1,4 +1,4 @@
-"""The real films that synthetic ones are measured against."""
+"""The real images that synthetic ones are measured against."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled films of one side of the split.
+    """Labelled images of one side of the split.
 
     Attributes:
         pixels: (n, size, size), uint8; 0 is black.
-        labels: (n,), a class's place in `RealFilms.classes`.
-        groups: (n,), equal for films of one patient and for near duplicates: films that are not
+        labels: (n,), a class's place in `RealImages.classes`.
+        groups: (n,), equal for images of one patient and for near duplicates: images that are not
             independent evidence.
     """
 
@@ -41,11 +41,11 @@ class Split:
         return len(self.labels)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Split:
-        """Keep some of the films, by mask or by index."""
+        """Keep some of the images, by mask or by index."""
         return Split(self.pixels[chosen], self.labels[chosen], self.groups[chosen])
 
     def at_most(self, num_per_class: int, rng: np.random.Generator) -> Split:
-        """Draw films without replacement, as many of each class as asked for or as there are."""
+        """Draw images without replacement, as many of each class as asked for or as there are."""
         drawn = [
             rng.permutation(np.flatnonzero(self.labels == label))[:num_per_class]
             for label in np.unique(self.labels)
@@ -54,14 +54,14 @@ class Split:
 
 
 @dataclass(frozen=True)
-class RealFilms:
+class RealImages:
     """A dataset as the evaluation sees it.
 
     Attributes:
         classes: The labels' names.
         training: What the families and the classifier learn from.
         held_out: What nothing has learned from.
-        fingerprint: Names the films and their split.
+        fingerprint: Names the images and their split.
     """
 
     classes: tuple[str, ...]
@@ -71,25 +71,25 @@ class RealFilms:
 
     @property
     def image_size(self) -> int:
-        """Side of the square films, in pixels."""
+        """Side of the square images, in pixels."""
         return int(self.training.pixels.shape[1])
 
 
-def load(source: Source, image_size: int) -> RealFilms:
-    """Ingest films into a folder that is thrown away, and read both sides of their split.
+def load(source: Source, image_size: int) -> RealImages:
+    """Ingest images into a folder that is thrown away, and read both sides of their split.
 
     Args:
-        source: The films and their labels.
-        image_size: Side of the square films, in pixels.
+        source: The images and their labels.
+        image_size: Side of the square images, in pixels.
 
     Raises:
-        radiographs.ingest.IngestRefused: The films cannot be used.
+        radiographs.ingest.IngestRefused: The images cannot be used.
     """
     with tempfile.TemporaryDirectory() as folder:
         run(source, Path(folder), IngestOptions(PUBLIC_KEY, image_size=image_size, bit_depth=8))
         store = PixelStore.open(Path(folder))
         everything = Split(np.array(store.pixels, np.uint8), store.labels, store.groups)
-        return RealFilms(
+        return RealImages(
             classes=store.classes,
             training=everything.where(~store.held_out),
             held_out=everything.where(store.held_out),
@@ -97,6 +97,6 @@ def load(source: Source, image_size: int) -> RealFilms:
         )
 
 
-def phantoms(num_films: int) -> PhantomSource:
-    """Draw films in place of real ones, as many of each finding."""
-    return PhantomSource(dict.fromkeys(FINDINGS, num_films // len(FINDINGS)))
+def phantoms(num_images: int) -> PhantomSource:
+    """Draw images in place of real ones, as many of each finding."""
+    return PhantomSource(dict.fromkeys(FINDINGS, num_images // len(FINDINGS)))

@@ -1,4 +1,4 @@
-"""The training films, resident on the device as integers."""
+"""The training images, resident on the device as integers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 
 
 def as_images(pixels: NDArray[np.uint8 | np.uint16], device: torch.device | str) -> Tensor:
-    """Turn films (b, h, w) into images (b, 1, h, w), in [-1, 1]."""
+    """Scale pixels, (b, h, w), to a tensor (b, 1, h, w) in [-1, 1]."""
     grey = torch.from_numpy(pixels.astype(np.float32)).to(device)
     return grey.unsqueeze(1) * (2 / float(np.iinfo(pixels.dtype).max)) - 1
 
 
-class Films:
-    """Labelled films that batches are drawn from.
+class TrainingImages:
+    """Labelled images that batches are drawn from.
 
     Args:
         pixels: (n, h, w), uint8 or uint16; 0 is black.
         labels: (n,), integers from 0 to num_classes - 1, each class at least once.
-        device: Where the films stay.
+        device: Where the images stay.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class Films:
         self._pixels = torch.from_numpy(resident).to(device)
         self.labels = torch.from_numpy(np.array(labels, np.int64)).to(device)
         counts = np.bincount(labels)
-        assert (counts > 0).all(), "every class needs a film"
-        # square-root balance: a class of n films is drawn in proportion to sqrt(n)
+        assert (counts > 0).all(), "every class needs an image"
+        # square-root balance: a class of n images is drawn in proportion to sqrt(n)
         self._weights = torch.from_numpy(1 / np.sqrt(counts[labels]))
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Films:
 
     @property
     def device(self) -> torch.device:
-        """Where the films are."""
+        """Where the images are."""
         return self.labels.device
 
     @property
@@ -54,9 +54,9 @@ class Films:
         """Number of classes."""
         return int(self.labels.max()) + 1
 
-    def few(self, num_films: int) -> Films:
-        """Take about so many of the films, in proportion but at least eight of each class."""
-        shares = self.labels.bincount() * num_films // len(self)
+    def few(self, num_images: int) -> TrainingImages:
+        """Take about so many of the images, in proportion but at least eight of each class."""
+        shares = self.labels.bincount() * num_images // len(self)
         chosen = [
             (self.labels == label).nonzero()[: max(8, share), 0]
             for label, share in enumerate(shares.tolist())
@@ -64,14 +64,14 @@ class Films:
         indices = torch.cat(chosen)
         pixels = self._pixels[indices].cpu().numpy()
         stored = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
-        return Films(stored, self.labels[indices].cpu().numpy(), self.device)
+        return TrainingImages(stored, self.labels[indices].cpu().numpy(), self.device)
 
-    def images(self, indices: Tensor) -> Tensor:
-        """Read films as images, (b, 1, h, w), in [-1, 1]."""
+    def read(self, indices: Tensor) -> Tensor:
+        """Read images, (b, 1, h, w), in [-1, 1]."""
         return self._pixels[indices].unsqueeze(1).float() * (2 / self._white) - 1
 
     def in_order(self, batch_size: int) -> Iterator[Tensor]:
-        """Yield the indices of all films, in order, a batch at a time."""
+        """Yield the indices of all images, in order, a batch at a time."""
         for start in range(0, len(self), batch_size):
             yield torch.arange(start, min(start + batch_size, len(self)), device=self.device)
 

@@ -1,4 +1,4 @@
-"""Real films as the release sees them: pixels, classes, patients and folds."""
+"""Real images as the release sees them: pixels, classes, patients and folds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def class_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.flo
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledFilms:
-    """Films, and what and whose each one is.
+class LabelledImages:
+    """Images, and what and whose each one is.
 
     Attributes:
         pixels: (n, size, size).
-        labels: (n,), the number of each film's class.
-        patients: (n,), films of one number are of one patient or near duplicates of each other.
+        labels: (n,), the number of each image's class.
+        patients: (n,), images of one number are of one patient or near duplicates of each other.
     """
 
     pixels: Pixels
@@ -38,22 +38,22 @@ class LabelledFilms:
     def __post_init__(self) -> None:
         if not len(self.pixels) == len(self.labels) == len(self.patients):
             raise ValueError(
-                f"{len(self.pixels)} films, {len(self.labels)} labels and {len(self.patients)} "
-                "patients: expected one label and one patient for each film."
+                f"{len(self.pixels)} images, {len(self.labels)} labels and {len(self.patients)} "
+                "patients: expected one label and one patient for each image."
             )
 
     def __len__(self) -> int:
-        """Count the films."""
+        """Count the images."""
         return len(self.labels)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledFilms:
-        """Return the films that a mask or their numbers choose."""
-        return LabelledFilms(self.pixels[chosen], self.labels[chosen], self.patients[chosen])
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledImages:
+        """Return the images that a mask or their numbers choose."""
+        return LabelledImages(self.pixels[chosen], self.labels[chosen], self.patients[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """The films of one dataset version, divided by patient once and for all.
+    """The images of one dataset version, divided by patient once and for all.
 
     Attributes:
         classes: Names of the classes, in the order of their numbers.
@@ -65,8 +65,8 @@ class Folds:
     """
 
     classes: tuple[str, ...]
-    trained: LabelledFilms
+    trained: LabelledImages
     coins: NDArray[np.bool_]
-    audit: LabelledFilms
-    utility: LabelledFilms
+    audit: LabelledImages
+    utility: LabelledImages
     fingerprint: str
