@@ -18,7 +18,7 @@ from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.team import Team
 from models.training_images import TrainingImages
-from radiographs.pixel_store import PixelStore
+from radiographs.store.pixel_store import PixelStore
 from workers.attempt import Attempt
 from workers.public_images import public_images
 

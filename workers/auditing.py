@@ -17,8 +17,8 @@ from torch import Tensor
 from models.family import Family
 from models.training.watch import Watch, standard_errors
 from models.training_images import as_images
-from radiographs.folds import Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import Fold
+from radiographs.store.pixel_store import FoldedImages, PixelStore
 from release.policy import Policy
 from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.white_box import white_box

@@ -17,8 +17,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from radiographs.folds import TRAINED, Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import TRAINED, Fold
+from radiographs.store.pixel_store import FoldedImages, PixelStore
 from release.classifier import ImageClassifier
 from release.classifier_files import load_classifier, save_classifier
 from release.classifier_training import train_classifier

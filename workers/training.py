@@ -22,7 +22,7 @@ from models.training.checkpoints import file_digest
 from models.training.loop import Training
 from models.training.watch import THRESHOLD
 from models.training_images import TrainingImages
-from radiographs.folds import Fold
+from radiographs.splits.split import Fold
 from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind

@@ -37,7 +37,7 @@ class DatasetSummary(TypedDict):
     """The real images that the model learned from.
 
     Attributes:
-        version: Keyed hash of the dataset version (`radiographs.keyed_hash.published_version`).
+        version: Keyed hash of the dataset version (`published_version` of `radiographs.splits`).
         classes: Per label `{"images": n}`, rounded (`hashing.rounded_count`).
     """
 

@@ -30,10 +30,10 @@ from models.registry import FAMILIES, sampler_class
 from models.seeding import image_seed
 from models.training.checkpoints import file_digest
 from models.training.watch import Watch
-from radiographs.folds import Fold
-from radiographs.keyed_hash import published_version
 from radiographs.phantom import draw as draw_phantom
-from radiographs.pixel_store import PixelStore
+from radiographs.splits.keyed_hash import published_version
+from radiographs.splits.split import Fold
+from radiographs.store.pixel_store import PixelStore
 from release.privacy.calibration import Calibration
 from release.privacy.power import NUMS_EXAMINED
 from service.adapters.clock import SystemClock
