@@ -15,8 +15,8 @@ from models.privacy.patients import Patients
 from models.snapshot import new_model
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
+from models.training.distributed import Team
 from models.training.loop import Training
-from models.training.team import Team
 from models.training_images import TrainingImages
 from radiographs.store.pixel_store import PixelStore
 from workers.attempt import Attempt

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
-from models.training.watch import Watch, standard_errors
+from models.training.monitor import Watch, standard_errors
 from models.training_images import as_images
 from radiographs.splits.split import Fold
 from radiographs.store.pixel_store import FoldedImages, PixelStore

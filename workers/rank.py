@@ -20,7 +20,7 @@ def main() -> None:
 
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    from models.training.team import joined
+    from models.training.distributed import joined
     from workers.assignment import Assignment
     from workers.device import prepare_torch
     from workers.ranks import TIMEOUT, rank_device, ready_key

@@ -17,7 +17,7 @@ from datetime import timedelta
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from models.training.team import Alone, Team, joined
+from models.training.distributed import Alone, Team, joined
 from service.domain.errors import DeviceLost, DevicesUnavailable
 from workers.assignment import Assignment
 from workers.device import choose_device

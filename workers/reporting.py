@@ -18,7 +18,7 @@ from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.training.loop import Progress, Training
-from models.training.watch import THRESHOLD, Watch
+from models.training.monitor import THRESHOLD, Watch
 from release.contact_sheet import contact_sheet
 from service.domain.job import EventKind, JobProgress
 from workers.attempt import Attempt

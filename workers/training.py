@@ -20,7 +20,7 @@ from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
 from models.training.loop import Training
-from models.training.watch import THRESHOLD
+from models.training.monitor import THRESHOLD
 from models.training_images import TrainingImages
 from radiographs.splits.split import Fold
 from release.contact_sheet import contact_sheet

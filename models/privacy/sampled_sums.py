@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.privacy.accounting import Spending
-from models.privacy.mechanism import Release, clipped
-from models.privacy.secret_source import SecretSource
+from models.privacy.csprng import SecretSource
+from models.privacy.mechanisms import Release, clipped
 
 COINS, NOISE = 0, 1  # purposes
 

@@ -24,12 +24,12 @@ from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, epsilon_by_prv
-from models.privacy.mechanism import GaussianMechanism, Release
+from models.privacy.mechanisms import GaussianMechanism, Release
 from models.privacy.sampled_sums import SampledSums
 from models.registry import FAMILIES, sampler_class
 from models.seeding import image_seed
 from models.training.checkpoints import file_digest
-from models.training.watch import Watch
+from models.training.monitor import Watch
 from radiographs.phantom import draw as draw_phantom
 from radiographs.splits.keyed_hash import published_version
 from radiographs.splits.split import Fold
@@ -205,7 +205,7 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     often = partial(Watch, max_share=1e9)
     monkeypatch.setattr("workers.auditing.MIN_PATIENTS", 4)
     monkeypatch.setattr("workers.auditing.Watch", often)
-    monkeypatch.setattr("models.training.watch.standard_errors", lambda *_: next(seen, 3.0))
+    monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.auditing.standard_errors", lambda *_: 4.0)
     job = finished(workplace, submit_training(workplace, dataset_id))
     card = workplace.records.model(job.result.model_id).card

@@ -16,7 +16,7 @@ from models.diagnosis import (
 )
 from models.families.ldm.model import LatentDiffusion
 from models.family import ImageSpec
-from models.nn.principal_components import PrincipalComponents
+from models.nn.pca import PrincipalComponents
 from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model

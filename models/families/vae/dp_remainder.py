@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 import torch
 from torch import Tensor
 
-from models.privacy.mechanism import GaussianMechanism, clipped
+from models.privacy.mechanisms import GaussianMechanism, clipped
 from models.privacy.patients import Patients
 from models.privacy.shrinkage import shrunk
 from models.training_images import TrainingImages

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.families.vae.private_moments import Gaussians, Moments, contributions
-from models.privacy.mechanism import GaussianMechanism, clipped
+from models.families.vae.dp_moments import Gaussians, Moments, contributions
+from models.privacy.mechanisms import GaussianMechanism, clipped
 from models.privacy.patients import Patients
 from models.training_images import TrainingImages
 

@@ -15,8 +15,8 @@ from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model
 from models.training.budget import Budget
+from models.training.distributed import Alone, joined
 from models.training.loop import Training
-from models.training.team import Alone, joined
 from models.training_images import TrainingImages
 
 NUM_RANKS = 2

@@ -9,7 +9,7 @@ from models.family import PrivateStage
 from models.privacy.accounting import Spending
 from models.privacy.patients import Patients
 from models.privacy.sampled_sums import SampledSums
-from models.training.noisy_descent import noisy_descent
+from models.training.dp_sgd import noisy_descent
 from models.training_images import TrainingImages
 
 SIZE, CLASSES = 4, 2

@@ -12,7 +12,7 @@ from models.presets import resolve_config
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
-from models.training.watch import THRESHOLD, Watch, standard_errors
+from models.training.monitor import THRESHOLD, Watch, standard_errors
 from models.training_images import TrainingImages, as_images
 
 AS_OFTEN_AS_IT_LIKES = 1e9

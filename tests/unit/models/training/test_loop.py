@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models.training import loop, trial
+from models.training import loop
+from models.training import throughput_probe as trial
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training, TrainingDiverged

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from models.family import Family, Stage
+from models.training.distributed import Team
 from models.training.inspection import losses_of_average
 from models.training.plan import Pace
 from models.training.stage_state import StageState, without_gradients
-from models.training.team import Team
 from models.training_images import TrainingImages
 
 NUM_IMAGES = 256

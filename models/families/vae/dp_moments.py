@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.families.vae.private_remainder import in_own_class
+from models.families.vae.dp_remainder import in_own_class
 from models.privacy.shrinkage import shrunk
 
 # Lengths of a patient's three parts in the moments: being there, where, and how far apart.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from models.privacy.secret_source import SecretSource
+from models.privacy.csprng import SecretSource
 
 KEY = bytes(range(32))
 
