@@ -35,9 +35,8 @@ from models.family import Family, ImageSpec
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from models.privacy.patients import Patients
-from models.privacy.sampled_sums import SampledSums
 from models.snapshot import Snapshot, new_model
 from models.training.budget import Budget
 from models.training.dp_sgd import noisy_descent

@@ -8,9 +8,8 @@ from typing import Any
 from models.family import Family
 from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from models.privacy.patients import Patients
-from models.privacy.sampled_sums import SampledSums
 from models.training.dp_sgd import noisy_descent
 from models.training_images import TrainingImages
 from workers.private_account import account, of_noisy_gradients, of_noisy_sums

@@ -5,9 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.nn.embedding import sinusoidal_embedding
-from models.nn.normalisation import group_norm
-from models.nn.residual import ConditionalResidualBlock
+from models.nn.blocks import ConditionalResidualBlock, group_norm, sinusoidal_embedding
 
 
 class NoiseClassifier(nn.Module):

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from models.family import PrivateStage
+from models.privacy.mechanisms import SampledSums
 from models.privacy.patient_gradients import PatientGradients
 from models.privacy.patients import Patients
-from models.privacy.sampled_sums import SampledSums
 from models.schedules import warmup_cosine
 from models.training.ema import PowerAverage
 from models.training_images import TrainingImages

@@ -24,8 +24,7 @@ from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, epsilon_by_prv
-from models.privacy.mechanisms import GaussianMechanism, Release
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
 from models.registry import FAMILIES, sampler_class
 from models.seeding import image_seed
 from models.training.checkpoints import file_digest

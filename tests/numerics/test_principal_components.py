@@ -9,11 +9,11 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from models.nn import pca as principal_components
 from models.nn.jitter import jittered
 from models.nn.pca import (
+    IMAGES_PER_DIRECTION,
     MIN_NOISE_VARIANCE,
     PrincipalComponents,
     as_they_are,
 )
-from models.nn.principal_axes import IMAGES_PER_DIRECTION
 from models.training_images import TrainingImages
 
 

@@ -11,9 +11,8 @@ from models.families.vae.dp_density import Frame, positive, private_gaussians
 from models.families.vae.dp_moments import Moments, contributions
 from models.families.vae.dp_remainder import private_remainder
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism, shrunk
 from models.privacy.patients import Patients
-from models.privacy.shrinkage import shrunk
 from models.training_images import TrainingImages
 
 D, CLASSES = 4, 3

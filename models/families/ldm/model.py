@@ -18,22 +18,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.diagnosis import Finding, wrong_latent_scale
-from models.diffusion import training_times
 from models.diffusion.consistency import consistency_loss
 from models.diffusion.denoiser import Denoiser, NetworkDenoiser
-from models.diffusion.descent import Descent, Known
-from models.diffusion.early_snapshot import EarlySnapshot
 from models.diffusion.gaussian import GaussianDenoiser
 from models.diffusion.guidance import (
+    EarlySnapshot,
     drop_labels,
     extrapolated,
     in_halves,
     towards_class,
     within,
 )
-from models.diffusion.paths import PATHS, Level, along_path
+from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times, uniform_times
 from models.diffusion.predictions import PREDICTIONS
-from models.diffusion.samplers import SAMPLERS
+from models.diffusion.samplers import SAMPLERS, GaussianReference, SamplingTrajectory
 from models.families.ldm.config import Config, Sampler
 from models.families.ldm.private_stage import private_stage
 from models.families.ldm.stages import lay_out
@@ -41,8 +39,7 @@ from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome,
 from models.nn.image_augmentation import NUM_CHANGES, augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
 from models.nn.noise_classifier import NoiseClassifier
-from models.nn.patch_autoencoder import PatchAutoencoder, Posterior
-from models.nn.pixel_patches import PixelPatches
+from models.nn.patch_autoencoder import PatchAutoencoder, PixelPatches, Posterior
 from models.nn.unet import UNet
 from models.precision import autocast, fastest_dtype, reproducible_dtype
 from models.seeding import ImageNoise
@@ -169,7 +166,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         x, _ = self.latents(batch)
         times = self.path.sampling_times(TEACHER_STEPS).to(x)
         step = torch.randint(TEACHER_STEPS, (len(x),), device=x.device)
-        level, following = (
+        level, next_level = (
             self.path.level(times[place].view(-1, 1, 1, 1)) for place in (step, step + 1)
         )
         sampler = Sampler()
@@ -187,15 +184,15 @@ class LatentDiffusion(Family[Config, Sampler]):
 
         student = self.reading(self.student, batch.labels)
         x_t = along_path(x, torch.randn_like(x), level)
-        return {"loss": consistency_loss(student, teacher, x_t, level, following)}
+        return {"loss": consistency_loss(student, teacher, x_t, level, next_level)}
 
     def draw_level(self, num_times: int) -> Level:
         """Draw places of training on the path."""
         config, device = self.config, self.latent_mean.device
         if config.times == "uniform":
-            u = training_times.uniform(num_times, device)
+            u = uniform_times(num_times, device)
         else:
-            u = training_times.logit_normal(num_times, config.time_mean, config.time_std, device)
+            u = logit_normal_times(num_times, config.time_mean, config.time_std, device)
         return self.path.level(self.path.training_times(u).view(-1, 1, 1, 1))
 
     def latents(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
@@ -224,10 +221,10 @@ class LatentDiffusion(Family[Config, Sampler]):
             return noise.normal(*self.latent_shape)
 
         levels = self.path.levels(sampler.num_steps)
-        descent = Descent(
+        trajectory = SamplingTrajectory(
             self.guided(mixtures, sampler), levels, fresh_noise, self.known(F.pad(mixtures, (0, 1)))
         )
-        latents = SAMPLERS[sampler.name](descent, levels[0].sigma * fresh_noise())
+        latents = SAMPLERS[sampler.name](trajectory, levels[0].sigma * fresh_noise())
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
     def augment(self, images: Tensor) -> Tensor | None:
@@ -241,7 +238,7 @@ class LatentDiffusion(Family[Config, Sampler]):
     def revise(
         self, images: Tensor, labels: Tensor, noise: ImageNoise, noise_share: float
     ) -> Tensor:
-        """Begin the descent at images instead of at noise."""
+        """Begin the sampling at noisy images instead of at noise."""
         x = self.normalised(self.autoencoder.encode(images).mean)
         levels = [
             level
@@ -250,14 +247,14 @@ class LatentDiffusion(Family[Config, Sampler]):
         ]
         mixtures = F.one_hot(labels, self.spec.num_classes).float()
         sampler = Sampler()
-        descent = Descent(
+        trajectory = SamplingTrajectory(
             self.guided(mixtures, sampler),
             levels,
             lambda: noise.normal(*self.latent_shape),
             self.known(F.pad(mixtures, (0, 1))),
         )
-        noisy = along_path(x, descent.fresh_noise(), levels[0])
-        latents = SAMPLERS[sampler.name](descent, noisy)
+        noisy = along_path(x, trajectory.fresh_noise(), levels[0])
+        latents = SAMPLERS[sampler.name](trajectory, noisy)
         return self.autoencoder.decode(latents * self.latent_scale + self.latent_mean).clamp(-1, 1)
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -348,11 +345,11 @@ class LatentDiffusion(Family[Config, Sampler]):
             guided = towards_class(guided, self.likelihood(mixtures), sampler.classifier_guidance)
         return within(guided, plain, sampler.guidance_from, sampler.guidance_to)
 
-    def known(self, classes: Tensor) -> Known:
+    def known(self, classes: Tensor) -> GaussianReference:
         """Tell what the latents would be like if they were normal."""
-        return Known(
+        return GaussianReference(
             lambda x, level: self.gaussian(x, level, classes),
-            lambda x, level, following: self.gaussian.flow(x, level, following, classes),
+            lambda x, level, next_level: self.gaussian.flow(x, level, next_level, classes),
         )
 
     def likelihood(self, mixtures: Tensor) -> Callable[[Tensor, Level], Tensor]:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Generator
 import torch
 from torch import Tensor
 
-from models.privacy.mechanisms import GaussianMechanism, clipped
+from models.privacy.mechanisms import GaussianMechanism, clipped, shrunk
 from models.privacy.patients import Patients
-from models.privacy.shrinkage import shrunk
 from models.training_images import TrainingImages
 
 IMAGES_PER_READING = 64

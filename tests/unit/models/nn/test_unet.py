@@ -2,10 +2,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.nn.attention import SelfAttention
-from models.nn.embedding import sinusoidal_embedding
-from models.nn.normalisation import AdaptiveGroupNorm
-from models.nn.residual import ConditionalResidualBlock, ResidualBlock
+from models.nn.blocks import (
+    AdaptiveGroupNorm,
+    ConditionalResidualBlock,
+    ResidualBlock,
+    SelfAttention,
+    sinusoidal_embedding,
+)
 from models.nn.unet import UNet
 
 

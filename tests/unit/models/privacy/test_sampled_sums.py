@@ -4,7 +4,7 @@ import torch
 
 from models.privacy.accounting import Spending
 from models.privacy.csprng import SecretSource
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import SampledSums
 
 KEY = bytes(range(32))
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from models.family import PrivateStage
 from models.privacy.accounting import Spending
+from models.privacy.mechanisms import SampledSums
 from models.privacy.patients import Patients
-from models.privacy.sampled_sums import SampledSums
 from models.training.dp_sgd import noisy_descent
 from models.training_images import TrainingImages
 
