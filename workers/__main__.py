@@ -58,8 +58,8 @@ def _schedule() -> None:
     from service.adapters.celery_queue import CeleryQueue
     from service.logs import configure_logs
     from service.settings import Settings
-    from workers.scheduler import Scheduler
-    from workers.wiring import Workplace
+    from workers.runtime.context import Workplace
+    from workers.runtime.scheduler import Scheduler
 
     settings = Settings()
     configure_logs(settings.log_level)

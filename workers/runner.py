@@ -11,12 +11,12 @@ from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.journal import folder_of
 from service.domain.ports import TaskQueue
-from workers.attempt import Attempt, Cancelled
-from workers.generating import generate
-from workers.ingesting import ingest
-from workers.problems import problem_of
-from workers.training import train
-from workers.wiring import Workplace
+from workers.generate.job import generate
+from workers.ingest.job import ingest
+from workers.runtime.attempt import Attempt, Cancelled
+from workers.runtime.context import Workplace
+from workers.runtime.error_mapping import problem_of
+from workers.train.job import train
 
 log = structlog.get_logger()
 

@@ -49,9 +49,13 @@ from service.domain.job import EventKind, Job, JobKind, JobState
 from service.domain.references import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
 from service.settings import Settings
-from workers import drawing, public_images, runner, training, warm_models
+from workers import runner
+from workers.generate import model_cache as warm_models
+from workers.generate import sampling as drawing
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
-from workers.wiring import Workplace
+from workers.runtime.context import Workplace
+from workers.train import job as training
+from workers.train import public_images
 
 COUNTS = {"normal": 72, "effusion": 48}
 
@@ -203,10 +207,10 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     """The first image of each patient who had a coin, as often as the watch is due."""
     seen = iter([0.5, 1.5])
     often = partial(Watch, max_share=1e9)
-    monkeypatch.setattr("workers.auditing.MIN_PATIENTS", 4)
-    monkeypatch.setattr("workers.auditing.Watch", often)
+    monkeypatch.setattr("workers.train.membership_audit.MIN_PATIENTS", 4)
+    monkeypatch.setattr("workers.train.membership_audit.Watch", often)
     monkeypatch.setattr("models.training.watch.standard_errors", lambda *_: next(seen, 3.0))
-    monkeypatch.setattr("workers.auditing.standard_errors", lambda *_: 4.0)
+    monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
     job = finished(workplace, submit_training(workplace, dataset_id))
     card = workplace.records.model(job.result.model_id).card
     told = card["memorisation"]

@@ -6,8 +6,8 @@ import pytest
 from benchmarks.proofs.world import Design, World
 from release.gate import Gate
 from release.metrics.pixels import PixelMetric
-from workers.attempt import Cancelled
-from workers.interruptible import Interruptible
+from workers.generate.interruptible import Interruptible
+from workers.runtime.attempt import Cancelled
 
 WORLD = World(0, Design(trained=40, audit=20, images=300))
 

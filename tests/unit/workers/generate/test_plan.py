@@ -3,7 +3,7 @@
 from models.sampling import Draw
 from models.seeding import Between, image_seed
 from release.origin import OfClass, OfInterpolation, OfMixture
-from workers.plan import draw_of, plan_samples
+from workers.generate.plan import draw_of, plan_samples
 
 WEIGHTS = {"COVID": 0.6, "Normal": 0.4}
 REQUEST = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from release.memory import Arrays
 from service.domain.errors import StorageFull
-from workers.attempt import Attempt
+from workers.runtime.attempt import Attempt
 
 log = structlog.get_logger()
 

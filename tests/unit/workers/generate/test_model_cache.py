@@ -9,7 +9,7 @@ from models.presets import resolve_config
 from models.snapshot import WEIGHTS, new_model, save_snapshot
 from service.domain.job import JobKind
 from workers.__main__ import GENERATIONS_PER_PROCESS, jobs_per_process
-from workers.warm_models import WarmModels
+from workers.generate.model_cache import WarmModels
 
 CPU = torch.device("cpu")
 MANY_BYTES = 2**40

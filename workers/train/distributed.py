@@ -19,8 +19,8 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from models.training.team import Alone, Team, joined
 from service.domain.errors import DeviceLost, DevicesUnavailable
-from workers.assignment import Assignment
-from workers.device import choose_device
+from workers.runtime.device import choose_device
+from workers.train.spec import Assignment
 
 MAX_CPU_PROCESSES = 4
 TIMEOUT = timedelta(minutes=5)  # of one exchange; the leader draws samples between two
@@ -89,7 +89,7 @@ def team_of(
 def _start(rank: int, port: int, assignment: Assignment) -> subprocess.Popen[str]:
     """Start another process, with the environment that torchrun would give it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "workers.rank"],
+        [sys.executable, "-m", "workers.train.rank"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -19,8 +19,8 @@ from models.training.loop import Training
 from models.training.team import Team
 from models.training_images import TrainingImages
 from radiographs.pixel_store import PixelStore
-from workers.attempt import Attempt
-from workers.public_images import public_images
+from workers.runtime.attempt import Attempt
+from workers.train.public_images import public_images
 
 
 @dataclass(frozen=True)

@@ -30,18 +30,18 @@ from service.domain.identifiers import synthetic_set_id
 from service.domain.journal import check_examinations
 from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
-from workers.attempt import Attempt
-from workers.device import choose_device
-from workers.drawing import Drawing, Drawn
-from workers.earlier_releases import EarlierSets, look_at_earlier
-from workers.evidence import Evidence, KeptEvidence
-from workers.examining import Found, examine
-from workers.extracting import supplied_extractors
-from workers.fold_key import fold_key
-from workers.plan import plan_samples
+from workers.generate.evaluate import Found, examine
+from workers.generate.feature_extractors import supplied_extractors
+from workers.generate.gate_assets import Evidence, KeptEvidence
+from workers.generate.model_cache import WarmModels, give_back_memory
+from workers.generate.plan import plan_samples
+from workers.generate.prior_releases import EarlierSets, look_at_earlier
+from workers.generate.sampling import Drawing, Drawn
+from workers.ingest.split_key import fold_key
+from workers.runtime.attempt import Attempt
+from workers.runtime.device import choose_device
 from workers.set_description import describe_set
 from workers.set_report import counted, report_of
-from workers.warm_models import WarmModels, give_back_memory
 
 log = structlog.get_logger()
 

@@ -35,11 +35,11 @@ from release.privacy.controls import Control
 from release.similarity.copy_search import CopySearch
 from service.domain.errors import TooFewPatients
 from service.domain.references import Dataset
-from workers.attempt import Attempt
-from workers.interruptible import Interruptible
-from workers.pace import Pace
+from workers.generate.array_cache import Remembering
+from workers.generate.interruptible import Interruptible
 from workers.planting import by_changes
-from workers.remembering import Remembering
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import Pace
 
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise

@@ -25,8 +25,8 @@ from service.domain.errors import ArtifactMissing
 from service.domain.journal import examination_number, sets_before
 from service.domain.ports import Records
 from service.domain.references import Dataset, Model, SyntheticSet
-from workers.attempt import Attempt
-from workers.evidence import Evidence
+from workers.generate.gate_assets import Evidence
+from workers.runtime.attempt import Attempt
 
 KINDS = {"class", "mixture", "interpolation"}
 

@@ -21,9 +21,9 @@ from models.training.loop import Progress, Training
 from models.training.watch import THRESHOLD, Watch
 from release.contact_sheet import contact_sheet
 from service.domain.job import EventKind, JobProgress
-from workers.attempt import Attempt
-from workers.learning_curve import MEMORISATION
-from workers.pace import Pace
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import Pace
+from workers.train.metrics_history import MEMORISATION
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
 PREVIEW_SEED = 2**63  # larger than any set's, so that no image of a set is shown unexamined

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import workers.drawing
+import workers.generate.sampling
 from models.config import Circumstances
 from models.family import ImageSpec
 from models.presets import resolve_config
@@ -16,8 +16,8 @@ from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
 from release.origin import OfClass
 from release.policy import Policy
-from workers.drawing import NONE, Drawing
-from workers.plan import plan_samples
+from workers.generate.plan import plan_samples
+from workers.generate.sampling import NONE, Drawing
 
 CLASSES = ("normal", "effusion")
 
@@ -61,7 +61,7 @@ class StubAttempt:
 
 @pytest.fixture(autouse=True)
 def stub_looks(monkeypatch):
-    monkeypatch.setattr(workers.drawing, "Look", StubLook)
+    monkeypatch.setattr(workers.generate.sampling, "Look", StubLook)
 
 
 @pytest.fixture(scope="module")

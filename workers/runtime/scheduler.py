@@ -15,8 +15,8 @@ import structlog
 from service.domain.errors import RecordsUnavailable
 from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
-from workers.pruning import prune
-from workers.wiring import Workplace
+from workers.runtime.context import Workplace
+from workers.runtime.garbage_collection import prune
 
 log = structlog.get_logger()
 

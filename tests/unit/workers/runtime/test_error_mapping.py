@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
 from service.domain.errors import DatasetNotFound
-from workers.problems import problem_of
+from workers.runtime.error_mapping import problem_of
 
 
 @pytest.mark.parametrize(

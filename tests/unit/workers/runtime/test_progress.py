@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from workers import pace
-from workers.pace import Pace
+from workers.runtime import progress as pace
+from workers.runtime.progress import Pace
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from release.fidelity.extractors import supplied_extractor
 from release.fidelity.remembered import Remembered
 from service.domain.errors import ExtractorUnavailable
 from service.domain.extractors import SuppliedExtractor
-from workers.attempt import Attempt
-from workers.device import choose_device
+from workers.runtime.attempt import Attempt
+from workers.runtime.device import choose_device
 
 
 def supplied_extractors(attempt: Attempt) -> Iterator[Remembered]:

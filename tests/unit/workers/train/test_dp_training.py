@@ -10,8 +10,8 @@ from models.privacy.gaussian import epsilon_of, mu_for
 from models.privacy.mechanism import GaussianMechanism
 from models.privacy.sampled_sums import SampledSums
 from service.domain.paging import Page
-from workers import public_images
-from workers.private_account import (
+from workers.train import public_images
+from workers.train.dp_ledger import (
     account,
     earlier_runs,
     of_noisy_gradients,

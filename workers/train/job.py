@@ -27,14 +27,14 @@ from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
 from service.domain.references import ArtifactRef, Model
-from workers.assignment import Assignment
-from workers.attempt import Attempt
-from workers.auditing import Audit, audit, watch
-from workers.learning_curve import learning_curve, looks
-from workers.private_account import earlier_runs
-from workers.private_learning import learn_privately
-from workers.ranks import rank_device, team_of
-from workers.reporting import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
+from workers.runtime.attempt import Attempt
+from workers.train.distributed import rank_device, team_of
+from workers.train.dp_ledger import earlier_runs
+from workers.train.dp_training import learn_privately
+from workers.train.membership_audit import Audit, audit, watch
+from workers.train.metrics_history import learning_curve, looks
+from workers.train.reporter import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
+from workers.train.spec import Assignment
 
 KEEPS_TO_ITS_ACCOUNT = (
     "Not asked: a model that promises differential privacy is measured on no private image that "

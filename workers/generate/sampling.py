@@ -20,9 +20,9 @@ from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
 from release.package.staging import StagedImages
 from release.policy import Policy
-from workers.attempt import Attempt
-from workers.pace import Pace
-from workers.plan import draw_of
+from workers.generate.plan import draw_of
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import Pace
 
 SAMPLING = "sampling"
 NONE = -1

@@ -15,7 +15,7 @@ from benchmarks.proofs.world import Design, Euclidean, World
 from release.gate import Gate
 from release.memory import Arrays, Memory
 from service.adapters.local_artifacts import LocalArtifacts
-from workers.remembering import Remembering
+from workers.generate.array_cache import Remembering
 
 FOLDER = "datasets/ds_1/remembered-64"
 

@@ -1,6 +1,6 @@
-"""One process of a training on several devices: `python -m workers.rank`, started by its leader.
+"""One of the processes of a training on several devices: `python -m workers.train.rank`.
 
-The environment is that of torchrun; the assignment comes on standard input.
+Its leader starts it, with the environment of torchrun and the assignment on standard input.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from workers.lifeline import die_with_parent
+from workers.runtime.parent_death import die_with_parent
 
 
 def main() -> None:
@@ -21,9 +21,9 @@ def main() -> None:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     from models.training.team import joined
-    from workers.assignment import Assignment
-    from workers.device import prepare_torch
-    from workers.ranks import TIMEOUT, rank_device, ready_key
+    from workers.runtime.device import prepare_torch
+    from workers.train.distributed import TIMEOUT, rank_device, ready_key
+    from workers.train.spec import Assignment
 
     rank, num_ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     prepare_torch(int(os.environ["OMP_NUM_THREADS"]))

@@ -19,11 +19,11 @@ from release.privacy.epsilon import Claim
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
 from release.verdict import Verdict
-from workers.attempt import Attempt
-from workers.drawing import Drawn
-from workers.earlier_releases import EarlierSets
-from workers.evidence import Evidence
+from workers.generate.gate_assets import Evidence
+from workers.generate.prior_releases import EarlierSets
+from workers.generate.sampling import Drawn
 from workers.planting import by_model
+from workers.runtime.attempt import Attempt
 
 SEED = 0
 UTILITY_SEEDS = 5

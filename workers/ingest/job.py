@@ -20,9 +20,9 @@ from service.domain.references import (
     DatasetState,
     DroppedFile,
 )
-from workers.attempt import Attempt
-from workers.fold_key import fold_key, identity_ledger
-from workers.pace import Pace
+from workers.ingest.split_key import fold_key, identity_ledger
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import Pace
 
 
 def ingest(attempt: Attempt) -> dict[str, Any]:

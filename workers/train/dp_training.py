@@ -13,7 +13,7 @@ from models.privacy.patients import Patients
 from models.privacy.sampled_sums import SampledSums
 from models.training.noisy_descent import noisy_descent
 from models.training_images import TrainingImages
-from workers.private_account import account, of_noisy_gradients, of_noisy_sums
+from workers.train.dp_ledger import account, of_noisy_gradients, of_noisy_sums
 
 Check = Callable[[], None]
 

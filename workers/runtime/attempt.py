@@ -14,7 +14,7 @@ import structlog
 
 from service.domain.errors import LeaseLost, RecordsUnavailable
 from service.domain.job import EventKind, Job, JobProgress
-from workers.wiring import Workplace
+from workers.runtime.context import Workplace
 
 log = structlog.get_logger()
 

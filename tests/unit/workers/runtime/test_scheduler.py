@@ -11,9 +11,9 @@ from service.domain.errors import WorkerLost
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.settings import Settings
-from workers.pruning import prune
-from workers.scheduler import Scheduler
-from workers.wiring import Workplace
+from workers.runtime.context import Workplace
+from workers.runtime.garbage_collection import prune
+from workers.runtime.scheduler import Scheduler
 
 
 @pytest.fixture
