@@ -55,11 +55,11 @@ def _prepare_child(**_: object) -> None:
     """
     from service.adapters.celery_queue import CeleryQueue
     from workers import runner
-    from workers.runtime.context import Workplace
+    from workers.runtime.context import WorkerContext
     from workers.runtime.device import prepare_torch
 
     die_with_parent()
     prepare_torch(settings.torch_threads)
     runner.ring_for_waiting(
-        settings.worker_queues, Workplace.of(settings), CeleryQueue(settings.broker_url)
+        settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.broker_url)
     )

@@ -56,14 +56,14 @@ def database_url(request: pytest.FixtureRequest, database_urls: Callable[[str], 
 
 
 @pytest.fixture
-def workplace(tmp_path):
-    with opened(tmp_path) as workplace:
-        yield workplace
+def context(tmp_path):
+    with opened(tmp_path) as context:
+        yield context
 
 
 @pytest.fixture
-def dataset_id(workplace):
-    return finished(workplace, submit_ingest(workplace)).result.dataset_id
+def dataset_id(context):
+    return finished(context, submit_ingest(context)).result.dataset_id
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from service.domain.job import Job, JobKind, JobState
 from service.domain.references import Dataset, DatasetState
 from service.settings import Settings
 from workers.runner import run_job
-from workers.runtime.context import Workplace
+from workers.runtime.context import WorkerContext
 
 COUNTS = {"normal": 72, "effusion": 48}
 
@@ -30,18 +30,20 @@ def opened(folder):
     (folder / "keys").mkdir()
     (folder / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
-    yield Workplace("tester", settings, SqlRecords(engine, clock), LocalArtifacts(folder), clock)
+    yield WorkerContext(
+        "tester", settings, SqlRecords(engine, clock), LocalArtifacts(folder), clock
+    )
     engine.dispose()
 
 
-def submit(workplace, kind, request, dataset=None):
+def submit(context, kind, request, dataset=None):
     job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, request, datetime.now(UTC))
     if dataset:
         dataset = replace(dataset, job_id=job.id)
-    return workplace.records.submit(job, dataset=dataset).id
+    return context.records.submit(job, dataset=dataset).id
 
 
-def submit_ingest(workplace, source=None, image_size=64):
+def submit_ingest(context, source=None, image_size=64):
     source = source or {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": 0}}
     dataset = Dataset(
         new_id("ds"), "images", DatasetState.INGESTING, source, datetime.now(UTC), job_id=""
@@ -54,10 +56,10 @@ def submit_ingest(workplace, source=None, image_size=64):
         "fit": "pad",
         "bit_depth": None,
     }
-    return submit(workplace, JobKind.INGEST, request, dataset)
+    return submit(context, JobKind.INGEST, request, dataset)
 
 
-def submit_training(workplace, dataset_id, family="vae", images=128, **changes):
+def submit_training(context, dataset_id, family="vae", images=128, **changes):
     config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
     request = {
         "dataset_id": dataset_id,
@@ -69,10 +71,10 @@ def submit_training(workplace, dataset_id, family="vae", images=128, **changes):
         "seed": 1,
         **changes,
     }
-    return submit(workplace, JobKind.TRAIN, request)
+    return submit(context, JobKind.TRAIN, request)
 
 
-def submit_generation(workplace, model_id, family="vae", seed=5, **more):
+def submit_generation(context, model_id, family="vae", seed=5, **more):
     request = {
         "model_id": model_id,
         "class_counts": {"normal": 3, "effusion": 9},
@@ -81,12 +83,12 @@ def submit_generation(workplace, model_id, family="vae", seed=5, **more):
         "format": "png",
         **more,
     }
-    return submit(workplace, JobKind.GENERATE, request)
+    return submit(context, JobKind.GENERATE, request)
 
 
-def finished(workplace, job_id):
-    run_job(job_id, workplace)
-    return workplace.records.job(job_id)
+def finished(context, job_id):
+    run_job(job_id, context)
+    return context.records.job(job_id)
 
 
 def files_under(folder):

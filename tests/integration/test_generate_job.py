@@ -34,19 +34,19 @@ from workers.generate import sampling as drawing
 
 @pytest.mark.usefixtures("nothing_dropped")
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_trains_and_generates(workplace, dataset_id, family):
-    trained = finished(workplace, submit_training(workplace, dataset_id, family))
+def test_every_family_trains_and_generates(context, dataset_id, family):
+    trained = finished(context, submit_training(context, dataset_id, family))
     assert trained.state is JobState.SUCCEEDED, trained.error
-    model = workplace.records.model(trained.result.model_id)
+    model = context.records.model(trained.result.model_id)
     assert model.classes == ("effusion", "normal")
     assert model.images_seen >= 128
 
-    generated = finished(workplace, submit_generation(workplace, model.id, family))
+    generated = finished(context, submit_generation(context, model.id, family))
     assert generated.state is JobState.SUCCEEDED, generated.error
-    made = workplace.records.synthetic_set(generated.result.synthetic_set_id)
+    made = context.records.synthetic_set(generated.result.synthetic_set_id)
     assert made.num_images == 12
     assert str(made.verdict) == "inconclusive(power)"  # of so few patients nothing can be said
-    with zipfile.ZipFile(workplace.artifacts.path(made.zip.key)) as archive:
+    with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
         manifest = json.loads(archive.read("manifest.json"))
         assert archive.testzip() is None
     assert manifest["synthetic_set_id"] == made.id
@@ -70,16 +70,16 @@ class Corners(torch.nn.Module):
 
 @pytest.mark.usefixtures("nothing_dropped")
 def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
-    workplace, dataset_id, corners
+    context, dataset_id, corners
 ):
-    trained = finished(workplace, submit_training(workplace, dataset_id))
+    trained = finished(context, submit_training(context, dataset_id))
     asked = {"extractors": {"corners": corners.identity()}, "class_counts": {"normal": 12}}
-    supplied = workplace.settings.model_copy(update={"extractors": (corners,)})
-    equipped = replace(workplace, settings=supplied)
-    job = finished(equipped, submit_generation(workplace, trained.result.model_id, **asked))
+    supplied = context.settings.model_copy(update={"extractors": (corners,)})
+    equipped = replace(context, settings=supplied)
+    job = finished(equipped, submit_generation(context, trained.result.model_id, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
-    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
-    page = workplace.artifacts.path(made.report.key)
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    page = context.artifacts.path(made.report.key)
     assert "corners" in page.read_text()
     [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
     assert further["extractor"]["sha256"] == corners.identity()["sha256"]
@@ -88,15 +88,15 @@ def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     assert row["kid_floor"] is not None
 
 
-def test_a_worker_without_the_network_says_what_its_operator_mends(workplace, dataset_id, corners):
-    trained = finished(workplace, submit_training(workplace, dataset_id))
+def test_a_worker_without_the_network_says_what_its_operator_mends(context, dataset_id, corners):
+    trained = finished(context, submit_training(context, dataset_id))
     asked = {"extractors": {"corners": corners.identity()}}
     other = replace(corners, path=corners.path.with_name("other.pt"))
     other.path.write_bytes(b"another")
     for supplied, why in [((), "do not name it"), ((other,), "is not the file")]:
-        settings = workplace.settings.model_copy(update={"extractors": supplied})
-        job_id = submit_generation(workplace, trained.result.model_id, **asked)
-        job = finished(replace(workplace, settings=settings), job_id)
+        settings = context.settings.model_copy(update={"extractors": supplied})
+        job_id = submit_generation(context, trained.result.model_id, **asked)
+        job = finished(replace(context, settings=settings), job_id)
         assert (job.state, job.error.code) == (JobState.FAILED, "extractor_unavailable")
         assert job.error.retryable
         assert why in job.error.detail
@@ -106,26 +106,26 @@ def images_of(manifest):
     return [line for line in manifest["files"] if line["path"].endswith(".png")]
 
 
-def manifest_of(workplace, job):
-    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
-    return made, json.loads(workplace.artifacts.path(made.manifest.key).read_bytes())
+def manifest_of(context, job):
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    return made, json.loads(context.artifacts.path(made.manifest.key).read_bytes())
 
 
 @pytest.mark.usefixtures("nothing_dropped")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes(
-    workplace, dataset_id, family
+    context, dataset_id, family
 ):
     """The ends of a way are the very images whose seeds it names."""
-    trained = finished(workplace, submit_training(workplace, dataset_id, family))
+    trained = finished(context, submit_training(context, dataset_id, family))
     model_id = trained.result.model_id
-    plain = finished(workplace, submit_generation(workplace, model_id, family))
-    _, before = manifest_of(workplace, plain)
+    plain = finished(context, submit_generation(context, model_id, family))
+    _, before = manifest_of(context, plain)
     first, last = images_of(before)[:2]  # effusions, drawn with the seed 5
     job = finished(
-        workplace,
+        context,
         submit_generation(
-            workplace,
+            context,
             model_id,
             family,
             mixtures=[{"weights": {"effusion": 0.6, "normal": 0.4}, "count": 2}],
@@ -139,7 +139,7 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes
             ],
         ),
     )
-    made, manifest = manifest_of(workplace, job)
+    made, manifest = manifest_of(context, job)
     assert (made.num_images, sum(made.class_counts.values())) == (19, 12)
     assert made.unlabelled_counts == {"mixture": 2, "interpolation": 5}
     lines = images_of(manifest)
@@ -162,9 +162,9 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes
 def thousand_phantoms(tmp_path_factory):
     """A place with one dataset, of which every model of the module learns."""
     source = {"class_counts": {"normal": 500, "effusion": 500}, "image_size": 64, "seed": 0}
-    with opened(tmp_path_factory.mktemp("phantoms")) as workplace:
-        job = finished(workplace, submit_ingest(workplace, {"phantom": source}))
-        yield workplace, job.result.dataset_id
+    with opened(tmp_path_factory.mktemp("phantoms")) as context:
+        job = finished(context, submit_ingest(context, {"phantom": source}))
+        yield context, job.result.dataset_id
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -173,9 +173,9 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     thousand_phantoms, monkeypatch, share, family
 ):
     """Images that are drawn from real ones nobody trained on stand for a model that copies none."""
-    workplace, dataset_id = thousand_phantoms
+    context, dataset_id = thousand_phantoms
     store = PixelStore.open(
-        workplace.artifacts.path(workplace.records.dataset(dataset_id).artifact.key)
+        context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
     )
     fresh, trained = store.images_of(Fold.UTILITY), store.images_of(Fold.REMAINDER)
 
@@ -189,20 +189,20 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
             yield of_class[rng.integers(len(of_class), size=1)]
 
     # another seed, another model: sets of the same weights are counted together
-    training = submit_training(workplace, dataset_id, family, seed=1 + round(10 * share))
-    model_id = finished(workplace, training).result.model_id
+    training = submit_training(context, dataset_id, family, seed=1 + round(10 * share))
+    model_id = finished(context, training).result.model_id
     monkeypatch.setattr(drawing, "draw_pixels", replay)
     counts = {"normal": 60, "effusion": 60}
-    job = finished(workplace, submit_generation(workplace, model_id, family, class_counts=counts))
+    job = finished(context, submit_generation(context, model_id, family, class_counts=counts))
     assert job.state is JobState.SUCCEEDED, job.error
-    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
-    kept = files_under(workplace.artifacts.path(made.report.key).parent)
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    kept = files_under(context.artifacts.path(made.report.key).parent)
     if share:
         assert str(made.verdict) == "refused(memorises)"
         assert made.verdict.remedies
         assert (made.zip, made.manifest, made.num_images) == (None, None, 0)
         assert kept == ["findings.json", "report.html", "report.json"]
-        report = workplace.artifacts.path(made.report.key).read_text()
+        report = context.artifacts.path(made.report.key).read_text()
         assert "data:image" not in report
     else:
         assert str(made.verdict) == "inconclusive(power)"
@@ -210,67 +210,65 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
 
 
 def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
-    workplace, dataset_id, monkeypatch
+    context, dataset_id, monkeypatch
 ):
     """Those drawn beside the twelve asked for, to examine them by, are kept and are none of it."""
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: np.arange(len(near["pixels"])) < 12)
     monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
-    model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
-    job = finished(workplace, submit_generation(workplace, model_id))
-    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    model_id = finished(context, submit_training(context, dataset_id)).result.model_id
+    job = finished(context, submit_generation(context, model_id))
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "inconclusive(nothing_left)"
     assert made.zip is None
 
 
-def test_a_refused_model_does_not_pass_by_being_asked_again(workplace, dataset_id, monkeypatch):
+def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id, monkeypatch):
     """With another seed and an honest set; the first one, its job and its set are deleted."""
     store = PixelStore.open(
-        workplace.artifacts.path(workplace.records.dataset(dataset_id).artifact.key)
+        context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
     )
     copied = store.images_of(Fold.REMAINDER).pixels
-    model_id = finished(workplace, submit_training(workplace, dataset_id)).result.model_id
+    model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     with monkeypatch.context() as patched:
         copies = (copied[[k % len(copied)]] for k in range(10**6))
         patched.setattr(drawing, "draw_pixels", lambda _, draws, __: [next(copies) for _ in draws])
-        job = finished(workplace, submit_generation(workplace, model_id))
-    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+        job = finished(context, submit_generation(context, model_id))
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "refused(memorises)"
-    workplace.records.delete_synthetic_set(made.id)
-    workplace.records.delete_job(job.id)
+    context.records.delete_synthetic_set(made.id)
+    context.records.delete_job(job.id)
 
-    job = finished(workplace, submit_generation(workplace, model_id, seed=6))
-    again = workplace.records.synthetic_set(job.result.synthetic_set_id)
+    job = finished(context, submit_generation(context, model_id, seed=6))
+    again = context.records.synthetic_set(job.result.synthetic_set_id)
     assert str(again.verdict) == "refused(refused_before)"
-    report = json.loads(
-        workplace.artifacts.path(again.report.key).with_suffix(".json").read_bytes()
-    )
+    report = json.loads(context.artifacts.path(again.report.key).with_suffix(".json").read_bytes())
     assert report["set"]["examination"] == {"number": 2, "at_most": 50}
-    first, second = workplace.records.examined_sets(model_id)
+    first, second = context.records.examined_sets(model_id)
     assert first.tally["all"]["num_images"] >= min(NUMS_EXAMINED)
     assert (first.refused, second.refused) == (True, True)
 
-    settings = workplace.settings.model_copy(update={"max_examinations_per_model": 2})
-    last = submit_generation(workplace, model_id, seed=7)
-    spent = finished(replace(workplace, settings=settings), last)
+    settings = context.settings.model_copy(update={"max_examinations_per_model": 2})
+    last = submit_generation(context, model_id, seed=7)
+    spent = finished(replace(context, settings=settings), last)
     assert (spent.state, spent.error.code) == (JobState.FAILED, "examinations_spent")
 
 
-def test_same_request_after_deletion_gives_the_same_bytes(workplace, dataset_id):
-    trained = finished(workplace, submit_training(workplace, dataset_id))
+def test_same_request_after_deletion_gives_the_same_bytes(context, dataset_id):
+    trained = finished(context, submit_training(context, dataset_id))
     sets = []
     for _ in range(2):
-        generated = finished(workplace, submit_generation(workplace, trained.result.model_id))
-        made = workplace.records.synthetic_set(generated.result.synthetic_set_id)
+        generated = finished(context, submit_generation(context, trained.result.model_id))
+        made = context.records.synthetic_set(generated.result.synthetic_set_id)
         sets.append((made.id, made.zip.sha256))
-        workplace.records.delete_synthetic_set(made.id)
-        workplace.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
+        context.records.delete_synthetic_set(made.id)
+        context.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
     assert sets[0] == sets[1]
 
 
 def test_a_set_from_a_kept_model_has_the_bytes_of_one_from_a_model_just_loaded(
-    workplace, dataset_id, monkeypatch
+    context, dataset_id, monkeypatch
 ):
-    trained = finished(workplace, submit_training(workplace, dataset_id))
+    trained = finished(context, submit_training(context, dataset_id))
     model_id = trained.result.model_id
     loads = []
     load = warm_models.load_snapshot
@@ -279,27 +277,27 @@ def test_a_set_from_a_kept_model_has_the_bytes_of_one_from_a_model_just_loaded(
     )
     zips = []
     for seed in (5, 6, 5):
-        job = finished(workplace, submit_generation(workplace, model_id, seed=seed))
-        made = workplace.records.synthetic_set(job.result.synthetic_set_id)
+        job = finished(context, submit_generation(context, model_id, seed=seed))
+        made = context.records.synthetic_set(job.result.synthetic_set_id)
         zips.append(made.zip.sha256)
-        workplace.records.delete_synthetic_set(made.id)
+        context.records.delete_synthetic_set(made.id)
     assert len(loads) == 1
     assert zips[0] == zips[2] != zips[1]
 
 
-def test_a_model_whose_weights_were_taken_away_is_not_drawn_from(workplace, dataset_id):
-    trained = finished(workplace, submit_training(workplace, dataset_id))
-    model = workplace.records.model(trained.result.model_id)
-    first = finished(workplace, submit_generation(workplace, model.id, seed=5))
+def test_a_model_whose_weights_were_taken_away_is_not_drawn_from(context, dataset_id):
+    trained = finished(context, submit_training(context, dataset_id))
+    model = context.records.model(trained.result.model_id)
+    first = finished(context, submit_generation(context, model.id, seed=5))
     assert first.state is JobState.SUCCEEDED
-    workplace.artifacts.delete(f"models/{model.id}")
-    second = finished(workplace, submit_generation(workplace, model.id, seed=6))
+    context.artifacts.delete(f"models/{model.id}")
+    second = finished(context, submit_generation(context, model.id, seed=6))
     assert second.error.code == "artifact_missing"
 
 
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
-def test_kept_models_make_way_once_when_memory_runs_out(workplace, dataset_id, monkeypatch, error):
-    trained = finished(workplace, submit_training(workplace, dataset_id))
+def test_kept_models_make_way_once_when_memory_runs_out(context, dataset_id, monkeypatch, error):
+    trained = finished(context, submit_training(context, dataset_id))
     model_id = trained.result.model_id
     draw, failures = drawing.draw_pixels, 1
 
@@ -311,19 +309,19 @@ def test_kept_models_make_way_once_when_memory_runs_out(workplace, dataset_id, m
         return draw(*given)
 
     monkeypatch.setattr(drawing, "draw_pixels", scarce)
-    job = finished(workplace, submit_generation(workplace, model_id, seed=5))
+    job = finished(context, submit_generation(context, model_id, seed=5))
     assert job.state is JobState.SUCCEEDED
     failures = 2
-    job = finished(workplace, submit_generation(workplace, model_id, seed=6))
+    job = finished(context, submit_generation(context, model_id, seed=6))
     assert job.error.code == "out_of_memory"
     assert failures == 0
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk_fails_the_job_by_name_and_shows_nothing(
-    workplace, dataset_id, tmp_path, monkeypatch, code
+    context, dataset_id, tmp_path, monkeypatch, code
 ):
-    trained = finished(workplace, submit_training(workplace, dataset_id, images=8))
+    trained = finished(context, submit_training(context, dataset_id, images=8))
     before = files_under(tmp_path / "artifacts")
     real = os.fsync
 
@@ -333,10 +331,10 @@ def test_full_disk_fails_the_job_by_name_and_shows_nothing(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    job = finished(workplace, submit_generation(workplace, trained.result.model_id))
+    job = finished(context, submit_generation(context, trained.result.model_id))
     assert job.state is JobState.FAILED
     assert job.error.code == "storage_full"
     assert job.error.retryable
     assert files_under(tmp_path / "artifacts") == before
     assert files_under(tmp_path / "staging") == []
-    assert workplace.records.synthetic_sets().items == []
+    assert context.records.synthetic_sets().items == []

@@ -21,8 +21,8 @@ from tests.integration.jobs import (
 )
 
 
-def test_ingested_dataset_is_ready_and_split(workplace, dataset_id):
-    dataset = workplace.records.dataset(dataset_id)
+def test_ingested_dataset_is_ready_and_split(context, dataset_id):
+    dataset = context.records.dataset(dataset_id)
     assert dataset.state is DatasetState.READY
     assert {label: split.images for label, split in dataset.classes.items()} == COUNTS
     for split in dataset.classes.values():
@@ -31,46 +31,46 @@ def test_ingested_dataset_is_ready_and_split(workplace, dataset_id):
         assert split.held_out == split.utility + split.audit_out
         assert split.train == split.images - split.held_out >= split.audit_in
     assert dataset.artifact.sha256 == dataset.fingerprint
-    key = (workplace.settings.data_dir / "keys" / "folds.key").read_bytes()
+    key = (context.settings.data_dir / "keys" / "folds.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)
 
 
-def test_the_same_images_are_split_alike_every_time(workplace, dataset_id):
-    again = finished(workplace, submit_ingest(workplace)).result.dataset_id
-    first, second = map(workplace.records.dataset, (dataset_id, again))
+def test_the_same_images_are_split_alike_every_time(context, dataset_id):
+    again = finished(context, submit_ingest(context)).result.dataset_id
+    first, second = map(context.records.dataset, (dataset_id, again))
     assert first.version == second.version
-    assert file_digest(workplace.artifacts.path(first.artifact.key) / "images.npz") == file_digest(
-        workplace.artifacts.path(second.artifact.key) / "images.npz"
+    assert file_digest(context.artifacts.path(first.artifact.key) / "images.npz") == file_digest(
+        context.artifacts.path(second.artifact.key) / "images.npz"
     )
 
 
 @pytest.mark.parametrize("key", [None, bytes(32), b"short"])
-def test_images_are_not_split_under_another_key_once_one_was_lost(workplace, dataset_id, key):
+def test_images_are_not_split_under_another_key_once_one_was_lost(context, dataset_id, key):
     """A held-out image would be trained on; what is ingested already needs the key no more."""
-    file = workplace.settings.data_dir / "keys" / "folds.key"
+    file = context.settings.data_dir / "keys" / "folds.key"
     kept = file.read_bytes()
     if key is None:
         file.unlink()
     else:
         file.write_bytes(key)
-    refused = finished(workplace, submit_ingest(workplace))
+    refused = finished(context, submit_ingest(context))
     assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
-    assert finished(workplace, submit_training(workplace, dataset_id)).state is JobState.SUCCEEDED
+    assert finished(context, submit_training(context, dataset_id)).state is JobState.SUCCEEDED
     file.write_bytes(kept)
-    workplace.records.retry(refused.id)
-    assert finished(workplace, refused.id).state is JobState.SUCCEEDED
+    context.records.retry(refused.id)
+    assert finished(context, refused.id).state is JobState.SUCCEEDED
 
 
-def test_images_are_not_split_without_the_ledger_once_there_was_one(workplace, dataset_id):
-    file = workplace.settings.data_dir / "keys" / "identities.npz"
+def test_images_are_not_split_without_the_ledger_once_there_was_one(context, dataset_id):
+    file = context.settings.data_dir / "keys" / "identities.npz"
     kept = file.read_bytes()
     file.unlink()
-    refused = finished(workplace, submit_ingest(workplace))
+    refused = finished(context, submit_ingest(context))
     assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
     assert "identities.npz" in refused.error.detail
     file.write_bytes(kept)
-    workplace.records.retry(refused.id)
-    assert finished(workplace, refused.id).state is JobState.SUCCEEDED
+    context.records.retry(refused.id)
+    assert finished(context, refused.id).state is JobState.SUCCEEDED
 
 
 def write_images(folder, labels):
@@ -83,24 +83,24 @@ def write_images(folder, labels):
     return {"path": str(folder)}
 
 
-def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(workplace, tmp_path):
+def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(context, tmp_path):
     """One image fewer, a renamed class, twice the size; and the first dataset is deleted."""
     source = write_images(tmp_path / "first", {"normal": "normal", "effusion": "effusion"})
-    first = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
-    made = released_set(workplace, first)
+    first = finished(context, submit_ingest(context, source)).result.dataset_id
+    made = released_set(context, first)
     other = write_images(tmp_path / "other", {"normal": "No Finding", "effusion": "effusion"})
     (tmp_path / "other" / "effusion" / "7.png").unlink()
-    workplace.records.delete_dataset(first)
+    context.records.delete_dataset(first)
     for size in (64, 128):
-        job = finished(workplace, submit_ingest(workplace, other, size))
-        again = workplace.records.releases(job.result.dataset_id)
+        job = finished(context, submit_ingest(context, other, size))
+        again = context.records.releases(job.result.dataset_id)
         assert [each.id for each in again] == [made.id]
 
 
-def released_set(workplace, dataset_id):
+def released_set(context, dataset_id):
     """Record a set that left the building."""
-    job_id = submit(workplace, JobKind.GENERATE, {"dataset_id": dataset_id})
-    claim = workplace.records.claim(job_id, worker="w", lease_seconds=30).claim_held
+    job_id = submit(context, JobKind.GENERATE, {"dataset_id": dataset_id})
+    claim = context.records.claim(job_id, worker="w", lease_seconds=30).claim_held
     page, findings = (ArtifactRef(f"synthetic-sets/syn_1-0/{name}", "0" * 64, 1) for name in "ab")
     made = SyntheticSet(
         id="syn_1",
@@ -116,14 +116,14 @@ def released_set(workplace, dataset_id):
         report=page,
         findings=findings,
     )
-    workplace.records.succeed(claim, synthetic_set=made)
+    context.records.succeed(claim, synthetic_set=made)
     return made
 
 
-def test_refused_ingest_names_the_reason_and_drops_the_upload(workplace, tmp_path):
+def test_refused_ingest_names_the_reason_and_drops_the_upload(context, tmp_path):
     source = {"phantom": {"class_counts": {"normal": 24}, "image_size": 64, "seed": 0}}
-    job = finished(workplace, submit_ingest(workplace, source))
+    job = finished(context, submit_ingest(context, source))
     assert job.state is JobState.FAILED
     assert job.error.code == "single_class"
-    assert workplace.records.dataset(job.request["dataset_id"]).state is DatasetState.FAILED
+    assert context.records.dataset(job.request["dataset_id"]).state is DatasetState.FAILED
     assert files_under(tmp_path / "artifacts") == []

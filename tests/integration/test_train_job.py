@@ -36,7 +36,7 @@ from workers.train import public_images
 
 
 def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
-    workplace, dataset_id, monkeypatch
+    context, dataset_id, monkeypatch
 ):
     """The first image of each patient who had a coin, as often as the watch is due."""
     seen = iter([0.5, 1.5])
@@ -45,67 +45,67 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     monkeypatch.setattr("workers.train.membership_audit.Watch", often)
     monkeypatch.setattr("models.training.watch.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
-    job = finished(workplace, submit_training(workplace, dataset_id))
-    card = workplace.records.model(job.result.model_id).card
+    job = finished(context, submit_training(context, dataset_id))
+    card = context.records.model(job.result.model_id).card
     told = card["memorisation"]
     assert (told["standard_errors"], told["threshold"]) == (4.0, 2.33)
     assert [look["standard_errors"] for look in told["looks"]][:3] == [0.5, 1.5, 3.0]
     last_clean = told["looks"][1]["images_seen"]
     [found] = [each for each in card["diagnosis"] if each["code"] == "overfitting"]
     assert f"a budget of about {last_clean:,} images" in found["fix"]
-    log = [event.data for event in workplace.records.events(job.id) if event.kind == EventKind.LOG]
+    log = [event.data for event in context.records.events(job.id) if event.kind == EventKind.LOG]
     assert [line["code"] for line in log] == ["overfitting"]
     assert all("loss" in point for point in card["learning_curve"])
 
 
-def test_a_training_queued_before_the_folds_says_to_ingest_again(workplace, dataset_id):
-    dataset = workplace.records.dataset(dataset_id)
-    about = workplace.artifacts.path(dataset.artifact.key) / "store.json"
+def test_a_training_queued_before_the_folds_says_to_ingest_again(context, dataset_id):
+    dataset = context.records.dataset(dataset_id)
+    about = context.artifacts.path(dataset.artifact.key) / "store.json"
     about.write_text(json.dumps({**json.loads(about.read_text()), "format": 1}))
-    refused = finished(workplace, submit_training(workplace, dataset_id))
+    refused = finished(context, submit_training(context, dataset_id))
     assert refused.error.code == "dataset_outdated"
     assert "Ingest them again" in refused.error.detail
 
 
-def test_cancelled_training_stops_and_keeps_its_last_checkpoint(workplace, dataset_id, tmp_path):
-    job_id = submit_training(workplace, dataset_id, images=10_000_000)
-    worker = threading.Thread(target=run_job, args=(job_id, workplace))
+def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset_id, tmp_path):
+    job_id = submit_training(context, dataset_id, images=10_000_000)
+    worker = threading.Thread(target=run_job, args=(job_id, context))
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
-    workplace.records.request_cancel(job_id)
+    context.records.request_cancel(job_id)
     worker.join()
-    assert workplace.records.job(job_id).state is JobState.CANCELLED
+    assert context.records.job(job_id).state is JobState.CANCELLED
     assert list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json"))
     assert not list(tmp_path.glob("artifacts/models/*"))
 
 
-def test_progress_and_losses_enter_the_log(workplace, dataset_id):
-    job = finished(workplace, submit_training(workplace, dataset_id))
-    kinds = {event.kind for event in workplace.records.events(job.id)}
+def test_progress_and_losses_enter_the_log(context, dataset_id):
+    job = finished(context, submit_training(context, dataset_id))
+    kinds = {event.kind for event in context.records.events(job.id)}
     assert {"state", "progress", "metrics", "checkpoint", "done"} <= kinds
-    curve = workplace.records.model(job.result.model_id).card["learning_curve"]
+    curve = context.records.model(job.result.model_id).card["learning_curve"]
     assert curve[-1]["images_seen"] == 128
     assert math.isfinite(curve[-1]["loss"])
 
 
-def test_findings_are_in_the_log_and_on_the_model_s_card(workplace, dataset_id, monkeypatch):
+def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, monkeypatch):
     found = Finding("memorising", "Images come out again.", "Train on more images.")
     monkeypatch.setattr(training, "memorising", lambda *images: found)
-    job = finished(workplace, submit_training(workplace, dataset_id, images=32))
-    [told] = [event for event in workplace.records.events(job.id) if event.kind == "diagnosis"]
+    job = finished(context, submit_training(context, dataset_id, images=32))
+    [told] = [event for event in context.records.events(job.id) if event.kind == "diagnosis"]
     expected = told.data["findings"]
     assert "memorising" in [each["code"] for each in expected]
-    assert workplace.records.model(job.result.model_id).card["diagnosis"] == expected
+    assert context.records.model(job.result.model_id).card["diagnosis"] == expected
 
 
 @pytest.mark.parametrize("budget", [{"images": 600}, {"seconds": 6}])
-def test_expected_time_is_in_the_log_before_the_first_update(workplace, dataset_id, budget):
-    job_id = submit_training(workplace, dataset_id, budget=budget)
+def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
+    job_id = submit_training(context, dataset_id, budget=budget)
     began = time.monotonic()
-    job = finished(workplace, job_id)
+    job = finished(context, job_id)
     took = time.monotonic() - began
-    events = [event for event in workplace.records.events(job.id) if event.kind != "state"]
+    events = [event for event in context.records.events(job.id) if event.kind != "state"]
     [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
     assert all(event.data["images_seen"] == 0 for event in events[:at])
     told = events[at].data
@@ -133,10 +133,10 @@ def ranks():
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
-def test_training_on_two_devices_makes_a_model_and_leaves_no_process(workplace, dataset_id):
-    job = finished(workplace, submit_training(workplace, dataset_id, num_devices=2))
+def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, dataset_id):
+    job = finished(context, submit_training(context, dataset_id, num_devices=2))
     assert job.state is JobState.SUCCEEDED, job.error
-    model = workplace.records.model(job.result.model_id)
+    model = context.records.model(job.result.model_id)
     assert (model.images_seen, model.card["num_devices"]) == (128, 2)
     assert ranks() == []
 
@@ -144,10 +144,10 @@ def test_training_on_two_devices_makes_a_model_and_leaves_no_process(workplace, 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 @pytest.mark.parametrize("ending", ["killed", "cancelled"])
 def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
-    workplace, dataset_id, tmp_path, ending
+    context, dataset_id, tmp_path, ending
 ):
-    job_id = submit_training(workplace, dataset_id, images=10_000_000, num_devices=2)
-    worker = threading.Thread(target=run_job, args=(job_id, workplace))
+    job_id = submit_training(context, dataset_id, images=10_000_000, num_devices=2)
+    worker = threading.Thread(target=run_job, args=(job_id, context))
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
@@ -156,9 +156,9 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
     if ending == "killed":
         os.kill(other, signal.SIGKILL)
     else:
-        workplace.records.request_cancel(job_id)
+        context.records.request_cancel(job_id)
     worker.join(timeout=20)
-    job = workplace.records.job(job_id)
+    job = context.records.job(job_id)
     assert time.monotonic() - began < 10
     assert ranks() == []
     if ending == "killed":
@@ -168,8 +168,8 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
         assert job.state is JobState.CANCELLED
 
 
-def test_more_devices_than_the_worker_has_are_refused_by_name(workplace, dataset_id):
-    job = finished(workplace, submit_training(workplace, dataset_id, num_devices=16))
+def test_more_devices_than_the_worker_has_are_refused_by_name(context, dataset_id):
+    job = finished(context, submit_training(context, dataset_id, num_devices=16))
     assert (job.state, job.error.code) == (JobState.FAILED, "devices_unavailable")
 
 
@@ -189,19 +189,19 @@ def few_public_images(monkeypatch):
     monkeypatch.setattr(public_images, "NUM_IMAGES", 48)
 
 
-def private_model(workplace, dataset_id, family="vae"):
+def private_model(context, dataset_id, family="vae"):
     overrides = FEW_UPDATES if family == "ldm" else {}
     config = resolve_config(family, "tiny", overrides, Circumstances(64, private=True))
     asked = {"privacy": privately(family), "config": config.model_dump(mode="json")}
-    job = finished(workplace, submit_training(workplace, dataset_id, family, **asked))
+    job = finished(context, submit_training(context, dataset_id, family, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
-    return workplace.records.model(job.result.model_id)
+    return context.records.model(job.result.model_id)
 
 
 def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
-    workplace, dataset_id, few_public_images
+    context, dataset_id, few_public_images
 ):
-    model = private_model(workplace, dataset_id)
+    model = private_model(context, dataset_id)
     told = model.card["differential_privacy"]
     assert told["delta"] == 1 / (10 * told["num_patients"])
     assert told["label"].startswith("certified-dp(3, ")
@@ -210,32 +210,32 @@ def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
     assert told["runs"]["count"] == 1
     assert told["runs"]["epsilon"] == pytest.approx(3.0)
 
-    again = private_model(workplace, dataset_id).card["differential_privacy"]
+    again = private_model(context, dataset_id).card["differential_privacy"]
     assert again["runs"]["count"] == 2
     assert 4.2 < again["runs"]["epsilon"] < 6.0  # less than the sum: the mechanism is Gaussian
 
 
 def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_not(
-    workplace, dataset_id, few_public_images
+    context, dataset_id, few_public_images
 ):
-    model = private_model(workplace, dataset_id)
+    model = private_model(context, dataset_id)
     assert Clearance.of(model, []).ground == "differential_privacy"
-    weights = workplace.artifacts.path(model.snapshot.key)
+    weights = context.artifacts.path(model.snapshot.key)
     assert model.card["weights_sha256"] == file_digest(weights)
     assert "differential privacy" in model.card["memorisation"]["none"]
 
-    trained = finished(workplace, submit_training(workplace, dataset_id))
-    other = workplace.records.model(trained.result.model_id)
+    trained = finished(context, submit_training(context, dataset_id))
+    other = context.records.model(trained.result.model_id)
     assert "white_box" in other.card
     assert not Clearance.of(other, []).may_leave
 
 
 @pytest.mark.usefixtures("nothing_dropped")
 def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_set(
-    workplace, dataset_id, few_public_images
+    context, dataset_id, few_public_images
 ):
-    private_model(workplace, dataset_id)
-    model = private_model(workplace, dataset_id, "ldm")
+    private_model(context, dataset_id)
+    model = private_model(context, dataset_id, "ldm")
     told = model.card["differential_privacy"]
     assert told["label"].startswith("certified-dp(3, ")
     assert (told["method"], told["steps"], told["unit"]) == ("dp_sgd", 4, "patient")
@@ -247,15 +247,15 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
     assert 3.0 < told["runs"]["epsilon"] < 6.0
     assert not model.card.get("white_box")  # which would ask the images a second time
 
-    job = finished(workplace, submit_generation(workplace, model.id, "ldm"))
-    made = workplace.records.synthetic_set(job.result.synthetic_set_id)
-    with zipfile.ZipFile(workplace.artifacts.path(made.zip.key)) as archive:
+    job = finished(context, submit_generation(context, model.id, "ldm"))
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
         assert json.loads(archive.read("certificate.json"))["label"] == told["label"]
 
 
 @pytest.mark.parametrize("family", METHODS)
 def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
-    workplace, few_public_images, monkeypatch, family
+    context, few_public_images, monkeypatch, family
 ):
     """Two datasets without an image in common: the weights, the samples, the log are the same."""
     monkeypatch.setattr(SampledSums, "noisy_sum", lambda self, _: _numbers(self.release.num_values))
@@ -267,10 +267,10 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
     made, previews = [], []
     for seed in (1, 2):
         source = {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": seed}}
-        dataset_id = finished(workplace, submit_ingest(workplace, source)).result.dataset_id
-        model = private_model(workplace, dataset_id, family)
-        folder = workplace.artifacts.path(model.snapshot.key).parent
-        log = list(workplace.records.events(model.job_id))
+        dataset_id = finished(context, submit_ingest(context, source)).result.dataset_id
+        model = private_model(context, dataset_id, family)
+        folder = context.artifacts.path(model.snapshot.key).parent
+        log = list(context.records.events(model.job_id))
         found = [event.data for event in log if event.kind is EventKind.DIAGNOSIS]
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
         made.append((files, found, model.card["diagnosis"]))

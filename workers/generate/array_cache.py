@@ -19,7 +19,7 @@ from workers.runtime.attempt import Attempt
 log = structlog.get_logger()
 
 
-class Remembering:
+class ArtifactArrayCache:
     """A memory in a folder of the artifact store: one file of plain arrays for each name.
 
     Whoever may read the images may read these, and nobody else: they tell which images are alike.

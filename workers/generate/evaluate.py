@@ -19,9 +19,9 @@ from release.privacy.epsilon import Claim
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
 from release.verdict import Verdict
-from workers.generate.gate_assets import Evidence
-from workers.generate.prior_releases import EarlierSets
-from workers.generate.sampling import Drawn
+from workers.generate.gate_assets import GateAssets
+from workers.generate.prior_releases import PriorSets
+from workers.generate.sampling import SampledSet
 from workers.planting import by_model
 from workers.runtime.attempt import Attempt
 
@@ -49,10 +49,10 @@ class Found:
 
 def examine(
     attempt: Attempt,
-    evidence: Evidence,
-    drawn: Drawn,
+    evidence: GateAssets,
+    drawn: SampledSet,
     snapshot: Snapshot,
-    earlier: EarlierSets,
+    earlier: PriorSets,
     released: Look | None,
     *,
     claim: Claim | None,
@@ -110,7 +110,7 @@ def examine(
 
 def _fidelity(
     attempt: Attempt,
-    evidence: Evidence,
+    evidence: GateAssets,
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     extractor: Extractor | None = None,

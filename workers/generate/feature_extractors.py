@@ -13,7 +13,7 @@ from workers.runtime.attempt import Attempt
 from workers.runtime.device import choose_device
 
 
-def supplied_extractors(attempt: Attempt) -> Iterator[Remembered]:
+def requested_extractors(attempt: Attempt) -> Iterator[Remembered]:
     """Open the networks that a generate request was accepted with.
 
     Raises:

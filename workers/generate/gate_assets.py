@@ -35,11 +35,11 @@ from release.privacy.controls import Control
 from release.similarity.copy_search import CopySearch
 from service.domain.errors import TooFewPatients
 from service.domain.references import Dataset
-from workers.generate.array_cache import Remembering
+from workers.generate.array_cache import ArtifactArrayCache
 from workers.generate.interruptible import Interruptible
 from workers.planting import by_changes
 from workers.runtime.attempt import Attempt
-from workers.runtime.progress import Pace
+from workers.runtime.progress import ProgressEstimator
 
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
@@ -51,7 +51,7 @@ MAX_KEPT = 2  # datasets, or sizes of one
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class GateAssets:
     """The real images of a dataset, and what sees them.
 
     Attributes:
@@ -68,7 +68,7 @@ class Evidence:
     gate: Gate
     metrics: tuple[Interruptible, ...]
     search: CopySearch
-    memory: Remembering
+    memory: ArtifactArrayCache
 
     @cached_property
     def controls(self) -> list[Control]:
@@ -109,11 +109,11 @@ class Evidence:
             metric.check = attempt.check
 
 
-class KeptEvidence:
+class GateAssetCache:
     """The evidence a process keeps, the least recently used of which makes way for new."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Evidence] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], GateAssets] = OrderedDict()
 
     @classmethod
     @cache
@@ -121,7 +121,7 @@ class KeptEvidence:
         """Return what this process keeps."""
         return cls()
 
-    def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> Evidence:
+    def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
         """Return the evidence of a dataset at an image size; gather it if it is not kept.
 
         Raises:
@@ -140,10 +140,10 @@ class KeptEvidence:
         return evidence
 
 
-def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> Evidence:
+def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
     assert dataset.artifact is not None
     store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
-    memory = Remembering(attempt, f"{dataset.artifact.key}/remembered-{size}")
+    memory = ArtifactArrayCache(attempt, f"{dataset.artifact.key}/remembered-{size}")
     folds = folds_of(store, size)
     if len(np.unique(folds.audit.patients)) < FEWEST_PATIENTS:
         raise TooFewPatients(
@@ -159,7 +159,7 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
     copies.learned_from.check(folds, copies.name)
     metrics = tuple(Interruptible(metric, attempt.check) for metric in (PixelMetric(), copies))
     search = search_of(folds, attempt.check)
-    return Evidence(
+    return GateAssets(
         folds=folds,
         classifier=load_classifier(folder / CLASSIFIER),
         gate=Gate(folds, metrics, policy, memory, search),
@@ -171,7 +171,7 @@ def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> 
 
 def _learned(attempt: Attempt, folds: Folds) -> Path:
     """Train the classifier and the copy detector, for longer where there are more images."""
-    pace = Pace()
+    pace = ProgressEstimator()
 
     def watch(share: float) -> None:
         attempt.check()

@@ -31,12 +31,12 @@ from service.domain.journal import check_examinations
 from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
 from workers.generate.evaluate import Found, examine
-from workers.generate.feature_extractors import supplied_extractors
-from workers.generate.gate_assets import Evidence, KeptEvidence
-from workers.generate.model_cache import WarmModels, give_back_memory
+from workers.generate.feature_extractors import requested_extractors
+from workers.generate.gate_assets import GateAssetCache, GateAssets
+from workers.generate.model_cache import ModelCache, give_back_memory
 from workers.generate.plan import plan_samples
-from workers.generate.prior_releases import EarlierSets, look_at_earlier
-from workers.generate.sampling import Drawing, Drawn
+from workers.generate.prior_releases import PriorSets, look_at_prior_releases
+from workers.generate.sampling import SampledSet, SetSampler
 from workers.ingest.split_key import fold_key
 from workers.runtime.attempt import Attempt
 from workers.runtime.device import choose_device
@@ -56,7 +56,7 @@ def generate(attempt: Attempt) -> dict[str, Any]:
     The bytes depend on the request, the model, the real images and the versions named in the
     manifest, so a second attempt writes what the first one would have written.
     """
-    warm = WarmModels.of(attempt.settings)
+    warm = ModelCache.of(attempt.settings)
     try:
         return _generate(attempt, warm)
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -89,9 +89,9 @@ class _Order:
     model: Model
     dataset: Dataset
     snapshot: Snapshot
-    evidence: Evidence
+    evidence: GateAssets
     extractors: Sequence[Extractor]
-    earlier: EarlierSets
+    earlier: PriorSets
     max_sets: int
 
     @property
@@ -101,16 +101,16 @@ class _Order:
         return Claim(told["epsilon"], told["delta"]) if told else None
 
 
-def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
+def _generate(attempt: Attempt, warm: ModelCache) -> dict[str, Any]:
     order = _taken(attempt, warm)
     staged = attempt.staging()
     raw = staged / "images.raw"
     sampler = sampler_class(order.snapshot.family).model_validate(order.request["sampler"])
     wanted = plan_samples(order.request)
-    drawing = Drawing(attempt, order.snapshot, sampler, wanted, order.request["seed"], raw)
+    drawing = SetSampler(attempt, order.snapshot, sampler, wanted, order.request["seed"], raw)
     drawn = drawing.draw(order.evidence.gate, POLICY, replace_flagged=order.claim is None)
     size = order.model.image_size
-    released = look_at_earlier(attempt, order.evidence, order.earlier.releases, size)
+    released = look_at_prior_releases(attempt, order.evidence, order.earlier.releases, size)
     full = order.request.get("report") == "full"
     found = examine(
         attempt,
@@ -132,9 +132,9 @@ def _generate(attempt: Attempt, warm: WarmModels) -> dict[str, Any]:
     }
 
 
-def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
+def _taken(attempt: Attempt, warm: ModelCache) -> _Order:
     request = attempt.job.request
-    extractors = list(supplied_extractors(attempt))
+    extractors = list(requested_extractors(attempt))
     model = attempt.records.model(request["model_id"])
     weights = attempt.artifacts.path(model.snapshot.key)
     if not weights.exists():
@@ -150,17 +150,17 @@ def _taken(attempt: Attempt, warm: WarmModels) -> _Order:
     set_id = synthetic_set_id(
         request, snapshot_sha256=model.snapshot.sha256, version=version("synthcxr")
     )
-    earlier = EarlierSets.of(attempt.records, model, dataset, set_id)
+    earlier = PriorSets.of(attempt.records, model, dataset, set_id)
     most = attempt.settings.max_examinations_per_model
     check_examinations(model.id, earlier.number, most)
-    evidence = KeptEvidence.of_process().of(attempt, dataset, model.image_size, POLICY)
+    evidence = GateAssetCache.of_process().of(attempt, dataset, model.image_size, POLICY)
     return _Order(
         set_id, dict(request), model, dataset, snapshot, evidence, extractors, earlier, most
     )
 
 
 def _published(
-    attempt: Attempt, order: _Order, drawn: Drawn, found: Found, staged: Path
+    attempt: Attempt, order: _Order, drawn: SampledSet, found: Found, staged: Path
 ) -> SyntheticSet:
     """Write what may be kept of the set, and nothing else."""
     verdict = _verdict(found)
@@ -233,7 +233,9 @@ def _verdict(found: Found) -> Verdict:
     )
 
 
-def _shown(drawn: Drawn, released: Sequence[tuple[int, Origin]]) -> dict[str, NDArray[np.uint8]]:
+def _shown(
+    drawn: SampledSet, released: Sequence[tuple[int, Origin]]
+) -> dict[str, NDArray[np.uint8]]:
     """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
     for place, origin in released:
@@ -243,7 +245,7 @@ def _shown(drawn: Drawn, released: Sequence[tuple[int, Origin]]) -> dict[str, ND
 
 
 def _findings(
-    order: _Order, drawn: Drawn, found: Found, released: Sequence[tuple[int, Origin]]
+    order: _Order, drawn: SampledSet, found: Found, released: Sequence[tuple[int, Origin]]
 ) -> bytes:
     """Write what only those may read who may see the real images: figures in full, and seeds."""
     return canonical_json(
@@ -263,7 +265,7 @@ def _findings(
 def _contents(
     attempt: Attempt,
     order: _Order,
-    drawn: Drawn,
+    drawn: SampledSet,
     found: Found,
     report: Report,
     pages: dict[str, bytes],

@@ -14,7 +14,7 @@ from models.snapshot import Snapshot, load_snapshot
 from service.settings import Settings
 
 
-class WarmModels:
+class ModelCache:
     """Loaded snapshots, the least recently used of which makes way for a new one.
 
     Sampling changes nothing of a model, so a set is the same from a kept one.

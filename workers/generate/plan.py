@@ -23,7 +23,7 @@ def plan_samples(request: Mapping[str, Any]) -> list[Origin]:
     return list(_origins(request))
 
 
-def draw_of(image: Origin, classes: Sequence[str]) -> Draw:
+def to_draw(image: Origin, classes: Sequence[str]) -> Draw:
     """Tell the model how to draw an image."""
     match image:
         case OfClass(label, seed):

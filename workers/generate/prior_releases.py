@@ -25,14 +25,14 @@ from service.domain.errors import ArtifactMissing
 from service.domain.journal import examination_number, sets_before
 from service.domain.ports import Records
 from service.domain.references import Dataset, Model, SyntheticSet
-from workers.generate.gate_assets import Evidence
+from workers.generate.gate_assets import GateAssets
 from workers.runtime.attempt import Attempt
 
 KINDS = {"class", "mixture", "interpolation"}
 
 
 @dataclass(frozen=True)
-class EarlierSets:
+class PriorSets:
     """What counts in the examination of a set.
 
     Attributes:
@@ -58,8 +58,8 @@ class EarlierSets:
         return cls(number, names, [each.tally for each in before], releases)
 
 
-def look_at_earlier(
-    attempt: Attempt, evidence: Evidence, releases: Sequence[SyntheticSet], size: int
+def look_at_prior_releases(
+    attempt: Attempt, evidence: GateAssets, releases: Sequence[SyntheticSet], size: int
 ) -> Look | None:
     """Look at the images of earlier releases, scaled where they had another size.
 

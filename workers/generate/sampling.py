@@ -20,16 +20,16 @@ from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
 from release.package.staging import StagedImages
 from release.policy import Policy
-from workers.generate.plan import draw_of
+from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt
-from workers.runtime.progress import Pace
+from workers.runtime.progress import ProgressEstimator
 
 SAMPLING = "sampling"
 NONE = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class SampledSet:
     """Every image that was drawn, and which of them the set is offered.
 
     Attributes:
@@ -67,7 +67,7 @@ class Drawn:
         return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
 
 
-class Drawing:
+class SetSampler:
     """The images of one set, drawn in rounds.
 
     Image k of the request draws from the k-th seed of the set. What is drawn beyond the request,
@@ -98,9 +98,9 @@ class Drawing:
         self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._images = StagedImages(path, snapshot.model.spec.size)
         self._origins: list[Origin] = []
-        self._pace = Pace()
+        self._pace = ProgressEstimator()
 
-    def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> Drawn:
+    def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
         """Draw the images asked for and, in up to so many rounds, others for the flagged ones.
 
         Args:
@@ -111,7 +111,7 @@ class Drawing:
         looks = [self._round(gate, [*self._wanted, *self._witnesses(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
-            return Drawn(self._images.pixels, self._origins, looks[0], offered)
+            return SampledSet(self._images.pixels, self._origins, looks[0], offered)
         spare = ceil(policy.spare_share * len(self._wanted))
         for _ in range(policy.rounds):
             flagged = looks[-1].flagged if len(looks) == 1 else Look.together(looks).flagged
@@ -128,7 +128,7 @@ class Drawing:
             offered[lacking] = np.arange(first, first + len(lacking))
         look = Look.together(looks)
         offered[look.flagged[offered]] = NONE
-        return Drawn(self._images.pixels, self._origins, look, offered)
+        return SampledSet(self._images.pixels, self._origins, look, offered)
 
     def _witnesses(self, num_needed: int) -> Iterator[Origin]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
@@ -144,7 +144,7 @@ class Drawing:
     def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
         """Draw images and look at them; only the first round is reported: later ones would tell."""
         first = len(self._origins)
-        draws = [draw_of(origin, self._snapshot.classes) for origin in origins]
+        draws = [to_draw(origin, self._snapshot.classes) for origin in origins]
         total = len(draws)
         for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
             self._images.append(batch)

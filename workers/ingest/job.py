@@ -22,7 +22,7 @@ from service.domain.references import (
 )
 from workers.ingest.split_key import fold_key, identity_ledger
 from workers.runtime.attempt import Attempt
-from workers.runtime.progress import Pace
+from workers.runtime.progress import ProgressEstimator
 
 
 def ingest(attempt: Attempt) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
         ledger=identity_ledger(attempt.settings, attempt.records),
     )
     staged = attempt.staging()
-    pace = Pace()
+    pace = ProgressEstimator()
     images = ingest_images(source, staged, options)
     while True:
         try:

@@ -14,7 +14,7 @@ import structlog
 
 from service.domain.errors import LeaseLost, RecordsUnavailable
 from service.domain.job import EventKind, Job, JobProgress
-from workers.runtime.context import Workplace
+from workers.runtime.context import WorkerContext
 
 log = structlog.get_logger()
 
@@ -32,12 +32,12 @@ class Attempt:
     tells of both, so it must be called at least every half second.
     """
 
-    def __init__(self, job: Job, workplace: Workplace) -> None:
+    def __init__(self, job: Job, context: WorkerContext) -> None:
         self.job = job
-        self.records = workplace.records
-        self.artifacts = workplace.artifacts
-        self.settings = workplace.settings
-        self.now = workplace.clock.now
+        self.records = context.records
+        self.artifacts = context.artifacts
+        self.settings = context.settings
+        self.now = context.clock.now
         self.name = f"{job.id}-{job.attempt}"
         self._claim = job.claim_held
         self._renewed_at = time.monotonic()

@@ -17,7 +17,7 @@ from service.settings import Settings
 
 
 @dataclass(frozen=True)
-class Workplace:
+class WorkerContext:
     """What a worker works with.
 
     Attributes:

@@ -10,7 +10,7 @@ from service.domain.job import JobProgress
 WINDOW_SECONDS = 10.0
 
 
-class Pace:
+class ProgressEstimator:
     """Turns what is done into progress with a speed and an end.
 
     The speed is that of the last ten seconds or of all the time since the phase began, whichever

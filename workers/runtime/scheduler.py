@@ -15,7 +15,7 @@ import structlog
 from service.domain.errors import RecordsUnavailable
 from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
-from workers.runtime.context import Workplace
+from workers.runtime.context import WorkerContext
 from workers.runtime.garbage_collection import prune
 
 log = structlog.get_logger()
@@ -28,12 +28,12 @@ class Scheduler:
     """Looks at the records once an interval.
 
     Args:
-        workplace: Where the records are.
+        context: Where the records are.
         queue: The doorbell.
     """
 
-    def __init__(self, workplace: Workplace, queue: TaskQueue) -> None:
-        self._workplace = workplace
+    def __init__(self, context: WorkerContext, queue: TaskQueue) -> None:
+        self._context = context
         self._queue = queue
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._rung_at: dict[str, float] = {}
@@ -41,7 +41,7 @@ class Scheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; a database that is away is waited for."""
-        interval = self._workplace.settings.scheduler_interval_seconds
+        interval = self._context.settings.scheduler_interval_seconds
         while not stop.wait(interval):
             try:
                 self.look()
@@ -50,12 +50,12 @@ class Scheduler:
 
     def look(self) -> None:
         """Look once, if no other scheduler does."""
-        records, settings = self._workplace.records, self._workplace.settings
+        records, settings = self._context.records, self._context.settings
         lock_seconds = max(10 * settings.scheduler_interval_seconds, 5.0)
         if not records.hold_scheduler_lock(self._holder, lock_seconds):
             return
         moved = records.expire_leases(
-            self._workplace.clock.now(), settings.max_attempts_without_checkpoint
+            self._context.clock.now(), settings.max_attempts_without_checkpoint
         )
         for job in moved:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
@@ -68,7 +68,7 @@ class Scheduler:
     def _ring(self) -> None:
         """Ring for every waiting job, again after a while: a doorbell may have been lost."""
         now = time.monotonic()
-        records = self._workplace.records
+        records = self._context.records
         waiting = {job.id: job.queue for kind in JobKind for job in records.queued_jobs(kind.queue)}
         self._rung_at = {job_id: at for job_id, at in self._rung_at.items() if job_id in waiting}
         for job_id, queue in waiting.items():

@@ -20,7 +20,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from models.training.team import Alone, Team, joined
 from service.domain.errors import DeviceLost, DevicesUnavailable
 from workers.runtime.device import choose_device
-from workers.train.spec import Assignment
+from workers.train.spec import TrainingSpec
 
 MAX_CPU_PROCESSES = 4
 TIMEOUT = timedelta(minutes=5)  # of one exchange; the leader draws samples between two
@@ -48,7 +48,7 @@ def rank_device(rank: int, num_devices: int) -> torch.device:
 
 @contextmanager
 def team_of(
-    assignment: Assignment, device: torch.device, check: Callable[[], None]
+    assignment: TrainingSpec, device: torch.device, check: Callable[[], None]
 ) -> Iterator[Team]:
     """Gather the processes that a training asks for; none but this outlives the block.
 
@@ -86,7 +86,7 @@ def team_of(
         torch.set_num_threads(num_threads)
 
 
-def _start(rank: int, port: int, assignment: Assignment) -> subprocess.Popen[str]:
+def _start(rank: int, port: int, assignment: TrainingSpec) -> subprocess.Popen[str]:
     """Start another process, with the environment that torchrun would give it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "workers.train.rank"],

@@ -34,7 +34,7 @@ from workers.train.dp_training import learn_privately
 from workers.train.membership_audit import Audit, audit, watch
 from workers.train.metrics_history import learning_curve, looks
 from workers.train.reporter import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
-from workers.train.spec import Assignment
+from workers.train.spec import TrainingSpec
 
 KEEPS_TO_ITS_ACCOUNT = (
     "Not asked: a model that promises differential privacy is measured on no private image that "
@@ -47,7 +47,7 @@ NO_SCORE = "Not asked: this family has no score of a whole model."
 def train(attempt: Attempt) -> dict[str, Any]:
     """Train the model that the job asks for, from its newest checkpoint if there is one."""
     job, request = attempt.job, attempt.job.request
-    assignment = Assignment.of(attempt)
+    assignment = TrainingSpec.of(attempt)
     store = assignment.store()
     device = rank_device(0, assignment.num_devices)
     with team_of(assignment, device, attempt.check) as team:
@@ -117,7 +117,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
 
 
 def _learned_privately(
-    attempt: Attempt, training: Training, assignment: Assignment
+    attempt: Attempt, training: Training, assignment: TrainingSpec
 ) -> dict[str, Any]:
     """Let a model that has seen public images alone learn from private ones; returns card entries.
 
@@ -134,7 +134,7 @@ def _learned_privately(
 
 
 def _memorisation(
-    attempt: Attempt, assignment: Assignment, audited: Audit | None
+    attempt: Attempt, assignment: TrainingSpec, audited: Audit | None
 ) -> dict[str, Any]:
     """Say how much better the model knows what it was trained on, in the end and on the way.
 
@@ -167,7 +167,7 @@ def _overfitting(memorisation: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _findings(
-    training: Training, samples: NDArray[np.uint8], assignment: Assignment
+    training: Training, samples: NDArray[np.uint8], assignment: TrainingSpec
 ) -> Iterator[Finding]:
     """Name what went wrong; the samples are held against images the model has never seen."""
     yield from training.findings

@@ -23,11 +23,11 @@ def main() -> None:
     from models.training.team import joined
     from workers.runtime.device import prepare_torch
     from workers.train.distributed import TIMEOUT, rank_device, ready_key
-    from workers.train.spec import Assignment
+    from workers.train.spec import TrainingSpec
 
     rank, num_ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     prepare_torch(int(os.environ["OMP_NUM_THREADS"]))
-    assignment = Assignment.of_json(assigned)
+    assignment = TrainingSpec.of_json(assigned)
     device = rank_device(rank, num_ranks)
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = TCPStore(host, port, num_ranks, is_master=False, timeout=TIMEOUT)

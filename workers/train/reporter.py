@@ -22,7 +22,7 @@ from models.training.watch import THRESHOLD, Watch
 from release.contact_sheet import contact_sheet
 from service.domain.job import EventKind, JobProgress
 from workers.runtime.attempt import Attempt
-from workers.runtime.progress import Pace
+from workers.runtime.progress import ProgressEstimator
 from workers.train.metrics_history import MEMORISATION
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
@@ -50,7 +50,7 @@ class Reporter:
         self._watch = watch
         self._warned = False
         self._sampler = sampler_class(family)()
-        self._pace = Pace()
+        self._pace = ProgressEstimator()
         told = attempt.job.progress  # by an earlier attempt
         self._expected_seconds = told.expected_seconds if told else None
         self._fraction = 1.0  # of the first report, so that a resume repeats no preview

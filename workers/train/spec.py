@@ -24,7 +24,7 @@ from workers.train.public_images import public_images
 
 
 @dataclass(frozen=True)
-class Assignment:
+class TrainingSpec:
     """What a process needs to know to train.
 
     Attributes:

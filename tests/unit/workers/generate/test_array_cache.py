@@ -15,7 +15,7 @@ from benchmarks.proofs.world import Design, Euclidean, World
 from release.gate import Gate
 from release.memory import Arrays, Memory
 from service.adapters.local_artifacts import LocalArtifacts
-from workers.generate.array_cache import Remembering
+from workers.generate.array_cache import ArtifactArrayCache
 
 FOLDER = "datasets/ds_1/remembered-64"
 
@@ -26,9 +26,9 @@ def artifacts(tmp_path: Path) -> LocalArtifacts:
 
 
 @pytest.fixture
-def memory(artifacts: LocalArtifacts) -> Remembering:
+def memory(artifacts: LocalArtifacts) -> ArtifactArrayCache:
     attempt: Any = SimpleNamespace(artifacts=artifacts, staging=artifacts.staging)
-    return Remembering(attempt, FOLDER)
+    return ArtifactArrayCache(attempt, FOLDER)
 
 
 class Finding:
@@ -42,7 +42,7 @@ class Finding:
         return {"far": np.array([0.5, np.inf], np.float32), "who": np.array([3, -1])}
 
 
-def test_what_was_found_is_not_sought_again(memory: Remembering) -> None:
+def test_what_was_found_is_not_sought_again(memory: ArtifactArrayCache) -> None:
     find = Finding()
     first, second = memory.recall("one", find), memory.recall("one", find)
     assert find.times == 1
@@ -52,7 +52,7 @@ def test_what_was_found_is_not_sought_again(memory: Remembering) -> None:
         assert np.array_equal(first[name], second[name])
 
 
-def test_another_name_is_another_thing(memory: Remembering) -> None:
+def test_another_name_is_another_thing(memory: ArtifactArrayCache) -> None:
     find = Finding()
     memory.recall("one", find)
     memory.recall("one, by a later version", find)
@@ -70,7 +70,7 @@ def test_another_name_is_another_thing(memory: Remembering) -> None:
     ids=["cut short", "empty", "of another kind", "changed"],
 )
 def test_a_file_that_is_not_whole_is_made_again(
-    memory: Remembering, artifacts: LocalArtifacts, harm: Callable[[bytes], bytes]
+    memory: ArtifactArrayCache, artifacts: LocalArtifacts, harm: Callable[[bytes], bytes]
 ) -> None:
     find = Finding()
     memory.recall("one", find)
@@ -83,14 +83,14 @@ def test_a_file_that_is_not_whole_is_made_again(
 
 
 def test_all_of_it_goes_when_the_dataset_goes(
-    memory: Remembering, artifacts: LocalArtifacts, tmp_path: Path
+    memory: ArtifactArrayCache, artifacts: LocalArtifacts, tmp_path: Path
 ) -> None:
     memory.recall("one", Finding())
     artifacts.delete("datasets/ds_1")
     assert not list(tmp_path.rglob("*.npz"))
 
 
-def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: Remembering) -> None:
+def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: ArtifactArrayCache) -> None:
     world = World(0, Design(trained=500, audit=300, images=400))
     images, known = world.honest(), planted(world)
     of_no_class = np.zeros((len(images), len(world.folds.classes)))

@@ -9,7 +9,7 @@ from models.presets import resolve_config
 from models.snapshot import WEIGHTS, new_model, save_snapshot
 from service.domain.job import JobKind
 from workers.__main__ import GENERATIONS_PER_PROCESS, jobs_per_process
-from workers.generate.model_cache import WarmModels
+from workers.generate.model_cache import ModelCache
 
 CPU = torch.device("cpu")
 MANY_BYTES = 2**40
@@ -24,14 +24,14 @@ def weights(tmp_path):
 
 
 def test_a_model_is_loaded_once_and_ready_to_sample(weights):
-    warm = WarmModels(2, MANY_BYTES)
+    warm = ModelCache(2, MANY_BYTES)
     first = warm.snapshot(weights, "1", CPU)
     assert warm.snapshot(weights, "1", CPU) is first
     assert not first.model.training
 
 
 def test_the_least_recently_used_makes_way(weights):
-    warm = WarmModels(2, MANY_BYTES)
+    warm = ModelCache(2, MANY_BYTES)
     one, two = (warm.snapshot(weights, name, CPU) for name in "12")
     warm.snapshot(weights, "1", CPU)
     warm.snapshot(weights, "3", CPU)
@@ -42,7 +42,7 @@ def test_the_least_recently_used_makes_way(weights):
 
 def test_models_are_kept_up_to_their_bytes(weights):
     size = weights.stat().st_size
-    warm = WarmModels(9, 2 * size)
+    warm = ModelCache(9, 2 * size)
     for name in "123":
         warm.snapshot(weights, name, CPU)
     assert len(warm) == 2
@@ -50,13 +50,13 @@ def test_models_are_kept_up_to_their_bytes(weights):
 
 @pytest.mark.parametrize(("max_models", "max_bytes"), [(0, MANY_BYTES), (9, 10)])
 def test_what_does_not_fit_is_drawn_from_and_not_kept(weights, max_models, max_bytes):
-    warm = WarmModels(max_models, max_bytes)
+    warm = ModelCache(max_models, max_bytes)
     assert warm.snapshot(weights, "1", CPU) is not warm.snapshot(weights, "1", CPU)
     assert len(warm) == 0
 
 
 def test_clearing_keeps_nothing(weights):
-    warm = WarmModels(2, MANY_BYTES)
+    warm = ModelCache(2, MANY_BYTES)
     kept = warm.snapshot(weights, "1", CPU)
     warm.clear()
     assert warm.snapshot(weights, "1", CPU) is not kept

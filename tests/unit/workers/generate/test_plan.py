@@ -3,7 +3,7 @@
 from models.sampling import Draw
 from models.seeding import Between, image_seed
 from release.origin import OfClass, OfInterpolation, OfMixture
-from workers.generate.plan import draw_of, plan_samples
+from workers.generate.plan import plan_samples, to_draw
 
 WEIGHTS = {"COVID": 0.6, "Normal": 0.4}
 REQUEST = {
@@ -40,7 +40,7 @@ def test_a_request_of_classes_alone_needs_to_name_nothing_else():
 
 def test_an_image_is_drawn_from_its_weights_and_seed():
     classes = ("Normal", "COVID")
-    assert draw_of(OfClass("COVID", 3), classes) == Draw({1: 1.0}, 3)
-    assert draw_of(OfMixture(WEIGHTS, 3), classes) == Draw({1: 0.6, 0: 0.4}, 3)
+    assert to_draw(OfClass("COVID", 3), classes) == Draw({1: 1.0}, 3)
+    assert to_draw(OfMixture(WEIGHTS, 3), classes) == Draw({1: 0.6, 0: 0.4}, 3)
     way = OfInterpolation({"Normal": 1.0}, 7, 9, 0.5)
-    assert draw_of(way, classes) == Draw({0: 1.0}, Between(7, 9, 0.5))
+    assert to_draw(way, classes) == Draw({0: 1.0}, Between(7, 9, 0.5))

@@ -17,7 +17,7 @@ from models.snapshot import Snapshot, new_model
 from release.origin import OfClass
 from release.policy import Policy
 from workers.generate.plan import plan_samples
-from workers.generate.sampling import NONE, Drawing
+from workers.generate.sampling import NONE, SetSampler
 
 CLASSES = ("normal", "effusion")
 
@@ -79,7 +79,7 @@ def draw(snapshot, tmp_path: Path):
         sampler = sampler_class("vae")()
         path = tmp_path / f"{next(rounds)}.raw"
         draw.attempt = StubAttempt()
-        return Drawing(draw.attempt, snapshot, sampler, wanted, 3, path).draw(gate, Policy())
+        return SetSampler(draw.attempt, snapshot, sampler, wanted, 3, path).draw(gate, Policy())
 
     return draw
 

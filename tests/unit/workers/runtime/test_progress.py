@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from workers.runtime import progress as pace
-from workers.runtime.progress import Pace
+from workers.runtime.progress import ProgressEstimator
 
 
 @pytest.fixture
@@ -16,12 +16,12 @@ def clock(monkeypatch):
 
 
 def test_first_report_has_no_speed_yet(clock):
-    progress = Pace().progress("training", 0, 100, 0.0)
+    progress = ProgressEstimator().progress("training", 0, 100, 0.0)
     assert (progress.images_per_second, progress.eta_seconds) == (None, None)
 
 
 def test_steady_work_has_its_speed_and_end(clock):
-    measured = Pace()
+    measured = ProgressEstimator()
     for tick in range(5):
         progress = measured.progress("training", 10 * tick, 100, tick / 10)
         clock.seconds += 2
@@ -30,7 +30,7 @@ def test_steady_work_has_its_speed_and_end(clock):
 
 
 def test_speed_is_that_of_the_last_ten_seconds(clock):
-    measured = Pace()
+    measured = ProgressEstimator()
     measured.progress("training", 0, None, 0.0)
     clock.seconds += 1000
     measured.progress("training", 10, None, 0.1)
@@ -41,7 +41,7 @@ def test_speed_is_that_of_the_last_ten_seconds(clock):
 
 
 def test_new_phase_starts_the_measurement_anew(clock):
-    measured = Pace()
+    measured = ProgressEstimator()
     measured.progress("autoencoder", 0, None, 0.0)
     clock.seconds += 1
     progress = measured.progress("denoiser", 1000, None, 0.5)
