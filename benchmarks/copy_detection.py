@@ -44,7 +44,7 @@ from release.policy import Policy
 from release.privacy.calibration import Closeness
 from release.privacy.copies import Copies, copies
 from release.privacy.crowd import Crowd
-from workers.evidence import folds_of, search_of
+from workers.generate.gate_assets import folds_of, search_of
 
 RESULTS = Path(__file__).parent / "results" / "copy_detection.json"
 SET_SIZE, COPIED, NUM_DRAWS, NUM_HONEST = 900, 0.02, 20, 200

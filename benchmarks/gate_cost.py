@@ -58,7 +58,7 @@ from release.package.writer import write_package
 from release.privacy.scores import NUM_NEIGHBOURS
 from release.report.documents import documents
 from release.similarity.copy_search import CopySearch
-from workers.evidence import (
+from workers.generate.gate_assets import (
     CLASSIFIER_PASSES,
     IMAGES,
     VIEWS,

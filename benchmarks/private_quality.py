@@ -43,7 +43,7 @@ from models.training.dp_sgd import noisy_descent
 from models.training.loop import Training
 from models.training_images import TrainingImages
 from radiographs.ingest import FolderSource
-from workers.public_images import public_images
+from workers.train.public_images import public_images
 
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = {"mixture": "vae", "dp_sgd": "ldm"}

@@ -58,15 +58,15 @@ def _schedule() -> None:
     from service.adapters.celery_queue import CeleryQueue
     from service.logs import configure_logs
     from service.settings import Settings
-    from workers.scheduler import Scheduler
-    from workers.wiring import Workplace
+    from workers.runtime.context import WorkerContext
+    from workers.runtime.scheduler import Scheduler
 
     settings = Settings()
     configure_logs(settings.log_level)
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    Scheduler(Workplace.of(settings), CeleryQueue(settings.broker_url)).run(stop)
+    Scheduler(WorkerContext.of(settings), CeleryQueue(settings.broker_url)).run(stop)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from celery.signals import setup_logging, worker_process_init
 
 from service.domain.job import JobKind
 from service.settings import Settings
-from workers.lifeline import die_with_parent
+from workers.runtime.parent_death import die_with_parent
 
 settings = Settings()
 
@@ -55,11 +55,11 @@ def _prepare_child(**_: object) -> None:
     """
     from service.adapters.celery_queue import CeleryQueue
     from workers import runner
-    from workers.device import prepare_torch
-    from workers.wiring import Workplace
+    from workers.runtime.context import WorkerContext
+    from workers.runtime.device import prepare_torch
 
     die_with_parent()
     prepare_torch(settings.torch_threads)
     runner.ring_for_waiting(
-        settings.worker_queues, Workplace.of(settings), CeleryQueue(settings.broker_url)
+        settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.broker_url)
     )

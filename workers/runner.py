@@ -11,12 +11,12 @@ from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.journal import folder_of
 from service.domain.ports import TaskQueue
-from workers.attempt import Attempt, Cancelled
-from workers.generating import generate
-from workers.ingesting import ingest
-from workers.problems import problem_of
-from workers.training import train
-from workers.wiring import Workplace
+from workers.generate.job import generate
+from workers.ingest.job import ingest
+from workers.runtime.attempt import Attempt, Cancelled
+from workers.runtime.context import WorkerContext
+from workers.runtime.error_mapping import problem_of
+from workers.train.job import train
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ WORK: Mapping[JobKind, Callable[[Attempt], dict[str, Any]]] = {
 }
 
 
-def answer_doorbell(job_id: str, queues: Sequence[str], workplace: Workplace) -> None:
+def answer_doorbell(job_id: str, queues: Sequence[str], context: WorkerContext) -> None:
     """Run the job a doorbell names, or where it waits no more the oldest that does.
 
     A worker that starts a fresh process for each job spends one on a stale doorbell too; so it is
@@ -37,53 +37,53 @@ def answer_doorbell(job_id: str, queues: Sequence[str], workplace: Workplace) ->
     Args:
         job_id: The job named.
         queues: Those that this worker serves.
-        workplace: What it works with.
+        context: What it works with.
     """
-    if not run_job(job_id, workplace):
-        for waiting in waiting_jobs(queues, workplace):
-            if run_job(waiting.id, workplace):
+    if not run_job(job_id, context):
+        for waiting in waiting_jobs(queues, context):
+            if run_job(waiting.id, context):
                 return
 
 
-def ring_for_waiting(queues: Sequence[str], workplace: Workplace, bell: TaskQueue) -> None:
+def ring_for_waiting(queues: Sequence[str], context: WorkerContext, bell: TaskQueue) -> None:
     """Ring for the oldest job that waits, if any; a database that is away is no reason to stop."""
     try:
-        for job in waiting_jobs(queues, workplace)[:1]:
+        for job in waiting_jobs(queues, context)[:1]:
             bell.ring(job.queue, job.id)
     except RecordsUnavailable:
         log.warning("records unavailable")
 
 
-def waiting_jobs(queues: Sequence[str], workplace: Workplace) -> list[Job]:
+def waiting_jobs(queues: Sequence[str], context: WorkerContext) -> list[Job]:
     """Return the oldest waiting job of each queue, oldest first."""
-    jobs = [job for queue in queues for job in workplace.records.queued_jobs(queue, limit=1)]
+    jobs = [job for queue in queues for job in context.records.queued_jobs(queue, limit=1)]
     return sorted(jobs, key=lambda job: job.id)
 
 
-def run_job(job_id: str, workplace: Workplace) -> bool:
+def run_job(job_id: str, context: WorkerContext) -> bool:
     """Claim a job and carry it to its end; nothing happens when another worker was first.
 
     Returns:
         Whether the job was there to be claimed.
     """
-    records, settings = workplace.records, workplace.settings
-    job = records.claim(job_id, worker=workplace.name, lease_seconds=settings.lease_seconds)
+    records, settings = context.records, context.settings
+    job = records.claim(job_id, worker=context.name, lease_seconds=settings.lease_seconds)
     if job is None:
         return False
-    context = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
-    log.info("job claimed", **context)
-    with Attempt(job, workplace) as attempt:
+    about = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
+    log.info("job claimed", **about)
+    with Attempt(job, context) as attempt:
         try:
             ended = _carry_out(attempt)
         except LeaseLost:
-            log.warning("job taken over by another attempt", **context)
+            log.warning("job taken over by another attempt", **about)
             return True
         except RecordsUnavailable:
             # nothing can be recorded: the lease runs out and the scheduler queues the job again
-            log.warning("records unavailable", **context)
+            log.warning("records unavailable", **about)
             return True
-    log.info("job ended", state=str(ended.state), **context)
-    _clear_up(ended, workplace)
+    log.info("job ended", state=str(ended.state), **about)
+    _clear_up(ended, context)
     return True
 
 
@@ -108,10 +108,10 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.fail(claim, problem)
 
 
-def _clear_up(ended: Job, workplace: Workplace) -> None:
+def _clear_up(ended: Job, context: WorkerContext) -> None:
     """Drop what only a job that goes on would need."""
     retryable = ended.state is JobState.CANCELLED or (ended.error and ended.error.retryable)
     if ended.kind is JobKind.INGEST and not retryable:
-        workplace.artifacts.delete_upload(ended.id)
+        context.artifacts.delete_upload(ended.id)
     if ended.kind is JobKind.TRAIN and ended.state is JobState.SUCCEEDED:
-        workplace.artifacts.delete(f"checkpoints/{ended.id}")
+        context.artifacts.delete(f"checkpoints/{ended.id}")

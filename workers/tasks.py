@@ -10,6 +10,6 @@ def run_job(job_id: str) -> None:
     """Run the job if it still waits, or else another that does."""
     # imported here, so that only the process that runs jobs imports torch
     from workers import runner
-    from workers.wiring import Workplace
+    from workers.runtime.context import WorkerContext
 
-    runner.answer_doorbell(job_id, settings.worker_queues, Workplace.of(settings))
+    runner.answer_doorbell(job_id, settings.worker_queues, WorkerContext.of(settings))

@@ -20,7 +20,13 @@ from release.metrics.copy_training import Recipe
 from release.metrics.metric import Metric
 from release.metrics.pixels import PixelMetric
 from release.privacy.controls import Control
-from workers.evidence import CLASSIFIER_PASSES, IMAGES, VIEWS, VIEWS_PER_IMAGE, search_of
+from workers.generate.gate_assets import (
+    CLASSIFIER_PASSES,
+    IMAGES,
+    VIEWS,
+    VIEWS_PER_IMAGE,
+    search_of,
+)
 from workers.planting import by_changes
 
 SIZE = 64  # pixels

@@ -3,12 +3,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from release.privacy.calibration import Calibration
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
+from tests.integration.jobs import finished, opened, submit_ingest
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
@@ -50,3 +53,21 @@ def database_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[s
 def database_url(request: pytest.FixtureRequest, database_urls: Callable[[str], str]) -> str:
     """Make an empty database of each kind."""
     return database_urls(request.param)
+
+
+@pytest.fixture
+def context(tmp_path):
+    with opened(tmp_path) as context:
+        yield context
+
+
+@pytest.fixture
+def dataset_id(context):
+    return finished(context, submit_ingest(context)).result.dataset_id
+
+
+@pytest.fixture
+def nothing_dropped(monkeypatch):
+    """Let the gate drop no image: drawing is looked at, not what of so few patients is left."""
+    monkeypatch.setattr(Calibration, "flagged", lambda _, near: near["pixels"] < 0)
+    monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))

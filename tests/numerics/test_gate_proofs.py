@@ -18,7 +18,7 @@ from release.gate import Gate
 from release.labelled_images import Folds, Pixels
 from release.metrics.pixels import PixelMetric
 from release.policy import Policy
-from workers.evidence import search_of
+from workers.generate.gate_assets import search_of
 
 SMALL = Design(trained=1100, audit=400, images=1000)
 SMALLEST = Design(trained=250, audit=160, images=150)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.private_quality import main
-from workers import public_images
+from workers.train import public_images
 
 TRIAL = ["--phantoms", "240", "--classifier-images", "256", "--per-class", "8", "--images", "64"]
 

@@ -10,7 +10,7 @@ import pytest
 from radiographs.errors import IngestRefused
 from service.domain.references import ClassSplit, DroppedFile
 from service.domain.verdict import PRIVATE_READ
-from workers.problems import problem_of
+from workers.runtime.error_mapping import problem_of
 
 FOLDS = ("train", "held_out", "audit_in", "audit_out", "utility")
 SPLIT = ClassSplit(5000, 4801, 4802, audit_in=4803, audit_out=4804, utility=4805)

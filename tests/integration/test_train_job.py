@@ -1,0 +1,292 @@
+"""Train jobs, from claim to commit: real database, real files, real models."""
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.config import Circumstances
+from models.diagnosis import Finding
+from models.presets import resolve_config
+from models.privacy.accounting import Spending, epsilon_by_prv
+from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
+from models.training.checkpoints import file_digest
+from models.training.monitor import Watch
+from service.domain.clearance import Clearance
+from service.domain.job import EventKind, JobState
+from tests.integration.jobs import (
+    COUNTS,
+    finished,
+    submit_generation,
+    submit_ingest,
+    submit_training,
+)
+from workers.runner import run_job
+from workers.train import job as training
+from workers.train import public_images
+
+
+def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
+    context, dataset_id, monkeypatch
+):
+    """The first image of each patient who had a coin, as often as the watch is due."""
+    seen = iter([0.5, 1.5])
+    often = partial(Watch, max_share=1e9)
+    monkeypatch.setattr("workers.train.membership_audit.MIN_PATIENTS", 4)
+    monkeypatch.setattr("workers.train.membership_audit.Watch", often)
+    monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
+    monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
+    job = finished(context, submit_training(context, dataset_id))
+    card = context.records.model(job.result.model_id).card
+    told = card["memorisation"]
+    assert (told["standard_errors"], told["threshold"]) == (4.0, 2.33)
+    assert [look["standard_errors"] for look in told["looks"]][:3] == [0.5, 1.5, 3.0]
+    last_clean = told["looks"][1]["images_seen"]
+    [found] = [each for each in card["diagnosis"] if each["code"] == "overfitting"]
+    assert f"a budget of about {last_clean:,} images" in found["fix"]
+    log = [event.data for event in context.records.events(job.id) if event.kind == EventKind.LOG]
+    assert [line["code"] for line in log] == ["overfitting"]
+    assert all("loss" in point for point in card["learning_curve"])
+
+
+def test_a_training_queued_before_the_folds_says_to_ingest_again(context, dataset_id):
+    dataset = context.records.dataset(dataset_id)
+    about = context.artifacts.path(dataset.artifact.key) / "store.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "format": 1}))
+    refused = finished(context, submit_training(context, dataset_id))
+    assert refused.error.code == "dataset_outdated"
+    assert "Ingest them again" in refused.error.detail
+
+
+def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset_id, tmp_path):
+    job_id = submit_training(context, dataset_id, images=10_000_000)
+    worker = threading.Thread(target=run_job, args=(job_id, context))
+    worker.start()
+    while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
+        time.sleep(0.02)
+    context.records.request_cancel(job_id)
+    worker.join()
+    assert context.records.job(job_id).state is JobState.CANCELLED
+    assert list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json"))
+    assert not list(tmp_path.glob("artifacts/models/*"))
+
+
+def test_progress_and_losses_enter_the_log(context, dataset_id):
+    job = finished(context, submit_training(context, dataset_id))
+    kinds = {event.kind for event in context.records.events(job.id)}
+    assert {"state", "progress", "metrics", "checkpoint", "done"} <= kinds
+    curve = context.records.model(job.result.model_id).card["learning_curve"]
+    assert curve[-1]["images_seen"] == 128
+    assert math.isfinite(curve[-1]["loss"])
+
+
+def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, monkeypatch):
+    found = Finding("memorising", "Images come out again.", "Train on more images.")
+    monkeypatch.setattr(training, "memorising", lambda *images: found)
+    job = finished(context, submit_training(context, dataset_id, images=32))
+    [told] = [event for event in context.records.events(job.id) if event.kind == "diagnosis"]
+    expected = told.data["findings"]
+    assert "memorising" in [each["code"] for each in expected]
+    assert context.records.model(job.result.model_id).card["diagnosis"] == expected
+
+
+@pytest.mark.parametrize("budget", [{"images": 600}, {"seconds": 6}])
+def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
+    job_id = submit_training(context, dataset_id, budget=budget)
+    began = time.monotonic()
+    job = finished(context, job_id)
+    took = time.monotonic() - began
+    events = [event for event in context.records.events(job.id) if event.kind != "state"]
+    [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
+    assert all(event.data["images_seen"] == 0 for event in events[:at])
+    told = events[at].data
+    assert [stage["stage"] for stage in told["stages"]] == ["autoencoder"]
+    assert job.progress.expected_seconds == told["expected_seconds"]
+    assert took / 3 < told["expected_seconds"] < 3 * took
+
+
+def children_of(pid):
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def ranks():
+    """Processes of a training that this one leads."""
+    named = {pid: Path(f"/proc/{pid}/cmdline") for pid in children_of(os.getpid())}
+    return [pid for pid, name in named.items() if name.exists() and b"rank" in name.read_bytes()]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, dataset_id):
+    job = finished(context, submit_training(context, dataset_id, num_devices=2))
+    assert job.state is JobState.SUCCEEDED, job.error
+    model = context.records.model(job.result.model_id)
+    assert (model.images_seen, model.card["num_devices"]) == (128, 2)
+    assert ranks() == []
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+@pytest.mark.parametrize("ending", ["killed", "cancelled"])
+def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
+    context, dataset_id, tmp_path, ending
+):
+    job_id = submit_training(context, dataset_id, images=10_000_000, num_devices=2)
+    worker = threading.Thread(target=run_job, args=(job_id, context))
+    worker.start()
+    while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
+        time.sleep(0.02)
+    [other] = ranks()
+    began = time.monotonic()
+    if ending == "killed":
+        os.kill(other, signal.SIGKILL)
+    else:
+        context.records.request_cancel(job_id)
+    worker.join(timeout=20)
+    job = context.records.job(job_id)
+    assert time.monotonic() - began < 10
+    assert ranks() == []
+    if ending == "killed":
+        assert (job.state, job.error.code) == (JobState.FAILED, "device_lost")
+        assert job.error.retryable
+    else:
+        assert job.state is JobState.CANCELLED
+
+
+def test_more_devices_than_the_worker_has_are_refused_by_name(context, dataset_id):
+    job = finished(context, submit_training(context, dataset_id, num_devices=16))
+    assert (job.state, job.error.code) == (JobState.FAILED, "devices_unavailable")
+
+
+METHODS = {"vae": "mixture", "ldm": "dp_sgd"}
+
+
+FEW_UPDATES = {"private_updates": 4, "private_batch_size": 8, "private_draws": 2}
+
+
+def privately(family):
+    terms = {"epsilon": 3.0, "delta": None, "max_grad_norm": 1.0, "method": METHODS[family]}
+    return {"differential_privacy": terms}
+
+
+@pytest.fixture
+def few_public_images(monkeypatch):
+    monkeypatch.setattr(public_images, "NUM_IMAGES", 48)
+
+
+def private_model(context, dataset_id, family="vae"):
+    overrides = FEW_UPDATES if family == "ldm" else {}
+    config = resolve_config(family, "tiny", overrides, Circumstances(64, private=True))
+    asked = {"privacy": privately(family), "config": config.model_dump(mode="json")}
+    job = finished(context, submit_training(context, dataset_id, family, **asked))
+    assert job.state is JobState.SUCCEEDED, job.error
+    return context.records.model(job.result.model_id)
+
+
+def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
+    context, dataset_id, few_public_images
+):
+    model = private_model(context, dataset_id)
+    told = model.card["differential_privacy"]
+    assert told["delta"] == 1 / (10 * told["num_patients"])
+    assert told["label"].startswith("certified-dp(3, ")
+    assert told["unit"] == "patient"
+    assert 3.0 <= told["cross_check"]["epsilon"] < 3.5
+    assert told["runs"]["count"] == 1
+    assert told["runs"]["epsilon"] == pytest.approx(3.0)
+
+    again = private_model(context, dataset_id).card["differential_privacy"]
+    assert again["runs"]["count"] == 2
+    assert 4.2 < again["runs"]["epsilon"] < 6.0  # less than the sum: the mechanism is Gaussian
+
+
+def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_not(
+    context, dataset_id, few_public_images
+):
+    model = private_model(context, dataset_id)
+    assert Clearance.of(model, []).ground == "differential_privacy"
+    weights = context.artifacts.path(model.snapshot.key)
+    assert model.card["weights_sha256"] == file_digest(weights)
+    assert "differential privacy" in model.card["memorisation"]["none"]
+
+    trained = finished(context, submit_training(context, dataset_id))
+    other = context.records.model(trained.result.model_id)
+    assert "white_box" in other.card
+    assert not Clearance.of(other, []).may_leave
+
+
+@pytest.mark.usefixtures("nothing_dropped")
+def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_set(
+    context, dataset_id, few_public_images
+):
+    private_model(context, dataset_id)
+    model = private_model(context, dataset_id, "ldm")
+    told = model.card["differential_privacy"]
+    assert told["label"].startswith("certified-dp(3, ")
+    assert (told["method"], told["steps"], told["unit"]) == ("dp_sgd", 4, "patient")
+    assert told["sample_rate"] == pytest.approx(min(1, 8 / told["num_patients"]))
+    spent = [Spending(told["sigma"], told["sample_rate"], told["steps"])]
+    assert 2.7 < epsilon_by_prv(spent, told["delta"]) <= 3.0
+    assert told["cross_check"]["epsilon"] > 2.7
+    assert told["runs"]["count"] == 2
+    assert 3.0 < told["runs"]["epsilon"] < 6.0
+    assert not model.card.get("white_box")  # which would ask the images a second time
+
+    job = finished(context, submit_generation(context, model.id, "ldm"))
+    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
+        assert json.loads(archive.read("certificate.json"))["label"] == told["label"]
+
+
+@pytest.mark.parametrize("family", METHODS)
+def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
+    context, few_public_images, monkeypatch, family
+):
+    """Two datasets without an image in common: the weights, the samples, the log are the same."""
+    monkeypatch.setattr(SampledSums, "noisy_sum", lambda self, _: _numbers(self.release.num_values))
+    monkeypatch.setattr(
+        GaussianMechanism,
+        "noisy_sum",
+        lambda self, name, vectors, share: _counted(self, name, next(iter(vectors)), share),
+    )
+    made, previews = [], []
+    for seed in (1, 2):
+        source = {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": seed}}
+        dataset_id = finished(context, submit_ingest(context, source)).result.dataset_id
+        model = private_model(context, dataset_id, family)
+        folder = context.artifacts.path(model.snapshot.key).parent
+        log = list(context.records.events(model.job_id))
+        found = [event.data for event in log if event.kind is EventKind.DIAGNOSIS]
+        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        made.append((files, found, model.card["diagnosis"]))
+        samples = (event.data for event in log if event.kind is EventKind.SAMPLE)
+        previews.append({data["images_seen"]: data for data in samples})
+    assert made[0] == made[1]
+    assert "samples.png" in made[0][0]
+    of_one, of_other = previews  # the clock has a say in when there are any
+    assert all(of_one[seen] == of_other[seen] for seen in of_one.keys() & of_other.keys())
+
+
+def _counted(mechanism, name, rows, share):
+    """Give the same numbers whatever the images are; the first sum is divided by their number."""
+    sigma = 1 / (mechanism.mu * math.sqrt(share))
+    mechanism.releases.append(Release(name, sigma, rows.shape[1]))
+    return _numbers(rows.shape[1], len(mechanism.releases) - 1)
+
+
+def _numbers(num_values, last=1):
+    return torch.linspace(0, last, num_values, dtype=torch.float64)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.proofs.world import Design, World
+from release.gate import Gate
+from release.metrics.pixels import PixelMetric
+from workers.generate.interruptible import Interruptible
+from workers.runtime.attempt import Cancelled
+
+WORLD = World(0, Design(trained=40, audit=20, images=300))
+
+
+def test_a_search_asks_between_lots_of_images_whether_to_go_on() -> None:
+    asked = []
+    metric = Interruptible(PixelMetric(), lambda: asked.append(None))
+    gate = Gate(WORLD.folds, [metric])
+    images = WORLD.honest()
+    gate.look(images[:1])
+    before = len(asked)
+    gate.look(images)
+    assert len(asked) - before >= 9  # three lots are embedded, compared and registered
+
+
+@pytest.mark.parametrize("times", [0, 4, 7])
+def test_a_search_that_is_cancelled_stops(times: int) -> None:
+    gate = Gate(WORLD.folds, [metric := Interruptible(PixelMetric(), lambda: None)])
+    gate.look(WORLD.honest()[:1])
+    left = iter(range(times))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise Cancelled
+
+    metric.check = check
+    with pytest.raises(Cancelled):
+        gate.look(WORLD.honest())
+
+
+def test_images_that_may_only_be_read_are_embedded() -> None:
+    images = WORLD.honest()[:3]
+    images.setflags(write=False)
+    metric = Interruptible(PixelMetric(), lambda: None)
+    assert np.isfinite(metric.embed(images).vectors).all()

@@ -1,0 +1,121 @@
+"""What the scheduler does at a look, on a clock that the test moves."""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.memory import ManualClock, MemoryQueue, MemoryRecords
+from service.domain.errors import WorkerLost
+from service.domain.identifiers import new_id
+from service.domain.job import Job, JobKind, JobState
+from service.settings import Settings
+from workers.runtime.context import WorkerContext
+from workers.runtime.garbage_collection import prune
+from workers.runtime.scheduler import Scheduler
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def context(clock, tmp_path):
+    return WorkerContext(
+        "tester",
+        Settings(data_dir=tmp_path),
+        MemoryRecords(clock),
+        LocalArtifacts(tmp_path),
+        clock,
+    )
+
+
+@pytest.fixture
+def queue():
+    return MemoryQueue()
+
+
+@pytest.fixture
+def scheduler(context, queue):
+    return Scheduler(context, queue)
+
+
+def submit(context, kind=JobKind.TRAIN):
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, {}, datetime.now(UTC))
+    return context.records.submit(job).id
+
+
+def test_lost_doorbell_is_rung_again(scheduler, context, queue):
+    job_id = submit(context)
+    scheduler.look()
+    assert queue.rings == [("gpu.train", job_id)]
+
+
+def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
+    """A queue that is busy for hours must not fill up with doorbells."""
+    submit(context)
+    for _ in range(5):
+        scheduler.look()
+    assert len(queue.rings) == 1
+
+
+def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
+    job_id = submit(context)
+    scheduler.look()
+    context.records.claim(job_id, worker="w", lease_seconds=30)
+    clock.advance(31)
+    scheduler.look()
+    job = context.records.job(job_id)
+    assert (job.state, job.worker) == (JobState.QUEUED, None)
+    assert queue.rings == [("gpu.train", job_id)] * 2
+
+
+def test_job_that_loses_every_worker_fails_by_name(scheduler, context, clock):
+    job_id = submit(context)
+    for _ in range(3):
+        context.records.claim(job_id, worker="w", lease_seconds=30)
+        clock.advance(31)
+        scheduler.look()
+    job = context.records.job(job_id)
+    assert (job.state, job.error.code) == (JobState.FAILED, WorkerLost.code)
+
+
+def test_renewed_lease_is_left_alone(scheduler, context, clock):
+    job_id = submit(context)
+    job = context.records.claim(job_id, worker="w", lease_seconds=30)
+    for _ in range(4):
+        clock.advance(20)
+        context.records.heartbeat(job.claim_held, 30)
+        scheduler.look()
+    assert context.records.job(job_id).state is JobState.RUNNING
+
+
+def test_second_scheduler_stands_by(scheduler, context):
+    submit(context)
+    assert context.records.hold_scheduler_lock("another", 60)
+    standing_by = MemoryQueue()
+    Scheduler(context, standing_by).look()
+    assert standing_by.rings == []
+
+
+def test_pruning_removes_old_leftovers_and_nothing_named(context, tmp_path):
+    job_id = submit(context)
+    named = tmp_path / "artifacts" / "checkpoints" / job_id
+    leftovers = [tmp_path / "artifacts" / "models" / "mdl_1", tmp_path / "staging" / "job_0-1"]
+    fresh = tmp_path / "staging" / "job_0-2"
+    for folder in (named, *leftovers, fresh):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    upload = tmp_path / "uploads" / "job_gone.zip"
+    upload.parent.mkdir()
+    upload.touch()
+    os.utime(upload, (0, 0))
+    for folder in (named, *leftovers):
+        os.utime(folder / "file", (0, 0))
+        os.utime(folder, (0, 0))
+    assert prune(context.records, tmp_path) == 3
+    assert named.exists()
+    assert fresh.exists()
+    assert not any(leftover.exists() for leftover in (upload, *leftovers))

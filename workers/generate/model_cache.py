@@ -1,0 +1,83 @@
+"""The models a process keeps loaded, so that the next set of the same model starts at once."""
+
+from __future__ import annotations
+
+import gc
+from collections import OrderedDict
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from models.snapshot import Snapshot, load_snapshot
+from service.settings import Settings
+
+
+class ModelCache:
+    """Loaded snapshots, the least recently used of which makes way for a new one.
+
+    Sampling changes nothing of a model, so a set is the same from a kept one.
+
+    Args:
+        max_models: How many are kept; 0 keeps none.
+        max_bytes: How large their weights may be together.
+    """
+
+    def __init__(self, max_models: int, max_bytes: int) -> None:
+        self._max_models = max_models
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[str, torch.device], tuple[Snapshot, int]] = OrderedDict()
+
+    @classmethod
+    @cache
+    def of(cls, settings: Settings) -> Self:
+        """Return what this process keeps."""
+        return cls(settings.max_warm_models, settings.max_warm_model_bytes)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def snapshot(self, weights: Path, sha256: str, device: torch.device) -> Snapshot:
+        """Return a model, loaded now if it is not kept.
+
+        Args:
+            weights: Where the snapshot's weights lie, its description beside them.
+            sha256: Checksum of both.
+            device: Where it is to sample.
+
+        Raises:
+            OSError: A file is missing.
+        """
+        key = (sha256, device)
+        kept = self._kept.get(key)
+        if kept:
+            self._kept.move_to_end(key)
+            return kept[0]
+        num_bytes = weights.stat().st_size
+        fits = self._max_models > 0 and num_bytes <= self._max_bytes
+        if fits:
+            self._make_room(num_bytes)
+        snapshot = load_snapshot(weights.parent, device)
+        if fits:
+            self._kept[key] = (snapshot, num_bytes)
+        return snapshot
+
+    def clear(self) -> None:
+        """Let go of every model and give their memory back to the device."""
+        self._kept.clear()
+        gc.collect()
+        give_back_memory()
+
+    def _make_room(self, num_bytes: int) -> None:
+        while len(self._kept) >= self._max_models or self._held() + num_bytes > self._max_bytes:
+            self._kept.popitem(last=False)
+
+    def _held(self) -> int:
+        return sum(num_bytes for _, num_bytes in self._kept.values())
+
+
+def give_back_memory() -> None:
+    """Leave unused memory of the device to other processes, such as a training's."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

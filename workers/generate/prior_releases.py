@@ -1,0 +1,97 @@
+"""The sets that count in the examination of the next one.
+
+Whoever has the images that have left before can put them together with the next ones, whatever
+dataset they were learned from: so sets are joined by the patients that models learned from in both
+datasets. And whoever was refused can ask again: so every examined set of the same model counts.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from release.look import Look
+from service.domain.errors import ArtifactMissing
+from service.domain.journal import examination_number, sets_before
+from service.domain.ports import Records
+from service.domain.references import Dataset, Model, SyntheticSet
+from workers.generate.gate_assets import GateAssets
+from workers.runtime.attempt import Attempt
+
+KINDS = {"class", "mixture", "interpolation"}
+
+
+@dataclass(frozen=True)
+class PriorSets:
+    """What counts in the examination of a set.
+
+    Attributes:
+        number: Which of its model's sets it is, from 1.
+        names: The sets that count.
+        tallies: What the gate counted of them.
+        releases: Those that left the building, of any model.
+    """
+
+    number: int
+    names: Sequence[str]
+    tallies: Sequence[Mapping[str, Any]]
+    releases: Sequence[SyntheticSet]
+
+    @classmethod
+    def of(cls, records: Records, model: Model, dataset: Dataset, set_id: str) -> Self:
+        """Find them in the records; one that comes later is noticed when the job ends."""
+        of_model = records.examined_sets(model.id)
+        before = sets_before(set_id, of_model, records.released_examinations(dataset.id))
+        names = [each.id for each in before]
+        releases = [each for each in records.releases(dataset.id) if each.id in names]
+        number = examination_number(set_id, of_model)
+        return cls(number, names, [each.tally for each in before], releases)
+
+
+def look_at_prior_releases(
+    attempt: Attempt, evidence: GateAssets, releases: Sequence[SyntheticSet], size: int
+) -> Look | None:
+    """Look at the images of earlier releases, scaled where they had another size.
+
+    Args:
+        attempt: At the job.
+        evidence: What looks, and knows what it has looked at before.
+        releases: Their records.
+        size: Side of an image, in pixels.
+
+    Returns:
+        None where there are no images.
+
+    Raises:
+        ArtifactMissing: The files of a release are gone.
+    """
+    looks = []
+    for made in releases:
+        assert made.zip is not None, "the images of a released set are kept"
+        path = attempt.artifacts.path(made.zip.key)
+        if not path.exists():
+            raise ArtifactMissing.named(made.id)
+        looks.append(evidence.look(made.zip.sha256, partial(_images, path, size, attempt.check)))
+    return Look.together(looks) if looks else None
+
+
+def _images(path: Path, size: int, check: Callable[[], None]) -> NDArray[np.uint8]:
+    """Read the images of a package, (n, size, size)."""
+    images = []
+    with zipfile.ZipFile(path) as archive:
+        for line in json.loads(archive.read("manifest.json"))["files"]:
+            if line["kind"] in KINDS:
+                check()
+                image = Image.open(io.BytesIO(archive.read(line["path"])))
+                images.append(np.asarray(image.resize((size, size), Image.Resampling.BOX)))
+    return np.stack(images)

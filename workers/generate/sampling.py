@@ -1,0 +1,156 @@
+"""Draws the images of a set, and others in place of those that the gate takes for copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, cycle, islice
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.config import FamilySampler
+from models.sampling import draw_pixels
+from models.seeding import image_seed
+from models.snapshot import Snapshot
+from release.gate import Gate
+from release.look import Look
+from release.origin import OfClass, OfInterpolation, Origin
+from release.package.staging import StagedImages
+from release.policy import Policy
+from workers.generate.plan import to_draw
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import ProgressEstimator
+
+SAMPLING = "sampling"
+NONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class SampledSet:
+    """Every image that was drawn, and which of them the set is offered.
+
+    Attributes:
+        pixels: (n, size, size), in the order of drawing, flagged images included.
+        origins: (n,), what each was drawn from.
+        look: What the gate saw of each.
+        offered: (images asked for,), the place among those drawn of the image for each; -1 where
+            every one drawn for it was flagged.
+    """
+
+    pixels: NDArray[np.uint8]
+    origins: Sequence[Origin]
+    look: Look
+    offered: NDArray[np.int64]
+
+    def released(self, kept: NDArray[np.bool_]) -> list[int]:
+        """Return the places of the images asked for that were kept, in their order.
+
+        Args:
+            kept: (n,), what the gate let through of all that was drawn.
+        """
+        return [place for place in self.offered.tolist() if place != NONE and kept[place]]
+
+    def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
+        """Return the class of each image by its place in `classes`; -1 for an image of no class."""
+        numbers = [
+            classes.index(origin.label) if isinstance(origin, OfClass) else NONE
+            for origin in self.origins
+        ]
+        return np.array(numbers, dtype=np.int64)
+
+    def weights(self, classes: Sequence[str]) -> NDArray[np.float64]:
+        """Return how much of each class each image shows, (n, classes); rows add up to 1."""
+        shown = [origin.class_weights for origin in self.origins]
+        return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
+
+
+class SetSampler:
+    """The images of one set, drawn in rounds.
+
+    Image k of the request draws from the k-th seed of the set. What is drawn beyond the request,
+    be it to examine a small set better or in place of a flagged image, draws from the seeds behind
+    these, so that the same request always draws the same images.
+
+    Args:
+        attempt: At the job.
+        snapshot: What draws.
+        sampler: How.
+        wanted: The images asked for.
+        seed: The set's.
+        path: Where the images lie until they are packaged.
+    """
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        snapshot: Snapshot,
+        sampler: FamilySampler,
+        wanted: Sequence[Origin],
+        seed: int,
+        path: Path,
+    ) -> None:
+        self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
+        self._wanted = list(wanted)
+        num_own = sum(not isinstance(each, OfInterpolation) for each in wanted)
+        self._seeds = (image_seed(seed, index) for index in count(num_own))
+        self._images = StagedImages(path, snapshot.model.spec.size)
+        self._origins: list[Origin] = []
+        self._pace = ProgressEstimator()
+
+    def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
+        """Draw the images asked for and, in up to so many rounds, others for the flagged ones.
+
+        Args:
+            gate: Flags images.
+            policy: Says how often images may be drawn anew, and how many.
+            replace_flagged: False where nothing may depend on what is flagged.
+        """
+        looks = [self._round(gate, [*self._wanted, *self._witnesses(gate.num_needed)])]
+        offered = np.arange(len(self._wanted))
+        if not replace_flagged:
+            return SampledSet(self._images.pixels, self._origins, looks[0], offered)
+        spare = ceil(policy.spare_share * len(self._wanted))
+        for _ in range(policy.rounds):
+            flagged = looks[-1].flagged if len(looks) == 1 else Look.together(looks).flagged
+            lacking = [
+                place
+                for place in np.flatnonzero(flagged[offered]).tolist()
+                if not isinstance(self._wanted[place], OfInterpolation)
+            ][:spare]
+            if not lacking:
+                break
+            spare -= len(lacking)
+            first = len(self._origins)
+            looks.append(self._round(gate, [self._anew(self._wanted[k]) for k in lacking]))
+            offered[lacking] = np.arange(first, first + len(lacking))
+        look = Look.together(looks)
+        offered[look.flagged[offered]] = NONE
+        return SampledSet(self._images.pixels, self._origins, look, offered)
+
+    def _witnesses(self, num_needed: int) -> Iterator[Origin]:
+        """Draw more of each kind asked for, where the set alone is too small to be examined."""
+        lacking = max(0, num_needed - len(self._wanted))
+        return (self._anew(origin) for origin in islice(cycle(self._wanted), lacking))
+
+    def _anew(self, origin: Origin) -> Origin:
+        """Draw from other seeds: an image on a way from another way between the same classes."""
+        if isinstance(origin, OfInterpolation):
+            return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
+        return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
+
+    def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
+        """Draw images and look at them; only the first round is reported: later ones would tell."""
+        first = len(self._origins)
+        draws = [to_draw(origin, self._snapshot.classes) for origin in origins]
+        total = len(draws)
+        for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
+            self._images.append(batch)
+            self._attempt.check()
+            if first == 0 and self._attempt.report_due():
+                done = len(self._images)
+                self._attempt.report(self._pace.progress(SAMPLING, done, total, done / total))
+        self._origins += origins
+        return gate.look(self._images.pixels[first:])

@@ -1,0 +1,93 @@
+"""The ingest job: from an archive, a folder or the phantom generator to a pixel store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiographs.ingest import IngestOptions, IngestSummary
+from radiographs.ingest import ingest as ingest_images
+from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.store.pixel_store import PixelStore
+from service.domain.references import (
+    ArtifactRef,
+    ClassSplit,
+    Dataset,
+    DatasetState,
+    DroppedFile,
+)
+from workers.ingest.split_key import fold_key, identity_ledger
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import ProgressEstimator
+
+
+def ingest(attempt: Attempt) -> dict[str, Any]:
+    """Read the images of the job's source into a pixel store."""
+    request = attempt.job.request
+    dataset = attempt.records.dataset(request["dataset_id"])  # gone when it was deleted meanwhile
+    source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
+    options = IngestOptions(
+        fold_key(attempt.settings, attempt.records),
+        image_size=request["image_size"],
+        fit=request["fit"],
+        bit_depth=request["bit_depth"],
+        ledger=identity_ledger(attempt.settings, attempt.records),
+    )
+    staged = attempt.staging()
+    pace = ProgressEstimator()
+    images = ingest_images(source, staged, options)
+    while True:
+        try:
+            progress = next(images)
+        except StopIteration as end:
+            summary: IngestSummary = end.value
+            break
+        attempt.check()
+        if attempt.report_due():
+            fraction = progress.images_seen / max(progress.total_images, 1)
+            attempt.report(
+                pace.progress(progress.phase, progress.images_seen, progress.total_images, fraction)
+            )
+    store = PixelStore.open(staged)
+    patients = np.unique(store.identities[~store.held_out]).view(np.int64).tolist()
+    num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
+    # named by its content: a folder on the server may have changed since an earlier attempt
+    key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
+    attempt.artifacts.publish(staged, key)
+    artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
+    return {"dataset": _ready(dataset, summary, artifact), "trained_patients": patients}
+
+
+def _source(source: Mapping[str, Any], upload: Path) -> Source:
+    if "path" in source:
+        path = Path(source["path"])
+        return FolderSource(path) if path.is_dir() else ArchiveSource(path)
+    if "phantom" in source:
+        return PhantomSource(**source["phantom"])
+    return ArchiveSource(upload)
+
+
+def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> Dataset:
+    return replace(
+        dataset,
+        state=DatasetState.READY,
+        classes={label: ClassSplit(**split) for label, split in summary.classes.items()},
+        image_size=summary.image_size,
+        bit_depth=summary.bit_depth,
+        fingerprint=summary.fingerprint,
+        version=summary.version,
+        dropped=tuple(DroppedFile(**asdict(dropped)) for dropped in summary.dropped),
+        artifact=artifact,
+        summary={
+            "num_exact_duplicates": summary.num_exact_duplicates,
+            "num_near_duplicates": summary.num_near_duplicates,
+            "num_known_images": summary.num_known_images,
+            "num_split_conflicts": summary.num_split_conflicts,
+            "num_upsampled": summary.num_upsampled,
+            "has_patient_ids": summary.has_patient_ids,
+        },
+    )

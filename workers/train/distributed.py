@@ -1,0 +1,146 @@
+"""The processes of a training on several devices.
+
+The job's own process is rank 0 and leads. It starts the others, which die with it; when one of
+them is lost, the attempt ends instead of waiting for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+from models.training.distributed import Alone, Team, joined
+from service.domain.errors import DeviceLost, DevicesUnavailable
+from workers.runtime.device import choose_device
+from workers.train.spec import TrainingSpec
+
+MAX_CPU_PROCESSES = 4
+TIMEOUT = timedelta(minutes=5)  # of one exchange; the leader draws samples between two
+HOST = "127.0.0.1"
+LOST_SECONDS = 2.0  # until the end of a process shows after its connections did
+
+
+def rank_device(rank: int, num_devices: int) -> torch.device:
+    """Give each rank a device of its own.
+
+    Raises:
+        DevicesUnavailable: There are fewer.
+    """
+    device = choose_device()
+    on_gpu = device.type == "cuda"
+    available = torch.cuda.device_count() if on_gpu else MAX_CPU_PROCESSES
+    if num_devices > available:
+        raise DevicesUnavailable(
+            f"The training asks for {num_devices} devices; this worker has "
+            f"{available} {'GPUs' if on_gpu else 'processes at most on its CPU'}. "
+            "Ask for fewer num_devices, or run a worker on a machine with more."
+        )
+    return torch.device("cuda", rank) if on_gpu and num_devices > 1 else device
+
+
+@contextmanager
+def team_of(
+    assignment: TrainingSpec, device: torch.device, check: Callable[[], None]
+) -> Iterator[Team]:
+    """Gather the processes that a training asks for; none but this outlives the block.
+
+    Args:
+        assignment: What to train.
+        device: Of this process.
+        check: Called while the others start; raises to give up.
+
+    Raises:
+        DeviceLost: Another process ended before the training did.
+    """
+    num_ranks = assignment.num_devices
+    if num_ranks == 1:
+        yield Alone()
+        return
+    if sys.platform.startswith("linux"):
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    store = TCPStore(HOST, 0, num_ranks, True, TIMEOUT, wait_for_workers=False)
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, num_threads // num_ranks))
+    others = [_start(rank, store.port, assignment) for rank in range(1, num_ranks)]
+    try:
+        _await(store, others, check)
+        with joined(store, 0, num_ranks, device) as team:
+            yield team
+    except RuntimeError as error:
+        ended = _ended(others)
+        if ended:
+            raise _lost(ended) from error
+        raise
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        torch.set_num_threads(num_threads)
+
+
+def _start(rank: int, port: int, assignment: TrainingSpec) -> subprocess.Popen[str]:
+    """Start another process, with the environment that torchrun would give it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workers.train.rank"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=os.environ
+        | {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(assignment.num_devices),
+            "MASTER_ADDR": HOST,
+            "MASTER_PORT": str(port),
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        },
+    )
+    assert process.stdin is not None
+    with process.stdin as assigned:
+        assigned.write(assignment.to_json())
+    return process
+
+
+def _await(
+    store: TCPStore, others: Sequence[subprocess.Popen[str]], check: Callable[[], None]
+) -> None:
+    """Wait until every process is ready to meet."""
+    ready = [ready_key(rank) for rank in range(1, len(others) + 1)]
+    while not store.check(ready):
+        check()
+        ended = [other for other in others if other.poll() is not None]
+        if ended:
+            raise _lost(ended)
+        time.sleep(0.1)
+
+
+def ready_key(rank: int) -> str:
+    """Name what a rank writes into the store when it is ready."""
+    return f"ready/{rank}"
+
+
+def _ended(others: Sequence[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
+    """Find the processes that ended, or are about to."""
+    until = time.monotonic() + LOST_SECONDS
+    while time.monotonic() < until:
+        ended = [other for other in others if other.poll() is not None]
+        if ended:
+            return ended
+        time.sleep(0.05)
+    return []
+
+
+def _lost(ended: Sequence[subprocess.Popen[str]]) -> DeviceLost:
+    codes = ", ".join(str(process.returncode) for process in ended)
+    return DeviceLost(
+        f"{len(ended)} of the training's processes ended early (exit status {codes}); the worker's "
+        "log tells why. Retry the job: it goes on from its newest checkpoint."
+    )

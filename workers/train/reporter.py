@@ -1,0 +1,142 @@
+"""What a training tells while it runs: how far it is, what it draws, what it learns by heart."""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.diagnosis import KNOWN, OVERFITTING
+from models.family import Family
+from models.registry import sampler_class
+from models.sampling import MICRO_BATCH, sample_pixels
+from models.seeding import image_seed
+from models.training.loop import Progress, Training
+from models.training.monitor import THRESHOLD, Watch
+from release.contact_sheet import contact_sheet
+from service.domain.job import EventKind, JobProgress
+from workers.runtime.attempt import Attempt
+from workers.runtime.progress import ProgressEstimator
+from workers.train.metrics_history import MEMORISATION
+
+PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
+PREVIEW_SEED = 2**63  # larger than any set's, so that no image of a set is shown unexamined
+PREVIEW_IMAGES = 4
+PREVIEW_MAX_SIDE = 64
+SAMPLES_PER_CLASS = 8
+
+
+class Reporter:
+    """Tells the records what the training does, seldom enough not to slow it down.
+
+    Args:
+        attempt: At the job.
+        training: What is told of.
+        family: Of its model.
+        watch: Looks into the training now and then; None where nobody does.
+    """
+
+    def __init__(
+        self, attempt: Attempt, training: Training, family: str, watch: Watch | None
+    ) -> None:
+        self._attempt = attempt
+        self._training = training
+        self._watch = watch
+        self._warned = False
+        self._sampler = sampler_class(family)()
+        self._pace = ProgressEstimator()
+        told = attempt.job.progress  # by an earlier attempt
+        self._expected_seconds = told.expected_seconds if told else None
+        self._fraction = 1.0  # of the first report, so that a resume repeats no preview
+
+    def take(self, progress: Progress) -> None:
+        """Tell of one step, if it is time to."""
+        if progress.plan and self._expected_seconds is None:
+            self._tell_plan(progress)
+        if progress.checkpointed:
+            self._attempt.checkpointed(progress.images_seen)
+        if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
+            metrics = {name: float(term) for name, term in progress.losses.items()}
+            self._attempt.report(self._paced(progress), metrics or None)
+        passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
+        self._fraction = progress.fraction
+        if passed and progress.can_sample:
+            self._preview(progress)
+        if self._watch and progress.can_sample and self._watch.due(progress.fraction):
+            self._look(progress, self._watch)
+
+    def _look(self, progress: Progress, watch: Watch) -> None:
+        """Hold images of the training against held-out ones; tell, and warn the first time."""
+        with self._training.averaged() as model:
+            found = watch.look(model, progress.fraction, self._attempt.check)
+        if found is None:
+            return
+        self._attempt.report(self._paced(progress), {MEMORISATION: found})
+        if found > THRESHOLD and not self._warned:
+            self._warned = True
+            message = f"{KNOWN.format(found)} A smaller budget may be enough."
+            warning = {"level": "warning", "code": OVERFITTING, "message": message}
+            self._attempt.show(EventKind.LOG, warning)
+
+    def _tell_plan(self, progress: Progress) -> None:
+        """Say how long the job takes: the training, and the samples drawn during and after it."""
+        assert progress.expected_seconds is not None
+        model = self._training.model
+        with torch.no_grad():
+            model.eval()
+            began = time.monotonic()
+            self._draw(model)
+            seconds_per_draw = time.monotonic() - began
+        num_images = SAMPLES_PER_CLASS * model.spec.num_classes
+        num_draws = math.ceil(num_images / MICRO_BATCH[self._training.images.device.type])
+        if self._training.budget.images is not None:
+            num_draws += len(PREVIEW_FRACTIONS)
+        self._expected_seconds = progress.expected_seconds + num_draws * seconds_per_draw
+        told = self._paced(progress)
+        self._attempt.report(told)
+        self._attempt.show(
+            EventKind.PLAN, {"expected_seconds": told.expected_seconds, "stages": list(told.plan)}
+        )
+
+    def _paced(self, progress: Progress) -> JobProgress:
+        paced = self._pace.progress(
+            progress.stage, progress.images_seen, progress.total_images, progress.fraction
+        )
+        return replace(
+            paced,
+            expected_seconds=self._expected_seconds,
+            plan=tuple(
+                {
+                    "stage": stage.name,
+                    "images": stage.images,
+                    "images_per_second": stage.images_per_second,
+                    "seconds": stage.seconds,
+                }
+                for stage in progress.plan
+            ),
+        )
+
+    def _draw(self, model: Family[Any, Any]) -> tuple[list[int], NDArray[np.uint8]]:
+        labels = [index % model.spec.num_classes for index in range(PREVIEW_IMAGES)]
+        seeds = [image_seed(PREVIEW_SEED, index) for index in range(PREVIEW_IMAGES)]
+        [pixels] = sample_pixels(model, labels, seeds, self._sampler)
+        return labels, pixels
+
+    def _preview(self, progress: Progress) -> None:
+        with self._training.averaged() as model:
+            labels, pixels = self._draw(model)
+        sheet = contact_sheet(list(pixels), PREVIEW_IMAGES, PREVIEW_MAX_SIDE)
+        self._attempt.show(
+            EventKind.SAMPLE,
+            {
+                "images_seen": progress.images_seen,
+                "class_indices": labels,
+                "png_base64": base64.b64encode(sheet).decode(),
+            },
+        )
