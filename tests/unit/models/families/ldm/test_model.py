@@ -38,9 +38,9 @@ def model(images: TrainingImages) -> LatentDiffusion:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    exhaust(model.fit_components(images))
+    exhaust(model.autoencoder_task.fit_components(images))
     with torch.no_grad():
-        exhaust(model.measure_latents(images))
+        exhaust(model.space.measure(images, model.gaussian))
     return model.eval()
 
 
@@ -96,8 +96,7 @@ def test_class_changes_the_image(model: LatentDiffusion) -> None:
 
 def channel_stds(model: LatentDiffusion, images: TrainingImages) -> Tensor:
     """Measure the standard deviations of what the denoiser is trained on."""
-    latents = model.autoencoder.encode(images.read(torch.arange(len(images)))).mean
-    return ((latents - model.latent_mean) / model.latent_scale).std(dim=(0, 2, 3))
+    return model.space.encode(images.read(torch.arange(len(images)))).std(dim=(0, 2, 3))
 
 
 @torch.no_grad()
@@ -107,10 +106,10 @@ def test_whitening_shares_the_variance_out_between_the_channels(
 ) -> None:
     config = Config(**Config.preset("tiny", Circumstances(64)), whitening=whitening)
     model = LatentDiffusion(config, ImageSpec(64, 3))
-    exhaust(model.fit_components(images))
-    exhaust(model.measure_latents(images))
+    exhaust(model.autoencoder_task.fit_components(images))
+    exhaust(model.space.measure(images, model.gaussian))
     stds = channel_stds(model, images)
-    spectrum = model.autoencoder.deviations ** (1 - whitening)
+    spectrum = model.space.autoencoder.deviations ** (1 - whitening)
     torch.testing.assert_close(stds / stds[-1], spectrum / spectrum[-1], atol=0, rtol=0.01)
     assert float(stds.square().mean()) == pytest.approx(1, abs=0.01)
 
@@ -118,9 +117,9 @@ def test_whitening_shares_the_variance_out_between_the_channels(
 def test_components_a_checkpoint_brought_are_kept(
     model: LatentDiffusion, images: TrainingImages
 ) -> None:
-    before = model.autoencoder.components.clone()
-    assert list(model.fit_components(images)) == []
-    assert torch.equal(model.autoencoder.components, before)
+    before = model.space.autoencoder.components.clone()
+    assert list(model.autoencoder_task.fit_components(images)) == []
+    assert torch.equal(model.space.autoencoder.components, before)
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS.keys() - {"fast"}))
@@ -179,13 +178,13 @@ def test_student_begins_as_the_denoiser_and_keeps_what_a_checkpoint_brought(
 ) -> None:
     config = Config(**Config.preset("tiny", Circumstances(64)), fast_share=0.2)
     model = LatentDiffusion(config, ImageSpec(64, 3))
-    exhaust(model.start_student(images))
-    weights = zip(model.student.parameters(), model.denoiser.parameters(), strict=True)
+    exhaust(model.distillation_task.start(images))
+    weights = zip(model.student.network.parameters(), model.denoiser.parameters(), strict=True)
     assert all(torch.equal(mine, its) for mine, its in weights)
     with torch.no_grad():
-        model.student.out.bias.fill_(1)
-    exhaust(model.start_student(images))
-    assert (model.student.out.bias == 1).all()
+        model.student.network.out.bias.fill_(1)
+    exhaust(model.distillation_task.start(images))
+    assert (model.student.network.out.bias == 1).all()
 
 
 @pytest.mark.parametrize("patch_size", [2, 4])
@@ -193,7 +192,9 @@ def test_pixel_space_has_no_autoencoder(images: TrainingImages, patch_size: int)
     model = trained(images, space="pixel", patch_size=patch_size, denoiser_channels=(8,))
     assert [stage.name for stage in model.stages()] == ["denoiser"]
     batch = images.read(torch.arange(3))
-    assert torch.equal(model.autoencoder.decode(model.autoencoder.encode(batch).mean), batch)
+    assert torch.equal(
+        model.space.autoencoder.decode(model.space.autoencoder.encode(batch).mean), batch
+    )
     assert drawn(model, [0, 1], [5, 6]).shape == (2, 1, 64, 64)
 
 
@@ -210,10 +211,10 @@ def test_cached_latents_are_the_same_when_made_again(
     model: LatentDiffusion, images: TrainingImages
 ) -> None:
     batch = images.labels.new_tensor([3, 1])
-    exhaust(model.cache_latents(images))
-    first = model.cached(batch)
-    exhaust(model.cache_latents(images))
-    assert all(torch.equal(a, b) for a, b in zip(first, model.cached(batch), strict=True))
+    exhaust(model.space.cache(images))
+    first = model.space.cached(batch)
+    exhaust(model.space.cache(images))
+    assert all(torch.equal(a, b) for a, b in zip(first, model.space.cached(batch), strict=True))
 
 
 def test_resumed_student_equals_an_undisturbed_one(images: TrainingImages, tmp_path: Path) -> None:
