@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from release.cancellation import check_cancelled
 from release.fidelity.extractors import supplied_extractor
 from release.fidelity.remembered import Remembered
 from service.domain.errors import ExtractorUnavailable
@@ -33,12 +34,10 @@ def requested_extractors(attempt: Attempt) -> Iterator[Remembered]:
             extractor = _opened(here[name], identity["sha256"])
         except ValueError as error:
             raise ExtractorUnavailable.named(name, str(error)) from error
-        extractor.check = attempt.check
         yield extractor
 
 
 @cache
 def _opened(supplied: SuppliedExtractor, sha256: str) -> Remembered:  # noqa: ARG001  a changed file is another
-    return Remembered(
-        supplied_extractor(supplied.kind, supplied.path, supplied.name, choose_device())
-    )
+    extractor = supplied_extractor(supplied.kind, supplied.path, supplied.name, choose_device())
+    return Remembered(extractor, check_cancelled)
