@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from release.package.image_png import png
+from release.package.png import png
 
 _GAP = 2
 

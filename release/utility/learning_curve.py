@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from release.estimate import Estimate
 from release.labelled_images import LabelledImages
+from release.stats.intervals import Estimate
 
 Array = NDArray[np.float64]
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training images; all of them are the curve's end

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from models.snapshot import Snapshot
 from release.examination import Examination
-from release.fidelity.extractors import Extractor
+from release.features.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
-from release.fidelity.rows import Fidelity
+from release.fidelity.results import Fidelity
 from release.fidelity.validity import Validity
 from release.look import Look
 from release.privacy.epsilon import Claim

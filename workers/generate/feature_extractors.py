@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from release.fidelity.extractors import supplied_extractor
-from release.fidelity.remembered import Remembered
+from release.features.cache import Remembered
+from release.features.extractors import supplied_extractor
 from service.domain.errors import ExtractorUnavailable
 from service.domain.extractors import SuppliedExtractor
 from workers.runtime.attempt import Attempt

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from models.registry import sampler_class
 from models.snapshot import Snapshot
 from models.training.checkpoints import file_digest
-from release.fidelity.extractors import Extractor
+from release.features.extractors import Extractor
 from release.origin import OfClass, Origin
 from release.package.writer import Contents, write_package
 from release.policy import Policy
 from release.privacy.epsilon import Claim
 from release.report.documents import documents
-from release.report.structure import Report, canonical_json
+from release.report.schema import Report, canonical_json
 from service.adapters.signing_keys import KeyRing
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id

@@ -18,7 +18,7 @@ from models.snapshot import Snapshot
 from release.gate import Gate
 from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
-from release.package.staging import StagedImages
+from release.package.spool import StagedImages
 from release.policy import Policy
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt

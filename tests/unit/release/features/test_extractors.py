@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from release.classifier import ImageClassifier, read
-from release.classifier_files import digest, save_classifier
-from release.fidelity.extractors import supplied_extractor
-from release.fidelity.inception import Inception
+from release.features.cache import Remembered
+from release.features.classifier import ImageClassifier, read
+from release.features.classifier_files import digest, save_classifier
+from release.features.extractors import supplied_extractor
+from release.features.inception import Inception
 from release.fidelity.measure import measure_fidelity
-from release.fidelity.remembered import Remembered
 from release.labelled_images import Folds, LabelledImages, Pixels
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from release.classifier import ImageClassifier, read
-from release.classifier_files import digest, load_classifier, save_classifier
+from release.features.classifier import ImageClassifier, read
+from release.features.classifier_files import digest, load_classifier, save_classifier
 from release.labelled_images import Folds
 
 

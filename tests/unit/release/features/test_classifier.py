@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from release.classifier import ImageClassifier, read
-from release.classifier_files import digest
-from release.classifier_training import train_classifier
+from release.features.classifier import ImageClassifier, read
+from release.features.classifier_files import digest
+from release.features.classifier_training import train_classifier
 from release.labelled_images import Folds
 
 

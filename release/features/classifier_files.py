@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from release.classifier import ImageClassifier
+from release.features.classifier import ImageClassifier
 
 NAME = "image-classifier"
 RECIPE = 2  # raise it when anything in the architecture or its training changes what is learned

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from release.classifier_training import go_on
-from release.fidelity.extractors import Extractor
+from release.features.classifier_training import go_on
+from release.features.extractors import Extractor
 from release.labelled_images import Pixels
 
 MAX_IMAGES = 10_000  # 80 MB of 2,048 features, in single precision

@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from release.classifier import ImageClassifier, read
-from release.classifier_files import NAME, digest, load_classifier
-from release.fidelity.inception import LEFT_OUT, SIDE, Inception
+from release.features.classifier import ImageClassifier, read
+from release.features.classifier_files import NAME, digest, load_classifier
+from release.features.inception import LEFT_OUT, SIDE, Inception
 from release.labelled_images import Pixels
 
 
