@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 from benchmarks.evaluation.real_images import RealImages
-from release.features.classifier import ImageClassifier
-from release.features.classifier_files import NAME, RECIPE, load_classifier, save_classifier
+from release.features.classifier import (
+    NAME,
+    RECIPE,
+    ImageClassifier,
+    load_classifier,
+    save_classifier,
+)
 from release.features.classifier_training import IMAGES_TO_SEE, train_classifier
 
 

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
-from release.features.classifier import ImageClassifier
-from release.features.classifier_files import load_classifier, save_classifier
+from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
 from release.gate import FEWEST_PATIENTS, Gate
 from release.labelled_images import Folds, LabelledImages

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.features.classifier import ImageClassifier
-from release.features.classifier_files import NAME, digest
+from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.results import Fidelity, Row
 from release.labelled_images import Folds, LabelledImages
