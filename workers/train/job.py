@@ -23,7 +23,7 @@ from models.training.loop import Training
 from models.training.watch import THRESHOLD
 from models.training_images import TrainingImages
 from radiographs.folds import Fold
-from release.contact_sheet import contact_sheet
+from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
 from service.domain.references import ArtifactRef, Model
@@ -64,7 +64,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
     staged = attempt.staging()
     save_snapshot(staged, request["family"], store.classes, model)
     samples = _samples(attempt, model, request["family"])
-    (staged / "samples.png").write_bytes(contact_sheet(list(samples), SAMPLES_PER_CLASS))
+    (staged / "samples.png").write_bytes(contact_sheet(samples, SAMPLES_PER_CLASS))
     # a model that promises differential privacy keeps to what its account names
     audited = None if privacy else audit(model, store, attempt.check)
     memorisation = _memorisation(attempt, assignment, audited)
