@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from release.cancellation import check_cancelled
 from release.examination import Examination
-from release.fidelity.extractors import Extractor
+from release.features.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
-from release.fidelity.rows import Fidelity
+from release.fidelity.results import Fidelity
 from release.fidelity.validity import Validity
 from release.utility.measure import measure_utility
 from release.utility.results import Utility

@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
-from release.classifier import ImageClassifier
-from release.classifier_files import load_classifier, save_classifier
-from release.classifier_training import train_classifier
+from release.features.classifier import ImageClassifier, load_classifier, save_classifier
+from release.features.classifier_training import train_classifier
 from release.gate import FEWEST_PATIENTS, Gate
 from release.labelled_images import Folds, LabelledImages
 from release.look import Look

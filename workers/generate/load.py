@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from models.snapshot import Snapshot
-from release.fidelity.extractors import Extractor
+from release.features.extractors import Extractor
 from release.policy import Policy
 from release.privacy.epsilon import Claim
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound

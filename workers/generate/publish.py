@@ -15,7 +15,7 @@ from release.cancellation import check_cancelled
 from release.origin import OfClass, Origin
 from release.package.writer import Contents, write_package
 from release.report.documents import documents
-from release.report.structure import Report, canonical_json
+from release.report.schema import Report, canonical_json
 from service.adapters.signing_keys import KeyRing
 from service.domain.references import ArtifactRef, SyntheticSet
 from service.domain.verdict import Outcome, Verdict

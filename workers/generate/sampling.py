@@ -20,7 +20,7 @@ from release.cancellation import check_cancelled
 from release.gate import Gate
 from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
-from release.package.staging import StagedImages
+from release.package.spool import StagedImages
 from release.policy import Policy
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw

@@ -25,7 +25,7 @@ from models.training.watch import THRESHOLD
 from models.training_images import TrainingImages
 from radiographs.folds import Fold
 from release.cancellation import check_cancelled
-from release.contact_sheet import contact_sheet
+from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
 from service.domain.references import ArtifactRef, Model
@@ -68,7 +68,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
 
     staged = attempt.staging()
     save_snapshot(staged, spec.family, spec.store.classes, model)
-    (staged / "samples.png").write_bytes(contact_sheet(list(samples), SAMPLES_PER_CLASS))
+    (staged / "samples.png").write_bytes(contact_sheet(samples, SAMPLES_PER_CLASS))
     card = {
         **_about_training(attempt, training, spec),
         "weights_sha256": file_digest(staged / WEIGHTS),

@@ -20,7 +20,7 @@ from models.seeding import image_seed
 from models.training.loop import Progress, Training
 from models.training.watch import THRESHOLD, Watch
 from release.cancellation import check_cancelled
-from release.contact_sheet import contact_sheet
+from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
@@ -133,7 +133,7 @@ class Reporter:
     def _preview(self, progress: Progress) -> None:
         with self._training.averaged() as model:
             labels, pixels = self._draw(model)
-        sheet = contact_sheet(list(pixels), PREVIEW_IMAGES, PREVIEW_MAX_SIDE)
+        sheet = contact_sheet(pixels, PREVIEW_IMAGES, PREVIEW_MAX_SIDE)
         self._attempt.show(
             EventKind.SAMPLE,
             {
