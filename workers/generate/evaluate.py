@@ -75,8 +75,8 @@ def examine(
     labels = drawn.labels(snapshot.classes)
     unflagged = ~drawn.look.flagged | (claim is not None)
     seen = drawn.pixels[unflagged], labels[unflagged]
-    fidelity = _fidelity(attempt, evidence, *seen)
-    further = [_fidelity(attempt, evidence, *seen, each) for each in extractors]
+    fidelity = _fidelity(evidence, *seen)
+    further = [_fidelity(evidence, *seen, each) for each in extractors]
     examination = evidence.gate.examine(
         drawn.pixels,
         drawn.weights(snapshot.classes),
@@ -103,13 +103,11 @@ def examine(
             labels[kept],
             num_seeds=UTILITY_SEEDS,
             images_to_see=UTILITY_IMAGES,
-            check=attempt.check,
         )
     return Found(examination, fidelity, tuple(filter(None, further)), utility)
 
 
 def _fidelity(
-    attempt: Attempt,
     evidence: GateAssets,
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
@@ -124,7 +122,6 @@ def _fidelity(
             labels,
             rng,
             extractor=extractor,
-            check=attempt.check,
         )
     except ValueError:  # too few images, or too few patients, to compare
         return None
