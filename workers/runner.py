@@ -9,7 +9,7 @@ import structlog
 
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
-from service.domain.journal import folder_of
+from service.domain.job_events import folder_of
 from service.domain.ports import TaskQueue
 from workers.generate.job import generate
 from workers.ingest.job import ingest

@@ -20,11 +20,11 @@ from sqlalchemy import (
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_engine import unavailable_by_name
-from service.domain import errors, journal
+from service.domain import errors, job_events
 from service.domain.job import Event, Job, JobKind, JobState
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import Idempotency
-from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 
 
 class SqlReads:
@@ -187,8 +187,8 @@ class SqlReads:
                 t.jobs.c.kind == "train", t.jobs.c.state != "succeeded"
             )
             jobs = [t.job_of(row) for row in connection.execute(trainings).mappings()]
-        keys += filter(None, map(journal.checkpoint_folder, jobs))
-        return {journal.folder_of(key) for key in keys}
+        keys += filter(None, map(job_events.checkpoint_folder, jobs))
+        return {job_events.folder_of(key) for key in keys}
 
     def _one(self, documents: t.Documents[t.R], name: str, missing: type[errors.NotFound]) -> t.R:
         table = documents.table

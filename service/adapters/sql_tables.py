@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from service.domain.job import Event, Job
-from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 
 SCHEMA_REVISION = "0001"  # the newest migration; the service serves no other schema
 

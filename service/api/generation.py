@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Response
 
 from service import usecases
-from service.api.dependencies import IdempotencyKey, InWorld, idempotency
+from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
 from service.api.schemas import GenerateRequest
 from service.api.views import JobView
@@ -52,7 +52,7 @@ Prefer = Annotated[
 )
 async def generate(
     body: GenerateRequest,
-    world: InWorld,
+    context: InContext,
     response: Response,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
@@ -69,15 +69,15 @@ async def generate(
     fingerprint = idempotency(idempotency_key, "generate", {**asked, "balance": body.balance})
     submission = Submission(fingerprint, body.labels)
     job = await run_sync(
-        lambda: usecases.submit_generation(world, submission, asked, balance=body.balance)
+        lambda: usecases.submit_generation(context, submission, asked, balance=body.balance)
     )
     seconds = preferred_wait_seconds(prefer)
     if seconds:
-        job = await wait_for_job(world.records, job.id, lambda job: job.state.done, seconds)
+        job = await wait_for_job(context.records, job.id, lambda job: job.state.done, seconds)
         if job.state.done:
             response.status_code = 200
             response.headers["Preference-Applied"] = f"wait={seconds}"
-    return await run_sync(lambda: JobView.of(job, world.records.queue_position(job)))
+    return await run_sync(lambda: JobView.of(job, context.records.queue_position(job)))
 
 
 def preferred_wait_seconds(prefer: str | None) -> int:

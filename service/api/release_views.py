@@ -9,7 +9,7 @@ from service.api import examples
 from service.api.views import Moment, View, shown
 from service.domain.clearance import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
-from service.domain.references import ExaminedSet, Model, SyntheticSet
+from service.domain.records import ExaminedSet, Model, SyntheticSet
 from service.domain.verdict import Outcome
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from service.api import examples
 from service.domain.errors import Problem
 from service.domain.job import Job, JobKind, JobState
-from service.domain.references import DatasetState, Model
+from service.domain.records import DatasetState, Model
 
 V = TypeVar("V")
 
@@ -254,7 +254,7 @@ class DatasetView(View):
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "DatasetView":
-        """Show what `service.reach` tells of a dataset."""
+        """Show what `service.access` tells of a dataset."""
         return cls.model_validate(told)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.domain.references import ExaminedSet, Model
+from service.domain.records import ExaminedSet, Model
 
 Ground = Literal["white_box_audit", "differential_privacy"]
 

@@ -34,7 +34,7 @@ from release.policy import Policy
 from release.privacy.controls import Control
 from release.similarity.copy_search import CopySearch
 from service.domain.errors import TooFewPatients
-from service.domain.references import Dataset
+from service.domain.records import Dataset
 from workers.generate.array_cache import ArtifactArrayCache
 from workers.generate.interruptible import Interruptible
 from workers.planting import by_changes

@@ -26,7 +26,7 @@ from radiographs.folds import Fold
 from release.contact_sheet import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
-from service.domain.references import ArtifactRef, Model
+from service.domain.records import ArtifactRef, Model
 from workers.runtime.attempt import Attempt
 from workers.train.distributed import rank_device, team_of
 from workers.train.dp_ledger import earlier_runs

@@ -4,22 +4,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.checks import pointer
+from service.context import AppContext
 from service.domain import errors
 from service.domain.errors import FieldError
-from service.domain.references import Model
-from service.domain.world import World
+from service.domain.records import Model
+from service.validation.train import pointer
 
 TOLERANCE = 1e-6  # by how much the weights of a mixture may miss 1
 
 
 def resolved_contents(
-    world: World, model: Model, request: Mapping[str, Any], *, balance: bool
+    context: AppContext, model: Model, request: Mapping[str, Any], *, balance: bool
 ) -> dict[str, Any]:
     """Put what a set is to hold into the model's own order, and insist that it can be drawn.
 
     Args:
-        world: The ports.
+        context: The ports.
         model: What draws it.
         request: class_counts (or None), mixtures and interpolate.
         balance: Choose class_counts such that the model's dataset becomes level.
@@ -33,14 +33,14 @@ def resolved_contents(
             "To level the dataset is to tell how many images each class has, which this model's "
             "differential privacy keeps. Say class_counts instead.",
         )
-    counts = level_counts(world, model) if balance else request["class_counts"] or {}
+    counts = level_counts(context, model) if balance else request["class_counts"] or {}
     mixtures: Sequence[Mapping[str, Any]] = request["mixtures"]
     ways: Sequence[Mapping[str, Any]] = request["interpolate"]
     _check_classes(model, {("class_counts", label): label for label in counts})
     _check_positive(counts)
     for place, part in _placed(mixtures, ways):
         _check_part(model, place, part)
-    _check_total(counts, mixtures, ways, world.max_images_per_set)
+    _check_total(counts, mixtures, ways, context.max_images_per_set)
     return {
         "class_counts": _in_order(model, counts),
         "mixtures": [{**part, "weights": _in_order(model, part["weights"])} for part in mixtures],
@@ -48,9 +48,9 @@ def resolved_contents(
     }
 
 
-def level_counts(world: World, model: Model) -> dict[str, int]:
+def level_counts(context: AppContext, model: Model) -> dict[str, int]:
     """Count how many images each class lacks to be as frequent as the most frequent one."""
-    classes = world.records.dataset(model.dataset_id).classes
+    classes = context.records.dataset(model.dataset_id).classes
     most = max((split.images for split in classes.values()), default=0)
     lacking = {
         label: most - split.images for label, split in classes.items() if split.images < most

@@ -23,7 +23,7 @@ from service.domain.job import (
     finite,
 )
 from service.domain.ports import EventDraft
-from service.domain.references import (
+from service.domain.records import (
     Dataset,
     DatasetState,
     ExaminedSet,

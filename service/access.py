@@ -3,12 +3,12 @@
 from dataclasses import asdict, replace
 from typing import Any
 
+from service.context import AppContext
 from service.domain import errors
 from service.domain.clearance import Clearance
 from service.domain.job import Event, EventKind, Job, JobKind
-from service.domain.references import ArtifactRef, Dataset, Model, SyntheticSet
+from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.verdict import PRIVATE_READ, WEIGHTS_READ, Verdict
-from service.domain.world import World
 
 # of a dataset's summary, what no patient's earlier fold has a part in
 OPEN_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
@@ -16,68 +16,68 @@ OPEN_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
 PRIVATE_CARD = ("dataset_fingerprint", "num_training_images")
 
 
-def require(world: World, scope: str) -> None:
+def require(context: AppContext, scope: str) -> None:
     """Insist that the caller holds a scope.
 
     Raises:
         ScopeMissing: It does not.
     """
-    if scope not in world.scopes:
+    if scope not in context.scopes:
         raise errors.ScopeMissing.named(scope)
 
 
-def images(world: World, made: SyntheticSet) -> ArtifactRef:
+def images(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     """Return a set's archive, if the caller may have it.
 
     Raises:
         SetRefused, SetInconclusive: Nobody may.
         ScopeMissing: Only those who may read what is private.
     """
-    return _reachable(world, made, made.zip)
+    return _reachable(context, made, made.zip)
 
 
-def manifest(world: World, made: SyntheticSet) -> ArtifactRef:
+def manifest(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     """Return a set's table of contents, if the caller may have it; raises as `images` does."""
-    return _reachable(world, made, made.manifest)
+    return _reachable(context, made, made.manifest)
 
 
-def findings(world: World, made: SyntheticSet) -> ArtifactRef:
+def findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     """Return what the gate saw image by image.
 
     Raises:
         ScopeMissing: Only those who may read what is private may have it.
     """
-    require(world, PRIVATE_READ)
+    require(context, PRIVATE_READ)
     return made.findings
 
 
-def weights(world: World, model: Model) -> ArtifactRef:
+def weights(context: AppContext, model: Model) -> ArtifactRef:
     """Return a model's weights.
 
     Raises:
         ScopeMissing: The caller may not have any.
         WeightsNotCleared: Nobody may have these.
     """
-    require(world, WEIGHTS_READ)
-    clearance = Clearance.of(model, world.records.examined_sets(model.id))
+    require(context, WEIGHTS_READ)
+    clearance = Clearance.of(model, context.records.examined_sets(model.id))
     if not clearance.may_leave:
         raise errors.WeightsNotCleared(clearance.text)
     return replace(model.snapshot, sha256=model.card["weights_sha256"])
 
 
-def event(world: World, entry: Event) -> Event:
+def event(context: AppContext, entry: Event) -> Event:
     """Return a log entry as the caller may read it.
 
     Images that a model draws while it trains were not examined: without the scope private:read
     the entry says only that there are some.
     """
-    if entry.kind != EventKind.SAMPLE or PRIVATE_READ in world.scopes:
+    if entry.kind != EventKind.SAMPLE or PRIVATE_READ in context.scopes:
         return entry
     told = {name: value for name, value in entry.data.items() if name != "png_base64"}
     return replace(entry, data={**told, "needs_scope": PRIVATE_READ})
 
 
-def dataset(world: World, found: Dataset) -> dict[str, Any]:
+def dataset(context: AppContext, found: Dataset) -> dict[str, Any]:
     """Return the fields of a dataset as the caller may read them.
 
     A patient keeps the fold of earlier datasets, so how many images are in which fold tells whoever
@@ -85,7 +85,7 @@ def dataset(world: World, found: Dataset) -> dict[str, Any]:
     private:read.
     """
     told = asdict(found)
-    if PRIVATE_READ in world.scopes:
+    if PRIVATE_READ in context.scopes:
         return told
     return told | {
         "classes": {
@@ -98,18 +98,18 @@ def dataset(world: World, found: Dataset) -> dict[str, Any]:
     }
 
 
-def model(world: World, found: Model) -> Model:
+def model(context: AppContext, found: Model) -> Model:
     """Return a model as the caller may read it: its card may tell how its dataset was split."""
-    if PRIVATE_READ in world.scopes:
+    if PRIVATE_READ in context.scopes:
         return found
     card = {name: value for name, value in found.card.items() if name not in PRIVATE_CARD}
     return replace(found, card=card)
 
 
-def job(world: World, found: Job) -> Job:
+def job(context: AppContext, found: Job) -> Job:
     """Return a job as the caller may read it: an ingest's error may name files."""
     error = found.error
-    if found.kind != JobKind.INGEST or PRIVATE_READ in world.scopes:
+    if found.kind != JobKind.INGEST or PRIVATE_READ in context.scopes:
         return found
     if error is None or not error.fields:
         return found
@@ -117,10 +117,12 @@ def job(world: World, found: Job) -> Job:
     return replace(found, error=replace(error, detail=detail, fields=()))
 
 
-def _reachable(world: World, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:
+def _reachable(
+    context: AppContext, made: SyntheticSet, artifact: ArtifactRef | None
+) -> ArtifactRef:
     verdict = made.verdict
     if verdict.for_research:
-        require(world, PRIVATE_READ)
+        require(context, PRIVATE_READ)
     elif not verdict.released:
         kind = errors.SetRefused if verdict.outcome == "refused" else errors.SetInconclusive
         raise kind(_why(made, verdict))

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from models import presets, registry
 from models.config import Circumstances
+from service.context import AppContext
 from service.domain import errors
 from service.domain.errors import FieldError
-from service.domain.references import Dataset, DatasetState, Model
-from service.domain.world import World
+from service.domain.records import Dataset, DatasetState, Model
 
 TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
@@ -49,9 +49,9 @@ def check_upload(path: Path) -> None:
         )
 
 
-def ready_dataset(world: World, dataset_id: str) -> Dataset:
+def ready_dataset(context: AppContext, dataset_id: str) -> Dataset:
     """Return a dataset that can be trained on."""
-    dataset = world.records.dataset(dataset_id)
+    dataset = context.records.dataset(dataset_id)
     if dataset.state is DatasetState.INGESTING:
         raise errors.DatasetNotReady(
             f"Dataset {dataset_id} is still being ingested. Wait for job {dataset.job_id}."
@@ -71,10 +71,10 @@ def check_folds(dataset: Dataset) -> None:
         raise errors.DatasetOutdated.named(dataset.id)
 
 
-def examining_dataset(world: World, model: Model) -> Dataset:
+def examining_dataset(context: AppContext, model: Model) -> Dataset:
     """Return the dataset that a model's sets are examined against."""
     try:
-        return ready_dataset(world, model.dataset_id)
+        return ready_dataset(context, model.dataset_id)
     except errors.DatasetNotFound:
         raise errors.DatasetGone(
             f"Dataset {model.dataset_id} of model {model.id} was deleted, and a set must be "
@@ -96,13 +96,13 @@ def available_image_size(dataset: Dataset, wanted: int | None) -> int:
 
 
 def circumstances(
-    world: World, dataset: Dataset, image_size: int, budget: Mapping[str, int]
+    context: AppContext, dataset: Dataset, image_size: int, budget: Mapping[str, int]
 ) -> Circumstances:
     """Describe what a preset is chosen for."""
     return Circumstances(
         image_size=image_size,
         num_images=round(TRAINED_SHARE * _num_images(dataset)),
-        device=world.train_device,
+        device=context.train_device,
         budget_images=budget.get("images"),
         budget_seconds=budget.get("seconds"),
     )

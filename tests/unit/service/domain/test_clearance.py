@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.clearance import Clearance
-from service.domain.references import ArtifactRef, ExaminedSet, Model
+from service.domain.records import ArtifactRef, ExaminedSet, Model
 from service.domain.verdict import Outcome, Verdict
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
