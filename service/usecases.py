@@ -4,19 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service import access
 from service.context import AppContext
-from service.domain import errors
+from service.domain import access, errors
 from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobResult, JobState
-from service.domain.job_events import (
-    check_examinations,
-    checkpoint_folder,
-    examination_number,
-    folder_of,
-)
+from service.domain.job_events import checkpoint_folder
 from service.domain.ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
+from service.domain.release_rules import check_examinations, examination_number
 from service.validation import generate, train
 
 
@@ -188,7 +183,7 @@ def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     Raises:
         ScopeMissing, FindingsSpent: See the error tree.
     """
-    findings = access.findings(context, made)
+    findings = access.findings(context.scopes, made)
     context.records.read_findings(made.id, context.max_findings_per_model)
     return findings
 
@@ -197,7 +192,7 @@ def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
     """Remove a synthetic set and its files; withdraw one that was released."""
     made = context.records.delete_synthetic_set(synthetic_set_id)
     if not made.released:
-        for folder in {folder_of(artifact.key) for artifact in made.artifacts}:
+        for folder in {artifact.folder for artifact in made.artifacts}:
             context.artifacts.delete(folder)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from service.domain import errors, job_events
+from service.domain import errors, job_events, release_rules
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -154,7 +154,7 @@ class MemoryRecords:
         with self._lock:
             made = self.synthetic_set(synthetic_set_id)
             if not made.findings_read:
-                job_events.check_findings(made, list(self._synthetic_sets.values()), max_sets)
+                release_rules.check_findings(made, list(self._synthetic_sets.values()), max_sets)
                 self._synthetic_sets[made.id] = replace(made, findings_read=True)
             return made
 
@@ -306,7 +306,7 @@ class MemoryRecords:
             fenced = job_events.check_fence(self._jobs.get(claim.job_id), claim)
             examined = None
             if synthetic_set and not fenced.cancel_requested:
-                examined = job_events.examined(
+                examined = release_rules.examined(
                     synthetic_set,
                     tally or {},
                     self.examined_sets(synthetic_set.model_id),
@@ -327,7 +327,7 @@ class MemoryRecords:
                     if there is None:
                         self._synthetic_sets[synthetic_set.id] = synthetic_set
                     elif there.withdrawn:
-                        again = job_events.set_after_withdrawal(there, synthetic_set)
+                        again = release_rules.set_after_withdrawal(there, synthetic_set)
                         self._synthetic_sets[again.id] = again
             return job
 
@@ -385,12 +385,12 @@ class MemoryRecords:
     def referenced_artifacts(self) -> set[str]:
         """Return folders in use."""
         with self._lock:
-            keys = [d.artifact.key for d in self._datasets.values() if d.artifact]
-            keys += [model.snapshot.key for model in self._models.values()]
+            folders = [d.artifact.folder for d in self._datasets.values() if d.artifact]
+            folders += [model.snapshot.folder for model in self._models.values()]
             sets = self._synthetic_sets.values()
-            keys += [each.key for made in sets for each in made.artifacts]
+            folders += [each.folder for made in sets for each in made.artifacts]
             checkpoints = [job_events.checkpoint_folder(job) for job in self._jobs.values()]
-        return {job_events.folder_of(key) for key in [*keys, *filter(None, checkpoints)]}
+        return {*folders, *filter(None, checkpoints)}
 
     def _fenced(self, claim: Claim, move: Callable[[Job], Job]) -> Job:
         with self._lock:

@@ -27,7 +27,7 @@ from service.adapters.sql_writes import (
     write_job,
     write_patients,
 )
-from service.domain import errors, job_events
+from service.domain import errors, job_events, release_rules
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -133,7 +133,9 @@ class SqlRecords(SqlReads):
                 raise errors.SyntheticSetNotFound.named(synthetic_set_id)
             if not made.findings_read:
                 locked(connection, t.MODELS, made.model_id)  # so that two readers are counted both
-                job_events.check_findings(made, sets_of_model(connection, made.model_id), max_sets)
+                release_rules.check_findings(
+                    made, sets_of_model(connection, made.model_id), max_sets
+                )
                 replace_set(connection, replace(made, findings_read=True))
             return made
 

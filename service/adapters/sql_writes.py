@@ -14,7 +14,7 @@ from service.adapters.sql_reads import (
     job_of_key,
     released_examinations,
 )
-from service.domain import errors, job_events
+from service.domain import errors, job_events, release_rules
 from service.domain.job import Claim, Job
 from service.domain.ports import EventDraft, Idempotency
 from service.domain.records import Dataset, SyntheticSet
@@ -108,11 +108,11 @@ def replace_set(connection: Connection, made: SyntheticSet) -> SyntheticSet:
 
 
 def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
-    """Insert a synthetic set unless it is there; see `job_events.set_after_withdrawal`."""
+    """Insert a synthetic set unless it is there; see `release_rules.set_after_withdrawal`."""
     if not insert_if_new(connection, t.synthetic_sets, t.SYNTHETIC_SETS.row(made)):
         there = locked(connection, t.SYNTHETIC_SETS, made.id)
         if there and there.withdrawn:
-            replace_set(connection, job_events.set_after_withdrawal(there, made))
+            replace_set(connection, release_rules.set_after_withdrawal(there, made))
 
 
 def hold_examinations(connection: Connection, now: datetime) -> None:
@@ -128,8 +128,8 @@ def keep_examination(
     tally: Mapping[str, Any],
     examined_after: Sequence[str],
 ) -> None:
-    """Keep that a set was examined; see `job_events.examined`."""
-    examined = job_events.examined(
+    """Keep that a set was examined; see `release_rules.examined`."""
+    examined = release_rules.examined(
         made,
         tally,
         examined_sets(connection, made.model_id),

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 
-from service import access, usecases
+from service import usecases
 from service.api.dependencies import (
     Cursor,
     DatasetId,
@@ -23,7 +23,7 @@ from service.api.schemas import DatasetRequest, UploadForm
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, JobView, Page
 from service.context import AppContext
-from service.domain import errors
+from service.domain import access, errors
 from service.domain.identifiers import new_id
 from service.domain.job import Job
 from service.usecases import Submission
@@ -148,7 +148,7 @@ def list_datasets(
 ) -> Page[DatasetView]:
     """List datasets, newest first."""
     page = context.records.datasets(cursor=cursor, limit=limit)
-    items = [DatasetView.of(access.dataset(context, dataset)) for dataset in page.items]
+    items = [DatasetView.of(access.dataset(context.scopes, dataset)) for dataset in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -164,7 +164,7 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     were known or near-duplicates are for callers with the scope `private:read`: a patient keeps
     the fold of earlier datasets, so these would tell who was trained on.
     """
-    return DatasetView.of(access.dataset(context, context.records.dataset(dataset_id)))
+    return DatasetView.of(access.dataset(context.scopes, context.records.dataset(dataset_id)))
 
 
 @router.delete(

@@ -10,13 +10,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from service import access
 from service.api.dependencies import InContext, JobId
 from service.api.errors import documented
 from service.api.views import EventPage, EventView
 from service.api.waiting import POLL_SECONDS
 from service.context import AppContext
-from service.domain import errors
+from service.domain import access, errors
 
 router = APIRouter(tags=["jobs"])
 
@@ -66,7 +65,7 @@ async def list_events(
     """
     if "text/event-stream" not in request.headers.get("accept", "").lower():
         found = await run_sync(lambda: context.records.events(job_id, after=after, limit=limit))
-        items = [EventView.model_validate(access.event(context, event)) for event in found]
+        items = [EventView.model_validate(access.event(context.scopes, event)) for event in found]
         return EventPage(items=items, next_after=items[-1].sequence if items else after)
     start = after if last_event_id is None else last_event_id
     if not await run_sync(lambda: context.records.events(job_id, after=start, limit=1)):
@@ -90,7 +89,7 @@ async def _stream(context: AppContext, job_id: str, after: int) -> AsyncIterator
             return
         for event in found:
             after = event.sequence
-            data = EventView.model_validate(access.event(context, event)).model_dump_json()
+            data = EventView.model_validate(access.event(context.scopes, event)).model_dump_json()
             yield format_sse_event(data_str=data, event=str(event.kind), id=str(after))
         if not found:
             if job.state.done:

@@ -5,14 +5,14 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
-from service import access, usecases
+from service import usecases
 from service.api.conditional import NOT_MODIFIED, IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.errors import documented
 from service.api.views import JobView, Page
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
 from service.context import AppContext
-from service.domain import errors
+from service.domain import access, errors
 from service.domain.job import Job, JobKind, JobState
 
 router = APIRouter(tags=["jobs"])
@@ -32,7 +32,7 @@ Wait = Annotated[
 
 def view(context: AppContext, job: Job) -> JobView:
     """Show what the caller may read of a job, and its place in the queue."""
-    return JobView.of(access.job(context, job), context.records.queue_position(job))
+    return JobView.of(access.job(context.scopes, job), context.records.queue_position(job))
 
 
 @router.get("/jobs", operation_id="list_jobs", responses=documented(errors.InvalidRequest))

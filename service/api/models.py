@@ -3,7 +3,6 @@
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from service import access
 from service.api.conditional import (
     FOREVER,
     NOT_MODIFIED,
@@ -15,9 +14,8 @@ from service.api.dependencies import Cursor, InContext, Limit, ModelId
 from service.api.errors import documented
 from service.api.release_views import AuditView
 from service.api.views import ModelView, Page
-from service.domain import errors
-from service.domain.job_events import folder_of
-from service.domain.verdict import PRIVATE_READ
+from service.domain import access, errors
+from service.domain.access import PRIVATE_READ
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"])
@@ -29,7 +27,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
     page = context.records.models(cursor=cursor, limit=limit)
-    items = [ModelView.of(access.model(context, model)) for model in page.items]
+    items = [ModelView.of(access.model(context.scopes, model)) for model in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -40,7 +38,7 @@ def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) ->
 )
 def get_model(context: InContext, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
-    return ModelView.of(access.model(context, context.records.model(model_id)))
+    return ModelView.of(access.model(context.scopes, context.records.model(model_id)))
 
 
 @router.get(
@@ -88,7 +86,7 @@ def get_model_weights(
     linked, says that they may: white-box attacks tell far more than attacks on images drawn.
     """
     model = context.records.model(model_id)
-    weights = access.weights(context, model)
+    weights = access.weights(context.scopes, model, context.records.examined_sets(model.id))
     answer = immutable_file(
         context.artifacts.path(weights.key),
         sha256=weights.sha256,
@@ -127,8 +125,8 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
     They were not examined, so they are for callers with the scope `private:read`.
     """
     model = context.records.model(model_id)
-    access.require(context, PRIVATE_READ)
-    path = context.artifacts.path(f"{folder_of(model.snapshot.key)}/samples.png")
+    access.require(context.scopes, PRIVATE_READ)
+    path = context.artifacts.path(f"{model.snapshot.folder}/samples.png")
     try:
         image = path.read_bytes()
     except FileNotFoundError:

@@ -7,10 +7,9 @@ from pydantic import Field
 
 from service.api import examples
 from service.api.views import Moment, View, shown
-from service.domain.clearance import NOTICE, Clearance, Ground
+from service.domain.access import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
-from service.domain.records import ExaminedSet, Model, SyntheticSet
-from service.domain.verdict import Outcome
+from service.domain.records import ExaminedSet, Model, Outcome, SyntheticSet
 
 
 class VerdictView(View):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Header, Path, Response
 
-from service import access, usecases
+from service import usecases
 from service.api.conditional import (
     FOREVER,
     NOT_MODIFIED,
@@ -23,7 +23,7 @@ from service.api.dependencies import Cursor, InContext, Limit, SetId
 from service.api.errors import documented
 from service.api.release_views import SyntheticSetView
 from service.api.views import Page
-from service.domain import errors
+from service.domain import access, errors
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["synthetic sets"])
@@ -92,7 +92,7 @@ def get_manifest(
 ) -> Response:
     """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
     made = context.records.synthetic_set(synthetic_set_id)
-    manifest = access.manifest(context, made)
+    manifest = access.manifest(context.scopes, made)
     return immutable_file(
         context.artifacts.path(manifest.key),
         sha256=manifest.sha256,
@@ -123,7 +123,7 @@ def get_image(
 ) -> Response:
     """Look at one image."""
     made = context.records.synthetic_set(synthetic_set_id)
-    images, manifest = access.images(context, made), access.manifest(context, made)
+    images, manifest = access.images(context.scopes, made), access.manifest(context.scopes, made)
     if index >= made.num_images:
         raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
     try:
@@ -170,7 +170,7 @@ def download_synthetic_set(
 ) -> Response:
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
     made = context.records.synthetic_set(synthetic_set_id)
-    images = access.images(context, made)
+    images = access.images(context.scopes, made)
     return immutable_file(
         context.artifacts.path(images.key),
         sha256=images.sha256,

@@ -254,7 +254,7 @@ class DatasetView(View):
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "DatasetView":
-        """Show what `service.access` tells of a dataset."""
+        """Show what `service.domain.access` tells of a dataset."""
         return cls.model_validate(told)
 
 

@@ -304,7 +304,7 @@ class Records(Protocol):
             The job: succeeded, or cancelled (and nothing made visible) when a cancel came first.
 
         Raises:
-            ReleasesChanged: The examination missed a set, see `job_events.sets_before`.
+            ReleasesChanged: The examination missed a set, see `release_rules.sets_before`.
         """
 
     def fail(self, claim: Claim, problem: Problem) -> Job:

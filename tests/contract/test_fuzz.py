@@ -48,9 +48,10 @@ from service.domain.records import (
     Dataset,
     DatasetState,
     Model,
+    Outcome,
     SyntheticSet,
+    Verdict,
 )
-from service.domain.verdict import Outcome, Verdict
 from service.settings import Settings
 
 NUM_CASES = int(os.environ.get("SYNTHCXR_FUZZ_CASES", "300"))

@@ -90,7 +90,7 @@ def examine(
         claim=claim,
     )
     verdict = examination.verdict
-    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.access
+    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.domain.access
     if readable and not drawn.released(examination.kept):
         nothing = Verdict.inconclusive("nothing_left", verdict.num_filtered)
         examination = replace(examination, verdict=nothing)

@@ -27,9 +27,8 @@ from release.report.structure import Report, canonical_json
 from service.adapters.signing_keys import KeyRing
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id
-from service.domain.job_events import check_examinations
-from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
-from service.domain.verdict import Outcome, Verdict
+from service.domain.records import ArtifactRef, Dataset, Model, Outcome, SyntheticSet, Verdict
+from service.domain.release_rules import check_examinations
 from workers.generate.evaluate import Found, examine
 from workers.generate.feature_extractors import requested_extractors
 from workers.generate.gate_assets import GateAssetCache, GateAssets

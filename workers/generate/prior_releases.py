@@ -22,9 +22,9 @@ from PIL import Image
 
 from release.look import Look
 from service.domain.errors import ArtifactMissing
-from service.domain.job_events import examination_number, sets_before
 from service.domain.ports import Records
 from service.domain.records import Dataset, Model, SyntheticSet
+from service.domain.release_rules import examination_number, sets_before
 from workers.generate.gate_assets import GateAssets
 from workers.runtime.attempt import Attempt
 

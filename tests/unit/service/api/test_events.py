@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.domain.verdict import PRIVATE_READ
+from service.domain.access import PRIVATE_READ
 
 STREAM = {"Accept": "text/event-stream"}
 

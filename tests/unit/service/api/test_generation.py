@@ -10,8 +10,7 @@ import pytest
 from service.api.generation import preferred_wait_seconds
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import synthetic_set_id
-from service.domain.records import ArtifactRef, ClassSplit, SyntheticSet
-from service.domain.verdict import Outcome, Verdict
+from service.domain.records import ArtifactRef, ClassSplit, Outcome, SyntheticSet, Verdict
 
 
 def body(model_id: str, **changes: Any) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.records import ArtifactRef, Model, SyntheticSet
-from service.domain.verdict import WEIGHTS_READ, Outcome, Verdict
+from service.domain.access import WEIGHTS_READ
+from service.domain.records import ArtifactRef, Model, Outcome, SyntheticSet, Verdict
 
 WEIGHTS = b"0123456789"
 AUDIT = {

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
-from service.domain.verdict import PRIVATE_READ
+from service.domain.access import PRIVATE_READ
 
 
 def test_a_model_tells_what_it_learned(scene: Any) -> None:

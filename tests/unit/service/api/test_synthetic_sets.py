@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.records import ArtifactRef, SyntheticSet
-from service.domain.verdict import PRIVATE_READ, Outcome, Verdict
+from service.domain.access import PRIVATE_READ
+from service.domain.records import ArtifactRef, Outcome, SyntheticSet, Verdict
 
 IMAGES = [b"first", b"second"]
 REPORT = b"<!doctype html><title>Report</title>"

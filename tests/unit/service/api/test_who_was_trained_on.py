@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from radiographs.errors import IngestRefused
+from service.domain.access import PRIVATE_READ
 from service.domain.records import ClassSplit, DroppedFile
-from service.domain.verdict import PRIVATE_READ
 from workers.runtime.error_mapping import problem_of
 
 FOLDS = ("train", "held_out", "audit_in", "audit_out", "utility")
