@@ -1,18 +1,21 @@
 """What a client can ask for: each request is checked completely before anything is queued."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from service.context import AppContext
 from service.domain import access, errors
-from service.domain.identifiers import new_id, synthetic_set_id
+from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
-from service.validation import generate, train
+from service.domain.requests import DatasetSource, IngestRequest, JobRequest
+from service.validation import generate, ingest, train
+from service.validation.generate import GenerateBody
+from service.validation.ingest import IngestOptionsBody
+from service.validation.train import TrainBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,8 @@ class Submission:
 def submit_ingest(
     context: AppContext,
     submission: Submission,
-    *,
-    source: Mapping[str, Any],
-    options: Mapping[str, Any],
-    name: str | None = None,
+    body: IngestOptionsBody,
+    source: DatasetSource,
     job_id: str | None = None,
 ) -> Job:
     """Queue the ingest of a dataset.
@@ -42,9 +43,8 @@ def submit_ingest(
     Args:
         context: The ports.
         submission: Key and labels.
-        source: `{"upload": file}`, `{"path": folder}` or `{"phantom": {...}}`.
-        options: image_size, fit and bit_depth.
-        name: The client's name for the dataset; its identifier otherwise.
+        body: How images become pixels.
+        source: Where they come from.
         job_id: The job an upload was received for.
 
     Raises:
@@ -54,30 +54,21 @@ def submit_ingest(
     earlier = _earlier(context, submission)
     if earlier:
         return earlier
-    if "path" in source:
-        source = {"path": str(train.allowed_path(context.dataset_roots, source["path"]))}
-    dataset_id = new_id("ds")
-    request = {"dataset_id": dataset_id, "name": name or dataset_id, "source": source, **options}
+    request = ingest.complete(body, source, new_id("ds"), context.dataset_roots)
     job = _new_job(context, JobKind.INGEST, request, submission, job_id)
     dataset = Dataset(
-        id=dataset_id,
-        name=request["name"],
+        id=request.dataset_id,
+        name=request.name,
         state=DatasetState.INGESTING,
-        source=source,
+        source=request.source,
         created_at=job.created_at,
         job_id=job.id,
     )
     return _submit(context, job, submission, dataset)
 
 
-def submit_training(context: AppContext, submission: Submission, request: Mapping[str, Any]) -> Job:
+def submit_training(context: AppContext, submission: Submission, body: TrainBody) -> Job:
     """Queue a training.
-
-    Args:
-        context: The ports.
-        submission: Key and labels.
-        request: dataset_id, family, image_size or None for the dataset's own, preset, config
-            (overrides of the preset), budget, num_devices, seed, and privacy where it is asked for.
 
     Raises:
         NotFound, Conflict, InvalidRequest: See the error tree.
@@ -85,37 +76,14 @@ def submit_training(context: AppContext, submission: Submission, request: Mappin
     earlier = _earlier(context, submission)
     if earlier:
         return earlier
-    dataset = train.ready_dataset(context, request["dataset_id"])
-    image_size = train.available_image_size(dataset, request["image_size"])
-    train.check_budget(request["budget"])
-    given = train.circumstances(context, dataset, image_size, request["budget"])
-    if "privacy" in request:
-        asked = request["privacy"]["differential_privacy"]
-        terms = train.resolved_privacy(request["family"], asked, dataset)
-        request = {**request, "privacy": {"differential_privacy": terms}}
-        given = replace(given, num_images=None, private=True)
-    config = train.resolved_config(request["family"], request["preset"], request["config"], given)
-    train.check_shards(request["num_devices"], config)
-    resolved = {**request, "image_size": image_size, "config": config}
-    return _submit(context, _new_job(context, JobKind.TRAIN, resolved, submission), submission)
+    request = train.complete(context, body)
+    return _submit(context, _new_job(context, JobKind.TRAIN, request, submission), submission)
 
 
-def submit_generation(
-    context: AppContext,
-    submission: Submission,
-    request: Mapping[str, Any],
-    *,
-    balance: bool = False,
-) -> Job:
+def submit_generation(context: AppContext, submission: Submission, body: GenerateBody) -> Job:
     """Queue the making of a synthetic set, or find that it exists already.
 
     A request for the very set that exists yields a job that has succeeded.
-
-    Args:
-        context: The ports.
-        submission: Key and labels.
-        request: model_id, class_counts, mixtures, interpolate, seed, sampler, format.
-        balance: Choose class_counts such that the model's dataset becomes level.
 
     Raises:
         NotFound, InvalidRequest, ExaminationsSpent, ExtractorUnavailable: See the error tree.
@@ -123,25 +91,13 @@ def submit_generation(
     earlier = _earlier(context, submission)
     if earlier:
         return earlier
-    model = context.records.model(request["model_id"])
-    train.examining_dataset(context, model)
-    resolved = {
-        **request,
-        "dataset_id": model.dataset_id,  # which cannot be deleted meanwhile
-        **generate.resolved_contents(context, model, request, balance=balance),
-        "sampler": train.resolved_sampler(model, request["sampler"]),
-    }
-    extractors = {each.name: each.identity() for each in context.extractors}
-    if extractors:  # their figures are in the report, and so part of the set
-        resolved["extractors"] = extractors
-    set_id = synthetic_set_id(
-        resolved, snapshot_sha256=model.snapshot.sha256, version=context.version
-    )
-    made = _existing_set(context, set_id)
+    request = generate.complete(context, body)
+    made = _existing_set(context, request.synthetic_set_id)
     if made is None:
-        number = examination_number(set_id, context.records.examined_sets(model.id))
-        check_examinations(model.id, number, context.max_examinations_per_model)
-    job = _new_job(context, JobKind.GENERATE, resolved, submission, made=made)
+        known = context.records.examined_sets(request.model_id)
+        number = examination_number(request.synthetic_set_id, known)
+        check_examinations(request.model_id, number, context.max_examinations_per_model)
+    job = _new_job(context, JobKind.GENERATE, request, submission, made=made)
     return _submit(context, job, submission)
 
 
@@ -153,8 +109,9 @@ def cancel_job(context: AppContext, job_id: str) -> Job:
 def retry_job(context: AppContext, job_id: str) -> Job:
     """Queue a failed or cancelled job again, if what it works on is still there."""
     job = context.records.job(job_id)
-    if "upload" in job.request.get("source", {}) and job.state.done:
-        train.check_upload(context.artifacts.upload_path(job_id))
+    request = job.request
+    if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
+        ingest.check_upload(context.artifacts.upload_path(job_id))
     job = context.records.retry(job_id)
     context.queue.ring(job.queue, job.id)
     return job
@@ -203,7 +160,7 @@ def _earlier(context: AppContext, submission: Submission) -> Job | None:
 def _new_job(
     context: AppContext,
     kind: JobKind,
-    request: Mapping[str, Any],
+    request: JobRequest,
     submission: Submission,
     job_id: str | None = None,
     *,

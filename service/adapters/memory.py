@@ -134,7 +134,7 @@ class MemoryRecords:
         with self._lock:
             dataset = self.dataset(dataset_id)
             for job in self._jobs.values():
-                if not job.state.done and job.request.get("dataset_id") == dataset_id:
+                if not job.state.done and job.request.dataset_id == dataset_id:
                     raise errors.DatasetInUse.by(dataset_id, job.id)
             if all(each.dataset_id != dataset_id for each in self._examined_sets.values()):
                 self._trained_patients.pop(dataset_id, None)

@@ -5,7 +5,7 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import usecases
@@ -19,25 +19,23 @@ from service.api.dependencies import (
 )
 from service.api.errors import documented
 from service.api.jobs import view
-from service.api.schemas import DatasetRequest, UploadForm
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, JobView, Page
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.identifiers import new_id
 from service.domain.job import Job
+from service.domain.requests import DatasetSource
 from service.usecases import Submission
+from service.validation.ingest import IngestBody, UploadForm
 
 router = APIRouter(tags=["datasets"])
-
-_request = TypeAdapter(DatasetRequest)
-_form = TypeAdapter(UploadForm)
 
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/DatasetRequest"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/IngestBody"}},
             "multipart/form-data": {"schema": {"$ref": "#/components/schemas/UploadForm"}},
         },
     }
@@ -78,17 +76,12 @@ async def create_dataset(
 async def _ingest_source(context: AppContext, request: Request, key: str | None) -> Job:
     """Ingest what a JSON body names."""
     try:
-        body = _request.validate_json(await _limited_body(request, context.max_json_bytes))
+        body = IngestBody.model_validate_json(await _limited_body(request, context.max_json_bytes))
     except ValidationError as error:
         raise _invalid(error) from error
     asked = body.model_dump(mode="json")
-    source = {"path": body.path} if body.path else {"phantom": asked["phantom"]}
     submission = Submission(idempotency(key, "create_dataset", asked), body.labels)
-    return await run_sync(
-        lambda: usecases.submit_ingest(
-            context, submission, source=source, options=body.options(), name=body.name
-        )
-    )
+    return await run_sync(usecases.submit_ingest, context, submission, body, body.source)
 
 
 async def _ingest_upload(context: AppContext, request: Request, key: str | None) -> Job:
@@ -99,22 +92,14 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
     try:
         received = await receive_form(request.headers, request.stream(), writer)
         try:
-            form = _form.validate_python(received.fields)
+            form = UploadForm.model_validate(received.fields)
         except ValidationError as error:
             raise _invalid(error) from error
         await run_sync(writer.commit)
         asked = {**received.fields, "file": received.sha256}
         submission = Submission(idempotency(key, "create_dataset", asked))
-        job = await run_sync(
-            lambda: usecases.submit_ingest(
-                context,
-                submission,
-                source={"upload": f"{job_id}.zip"},
-                options=form.options(),
-                name=form.name,
-                job_id=job_id,
-            )
-        )
+        source = DatasetSource(upload=f"{job_id}.zip")
+        job = await run_sync(usecases.submit_ingest, context, submission, form, source, job_id)
         kept = job.id == job_id
         return job
     finally:

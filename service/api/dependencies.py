@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Header, Path, Query, Request
 from pydantic import StringConstraints
 
-from service.api import examples
+from service import examples
 from service.context import AppContext
 from service.domain.ports import Idempotency
 

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from service.api.views import ProblemView
 from service.domain import errors
 from service.domain.errors import FieldError, Problem, SyntheticDataError
-from service.validation.train import pointer
+from service.validation.bodies import pointer
 
 _log = structlog.get_logger()
 

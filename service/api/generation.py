@@ -9,11 +9,11 @@ from fastapi import APIRouter, Header, Response
 from service import usecases
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
-from service.api.schemas import GenerateRequest
 from service.api.views import JobView
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
 from service.domain import errors
 from service.usecases import Submission
+from service.validation.generate import GenerateBody
 
 router = APIRouter(tags=["generation"])
 
@@ -51,7 +51,7 @@ Prefer = Annotated[
     },
 )
 async def generate(
-    body: GenerateRequest,
+    body: GenerateBody,
     context: InContext,
     response: Response,
     idempotency_key: IdempotencyKey = None,
@@ -65,12 +65,9 @@ async def generate(
     Every set is examined before anybody can have it: its `verdict` says whether it may leave. So
     many sets of a model are examined at most, since each is a chance for copies to be missed.
     """
-    asked = body.model_dump(mode="json", exclude={"labels", "balance"})
-    fingerprint = idempotency(idempotency_key, "generate", {**asked, "balance": body.balance})
-    submission = Submission(fingerprint, body.labels)
-    job = await run_sync(
-        lambda: usecases.submit_generation(context, submission, asked, balance=body.balance)
-    )
+    asked = body.model_dump(mode="json", exclude={"labels"})
+    submission = Submission(idempotency(idempotency_key, "generate", asked), body.labels)
+    job = await run_sync(usecases.submit_generation, context, submission, body)
     seconds = preferred_wait_seconds(prefer)
     if seconds:
         job = await wait_for_job(context.records, job.id, lambda job: job.state.done, seconds)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from service.domain import errors
 from service.domain.job import Event, EventKind, Job, JobKind
+from service.domain.json_form import as_json
 from service.domain.records import (
     ArtifactRef,
     Dataset,
@@ -26,8 +27,6 @@ Ground = Literal["white_box_audit", "differential_privacy"]
 
 # entries of a dataset's summary that do not depend on how earlier datasets were split
 PUBLIC_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
-# entries of a model's card that show how its dataset was split, and which dataset it is
-PRIVATE_CARD = ("dataset_fingerprint", "num_training_images")
 
 
 def require(scopes: Scopes, scope: str) -> None:
@@ -71,9 +70,9 @@ def weights(scopes: Scopes, model: Model, sets: Sequence[ExaminedSet]) -> Artifa
     """
     require(scopes, WEIGHTS_READ)
     clearance = Clearance.of(model, sets)
-    if not clearance.may_leave:
+    if not clearance.cleared:
         raise errors.WeightsNotCleared(clearance.text)
-    return replace(model.snapshot, sha256=model.card["weights_sha256"])
+    return replace(model.snapshot, sha256=model.card.weights_sha256)
 
 
 def event(scopes: Scopes, entry: Event) -> Event:
@@ -95,7 +94,7 @@ def dataset(scopes: Scopes, found: Dataset) -> dict[str, Any]:
     adds one image whether that patient was trained on. Files may be named after patients. Both
     need the scope private:read.
     """
-    fields = asdict(found)
+    fields = asdict(found) | {"source": as_json(found.source)}
     if PRIVATE_READ in scopes:
         return fields
     return fields | {
@@ -113,7 +112,7 @@ def model(scopes: Scopes, found: Model) -> Model:
     """Return a model as the caller may read it: its card may show how its dataset was split."""
     if PRIVATE_READ in scopes:
         return found
-    card = {name: value for name, value in found.card.items() if name not in PRIVATE_CARD}
+    card = replace(found.card, dataset_fingerprint=None, num_training_images=None)
     return replace(found, card=card)
 
 
@@ -168,8 +167,8 @@ class Clearance:
     text: str
 
     @property
-    def may_leave(self) -> bool:
-        """Whether the weights may leave."""
+    def cleared(self) -> bool:
+        """Whether the weights may be released."""
         return self.ground is not None
 
     @classmethod
@@ -188,14 +187,14 @@ class Clearance:
                 f"The weights of {model.id} are not cleared: {', '.join(refused)}, drawn by it, "
                 f"was refused for what it discloses of the training images. {REMEDIES}",
             )
-        private = model.card.get("differential_privacy")
+        private = model.card.differential_privacy
         if private:
             return cls(
                 "differential_privacy",
-                f"The weights are {private['label']}: whatever is done with them, that bound "
+                f"The weights are {private.label}: whatever is done with them, that bound "
                 "holds for each patient they were trained on.",
             )
-        audit = model.card.get("white_box")
+        audit = model.card.white_box
         if audit is None:
             return cls(
                 None,
@@ -203,11 +202,9 @@ class Clearance:
                 "audit pool holds too few patients. Ingest more patients and train again, or "
                 "train with differential privacy.",
             )
-        if not audit["public"]["weights_may_leave"]:
-            return cls(
-                None, f"The weights of {model.id} are not cleared. {audit['text']} {REMEDIES}"
-            )
+        if not audit.passed:
+            return cls(None, f"The weights of {model.id} are not cleared. {audit.text} {REMEDIES}")
         return cls(
             "white_box_audit",
-            f"{audit['text']} That bounds this attack, not every attack on weights.",
+            f"{audit.text} That bounds this attack, not every attack on weights.",
         )

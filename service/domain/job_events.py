@@ -86,7 +86,7 @@ def dataset_followed(job: Job) -> str | None:
     """Name the dataset whose state follows the job: an ingest's, until it succeeded."""
     if job.kind is not JobKind.INGEST or job.state is JobState.SUCCEEDED:
         return None
-    return str(job.request["dataset_id"])
+    return job.request.dataset_id
 
 
 def checkpoint_folder(job: Job) -> str | None:

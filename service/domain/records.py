@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from service.domain.model_card import ModelCard
+from service.domain.requests import DatasetSource
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
@@ -79,7 +82,7 @@ class Dataset:
         id: Such as `ds_01kaj...`.
         name: The client's name for it.
         state: Whether it can be trained on.
-        source: Where it came from: `{"upload"|"path"|"phantom": ...}`.
+        source: Where it came from.
         created_at: When it was submitted, UTC.
         job_id: The job that ingests it.
         classes: Images per class, in label order.
@@ -96,7 +99,7 @@ class Dataset:
     id: str
     name: str
     state: DatasetState
-    source: Mapping[str, Any]
+    source: DatasetSource
     created_at: datetime
     job_id: str
     classes: Mapping[str, ClassSplit] = field(default_factory=dict)
@@ -125,7 +128,7 @@ class Model:
         snapshot: The averaged weights, `models/<id>/snapshot.safetensors`.
         job_id: The job that trained it.
         created_at: When it was finished, UTC.
-        card: Curves and figures for the reader.
+        card: Figures of its training.
     """
 
     id: str
@@ -139,7 +142,7 @@ class Model:
     snapshot: ArtifactRef
     job_id: str
     created_at: datetime
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: ModelCard
 
 
 class Outcome(StrEnum):
