@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from release.cancellation import cancellable
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import TaskQueue
@@ -71,7 +72,7 @@ def run_job(job_id: str, context: WorkerContext) -> bool:
         return False
     about = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
     log.info("job claimed", **about)
-    with Attempt(job, context) as attempt:
+    with Attempt(job, context) as attempt, cancellable(attempt.check):
         try:
             ended = _carry_out(attempt)
         except LeaseLost:

@@ -11,16 +11,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from release.classifier import ImageClassifier, read
-from release.classifier_training import go_on
-from release.estimate import Estimate
-from release.fidelity.extractors import ClassifierExtractor, Extractor
+from release.features.classifier import ImageClassifier, read
+from release.features.classifier_training import go_on
+from release.features.extractors import ClassifierExtractor, Extractor
+from release.fidelity.compare import agreement, likeness
 from release.fidelity.kid import Sample, kid
-from release.fidelity.likeness import agreement, likeness
-from release.fidelity.rows import Fidelity, Row
+from release.fidelity.results import Fidelity, Row
 from release.fidelity.sides import MIN_INDEPENDENT, Sides, Viewed, comparable, drawn_evenly
 from release.fidelity.validity import Validity
 from release.labelled_images import Folds, LabelledImages, Pixels
+from release.stats.intervals import Estimate
 
 ALL = "all"
 NUM_MEAN_IMAGES = 50  # of each class

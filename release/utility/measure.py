@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from release.classifier import read
-from release.classifier_training import fit_classifier, go_on
+from release.features.classifier import read
+from release.features.classifier_training import fit_classifier, go_on
 from release.labelled_images import Folds, LabelledImages, Pixels
 from release.utility.arms import Arm, even_arm, mixed_arm, real_arms
 from release.utility.learning_curve import SHARES, EquivalentSize, Point, equivalent_size, part_of

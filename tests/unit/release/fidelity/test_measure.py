@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.classifier import ImageClassifier
-from release.classifier_files import NAME, digest
+from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
-from release.fidelity.rows import Fidelity, Row
+from release.fidelity.results import Fidelity, Row
 from release.labelled_images import Folds, LabelledImages
 
 MEASURES = ("kid", "fd", "precision", "recall", "density", "coverage", "ms_ssim", "agreement")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.estimate import Estimate
 from release.labelled_images import Folds, LabelledImages
+from release.stats.intervals import Estimate
 from release.utility.measure import measure_utility
 from release.utility.results import TRAINED_ON, Gain, Utility
 

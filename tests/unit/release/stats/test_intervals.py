@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from release.estimate import Estimate, average, jackknife, mean, percentile, share
+from release.stats.intervals import Estimate, average, jackknife, mean, percentile, share
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (81, 100), (1, 3)])

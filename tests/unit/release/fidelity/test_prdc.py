@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from prdc import compute_prdc
 
-from release.fidelity import neighbourhoods as module
-from release.fidelity.neighbourhoods import Neighbourhoods, coverage, neighbourhoods
+from release.fidelity import prdc as module
+from release.fidelity.prdc import Neighbourhoods, coverage, neighbourhoods
 
 
 def points(num: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

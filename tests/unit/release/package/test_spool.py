@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.package.staging import StagedImages
+from release.package.spool import StagedImages
 
 
 def test_images_come_back_in_the_order_they_were_staged(tmp_path) -> None:

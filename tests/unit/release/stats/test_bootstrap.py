@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from release.resampling import patient_replicates
+from release.stats.bootstrap import patient_replicates
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1])
 PATIENTS = np.array([7, 7, 3, 5, 1, 2, 2])

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from release.classifier import ImageClassifier, read
-from release.classifier_files import digest
-from release.classifier_training import train_classifier
+from release.features.classifier import (
+    ImageClassifier,
+    digest,
+    load_classifier,
+    read,
+    save_classifier,
+)
+from release.features.classifier_training import train_classifier
 from release.labelled_images import Folds
 
 
@@ -56,3 +64,24 @@ def test_training_can_be_given_up_at_every_batch(toy_folds: Folds) -> None:
 
     with pytest.raises(InterruptedError):
         train_classifier(toy_folds.trained, 2, seed=0, images_to_see=64 * 10, check=check)
+
+
+def test_a_saved_classifier_comes_back_the_same(
+    toy_folds: Folds, toy_classifier: ImageClassifier, tmp_path: Path
+) -> None:
+    save_classifier(tmp_path / "kept.safetensors", toy_classifier)
+    loaded = load_classifier(tmp_path / "kept.safetensors")
+    assert digest(loaded) == digest(toy_classifier)
+    pixels = toy_folds.utility.pixels
+    np.testing.assert_array_equal(
+        read(loaded, pixels).features, read(toy_classifier, pixels).features
+    )
+
+
+def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match=r"other\.safetensors holds no image-classifier"):
+        load_classifier(tmp_path / "other.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(ValueError, match=r"text\.safetensors is no safetensors file"):
+        load_classifier(tmp_path / "text.safetensors")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from release.estimate import Estimate
 from release.fidelity.validity import Validity
+from release.stats.intervals import Estimate
 
 IN_FULL = ("precision", "recall", "density", "coverage", "ms_ssim")
 

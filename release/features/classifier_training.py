@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.classifier import ImageClassifier, as_images, read
+from release.features.classifier import ImageClassifier, as_images, read
 from release.labelled_images import Pixels
 
 BATCH_SIZE = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from release.report.gate_summary import Power
 from release.report.numerals import rate, significant
-from release.report.structure import Outcome, Report
+from release.report.schema import Outcome, Report
 
 OUTCOMES: dict[Outcome, str] = {
     "passed": "Passed",

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from release.package.image_png import png
+from release.package.png import png
 
 
 def test_png_keeps_every_pixel() -> None:

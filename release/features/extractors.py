@@ -15,15 +15,17 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from release.classifier import ImageClassifier, read
-from release.classifier_files import NAME, digest, load_classifier
-from release.fidelity.inception import LEFT_OUT, SIDE, Inception
+from release.features.classifier import NAME, ImageClassifier, digest, load_classifier, read
 from release.labelled_images import Pixels
+
+INCEPTION_SIDE = 299  # pixels
+_NOT_FEATURES = ("fc.", "AuxLogits.")  # layers of the classes and of the auxiliary head
 
 
 class Extractor(Protocol):
@@ -90,6 +92,29 @@ class NetworkExtractor:
         return torch.cat(found).double().cpu().numpy()
 
 
+class Inception(nn.Module):
+    """Torchvision's Inception v3 up to its last pooling: 2,048 features.
+
+    Most published Fréchet distances are of features of this architecture.
+
+    Reference: Szegedy et al. 2016, sections 3 to 6 (arXiv:1512.00567).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import inception_v3  # takes seconds, and few sets need it
+
+        self.network = inception_v3(weights=None, init_weights=False, aux_logits=False)
+        self.network.fc = nn.Identity()
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Read images (b, 1, h, w), 0 to 255, as features (b, 2048)."""
+        side = (INCEPTION_SIDE, INCEPTION_SIDE)
+        images = F.interpolate(pixels.float() / 127.5 - 1, side, mode="bilinear")
+        features: Tensor = self.network(images.expand(-1, 3, -1, -1))
+        return features
+
+
 def supplied_extractor(
     kind: str, path: Path, name: str, device: torch.device | str = "cpu"
 ) -> Extractor:
@@ -118,15 +143,17 @@ def _inception(path: Path, name: str, device: torch.device) -> Extractor:
     network = Inception()
     try:
         tensors = _state_dict(path)
-        network.load_state_dict(
-            {key: tensor for key, tensor in tensors.items() if not key.startswith(LEFT_OUT)}
+        network.network.load_state_dict(
+            {key: tensor for key, tensor in tensors.items() if not key.startswith(_NOT_FEATURES)}
         )
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, AttributeError) as error:
         raise ValueError(
             f"{path.name} holds no weights of torchvision's inception_v3: expected its state dict, "
             f"as .safetensors or as torch.save writes it. {str(error).splitlines()[0]}"
         ) from error
-    preparation = f"scaled bilinearly to {SIDE} px and to [-1, 1], the same in all three channels"
+    preparation = (
+        f"scaled bilinearly to {INCEPTION_SIDE} px and to [-1, 1], the same in all three channels"
+    )
     return NetworkExtractor(name, _file_digest(path), network, preparation, 1, device)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from release.estimate import Estimate, average, mean, proportion
 from release.fidelity.frechet import frechet_estimate
 from release.fidelity.kid import kid
 from release.fidelity.ms_ssim import WINDOW, similarity_within
-from release.fidelity.neighbourhoods import neighbourhoods
-from release.fidelity.rows import Likeness
+from release.fidelity.prdc import neighbourhoods
+from release.fidelity.results import Likeness
 from release.fidelity.sides import MIN_INDEPENDENT, Viewed
+from release.stats.intervals import Estimate, average, mean, proportion
 
 MIN_PATIENTS = 20  # of each side of a comparison
 

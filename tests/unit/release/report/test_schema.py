@@ -7,7 +7,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from release.report.structure import Report
+from release.report.schema import Report
 
 
 def test_a_report_survives_its_json(made_up):
@@ -44,7 +44,7 @@ def test_a_report_cannot_be_changed(made_up):
 
 def test_reading_a_report_needs_neither_plots_nor_templates():
     code = (
-        "import sys, release.report.structure; "
+        "import sys, release.report.schema; "
         "print({'jinja2', 'matplotlib', 'numpy', 'torch'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
