@@ -33,7 +33,6 @@ from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.sources import Source
 from radiographs.store.pixel_store import PixelStore
 from release.controls.kinds import CONTROLS, of_parts
-from release.estimate import Estimate, share
 from release.labelled_images import Folds, Pixels, class_weights
 from release.memory import Forgetful
 from release.metrics.copies import train_copy_metric
@@ -44,6 +43,7 @@ from release.policy import Policy
 from release.privacy.calibration import Closeness
 from release.privacy.copies import Copies, copies
 from release.privacy.crowd import Crowd
+from release.stats.intervals import Estimate, share
 from workers.generate.gate_assets import folds_of, search_of
 
 RESULTS = Path(__file__).parent / "results" / "copy_detection.json"

@@ -36,7 +36,7 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.ratios import paired_ratio
 from benchmarks.evaluation.report import interval, rounded
 from release.fidelity.frechet import frechet_distance
-from release.fidelity.neighbourhoods import NUM_NEIGHBOURS, neighbourhoods
+from release.fidelity.prdc import NUM_NEIGHBOURS, neighbourhoods
 
 RESULTS = Path(__file__).parent / "results" / "fidelity_speed.json"
 FEW_IMAGES = 800  # as a held-out set has

@@ -29,9 +29,9 @@ from benchmarks.evaluation.real_images import Pixels, load
 from models.presets import PRESETS
 from radiographs.ingest import PhantomSource
 from radiographs.phantom import FINDINGS
-from release.classifier import read
-from release.classifier_training import train_classifier
-from release.fidelity.neighbourhoods import NUM_NEIGHBOURS, Array, coverage
+from release.features.classifier import read
+from release.features.classifier_training import train_classifier
+from release.fidelity.prdc import NUM_NEIGHBOURS, Array, coverage
 
 RESULTS = Path(__file__).parent / "results" / "gan_stability.json"
 COLLAPSED_BELOW = 0.6  # coverage by components

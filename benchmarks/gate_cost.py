@@ -44,7 +44,7 @@ from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.snapshot import Snapshot, new_model
 from radiographs.ingest import FolderSource
-from release.classifier_training import train_classifier
+from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.gate import Gate
 from release.labelled_images import Folds, Pixels, class_weights

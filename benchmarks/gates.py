@@ -27,9 +27,9 @@ import numpy as np
 from benchmarks.evaluation.machine import conditions
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Euclidean, World
-from release.estimate import share
 from release.gate import Gate
 from release.labelled_images import Pixels
+from release.stats.intervals import share
 
 RESULTS = Path(__file__).parent / "results" / "gates.json"
 FIRST_SEED = 5000

@@ -33,7 +33,7 @@ from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource
-from release.classifier_training import IMAGES_TO_SEE
+from release.features.classifier_training import IMAGES_TO_SEE
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 

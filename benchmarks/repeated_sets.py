@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.machine import conditions
-from release.estimate import share
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
 from release.privacy.copies import Copies, Count, copies
 from release.privacy.tally import Tally, copies_together, refused_before, tally_of
+from release.stats.intervals import share
 
 RESULTS = Path(__file__).parent / "results" / "repeated_sets.json"
 POLICY = Policy()

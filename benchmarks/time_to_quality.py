@@ -39,7 +39,7 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
 from benchmarks.evaluation.real_images import RealImages, load, phantoms
 from radiographs.ingest import FolderSource
-from release.classifier_training import IMAGES_TO_SEE
+from release.features.classifier_training import IMAGES_TO_SEE
 
 RESULTS = Path(__file__).parent / "results" / "time_to_quality.json"
 

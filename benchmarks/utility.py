@@ -33,9 +33,9 @@ from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource
-from release.classifier import read
-from release.classifier_training import evenly, fit_classifier
-from release.estimate import Estimate, mean
+from release.features.classifier import read
+from release.features.classifier_training import evenly, fit_classifier
+from release.stats.intervals import Estimate, mean
 from release.utility.arms import Arm, real_arms
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"

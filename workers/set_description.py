@@ -9,7 +9,7 @@ from typing import Any
 from release.origin import Origin
 from release.package.hashing import hashed_seed
 from release.package.manifest import ClassCounts, Description
-from release.report.structure import Report
+from release.report.schema import Report
 from workers.set_report import counted
 
 MAY_LEAVE = (

@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 from benchmarks.evaluation.real_images import RealImages
-from release.classifier import ImageClassifier
-from release.classifier_files import NAME, RECIPE, load_classifier, save_classifier
-from release.classifier_training import IMAGES_TO_SEE, train_classifier
+from release.features.classifier import (
+    NAME,
+    RECIPE,
+    ImageClassifier,
+    load_classifier,
+    save_classifier,
+)
+from release.features.classifier_training import IMAGES_TO_SEE, train_classifier
 
 
 def cached_classifier(

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from benchmarks.evaluation.memorisation import closeness
 from benchmarks.evaluation.real_images import Labels, Pixels, RealImages, Split
-from release.classifier import ImageClassifier, read
-from release.estimate import Estimate, share
+from release.features.classifier import ImageClassifier, read
 from release.fidelity.kid import Sample, kid, kid_of_halves
+from release.stats.intervals import Estimate, share
 
 ALL = "all"
 MIN_GROUPS = 4  # two in each half

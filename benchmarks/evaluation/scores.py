@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.real_images import Labels, Split
-from release.estimate import Estimate, mean
-from release.resampling import patient_replicates
+from release.stats.bootstrap import patient_replicates
+from release.stats.intervals import Estimate, mean
 
 Array = NDArray[np.float64]
 # from predictions (n,), labels (n,) and how often each image counts, (replicates, n)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from benchmarks.proofs.trial import Trial
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.estimate import Estimate
 from release.examination import Examination
 from release.fidelity.validity import Validity
 from release.gate import Gate
 from release.labelled_images import Pixels, class_weights
 from release.policy import Policy
 from release.privacy.controls import Planted
+from release.stats.intervals import Estimate
 
 PART = "made-up worlds"
 FIRST_SEED = 1000

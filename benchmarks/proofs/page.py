@@ -12,7 +12,7 @@ from scipy.stats import beta
 from benchmarks.evaluation.machine import conditions
 from benchmarks.proofs import cases, fresh, trained
 from benchmarks.proofs.trial import Outcome, Trial
-from release.estimate import Estimate
+from release.stats.intervals import Estimate
 
 PASSED, REFUSED, INCONCLUSIVE = "passed", "refused", "inconclusive"
 

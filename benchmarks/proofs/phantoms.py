@@ -7,9 +7,9 @@ from functools import cache, cached_property
 import numpy as np
 
 from radiographs.phantom import FINDINGS, draw
-from release.classifier import ImageClassifier
-from release.classifier_training import train_classifier
 from release.examination import Examination
+from release.features.classifier import ImageClassifier
+from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
 from release.gate import Gate

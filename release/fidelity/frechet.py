@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from release.estimate import Estimate, jackknife
+from release.stats.intervals import Estimate, jackknife
 
 Array = NDArray[np.float64]
 NUM_PARTS = 10

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from release.estimate import Estimate, percentile
-from release.resampling import NUM_REPLICATES
+from release.stats.bootstrap import NUM_REPLICATES
+from release.stats.intervals import Estimate, percentile
 
 Array = NDArray[np.float64]
 

@@ -99,9 +99,7 @@ def _responsible_ai(description: Description) -> dict[str, Any]:
     shares = ", ".join(
         f"{label} {counts['released']}" for label, counts in description["classes"].items()
     )
-    real = ", ".join(
-        f"{label} {counts['radiographs']}" for label, counts in dataset["classes"].items()
-    )
+    real = ", ".join(f"{label} {counts['images']}" for label, counts in dataset["classes"].items())
     return {
         "rai:hasSyntheticData": True,
         "prov:wasDerivedFrom": {

@@ -36,7 +36,6 @@ from release.package.formats.extra import ExtraFormat
 from release.package.formats.npz import NpzFormat
 from release.package.formats.webdataset import WebDatasetFormat
 from release.package.hashing import hashed_seed
-from release.package.image_png import png
 from release.package.manifest import (
     Description,
     PackagedImage,
@@ -44,6 +43,7 @@ from release.package.manifest import (
     manifest,
     require_complete,
 )
+from release.package.png import png
 from release.package.tables import LABELS, METADATA, labels_csv, metadata_csv
 
 MANIFEST = "manifest.json"

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from release.estimate import Estimate, share
 from release.labelled_images import Pixels
 from release.policy import Policy
+from release.stats.intervals import Estimate, share
 from release.verdict import Finding
 
 

@@ -19,11 +19,11 @@ from math import hypot
 import numpy as np
 from numpy.typing import NDArray
 
-from release.estimate import Estimate, share
 from release.policy import Policy
 from release.privacy.exact import above, members_by_rank
 from release.privacy.membership import Scores
 from release.privacy.power import Power
+from release.stats.intervals import Estimate, share
 from release.verdict import Decision, Finding
 
 

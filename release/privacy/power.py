@@ -24,12 +24,12 @@ from math import ceil
 import numpy as np
 from scipy.stats import beta
 
-from release.estimate import proportion
 from release.labelled_images import Folds
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
 from release.privacy.copies import Copies, Count, p_value
 from release.privacy.white_box import detectable_share
+from release.stats.intervals import proportion
 from release.verdict import Finding
 
 CONFIDENCE = 0.95

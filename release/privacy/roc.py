@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from release.estimate import Estimate, percentile
 from release.privacy.density import Array
+from release.stats.intervals import Estimate, percentile
 
 NUM_REPLICATES = 500
 LOW_RATE = 0.01

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from release.report import words
+from release.report import text as words
+from release.report.copy_kinds import NOT_PLANTED
 from release.report.gate_summary import GateSummary, Power
-from release.report.kinds import NOT_PLANTED
-from release.report.structure import Report
+from release.report.schema import Report
 
 CERTIFICATE_FORMAT = "synthcxr-certificate/1"
 

@@ -10,7 +10,7 @@ Control, section 5.2.
 from __future__ import annotations
 
 from release.report.gate_summary import Histograms
-from release.report.structure import Report
+from release.report.schema import Report
 
 FEWEST_IMAGES = 5
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from release.report import words
+from release.report import text as words
 from release.report.certificate import certificate
+from release.report.contact_sheets import contact_sheets
 from release.report.disclosure import disclosed
 from release.report.figures.distances import distance_histograms
 from release.report.figures.drawing import Drawing
@@ -20,8 +21,7 @@ from release.report.figures.membership import membership_curve
 from release.report.figures.recalls import control_recalls
 from release.report.numerals import SMALLEST_P
 from release.report.pages import render
-from release.report.sheets import sheets_of
-from release.report.structure import Report, canonical_json
+from release.report.schema import Report, canonical_json
 
 
 def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[str, bytes]:
@@ -36,7 +36,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         Content by file name, as the names stand in the package.
     """
     shown = disclosed(report)
-    pictures = sheets_of(sheets) if words.left_the_building(shown) else []
+    pictures = contact_sheets(sheets) if words.left_the_building(shown) else []
     certified = certificate(shown)
     values = {
         "report": shown,

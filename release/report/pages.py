@@ -15,7 +15,9 @@ import jinja2
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
-from release.report import kinds, numerals, words
+from release.report import copy_kinds as kinds
+from release.report import numerals
+from release.report import text as words
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]>|#~])")
 _FILTERS = (

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.classifier_training import Labelled, evenly
+from release.features.classifier_training import Labelled, evenly
 from release.labelled_images import LabelledImages
 
 

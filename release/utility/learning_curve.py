@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
-from release.estimate import Estimate
 from release.labelled_images import LabelledImages
+from release.stats.intervals import Estimate
 
 Array = NDArray[np.float64]
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training images; all of them are the curve's end
@@ -63,39 +64,35 @@ def equivalent_size(
         values: (R,), the AUROC of the synthetic images in each.
     """
     logs = np.log(sizes)
-    rising = risen(curve)
+    whole = rising(curve)
     found = [
-        _read_backwards(logs, risen(each), at) for each, at in zip(curves, values, strict=True)
+        _read_backwards(logs, rising(each), at) for each, at in zip(curves, values, strict=True)
     ]
     low, high = np.exp(np.quantile(found, [0.025, 0.975]))
-    best = float(np.exp(_read_backwards(logs, rising, value)))
+    best = float(np.exp(_read_backwards(logs, whole, value)))
     bound: Literal["at_most", "at_least"] | None = None
-    if value < rising[0]:
+    if value < whole[0]:
         bound = "at_most"
-    elif value > rising[-1]:
+    elif value > whole[-1]:
         bound = "at_least"
     return EquivalentSize(Estimate(best, min(best, float(low)), max(best, float(high))), bound)
 
 
-def risen(values: Array) -> Array:
-    """Find the nearest curve that does not fall: pool neighbours that are out of order.
+def rising(values: Array) -> Array:
+    """Find the nearest curve that does not fall (isotonic regression).
 
     Reference: Barlow et al. 1972, Statistical Inference under Order Restrictions, section 1.2.
     """
-    pools: list[list[float]] = []
-    for value in values:
-        pools.append([float(value)])
-        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-            pools[-2:] = [pools[-2] + pools[-1]]
-    return np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools])
+    curve: Array = isotonic_regression(values).x
+    return curve
 
 
-def _read_backwards(logs: Array, rising: Array, value: float) -> float:
-    """Find the least x at which the curve reaches the value; an end where it does not."""
-    above = int(np.searchsorted(rising, value))
+def _read_backwards(logs: Array, curve: Array, value: float) -> float:
+    """Find the least x at which a rising curve reaches the value; an end where it does not."""
+    above = int(np.searchsorted(curve, value))
     if above == 0:
         return float(logs[0])
-    if above == len(rising):
+    if above == len(curve):
         return float(logs[-1])
-    rise = (value - rising[above - 1]) / (rising[above] - rising[above - 1])
+    rise = (value - curve[above - 1]) / (curve[above] - curve[above - 1])
     return float(logs[above - 1] + rise * (logs[above] - logs[above - 1]))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from release.estimate import Estimate
+from release.stats.intervals import Estimate
 from release.utility.learning_curve import EquivalentSize, Point
 
 MEASURE = (

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from release.estimate import Estimate, mean, percentile
 from release.labelled_images import LabelledImages
-from release.resampling import NUM_REPLICATES, patient_replicates
+from release.stats.bootstrap import NUM_REPLICATES, patient_replicates
+from release.stats.intervals import Estimate, mean, percentile
 from release.utility.scores import Answers, Score
 
 Array = NDArray[np.float64]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from release.fidelity.extractors import supplied_extractor
-from release.fidelity.remembered import Remembered
+from release.features.cache import CachedExtractor
+from release.features.extractors import supplied_extractor
 from service.domain.errors import ExtractorUnavailable
 from service.domain.extractors import SuppliedExtractor
 from workers.runtime.attempt import Attempt
 from workers.runtime.device import choose_device
 
 
-def requested_extractors(attempt: Attempt) -> Iterator[Remembered]:
+def requested_extractors(attempt: Attempt) -> Iterator[CachedExtractor]:
     """Open the networks that a generate request was accepted with.
 
     Raises:
@@ -33,12 +33,11 @@ def requested_extractors(attempt: Attempt) -> Iterator[Remembered]:
             extractor = _opened(here[name], identity["sha256"])
         except ValueError as error:
             raise ExtractorUnavailable.named(name, str(error)) from error
-        extractor.check = attempt.check
         yield extractor
 
 
 @cache
-def _opened(supplied: SuppliedExtractor, sha256: str) -> Remembered:  # noqa: ARG001  a changed file is another
-    return Remembered(
+def _opened(supplied: SuppliedExtractor, sha256: str) -> CachedExtractor:  # noqa: ARG001  a changed file is another
+    return CachedExtractor(
         supplied_extractor(supplied.kind, supplied.path, supplied.name, choose_device())
     )

@@ -26,10 +26,11 @@ class Cancelled(Exception):
 
 
 class Attempt:
-    """What the code that does the work may ask and say.
+    """One claim of a job by this worker, and what the code that does the work may ask and say.
 
-    Inside the `with` block a thread renews the lease and looks for a cancel request; `check`
-    tells of both, so it must be called at least every half second.
+    Inside the `with` block a thread renews the lease and looks for a cancel request. `check` raises
+    where either ends the attempt; the runner lets it be called by `release.cancellation`, so the
+    work must call `check_cancelled` at least every half second.
     """
 
     def __init__(self, job: Job, context: WorkerContext) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from release.report.copy_kinds import by_recall, share_found
 from release.report.figures.drawing import (
     GRID,
     INK,
@@ -16,7 +17,6 @@ from release.report.figures.drawing import (
     page_style,
 )
 from release.report.gate_summary import Control
-from release.report.kinds import by_recall, share_found
 from release.report.numerals import percent
 from release.report.parts import Interval
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation.real_images import RealImages, Split
-from release.classifier import ImageClassifier
-from release.classifier_training import train_classifier
+from release.features.classifier import ImageClassifier
+from release.features.classifier_training import train_classifier
 
 SIZE = 32
 

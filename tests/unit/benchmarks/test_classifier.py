@@ -8,7 +8,7 @@ import pytest
 from benchmarks.evaluation import classifier as module
 from benchmarks.evaluation.classifier import cached_classifier
 from benchmarks.evaluation.real_images import RealImages
-from release.classifier import read
+from release.features.classifier import read
 
 
 def test_a_kept_classifier_answers_as_it_did_when_trained(

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.evaluation.judge import ALL, Judge, Row
 from benchmarks.evaluation.real_images import RealImages
-from release.classifier import ImageClassifier
+from release.features.classifier import ImageClassifier
 
 
 @pytest.fixture(scope="module")

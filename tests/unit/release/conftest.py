@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.classifier import ImageClassifier
-from release.classifier_training import train_classifier
+from release.features.classifier import ImageClassifier
+from release.features.classifier_training import train_classifier
 from release.labelled_images import Folds, LabelledImages
 
 SIZE = 32

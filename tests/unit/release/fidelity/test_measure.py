@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.classifier import ImageClassifier
-from release.classifier_files import NAME, digest
+from release.cancellation import cancellable
+from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
-from release.fidelity.rows import Fidelity, Row
+from release.fidelity.results import Fidelity, Row
 from release.labelled_images import Folds, LabelledImages
 
 MEASURES = ("kid", "fd", "precision", "recall", "density", "coverage", "ms_ssim", "agreement")
@@ -136,14 +136,13 @@ def test_it_can_be_given_up(
     def check() -> None:
         raise InterruptedError
 
-    with pytest.raises(InterruptedError):
+    with cancellable(check), pytest.raises(InterruptedError):
         measure_fidelity(
             toy_classifier,
             toy_folds,
             fresh_images.pixels,
             fresh_images.labels,
             np.random.default_rng(0),
-            check=check,
         )
 
 

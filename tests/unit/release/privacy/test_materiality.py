@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.estimate import Estimate, share
 from release.policy import Policy
 from release.privacy.materiality import advantage, materiality
 from release.privacy.power import Power
+from release.stats.intervals import Estimate, share
 
 POLICY = Policy()
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.estimate import proportion
 from release.labelled_images import Folds, LabelledImages
 from release.policy import Policy
 from release.privacy.calibration import rank_of_threshold
@@ -17,6 +16,7 @@ from release.privacy.power import (
     detectable_copy_rate,
     images_needed,
 )
+from release.stats.intervals import proportion
 
 POLICY = Policy()
 LEVEL = POLICY.alpha / 3 / 12

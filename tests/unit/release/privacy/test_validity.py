@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.estimate import Estimate
 from release.fidelity.validity import Validity
 from release.policy import Policy
 from release.privacy.validity import validity_of
+from release.stats.intervals import Estimate
 
 HELD_OUT = np.linspace(1, 2, 101)
 TYPICAL = {"pixels": (np.full(9, 1.5), HELD_OUT)}

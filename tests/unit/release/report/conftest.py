@@ -11,7 +11,7 @@ import pytest
 
 from radiographs.phantom import FINDINGS, draw
 from release.report.documents import documents
-from release.report.structure import Report
+from release.report.schema import Report
 
 DIGEST = "5f" * 32
 NORMAL = NormalDist()

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed
 from release.report.gate_summary import Histograms
-from release.report.structure import Report
+from release.report.schema import Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from release.privacy.power import Power
+from release.report.copy_kinds import NOT_PLANTED
 from release.report.documents import documents, size_category
-from release.report.kinds import NOT_PLANTED
 from release.report.numerals import probability
-from release.report.structure import Report
+from release.report.schema import Report
 
 NAMES = {
     "report.html",

@@ -5,7 +5,7 @@ import pytest
 from sklearn.isotonic import isotonic_regression
 
 from release.labelled_images import LabelledImages
-from release.utility.learning_curve import equivalent_size, part_of, risen
+from release.utility.learning_curve import equivalent_size, part_of, rising
 
 SIZES = [100, 200, 400, 800]
 CURVE = np.array([0.6, 0.7, 0.8, 0.9])
@@ -38,7 +38,7 @@ def test_beyond_the_curve_only_a_bound_is_known() -> None:
 
 def test_a_curve_is_made_to_rise_as_scikit_learn_does() -> None:
     values = np.random.default_rng(0).normal(size=30).cumsum()
-    np.testing.assert_allclose(risen(values), isotonic_regression(values))
+    np.testing.assert_allclose(rising(values), isotonic_regression(values))
 
 
 def test_a_part_is_whole_patients_of_every_class() -> None:

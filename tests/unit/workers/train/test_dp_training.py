@@ -8,6 +8,7 @@ import torch
 from models.privacy.accounting import Spending, epsilon_by_prv
 from models.privacy.gaussian import epsilon_of, mu_for
 from models.privacy.mechanisms import GaussianMechanism, SampledSums
+from release.cancellation import cancellable
 from service.domain.paging import Page
 from workers.train import public_images
 from workers.train.dp_ledger import (
@@ -85,10 +86,8 @@ def test_runs_are_counted_on_every_page_and_of_these_images_alone():
 def test_public_images_are_the_same_each_time_and_their_labels_say_nothing(monkeypatch):
     monkeypatch.setattr(public_images, "NUM_IMAGES", 120)
     checked = []
-    first, again = (
-        public_images.public_images(32, 3, torch.device("cpu"), lambda: checked.append(1))
-        for _ in range(2)
-    )
+    with cancellable(lambda: checked.append(1)):
+        first, again = (public_images.public_images(32, 3, torch.device("cpu")) for _ in range(2))
     everything = torch.arange(120)
     assert torch.equal(first.read(everything), again.read(everything))
     assert torch.equal(first.labels, again.labels)

@@ -1,0 +1,45 @@
+"""The ports of one running service, held together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from service.domain.extractors import SuppliedExtractor
+from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """What a use case works with.
+
+    Attributes:
+        records: Jobs and what they made.
+        artifacts: The files of those.
+        queue: The doorbell.
+        clock: The time.
+        signing_keys: What its sets are signed with.
+        version: Version of this package, part of a synthetic set's identity.
+        dataset_roots: Folders below which a dataset may be read.
+        train_device: The kind of device that trains; presets are chosen for it.
+        max_images_per_set: Largest synthetic set.
+        max_json_bytes: Largest JSON body accepted.
+        max_examinations_per_model: So many sets of one model are examined.
+        max_findings_per_model: Of so many sets of one model the findings may be read.
+        extractors: Networks that sets are compared by besides our own.
+        scopes: What callers may see beyond what is for everybody.
+    """
+
+    records: Records
+    artifacts: ArtifactStore
+    queue: TaskQueue
+    clock: Clock
+    signing_keys: SigningKeys
+    version: str
+    dataset_roots: tuple[Path, ...] = ()
+    train_device: Literal["cpu", "cuda"] = "cpu"
+    max_images_per_set: int = 50_000
+    max_json_bytes: int = 2**20
+    max_examinations_per_model: int = 50
+    max_findings_per_model: int = 10
+    extractors: tuple[SuppliedExtractor, ...] = ()
+    scopes: frozenset[str] = frozenset()

@@ -1,0 +1,293 @@
+"""Records of what jobs make: identifiers, checksums and summaries, never pixels or weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from service.domain.model_card import ModelCard
+from service.domain.requests import DatasetSource
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """A stored output.
+
+    Attributes:
+        key: Where it lies in the artifact store, such as `models/mdl_.../snapshot.safetensors`.
+        sha256: Checksum in hex; of a dataset's folder, the dataset's fingerprint.
+        num_bytes: Its size.
+    """
+
+    key: str
+    sha256: str
+    num_bytes: int
+
+    @property
+    def folder(self) -> str:
+        """The folder that is published and pruned as one: the first two parts of the key."""
+        return "/".join(self.key.split("/")[:2])
+
+
+class DatasetState(StrEnum):
+    """Whether a dataset can be trained on."""
+
+    INGESTING = "ingesting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSplit:
+    """How many images of one class a dataset holds, and in which of its folds.
+
+    Attributes:
+        images: In all: train + held_out.
+        train: Those that models learn from.
+        held_out: Those that none does: audit_out + utility.
+        audit_in: Of train: the audit pool's images that a coin put there.
+        audit_out: The audit pool's other images, which a release is audited with.
+        utility: Kept for testing what a finished set is good for.
+    """
+
+    images: int
+    train: int
+    held_out: int
+    audit_in: int = 0
+    audit_out: int = 0
+    utility: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFile:
+    """A file that was left out of a dataset.
+
+    Attributes:
+        file: Its name inside the archive or folder.
+        reason: Why, in a sentence.
+        code: Why, as a stable name.
+    """
+
+    file: str
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A private labelled set of radiographs, ingested to a pixel store.
+
+    Attributes:
+        id: Such as `ds_01kaj...`.
+        name: The client's name for it.
+        state: Whether it can be trained on.
+        source: Where it came from.
+        created_at: When it was submitted, UTC.
+        job_id: The job that ingests it.
+        classes: Images per class, in label order.
+        image_size: Side of the stored pixels.
+        bit_depth: 8 or 16.
+        fingerprint: sha256 over pixels, labels and patient groups; never published.
+        dropped: Files left out.
+        artifact: The pixel store, `datasets/<id>`.
+        summary: Whatever else the ingest found out.
+        version: Keyed hash of the fingerprint, the dataset's name in what is published; None where
+            the images were split before there were folds for an audit.
+    """
+
+    id: str
+    name: str
+    state: DatasetState
+    source: DatasetSource
+    created_at: datetime
+    job_id: str
+    classes: Mapping[str, ClassSplit] = field(default_factory=dict)
+    image_size: int | None = None
+    bit_depth: int | None = None
+    fingerprint: str | None = None
+    dropped: tuple[DroppedFile, ...] = ()
+    artifact: ArtifactRef | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained model: it exists only once its training succeeded.
+
+    Attributes:
+        id: Such as `mdl_01kaj...`.
+        family: vae, gan or ldm.
+        dataset_id: What it was trained on.
+        classes: The labels it can draw, in label order.
+        image_size: Side of its images.
+        config: Its frozen hyper-parameters.
+        preset: The preset the config started from.
+        images_seen: How long it was trained.
+        snapshot: The averaged weights, `models/<id>/snapshot.safetensors`.
+        job_id: The job that trained it.
+        created_at: When it was finished, UTC.
+        card: Figures of its training.
+    """
+
+    id: str
+    family: str
+    dataset_id: str
+    classes: tuple[str, ...]
+    image_size: int
+    config: Mapping[str, Any]
+    preset: str
+    images_seen: int
+    snapshot: ArtifactRef
+    job_id: str
+    created_at: datetime
+    card: ModelCard
+
+
+class Outcome(StrEnum):
+    """How the evaluation of a set ended."""
+
+    PASSED = "passed"
+    PASSED_FILTERED = "passed_filtered"
+    REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The public result of a set's evaluation: no distances, no neighbours, no single image.
+
+    Attributes:
+        outcome: How the evaluation ended.
+        code: Why a set is refused or inconclusive, as a stable name such as `memorises`, `power`.
+        num_filtered: Images that were dropped and drawn anew.
+        reasons: Why, in sentences.
+        remedies: What may help, in sentences.
+        min_detectable_copy_rate: The smallest rate of copied images that the evaluation detects,
+            in (0, 1]; None where it could not be determined.
+    """
+
+    outcome: Outcome
+    code: str | None = None
+    num_filtered: int = 0
+    reasons: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    min_detectable_copy_rate: float | None = None
+
+    def __str__(self) -> str:
+        detail = self.code or (self.num_filtered or None)
+        return f"{self.outcome}({detail})" if detail else str(self.outcome)
+
+    @property
+    def released(self) -> bool:
+        """Whether the set is released."""
+        return self.outcome in {Outcome.PASSED, Outcome.PASSED_FILTERED}
+
+    @property
+    def for_research(self) -> bool:
+        """Whether its images may be read inside the institution: negative, but with low power."""
+        return self.outcome is Outcome.INCONCLUSIVE and self.code == "power"
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticSet:
+    """A labelled set of synthetic images, and what the gate found of it.
+
+    Attributes:
+        id: Fixed by the request, see `identifiers.synthetic_set_id`.
+        model_id: What drew it.
+        job_id: The job that made it first.
+        num_images: How many images it holds in all; 0 where its images were not kept.
+        class_counts: Images per class, in label order.
+        zip: The archive, `synthetic-sets/<id>-<attempt>/set.zip`; None where the gate kept its
+            images from being stored.
+        manifest: Its table of contents, `manifest.json` beside it; None likewise.
+        created_at: When it was finished, UTC.
+        dataset_id: The dataset whose images it was examined against.
+        verdict: What the gate found.
+        report: The page that tells it, `report.html`, with `report.json` beside it.
+        findings: What only the scope private:read may see, `findings.json`.
+        unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
+        findings_read: Whether they have been asked for.
+        withdrawn: Deleted by a client after its release. Its images are kept, out of reach, since
+            whoever has them can put them together with later releases.
+    """
+
+    id: str
+    model_id: str
+    job_id: str
+    num_images: int
+    class_counts: Mapping[str, int]
+    zip: ArtifactRef | None
+    manifest: ArtifactRef | None
+    created_at: datetime
+    dataset_id: str
+    verdict: Verdict
+    report: ArtifactRef
+    findings: ArtifactRef
+    unlabelled_counts: Mapping[str, int] = field(default_factory=dict)
+    findings_read: bool = False
+    withdrawn: bool = False
+
+    @property
+    def artifacts(self) -> tuple[ArtifactRef, ...]:
+        """All that is stored of it."""
+        images = (each for each in (self.zip, self.manifest) if each)
+        return (*images, self.report, self.findings)
+
+    @property
+    def stays_known(self) -> bool:
+        """Whether deleting it leaves its record.
+
+        It does where the set was released and where its findings were read. What its verdict says
+        of its model stays known anyway, see `ExaminedSet`.
+        """
+        return self.released or self.findings_read
+
+    @property
+    def released(self) -> bool:
+        """Whether its images have been free to leave the building."""
+        return self.verdict.released
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedSet:
+    """That a set was examined, and what of it counts when others are.
+
+    It outlives the set, its job and its dataset: a set that was refused, or that somebody deleted,
+    is evidence about its model all the same.
+
+    Attributes:
+        id: The set's own.
+        model_id: What drew it.
+        dataset_id: The dataset whose images it was examined against.
+        number: Which of its model's sets it was, from 1, in the order of their examination. A set
+            that is made once more keeps its number.
+        verdicts: What the gate found, each time that it found another thing; the last one stands.
+        tally: What the gate counts of it in later examinations, as JSON. Private.
+        created_at: When it was first examined, UTC.
+    """
+
+    id: str
+    model_id: str
+    dataset_id: str
+    number: int
+    verdicts: tuple[Verdict, ...]
+    tally: Mapping[str, Any]
+    created_at: datetime
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was found last."""
+        return self.verdicts[-1]
+
+    @property
+    def released(self) -> bool:
+        """Whether its images have been free to leave the building."""
+        return any(each.released for each in self.verdicts)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was ever refused."""
+        return any(each.outcome is Outcome.REFUSED for each in self.verdicts)

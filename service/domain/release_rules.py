@@ -1,0 +1,107 @@
+"""Rules across the sets of a model or dataset: numbers, quotas, what counts in the next one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from service.domain.errors import ExaminationsSpent, FindingsSpent, ReleasesChanged
+from service.domain.records import ExaminedSet, SyntheticSet
+
+
+def examination_number(set_id: str, of_model: Sequence[ExaminedSet]) -> int:
+    """Return which set of its model a set is, from 1; one examined before keeps its number."""
+    return next((each.number for each in of_model if each.id == set_id), len(of_model) + 1)
+
+
+def check_examinations(model_id: str, number: int, max_sets: int) -> None:
+    """Insist that not too many sets of a model are examined: each is a chance to slip through."""
+    if number > max_sets:
+        raise ExaminationsSpent(
+            f"{max_sets} sets of model {model_id} have been examined, whatever was found of them, "
+            "and each further one would be one more chance for copies to be missed. Ask for one of "
+            "these again, train another model, or let the operator raise "
+            "SYNTHCXR_MAX_EXAMINATIONS_PER_MODEL."
+        )
+
+
+def sets_before(
+    set_id: str, of_model: Sequence[ExaminedSet], releases: Sequence[ExaminedSet]
+) -> list[ExaminedSet]:
+    """Return the sets that count in the examination of another.
+
+    Args:
+        set_id: The set that is examined.
+        of_model: Every examined set of its model.
+        releases: Every released set of the datasets that share patients with its own.
+
+    Returns:
+        Those of its model with a lower number, so that a set made once more is examined as it was
+        the first time, and all releases but itself.
+    """
+    number = examination_number(set_id, of_model)
+    counted = {each.id: each for each in of_model if each.number < number}
+    counted |= {each.id: each for each in releases if each.id != set_id}
+    return list(counted.values())
+
+
+def examined(
+    made: SyntheticSet,
+    tally: Mapping[str, Any],
+    of_model: Sequence[ExaminedSet],
+    releases: Sequence[ExaminedSet],
+    examined_after: Sequence[str],
+) -> ExaminedSet:
+    """Return what is kept of an examination, once nothing that counts in it came in between.
+
+    Args:
+        made: The set that was examined.
+        tally: What the gate counts of it.
+        of_model: Every examined set of its model, itself too where it was examined before.
+        releases: Every released set of the datasets that share patients with its own.
+        examined_after: The sets that its examination took into account.
+
+    Raises:
+        ReleasesChanged: It missed one.
+    """
+    missing = {each.id for each in sets_before(made.id, of_model, releases)} - {*examined_after}
+    if missing:
+        raise ReleasesChanged(
+            f"{', '.join(sorted(missing))}, of the same model or of a dataset with the same "
+            f"patients, was examined at the same time as {made.id}. The job is done once more."
+        )
+    there = next((each for each in of_model if each.id == made.id), None)
+    if there is None:
+        return ExaminedSet(
+            id=made.id,
+            model_id=made.model_id,
+            dataset_id=made.dataset_id,
+            number=len(of_model) + 1,
+            verdicts=(made.verdict,),
+            tally=tally,
+            created_at=made.created_at,
+        )
+    if there.verdict == made.verdict:
+        return there
+    return replace(there, verdicts=(*there.verdicts, made.verdict))
+
+
+def set_after_withdrawal(there: SyntheticSet, made: SyntheticSet) -> SyntheticSet:
+    """Return what stands for a set that was withdrawn and is made once more.
+
+    One that was released stays so, whatever is found now that there are later releases: its images
+    are outside. That findings were read is not forgotten.
+    """
+    if there.released and not made.released:
+        return replace(there, withdrawn=False)
+    return replace(made, findings_read=there.findings_read)
+
+
+def check_findings(made: SyntheticSet, sets: Sequence[SyntheticSet], max_sets: int) -> None:
+    """Insist that the findings of not too many sets of a model are read."""
+    num_read = sum(each.findings_read for each in sets if each.model_id == made.model_id)
+    if num_read >= max_sets:
+        raise FindingsSpent(
+            f"The findings of {num_read} sets of model {made.model_id} have been read, and more "
+            "would tell too much of single images. The operator may raise "
+            "SYNTHCXR_MAX_FINDINGS_PER_MODEL."
+        )

@@ -1,0 +1,141 @@
+"""Made-up identifiers that the examples in openapi.yaml share."""
+
+JOB_ID = "job_01m7yh2behea98qt28czyqp2cc"
+DATASET_ID = "ds_01m7yh2behea98qt28czyqp2cd"
+MODEL_ID = "mdl_01m7yh2behea98qt28czyqp2ce"
+SET_ID = "syn_5vkm1j8z0q6w3c9t2n4r7b1x0f"
+MOMENT = "2026-01-31T09:30:00Z"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+PROBLEM = {
+    "type": "/problems/unknown_class",
+    "title": "Unknown class",
+    "status": 422,
+    "detail": "The model has not learned every class asked for.",
+    "code": "unknown_class",
+    "retryable": False,
+    "request_id": "6b1f0c52a7d94e3f",
+    "errors": [{"pointer": "/class_counts/covid", "detail": "No such class."}],
+}
+JOB = {
+    "id": JOB_ID,
+    "kind": "train",
+    "state": "running",
+    "done": False,
+    "created_at": MOMENT,
+    "started_at": MOMENT,
+    "finished_at": None,
+    "attempt": 1,
+    "queue_position": None,
+    "progress": {
+        "phase": "training",
+        "images_seen": 12800,
+        "total_images": 50000,
+        "fraction": 0.256,
+        "images_per_second": 231.0,
+        "eta_seconds": 161.0,
+        "expected_seconds": 221.0,
+        "plan": [
+            {"stage": "training", "images": 50000, "images_per_second": 231.0, "seconds": 219.5}
+        ],
+    },
+    "metrics": {"loss": 0.21},
+    "request": {"dataset_id": DATASET_ID, "family": "ldm", "image_size": 64, "seed": 1},
+    "result": None,
+    "error": None,
+    "labels": {},
+    "links": {
+        "self": f"/jobs/{JOB_ID}",
+        "events": f"/jobs/{JOB_ID}/events",
+        "cancel": f"/jobs/{JOB_ID}/cancel",
+    },
+}
+DATASET = {
+    "id": DATASET_ID,
+    "name": "phantoms",
+    "state": "ready",
+    "source": {"phantom": {"class_counts": {"normal": 200, "effusion": 120}}},
+    "created_at": MOMENT,
+    "job_id": JOB_ID,
+    "classes": {
+        "normal": {
+            "images": 200,
+            "train": None,
+            "held_out": None,
+            "audit_in": None,
+            "audit_out": None,
+            "utility": None,
+        }
+    },
+    "image_size": 64,
+    "bit_depth": 8,
+    "fingerprint": None,
+    "version": SHA256,
+    "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
+    "summary": {"num_exact_duplicates": 0, "num_upsampled": 0, "has_patient_ids": False},
+}
+MODEL = {
+    "id": MODEL_ID,
+    "family": "ldm",
+    "dataset_id": DATASET_ID,
+    "classes": ["normal", "effusion"],
+    "image_size": 64,
+    "config": {"patch_size": 4},
+    "preset": "standard",
+    "images_seen": 50000,
+    "snapshot_sha256": SHA256,
+    "job_id": JOB_ID,
+    "created_at": MOMENT,
+    "card": {},
+}
+SYNTHETIC_SET = {
+    "id": SET_ID,
+    "model_id": MODEL_ID,
+    "job_id": JOB_ID,
+    "num_images": 200,
+    "class_counts": {"normal": 100, "effusion": 90},
+    "unlabelled_counts": {"mixture": 10},
+    "verdict": {
+        "outcome": "passed_filtered",
+        "code": None,
+        "num_filtered": 2,
+        "reasons": ["2 of 202 images lay too near to a real one and were drawn anew."],
+        "remedies": [],
+        "min_detectable_copy_rate": 0.0087,
+    },
+    "num_bytes": 412345,
+    "sha256": SHA256,
+    "created_at": MOMENT,
+    "links": {
+        "report": f"/synthetic-sets/{SET_ID}/report",
+        "download": f"/synthetic-sets/{SET_ID}/download",
+    },
+}
+EVENT = {"sequence": 1, "kind": "state", "at": MOMENT, "data": {"state": "queued", "attempt": 0}}
+
+SIGNING_KEY = {
+    "id": "5b0f8c1e" * 8,
+    "algorithm": "Ed25519",
+    "pem": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA...\n-----END PUBLIC KEY-----\n",
+    "current": True,
+}
+AUDIT = {
+    "model_id": MODEL_ID,
+    "white_box": {
+        "statistic": 0.52,
+        "p_value": 0.31,
+        "text": "The model's own scores do not tell who was trained on.",
+        "passed": True,
+        "min_detectable_share": 0.0141,
+        "scores": ["class_prior", "discriminator", "generator", "patch_whitening"],
+    },
+    "weights": {
+        "cleared": True,
+        "ground": "white_box_audit",
+        "text": "The model's own scores do not tell who was trained on. That bounds this attack, "
+        "not every attack on weights.",
+        "notice": "For whoever holds these weights: not for diagnosis.",
+    },
+    "sets": [
+        {"id": SET_ID, "number": 1, "verdict": SYNTHETIC_SET["verdict"], "created_at": MOMENT},
+    ],
+}

@@ -1,0 +1,100 @@
+"""What is known of a dataset's images is found once, and again only where what was kept is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.proofs.cases import VALID, planted
+from benchmarks.proofs.world import Design, Euclidean, World
+from release.gate import Gate
+from release.memory import Arrays, Memory
+from service.adapters.local_artifacts import LocalArtifacts
+from workers.generate.gate_assets import ArtifactArrayCache
+
+FOLDER = "datasets/ds_1/remembered-64"
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> LocalArtifacts:
+    return LocalArtifacts(tmp_path)
+
+
+@pytest.fixture
+def memory(artifacts: LocalArtifacts) -> ArtifactArrayCache:
+    return ArtifactArrayCache(artifacts, FOLDER)
+
+
+class Finding:
+    """Finds something, and counts how often it had to."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> Arrays:
+        self.times += 1
+        return {"far": np.array([0.5, np.inf], np.float32), "who": np.array([3, -1])}
+
+
+def test_what_was_found_is_not_sought_again(memory: ArtifactArrayCache) -> None:
+    find = Finding()
+    first, second = memory.recall("one", find), memory.recall("one", find)
+    assert find.times == 1
+    assert set(first) == set(second)
+    for name in first:
+        assert first[name].dtype == second[name].dtype
+        assert np.array_equal(first[name], second[name])
+
+
+def test_another_name_is_another_thing(memory: ArtifactArrayCache) -> None:
+    find = Finding()
+    memory.recall("one", find)
+    memory.recall("one, by a later version", find)
+    assert find.times == 2
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: b"",
+        lambda whole: b"not arrays at all",
+        lambda whole: whole.replace(np.float32(0.5).tobytes(), np.float32(0.7).tobytes()),
+    ],
+    ids=["cut short", "empty", "of another kind", "changed"],
+)
+def test_a_file_that_is_not_whole_is_made_again(
+    memory: ArtifactArrayCache, artifacts: LocalArtifacts, harm: Callable[[bytes], bytes]
+) -> None:
+    find = Finding()
+    memory.recall("one", find)
+    (file,) = artifacts.path(FOLDER).iterdir()
+    file.write_bytes(harm(file.read_bytes()))
+    assert memory.recall("one", find)["far"][0] == 0.5
+    assert find.times == 2
+    memory.recall("one", find)
+    assert find.times == 2
+
+
+def test_all_of_it_goes_when_the_dataset_goes(
+    memory: ArtifactArrayCache, artifacts: LocalArtifacts, tmp_path: Path
+) -> None:
+    memory.recall("one", Finding())
+    artifacts.delete("datasets/ds_1")
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: ArtifactArrayCache) -> None:
+    world = World(0, Design(trained=500, audit=300, images=400))
+    images, known = world.honest(), planted(world)
+    of_no_class = np.zeros((len(images), len(world.folds.classes)))
+
+    def judged(memory: Memory | None) -> dict[str, Any]:
+        gate = Gate(world.folds, [Euclidean()], memory=memory)
+        return gate.examine(images, of_no_class, validity=VALID, planted=[known]).private()
+
+    assert judged(None) == judged(memory) == judged(memory)
