@@ -41,7 +41,7 @@ from release.privacy.controls import Control
 from release.similarity.copy_search import CopySearch
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
-from service.domain.references import Dataset
+from service.domain.records import Dataset
 from workers.generate.interruptible import Interruptible
 from workers.planting import by_changes
 from workers.runtime.attempt import Attempt
