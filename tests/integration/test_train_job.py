@@ -21,7 +21,7 @@ from models.privacy.mechanism import GaussianMechanism, Release
 from models.privacy.sampled_sums import SampledSums
 from models.training.checkpoints import file_digest
 from models.training.watch import Watch
-from service.domain.clearance import Clearance
+from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
 from tests.integration.jobs import (
     COUNTS,
@@ -126,10 +126,11 @@ def children_of(pid):
     return found
 
 
-def ranks():
+def followers():
     """Processes of a training that this one leads."""
     named = {pid: Path(f"/proc/{pid}/cmdline") for pid in children_of(os.getpid())}
-    return [pid for pid, name in named.items() if name.exists() and b"rank" in name.read_bytes()]
+    started = b"workers.train.distributed"
+    return [pid for pid, name in named.items() if name.exists() and started in name.read_bytes()]
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
@@ -138,7 +139,7 @@ def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, da
     assert job.state is JobState.SUCCEEDED, job.error
     model = context.records.model(job.result.model_id)
     assert (model.images_seen, model.card["num_devices"]) == (128, 2)
-    assert ranks() == []
+    assert followers() == []
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
@@ -151,7 +152,7 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
-    [other] = ranks()
+    [other] = followers()
     began = time.monotonic()
     if ending == "killed":
         os.kill(other, signal.SIGKILL)
@@ -160,7 +161,7 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
     worker.join(timeout=20)
     job = context.records.job(job_id)
     assert time.monotonic() - began < 10
-    assert ranks() == []
+    assert followers() == []
     if ending == "killed":
         assert (job.state, job.error.code) == (JobState.FAILED, "device_lost")
         assert job.error.retryable

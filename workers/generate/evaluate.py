@@ -1,26 +1,24 @@
-"""Examines what was drawn: whether it may leave, how real it looks, what it is good for."""
+"""Evaluates a sampled set: the privacy gate, its fidelity and its utility."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.snapshot import Snapshot
+from release.cancellation import check_cancelled
 from release.examination import Examination
 from release.features.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.results import Fidelity
 from release.fidelity.validity import Validity
-from release.look import Look
-from release.privacy.epsilon import Claim
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
 from release.verdict import Verdict
 from workers.generate.gate_assets import GateAssets
-from workers.generate.prior_releases import PriorSets
+from workers.generate.load import Inputs
+from workers.generate.prior_releases import look_at_prior_releases
 from workers.generate.sampling import SampledSet
 from workers.planting import by_model
 from workers.runtime.attempt import Attempt
@@ -31,14 +29,14 @@ UTILITY_IMAGES = 4_000  # that each classifier sees
 
 
 @dataclass(frozen=True)
-class Found:
-    """All that was found of a set.
+class Evaluation:
+    """All that was measured of a set.
 
     Attributes:
         examination: By the gate.
         fidelity: None where there were too few images to compare.
         further_fidelity: The same by each network that the operator supplies.
-        utility: None where it was not asked for, or the set may not leave anyway.
+        utility: None where it was not asked for, or the set may not be released anyway.
     """
 
     examination: Examination
@@ -47,68 +45,56 @@ class Found:
     utility: Utility | None
 
 
-def examine(
-    attempt: Attempt,
-    evidence: GateAssets,
-    drawn: SampledSet,
-    snapshot: Snapshot,
-    earlier: PriorSets,
-    released: Look | None,
-    *,
-    claim: Claim | None,
-    extractors: Iterable[Extractor],
-    full: bool,
-) -> Found:
-    """Examine a set; the same images give the same figures.
+def evaluate(attempt: Attempt, inputs: Inputs, sampled: SampledSet) -> Evaluation:
+    """Evaluate a set; the same images give the same figures.
 
     Args:
-        attempt: At the job.
-        evidence: The real images and what sees them.
-        drawn: The set, flagged images included.
-        snapshot: What drew it.
-        earlier: The sets that count in its examination.
-        released: What was seen of the released ones among them.
-        claim: Differential privacy that the model promises.
-        extractors: Networks to compare the set by, besides our own.
-        full: Whether to measure what the images are good for.
+        attempt: Its artifacts hold the earlier releases.
+        inputs: The real images, the gate and the request.
+        sampled: The set, flagged images included.
     """
-    labels = drawn.labels(snapshot.classes)
-    unflagged = ~drawn.look.flagged | (claim is not None)
-    seen = drawn.pixels[unflagged], labels[unflagged]
-    fidelity = _fidelity(evidence, *seen)
-    further = [_fidelity(evidence, *seen, each) for each in extractors]
-    examination = evidence.gate.examine(
-        drawn.pixels,
-        drawn.weights(snapshot.classes),
-        look=drawn.look,
-        validity=fidelity.validity if fidelity else Validity.unknown(),
-        planted=list(by_model(evidence.folds, snapshot, attempt.check)),
-        controls=evidence.controls,
-        earlier=released,
-        attempts=earlier.tallies,
-        attempt_number=earlier.number,
-        claim=claim,
+    labels = sampled.labels(inputs.snapshot.classes)
+    unflagged = ~sampled.look.flagged | (inputs.claim is not None)
+    seen = sampled.pixels[unflagged], labels[unflagged]
+    fidelity = _fidelity(inputs.assets, *seen)
+    further = [_fidelity(inputs.assets, *seen, each) for each in inputs.extractors]
+    validity = fidelity.validity if fidelity else Validity.unknown()
+    examination = _examine(attempt, inputs, sampled, validity)
+    utility = None
+    if inputs.request.get("report") == "full" and examination.verdict.may_leave:
+        kept = examination.kept & (labels >= 0)
+        utility = _utility(inputs.assets, sampled.pixels[kept], labels[kept])
+    return Evaluation(examination, fidelity, tuple(filter(None, further)), utility)
+
+
+def _examine(
+    attempt: Attempt, inputs: Inputs, sampled: SampledSet, validity: Validity
+) -> Examination:
+    """Put the set before the gate, together with what is known of earlier ones."""
+    assets, prior, snapshot = inputs.assets, inputs.prior, inputs.snapshot
+    size = inputs.model.image_size
+    examination = assets.gate.examine(
+        sampled.pixels,
+        sampled.weights(snapshot.classes),
+        look=sampled.look,
+        validity=validity,
+        planted=list(by_model(assets.folds, snapshot, check_cancelled)),
+        controls=assets.controls,
+        earlier=look_at_prior_releases(attempt.artifacts, assets, prior.releases, size),
+        attempts=prior.tallies,
+        attempt_number=prior.number,
+        claim=inputs.claim,
     )
     verdict = examination.verdict
-    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.reach
-    if readable and not drawn.released(examination.kept):
+    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.domain.access
+    if readable and not sampled.released(examination.kept):
         nothing = Verdict.inconclusive("nothing_left", verdict.num_filtered)
         examination = replace(examination, verdict=nothing)
-    utility = None
-    kept = examination.kept & (labels >= 0)
-    if full and examination.verdict.may_leave and kept.any():
-        utility = measure_utility(
-            evidence.folds,
-            drawn.pixels[kept],
-            labels[kept],
-            num_seeds=UTILITY_SEEDS,
-            images_to_see=UTILITY_IMAGES,
-        )
-    return Found(examination, fidelity, tuple(filter(None, further)), utility)
+    return examination
 
 
 def _fidelity(
-    evidence: GateAssets,
+    assets: GateAssets,
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     extractor: Extractor | None = None,
@@ -116,8 +102,8 @@ def _fidelity(
     rng = np.random.default_rng(SEED)
     try:
         return measure_fidelity(
-            evidence.classifier,
-            evidence.folds,
+            assets.classifier,
+            assets.folds,
             pixels,
             labels,
             rng,
@@ -125,3 +111,17 @@ def _fidelity(
         )
     except ValueError:  # too few images, or too few patients, to compare
         return None
+
+
+def _utility(
+    assets: GateAssets, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Utility | None:
+    if not len(labels):
+        return None
+    return measure_utility(
+        assets.folds,
+        pixels,
+        labels,
+        num_seeds=UTILITY_SEEDS,
+        images_to_see=UTILITY_IMAGES,
+    )

@@ -30,9 +30,10 @@ def requested_extractors(attempt: Attempt) -> Iterator[CachedExtractor]:
                 f"{here[name].path.name} is not the file that the service accepted the request by",
             )
         try:
-            yield _opened(here[name], identity["sha256"])
+            extractor = _opened(here[name], identity["sha256"])
         except ValueError as error:
             raise ExtractorUnavailable.named(name, str(error)) from error
+        yield extractor
 
 
 @cache

@@ -1,29 +1,36 @@
-"""What the sets of one dataset are examined with: learned once, kept beside the dataset's pixels.
+"""What the sets of one dataset are evaluated with: learned once, kept beside the dataset's pixels.
 
-The classifier learns from the images that models learn from; the copy detector from these and the
-held-out ones alike, or the tests would be void. Neither ever sees the fold for utility.
+The classifier learns from T, the images that models learn from; the copy detector from T and the
+held-out H alike, or the tests would be void. Neither ever sees U, the images for utility.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import hashlib
+import shutil
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
+import structlog
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
+from release.cancellation import check_cancelled
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
 from release.gate import FEWEST_PATIENTS, Gate
 from release.labelled_images import Folds, LabelledImages
 from release.look import Look
+from release.memory import Arrays
 from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
@@ -32,13 +39,15 @@ from release.package.hashing import rounded_count
 from release.policy import Policy
 from release.privacy.controls import Control
 from release.similarity.copy_search import CopySearch
-from service.domain.errors import TooFewPatients
-from service.domain.references import Dataset
-from workers.generate.array_cache import ArtifactArrayCache
+from service.domain.errors import StorageFull, TooFewPatients
+from service.domain.ports import ArtifactStore
+from service.domain.records import Dataset
 from workers.generate.interruptible import Interruptible
 from workers.planting import by_changes
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
+
+log = structlog.get_logger()
 
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
@@ -49,32 +58,81 @@ SEED = 0
 MAX_KEPT = 2  # datasets, or sizes of one
 
 
+class ArtifactArrayCache:
+    """Arrays about a dataset's images, in a folder of the artifact store: one file for each name.
+
+    The folder lies inside the dataset's own and is deleted with it. Whoever may read the images may
+    read these, and nobody else: they show which images are alike.
+
+    Args:
+        artifacts: The store.
+        folder: Key of the folder.
+    """
+
+    def __init__(self, artifacts: ArtifactStore, folder: str) -> None:
+        self._artifacts = artifacts
+        self._folder = folder
+
+    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
+        """Return what is kept under a name; find it where nothing is, or nothing that is whole."""
+        key = f"{self._folder}/{hashlib.sha256(name.encode()).hexdigest()}.npz"
+        kept = self._read(key)
+        if kept is None:
+            kept = find()
+            self._keep(key, kept)
+        return kept
+
+    def _read(self, key: str) -> Arrays | None:
+        try:
+            with (
+                self._artifacts.path(key).open("rb") as stream,
+                np.load(stream, allow_pickle=False) as file,
+            ):
+                return dict(file)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def _keep(self, key: str, found: Arrays) -> None:
+        """Keep what was found; that it cannot be kept is no reason to fail."""
+        plain: dict[str, NDArray[Any]] = {name: np.asarray(each) for name, each in found.items()}
+        folder = None
+        try:
+            folder = self._artifacts.staging(f"arrays-{uuid4().hex}")
+            file = folder / "arrays.npz"
+            with file.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **plain)
+            self._artifacts.publish(file, key)
+        except (OSError, StorageFull) as error:
+            log.warning("arrays not kept", reason=str(error))
+        finally:
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 @dataclass(frozen=True, eq=False)
 class GateAssets:
-    """The real images of a dataset, and what sees them.
+    """The real images of a dataset, and what a set is evaluated with against them.
 
     Attributes:
         folds: The real images, by fold.
         classifier: Learned from T.
         gate: Sees T and H.
-        metrics: The gate's own, to be interrupted.
-        search: Likewise, what finds changed copies for it.
-        memory: Keeps what is the same for every set.
+        metric_names: The gate's own.
+        arrays: Keeps what is the same for every set.
     """
 
     folds: Folds
     classifier: ImageClassifier
     gate: Gate
-    metrics: tuple[Interruptible, ...]
-    search: CopySearch
-    memory: ArtifactArrayCache
+    metric_names: tuple[str, ...]
+    arrays: ArtifactArrayCache
 
     @cached_property
     def controls(self) -> list[Control]:
         """How many of the images that were changed a little the gate finds."""
         planted = list(by_changes(self.folds))
-        pixels = sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
-        found = self.memory.recall(
+        pixels = hashlib.sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
+        found = self.arrays.recall(
             f"controls {self.gate.digest} {pixels}",
             lambda: {"found": np.array([self.gate.control(each).found for each in planted])},
         )["found"]
@@ -84,35 +142,31 @@ class GateAssets:
         ]
 
     def look(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> Look:
-        """Look at the images of a release that has left, once for all sets to come.
+        """Compare the images of a prior release with the real ones, once for all sets to come.
 
         Args:
             release: Names it by its content.
-            pixels: Reads its images, (n, size, size); called where they were never looked at.
+            pixels: Reads its images, (n, size, size); called where nothing is kept of them.
         """
-        names = [metric.name for metric in self.metrics]
-        name = f"release {self.gate.digest} {release}"
-        found = self.memory.recall(name, lambda: self.gate.look(pixels()).arrays())
-        return Look.of_arrays(found, names)
+        found = self.arrays.recall(
+            self._name_of(release), lambda: self.gate.look(pixels()).arrays()
+        )
+        return Look.of_arrays(found, self.metric_names)
 
     def remember(self, release: str, look: Look) -> None:
-        """Keep what was seen of images that are about to leave, if it is all that will be asked."""
+        """Keep what was found of images that are about to leave, if later sets need no more."""
         if look.suffices:
-            self.memory.recall(f"release {self.gate.digest} {release}", look.arrays)
+            self.arrays.recall(self._name_of(release), look.arrays)
 
-    def serve(self, attempt: Attempt) -> None:
-        """Let an attempt interrupt what is computed from now on, and keep it."""
-        self.memory.attempt = attempt
-        self.search.check = attempt.check
-        for metric in self.metrics:
-            metric.check = attempt.check
+    def _name_of(self, release: str) -> str:
+        return f"release {self.gate.digest} {release}"
 
 
 class GateAssetCache:
-    """The evidence a process keeps, the least recently used of which makes way for new."""
+    """The assets a process keeps in memory, the least recently used of which make way for new."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], GateAssets] = OrderedDict()
+        self._kept: LRUCache[tuple[str, int], GateAssets] = LRUCache(MAX_KEPT)
 
     @classmethod
     @cache
@@ -121,79 +175,74 @@ class GateAssetCache:
         return cls()
 
     def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
-        """Return the evidence of a dataset at an image size; gather it if it is not kept.
+        """Return the assets of a dataset at an image size; gather them if they are not kept.
 
         Raises:
             StoreOutdated: The dataset has no folds.
+            TooFewPatients: The gate needs more of them held out.
             OSError: Its files are gone.
         """
         assert dataset.artifact is not None, "only a ready dataset's models draw"
         key = dataset.artifact.key, size
         if key not in self._kept:
-            while len(self._kept) >= MAX_KEPT:
-                self._kept.popitem(last=False)
-            self._kept[key] = _gathered(attempt, dataset, size, policy)
-        self._kept.move_to_end(key)
-        evidence = self._kept[key]
-        evidence.serve(attempt)
-        return evidence
+            while len(self._kept) >= MAX_KEPT:  # before the new ones take memory
+                self._kept.popitem()
+            self._kept[key] = _gathered(attempt, dataset.artifact.key, size, policy)
+        return self._kept[key]
 
 
-def _gathered(attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
-    assert dataset.artifact is not None
-    store = PixelStore.open(attempt.artifacts.path(dataset.artifact.key))
-    memory = ArtifactArrayCache(attempt, f"{dataset.artifact.key}/remembered-{size}")
-    folds = folds_of(store, size)
+def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
+    folds = folds_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
     if len(np.unique(folds.audit.patients)) < FEWEST_PATIENTS:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
             f"{FEWEST_PATIENTS} at least are needed. Ingest images of more patients: twenty of "
-            "each class are usually enough to look at sets, some 1,800 for sets that may leave."
+            "each class are usually enough to evaluate sets, some 1,800 to release them."
         )
-    key = f"{dataset.artifact.key}/evidence-{size}-{METHODS}"
+    key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
         attempt.artifacts.publish(_learned(attempt, folds), key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(folds, copies.name)
-    metrics = tuple(Interruptible(metric, attempt.check) for metric in (PixelMetric(), copies))
-    search = search_of(folds, attempt.check)
+    metrics = tuple(map(Interruptible, (PixelMetric(), copies)))
+    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}")
     return GateAssets(
         folds=folds,
         classifier=load_classifier(folder / CLASSIFIER),
-        gate=Gate(folds, metrics, policy, memory, search),
-        metrics=metrics,
-        search=search,
-        memory=memory,
+        gate=Gate(folds, metrics, policy, arrays, search_of(folds)),
+        metric_names=tuple(metric.name for metric in metrics),
+        arrays=arrays,
     )
 
 
 def _learned(attempt: Attempt, folds: Folds) -> Path:
     """Train the classifier and the copy detector, for longer where there are more images."""
-    pace = ProgressEstimator()
+    estimator = ProgressEstimator()
 
     def watch(share: float) -> None:
-        attempt.check()
+        check_cancelled()
         if attempt.report_due():
-            attempt.report(pace.progress(LEARNING, round(share * told), told, share))
+            seen = round(share * num_reported)
+            attempt.report(estimator.progress(LEARNING, seen, num_reported, share))
 
     num_images = len(folds.trained) + len(folds.audit)
     num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
     # progress is for everybody, and how many images are in these folds is not
-    told = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
+    num_reported = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
-    staged = attempt.staging("evidence")
+    staged = attempt.staging("gate-assets")
     train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
     classifier = train_classifier(folds.trained, len(folds.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
     return staged
 
 
-def search_of(folds: Folds, check: Callable[[], None] = lambda: None) -> CopySearch:
+def search_of(folds: Folds) -> CopySearch:
     """Make the images of T and H ready to be found."""
     pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
     patients = np.concatenate([folds.trained.patients, folds.audit.patients])
-    return CopySearch(pixels, patients, check)
+    return CopySearch(pixels, patients, check_cancelled)
 
 
 def folds_of(store: PixelStore, size: int) -> Folds:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
+from release.cancellation import check_cancelled
 from release.labelled_images import Pixels
 from release.metrics.metric import IMAGES_AT_ONCE, Embedded, Metric, Pairs, Vectors
 
 
 class Interruptible(Metric):
-    """Another metric, which is embedded with and asked for few images at a time.
+    """Another metric, which embeds and compares few images at a time.
 
     Args:
         metric: The other.
-        check: Called between them; raises to give up. It may be replaced, since a metric serves
-            one job after another.
     """
 
-    def __init__(self, metric: Metric, check: Callable[[], None]) -> None:
+    def __init__(self, metric: Metric) -> None:
         self._metric = metric
-        self.check = check
         self.name = metric.name
         self.digest = metric.digest
         self.learned_from = metric.learned_from
@@ -34,15 +30,15 @@ class Interruptible(Metric):
             # a copy, since drawn images lie in a file that is mapped for reading alone
             some = np.array(pixels[start : start + IMAGES_AT_ONCE])
             parts.append(self._metric.embed(some).vectors)
-            self.check()
+            check_cancelled()
         return Embedded(np.concatenate(parts))
 
     def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
         """Compare all with all; whoever searches asks for few queries at once."""
-        self.check()
+        check_cancelled()
         return self._metric.likeness(queries, among)
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Find the distances of some pairs; likewise."""
-        self.check()
+        check_cancelled()
         return self._metric.distances(queries, among, pairs)

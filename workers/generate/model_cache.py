@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections import OrderedDict
 from functools import cache
 from pathlib import Path
 from typing import Self
 
 import torch
+from cachetools import LRUCache
 
 from models.snapshot import Snapshot, load_snapshot
 from service.settings import Settings
@@ -26,8 +26,9 @@ class ModelCache:
 
     def __init__(self, max_models: int, max_bytes: int) -> None:
         self._max_models = max_models
-        self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[str, torch.device], tuple[Snapshot, int]] = OrderedDict()
+        self._kept: LRUCache[tuple[str, torch.device], tuple[Snapshot, int]] = LRUCache(
+            max_bytes, getsizeof=lambda kept: kept[1]
+        )
 
     @classmethod
     @cache
@@ -50,17 +51,15 @@ class ModelCache:
             OSError: A file is missing.
         """
         key = (sha256, device)
-        kept = self._kept.get(key)
-        if kept:
-            self._kept.move_to_end(key)
-            return kept[0]
+        if key in self._kept:
+            return self._kept[key][0]
         num_bytes = weights.stat().st_size
-        fits = self._max_models > 0 and num_bytes <= self._max_bytes
+        fits = self._max_models > 0 and num_bytes <= self._kept.maxsize
         if fits:
             self._make_room(num_bytes)
         snapshot = load_snapshot(weights.parent, device)
         if fits:
-            self._kept[key] = (snapshot, num_bytes)
+            self._kept[key] = snapshot, num_bytes
         return snapshot
 
     def clear(self) -> None:
@@ -70,11 +69,10 @@ class ModelCache:
         give_back_memory()
 
     def _make_room(self, num_bytes: int) -> None:
-        while len(self._kept) >= self._max_models or self._held() + num_bytes > self._max_bytes:
-            self._kept.popitem(last=False)
-
-    def _held(self) -> int:
-        return sum(num_bytes for _, num_bytes in self._kept.values())
+        """Drop models before the new one is loaded, so that both are never in memory."""
+        kept = self._kept
+        while len(kept) >= self._max_models or kept.currsize + num_bytes > kept.maxsize:
+            kept.popitem()
 
 
 def give_back_memory() -> None:

@@ -1,7 +1,7 @@
-"""The sets that count in the examination of the next one.
+"""The earlier sets that count in the evaluation of the next one.
 
-Whoever has the images that have left before can put them together with the next ones, whatever
-dataset they were learned from: so sets are joined by the patients that models learned from in both
+Whoever has the images of earlier releases can combine them with the next ones, whatever dataset
+they were learned from: so sets are joined by the patients that models were trained on in both
 datasets. And whoever was refused can ask again: so every examined set of the same model counts.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,26 +20,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from release.cancellation import check_cancelled
 from release.look import Look
 from service.domain.errors import ArtifactMissing
-from service.domain.journal import examination_number, sets_before
-from service.domain.ports import Records
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.ports import ArtifactStore, Records
+from service.domain.records import Dataset, Model, SyntheticSet
+from service.domain.release_rules import examination_number, sets_before
 from workers.generate.gate_assets import GateAssets
-from workers.runtime.attempt import Attempt
 
 KINDS = {"class", "mixture", "interpolation"}
 
 
 @dataclass(frozen=True)
 class PriorSets:
-    """What counts in the examination of a set.
+    """The earlier sets that count in the evaluation of a set.
 
     Attributes:
         number: Which of its model's sets it is, from 1.
         names: The sets that count.
         tallies: What the gate counted of them.
-        releases: Those that left the building, of any model.
+        releases: Those that were released, of any model.
     """
 
     number: int
@@ -59,18 +59,15 @@ class PriorSets:
 
 
 def look_at_prior_releases(
-    attempt: Attempt, evidence: GateAssets, releases: Sequence[SyntheticSet], size: int
+    artifacts: ArtifactStore, assets: GateAssets, releases: Sequence[SyntheticSet], size: int
 ) -> Look | None:
-    """Look at the images of earlier releases, scaled where they had another size.
+    """Compare the images of earlier releases with the real ones; None where there are no images.
 
     Args:
-        attempt: At the job.
-        evidence: What looks, and knows what it has looked at before.
+        artifacts: Holds their files.
+        assets: Keep what was found before.
         releases: Their records.
-        size: Side of an image, in pixels.
-
-    Returns:
-        None where there are no images.
+        size: Side of an image, in pixels; images of another size are scaled to it.
 
     Raises:
         ArtifactMissing: The files of a release are gone.
@@ -78,20 +75,20 @@ def look_at_prior_releases(
     looks = []
     for made in releases:
         assert made.zip is not None, "the images of a released set are kept"
-        path = attempt.artifacts.path(made.zip.key)
+        path = artifacts.path(made.zip.key)
         if not path.exists():
             raise ArtifactMissing.named(made.id)
-        looks.append(evidence.look(made.zip.sha256, partial(_images, path, size, attempt.check)))
+        looks.append(assets.look(made.zip.sha256, partial(_images, path, size)))
     return Look.together(looks) if looks else None
 
 
-def _images(path: Path, size: int, check: Callable[[], None]) -> NDArray[np.uint8]:
+def _images(path: Path, size: int) -> NDArray[np.uint8]:
     """Read the images of a package, (n, size, size)."""
     images = []
     with zipfile.ZipFile(path) as archive:
         for line in json.loads(archive.read("manifest.json"))["files"]:
             if line["kind"] in KINDS:
-                check()
+                check_cancelled()
                 image = Image.open(io.BytesIO(archive.read(line["path"])))
                 images.append(np.asarray(image.resize((size, size), Image.Resampling.BOX)))
     return np.stack(images)

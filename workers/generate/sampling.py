@@ -1,4 +1,4 @@
-"""Draws the images of a set, and others in place of those that the gate takes for copies."""
+"""Samples the images of a set, and others in place of those that the gate flags as copies."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.config import FamilySampler
+from models.registry import sampler_class
 from models.sampling import draw_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot
+from release.cancellation import check_cancelled
 from release.gate import Gate
 from release.look import Look
 from release.origin import OfClass, OfInterpolation, Origin
 from release.package.spool import StagedImages
 from release.policy import Policy
+from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
@@ -67,6 +70,20 @@ class SampledSet:
         return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
 
 
+def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[Origin]) -> SampledSet:
+    """Sample a set; with differential privacy nothing may depend on what the gate flags.
+
+    Args:
+        attempt: Holds the images until they are packaged, and reports the progress.
+        inputs: The model, the gate and the request.
+        plan: What each image asked for is drawn from.
+    """
+    sampler = sampler_class(inputs.snapshot.family).model_validate(inputs.request["sampler"])
+    path = attempt.staging("drawn") / "images.raw"
+    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request["seed"], path)
+    return drawing.draw(inputs.assets.gate, POLICY, replace_flagged=inputs.claim is None)
+
+
 class SetSampler:
     """The images of one set, drawn in rounds.
 
@@ -75,12 +92,12 @@ class SetSampler:
     these, so that the same request always draws the same images.
 
     Args:
-        attempt: At the job.
-        snapshot: What draws.
-        sampler: How.
-        wanted: The images asked for.
+        attempt: Reports the progress.
+        snapshot: The model.
+        sampler: The settings it samples with.
+        wanted: The images asked for, in order.
         seed: The set's.
-        path: Where the images lie until they are packaged.
+        path: File that holds the images until they are packaged.
     """
 
     def __init__(
@@ -98,7 +115,7 @@ class SetSampler:
         self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._images = StagedImages(path, snapshot.model.spec.size)
         self._origins: list[Origin] = []
-        self._pace = ProgressEstimator()
+        self._estimator = ProgressEstimator()
 
     def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
         """Draw the images asked for and, in up to so many rounds, others for the flagged ones.
@@ -108,7 +125,7 @@ class SetSampler:
             policy: Says how often images may be drawn anew, and how many.
             replace_flagged: False where nothing may depend on what is flagged.
         """
-        looks = [self._round(gate, [*self._wanted, *self._witnesses(gate.num_needed)])]
+        looks = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
             return SampledSet(self._images.pixels, self._origins, looks[0], offered)
@@ -124,33 +141,36 @@ class SetSampler:
                 break
             spare -= len(lacking)
             first = len(self._origins)
-            looks.append(self._round(gate, [self._anew(self._wanted[k]) for k in lacking]))
+            looks.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
             offered[lacking] = np.arange(first, first + len(lacking))
         look = Look.together(looks)
         offered[look.flagged[offered]] = NONE
         return SampledSet(self._images.pixels, self._origins, look, offered)
 
-    def _witnesses(self, num_needed: int) -> Iterator[Origin]:
+    def _extra(self, num_needed: int) -> Iterator[Origin]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
         lacking = max(0, num_needed - len(self._wanted))
-        return (self._anew(origin) for origin in islice(cycle(self._wanted), lacking))
+        return (self._redrawn(origin) for origin in islice(cycle(self._wanted), lacking))
 
-    def _anew(self, origin: Origin) -> Origin:
+    def _redrawn(self, origin: Origin) -> Origin:
         """Draw from other seeds: an image on a way from another way between the same classes."""
         if isinstance(origin, OfInterpolation):
             return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
         return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
     def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
-        """Draw images and look at them; only the first round is reported: later ones would tell."""
+        """Draw images and look at them.
+
+        Only the first round is reported: the progress of others would show what was flagged.
+        """
         first = len(self._origins)
         draws = [to_draw(origin, self._snapshot.classes) for origin in origins]
         total = len(draws)
         for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
             self._images.append(batch)
-            self._attempt.check()
+            check_cancelled()
             if first == 0 and self._attempt.report_due():
                 done = len(self._images)
-                self._attempt.report(self._pace.progress(SAMPLING, done, total, done / total))
+                self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
         self._origins += origins
         return gate.look(self._images.pixels[first:])

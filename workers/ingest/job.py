@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from radiographs.ingest import IngestOptions, IngestSummary
+from radiographs.ingest import IngestOptions, IngestProgress, IngestSummary
 from radiographs.ingest import ingest as ingest_images
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
-from service.domain.references import (
+from release.cancellation import check_cancelled
+from service.domain.records import (
     ArtifactRef,
     ClassSplit,
     Dataset,
@@ -38,20 +39,7 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
         ledger=identity_ledger(attempt.settings, attempt.records),
     )
     staged = attempt.staging()
-    pace = ProgressEstimator()
-    images = ingest_images(source, staged, options)
-    while True:
-        try:
-            progress = next(images)
-        except StopIteration as end:
-            summary: IngestSummary = end.value
-            break
-        attempt.check()
-        if attempt.report_due():
-            fraction = progress.images_seen / max(progress.total_images, 1)
-            attempt.report(
-                pace.progress(progress.phase, progress.images_seen, progress.total_images, fraction)
-            )
+    summary = _ingested(attempt, ingest_images(source, staged, options))
     store = PixelStore.open(staged)
     patients = np.unique(store.identities[~store.held_out]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
@@ -60,6 +48,25 @@ def ingest(attempt: Attempt) -> dict[str, Any]:
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
     return {"dataset": _ready(dataset, summary, artifact), "trained_patients": patients}
+
+
+def _ingested(
+    attempt: Attempt, steps: Generator[IngestProgress, None, IngestSummary]
+) -> IngestSummary:
+    """Take the steps of an ingest to their end, and report them."""
+    estimator = ProgressEstimator()
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            summary: IngestSummary = end.value
+            return summary
+        check_cancelled()
+        if attempt.report_due():
+            fraction = step.images_seen / max(step.total_images, 1)
+            attempt.report(
+                estimator.progress(step.phase, step.images_seen, step.total_images, fraction)
+            )
 
 
 def _source(source: Mapping[str, Any], upload: Path) -> Source:

@@ -26,10 +26,11 @@ class Cancelled(Exception):
 
 
 class Attempt:
-    """What the code that does the work may ask and say.
+    """One claim of a job by this worker, and what the code that does the work may ask and say.
 
-    Inside the `with` block a thread renews the lease and looks for a cancel request; `check`
-    tells of both, so it must be called at least every half second.
+    Inside the `with` block a thread renews the lease and looks for a cancel request. `check` raises
+    where either ends the attempt; the runner lets it be called by `release.cancellation`, so the
+    work must call `check_cancelled` at least every half second.
     """
 
     def __init__(self, job: Job, context: WorkerContext) -> None:
@@ -79,7 +80,7 @@ class Attempt:
         """Make an empty folder for this attempt's outputs; what is left in it goes at the end.
 
         Args:
-            part: Tells one folder from another of the same attempt.
+            part: Suffix of its name, for a second folder of the same attempt.
         """
         folder = self.artifacts.staging("-".join(filter(None, (self.name, part))))
         self._staged.append(folder)
@@ -95,12 +96,12 @@ class Attempt:
         return time.monotonic() - self._reported_at >= REPORT_INTERVAL_SECONDS
 
     def report(self, progress: JobProgress, metrics: Mapping[str, float] | None = None) -> None:
-        """Tell how far the job is; raises LeaseLost when fenced off."""
+        """Record how far the job is; raises LeaseLost when fenced off."""
         self._reported_at = time.monotonic()
         self._record(progress=progress, metrics=metrics)
 
     def checkpointed(self, images_seen: int) -> None:
-        """Tell that a new checkpoint is durable; raises LeaseLost when fenced off."""
+        """Record that a new checkpoint is durable; raises LeaseLost when fenced off."""
         self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
 
     def show(self, kind: EventKind, data: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """The processes of a training on several devices.
 
-The job's own process is rank 0 and leads. It starts the others, which die with it; when one of
-them is lost, the attempt ends instead of waiting for it.
+The job's own process is rank 0 and leads. It starts the others as `python -m
+workers.train.distributed`, with the environment of torchrun and the training's spec on standard
+input. They die with it; when one of them is lost, the attempt ends instead of waiting for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -18,14 +19,17 @@ import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from models.training.team import Alone, Team, joined
+from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
-from workers.runtime.device import choose_device
+from workers.runtime.device import choose_device, prepare_torch
+from workers.runtime.parent_death import die_with_parent
 from workers.train.spec import TrainingSpec
 
 MAX_CPU_PROCESSES = 4
 TIMEOUT = timedelta(minutes=5)  # of one exchange; the leader draws samples between two
 HOST = "127.0.0.1"
 LOST_SECONDS = 2.0  # until the end of a process shows after its connections did
+LEADER = "SYNTHCXR_TRAINING_LEADER"  # environment variable: its process id
 
 
 def rank_device(rank: int, num_devices: int) -> torch.device:
@@ -47,20 +51,17 @@ def rank_device(rank: int, num_devices: int) -> torch.device:
 
 
 @contextmanager
-def team_of(
-    assignment: TrainingSpec, device: torch.device, check: Callable[[], None]
-) -> Iterator[Team]:
+def leading_team(spec: TrainingSpec, device: torch.device) -> Iterator[Team]:
     """Gather the processes that a training asks for; none but this outlives the block.
 
     Args:
-        assignment: What to train.
+        spec: What to train.
         device: Of this process.
-        check: Called while the others start; raises to give up.
 
     Raises:
         DeviceLost: Another process ended before the training did.
     """
-    num_ranks = assignment.num_devices
+    num_ranks = spec.num_devices
     if num_ranks == 1:
         yield Alone()
         return
@@ -69,9 +70,9 @@ def team_of(
     store = TCPStore(HOST, 0, num_ranks, True, TIMEOUT, wait_for_workers=False)
     num_threads = torch.get_num_threads()
     torch.set_num_threads(max(1, num_threads // num_ranks))
-    others = [_start(rank, store.port, assignment) for rank in range(1, num_ranks)]
+    others = [_start(rank, store.port, spec) for rank in range(1, num_ranks)]
     try:
-        _await(store, others, check)
+        _await(store, others)
         with joined(store, 0, num_ranks, device) as team:
             yield team
     except RuntimeError as error:
@@ -86,10 +87,10 @@ def team_of(
         torch.set_num_threads(num_threads)
 
 
-def _start(rank: int, port: int, assignment: TrainingSpec) -> subprocess.Popen[str]:
+def _start(rank: int, port: int, spec: TrainingSpec) -> subprocess.Popen[str]:
     """Start another process, with the environment that torchrun would give it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "workers.train.rank"],
+        [sys.executable, "-m", "workers.train.distributed"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -97,32 +98,31 @@ def _start(rank: int, port: int, assignment: TrainingSpec) -> subprocess.Popen[s
         | {
             "RANK": str(rank),
             "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(assignment.num_devices),
+            "WORLD_SIZE": str(spec.num_devices),
             "MASTER_ADDR": HOST,
             "MASTER_PORT": str(port),
             "OMP_NUM_THREADS": str(torch.get_num_threads()),
+            LEADER: str(os.getpid()),
         },
     )
     assert process.stdin is not None
-    with process.stdin as assigned:
-        assigned.write(assignment.to_json())
+    with process.stdin as spec_of_other:
+        spec_of_other.write(spec.to_json())
     return process
 
 
-def _await(
-    store: TCPStore, others: Sequence[subprocess.Popen[str]], check: Callable[[], None]
-) -> None:
+def _await(store: TCPStore, others: Sequence[subprocess.Popen[str]]) -> None:
     """Wait until every process is ready to meet."""
-    ready = [ready_key(rank) for rank in range(1, len(others) + 1)]
+    ready = [_ready_key(rank) for rank in range(1, len(others) + 1)]
     while not store.check(ready):
-        check()
+        check_cancelled()
         ended = [other for other in others if other.poll() is not None]
         if ended:
             raise _lost(ended)
         time.sleep(0.1)
 
 
-def ready_key(rank: int) -> str:
+def _ready_key(rank: int) -> str:
     """Name what a rank writes into the store when it is ready."""
     return f"ready/{rank}"
 
@@ -142,5 +142,24 @@ def _lost(ended: Sequence[subprocess.Popen[str]]) -> DeviceLost:
     codes = ", ".join(str(process.returncode) for process in ended)
     return DeviceLost(
         f"{len(ended)} of the training's processes ended early (exit status {codes}); the worker's "
-        "log tells why. Retry the job: it goes on from its newest checkpoint."
+        "log says why. Retry the job: it goes on from its newest checkpoint."
     )
+
+
+def follow() -> None:
+    """Train along with the leader, to the end or until it is gone."""
+    die_with_parent(int(os.environ[LEADER]))
+    rank, num_ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    prepare_torch(int(os.environ["OMP_NUM_THREADS"]))
+    spec = TrainingSpec.of_json(sys.stdin.read())
+    device = rank_device(rank, num_ranks)
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(host, port, num_ranks, is_master=False, timeout=TIMEOUT)
+    store.set(_ready_key(rank), "")
+    with joined(store, rank, num_ranks, device) as team:
+        for _ in spec.training(device, team).run():
+            pass
+
+
+if __name__ == "__main__":
+    follow()

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,134 +24,153 @@ from models.training.loop import Training
 from models.training.watch import THRESHOLD
 from models.training_images import TrainingImages
 from radiographs.folds import Fold
+from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
-from service.domain.references import ArtifactRef, Model
+from service.domain.records import ArtifactRef, Model
 from workers.runtime.attempt import Attempt
-from workers.train.distributed import rank_device, team_of
+from workers.train.distributed import leading_team, rank_device
 from workers.train.dp_ledger import earlier_runs
-from workers.train.dp_training import learn_privately
-from workers.train.membership_audit import Audit, audit, watch
-from workers.train.metrics_history import learning_curve, looks
+from workers.train.dp_training import train_with_dp
+from workers.train.membership_audit import (
+    MembershipAudit,
+    audit_membership,
+    membership_monitor,
+)
+from workers.train.metrics_history import learning_curve, memorisation_curve
 from workers.train.reporter import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
 from workers.train.spec import TrainingSpec
 
-KEEPS_TO_ITS_ACCOUNT = (
-    "Not asked: a model that promises differential privacy is measured on no private image that "
-    "its account does not name."
+ONLY_ITS_BUDGET = (
+    "Not measured: a model with differential privacy uses no private image that its privacy budget "
+    "does not account for."
 )
-TOO_FEW = "Not asked: too few patients had a coin."
-NO_SCORE = "Not asked: this family has no score of a whole model."
+TOO_FEW = "Not measured: the audit pool has too few patients."
+NO_SCORE = "Not measured: this family has no score of a whole model."
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
     """Train the model that the job asks for, from its newest checkpoint if there is one."""
-    job, request = attempt.job, attempt.job.request
-    assignment = TrainingSpec.of(attempt)
-    store = assignment.store()
-    device = rank_device(0, assignment.num_devices)
-    with team_of(assignment, device, attempt.check) as team:
-        training = assignment.training(device, team, attempt.check)
-        # held-out images are private too
-        watched = None if assignment.privacy else watch(store, assignment.image_size, device)
-        reporter = Reporter(attempt, training, request["family"], watched)
-        for progress in training.run():
-            attempt.check()
-            reporter.take(progress)
+    spec = TrainingSpec.of(attempt)
+    training = _trained(attempt, spec)
     model = training.model
-    privacy = _learned_privately(attempt, training, assignment) if assignment.privacy else {}
+    privacy = _trained_privately(attempt, training, spec) if spec.privacy else {}
 
-    staged = attempt.staging()
-    save_snapshot(staged, request["family"], store.classes, model)
-    samples = _samples(attempt, model, request["family"])
-    (staged / "samples.png").write_bytes(contact_sheet(samples, SAMPLES_PER_CLASS))
-    # a model that promises differential privacy keeps to what its account names
-    audited = None if privacy else audit(model, store, attempt.check)
-    memorisation = _memorisation(attempt, assignment, audited)
+    samples = _samples(model, spec.family)
+    # held-out images are private too, and a privacy budget does not account for them
+    audit = None if spec.privacy else audit_membership(model, spec.store)
+    memorisation = _memorisation(attempt, spec, audit)
     findings = [
-        asdict(each)
-        for each in (*_findings(training, samples, assignment), *_overfitting(memorisation))
+        asdict(each) for each in (*_findings(training, samples, spec), *_overfitting(memorisation))
     ]
     attempt.show(EventKind.DIAGNOSIS, {"findings": findings})
-    model_id = new_id("mdl")
-    weights_sha256 = file_digest(staged / WEIGHTS)
-    snapshot = ArtifactRef(
-        f"models/{model_id}/{WEIGHTS}",
-        # of both files, so that a changed configuration is another snapshot
-        _joint_digest(file_digest(staged / DESCRIPTION), weights_sha256),
-        (staged / WEIGHTS).stat().st_size,
-    )
-    attempt.artifacts.publish(staged, f"models/{model_id}")
-    return {
-        "model": Model(
-            id=model_id,
-            family=request["family"],
-            dataset_id=request["dataset_id"],
-            classes=store.classes,
-            image_size=request["image_size"],
-            config=request["config"],
-            preset=request["preset"],
-            images_seen=training.images_seen,
-            snapshot=snapshot,
-            job_id=job.id,
-            created_at=attempt.now(),
-            card={
-                "budget": request["budget"],
-                "seed": request["seed"],
-                "weights_sha256": weights_sha256,
-                "num_parameters": sum(each.numel() for each in model.parameters()),
-                "num_training_images": len(training.images),
-                "dataset_fingerprint": store.fingerprint,
-                "dataset_version": store.version,
-                "device": device.type,
-                "num_devices": assignment.num_devices,
-                "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
-                "diagnosis": findings,
-                "white_box": audited and audited.white_box(),
-                "memorisation": memorisation,
-                "learning_curve": learning_curve(attempt.records, job.id),
-                **privacy,
-            },
-        )
+
+    staged = attempt.staging()
+    save_snapshot(staged, spec.family, spec.store.classes, model)
+    (staged / "samples.png").write_bytes(contact_sheet(samples, SAMPLES_PER_CLASS))
+    card = {
+        **_about_training(attempt, training, spec),
+        "weights_sha256": file_digest(staged / WEIGHTS),
+        "diagnosis": findings,
+        "white_box": audit and audit.white_box(),
+        "memorisation": memorisation,
+        **privacy,
     }
+    return {"model": _published(attempt, spec, training.images_seen, staged, card)}
 
 
-def _learned_privately(
-    attempt: Attempt, training: Training, assignment: TrainingSpec
-) -> dict[str, Any]:
-    """Let a model that has seen public images alone learn from private ones; returns card entries.
+def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
+    """Run the training to its end, on as many devices as the job asks for."""
+    device = rank_device(0, spec.num_devices)
+    with leading_team(spec, device) as team:
+        training = spec.training(device, team)
+        # held-out images are private too
+        monitored = (
+            None if spec.privacy else membership_monitor(spec.store, spec.image_size, device)
+        )
+        reporter = Reporter(attempt, training, spec.family, monitored)
+        for progress in training.run():
+            check_cancelled()
+            reporter.take(progress)
+    return training
+
+
+def _trained_privately(attempt: Attempt, training: Training, spec: TrainingSpec) -> dict[str, Any]:
+    """Train a model that has seen public images alone on private ones; returns card entries.
 
     It comes after the last checkpoint: nothing of a run that ends before its model is published
     is ever seen, so that a resumed attempt may draw new noise.
     """
-    assert assignment.privacy
-    patients = assignment.patients(training.images.device)
-    earlier = list(earlier_runs(attempt.records, assignment.store().version))
-    told = learn_privately(
-        training.model, training.images, patients, assignment.privacy, earlier, attempt.check
+    assert spec.privacy
+    patients = spec.patients(training.images.device)
+    earlier = list(earlier_runs(attempt.records, spec.store.version))
+    account = train_with_dp(training.model, training.images, patients, spec.privacy, earlier)
+    return {"differential_privacy": account, "num_training_images": len(patients)}
+
+
+def _about_training(attempt: Attempt, training: Training, spec: TrainingSpec) -> dict[str, Any]:
+    """Describe how a model was trained, as entries of its card."""
+    return {
+        "budget": spec.budget,
+        "seed": spec.seed,
+        "num_parameters": sum(each.numel() for each in training.model.parameters()),
+        "num_training_images": len(training.images),
+        "dataset_fingerprint": spec.store.fingerprint,
+        "dataset_version": spec.store.version,
+        "device": training.images.device.type,
+        "num_devices": spec.num_devices,
+        "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
+        "learning_curve": learning_curve(attempt.records, attempt.job.id),
+    }
+
+
+def _published(
+    attempt: Attempt, spec: TrainingSpec, images_seen: int, staged: Path, card: dict[str, Any]
+) -> Model:
+    """Make a staged snapshot visible; returns its record."""
+    request, model_id = attempt.job.request, new_id("mdl")
+    snapshot = ArtifactRef(
+        f"models/{model_id}/{WEIGHTS}",
+        # of both files, so that a changed configuration is another snapshot
+        _joint_digest(file_digest(staged / DESCRIPTION), card["weights_sha256"]),
+        (staged / WEIGHTS).stat().st_size,
     )
-    return {"differential_privacy": told, "num_training_images": len(patients)}
+    attempt.artifacts.publish(staged, f"models/{model_id}")
+    return Model(
+        id=model_id,
+        family=spec.family,
+        dataset_id=request["dataset_id"],
+        classes=spec.store.classes,
+        image_size=spec.image_size,
+        config=spec.config,
+        preset=request["preset"],
+        images_seen=images_seen,
+        snapshot=snapshot,
+        job_id=attempt.job.id,
+        created_at=attempt.now(),
+        card=card,
+    )
 
 
 def _memorisation(
-    attempt: Attempt, assignment: TrainingSpec, audited: Audit | None
+    attempt: Attempt, spec: TrainingSpec, audit: MembershipAudit | None
 ) -> dict[str, Any]:
-    """Say how much better the model knows what it was trained on, in the end and on the way.
+    """Report by how much the model scores what it was trained on higher, in the end and before.
 
     Returns:
         Figures, or why there are none.
     """
-    if audited is None:
-        return {"none": KEEPS_TO_ITS_ACCOUNT if assignment.privacy else TOO_FEW}
-    told = audited.standard_errors()
-    if told is None:
+    if audit is None:
+        return {"none": ONLY_ITS_BUDGET if spec.privacy else TOO_FEW}
+    found = audit.standard_errors()
+    if found is None:
         return {"none": NO_SCORE}
     return {
-        "standard_errors": round(told, 2),
+        "standard_errors": round(found, 2),
         "threshold": THRESHOLD,
-        "budget": assignment.budget,
-        "looks": looks(attempt.records, attempt.job.id),
+        "budget": spec.budget,
+        "looks": memorisation_curve(attempt.records, attempt.job.id),
     }
 
 
@@ -167,13 +187,13 @@ def _overfitting(memorisation: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _findings(
-    training: Training, samples: NDArray[np.uint8], assignment: TrainingSpec
+    training: Training, samples: NDArray[np.uint8], spec: TrainingSpec
 ) -> Iterator[Finding]:
-    """Name what went wrong; the samples are held against images the model has never seen."""
+    """Name what went wrong; the samples are compared with images the model has never seen."""
     yield from training.findings
-    if assignment.privacy:
+    if spec.privacy:
         return  # held-out images are private too
-    pixels = assignment.store().images_of(Fold.AUDIT_OUT, size=assignment.image_size).pixels
+    pixels = spec.store.images_of(Fold.AUDIT_OUT, size=spec.image_size).pixels
     drawn, held_out = (
         TrainingImages(some, np.zeros(len(some), np.int64), training.images.device)
         for some in (samples, pixels)
@@ -182,14 +202,14 @@ def _findings(
         yield found
 
 
-def _samples(attempt: Attempt, model: Family[Any, Any], family: str) -> NDArray[np.uint8]:
+def _samples(model: Family[Any, Any], family: str) -> NDArray[np.uint8]:
     """Draw the images of the model's contact sheet, a row for each class."""
     num_classes = model.spec.num_classes
     labels = [label for label in range(num_classes) for _ in range(SAMPLES_PER_CLASS)]
     seeds = [image_seed(PREVIEW_SEED, index) for index in range(len(labels))]
     images = []
     for pixels in sample_pixels(model, labels, seeds, sampler_class(family)()):
-        attempt.check()
+        check_cancelled()
         images.append(pixels)
     return np.concatenate(images)
 

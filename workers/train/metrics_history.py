@@ -1,4 +1,4 @@
-"""What a training told on its way, read back from its durable log."""
+"""Losses and memorisation over a training, read back from the job's event log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service.domain.job import EventKind
 from service.domain.ports import Records
 
 MAX_POINTS = 200
-MEMORISATION = "memorisation_standard_errors"  # the name of a look's figure among the metrics
+MEMORISATION = "memorisation_standard_errors"  # the name of the monitor's metric
 _PAGE = 500
 
 
@@ -20,8 +20,8 @@ def learning_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
     return points[::stride]
 
 
-def looks(records: Records, job_id: str) -> list[dict[str, Any]]:
-    """Collect what was seen of memorising, `{images_seen, standard_errors}`, oldest first."""
+def memorisation_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
+    """Collect what the monitor measured, `{images_seen, standard_errors}`, oldest first."""
     return [
         {"images_seen": each["images_seen"], "standard_errors": round(each[MEMORISATION], 2)}
         for each in _points(records, job_id)

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: how far it is, what it draws, what it learns by heart."""
+"""Reports a training while it runs: its progress, losses, previews and memorisation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.training.loop import Progress, Training
 from models.training.watch import THRESHOLD, Watch
+from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
 from workers.runtime.attempt import Attempt
@@ -33,59 +34,59 @@ SAMPLES_PER_CLASS = 8
 
 
 class Reporter:
-    """Tells the records what the training does, seldom enough not to slow it down.
+    """Reports a training to the records, seldom enough not to slow it down.
 
     Args:
-        attempt: At the job.
-        training: What is told of.
+        attempt: Whose job's log and progress are written.
+        training: What is reported.
         family: Of its model.
-        watch: Looks into the training now and then; None where nobody does.
+        monitor: Measures memorisation now and then; None where nothing does.
     """
 
     def __init__(
-        self, attempt: Attempt, training: Training, family: str, watch: Watch | None
+        self, attempt: Attempt, training: Training, family: str, monitor: Watch | None
     ) -> None:
         self._attempt = attempt
         self._training = training
-        self._watch = watch
+        self._monitor = monitor
         self._warned = False
         self._sampler = sampler_class(family)()
-        self._pace = ProgressEstimator()
-        told = attempt.job.progress  # by an earlier attempt
-        self._expected_seconds = told.expected_seconds if told else None
+        self._estimator = ProgressEstimator()
+        reported = attempt.job.progress  # by an earlier attempt
+        self._expected_seconds = reported.expected_seconds if reported else None
         self._fraction = 1.0  # of the first report, so that a resume repeats no preview
 
     def take(self, progress: Progress) -> None:
-        """Tell of one step, if it is time to."""
+        """Report one step, if it is time to."""
         if progress.plan and self._expected_seconds is None:
-            self._tell_plan(progress)
+            self._report_plan(progress)
         if progress.checkpointed:
             self._attempt.checkpointed(progress.images_seen)
         if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
             metrics = {name: float(term) for name, term in progress.losses.items()}
-            self._attempt.report(self._paced(progress), metrics or None)
+            self._attempt.report(self._job_progress(progress), metrics or None)
         passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
         self._fraction = progress.fraction
         if passed and progress.can_sample:
             self._preview(progress)
-        if self._watch and progress.can_sample and self._watch.due(progress.fraction):
-            self._look(progress, self._watch)
+        if self._monitor and progress.can_sample and self._monitor.due(progress.fraction):
+            self._report_memorisation(progress, self._monitor)
 
-    def _look(self, progress: Progress, watch: Watch) -> None:
-        """Hold images of the training against held-out ones; tell, and warn the first time."""
+    def _report_memorisation(self, progress: Progress, monitor: Watch) -> None:
+        """Compare included with excluded patients; report it, and warn the first time."""
         with self._training.averaged() as model:
-            found = watch.look(model, progress.fraction, self._attempt.check)
+            found = monitor.look(model, progress.fraction, check_cancelled)
         if found is None:
             return
-        self._attempt.report(self._paced(progress), {MEMORISATION: found})
+        self._attempt.report(self._job_progress(progress), {MEMORISATION: found})
         if found > THRESHOLD and not self._warned:
             self._warned = True
             message = f"{KNOWN.format(found)} A smaller budget may be enough."
             warning = {"level": "warning", "code": OVERFITTING, "message": message}
             self._attempt.show(EventKind.LOG, warning)
 
-    def _tell_plan(self, progress: Progress) -> None:
-        """Say how long the job takes: the training, and the samples drawn during and after it."""
+    def _report_plan(self, progress: Progress) -> None:
+        """Report how long the job takes: the training, and the samples during and after it."""
         assert progress.expected_seconds is not None
         model = self._training.model
         with torch.no_grad():
@@ -98,18 +99,19 @@ class Reporter:
         if self._training.budget.images is not None:
             num_draws += len(PREVIEW_FRACTIONS)
         self._expected_seconds = progress.expected_seconds + num_draws * seconds_per_draw
-        told = self._paced(progress)
-        self._attempt.report(told)
+        planned = self._job_progress(progress)
+        self._attempt.report(planned)
+        stages = list(planned.plan)
         self._attempt.show(
-            EventKind.PLAN, {"expected_seconds": told.expected_seconds, "stages": list(told.plan)}
+            EventKind.PLAN, {"expected_seconds": planned.expected_seconds, "stages": stages}
         )
 
-    def _paced(self, progress: Progress) -> JobProgress:
-        paced = self._pace.progress(
+    def _job_progress(self, progress: Progress) -> JobProgress:
+        estimated = self._estimator.progress(
             progress.stage, progress.images_seen, progress.total_images, progress.fraction
         )
         return replace(
-            paced,
+            estimated,
             expected_seconds=self._expected_seconds,
             plan=tuple(
                 {

@@ -1,10 +1,11 @@
-"""A training as its job asks for it: the same for every process that takes part."""
+"""What to train, on which images and for how long: the same for every process that takes part."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,8 +38,8 @@ class TrainingSpec:
         budget: In images or in seconds.
         seed: Of the weights and the updates.
         num_devices: Processes that take part, each with a device of its own.
-        privacy: The terms of differential privacy; None where nothing was promised. Then training
-            sees public images alone, and `patients` are for the mechanism.
+        privacy: The terms of differential privacy; None without it. With them
+            training sees public images alone, and `patients` are for the mechanism.
     """
 
     pixels: str
@@ -80,29 +81,26 @@ class TrainingSpec:
         """Write it for another process."""
         return json.dumps(asdict(self))
 
+    @cached_property
     def store(self) -> PixelStore:
-        """Open the images."""
+        """The dataset's images, labels, patients and splits."""
         return PixelStore.open(Path(self.pixels))
 
-    def images(self, device: torch.device, check: Callable[[], None]) -> TrainingImages:
+    def images(self, device: torch.device) -> TrainingImages:
         """Put what a training sees on the device: private images, or public ones in their place."""
-        store = self.store()
         if self.privacy:
-            return public_images(self.image_size, len(store.classes), device, check)
-        return TrainingImages(*store.training(self.image_size), device)
+            return public_images(self.image_size, len(self.store.classes), device)
+        return TrainingImages(*self.store.training(self.image_size), device)
 
     def patients(self, device: torch.device) -> Patients:
         """Read one image of each patient that models may be trained on."""
-        store = self.store()
-        groups = store.groups[~store.held_out]
-        return Patients(*store.training(self.image_size), groups, device)
+        groups = self.store.groups[~self.store.held_out]
+        return Patients(*self.store.training(self.image_size), groups, device)
 
-    def training(
-        self, device: torch.device, team: Team, check: Callable[[], None] = lambda: None
-    ) -> Training:
+    def training(self, device: torch.device, team: Team) -> Training:
         """Put the images on the device, and an untrained model beside them."""
-        store, images = self.store(), self.images(device, check)
-        spec = ImageSpec(self.image_size, len(store.classes))
+        spec = ImageSpec(self.image_size, len(self.store.classes))
+        images = self.images(device)
         return Training(
             new_model(self.family, self.config, spec, self.seed).to(device),
             images,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.proofs.world import Design, World
+from release.cancellation import cancellable
 from release.gate import Gate
 from release.metrics.pixels import PixelMetric
 from workers.generate.interruptible import Interruptible
@@ -14,18 +15,17 @@ WORLD = World(0, Design(trained=40, audit=20, images=300))
 
 def test_a_search_asks_between_lots_of_images_whether_to_go_on() -> None:
     asked = []
-    metric = Interruptible(PixelMetric(), lambda: asked.append(None))
-    gate = Gate(WORLD.folds, [metric])
+    gate = Gate(WORLD.folds, [Interruptible(PixelMetric())])
     images = WORLD.honest()
     gate.look(images[:1])
-    before = len(asked)
-    gate.look(images)
-    assert len(asked) - before >= 9  # three lots are embedded, compared and registered
+    with cancellable(lambda: asked.append(None)):
+        gate.look(images)
+    assert len(asked) >= 9  # three lots are embedded, compared and registered
 
 
 @pytest.mark.parametrize("times", [0, 4, 7])
 def test_a_search_that_is_cancelled_stops(times: int) -> None:
-    gate = Gate(WORLD.folds, [metric := Interruptible(PixelMetric(), lambda: None)])
+    gate = Gate(WORLD.folds, [Interruptible(PixelMetric())])
     gate.look(WORLD.honest()[:1])
     left = iter(range(times))
 
@@ -33,13 +33,12 @@ def test_a_search_that_is_cancelled_stops(times: int) -> None:
         if next(left, None) is None:
             raise Cancelled
 
-    metric.check = check
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled), cancellable(check):
         gate.look(WORLD.honest())
 
 
 def test_images_that_may_only_be_read_are_embedded() -> None:
     images = WORLD.honest()[:3]
     images.setflags(write=False)
-    metric = Interruptible(PixelMetric(), lambda: None)
+    metric = Interruptible(PixelMetric())
     assert np.isfinite(metric.embed(images).vectors).all()

@@ -49,9 +49,6 @@ class StubAttempt:
     def __init__(self):
         self.reports = []
 
-    def check(self):
-        pass
-
     def report_due(self):
         return True
 

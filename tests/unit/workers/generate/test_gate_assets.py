@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from benchmarks.proofs.world import Design, Euclidean, World
 from release.gate import Gate
 from release.memory import Arrays, Memory
 from service.adapters.local_artifacts import LocalArtifacts
-from workers.generate.array_cache import ArtifactArrayCache
+from workers.generate.gate_assets import ArtifactArrayCache
 
 FOLDER = "datasets/ds_1/remembered-64"
 
@@ -27,8 +26,7 @@ def artifacts(tmp_path: Path) -> LocalArtifacts:
 
 @pytest.fixture
 def memory(artifacts: LocalArtifacts) -> ArtifactArrayCache:
-    attempt: Any = SimpleNamespace(artifacts=artifacts, staging=artifacts.staging)
-    return ArtifactArrayCache(attempt, FOLDER)
+    return ArtifactArrayCache(artifacts, FOLDER)
 
 
 class Finding:
