@@ -142,7 +142,7 @@ def _lost(ended: Sequence[subprocess.Popen[str]]) -> DeviceLost:
     codes = ", ".join(str(process.returncode) for process in ended)
     return DeviceLost(
         f"{len(ended)} of the training's processes ended early (exit status {codes}); the worker's "
-        "log tells why. Retry the job: it goes on from its newest checkpoint."
+        "log says why. Retry the job: it goes on from its newest checkpoint."
     )
 
 

@@ -16,13 +16,13 @@ from service.domain.ports import Records
 PUBLIC_FACTS = ["classes", "num_patients", "folds", "groups"]
 
 
-def account(
+def privacy_account(
     how: Mapping[str, Any], terms: Mapping[str, Any], num_patients: int, earlier: Sequence[Spending]
 ) -> dict[str, Any]:
-    """Write down what was promised, how it was kept, and what all runs come to together.
+    """Describe a privacy guarantee, how it was kept, and the budget of all runs together.
 
     Args:
-        how: What `of_noisy_sums` or `of_noisy_gradients` tells.
+        how: What `of_noisy_sums` or `of_noisy_gradients` returns.
         terms: epsilon, delta, max_grad_norm and method.
         num_patients: One image each.
         earlier: What the runs before this one spent.
@@ -50,7 +50,7 @@ def account(
 
 
 def of_noisy_sums(mechanism: GaussianMechanism, delta: float) -> dict[str, Any]:
-    """Tell how several sums over all patients keep the promise."""
+    """Describe how several sums over all patients keep the guarantee."""
     spent = math.hypot(*(1 / release.sigma for release in mechanism.releases))
     return {
         "mu": spent,
@@ -67,7 +67,7 @@ def of_noisy_sums(mechanism: GaussianMechanism, delta: float) -> dict[str, Any]:
 
 
 def of_noisy_gradients(sums: SampledSums, delta: float) -> dict[str, Any]:
-    """Tell how many sums over sampled patients keep the promise.
+    """Describe how many sums over sampled patients keep the guarantee.
 
     Raises:
         AccountantsDisagree: They do not.
@@ -91,19 +91,19 @@ def earlier_runs(records: Records, dataset_version: str) -> Iterator[Spending]:
     while True:
         page = records.models(cursor=cursor)
         for model in page.items:
-            told = model.card.get("differential_privacy")
-            if told and model.card.get("dataset_version") == dataset_version:
-                yield spending_of(told)
+            account = model.card.get("differential_privacy")
+            if account and model.card.get("dataset_version") == dataset_version:
+                yield spending_of(account)
         cursor = page.next_cursor
         if cursor is None:
             return
 
 
-def spending_of(told: Mapping[str, Any]) -> Spending:
+def spending_of(account: Mapping[str, Any]) -> Spending:
     """Read what a run spent from its account; several sums over all patients count as one."""
-    if "mu" in told:
-        return Spending(1 / told["mu"], 1.0, 1)
-    return Spending(told["sigma"], told["sample_rate"], told["steps"])
+    if "mu" in account:
+        return Spending(1 / account["mu"], 1.0, 1)
+    return Spending(account["sigma"], account["sample_rate"], account["steps"])
 
 
 def _together(spendings: Sequence[Spending], delta: float) -> tuple[float, str]:

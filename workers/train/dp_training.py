@@ -13,7 +13,7 @@ from models.privacy.patients import Patients
 from models.training.dp_sgd import noisy_descent
 from models.training_images import TrainingImages
 from release.cancellation import check_cancelled
-from workers.train.dp_ledger import account, of_noisy_gradients, of_noisy_sums
+from workers.train.dp_ledger import of_noisy_gradients, of_noisy_sums, privacy_account
 
 
 def train_with_dp(
@@ -38,7 +38,7 @@ def train_with_dp(
     terms = {**terms, "delta": terms["delta"] or 1 / (10 * len(patients))}
     method = {"mixture": _by_noisy_sums, "dp_sgd": _by_dp_sgd}[terms["method"]]
     spent = method(model, public, patients, terms)
-    return account(spent, terms, len(patients), earlier)
+    return privacy_account(spent, terms, len(patients), earlier)
 
 
 def _by_noisy_sums(

@@ -38,7 +38,7 @@ class TrainingSpec:
         budget: In images or in seconds.
         seed: Of the weights and the updates.
         num_devices: Processes that take part, each with a device of its own.
-        privacy: The terms of differential privacy; None where nothing was promised. With them
+        privacy: The terms of differential privacy; None without it. With them
             training sees public images alone, and `patients` are for the mechanism.
     """
 

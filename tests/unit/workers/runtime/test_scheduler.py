@@ -49,7 +49,7 @@ def submit(context, kind=JobKind.TRAIN):
 
 def test_lost_doorbell_is_rung_again(scheduler, context, queue):
     job_id = submit(context)
-    scheduler.look()
+    scheduler.run_once()
     assert queue.rings == [("gpu.train", job_id)]
 
 
@@ -57,16 +57,16 @@ def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
     """A queue that is busy for hours must not fill up with doorbells."""
     submit(context)
     for _ in range(5):
-        scheduler.look()
+        scheduler.run_once()
     assert len(queue.rings) == 1
 
 
 def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
     job_id = submit(context)
-    scheduler.look()
+    scheduler.run_once()
     context.records.claim(job_id, worker="w", lease_seconds=30)
     clock.advance(31)
-    scheduler.look()
+    scheduler.run_once()
     job = context.records.job(job_id)
     assert (job.state, job.worker) == (JobState.QUEUED, None)
     assert queue.rings == [("gpu.train", job_id)] * 2
@@ -77,7 +77,7 @@ def test_job_that_loses_every_worker_fails_by_name(scheduler, context, clock):
     for _ in range(3):
         context.records.claim(job_id, worker="w", lease_seconds=30)
         clock.advance(31)
-        scheduler.look()
+        scheduler.run_once()
     job = context.records.job(job_id)
     assert (job.state, job.error.code) == (JobState.FAILED, WorkerLost.code)
 
@@ -88,7 +88,7 @@ def test_renewed_lease_is_left_alone(scheduler, context, clock):
     for _ in range(4):
         clock.advance(20)
         context.records.heartbeat(job.claim_held, 30)
-        scheduler.look()
+        scheduler.run_once()
     assert context.records.job(job_id).state is JobState.RUNNING
 
 
@@ -96,7 +96,7 @@ def test_second_scheduler_stands_by(scheduler, context):
     submit(context)
     assert context.records.hold_scheduler_lock("another", 60)
     standing_by = MemoryQueue()
-    Scheduler(context, standing_by).look()
+    Scheduler(context, standing_by).run_once()
     assert standing_by.rings == []
 
 

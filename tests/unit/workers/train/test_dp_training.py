@@ -12,10 +12,10 @@ from release.cancellation import cancellable
 from service.domain.paging import Page
 from workers.train import public_images
 from workers.train.dp_ledger import (
-    account,
     earlier_runs,
     of_noisy_gradients,
     of_noisy_sums,
+    privacy_account,
     spending_of,
 )
 
@@ -35,7 +35,7 @@ def by_gradients():
 
 
 def test_the_account_of_one_run_is_what_was_asked_for():
-    told = account(by_sums(), TERMS, num_patients=10_000, earlier=[])
+    told = privacy_account(by_sums(), TERMS, num_patients=10_000, earlier=[])
     assert (told["epsilon"], told["delta"], told["unit"]) == (2.0, DELTA, "patient")
     assert told["label"] == "certified-dp(2, 1e-05, patient)"
     assert (told["sample_rate"], told["steps"]) == (1.0, 1)
@@ -46,14 +46,16 @@ def test_the_account_of_one_run_is_what_was_asked_for():
 
 def test_runs_of_noisy_sums_add_up_by_their_squares():
     earlier = [spending_of(by_sums())] * 3
-    told = account(by_sums(), TERMS, num_patients=10_000, earlier=earlier)
+    told = privacy_account(by_sums(), TERMS, num_patients=10_000, earlier=earlier)
     assert told["runs"]["count"] == 4
     assert told["runs"]["epsilon"] == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
     assert told["epsilon"] == 2.0
 
 
 def test_the_account_of_noisy_gradients_holds_all_it_takes_to_check_it():
-    told = account(by_gradients(), {**TERMS, "epsilon": 4.0}, num_patients=10_000, earlier=[])
+    told = privacy_account(
+        by_gradients(), {**TERMS, "epsilon": 4.0}, num_patients=10_000, earlier=[]
+    )
     assert spending_of(told) == SAMPLED
     assert told["releases"] == [{"name": "gradient", "sigma": 1.5, "num_values": 7}]
     assert told["accountant"].startswith("privacy loss random variables, Opacus 1.")
@@ -64,7 +66,9 @@ def test_the_account_of_noisy_gradients_holds_all_it_takes_to_check_it():
 
 def test_runs_of_both_kinds_are_composed():
     earlier = [spending_of(by_sums())]
-    told = account(by_gradients(), {**TERMS, "epsilon": 3.5}, num_patients=10_000, earlier=earlier)
+    told = privacy_account(
+        by_gradients(), {**TERMS, "epsilon": 3.5}, num_patients=10_000, earlier=earlier
+    )
     assert told["runs"]["count"] == 2
     assert 3.5 < told["runs"]["epsilon"] < 5.5
 
