@@ -27,7 +27,7 @@ def gradient_loss(a: Tensor, b: Tensor, num_scales: int = 3) -> Tensor:
 
 # the exponents of the five scales, the finest first
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-WINDOW, WINDOW_STD = 11, 1.5
+WINDOW, WINDOW_STD = 11, 1.5  # pixels
 
 
 def ms_ssim_loss(a: Tensor, b: Tensor) -> Tensor:
@@ -39,30 +39,55 @@ def ms_ssim_loss(a: Tensor, b: Tensor) -> Tensor:
 
     Returns:
         1 - MS-SSIM, 0 for equal images.
-
-    Reference: Wang et al. 2003, eq. 7 (doi:10.1109/ACSSC.2003.1292216).
     """
-    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # eq. 4, for a range of 2
+    with torch.autocast(a.device.type, enabled=False):
+        return 1 - ms_ssim(a.float(), b.float(), value_range=2, least=1e-4).mean()
+
+
+def ms_ssim(a: Tensor, b: Tensor, value_range: float, least: float = 0.0) -> Tensor:
+    """Compute multi-scale structural similarity, pair by pair.
+
+    As many of the five scales are used as leave room for the window (three at 64 px), their
+    exponents scaled to add up to 1.
+
+    Args:
+        a: (b, 1, h, w); sides of at least 11 pixels.
+        b: The same shape.
+        value_range: Largest possible value less the smallest.
+        least: Means of contrast below it count as it: 0 where contrasts run against each other, a
+            little more for a gradient.
+
+    Returns:
+        (b,), in [0, 1]; 1 for equal images.
+
+    Raises:
+        ValueError: The images are smaller than the window.
+
+    Reference: Wang et al. 2003, Multiscale structural similarity, equations 2 to 7, exponents from
+    section 3.2 (doi:10.1109/ACSSC.2003.1292216).
+    """
+    side = min(a.shape[-2:])
+    if side < WINDOW:
+        raise ValueError(f"MS-SSIM needs images of {WINDOW} px, and these have {side} px.")
+    c1, c2 = (0.01 * value_range) ** 2, (0.03 * value_range) ** 2  # eq. 4
     place = torch.arange(WINDOW, dtype=a.dtype, device=a.device) - WINDOW // 2
     bell = torch.exp(-(place**2) / (2 * WINDOW_STD**2))
     bell = bell / bell.sum()
-    num_scales = max(k for k in range(1, 6) if min(a.shape[-2:]) >> (k - 1) >= WINDOW)
+    num_scales = max(k for k in range(1, 6) if side >> (k - 1) >= WINDOW)
     weights = [weight / sum(SCALE_WEIGHTS[:num_scales]) for weight in SCALE_WEIGHTS[:num_scales]]
 
     def blur(x: Tensor) -> Tensor:
         return F.conv2d(F.conv2d(x, bell.view(1, 1, 1, -1)), bell.view(1, 1, -1, 1))
 
-    with torch.autocast(a.device.type, enabled=False):
-        a, b = a.float(), b.float()
-        similarity = a.new_ones(len(a))
-        for scale, weight in enumerate(weights):
-            if scale > 0:
-                a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-            mean_a, mean_b = blur(a), blur(b)
-            covariance = blur(a * b) - mean_a * mean_b
-            variances = blur(a * a) - mean_a**2 + blur(b * b) - mean_b**2
-            local = (2 * covariance + c2) / (variances + c2)
-            if scale == len(weights) - 1:
-                local = local * (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-            similarity = similarity * local.mean(dim=(1, 2, 3)).clamp(min=1e-4) ** weight
-    return 1 - similarity.mean()
+    similarity = a.new_ones(len(a))
+    for scale, weight in enumerate(weights):
+        if scale > 0:
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        mean_a, mean_b = blur(a), blur(b)
+        covariance = blur(a * b) - mean_a * mean_b
+        variances = blur(a * a) - mean_a**2 + blur(b * b) - mean_b**2
+        local = (2 * covariance + c2) / (variances + c2)
+        if scale == len(weights) - 1:
+            local = local * (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+        similarity = similarity * local.mean(dim=(1, 2, 3)).clamp(min=least) ** weight
+    return similarity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -11,9 +11,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.precision import autocast, fastest_dtype
+from release.cancellation import check_cancelled
 from release.features.classifier import ImageClassifier, as_images, read
 from release.labelled_images import Pixels
 
+CPU = torch.device("cpu")
 BATCH_SIZE = 64
 IMAGES_TO_SEE = 64_000  # a minute or two on two cores at 64 px
 LEARNING_RATE = 2e-3
@@ -36,16 +39,11 @@ class Labelled(Protocol):
         """(n,), each from 0."""
 
 
-def go_on() -> None:
-    """Let a computation go on; what a caller may cancel takes another function in its place."""
-
-
 def train_classifier(
     images: Labelled,
     num_classes: int,
     seed: int,
     images_to_see: int = IMAGES_TO_SEE,
-    check: Callable[[], None] = go_on,
 ) -> ImageClassifier:
     """Train on images drawn with every class equally often; the same seed learns the same weights.
 
@@ -54,10 +52,9 @@ def train_classifier(
         num_classes: Number of classes.
         seed: Draws the first weights, the batches and the augmentation.
         images_to_see: Length of the training.
-        check: Called before every batch; raises to give up.
     """
     balance = evenly(images.labels)
-    classifier = fit_classifier(images, balance, num_classes, seed, images_to_see, check=check)
+    classifier = fit_classifier(images, balance, num_classes, seed, images_to_see)
     features = torch.from_numpy(read(classifier, images.pixels).features)
     center = balance @ features
     deviation = (balance @ (features - center).square()).sqrt()
@@ -73,7 +70,6 @@ def fit_classifier(
     seed: int,
     images_to_see: int,
     class_weights: Tensor | None = None,
-    check: Callable[[], None] = go_on,
 ) -> ImageClassifier:
     """Train, and leave the features as they are; the same seed learns the same weights.
 
@@ -85,7 +81,6 @@ def fit_classifier(
         images_to_see: Length of the training.
         class_weights: (num_classes,), what an error on each class costs, in proportion; all the
             same when None.
-        check: Called before every batch; raises to give up.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -96,8 +91,8 @@ def fit_classifier(
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, num_updates)
         for batch, labels in _batches(images, chances, num_updates):
-            check()
-            with _fastest_autocast():
+            check_cancelled()
+            with autocast(CPU, fastest_dtype(CPU)):
                 scores = classifier(batch)
             loss = F.cross_entropy(scores.float(), labels, class_weights)
             optimiser.zero_grad()
@@ -112,13 +107,6 @@ def evenly(labels: NDArray[np.int64]) -> Tensor:
     counts = torch.from_numpy(labels).bincount()
     chances: Tensor = 1 / (counts[labels] * (counts > 0).sum()).double()
     return chances
-
-
-def _fastest_autocast() -> torch.autocast:
-    """Compute in bfloat16 where the processor multiplies it natively, else in float32."""
-    native = torch.cpu.get_capabilities()
-    has_bfloat16 = bool(native.get("avx512_bf16") or native.get("amx_bf16"))
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bfloat16)
 
 
 def _batches(

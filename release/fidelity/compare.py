@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.nn.image_losses import WINDOW
 from release.fidelity.frechet import frechet_estimate
 from release.fidelity.kid import kid
-from release.fidelity.ms_ssim import WINDOW, similarity_within
+from release.fidelity.ms_ssim import similarity_within
 from release.fidelity.prdc import neighbourhoods
 from release.fidelity.results import Likeness
 from release.fidelity.sides import MIN_INDEPENDENT, Viewed

@@ -6,13 +6,11 @@ H. So every figure of the set stands beside the one that real images would get i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
+from release.cancellation import check_cancelled
 from release.features.classifier import ImageClassifier, read
-from release.features.classifier_training import go_on
 from release.features.extractors import ClassifierExtractor, Extractor
 from release.fidelity.compare import agreement, likeness
 from release.fidelity.kid import Sample, kid
@@ -34,7 +32,6 @@ def measure_fidelity(
     rng: np.random.Generator,
     *,
     extractor: Extractor | None = None,
-    check: Callable[[], None] = go_on,
 ) -> Fidelity:
     """Measure a set; the same images and random source give the same figures.
 
@@ -46,7 +43,6 @@ def measure_fidelity(
             at in a set that has no others.
         rng: Draws the images that are compared and the bootstrap.
         extractor: Where features come from; the classifier when None.
-        check: Called between the steps; raises to give up.
 
     Raises:
         ValueError: No class has three patients in each of S, H and U.
@@ -54,10 +50,10 @@ def measure_fidelity(
     seen_by = extractor or ClassifierExtractor(classifier)
 
     def view(images: LabelledImages) -> Viewed:
-        check()
+        check_cancelled()
         drawn = images.where(drawn_evenly(images.labels, len(folds.classes), rng))
         reading = read(classifier, drawn.pixels)
-        check()
+        check_cancelled()
         features = extractor.features(drawn.pixels) if extractor else reading.features
         return Viewed(drawn, features, reading.predictions == drawn.labels)
 
@@ -65,15 +61,15 @@ def measure_fidelity(
     sides = Sides(*(view(images) for images in (synthetic, folds.utility, folds.audit)))
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
-        check()
+        check_cancelled()
         num_images = int((labels == label).sum())
         rows.append(_row(folds.classes[label], num_images, sides.of([label]), rng))
-    check()
+    check_cancelled()
     weighed = comparable(sides.each(), len(folds.classes))
     if weighed:
         num_images = int(np.isin(labels, weighed).sum())
         rows.append(_row(ALL, num_images, sides.of(weighed), rng))
-    check()
+    check_cancelled()
     validity = _validity(rows[-1] if weighed else None, sides, folds, seen_by, rng)
     return Fidelity(seen_by.name, seen_by.digest, seen_by.preparation, tuple(rows), validity)
 

@@ -53,6 +53,8 @@ def contact_sheet(
     images = torch.from_numpy(np.array(pixels))[:, None]
     if max_side is not None and images.shape[-1] > max_side:
         images = F.interpolate(images.float(), (max_side, max_side), mode="area").round().byte()
+    if len(images) == 1:
+        return png(images[0, 0].numpy())
     grid = make_grid(images, num_columns, GAP)[0]
     return png(grid[GAP:-GAP, GAP:-GAP].numpy())  # without the border
 

@@ -6,13 +6,13 @@ images U alone, which no model has learned from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from release.features.classifier import read
-from release.features.classifier_training import fit_classifier, go_on
+from release.features.classifier_training import fit_classifier
 from release.labelled_images import Folds, LabelledImages, Pixels
 from release.utility.arms import Arm, even_arm, mixed_arm, real_arms
 from release.utility.learning_curve import SHARES, EquivalentSize, Point, equivalent_size, part_of
@@ -45,7 +45,6 @@ def measure_utility(
     images_to_see: int = IMAGES_TO_SEE,
     seed: int = 0,
     subgroups: Mapping[str, NDArray[np.bool_]] | None = None,
-    check: Callable[[], None] = go_on,
 ) -> Utility:
     """Measure a set; the same images and seed give the same figures.
 
@@ -57,7 +56,6 @@ def measure_utility(
         images_to_see: Length of each training.
         seed: Of everything drawn here.
         subgroups: Images of U, (m,), by the name of the group that they are of.
-        check: Called before every batch of every training; raises to give up.
 
     Raises:
         ValueError: The set has no labelled images, or U has images of less than two classes.
@@ -72,7 +70,7 @@ def measure_utility(
         raise ValueError("Utility is tested on images of at least two classes.")
 
     def tried(arm: Arm) -> list[Array]:
-        return [_chances(arm, folds, seed + k, images_to_see, check) for k in range(num_seeds)]
+        return [_chances(arm, folds, seed + k, images_to_see) for k in range(num_seeds)]
 
     scored, areas = [], {}
     for name, arm in _arms(folds.trained, synthetic).items():
@@ -111,13 +109,11 @@ def _arms(real: LabelledImages, synthetic: LabelledImages) -> dict[str, Arm]:
     }
 
 
-def _chances(
-    arm: Arm, folds: Folds, seed: int, images_to_see: int, check: Callable[[], None]
-) -> Array:
+def _chances(arm: Arm, folds: Folds, seed: int, images_to_see: int) -> Array:
     """Train a classifier and let it say how likely each image of U is to be of each class."""
     num_classes = len(folds.classes)
     classifier = fit_classifier(
-        arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights, check
+        arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights
     )
     return read(classifier, folds.utility.pixels).chances
 

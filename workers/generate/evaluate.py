@@ -108,7 +108,6 @@ def _fidelity(
             labels,
             rng,
             extractor=extractor,
-            check=check_cancelled,
         )
     except ValueError:  # too few images, or too few patients, to compare
         return None
@@ -125,5 +124,4 @@ def _utility(
         labels,
         num_seeds=UTILITY_SEEDS,
         images_to_see=UTILITY_IMAGES,
-        check=check_cancelled,
     )

@@ -233,7 +233,7 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
     staged = attempt.staging("evidence")
     train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
-    classifier = train_classifier(folds.trained, len(folds.classes), SEED, images, check_cancelled)
+    classifier = train_classifier(folds.trained, len(folds.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
     return staged
 

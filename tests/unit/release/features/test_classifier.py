@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from release.cancellation import cancellable
 from release.features.classifier import (
     ImageClassifier,
     digest,
@@ -62,8 +63,8 @@ def test_training_can_be_given_up_at_every_batch(toy_folds: Folds) -> None:
         if calls == 3:
             raise InterruptedError
 
-    with pytest.raises(InterruptedError):
-        train_classifier(toy_folds.trained, 2, seed=0, images_to_see=64 * 10, check=check)
+    with cancellable(check), pytest.raises(InterruptedError):
+        train_classifier(toy_folds.trained, 2, seed=0, images_to_see=64 * 10)
 
 
 def test_a_saved_classifier_comes_back_the_same(

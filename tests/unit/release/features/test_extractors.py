@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from release.features.cache import Remembered
+from release.cancellation import cancellable
+from release.features.cache import CachedExtractor
 from release.features.classifier import ImageClassifier, digest, read, save_classifier
 from release.features.extractors import Inception, supplied_extractor
 from release.fidelity.measure import measure_fidelity
@@ -182,18 +183,19 @@ class Counting:
         return pixels.mean((1, 2))[:, None].astype(np.float64)
 
 
-def test_an_image_that_was_read_before_is_remembered() -> None:
+def test_an_image_that_was_read_before_is_cached() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
     counting = Counting()
-    remembered = Remembered(counting)
-    first = remembered.features(images)
+    cached = CachedExtractor(counting)
+    first = cached.features(images)
     np.testing.assert_allclose(first, images.mean((1, 2))[:, None], rtol=1e-6)
-    np.testing.assert_array_equal(remembered.features(images[::-1]), first[::-1])
+    np.testing.assert_array_equal(cached.features(images[::-1]), first[::-1])
     assert counting.num_read == 6
 
 
 def test_reading_images_can_be_interrupted_between_any_two() -> None:
     checks: list[None] = []
     images = np.arange(4, dtype=np.uint8).repeat(64).reshape(4, 8, 8)
-    Remembered(Counting(), lambda: checks.append(None)).features(images)
+    with cancellable(lambda: checks.append(None)):
+        CachedExtractor(Counting()).features(images)
     assert len(checks) == 4

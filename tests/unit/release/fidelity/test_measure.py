@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from release.cancellation import cancellable
 from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.results import Fidelity, Row
@@ -135,14 +136,13 @@ def test_it_can_be_given_up(
     def check() -> None:
         raise InterruptedError
 
-    with pytest.raises(InterruptedError):
+    with cancellable(check), pytest.raises(InterruptedError):
         measure_fidelity(
             toy_classifier,
             toy_folds,
             fresh_images.pixels,
             fresh_images.labels,
             np.random.default_rng(0),
-            check=check,
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from release.cancellation import cancellable
 from release.labelled_images import Folds, LabelledImages
 from release.stats.intervals import Estimate
 from release.utility.measure import measure_utility
@@ -90,8 +91,8 @@ def test_it_can_be_given_up_at_any_batch(toy_folds: Folds, fresh_images: Labelle
         if next(calls) == 7:
             raise InterruptedError
 
-    with pytest.raises(InterruptedError):
-        measured(toy_folds, fresh_images, check=check)
+    with cancellable(check), pytest.raises(InterruptedError):
+        measured(toy_folds, fresh_images)
 
 
 def test_a_set_without_labels_trains_nothing(
