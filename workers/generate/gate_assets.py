@@ -22,8 +22,8 @@ import structlog
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from radiographs.folds import TRAINED, Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import TRAINED, Fold
+from radiographs.store.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier

@@ -18,7 +18,7 @@ from datetime import timedelta
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from models.training.team import Alone, Team, joined
+from models.training.distributed import Alone, Team, joined
 from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
 from workers.runtime.device import choose_device, prepare_torch

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
-from models.training.watch import Watch, standard_errors
+from models.training.monitor import Watch, standard_errors
 from models.training_images import as_images
-from radiographs.folds import Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import Fold
+from radiographs.store.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
 from release.policy import Policy
 from release.privacy.score_calibration import calibrated, complexity

@@ -7,8 +7,7 @@ import torch
 
 from models.privacy.accounting import Spending, epsilon_by_prv
 from models.privacy.gaussian import epsilon_of, mu_for
-from models.privacy.mechanism import GaussianMechanism
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from release.cancellation import cancellable
 from service.domain.paging import Page
 from workers.train import public_images
