@@ -31,7 +31,7 @@ class Spent:
     mu: float | None = None
 
 
-def privacy_account(
+def account(
     spent: Spent,
     terms: PrivacyTerms,
     delta: float,

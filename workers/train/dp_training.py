@@ -15,7 +15,7 @@ from models.training_images import TrainingImages
 from release.cancellation import check_cancelled
 from service.domain.model_card import PrivacyAccount
 from service.domain.requests import PrivacyTerms
-from workers.train.dp_ledger import Spent, of_noisy_gradients, of_noisy_sums, privacy_account
+from workers.train.dp_ledger import Spent, account, of_noisy_gradients, of_noisy_sums
 
 
 def train_with_dp(
@@ -40,7 +40,7 @@ def train_with_dp(
     delta = terms.delta or 1 / (10 * len(patients))
     method = {"mixture": _by_noisy_sums, "dp_sgd": _by_dp_sgd}[terms.method]
     spent = method(model, public, patients, terms, delta)
-    return privacy_account(spent, terms, delta, len(patients), earlier)
+    return account(spent, terms, delta, len(patients), earlier)
 
 
 def _by_noisy_sums(
