@@ -96,13 +96,10 @@ def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
     device = rank_device(0, spec.request.num_devices)
     with leading_team(spec, device) as team:
         training = spec.training(device, team)
-        # held-out images are private too
-        monitored = (
-            None
-            if spec.privacy
-            else membership_monitor(spec.store, spec.request.image_size, device)
-        )
-        reporter = Reporter(attempt, training, spec.request.family, monitored)
+        monitor = None
+        if not spec.privacy:  # held-out images are private too
+            monitor = membership_monitor(spec.store, spec.request.image_size, device)
+        reporter = Reporter(attempt, training, spec.request.family, monitor)
         for progress in training.run():
             check_cancelled()
             reporter.take(progress)
