@@ -43,7 +43,8 @@ from release.policy import Policy
 from release.privacy.calibration import Closeness
 from release.privacy.copies import Copies, copies
 from release.privacy.crowd import Crowd
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 from workers.generate.gate_assets import folds_of, search_of
 
 RESULTS = Path(__file__).parent / "results" / "copy_detection.json"

@@ -200,8 +200,8 @@ def _measured(scores: Array, member: NDArray[np.bool_]) -> dict[str, Any]:
     curve = roc(members_by_rank(scores, member))
     p = mannwhitneyu(scores[member], scores[~member], alternative="greater").pvalue
     return {
-        "auc": curve.auc.described(),
-        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.described(),
+        "auc": curve.auc.to_json(),
+        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.to_json(),
         "p": float(f"{p:.2g}"),
     }
 

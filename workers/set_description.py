@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +10,8 @@ from release.origin import Origin
 from release.package.hashing import hashed_seed
 from release.package.manifest import ClassCounts, Description
 from release.report.schema import Report
+from service.domain.json_form import as_json
+from service.domain.requests import GenerateRequest
 from workers.set_report import counted
 
 MAY_LEAVE = (
@@ -24,7 +26,7 @@ STAYS = (
 
 def describe_set(
     report: Report,
-    request: Mapping[str, Any],
+    request: GenerateRequest,
     hashing_key: bytes,
     *,
     drawn: Iterable[Origin],
@@ -43,7 +45,7 @@ def describe_set(
         released: The same of those that are packaged.
         earlier_releases: Sets that were released before, of datasets with the same patients.
     """
-    asked = dict(request["class_counts"]), _asked_of_none(request)
+    asked = dict(request.class_counts), _asked_of_none(request)
     made, lost, kept = counted(drawn), counted(dropped), counted(released)
     of_class, of_none = (
         {
@@ -75,7 +77,7 @@ def describe_set(
             "public_pretraining": None,
             "differential_privacy": model.dp.model_dump(mode="json") if model.dp else None,
         },
-        "sampler": request["sampler"],
+        "sampler": dict(request.sampler),
         "classes": of_class,
         "unlabelled": of_none,
         "gate": {
@@ -89,11 +91,11 @@ def describe_set(
     }
 
 
-def _asked_of_none(request: Mapping[str, Any]) -> dict[str, int]:
+def _asked_of_none(request: GenerateRequest) -> dict[str, int]:
     """Count the images of no class that were asked for, by kind."""
     asked = {
-        "mixture": sum(mixture["count"] for mixture in request.get("mixtures", ())),
-        "interpolation": sum(way["steps"] for way in request.get("interpolate", ())),
+        "mixture": sum(mixture.count for mixture in request.mixtures),
+        "interpolation": sum(way.steps for way in request.interpolate),
     }
     return {kind: number for kind, number in asked.items() if number}
 
@@ -107,19 +109,19 @@ def _counts(requested: int, generated: int, rejected: int, released: int) -> Cla
     }
 
 
-def _without_seeds(request: Mapping[str, Any], key: bytes) -> dict[str, Any]:
+def _without_seeds(request: GenerateRequest, key: bytes) -> dict[str, Any]:
     """Return what was asked for; a seed regenerates images, so it is hashed."""
     ways = [
         {
-            **{name: value for name, value in way.items() if not name.endswith("_seed")},
-            "from_seed_hash": hashed_seed(key, way["from_seed"]),
-            "to_seed_hash": hashed_seed(key, way["to_seed"]),
+            **{name: value for name, value in as_json(way).items() if not name.endswith("_seed")},
+            "from_seed_hash": hashed_seed(key, way.from_seed),
+            "to_seed_hash": hashed_seed(key, way.to_seed),
         }
-        for way in request.get("interpolate", [])
+        for way in request.interpolate
     ]
     return {
-        "class_counts": request["class_counts"],
-        "mixtures": request.get("mixtures", []),
+        "class_counts": dict(request.class_counts),
+        "mixtures": as_json(request.mixtures),
         "interpolate": ways,
-        "seed_hash": hashed_seed(key, request["seed"]),
+        "seed_hash": hashed_seed(key, request.seed),
     }

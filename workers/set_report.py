@@ -72,7 +72,7 @@ def report_of(
     """
     counts = counted(released)
     num_released = sum(number for kinds in counts for number in kinds.values())
-    private = model.card.get("differential_privacy")
+    private = model.card.differential_privacy
     has_patient_ids = bool(dataset.summary.get("has_patient_ids"))
     content = {
         "format": FORMAT,
@@ -91,7 +91,7 @@ def report_of(
             "image_size": model.image_size,
             "config_sha256": config_digest(model.config),
             "snapshot_sha256": model.snapshot.sha256,
-            "dp": {name: private[name] for name in ("epsilon", "delta")} if private else None,
+            "dp": {"epsilon": private.epsilon, "delta": private.delta} if private else None,
         },
         "dataset": {
             "version": dataset.version,

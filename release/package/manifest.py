@@ -1,4 +1,4 @@
-"""The manifest, `synthcxr-manifest/3`: what a set is, and every file it is made of.
+"""The manifest, `synthcxr-manifest/1`: what a set is, and every file it is made of.
 
 The caller says what it knows of the set (`Description`); the writer adds the files. Nothing in it
 may depend on the clock or the host, and no seed may stand in it: see `release.package.hashing`.
@@ -13,8 +13,7 @@ from typing import Any, TypedDict
 
 from release.origin import OfClass, Origin
 from release.package.archive import Member
-
-MANIFEST_FORMAT = "synthcxr-manifest/3"
+from synthcxr.package_format import MANIFEST_FORMAT
 
 
 class ClassCounts(TypedDict):

@@ -20,6 +20,7 @@ from release.privacy.calibration import Calibration
 from release.privacy.power import NUMS_EXAMINED
 from service.domain.extractors import SuppliedExtractor
 from service.domain.job import JobState
+from service.domain.requests import Interpolation, Mixture
 from tests.integration.jobs import (
     files_under,
     finished,
@@ -82,7 +83,7 @@ def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     page = context.artifacts.path(made.report.key)
     assert "corners" in page.read_text()
     [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
-    assert further["extractor"]["sha256"] == corners.identity()["sha256"]
+    assert further["extractor"]["sha256"] == corners.identity().sha256
     [row] = [row for row in further["rows"] if row["label"] == "normal"]
     assert row["kid"]["low"] <= row["kid"]["value"] <= row["kid"]["high"]
     assert row["kid_floor"] is not None
@@ -128,15 +129,8 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes
             context,
             model_id,
             family,
-            mixtures=[{"weights": {"effusion": 0.6, "normal": 0.4}, "count": 2}],
-            interpolate=[
-                {
-                    "label": "effusion",
-                    "from_seed": image_seed(5, 0),
-                    "to_seed": image_seed(5, 1),
-                    "steps": 5,
-                }
-            ],
+            mixtures=(Mixture({"effusion": 0.6, "normal": 0.4}, 2),),
+            interpolate=(Interpolation(image_seed(5, 0), image_seed(5, 1), 5, label="effusion"),),
         ),
     )
     made, manifest = manifest_of(context, job)

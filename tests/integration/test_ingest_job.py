@@ -18,6 +18,7 @@ from tests.integration.jobs import (
     submit_ingest,
     submit_training,
 )
+from tests.sample_records import generate_request
 
 
 def test_ingested_dataset_is_ready_and_split(context, dataset_id):
@@ -97,7 +98,7 @@ def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(c
 
 def released_set(context, dataset_id):
     """Record a set that left the building."""
-    job_id = submit(context, JobKind.GENERATE, {"dataset_id": dataset_id})
+    job_id = submit(context, JobKind.GENERATE, generate_request(dataset_id=dataset_id))
     claim = context.records.claim(job_id, worker="w", lease_seconds=30).claim_held
     page, findings = (ArtifactRef(f"synthetic-sets/syn_1-0/{name}", "0" * 64, 1) for name in "ab")
     made = SyntheticSet(
@@ -123,5 +124,5 @@ def test_refused_ingest_names_the_reason_and_drops_the_upload(context, tmp_path)
     job = finished(context, submit_ingest(context, source))
     assert job.state is JobState.FAILED
     assert job.error.code == "single_class"
-    assert context.records.dataset(job.request["dataset_id"]).state is DatasetState.FAILED
+    assert context.records.dataset(job.request.dataset_id).state is DatasetState.FAILED
     assert files_under(tmp_path / "artifacts") == []

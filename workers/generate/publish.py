@@ -1,4 +1,4 @@
-"""Writes what may be kept of a set: its report and findings and, if it may leave, its package."""
+"""Writes what may be kept of a set: report, findings and, where it is released, the package."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def publish(
         look = sampled.look.where([place for place, _ in released])
         inputs.assets.remember(file_digest(staged / "set.zip"), look)
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
-    folder = f"synthetic-sets/{inputs.set_id}-{attempt.name}"
+    folder = f"synthetic-sets/{inputs.request.synthetic_set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
     attempt.artifacts.publish(staged, folder)
     return made
@@ -88,7 +88,7 @@ def _report(
     inputs: Inputs, sampled: SampledSet, evaluation: Evaluation, released: Released
 ) -> Report:
     return report_of(
-        inputs.set_id,
+        inputs.request.synthetic_set_id,
         inputs.model,
         inputs.dataset,
         evaluation.examination,
@@ -116,8 +116,8 @@ def _findings(
     """Write what only those may read who may see the real images: figures in full, and seeds."""
     return canonical_json(
         {
-            "synthetic_set_id": inputs.set_id,
-            "seed": inputs.request["seed"],
+            "synthetic_set_id": inputs.request.synthetic_set_id,
+            "seed": inputs.request.seed,
             "examination": evaluation.examination.private(),
             "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
             "flagged": [
@@ -138,6 +138,7 @@ def _contents(
     pages: dict[str, bytes],
 ) -> Contents:
     hashing_key = fold_key(attempt.settings, attempt.records)
+    also = inputs.request.format
     return Contents(
         description=describe_set(
             report,
@@ -152,7 +153,7 @@ def _contents(
         hashing_key=hashing_key,
         signer=KeyRing(attempt.settings.data_dir).current(),
         documents=pages,
-        formats=frozenset({inputs.request["format"]} - {"png"}),
+        formats=frozenset() if also == "png" else frozenset({also}),
     )
 
 
@@ -178,7 +179,7 @@ def _record(
 
     of_class, of_none = counted(origin for _, origin in released)
     return SyntheticSet(
-        id=inputs.set_id,
+        id=inputs.request.synthetic_set_id,
         model_id=inputs.model.id,
         job_id=attempt.job.id,
         num_images=len(released),

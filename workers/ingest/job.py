@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,21 @@ from service.domain.records import (
     DatasetState,
     DroppedFile,
 )
+from service.domain.requests import DatasetSource, IngestRequest
 from workers.ingest.split_key import fold_key, identity_ledger
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
 
-def ingest(attempt: Attempt) -> dict[str, Any]:
+def ingest(attempt: Attempt, request: IngestRequest) -> dict[str, Any]:
     """Read the images of the job's source into a pixel store."""
-    request = attempt.job.request
-    dataset = attempt.records.dataset(request["dataset_id"])  # gone when it was deleted meanwhile
-    source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
+    dataset = attempt.records.dataset(request.dataset_id)  # gone when it was deleted meanwhile
+    source = _source(request.source, attempt.artifacts.upload_path(attempt.job.id))
     options = IngestOptions(
         fold_key(attempt.settings, attempt.records),
-        image_size=request["image_size"],
-        fit=request["fit"],
-        bit_depth=request["bit_depth"],
+        image_size=request.image_size,
+        fit=request.fit,
+        bit_depth=request.bit_depth,
         ledger=identity_ledger(attempt.settings, attempt.records),
     )
     staged = attempt.staging()
@@ -69,12 +69,12 @@ def _ingested(
             )
 
 
-def _source(source: Mapping[str, Any], upload: Path) -> Source:
-    if "path" in source:
-        path = Path(source["path"])
+def _source(source: DatasetSource, upload: Path) -> Source:
+    if source.path:
+        path = Path(source.path)
         return FolderSource(path) if path.is_dir() else ArchiveSource(path)
-    if "phantom" in source:
-        return PhantomSource(**source["phantom"])
+    if drawn := source.phantom:
+        return PhantomSource(drawn.class_counts, drawn.image_size, drawn.seed)
     return ArchiveSource(upload)
 
 

@@ -1,13 +1,13 @@
 """Membership inference against a model: while it trains, and on its weights in the end.
 
-Both compare patients of the audit pool that a fair coin included in the training with those that it
-excluded, one image of each.
+Both compare patients of the audit pool that were randomly included in the training with those that
+were not, one image of each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from release.cancellation import check_cancelled
 from release.policy import Policy
 from release.privacy.score_calibration import calibrated, complexity
 from release.privacy.white_box import white_box
+from service.domain.model_card import WhiteBoxAudit
 
 IMAGES_AT_ONCE = 64
 MIN_PATIENTS = 20  # included, and excluded
@@ -45,11 +46,17 @@ class MembershipAudit:
     familiarity: NDArray[np.float64] | None
     included: NDArray[np.bool_]
 
-    def white_box(self) -> dict[str, Any]:
-        """Test whether the weights may be released: the finding's public half, as JSON values."""
-        public = asdict(white_box(self.scores, self.included, Policy()))
-        del public["private"]
-        return public
+    def white_box(self) -> WhiteBoxAudit:
+        """Test whether the weights may be released."""
+        found = white_box(self.scores, self.included, Policy())
+        return WhiteBoxAudit(
+            statistic=found.statistic,
+            p_value=found.p_value,
+            text=found.text,
+            passed=found.public["weights_may_leave"],
+            min_detectable_share=found.public["min_detectable_share"],
+            scores=tuple(found.public["asked"]),
+        )
 
     def standard_errors(self) -> float | None:
         """Return by how many standard errors included patients score above excluded ones."""
@@ -131,5 +138,5 @@ def _audit_images(store: PixelStore, size: int) -> SplitImages | None:
 
 
 def _included(images: SplitImages) -> NDArray[np.bool_]:
-    """Return which images belong to patients that the coin included in the training, (n,)."""
+    """Return which images belong to patients included in the training, (n,)."""
     return np.asarray(images.splits == Split.INCLUDED)

@@ -430,7 +430,7 @@ def test_keys_are_rotated_where_the_service_keeps_them(
 
 WEIGHTS = b"weights"
 CLEARED = {
-    "weights": {"may_leave": True, "ground": "white_box_audit", "text": "Sure.", "notice": "Mind."},
+    "weights": {"cleared": True, "ground": "white_box_audit", "text": "Sure.", "notice": "Mind."},
     "white_box": {"p_value": 0.4},
     "sets": [],
 }

@@ -9,7 +9,9 @@ import pytest
 
 from radiographs.errors import IngestRefused
 from service.domain.access import PRIVATE_READ
+from service.domain.json_form import as_json
 from service.domain.records import ClassSplit, DroppedFile
+from tests.sample_records import model_card
 from workers.runtime.error_mapping import problem_of
 
 SPLITS = ("train", "included", "holdout", "test")
@@ -82,13 +84,13 @@ def test_who_may_read_what_is_private_is_told_all_of_it(scene: Any, dataset: Any
 
 
 def test_a_model_s_card_does_not_tell_how_many_images_it_learned_from(scene: Any) -> None:
-    card = {"seed": 1, "num_training_images": 4801, "dataset_fingerprint": "f" * 64}
-    model = scene.model(card=card)
+    private = {"num_training_images": 4801, "dataset_fingerprint": "f" * 64}
+    model = scene.model(card=model_card(**private))
     shown = scene.client.get(f"/models/{model.id}").json()
-    assert shown["card"] == {"seed": 1}
+    assert shown["card"] == as_json(model_card())
     assert scene.client.get("/models").json()["items"] == [shown]
     allow(scene)
-    assert scene.client.get(f"/models/{model.id}").json()["card"] == card
+    assert scene.client.get(f"/models/{model.id}").json()["card"] == as_json(model_card()) | private
 
 
 def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(

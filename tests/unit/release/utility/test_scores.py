@@ -4,19 +4,18 @@ import numpy as np
 import pytest
 
 from release.labelled_images import LabelledImages
-from release.utility.scores import auroc
-from release.utility.trials import Panel
+from release.utility.scores import PairedBootstrap, auroc
 
 Array = np.ndarray
 
 
-def panel(num_images: int = 200, num_seeds: int = 3, classes: int = 2) -> Panel:
+def panel(num_images: int = 200, num_seeds: int = 3, classes: int = 2) -> PairedBootstrap:
     labels = np.arange(num_images) % classes
     images = LabelledImages(np.zeros((num_images, 2, 2), np.uint8), labels, np.arange(num_images))
-    return Panel(images, classes, num_seeds, np.random.default_rng(0))
+    return PairedBootstrap(images, classes, num_seeds, np.random.default_rng(0))
 
 
-def chances(of: Panel, skill: float, seed: int) -> Array:
+def chances(of: PairedBootstrap, skill: float, seed: int) -> Array:
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=len(of.images)) + skill * of.images.labels
     second = 1 / (1 + np.exp(-scores))
