@@ -30,8 +30,8 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_images import PUBLIC_KEY, phantoms
 from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import Source
+from radiographs.reading.sources import Source
+from radiographs.store.pixel_store import PixelStore
 from release.controls.kinds import CONTROLS, of_parts
 from release.labelled_images import Folds, Pixels, class_weights
 from release.memory import Forgetful

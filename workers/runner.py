@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -11,6 +11,7 @@ from release.cancellation import cancellable
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import TaskQueue
+from service.domain.requests import GenerateRequest, IngestRequest, TrainRequest
 from workers.generate.job import generate
 from workers.ingest.job import ingest
 from workers.runtime.attempt import Attempt, Cancelled
@@ -20,12 +21,16 @@ from workers.train.job import train
 
 log = structlog.get_logger()
 
-# each returns what its job made, as the arguments of Records.succeed
-WORK: Mapping[JobKind, Callable[[Attempt], dict[str, Any]]] = {
-    JobKind.INGEST: ingest,
-    JobKind.TRAIN: train,
-    JobKind.GENERATE: generate,
-}
+
+def work(attempt: Attempt) -> dict[str, Any]:
+    """Do a job; returns what it made, as the arguments of Records.succeed."""
+    match attempt.job.request:
+        case IngestRequest() as request:
+            return ingest(attempt, request)
+        case TrainRequest() as request:
+            return train(attempt, request)
+        case GenerateRequest() as request:
+            return generate(attempt, request)
 
 
 def answer_doorbell(job_id: str, queues: Sequence[str], context: WorkerContext) -> None:
@@ -91,7 +96,7 @@ def _carry_out(attempt: Attempt) -> Job:
     records, claim = attempt.records, attempt.job.claim_held
     made: dict[str, Any] = {}
     try:
-        made = WORK[attempt.job.kind](attempt)
+        made = work(attempt)
         return records.succeed(claim, **made)
     except Cancelled:
         return records.finish_cancelled(claim)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from radiographs.keyed_hash import keyed_hash
+from radiographs.splits.keyed_hash import keyed_hash
 from release.origin import OfClass, Origin, count_by_class
 from release.package.archive import Member
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Part, Report

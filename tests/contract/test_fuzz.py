@@ -52,7 +52,9 @@ from service.domain.records import (
     SyntheticSet,
     Verdict,
 )
+from service.domain.requests import DatasetSource
 from service.settings import Settings
+from tests.sample_records import model_card, train_request
 
 NUM_CASES = int(os.environ.get("SYNTHCXR_FUZZ_CASES", "300"))
 MAX_WAIT_SECONDS = 0.02
@@ -103,17 +105,20 @@ class Seeded(MemoryRecords):
             kind=JobKind.TRAIN,
             queue=JobKind.TRAIN.queue,
             state=JobState.FAILED,
-            request={"dataset_id": examples.DATASET_ID},
+            request=train_request(dataset_id=examples.DATASET_ID),
             created_at=MOMENT,
         )
         dataset = Dataset(
             id=examples.DATASET_ID,
             name="images",
             state=DatasetState.READY,
-            source={"path": "/radiographs"},
+            source=DatasetSource(path="/radiographs"),
             created_at=MOMENT,
             job_id=examples.JOB_ID,
-            classes={"normal": ClassSplit(9, 6, 3), "effusion": ClassSplit(8, 6, 2)},
+            classes={
+                "normal": ClassSplit(9, 6, holdout=3),
+                "effusion": ClassSplit(8, 6, holdout=2),
+            },
             image_size=128,
             bit_depth=8,
             version="e" * 64,
@@ -130,6 +135,7 @@ class Seeded(MemoryRecords):
             snapshot=ArtifactRef("models/mdl/snapshot.safetensors", "0" * 64, 1),
             job_id=examples.JOB_ID,
             created_at=MOMENT,
+            card=model_card(),
         )
         self._jobs = {job.id: job}
         self._logs = {job.id: []}

@@ -14,12 +14,13 @@ import torch
 
 from models.registry import FAMILIES
 from models.seeding import image_seed
-from radiographs.folds import Fold
-from radiographs.pixel_store import PixelStore
+from radiographs.splits.split import Split
+from radiographs.store.pixel_store import PixelStore
 from release.privacy.calibration import Calibration
 from release.privacy.power import NUMS_EXAMINED
 from service.domain.extractors import SuppliedExtractor
 from service.domain.job import JobState
+from service.domain.requests import Interpolation, Mixture
 from tests.integration.jobs import (
     files_under,
     finished,
@@ -82,7 +83,7 @@ def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     page = context.artifacts.path(made.report.key)
     assert "corners" in page.read_text()
     [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
-    assert further["extractor"]["sha256"] == corners.identity()["sha256"]
+    assert further["extractor"]["sha256"] == corners.identity().sha256
     [row] = [row for row in further["rows"] if row["label"] == "normal"]
     assert row["kid"]["low"] <= row["kid"]["value"] <= row["kid"]["high"]
     assert row["kid_floor"] is not None
@@ -128,15 +129,8 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes
             context,
             model_id,
             family,
-            mixtures=[{"weights": {"effusion": 0.6, "normal": 0.4}, "count": 2}],
-            interpolate=[
-                {
-                    "label": "effusion",
-                    "from_seed": image_seed(5, 0),
-                    "to_seed": image_seed(5, 1),
-                    "steps": 5,
-                }
-            ],
+            mixtures=(Mixture({"effusion": 0.6, "normal": 0.4}, 2),),
+            interpolate=(Interpolation(image_seed(5, 0), image_seed(5, 1), 5, label="effusion"),),
         ),
     )
     made, manifest = manifest_of(context, job)
@@ -177,7 +171,7 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     store = PixelStore.open(
         context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
     )
-    fresh, trained = store.images_of(Fold.UTILITY), store.images_of(Fold.REMAINDER)
+    fresh, trained = store.images_of(Split.TEST), store.images_of(Split.TRAIN)
 
     def replay(model, draws, sampler):
         rng = np.random.default_rng(len(draws))
@@ -227,7 +221,7 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id,
     store = PixelStore.open(
         context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
     )
-    copied = store.images_of(Fold.REMAINDER).pixels
+    copied = store.images_of(Split.TRAIN).pixels
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     with monkeypatch.context() as patched:
         copies = (copied[[k % len(copied)]] for k in range(10**6))

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from models.training.checkpoints import file_digest
-from radiographs.keyed_hash import published_version
 from radiographs.phantom import draw as draw_phantom
+from radiographs.splits.keyed_hash import published_version
 from service.domain.job import JobKind, JobState
 from service.domain.records import ArtifactRef, DatasetState, Outcome, SyntheticSet, Verdict
 from tests.integration.jobs import (
@@ -18,6 +18,7 @@ from tests.integration.jobs import (
     submit_ingest,
     submit_training,
 )
+from tests.sample_records import generate_request
 
 
 def test_ingested_dataset_is_ready_and_split(context, dataset_id):
@@ -25,10 +26,9 @@ def test_ingested_dataset_is_ready_and_split(context, dataset_id):
     assert dataset.state is DatasetState.READY
     assert {label: split.images for label, split in dataset.classes.items()} == COUNTS
     for split in dataset.classes.values():
-        assert split.utility / split.images >= 0.15
-        assert split.audit_out >= 1
-        assert split.held_out == split.utility + split.audit_out
-        assert split.train == split.images - split.held_out >= split.audit_in
+        assert split.test / split.images >= 0.15
+        assert split.holdout >= 1
+        assert split.train == split.images - split.holdout - split.test >= split.included
     assert dataset.artifact.sha256 == dataset.fingerprint
     key = (context.settings.data_dir / "keys" / "folds.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)
@@ -98,7 +98,7 @@ def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(c
 
 def released_set(context, dataset_id):
     """Record a set that left the building."""
-    job_id = submit(context, JobKind.GENERATE, {"dataset_id": dataset_id})
+    job_id = submit(context, JobKind.GENERATE, generate_request(dataset_id=dataset_id))
     claim = context.records.claim(job_id, worker="w", lease_seconds=30).claim_held
     page, findings = (ArtifactRef(f"synthetic-sets/syn_1-0/{name}", "0" * 64, 1) for name in "ab")
     made = SyntheticSet(
@@ -124,5 +124,5 @@ def test_refused_ingest_names_the_reason_and_drops_the_upload(context, tmp_path)
     job = finished(context, submit_ingest(context, source))
     assert job.state is JobState.FAILED
     assert job.error.code == "single_class"
-    assert context.records.dataset(job.request["dataset_id"]).state is DatasetState.FAILED
+    assert context.records.dataset(job.request.dataset_id).state is DatasetState.FAILED
     assert files_under(tmp_path / "artifacts") == []

@@ -24,7 +24,21 @@ from service.domain.records import (
     Verdict,
 )
 from service.domain.release_rules import check_examinations, examination_number, sets_before
+from service.domain.requests import DatasetSource
+from tests.sample_records import (
+    generate_request,
+    ingest_request,
+    model_card,
+    privacy_account,
+    train_request,
+    white_box_audit,
+)
 
+REQUESTS = {
+    JobKind.INGEST: ingest_request,
+    JobKind.TRAIN: train_request,
+    JobKind.GENERATE: generate_request,
+}
 PROBLEM = Problem("broken", "It broke.")
 
 
@@ -48,13 +62,13 @@ def job(clock: ManualClock) -> Job:
     return make_job(clock)
 
 
-def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **request: Any) -> Job:
+def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **changes: Any) -> Job:
     return Job(
         id=new_id("job"),
         kind=kind,
         queue=kind.queue,
         state=JobState.QUEUED,
-        request={"dataset_id": "ds_1", "seed": 1} | request,
+        request=REQUESTS[kind](**changes),
         created_at=clock.now(),
         labels={"why": "test"},
     )
@@ -62,10 +76,10 @@ def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **request: Any) 
 
 def make_dataset(job: Job, clock: ManualClock) -> Dataset:
     return Dataset(
-        id=job.request["dataset_id"],
+        id=job.request.dataset_id,
         name="images",
         state=DatasetState.INGESTING,
-        source={"path": "/radiographs"},
+        source=DatasetSource(path="/radiographs"),
         created_at=clock.now(),
         job_id=job.id,
     )
@@ -84,6 +98,7 @@ def make_model(job: Job, clock: ManualClock) -> Model:
         snapshot=ArtifactRef("models/mdl_1/snapshot.safetensors", "0" * 64, 10),
         job_id=job.id,
         created_at=clock.now(),
+        card=model_card(white_box=white_box_audit(), differential_privacy=privacy_account()),
     )
 
 

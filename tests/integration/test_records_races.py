@@ -17,6 +17,7 @@ from service.domain.errors import IdempotencyConflict, LeaseLost, Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import Idempotency, Records
+from tests.sample_records import train_request
 
 NUM_RACERS = 8
 NUM_ROUNDS = 5
@@ -36,7 +37,9 @@ def records(request: pytest.FixtureRequest) -> Iterator[Records]:
 
 def training() -> Job:
     kind = JobKind.TRAIN
-    return Job(new_id("job"), kind, kind.queue, JobState.QUEUED, {}, SystemClock().now())
+    return Job(
+        new_id("job"), kind, kind.queue, JobState.QUEUED, train_request(), SystemClock().now()
+    )
 
 
 def race(racer: Callable[[int], T]) -> list[T | Exception]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from service.adapters.memory import MemoryQueue
 from service.domain.identifiers import new_id
-from service.domain.job import JobKind, JobState
+from service.domain.job import JobState
 from tests.integration.jobs import files_under, finished, submit_ingest, submit_training
 from workers import runner
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
@@ -70,10 +70,10 @@ def test_attempt_that_lost_its_lease_writes_nothing_more(context, dataset_id, tm
 
 
 def test_unforeseen_error_is_recorded_without_its_details(context, monkeypatch):
-    def broken(attempt):
+    def broken(attempt, request):
         raise KeyError("a patient's name")
 
-    monkeypatch.setattr(runner, "WORK", {JobKind.INGEST: broken})
+    monkeypatch.setattr(runner, "ingest", broken)
     job = finished(context, submit_ingest(context))
     assert job.state is JobState.FAILED
     assert job.error.code == "internal_error"

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 import torch
 
+from service.domain.requests import GenerateRequest
 from workers.generate.evaluate import evaluate
 from workers.generate.load import load
 from workers.generate.model_cache import ModelCache, give_back_memory
@@ -18,7 +19,7 @@ from workers.runtime.attempt import Attempt
 log = structlog.get_logger()
 
 
-def generate(attempt: Attempt) -> dict[str, Any]:
+def generate(attempt: Attempt, request: GenerateRequest) -> dict[str, Any]:
     """Sample, evaluate and publish the set; once more where kept models were in the way.
 
     The bytes depend on the request, the model, the real images and the versions named in the
@@ -26,19 +27,19 @@ def generate(attempt: Attempt) -> dict[str, Any]:
     """
     models = ModelCache.of(attempt.settings)
     try:
-        return _generate(attempt, models)
+        return _generate(attempt, request, models)
     except (MemoryError, torch.OutOfMemoryError) as error:
         if not models:
             raise
         error.__traceback__ = None  # its frames hold the model and its images
         log.warning("out of memory; kept models dropped", job_id=attempt.job.id)
     models.clear()
-    return _generate(attempt, models)
+    return _generate(attempt, request, models)
 
 
-def _generate(attempt: Attempt, models: ModelCache) -> dict[str, Any]:
-    inputs = load(attempt, models)
-    plan = plan_samples(inputs.request)
+def _generate(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> dict[str, Any]:
+    inputs = load(attempt, request, models)
+    plan = plan_samples(request)
     sampled = sample(attempt, inputs, plan)
     evaluation = evaluate(attempt, inputs, sampled)
     made = publish(attempt, inputs, sampled, evaluation)

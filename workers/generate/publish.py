@@ -29,6 +29,7 @@ from release.report.schema import (
     canonical_json,
 )
 from service.adapters.signing_keys import KeyRing
+from service.domain.json_form import as_json
 from service.domain.records import ArtifactRef, Dataset, Model, Outcome, SyntheticSet, Verdict
 from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
@@ -69,7 +70,7 @@ def publish(
         look = sampled.look.where([place for place, _ in released])
         inputs.assets.remember(file_digest(staged / "set.zip"), look)
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
-    folder = f"synthetic-sets/{inputs.set_id}-{attempt.name}"
+    folder = f"synthetic-sets/{inputs.request.synthetic_set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
     attempt.artifacts.publish(staged, folder)
     return made
@@ -98,7 +99,7 @@ def _report(
     inputs: Inputs, sampled: SampledSet, evaluation: Evaluation, released: Released
 ) -> Report:
     return build_report(
-        inputs.set_id,
+        inputs.request.synthetic_set_id,
         _model_summary(inputs.model),
         _dataset_summary(inputs.dataset),
         evaluation.examination,
@@ -149,8 +150,8 @@ def _findings(
     """Write what only those may read who may see the real images: figures in full, and seeds."""
     return canonical_json(
         {
-            "synthetic_set_id": inputs.set_id,
-            "seed": inputs.request["seed"],
+            "synthetic_set_id": inputs.request.synthetic_set_id,
+            "seed": inputs.request.seed,
             "examination": evaluation.examination.private(),
             "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
             "flagged": [
@@ -171,10 +172,11 @@ def _contents(
     pages: dict[str, bytes],
 ) -> Contents:
     hashing_key = fold_key(attempt.settings, attempt.records)
+    also = inputs.request.format
     return Contents(
         description=describe(
             report,
-            inputs.request,
+            as_json(inputs.request),
             hashing_key,
             generated=sampled.origins,
             rejected=list(compress(sampled.origins, ~evaluation.examination.kept)),
@@ -185,7 +187,7 @@ def _contents(
         hashing_key=hashing_key,
         signer=KeyRing(attempt.settings.data_dir).current(),
         documents=pages,
-        formats=frozenset({inputs.request["format"]} - {"png"}),
+        formats=frozenset() if also == "png" else frozenset({also}),
     )
 
 
@@ -211,7 +213,7 @@ def _record(
 
     of_class, of_none = count_by_class(origin for _, origin in released)
     return SyntheticSet(
-        id=inputs.set_id,
+        id=inputs.request.synthetic_set_id,
         model_id=inputs.model.id,
         job_id=attempt.job.id,
         num_images=len(released),

@@ -78,9 +78,9 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[Origin]) -> SampledS
         inputs: The model, the gate and the request.
         plan: What each image asked for is drawn from.
     """
-    sampler = sampler_class(inputs.snapshot.family).model_validate(inputs.request["sampler"])
+    sampler = sampler_class(inputs.snapshot.family).model_validate(dict(inputs.request.sampler))
     path = attempt.staging("drawn") / "images.raw"
-    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request["seed"], path)
+    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request.seed, path)
     return drawing.draw(inputs.assets.gate, POLICY, replace_flagged=inputs.claim is None)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.domain.job import EventKind
+from service.domain.model_card import MemorisationCheck
 from service.domain.ports import Records
 
 MAX_POINTS = 200
@@ -13,20 +14,20 @@ MEMORISATION = "memorisation_standard_errors"  # the name of the monitor's metri
 _PAGE = 500
 
 
-def learning_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
+def learning_curve(records: Records, job_id: str) -> tuple[dict[str, Any], ...]:
     """Collect at most 200 points `{phase, images_seen, <loss>: value, ...}`, oldest first."""
     points = [each for each in _points(records, job_id) if MEMORISATION not in each]
     stride = -(-len(points) // MAX_POINTS) or 1
-    return points[::stride]
+    return tuple(points[::stride])
 
 
-def memorisation_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
-    """Collect what the monitor measured, `{images_seen, standard_errors}`, oldest first."""
-    return [
-        {"images_seen": each["images_seen"], "standard_errors": round(each[MEMORISATION], 2)}
+def memorisation_curve(records: Records, job_id: str) -> tuple[MemorisationCheck, ...]:
+    """Collect what the monitor measured, oldest first."""
+    return tuple(
+        MemorisationCheck(each["images_seen"], round(each[MEMORISATION], 2))
         for each in _points(records, job_id)
         if MEMORISATION in each
-    ]
+    )
 
 
 def _points(records: Records, job_id: str) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,9 @@ from service.domain.records import (
     Model,
     SyntheticSet,
 )
+from service.domain.requests import JobRequest
 from service.settings import Settings
+from tests.sample_records import generate_request, model_card, train_request
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
 
@@ -56,8 +58,8 @@ class Scene:
             **{
                 "state": DatasetState.READY,
                 "classes": {
-                    "normal": ClassSplit(10, 7, 3, audit_in=2, audit_out=1, utility=2),
-                    "effusion": ClassSplit(6, 4, 2, audit_in=1, audit_out=1, utility=1),
+                    "normal": ClassSplit(10, 7, included=2, holdout=1, test=2),
+                    "effusion": ClassSplit(6, 4, included=1, holdout=1, test=1),
                 },
                 "image_size": 128,
                 "bit_depth": 8,
@@ -73,7 +75,7 @@ class Scene:
     def model(self, family: str = "vae", **changes: Any) -> Model:
         """A model that was trained."""
         dataset = self.dataset()
-        job = self._queued(JobKind.TRAIN, dataset_id=dataset.id)
+        job = self._queued(JobKind.TRAIN, train_request(dataset_id=dataset.id))
         model = Model(
             id=new_id("mdl"),
             family=family,
@@ -86,6 +88,7 @@ class Scene:
             snapshot=ArtifactRef(f"models/{new_id('mdl')}/snapshot.safetensors", "a" * 64, 3),
             job_id=job.id,
             created_at=self.context.clock.now(),
+            card=model_card(),
         )
         model = replace(model, **changes)
         self.records.succeed(self.claimed(job.id).claim_held, model=model)
@@ -93,12 +96,12 @@ class Scene:
 
     def synthetic_set(self, made: SyntheticSet) -> None:
         """A set that was examined after every other one."""
-        job = self._queued(JobKind.GENERATE, model_id=made.model_id)
+        job = self._queued(JobKind.GENERATE, generate_request(model_id=made.model_id))
         claim = self.claimed(job.id).claim_held
         before = list(self.records._examined_sets)
         self.records.succeed(claim, synthetic_set=made, examined_after=before)
 
-    def _queued(self, kind: JobKind, **request: Any) -> Job:
+    def _queued(self, kind: JobKind, request: JobRequest) -> Job:
         return self.records.submit(
             Job(
                 id=new_id("job"),

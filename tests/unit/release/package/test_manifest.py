@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from radiographs.keyed_hash import published_version
+from radiographs.splits.keyed_hash import published_version
 from release.package.manifest import hashed_seed
 
 

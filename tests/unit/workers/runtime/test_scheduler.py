@@ -11,6 +11,7 @@ from service.domain.errors import WorkerLost
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.settings import Settings
+from tests.sample_records import train_request
 from workers.runtime.context import WorkerContext
 from workers.runtime.garbage_collection import prune
 from workers.runtime.scheduler import Scheduler
@@ -43,7 +44,7 @@ def scheduler(context, queue):
 
 
 def submit(context, kind=JobKind.TRAIN):
-    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, {}, datetime.now(UTC))
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, train_request(), datetime.now(UTC))
     return context.records.submit(job).id
 
 
