@@ -30,8 +30,8 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_images import PUBLIC_KEY, phantoms
 from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import Source
+from radiographs.reading.sources import Source
+from radiographs.store.pixel_store import PixelStore
 from release.controls.kinds import CONTROLS, of_parts
 from release.labelled_images import Folds, Pixels, class_weights
 from release.memory import Forgetful
@@ -43,7 +43,8 @@ from release.policy import Policy
 from release.privacy.calibration import Closeness
 from release.privacy.copies import Copies, copies
 from release.privacy.crowd import Crowd
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 from workers.generate.gate_assets import folds_of, search_of
 
 RESULTS = Path(__file__).parent / "results" / "copy_detection.json"

@@ -41,9 +41,9 @@ from benchmarks.evaluation.planted_leaks import LEAKS, resampled
 from benchmarks.evaluation.private_folder import refuse_unignored
 from benchmarks.evaluation.real_images import PUBLIC_KEY, Pixels, Split, phantoms
 from models.registry import FAMILIES
-from radiographs.folds import TRAINED, Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
+from radiographs.splits.split import TRAINED, Fold
+from radiographs.store.pixel_store import PixelStore
 from release.policy import Policy
 from release.privacy.density import Array
 from release.privacy.density_attack import SIDE, Candidates, density_scores, features
@@ -200,8 +200,8 @@ def _measured(scores: Array, member: NDArray[np.bool_]) -> dict[str, Any]:
     curve = roc(members_by_rank(scores, member))
     p = mannwhitneyu(scores[member], scores[~member], alternative="greater").pvalue
     return {
-        "auc": curve.auc.described(),
-        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.described(),
+        "auc": curve.auc.to_json(),
+        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.to_json(),
         "p": float(f"{p:.2g}"),
     }
 

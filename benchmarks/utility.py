@@ -35,7 +35,8 @@ from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource
 from release.features.classifier import read
 from release.features.classifier_training import evenly, fit_classifier
-from release.stats.intervals import Estimate, mean
+from release.stats.estimate import Estimate
+from release.stats.intervals import mean
 from release.utility.arms import Arm, real_arms
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"

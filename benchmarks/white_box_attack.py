@@ -37,10 +37,10 @@ from models.snapshot import DESCRIPTION, load_snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
 from models.training_images import TrainingImages, as_images
-from radiographs.folds import Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import Source
+from radiographs.reading.sources import Source
+from radiographs.splits.split import Fold
+from radiographs.store.pixel_store import PixelStore
 from release.policy import Policy
 from release.privacy.exact import members_by_rank
 from release.privacy.roc import roc
@@ -62,7 +62,7 @@ class Patients:
         pixels: (n, size, size), uint8.
         labels: (n,).
         groups: (n,), equal for images of one patient.
-        folds: (n,), as `radiographs.folds.Fold`.
+        folds: (n,), as `radiographs.splits.split.Fold`.
         classes: Names of the labels.
     """
 

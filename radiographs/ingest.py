@@ -19,21 +19,21 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from radiographs.decoding import ImageHeader
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
-from radiographs.identities import UNKNOWN, Identified, identify
-from radiographs.identity_ledger import Ledger, LedgerFile
-from radiographs.image_table import ImageTable
-from radiographs.keyed_hash import KEY_BYTES, published_version
-from radiographs.layouts import DroppedFile, ListedImage
 from radiographs.parallel import in_order
-from radiographs.pixel_store import write_store
-from radiographs.pixels import Pixels, dtype_of
+from radiographs.patients.identities import UNKNOWN, Identified, identify
+from radiographs.patients.ledger import Ledger, LedgerFile
 from radiographs.prepared_image import PreparedImage, prepare
-from radiographs.resizing import Fit, reaches
-from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
-from radiographs.splits import UTILITY_SHARE, draw_folds
+from radiographs.reading.decoding import ImageHeader
+from radiographs.reading.layouts import DroppedFile, ListedImage
+from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.splits.keyed_hash import KEY_BYTES, published_version
+from radiographs.splits.random_split import UTILITY_SHARE, draw_folds
+from radiographs.store.image_table import ImageTable
+from radiographs.store.pixel_store import write_store
+from radiographs.store.pixels import Pixels, dtype_of
+from radiographs.store.resizing import Fit, reaches
 
 __all__ = [
     "ArchiveSource",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from radiographs.layouts import UNLABELLED_FOLDER
+from radiographs.reading.layouts import UNLABELLED_FOLDER
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 

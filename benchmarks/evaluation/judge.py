@@ -11,7 +11,8 @@ from benchmarks.evaluation.memorisation import closeness
 from benchmarks.evaluation.real_images import Labels, Pixels, RealImages, Split
 from release.features.classifier import ImageClassifier, read
 from release.fidelity.kid import Sample, kid, kid_of_halves
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 
 ALL = "all"
 MIN_GROUPS = 4  # two in each half

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.ingest import IngestOptions, run
-from radiographs.keyed_hash import KEY_BYTES
 from radiographs.phantom import FINDINGS
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import PhantomSource, Source
+from radiographs.reading.sources import PhantomSource, Source
+from radiographs.splits.keyed_hash import KEY_BYTES
+from radiographs.store.pixel_store import PixelStore
 
 # Nothing that is measured here is released, so that anyone may repeat the split.
 PUBLIC_KEY = bytes(KEY_BYTES)

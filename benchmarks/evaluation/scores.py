@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks.evaluation.real_images import Labels, Split
 from release.stats.bootstrap import patient_replicates
-from release.stats.intervals import Estimate, mean
+from release.stats.estimate import Estimate
+from release.stats.intervals import mean
 
 Array = NDArray[np.float64]
 # from predictions (n,), labels (n,) and how often each image counts, (replicates, n)

@@ -17,7 +17,7 @@ from release.gate import Gate
 from release.labelled_images import Pixels, class_weights
 from release.policy import Policy
 from release.privacy.controls import Planted
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 PART = "made-up worlds"
 FIRST_SEED = 1000

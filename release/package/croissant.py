@@ -15,7 +15,6 @@ from typing import Any
 from release.package.archive import Member
 from release.package.manifest import Description
 
-CROISSANT = "croissant.json"
 CONFORMS_TO = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 
 # The context that the specification prescribes (section "JSON-LD context"), and PROV.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiographs.keyed_hash import keyed_hash
+from radiographs.splits.keyed_hash import keyed_hash
 
 ROUNDED_TO = 10
 

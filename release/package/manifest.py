@@ -1,4 +1,4 @@
-"""The manifest, `synthcxr-manifest/3`: what a set is, and every file it is made of.
+"""The manifest, `synthcxr-manifest/1`: what a set is, and every file it is made of.
 
 The caller says what it knows of the set (`Description`); the writer adds the files. Nothing in it
 may depend on the clock or the host, and no seed may stand in it: see `release.package.hashing`.
@@ -13,8 +13,7 @@ from typing import Any, TypedDict
 
 from release.origin import OfClass, Origin
 from release.package.archive import Member
-
-MANIFEST_FORMAT = "synthcxr-manifest/3"
+from synthcxr.package_format import MANIFEST_FORMAT
 
 
 class ClassCounts(TypedDict):
@@ -37,7 +36,7 @@ class DatasetSummary(TypedDict):
     """The real images that the model learned from.
 
     Attributes:
-        version: Keyed hash of the dataset version (`radiographs.keyed_hash.published_version`).
+        version: Keyed hash of the dataset version (`published_version` of `radiographs.splits`).
         classes: Per label `{"images": n}`, rounded (`hashing.rounded_count`).
     """
 

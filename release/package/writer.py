@@ -22,15 +22,8 @@ from numpy.typing import NDArray
 
 from release.origin import Origin
 from release.package.archive import Archive
-from release.package.attestation import (
-    ATTESTATION,
-    PUBLIC_KEY,
-    SUMS,
-    Signer,
-    attestation,
-    sha256sums,
-)
-from release.package.croissant import CROISSANT, croissant
+from release.package.attestation import Signer, attestation
+from release.package.croissant import croissant
 from release.package.formats.dicom import DicomFormat
 from release.package.formats.extra import ExtraFormat
 from release.package.formats.npz import NpzFormat
@@ -44,9 +37,18 @@ from release.package.manifest import (
     require_complete,
 )
 from release.package.png import png
-from release.package.tables import LABELS, METADATA, labels_csv, metadata_csv
+from release.package.tables import labels_csv, metadata_csv
+from synthcxr.package_format import (
+    ATTESTATION,
+    CROISSANT,
+    LABELS,
+    MANIFEST,
+    METADATA,
+    PUBLIC_KEY,
+    SUMS,
+    write_sums,
+)
 
-MANIFEST = "manifest.json"
 ExtraName = Literal["npz", "webdataset", "dicom"]
 _KINDS = {"npz": "npz", "wds": "webdataset", "dicom": "dicom"}  # by folder
 
@@ -101,7 +103,7 @@ def write_package(
         archive.write(CROISSANT, croissant(contents.description, labels, metadata))
         content = manifest(contents.description, _lines(packaged, archive, contents.hashing_key))
         table = archive.write(MANIFEST, content)
-        sums = archive.write(SUMS, sha256sums(archive.members))
+        sums = archive.write(SUMS, write_sums((each.path, each.sha256) for each in archive.members))
         signed = attestation(contents.description, (table, sums), contents.signer)
         archive.write(ATTESTATION, signed)
         archive.write(PUBLIC_KEY, contents.signer.public_pem)

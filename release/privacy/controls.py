@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from release.labelled_images import Pixels
 from release.policy import Policy
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 from release.verdict import Finding
 
 
@@ -56,7 +57,7 @@ class Control:
             "name": self.name,
             "planted": self.planted,
             "found": self.found,
-            "recall": self.recall.described(),
+            "recall": self.recall.to_json(),
             "required": self.required,
         }
 

@@ -23,7 +23,8 @@ from release.policy import Policy
 from release.privacy.exact import above, members_by_rank
 from release.privacy.membership import Scores
 from release.privacy.power import Power
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 from release.verdict import Decision, Finding
 
 
@@ -78,7 +79,7 @@ def materiality(scores: Scores, member: NDArray[np.bool_], policy: Policy, power
         p_value=None,
         text=f"The set adds at most {worst.high:.2f} to an attack's success, by the upper end of "
         f"its 95 % interval; policy allows {policy.materiality}.",
-        private={name: each.described() for name, each in advantages.items()},
+        private={name: each.to_json() for name, each in advantages.items()},
     )
 
 

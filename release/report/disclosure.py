@@ -9,8 +9,7 @@ Control, section 5.2.
 
 from __future__ import annotations
 
-from release.report.gate_summary import Histograms
-from release.report.schema import Report
+from release.report.schema import Histograms, Report
 
 FEWEST_IMAGES = 5
 

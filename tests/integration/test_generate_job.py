@@ -14,8 +14,8 @@ import torch
 
 from models.registry import FAMILIES
 from models.seeding import image_seed
-from radiographs.folds import Fold
-from radiographs.pixel_store import PixelStore
+from radiographs.splits.split import Fold
+from radiographs.store.pixel_store import PixelStore
 from release.privacy.calibration import Calibration
 from release.privacy.power import NUMS_EXAMINED
 from service.domain.extractors import SuppliedExtractor

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from models.training.checkpoints import file_digest
-from radiographs.keyed_hash import published_version
 from radiographs.phantom import draw as draw_phantom
+from radiographs.splits.keyed_hash import published_version
 from service.domain.job import JobKind, JobState
 from service.domain.records import (
     ArtifactRef,

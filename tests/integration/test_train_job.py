@@ -17,10 +17,9 @@ from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, epsilon_by_prv
-from models.privacy.mechanism import GaussianMechanism, Release
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
 from models.training.checkpoints import file_digest
-from models.training.watch import Watch
+from models.training.monitor import Watch
 from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
 from service.domain.model_card import Diagnosis
@@ -45,7 +44,7 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     often = partial(Watch, max_share=1e9)
     monkeypatch.setattr("workers.train.membership_audit.MIN_PATIENTS", 4)
     monkeypatch.setattr("workers.train.membership_audit.Watch", often)
-    monkeypatch.setattr("models.training.watch.standard_errors", lambda *_: next(seen, 3.0))
+    monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
     job = finished(context, submit_training(context, dataset_id))
     card = context.records.catalog.model(job.result.model_id).card

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, chisquare
 
-from radiographs.folds import Fold
-from radiographs.splits import draw_folds
+from radiographs.splits.random_split import draw_folds
+from radiographs.splits.split import Fold
 
 NUM_KEYS = 40
 DIGESTS = [hashlib.sha256(str(image).encode()).hexdigest() for image in range(3000)]

@@ -22,8 +22,8 @@ import structlog
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from radiographs.folds import TRAINED, Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import TRAINED, Fold
+from radiographs.store.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
@@ -62,7 +62,7 @@ class ArtifactArrayCache:
     """Arrays about a dataset's images, in a folder of the artifact store: one file for each name.
 
     The folder lies inside the dataset's own and is deleted with it. Whoever may read the images may
-    read these, and nobody else: they tell which images are alike.
+    read these, and nobody else: they show which images are alike.
 
     Args:
         artifacts: The store.
@@ -146,7 +146,7 @@ class GateAssets:
 
         Args:
             release: Names it by its content.
-            pixels: Reads its images, (n, size, size); called where they were never looked at.
+            pixels: Reads its images, (n, size, size); called where nothing is kept of them.
         """
         found = self.arrays.recall(
             self._name_of(release), lambda: self.gate.look(pixels()).arrays()
@@ -197,16 +197,16 @@ def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> 
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
             f"{FEWEST_PATIENTS} at least are needed. Ingest images of more patients: twenty of "
-            "each class are usually enough to look at sets, some 1,800 for sets that may leave."
+            "each class are usually enough to evaluate sets, some 1,800 to release them."
         )
-    key = f"{dataset_key}/evidence-{size}-{METHODS}"
+    key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
         attempt.artifacts.publish(_learned(attempt, folds), key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(folds, copies.name)
     metrics = tuple(map(Interruptible, (PixelMetric(), copies)))
-    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/remembered-{size}")
+    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}")
     return GateAssets(
         folds=folds,
         classifier=load_classifier(folder / CLASSIFIER),
@@ -231,7 +231,7 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
     # progress is for everybody, and how many images are in these folds is not
     num_reported = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
-    staged = attempt.staging("evidence")
+    staged = attempt.staging("gate-assets")
     train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
     classifier = train_classifier(folds.trained, len(folds.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)

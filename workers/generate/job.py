@@ -1,4 +1,4 @@
-"""The generate job: from a model and a request to a set that may leave, or a report of why not."""
+"""The generate job: from a model and a request to a released set, or a report of why not."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def plan_samples(request: GenerateRequest) -> list[Origin]:
 
 
 def to_draw(image: Origin, classes: Sequence[str]) -> Draw:
-    """Tell the model how to draw an image."""
+    """Return what the model draws for an image of the plan."""
     match image:
         case OfClass(label, seed):
             return Draw({classes.index(label): 1.0}, seed)

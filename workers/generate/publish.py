@@ -1,4 +1,4 @@
-"""Writes what may be kept of a set: its report and findings and, if it may leave, its package."""
+"""Writes what may be kept of a set: report, findings and, where it is released, the package."""
 
 from __future__ import annotations
 

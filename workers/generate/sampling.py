@@ -161,7 +161,7 @@ class SetSampler:
     def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
         """Draw images and look at them.
 
-        Only the first round is reported: the progress of others would tell what was flagged.
+        Only the first round is reported: the progress of others would show what was flagged.
         """
         first = len(self._origins)
         draws = [to_draw(origin, self._snapshot.classes) for origin in origins]

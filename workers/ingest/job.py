@@ -10,8 +10,8 @@ import numpy as np
 
 from radiographs.ingest import IngestOptions, IngestProgress, IngestSummary
 from radiographs.ingest import ingest as ingest_images
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
 from service.domain.records import (
     ArtifactRef,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiographs.keyed_hash import published_version
+from radiographs.splits.keyed_hash import published_version
 from service.adapters.fold_key import FoldKey
 from service.domain.errors import FoldKeyLost
 from service.domain.ports import Catalog

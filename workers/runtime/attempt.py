@@ -80,7 +80,7 @@ class Attempt:
         """Make an empty folder for this attempt's outputs; what is left in it goes at the end.
 
         Args:
-            part: Tells one folder from another of the same attempt.
+            part: Suffix of its name, for a second folder of the same attempt.
         """
         folder = self.artifacts.staging("-".join(filter(None, (self.name, part))))
         self._staged.append(folder)
@@ -96,12 +96,12 @@ class Attempt:
         return time.monotonic() - self._reported_at >= REPORT_INTERVAL_SECONDS
 
     def report(self, progress: JobProgress, metrics: Mapping[str, float] | None = None) -> None:
-        """Tell how far the job is; raises LeaseLost when fenced off."""
+        """Record how far the job is; raises LeaseLost when fenced off."""
         self._reported_at = time.monotonic()
         self._record(progress=progress, metrics=metrics)
 
     def checkpointed(self, images_seen: int) -> None:
-        """Tell that a new checkpoint is durable; raises LeaseLost when fenced off."""
+        """Record that a new checkpoint is durable; raises LeaseLost when fenced off."""
         self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
 
     def show(self, kind: EventKind, data: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from datetime import timedelta
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from models.training.team import Alone, Team, joined
+from models.training.distributed import Alone, Team, joined
 from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
 from workers.runtime.device import choose_device, prepare_torch
@@ -142,7 +142,7 @@ def _lost(ended: Sequence[subprocess.Popen[str]]) -> DeviceLost:
     codes = ", ".join(str(process.returncode) for process in ended)
     return DeviceLost(
         f"{len(ended)} of the training's processes ended early (exit status {codes}); the worker's "
-        "log tells why. Retry the job: it goes on from its newest checkpoint."
+        "log says why. Retry the job: it goes on from its newest checkpoint."
     )
 
 

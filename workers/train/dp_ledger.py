@@ -10,8 +10,7 @@ from importlib.metadata import version
 from models.privacy import accounting
 from models.privacy.accounting import Spending, checked_epsilon
 from models.privacy.gaussian import composed, epsilon_by_renyi, epsilon_of
-from models.privacy.mechanism import GaussianMechanism, Release
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
 from service.domain.ports import Catalog
 from service.domain.requests import PrivacyTerms
@@ -39,7 +38,7 @@ def account(
     num_patients: int,
     earlier: Sequence[Spending],
 ) -> PrivacyAccount:
-    """Write down what was promised, how it was kept, and what all runs come to together.
+    """Describe a privacy guarantee, how it was kept, and the budget of all runs together.
 
     Args:
         spent: From `of_noisy_sums` or `of_noisy_gradients`.

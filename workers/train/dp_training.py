@@ -8,10 +8,9 @@ from typing import Any
 from models.family import Family
 from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanism import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from models.privacy.patients import Patients
-from models.privacy.sampled_sums import SampledSums
-from models.training.noisy_descent import noisy_descent
+from models.training.dp_sgd import noisy_descent
 from models.training_images import TrainingImages
 from release.cancellation import check_cancelled
 from service.domain.model_card import PrivacyAccount

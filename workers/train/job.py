@@ -21,9 +21,9 @@ from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
 from models.training.loop import Training
-from models.training.watch import THRESHOLD
+from models.training.monitor import THRESHOLD
 from models.training_images import TrainingImages
-from radiographs.folds import Fold
+from radiographs.splits.split import Fold
 from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id

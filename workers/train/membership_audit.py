@@ -1,7 +1,7 @@
 """Membership inference against a model: while it trains, and on its weights in the end.
 
-Both compare patients of the audit pool that a fair coin included in the training with those that it
-excluded, one image of each.
+Both compare patients of the audit pool that were randomly included in the training with those that
+were not, one image of each.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
-from models.training.watch import Watch, standard_errors
+from models.training.monitor import Watch, standard_errors
 from models.training_images import as_images
-from radiographs.folds import Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import Fold
+from radiographs.store.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
 from release.policy import Policy
 from release.privacy.score_calibration import calibrated, complexity
@@ -138,5 +138,5 @@ def _audit_images(store: PixelStore, size: int) -> FoldedImages | None:
 
 
 def _included(images: FoldedImages) -> NDArray[np.bool_]:
-    """Return which images belong to patients that the coin included in the training, (n,)."""
+    """Return which images belong to patients included in the training, (n,)."""
     return np.asarray(images.folds == Fold.AUDIT_IN)

@@ -18,7 +18,7 @@ from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.training.loop import Progress, Training
-from models.training.watch import THRESHOLD, Watch
+from models.training.monitor import THRESHOLD, Watch
 from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress

@@ -15,10 +15,10 @@ from models.privacy.patients import Patients
 from models.snapshot import new_model
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
+from models.training.distributed import Team
 from models.training.loop import Training
-from models.training.team import Team
 from models.training_images import TrainingImages
-from radiographs.pixel_store import PixelStore
+from radiographs.store.pixel_store import PixelStore
 from service.domain.requests import PrivacyTerms, TrainRequest
 from workers.runtime.attempt import Attempt
 from workers.train.public_images import public_images

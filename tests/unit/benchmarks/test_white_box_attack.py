@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.white_box_attack import Patients, attacked, main, table
 from models.family import FittedPart
-from radiographs.folds import Fold
+from radiographs.splits.split import Fold
 
 CLASSES = ("normal", "opacity")
 

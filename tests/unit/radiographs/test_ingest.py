@@ -11,7 +11,7 @@ from radiographs import ingest as ingesting
 from radiographs.errors import IngestRefused
 from radiographs.ingest import ArchiveSource, FolderSource, IngestOptions, PhantomSource, ingest
 from radiographs.phantom import FINDINGS
-from radiographs.pixel_store import PixelStore
+from radiographs.store.pixel_store import PixelStore
 
 KEY = bytes(range(32))
 OPTIONS = IngestOptions(KEY)

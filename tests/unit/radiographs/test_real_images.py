@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radiographs.decoding import decode, read_header
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
+from radiographs.reading.decoding import decode, read_header
+from radiographs.store.pixel_store import PixelStore
 
 DATA = Path(os.environ.get("SYNTHCXR_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = [

@@ -7,7 +7,7 @@ from release.examination import Examination
 from release.policy import Policy
 from release.privacy.controls import Control
 from release.privacy.power import Power
-from release.report.gate_summary import GateSummary
+from release.report.schema import GateSummary
 from release.verdict import Verdict
 
 

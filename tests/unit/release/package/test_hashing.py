@@ -7,7 +7,7 @@ import hmac
 
 import pytest
 
-from radiographs.keyed_hash import published_version
+from radiographs.splits.keyed_hash import published_version
 from release.package.hashing import hashed_seed, rounded_count
 
 

@@ -6,7 +6,8 @@ import pytest
 from release.policy import Policy
 from release.privacy.materiality import advantage, materiality
 from release.privacy.power import Power
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 
 POLICY = Policy()
 

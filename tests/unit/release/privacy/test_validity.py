@@ -8,7 +8,7 @@ import pytest
 from release.fidelity.validity import Validity
 from release.policy import Policy
 from release.privacy.validity import validity_of
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 HELD_OUT = np.linspace(1, 2, 101)
 TYPICAL = {"pixels": (np.full(9, 1.5), HELD_OUT)}

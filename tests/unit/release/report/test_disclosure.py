@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed
-from release.report.gate_summary import Histograms
-from release.report.schema import Report
+from release.report.schema import Histograms, Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
 

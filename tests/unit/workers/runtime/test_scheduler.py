@@ -50,7 +50,7 @@ def submit(context, kind=JobKind.TRAIN):
 
 def test_lost_doorbell_is_rung_again(scheduler, context, queue):
     job_id = submit(context)
-    scheduler.look()
+    scheduler.run_once()
     assert queue.rings == [("gpu.train", job_id)]
 
 
@@ -58,16 +58,16 @@ def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
     """A queue that is busy for hours must not fill up with doorbells."""
     submit(context)
     for _ in range(5):
-        scheduler.look()
+        scheduler.run_once()
     assert len(queue.rings) == 1
 
 
 def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
     job_id = submit(context)
-    scheduler.look()
+    scheduler.run_once()
     context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
     clock.advance(31)
-    scheduler.look()
+    scheduler.run_once()
     job = context.records.jobs.job(job_id)
     assert (job.state, job.worker) == (JobState.QUEUED, None)
     assert queue.rings == [("gpu.train", job_id)] * 2
@@ -78,7 +78,7 @@ def test_job_that_loses_every_worker_fails_by_name(scheduler, context, clock):
     for _ in range(3):
         context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
         clock.advance(31)
-        scheduler.look()
+        scheduler.run_once()
     job = context.records.jobs.job(job_id)
     assert (job.state, job.error.code) == (JobState.FAILED, WorkerLost.code)
 
@@ -89,7 +89,7 @@ def test_renewed_lease_is_left_alone(scheduler, context, clock):
     for _ in range(4):
         clock.advance(20)
         context.records.jobs.heartbeat(job.claim_held, 30)
-        scheduler.look()
+        scheduler.run_once()
     assert context.records.jobs.job(job_id).state is JobState.RUNNING
 
 
@@ -97,7 +97,7 @@ def test_second_scheduler_stands_by(scheduler, context):
     submit(context)
     assert context.records.jobs.hold_scheduler_lock("another", 60)
     standing_by = MemoryQueue()
-    Scheduler(context, standing_by).look()
+    Scheduler(context, standing_by).run_once()
     assert standing_by.rings == []
 
 

@@ -8,19 +8,20 @@ import torch
 
 from models.privacy.accounting import Spending, epsilon_by_prv
 from models.privacy.gaussian import epsilon_of, mu_for
-from models.privacy.mechanism import GaussianMechanism
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from release.cancellation import cancellable
 from service.domain.model_card import NoisySum
 from service.domain.requests import PrivacyTerms
 from tests.sample_records import model_card, privacy_account
 from workers.train import public_images
 from workers.train.dp_ledger import (
-    account,
     earlier_runs,
     of_noisy_gradients,
     of_noisy_sums,
     spending_of,
+)
+from workers.train.dp_ledger import (
+    privacy_account as account,
 )
 
 DELTA = 1e-5
