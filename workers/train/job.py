@@ -23,7 +23,7 @@ from models.training.checkpoints import file_digest
 from models.training.loop import Training
 from models.training.monitor import THRESHOLD
 from models.training_images import TrainingImages
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
@@ -96,13 +96,10 @@ def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
     device = rank_device(0, spec.request.num_devices)
     with leading_team(spec, device) as team:
         training = spec.training(device, team)
-        # held-out images are private too
-        monitored = (
-            None
-            if spec.privacy
-            else membership_monitor(spec.store, spec.request.image_size, device)
-        )
-        reporter = Reporter(attempt, training, spec.request.family, monitored)
+        monitor = None
+        if not spec.privacy:  # held-out images are private too
+            monitor = membership_monitor(spec.store, spec.request.image_size, device)
+        reporter = Reporter(attempt, training, spec.request.family, monitor)
         for progress in training.run():
             check_cancelled()
             reporter.take(progress)
@@ -185,7 +182,7 @@ def _findings(
     yield from training.findings
     if spec.privacy:
         return  # held-out images are private too
-    pixels = spec.store.images_of(Fold.AUDIT_OUT, size=spec.request.image_size).pixels
+    pixels = spec.store.images_of(Split.HOLDOUT, size=spec.request.image_size).pixels
     drawn, held_out = (
         TrainingImages(some, np.zeros(len(some), np.int64), training.images.device)
         for some in (samples, pixels)

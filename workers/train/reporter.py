@@ -19,7 +19,7 @@ from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.training.loop import Progress, Training
 from models.training.monitor import THRESHOLD, Watch
-from release.cancellation import check_cancelled
+from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
 from workers.runtime.attempt import Attempt
@@ -75,7 +75,7 @@ class Reporter:
     def _report_memorisation(self, progress: Progress, monitor: Watch) -> None:
         """Compare included with excluded patients; report it, and warn the first time."""
         with self._training.averaged() as model:
-            found = monitor.look(model, progress.fraction, check_cancelled)
+            found = completed(monitor.look(model, progress.fraction))
         if found is None:
             return
         self._attempt.report(self._job_progress(progress), {MEMORISATION: found})

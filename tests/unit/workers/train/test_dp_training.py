@@ -15,13 +15,11 @@ from service.domain.requests import PrivacyTerms
 from tests.sample_records import model_card, privacy_account
 from workers.train import public_images
 from workers.train.dp_ledger import (
+    account,
     earlier_runs,
     of_noisy_gradients,
     of_noisy_sums,
     spending_of,
-)
-from workers.train.dp_ledger import (
-    privacy_account as account,
 )
 
 DELTA = 1e-5
