@@ -22,9 +22,6 @@ from workers.train.dp_ledger import (
     of_noisy_sums,
     spending_of,
 )
-from workers.train.dp_ledger import (
-    privacy_account as account,
-)
 
 DELTA = 1e-5
 TERMS = PrivacyTerms(2.0, DELTA, 1.0, "mixture")
