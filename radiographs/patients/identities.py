@@ -1,7 +1,7 @@
 """Which images of a dataset are of one patient, and which of them the service has met before.
 
 Images belong together that are copies or near-duplicates of each other, that carry one patient's
-name, or that the ledger knows as one patient's. A patient keeps number and fold through all
+name, or that the ledger knows as one patient's. A patient keeps number and split through all
 datasets.
 """
 
@@ -19,9 +19,9 @@ from radiographs.duplicates.near_duplicates import Groups, near_duplicates
 from radiographs.patients.ledger import Ledger
 from radiographs.prepared_image import PreparedImage
 from radiographs.splits.keyed_hash import KEY_BYTES, keyed_hash
-from radiographs.splits.split import TRAINED, Fold
+from radiographs.splits.split import TRAINED, Split
 
-UNKNOWN = -1  # the fold of a patient who was never split
+UNKNOWN = -1  # the split of a patient who was never split
 
 
 @dataclass(frozen=True)
@@ -32,29 +32,29 @@ class Identified:
         groups: Number of each image's patient in this dataset, from 0.
         identities: Number of each image's patient in all datasets. Where a new image shows two
             known patients to be one, the images of a group have several.
-        folds: Fold that each image brings from earlier datasets, or `UNKNOWN`; one for a group.
+        splits: Split that each image brings from earlier datasets, or `UNKNOWN`; one for a group.
         num_exact_duplicates: Images whose stored pixels equal an earlier one's.
         num_near_duplicates: Other images that show what an earlier one shows.
-        num_conflicts: Groups that join patients of different folds.
-        learned: What the ledger is to remember, but for the folds.
+        num_conflicts: Groups that join patients of different splits.
+        learned: What the ledger is to remember, but for the splits.
     """
 
     groups: NDArray[np.int64]
     identities: NDArray[np.uint64]
-    folds: NDArray[np.int8]
+    splits: NDArray[np.int8]
     num_exact_duplicates: int
     num_near_duplicates: int
     num_conflicts: int
     learned: Learned
 
-    def to_remember(self, folds: NDArray[np.int8]) -> Ledger:
-        """Return what the ledger is to remember, once every image has its fold."""
+    def to_remember(self, splits: NDArray[np.int8]) -> Ledger:
+        """Return what the ledger is to remember, once every image has its split."""
         new = self.learned.images
         return Ledger(
             marks=_stacked([self.learned.marks[k] for k in new]),
             descriptors=self.learned.descriptors,
             identities=self.identities[new],
-            folds=folds[new],
+            splits=splits[new],
             patient_marks=_stacked(list(self.learned.patients)),
             patient_identities=np.array(list(self.learned.patients.values()), np.uint64),
             links=np.array(self.learned.links, np.uint64).reshape(-1, 2),
@@ -199,15 +199,15 @@ class _Identification:
         num_conflicts = 0
         links = []
         for group, rows in rows_of.items():
-            folds = set(self.ledger.folds[list(rows)].tolist())
-            inherited[group] = settled(folds)
-            num_conflicts += len(folds) > 1
+            splits = set(self.ledger.splits[list(rows)].tolist())
+            inherited[group] = settled(splits)
+            num_conflicts += len(splits) > 1
             places = sorted({int(self.root_of_row[row]) for row in rows})
             links += [(self.known[places[0]], self.known[place]) for place in places[1:]]
         return Identified(
             groups=groups,
             identities=identities,
-            folds=inherited[groups],
+            splits=inherited[groups],
             num_exact_duplicates=self.num_exact,
             num_near_duplicates=self.num_near,
             num_conflicts=num_conflicts,
@@ -248,16 +248,16 @@ class _Identification:
         }
 
 
-def settled(folds: set[int]) -> int:
-    """Return the fold of a group whose images bring these folds.
+def settled(splits: set[int]) -> int:
+    """Return the split of a group whose images bring these splits.
 
-    One fold stays. Patients who are now known as one but were split apart are neither members
-    nor non-members of anything any more: held out by any of the folds, they serve the utility
-    test; trained on by all of them, they are trained on without a coin.
+    One split stays. Patients who are now known as one but were split apart are neither members
+    nor non-members of anything any more: where any of the splits is not trained on, they join the
+    test split; where all are, the training outside the audit pool.
     """
-    if len(folds) == 1:
-        return next(iter(folds))
-    return int(Fold.REMAINDER if folds <= set(TRAINED) else Fold.UTILITY)
+    if len(splits) == 1:
+        return next(iter(splits))
+    return int(Split.TRAIN if splits <= set(TRAINED) else Split.TEST)
 
 
 def _roots(ledger: Ledger) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:

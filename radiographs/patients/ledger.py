@@ -1,10 +1,10 @@
-"""Who was ever split by this service, and into which fold: a private file beside the key.
+"""Who was ever split by this service, and into which split: a private file beside the key.
 
 A patient who was held out once must be held out of every later dataset, whatever size, depth or
 format the images come in then. So the ledger keeps, of each image ever split:
 
     marks, descriptors          its descriptor, and a keyed hash of that
-    identities, folds           the number of its patient, and the fold that was drawn
+    identities, splits           the number of its patient, and the split that was drawn
     patient_marks, _identities  keyed hashes of the patients' names, and their numbers
     links                       numbers that a later image showed to be one patient
 
@@ -40,7 +40,7 @@ class Ledger:
     marks: NDArray[np.uint8]  # (n, 32)
     descriptors: NDArray[np.uint8]  # (n, SIDE, SIDE)
     identities: NDArray[np.uint64]  # (n,)
-    folds: NDArray[np.int8]  # (n,)
+    splits: NDArray[np.int8]  # (n,)
     patient_marks: NDArray[np.uint8]  # (p, 32)
     patient_identities: NDArray[np.uint64]  # (p,)
     links: NDArray[np.uint64]  # (k, 2)
@@ -60,7 +60,7 @@ class Ledger:
             marks=np.empty((0, KEY_BYTES), np.uint8),
             descriptors=np.empty((0, SIDE, SIDE), np.uint8),
             identities=np.empty(0, np.uint64),
-            folds=np.empty(0, np.int8),
+            splits=np.empty(0, np.int8),
             patient_marks=np.empty((0, KEY_BYTES), np.uint8),
             patient_identities=np.empty(0, np.uint64),
             links=np.empty((0, 2), np.uint64),

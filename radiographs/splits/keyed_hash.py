@@ -1,6 +1,6 @@
 """Draws and names that only the holder of a secret key can repeat.
 
-An unkeyed hash of an image would let anyone who has that image compute which fold it is in.
+An unkeyed hash of an image would let anyone who has that image compute which split it is in.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which fold each image is in: drawn under a secret key from what it shows, group by group."""
+"""Which split each image is in: drawn under a secret key from what it shows, group by group."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.splits.keyed_hash import keyed_hash
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 
-UTILITY_SHARE = 0.15
-AUDIT_SHARE = 0.30  # of what is left
+TEST_SHARE = 0.15
+AUDIT_POOL_SHARE = 0.30  # of what is left
 # A group is passed over while smaller ones can do: it may not overshoot a class by more.
 _OVERSHOOT_SHARE = 0.02
 
 Counts = NDArray[np.int64]
 
 
-def draw_folds(
+def draw_splits(
     labels: NDArray[np.int64],
     groups: NDArray[np.int64],
     looks: Sequence[str],
     key: bytes,
     known: NDArray[np.int8] | None = None,
 ) -> NDArray[np.int8]:
-    """Draw the fold of every image whose patient was never split.
+    """Draw the split of every image whose patient was never split.
 
-    Of every class 15 % are for the utility test; of the rest 30 % are the audit pool, where one
-    fair coin per group decides whether the group is trained on. The coins are independent, so
-    about half of the pool is held out, not exactly half. There is one exception: where all coins
-    of a class fell for training, its first group is held out nonetheless. That befalls a class
-    of n groups in the pool with probability 2^-n, so the probability of any event, and a p-value
-    with it, differs from fair coins' by at most the sum of 2^-n over the classes.
+    Of every class 15 % go to the test split; of the rest 30 % are the audit pool, where one fair
+    bit per group decides whether the group is included in the training. The bits are independent,
+    so about half of the pool becomes the holdout, not exactly half. There is one exception: where
+    all groups of a class were included, its first group is held out nonetheless. That befalls a
+    class of n groups in the pool with probability 2^-n, so the probability of any event, and a
+    p-value with it, differs from that under fair bits by at most the sum of 2^-n over the classes.
 
     What is drawn for a group depends on the key and on one of its images, the first under a
     keyed hash: neither on the order, number and labels of images, nor on the images that come or
@@ -40,45 +40,47 @@ def draw_folds(
 
     Args:
         labels: Class of each image, from 0.
-        groups: Group of each image, numbered from 0; a group stays in one fold.
+        groups: Group of each image, numbered from 0; a group stays in one split.
         looks: Hash of what each image shows.
-        key: Secret: whoever has it and an image can find the image's fold.
-        known: Fold that each image has from an earlier dataset, or -1; the same in a group. Such
-            folds stay, and count towards the shares. None: all are new.
+        key: Secret: whoever has it and an image can find the image's split.
+        known: Split that each image has from an earlier dataset, or -1; the same in a group. Such
+            splits stay, and count towards the shares. None: all are new.
 
     Returns:
-        (n,), values of `Fold`. A class whose groups allow no such split has fewer images than
-        its share in the utility fold, or none in the audit folds.
+        (n,), values of `Split`. A class whose groups allow no such split has fewer images than
+        its share in the test split, or none in the audit pool.
     """
     num_groups, num_classes = int(groups.max()) + 1, int(labels.max()) + 1
     counts = np.zeros((num_groups, num_classes), dtype=np.int64)
     np.add.at(counts, (groups, labels), 1)
-    folds = np.full(num_groups, -1, dtype=np.int8)
+    splits = np.full(num_groups, -1, dtype=np.int8)
     if known is not None:
-        folds[groups] = known
-    new = folds < 0
+        splits[groups] = known
+    new = splits < 0
     look_of = _representatives(groups, looks, key)
     order = sorted(
         np.flatnonzero(new).tolist(), key=lambda group: keyed_hash(key, "order", look_of[group])
     )
 
-    utility = _chosen(counts, order, UTILITY_SHARE, folds == Fold.UTILITY)
-    rest = np.where(utility[:, None], 0, counts)
-    in_pool = np.isin(folds, (Fold.AUDIT_IN, Fold.AUDIT_OUT))
-    audit = _chosen(rest, [group for group in order if not utility[group]], AUDIT_SHARE, in_pool)
-    heads = np.array([keyed_hash(key, "coin", look)[0] & 1 for look in look_of], np.bool_)
-    audited = np.where(new, audit & ~heads, folds == Fold.AUDIT_OUT)
+    test = _chosen(counts, order, TEST_SHARE, splits == Split.TEST)
+    rest = np.where(test[:, None], 0, counts)
+    known_pool = np.isin(splits, (Split.INCLUDED, Split.HOLDOUT))
+    pool = _chosen(
+        rest, [group for group in order if not test[group]], AUDIT_POOL_SHARE, known_pool
+    )
+    bits = np.array([keyed_hash(key, "coin", look)[0] & 1 for look in look_of], np.bool_)
+    holdout = np.where(new, pool & ~bits, splits == Split.HOLDOUT)
     for present in (counts > 0).T:
-        pool = [group for group in order if audit[group] and present[group]]
-        if pool and not (audited & present).any():
-            audited[pool[0]] = True
+        of_class = [group for group in order if pool[group] and present[group]]
+        if of_class and not (holdout & present).any():
+            holdout[of_class[0]] = True
 
-    drawn = np.full(num_groups, Fold.REMAINDER, dtype=np.int8)
-    drawn[utility] = Fold.UTILITY
-    drawn[audit] = Fold.AUDIT_IN
-    drawn[audited] = Fold.AUDIT_OUT
-    folds[new] = drawn[new]
-    return folds[groups]
+    drawn = np.full(num_groups, Split.TRAIN, dtype=np.int8)
+    drawn[test] = Split.TEST
+    drawn[pool] = Split.INCLUDED
+    drawn[holdout] = Split.HOLDOUT
+    splits[new] = drawn[new]
+    return splits[groups]
 
 
 def _representatives(groups: NDArray[np.int64], looks: Sequence[str], key: bytes) -> list[str]:

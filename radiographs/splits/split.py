@@ -1,23 +1,23 @@
-"""The folds of a dataset: what a model learns from, what a release is judged by."""
+"""The splits of a dataset: training, holdout and test."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 
-class Fold(IntEnum):
-    """Which part an image plays; whole patient groups play the same.
+class Split(IntEnum):
+    """Which split an image is in; all images of a patient are in the same.
 
-    Whether a group of the audit pool is trained on was decided by one fair coin, so the two audit
-    folds are exchangeable until a model has learned from one of them: the null hypothesis of
-    every test for membership, and of an audit in one run (Steinke et al. 2023, arXiv:2305.08846).
+    The audit pool is the included patients and the holdout: one fair random bit per patient decides
+    which of the two. So they are exchangeable until a model has learned from the included ones,
+    which is the null hypothesis of every membership test, and of an audit in one run (Steinke et
+    al. 2023, arXiv:2305.08846).
     """
 
-    REMAINDER = 0  # trained on, outside the audit pool
-    AUDIT_IN = 1  # of the audit pool, trained on
-    AUDIT_OUT = 2  # of the audit pool, never trained on: what a release is audited with
-    UTILITY = 3  # seen by nobody before a finished set's usefulness is tested
+    TRAIN = 0  # trained on, outside the audit pool
+    INCLUDED = 1  # of the audit pool, trained on
+    HOLDOUT = 2  # of the audit pool, never trained on: the gate compares with it
+    TEST = 3  # used by nothing but the utility test of a finished set
 
 
-TRAINED = (Fold.REMAINDER, Fold.AUDIT_IN)
-HELD_OUT = (Fold.AUDIT_OUT, Fold.UTILITY)
+TRAINED = (Split.TRAIN, Split.INCLUDED)

@@ -1,14 +1,13 @@
 """A dataset's images on disk: a folder that is read by memory map.
 
     pixels.npy    (images, size, size) uint8 or uint16
-    images.npz     labels, folds, groups, identities: one number per image
+    images.npz     labels, splits, groups, identities: one number per image
     files.json    the name each image had in its source
     store.json    format, classes, image_size, bit_depth, fingerprint, version, counts
 
 Images stand in an order that their content decides, so one fingerprint means one pixels.npy.
 Patient ids are not kept: only which images share a group. The folder is as private as the images
-in it: images.npz says in plain which fold each is in, so that training needs no key. Format 1
-had no folds, format 2 no identities.
+in it: images.npz says in plain which split each is in, so that training needs no key.
 """
 
 from __future__ import annotations
@@ -22,13 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from radiographs.errors import StoreOutdated
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 from radiographs.store.image_table import ImageTable
 from radiographs.store.pixels import Pixels, to_depth
 from radiographs.store.resizing import block_mean
 
-FORMAT = 3
+FORMAT = 1
 _IMAGES_AT_ONCE = 256
 
 
@@ -39,20 +37,20 @@ class LabelledPixels(NamedTuple):
     labels: NDArray[np.int64]
 
 
-class FoldedImages(NamedTuple):
-    """Images of some folds, as the gate compares them with synthetic ones.
+class SplitImages(NamedTuple):
+    """Images of some splits, as the gate compares them with synthetic ones.
 
     Args:
         pixels: (n, size, size), 8 bits deep.
         labels: (n,), the index of each one's class.
         groups: (n,), equal for images of one patient and for near duplicates.
-        folds: (n,), values of `Fold`.
+        splits: (n,), values of `Split`.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
-    folds: NDArray[np.int8]
+    splits: NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class PixelStore:
 
     Args:
         pixels: Every image, mapped from disk: index it, and only those images are read.
-        table: Labels, folds, groups and names.
+        table: Labels, splits, groups and names.
         image_size: Side of each image.
         bit_depth: 8 or 16.
     """
@@ -76,22 +74,19 @@ class PixelStore:
         """Open a store that `write_store` has written.
 
         Raises:
-            StoreOutdated: The images were split before there were folds.
             ValueError: The folder holds no store of a format we know.
         """
         try:
             about = json.loads((folder / "store.json").read_bytes())
         except FileNotFoundError as error:
             raise ValueError(f"{folder} holds no pixel store: store.json is missing") from error
-        if about["format"] < FORMAT:
-            raise StoreOutdated
         if about["format"] != FORMAT:
             raise ValueError(f"the pixel store has format {about['format']}; {FORMAT} is read")
         with np.load(folder / "images.npz") as images:
             table = ImageTable(
                 classes=tuple(about["classes"]),
                 labels=images["labels"],
-                folds=images["folds"],
+                splits=images["splits"],
                 groups=images["groups"],
                 identities=images["identities"],
                 files=tuple(json.loads((folder / "files.json").read_bytes())),
@@ -112,14 +107,14 @@ class PixelStore:
         return self.table.labels
 
     @property
-    def folds(self) -> NDArray[np.int8]:
-        """Fold of each image, values of `Fold`."""
-        return self.table.folds
+    def splits(self) -> NDArray[np.int8]:
+        """Split of each image, values of `Split`."""
+        return self.table.splits
 
     @property
-    def held_out(self) -> NDArray[np.bool_]:
-        """True for images that no model may be trained on."""
-        return self.table.held_out
+    def trained(self) -> NDArray[np.bool_]:
+        """True for images that models may be trained on."""
+        return self.table.trained
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -146,38 +141,25 @@ class PixelStore:
         """Keyed hash of the fingerprint, in hexadecimal: what may be published."""
         return self.table.version
 
-    def at_size(self, size: int) -> Pixels:
-        """Return every image, area-downsampled by an integer factor.
-
-        Raises:
-            ValueError: The size is larger than the store's, or does not divide it.
-        """
-        return self._select(np.arange(len(self.labels)), size)
-
     def training(self, size: int | None = None) -> LabelledPixels:
         """Return the images that models may be trained on, at `size` or as stored."""
-        return self._side(~self.held_out, size)
+        images = np.flatnonzero(self.trained)
+        return LabelledPixels(
+            self._select(images, self.image_size if size is None else size), self.labels[images]
+        )
 
-    def held_out_images(self, size: int | None = None) -> LabelledPixels:
-        """Return the images of both held-out folds, at `size` or as stored."""
-        return self._side(self.held_out, size)
-
-    def images_of(self, *folds: Fold, size: int | None = None) -> FoldedImages:
-        """Return the images of some folds, at `size` or as stored, 8 bits deep."""
-        images = np.flatnonzero(np.isin(self.folds, folds))
-        pixels = self._select(images, size or self.image_size)
+    def images_of(self, *splits: Split, size: int | None = None) -> SplitImages:
+        """Return the images of some splits, at `size` or as stored, 8 bits deep."""
+        images = np.flatnonzero(np.isin(self.splits, splits))
+        pixels = self._select(images, self.image_size if size is None else size)
         if self.bit_depth != 8:
             pixels = to_depth(pixels.astype(np.float32), self.bit_depth, 8)
-        return FoldedImages(
+        return SplitImages(
             pixels.astype(np.uint8, copy=False),
             self.labels[images],
             self.groups[images],
-            self.folds[images],
+            self.splits[images],
         )
-
-    def _side(self, side: NDArray[np.bool_], size: int | None) -> LabelledPixels:
-        images = np.flatnonzero(side)
-        return LabelledPixels(self._select(images, size or self.image_size), self.labels[images])
 
     def _select(self, images: NDArray[np.intp], size: int) -> Pixels:
         if not 0 < size <= self.image_size or self.image_size % size:
@@ -226,7 +208,7 @@ def write_store(
     np.savez(
         folder / "images.npz",
         labels=table.labels,
-        folds=table.folds,
+        splits=table.splits,
         groups=table.groups,
         identities=table.identities,
     )

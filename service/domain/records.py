@@ -40,23 +40,21 @@ class DatasetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassSplit:
-    """How many images of one class a dataset holds, and in which of its folds.
+    """How many images of one class a dataset holds, and in which of its splits.
 
     Attributes:
-        images: In all: train + held_out.
+        images: In all: train + holdout + test.
         train: Those that models learn from.
-        held_out: Those that none does: audit_out + utility.
-        audit_in: Of train: the audit pool's images that a coin put there.
-        audit_out: The audit pool's other images, which a release is audited with.
-        utility: Kept for testing what a finished set is good for.
+        included: Of train: the audit pool's images, included by a fair random bit per patient.
+        holdout: The audit pool's other images, which the gate compares with.
+        test: Kept for the utility test of finished sets.
     """
 
     images: int
     train: int
-    held_out: int
-    audit_in: int = 0
-    audit_out: int = 0
-    utility: int = 0
+    included: int = 0
+    holdout: int = 0
+    test: int = 0
 
 
 @dataclass(frozen=True, slots=True)

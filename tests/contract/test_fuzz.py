@@ -115,7 +115,10 @@ class Seeded(MemoryRecords):
             source=DatasetSource(path="/radiographs"),
             created_at=MOMENT,
             job_id=examples.JOB_ID,
-            classes={"normal": ClassSplit(9, 6, 3), "effusion": ClassSplit(8, 6, 2)},
+            classes={
+                "normal": ClassSplit(9, 6, holdout=3),
+                "effusion": ClassSplit(8, 6, holdout=2),
+            },
             image_size=128,
             bit_depth=8,
             version="e" * 64,

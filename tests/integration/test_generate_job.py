@@ -14,7 +14,7 @@ import torch
 
 from models.registry import FAMILIES
 from models.seeding import image_seed
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore
 from release.privacy.calibration import Calibration
 from release.privacy.power import NUMS_EXAMINED
@@ -171,7 +171,7 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     store = PixelStore.open(
         context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
     )
-    fresh, trained = store.images_of(Fold.UTILITY), store.images_of(Fold.REMAINDER)
+    fresh, trained = store.images_of(Split.TEST), store.images_of(Split.TRAIN)
 
     def replay(model, draws, sampler):
         rng = np.random.default_rng(len(draws))
@@ -221,7 +221,7 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id,
     store = PixelStore.open(
         context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
     )
-    copied = store.images_of(Fold.REMAINDER).pixels
+    copied = store.images_of(Split.TRAIN).pixels
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     with monkeypatch.context() as patched:
         copies = (copied[[k % len(copied)]] for k in range(10**6))

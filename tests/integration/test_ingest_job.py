@@ -26,10 +26,9 @@ def test_ingested_dataset_is_ready_and_split(context, dataset_id):
     assert dataset.state is DatasetState.READY
     assert {label: split.images for label, split in dataset.classes.items()} == COUNTS
     for split in dataset.classes.values():
-        assert split.utility / split.images >= 0.15
-        assert split.audit_out >= 1
-        assert split.held_out == split.utility + split.audit_out
-        assert split.train == split.images - split.held_out >= split.audit_in
+        assert split.test / split.images >= 0.15
+        assert split.holdout >= 1
+        assert split.train == split.images - split.holdout - split.test >= split.included
     assert dataset.artifact.sha256 == dataset.fingerprint
     key = (context.settings.data_dir / "keys" / "folds.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)

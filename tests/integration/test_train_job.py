@@ -59,15 +59,6 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     assert all("loss" in point for point in card.learning_curve)
 
 
-def test_a_training_queued_before_the_folds_says_to_ingest_again(context, dataset_id):
-    dataset = context.records.dataset(dataset_id)
-    about = context.artifacts.path(dataset.artifact.key) / "store.json"
-    about.write_text(json.dumps({**json.loads(about.read_text()), "format": 1}))
-    refused = finished(context, submit_training(context, dataset_id))
-    assert refused.error.code == "dataset_outdated"
-    assert "Ingest them again" in refused.error.detail
-
-
 def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset_id, tmp_path):
     job_id = submit_training(context, dataset_id, images=10_000_000)
     worker = threading.Thread(target=run_job, args=(job_id, context))

@@ -22,8 +22,8 @@ import structlog
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from radiographs.splits.split import TRAINED, Fold
-from radiographs.store.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import TRAINED, Split
+from radiographs.store.pixel_store import PixelStore, SplitImages
 from release.cancellation import check_cancelled
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
@@ -178,7 +178,6 @@ class GateAssetCache:
         """Return the assets of a dataset at an image size; gather them if they are not kept.
 
         Raises:
-            StoreOutdated: The dataset has no folds.
             TooFewPatients: The gate needs more of them held out.
             OSError: Its files are gone.
         """
@@ -251,12 +250,12 @@ def folds_of(store: PixelStore, size: int) -> Folds:
     return Folds(
         classes=store.classes,
         trained=_labelled(trained),
-        coins=np.asarray(trained.folds == Fold.AUDIT_IN),
-        audit=_labelled(store.images_of(Fold.AUDIT_OUT, size=size)),
-        utility=_labelled(store.images_of(Fold.UTILITY, size=size)),
+        coins=np.asarray(trained.splits == Split.INCLUDED),
+        audit=_labelled(store.images_of(Split.HOLDOUT, size=size)),
+        utility=_labelled(store.images_of(Split.TEST, size=size)),
         fingerprint=store.fingerprint,
     )
 
 
-def _labelled(images: FoldedImages) -> LabelledImages:
+def _labelled(images: SplitImages) -> LabelledImages:
     return LabelledImages(images.pixels, images.labels, images.groups)

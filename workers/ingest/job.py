@@ -41,7 +41,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> dict[str, Any]:
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))
     store = PixelStore.open(staged)
-    patients = np.unique(store.identities[~store.held_out]).view(np.int64).tolist()
+    patients = np.unique(store.identities[store.trained]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
     # named by its content: a folder on the server may have changed since an earlier attempt
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"

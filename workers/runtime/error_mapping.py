@@ -10,10 +10,9 @@ from safetensors import SafetensorError
 
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
+from radiographs.errors import IngestRefused, LedgerUnusable
 from release.privacy.density import UnfitMetric
 from service.domain.errors import (
-    DatasetOutdated,
     ExaminationFailed,
     FieldError,
     FoldKeyLost,
@@ -37,8 +36,6 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return Problem(error.code, error.message, fields=fields)
     if isinstance(error, LedgerUnusable):
         return Problem(FoldKeyLost.code, str(error), retryable=True)
-    if isinstance(error, StoreOutdated):
-        return Problem(DatasetOutdated.code, str(error))
     if isinstance(error, UnfitMetric):
         return Problem(ExaminationFailed.code, str(error))
     if isinstance(error, AccountantsDisagree):

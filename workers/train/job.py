@@ -23,7 +23,7 @@ from models.training.checkpoints import file_digest
 from models.training.loop import Training
 from models.training.monitor import THRESHOLD
 from models.training_images import TrainingImages
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
@@ -182,7 +182,7 @@ def _findings(
     yield from training.findings
     if spec.privacy:
         return  # held-out images are private too
-    pixels = spec.store.images_of(Fold.AUDIT_OUT, size=spec.request.image_size).pixels
+    pixels = spec.store.images_of(Split.HOLDOUT, size=spec.request.image_size).pixels
     drawn, held_out = (
         TrainingImages(some, np.zeros(len(some), np.int64), training.images.device)
         for some in (samples, pixels)

@@ -18,8 +18,8 @@ from torch import Tensor
 from models.family import Family
 from models.training.monitor import Watch, standard_errors
 from models.training_images import as_images
-from radiographs.splits.split import Fold
-from radiographs.store.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import Split
+from radiographs.store.pixel_store import PixelStore, SplitImages
 from release.cancellation import check_cancelled
 from release.policy import Policy
 from release.privacy.score_calibration import calibrated, complexity
@@ -110,7 +110,7 @@ def membership_monitor(store: PixelStore, size: int, device: torch.device) -> Wa
 
 
 def _scores(
-    score: Callable[[Tensor, Tensor], Tensor | None], audited: FoldedImages, device: torch.device
+    score: Callable[[Tensor, Tensor], Tensor | None], audited: SplitImages, device: torch.device
 ) -> NDArray[np.float64] | None:
     """Score images, some at a time: (n,); None where there is no such score."""
     scores = []
@@ -126,17 +126,17 @@ def _scores(
     return np.concatenate(scores)
 
 
-def _audit_images(store: PixelStore, size: int) -> FoldedImages | None:
+def _audit_images(store: PixelStore, size: int) -> SplitImages | None:
     """Read one image of each audit patient, unless they are too few."""
-    images = store.images_of(Fold.AUDIT_IN, Fold.AUDIT_OUT, size=size)
+    images = store.images_of(Split.INCLUDED, Split.HOLDOUT, size=size)
     first = np.unique(images.groups, return_index=True)[1]
-    images = FoldedImages(
-        images.pixels[first], images.labels[first], images.groups[first], images.folds[first]
+    images = SplitImages(
+        images.pixels[first], images.labels[first], images.groups[first], images.splits[first]
     )
     included = _included(images)
     return images if min(included.sum(), (~included).sum()) >= MIN_PATIENTS else None
 
 
-def _included(images: FoldedImages) -> NDArray[np.bool_]:
+def _included(images: SplitImages) -> NDArray[np.bool_]:
     """Return which images belong to patients included in the training, (n,)."""
-    return np.asarray(images.folds == Fold.AUDIT_IN)
+    return np.asarray(images.splits == Split.INCLUDED)

@@ -80,7 +80,7 @@ class TrainingSpec:
 
     def patients(self, device: torch.device) -> Patients:
         """Read one image of each patient that models may be trained on."""
-        groups = self.store.groups[~self.store.held_out]
+        groups = self.store.groups[self.store.trained]
         return Patients(*self.store.training(self.request.image_size), groups, device)
 
     def training(self, device: torch.device, team: Team) -> Training:

@@ -58,8 +58,8 @@ class Scene:
             **{
                 "state": DatasetState.READY,
                 "classes": {
-                    "normal": ClassSplit(10, 7, 3, audit_in=2, audit_out=1, utility=2),
-                    "effusion": ClassSplit(6, 4, 2, audit_in=1, audit_out=1, utility=1),
+                    "normal": ClassSplit(10, 7, included=2, holdout=1, test=2),
+                    "effusion": ClassSplit(6, 4, included=1, holdout=1, test=1),
                 },
                 "image_size": 128,
                 "bit_depth": 8,

@@ -1,4 +1,4 @@
-"""A patient keeps number and fold through all datasets, whatever the images come as."""
+"""A patient keeps number and split through all datasets, whatever the images come as."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from radiographs.errors import IngestRefused, LedgerUnusable
 from radiographs.ingest import FolderSource, IngestOptions, ingest, run
 from radiographs.patients.identities import settled
 from radiographs.phantom import FINDINGS, draw
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore
 
 KEY = bytes(range(32))
@@ -58,7 +58,7 @@ def by_name(store, values):
 
 
 def same_for_all_shared(first, second):
-    for values in ("folds", "identities"):
+    for values in ("splits", "identities"):
         one, other = (by_name(store, getattr(store, values)) for store in (first, second))
         shared = one.keys() & other.keys()
         assert len(shared) >= 30
@@ -104,12 +104,12 @@ def test_images_that_come_changed_are_in_the_folds_they_were_in(stored, original
     assert summary.num_known_images == len(originals)
 
 
-def test_other_class_names_change_no_fold(stored, originals):
+def test_other_class_names_change_no_split(stored, originals):
     first, _ = stored(originals)
     second, _ = stored({name.replace("Sick", "Unwell"): x for name, x in originals.items()})
-    assert sorted(first.folds) == sorted(second.folds)
-    assert dict(zip(first.identities, first.folds, strict=True)) == dict(
-        zip(second.identities, second.folds, strict=True)
+    assert sorted(first.splits) == sorted(second.splits)
+    assert dict(zip(first.identities, first.splits, strict=True)) == dict(
+        zip(second.identities, second.splits, strict=True)
     )
 
 
@@ -121,25 +121,25 @@ def test_an_image_more_or_fewer_changes_no_other_s_coin(stored, originals, ledge
     second, _ = stored(more, ledger=ledger)
     if ledger:
         same_for_all_shared(first, second)
-    in_pool = np.isin(second.folds, [Fold.AUDIT_IN, Fold.AUDIT_OUT])
-    before = by_name(first, first.folds)
-    for name, fold in by_name(second, np.where(in_pool, second.folds, -1)).items():
-        if fold >= 0 and before.get(name) in {Fold.AUDIT_IN, Fold.AUDIT_OUT}:
-            assert fold == before[name]
+    in_pool = np.isin(second.splits, [Split.INCLUDED, Split.HOLDOUT])
+    before = by_name(first, first.splits)
+    for name, split in by_name(second, np.where(in_pool, second.splits, -1)).items():
+        if split >= 0 and before.get(name) in {Split.INCLUDED, Split.HOLDOUT}:
+            assert split == before[name]
 
 
-def test_one_image_fewer_of_a_patient_changes_no_fold(stored, originals):
+def test_one_image_fewer_of_a_patient_changes_no_split(stored, originals):
     patients = lambda name: f"p{int(name[-2:]) // 2}{name[:2]}"  # noqa: E731  as ids are made
     first, _ = stored(originals, patients=patients)
     fewer = {name: x for name, x in originals.items() if int(name[-2:]) % 2}
     second, _ = stored(fewer, patients=patients)
-    one, other = (by_name(store, store.folds) for store in (first, second))
+    one, other = (by_name(store, store.splits) for store in (first, second))
     assert {name: one[name] for name in other} == other
     one, other = (by_name(store, store.identities) for store in (first, second))
     assert {name: one[name] for name in other} == other
 
 
-def test_a_new_image_of_a_known_patient_is_in_the_patient_s_fold(stored, originals):
+def test_a_new_image_of_a_known_patient_is_in_the_patient_s_split(stored, originals):
     patients = lambda name: f"p{NAMES.index(name)}"  # noqa: E731  as ids are made
     first, _ = stored(originals, patients=patients)
     later = {name: phantom(32 + k) for k, name in enumerate(originals)}
@@ -158,25 +158,25 @@ def test_pseudonyms_that_were_drawn_anew_join_nobody(stored, originals):
 
 def test_patients_who_turn_out_to_be_one_serve_only_the_utility_test(stored, originals):
     first, _ = stored(originals)
-    fold = dict(zip((f.split(".")[0] for f in first.files), first.folds, strict=True))
-    trained = next(name for name in NAMES if fold[name] in {Fold.REMAINDER, Fold.AUDIT_IN})
-    held_out = next(name for name in NAMES if fold[name] == Fold.AUDIT_OUT)
+    split = dict(zip((f.split(".")[0] for f in first.files), first.splits, strict=True))
+    trained = next(name for name in NAMES if split[name] in {Split.TRAIN, Split.INCLUDED})
+    held_out = next(name for name in NAMES if split[name] == Split.HOLDOUT)
     patients = lambda name: "one" if name in {trained, held_out} else ""  # noqa: E731
     second, summary = stored(originals, patients=patients)
     assert summary.num_split_conflicts == 1
     again, _ = stored(originals, image_size=64)
     for store in (second, again):
         of_one = [f.split(".")[0] in {trained, held_out} for f in store.files]
-        assert set(store.folds[of_one]) == {Fold.UTILITY}
+        assert set(store.splits[of_one]) == {Split.TEST}
         assert len(set(store.groups[of_one])) == 1
         assert len(set(store.identities[of_one])) == 2  # by which earlier datasets know them
 
 
 def test_folds_that_agree_stay_and_others_are_settled():
-    assert settled({Fold.AUDIT_OUT}) == Fold.AUDIT_OUT
-    assert settled({Fold.AUDIT_IN, Fold.REMAINDER}) == Fold.REMAINDER
-    assert settled({Fold.AUDIT_IN, Fold.AUDIT_OUT}) == Fold.UTILITY
-    assert settled({Fold.REMAINDER, Fold.UTILITY}) == Fold.UTILITY
+    assert settled({Split.HOLDOUT}) == Split.HOLDOUT
+    assert settled({Split.INCLUDED, Split.TRAIN}) == Split.TRAIN
+    assert settled({Split.INCLUDED, Split.HOLDOUT}) == Split.TEST
+    assert settled({Split.TRAIN, Split.TEST}) == Split.TEST
 
 
 def test_new_patients_beside_known_ones_bring_the_classes_to_their_shares(stored, originals):
@@ -185,8 +185,8 @@ def test_new_patients_beside_known_ones_bring_the_classes_to_their_shares(stored
     _, summary = stored(originals)
     assert summary.num_known_images == len(few)
     for counts in summary.classes.values():
-        assert 3 <= counts["utility"] <= 4  # of 16
-        assert 4 <= counts["audit_in"] + counts["audit_out"] <= 5
+        assert 3 <= counts["test"] <= 4  # of 16
+        assert 4 <= counts["included"] + counts["holdout"] <= 5
 
 
 def test_the_ledger_is_written_before_the_store(stored, originals, folder_of, encoded, tmp_path):

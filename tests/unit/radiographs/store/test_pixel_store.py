@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from radiographs.errors import StoreOutdated
-from radiographs.splits.split import Fold
+from radiographs.splits.split import Split
 from radiographs.store.image_table import ImageTable
 from radiographs.store.pixel_store import PixelStore, write_store
 
@@ -23,7 +22,7 @@ def table():
     return ImageTable(
         classes=("肺炎", "sick"),
         labels=np.arange(600) % 2,
-        folds=(np.arange(600) // 2 % 10).clip(max=3).astype(np.int8)[::-1],
+        splits=(np.arange(600) // 2 % 10).clip(max=3).astype(np.int8)[::-1],
         groups=np.arange(600) // 2,
         identities=np.arange(600, dtype=np.uint64) // 2 + 2**63,
         files=tuple(f"{k}.png" for k in range(600)),
@@ -41,7 +40,7 @@ def store(pixels, table, destination):
 def test_what_is_written_is_read(store, pixels, table):
     np.testing.assert_array_equal(store.pixels, pixels)
     np.testing.assert_array_equal(store.labels, table.labels)
-    np.testing.assert_array_equal(store.folds, table.folds)
+    np.testing.assert_array_equal(store.splits, table.splits)
     np.testing.assert_array_equal(store.groups, table.groups)
     np.testing.assert_array_equal(store.identities, table.identities)
     assert store.identities.dtype == np.uint64
@@ -62,41 +61,38 @@ def test_pixels_are_written_in_the_order_that_is_given(pixels, table, destinatio
 
 
 def test_each_image_is_on_one_side(store, pixels):
-    training, held_out = store.training(), store.held_out_images()
-    trained = (store.folds == Fold.REMAINDER) | (store.folds == Fold.AUDIT_IN)
-    np.testing.assert_array_equal(store.held_out, ~trained)
+    training = store.training()
+    trained = (store.splits == Split.TRAIN) | (store.splits == Split.INCLUDED)
+    np.testing.assert_array_equal(store.trained, trained)
     np.testing.assert_array_equal(training.pixels, pixels[trained])
-    np.testing.assert_array_equal(held_out.pixels, pixels[~trained])
     assert len(training.labels) == 120
-    assert len(held_out.labels) == 480
 
 
-def test_images_of_some_folds_come_with_their_groups_and_folds_and_8_bits_deep(store, pixels):
-    images = store.images_of(Fold.REMAINDER, Fold.AUDIT_IN, size=16)
-    chosen = np.flatnonzero(np.isin(store.folds, [Fold.REMAINDER, Fold.AUDIT_IN]))
+def test_images_of_some_splits_come_with_their_groups_and_splits_and_8_bits_deep(store, pixels):
+    images = store.images_of(Split.TRAIN, Split.INCLUDED, size=16)
+    chosen = np.flatnonzero(np.isin(store.splits, [Split.TRAIN, Split.INCLUDED]))
     assert images.pixels.dtype == np.uint8
     assert images.pixels.shape == (120, 16, 16)
     np.testing.assert_array_equal(images.labels, store.labels[chosen])
     np.testing.assert_array_equal(images.groups, store.groups[chosen])
-    np.testing.assert_array_equal(images.folds, store.folds[chosen])
+    np.testing.assert_array_equal(images.splits, store.splits[chosen])
     blocks = pixels[chosen].reshape(120, 16, 2, 16, 2).mean(axis=(2, 4))
     grey = blocks * 255 / np.iinfo(pixels.dtype).max
     assert abs(images.pixels - grey).max() < 0.51
-    assert len(store.images_of(Fold.UTILITY).labels) == 420
+    assert len(store.images_of(Split.TEST).labels) == 420
 
 
 def test_a_smaller_size_is_the_rounded_mean_of_each_block(store, pixels):
-    means = pixels.reshape(600, 8, 4, 8, 4).mean(axis=(2, 4))
-    smaller = store.at_size(8)
+    means = pixels[store.trained].reshape(120, 8, 4, 8, 4).mean(axis=(2, 4))
+    smaller = store.training(8).pixels
     assert smaller.dtype == pixels.dtype
     np.testing.assert_array_equal(smaller, np.floor(means + 0.5))
-    np.testing.assert_array_equal(store.training(8).pixels, smaller[~store.held_out])
 
 
 @pytest.mark.parametrize("size", [0, -32, 24, 64])
 def test_a_size_that_cannot_be_had_is_refused(store, size):
     with pytest.raises(ValueError, match="must divide 32"):
-        store.at_size(size)
+        store.training(size)
 
 
 def test_counts_stand_in_the_record(store, destination):
@@ -104,10 +100,9 @@ def test_counts_stand_in_the_record(store, destination):
     assert about["counts"]["肺炎"] == {
         "images": 300,
         "train": 60,
-        "held_out": 240,
-        "audit_in": 30,
-        "audit_out": 30,
-        "utility": 210,
+        "included": 30,
+        "holdout": 30,
+        "test": 210,
     }
 
 
@@ -116,15 +111,8 @@ def test_a_folder_without_a_store_is_refused(tmp_path):
         PixelStore.open(tmp_path)
 
 
-def test_a_store_of_a_later_format_is_refused(store, destination):
+def test_a_store_of_another_format_is_refused(store, destination):
     about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
     (destination / "store.json").write_text(json.dumps({**about, "format": 99}))
     with pytest.raises(ValueError, match="99"):
-        PixelStore.open(destination)
-
-
-def test_a_store_of_the_format_before_the_folds_is_outdated(store, destination):
-    about = json.loads((destination / "store.json").read_text(encoding="utf-8"))
-    (destination / "store.json").write_text(json.dumps({**about, "format": 1}))
-    with pytest.raises(StoreOutdated, match="Ingest them again"):
         PixelStore.open(destination)

@@ -136,7 +136,7 @@ def test_a_dataset_that_is_level_cannot_be_balanced(scene: Any) -> None:
     model = scene.model()
     request = {"model_id": model.id, "balance": True}
     dataset = scene.records.dataset(model.dataset_id)
-    level = {label: ClassSplit(5, 4, 1) for label in dataset.classes}
+    level = {label: ClassSplit(5, 4, holdout=1) for label in dataset.classes}
     scene.records._datasets[dataset.id] = replace(dataset, classes=level)
     scene.refused(
         scene.client.post("/generate", json=request), 422, "invalid_class_counts", "/balance"

@@ -14,8 +14,8 @@ from service.domain.records import ClassSplit, DroppedFile
 from tests.sample_records import model_card
 from workers.runtime.error_mapping import problem_of
 
-FOLDS = ("train", "held_out", "audit_in", "audit_out", "utility")
-SPLIT = ClassSplit(5000, 4801, 4802, audit_in=4803, audit_out=4804, utility=4805)
+SPLITS = ("train", "included", "holdout", "test")
+SPLIT = ClassSplit(5000, 4801, included=4802, holdout=4803, test=4804)
 SUMMARY = {
     "num_exact_duplicates": 2,
     "num_near_duplicates": 4806,
@@ -25,7 +25,7 @@ SUMMARY = {
     "has_patient_ids": True,
 }
 PRIVATE = (
-    *(f"480{last}" for last in range(1, 9)),
+    *(f"480{last}" for last in (1, 2, 3, 4, 6, 7, 8)),
     "num_near_duplicates",
     "num_known_images",
     "num_split_conflicts",
@@ -62,7 +62,7 @@ def test_a_dataset_and_its_ingest_do_not_tell_how_it_was_split(scene: Any, datas
         assert dataset.id in body
         assert [secret for secret in PRIVATE if secret in body] == []
     told = scene.client.get(f"/datasets/{dataset.id}").json()
-    assert told["classes"]["normal"] == {"images": 5000} | dict.fromkeys(FOLDS)
+    assert told["classes"]["normal"] == {"images": 5000} | dict.fromkeys(SPLITS)
     assert told["fingerprint"] is None
     assert told["dropped"] == [
         {"file": None, "reason": "The file ends early.", "code": "truncated"}
@@ -110,7 +110,10 @@ def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
 
 
 def test_a_delta_is_held_against_all_images_not_those_of_the_training(scene: Any) -> None:
-    classes = {"normal": ClassSplit(2000, 1400, 600), "effusion": ClassSplit(2000, 1400, 600)}
+    classes = {
+        "normal": ClassSplit(2000, 1400, test=600),
+        "effusion": ClassSplit(2000, 1400, test=600),
+    }
     dataset = scene.dataset(classes=classes)
     terms = {"epsilon": 3, "delta": 0.0003}  # below 1 / 2,800, above 1 / 4,000
     asked = {
