@@ -12,11 +12,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import yaml
+from release.report.numerals import probability
 
 from release.privacy.power import Power
 from release.report.copy_kinds import NOT_PLANTED
 from release.report.documents import documents, size_category
-from release.report.numerals import probability
 from release.report.schema import Report
 
 NAMES = {
