@@ -12,7 +12,6 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import yaml
-from release.report.numerals import probability
 
 from release.privacy.power import Power
 from release.report.copy_kinds import NOT_PLANTED
