@@ -9,11 +9,11 @@ affine maps of half of the images, mixed precision. The budget is split as the t
 are, 55 to 80.
 
 In its favour: the denoiser is conditioned on the class, which the network offers and the tutorial
-does not use, so that one model learns from all images. Its own 1,000 steps of ancestral sampling take hours
-on a processor, so MONAI's DDIM scheduler with 50 steps draws the images, without the clipping to
-[-1, 1] that is its default and that latents do not fit; `--samplers ddpm-1000` draws as the
-tutorial does. What is missing: the perceptual loss of weight 0.001, whose pretrained network would
-have to be downloaded; leaving it out makes updates cheaper.
+does not use, so that one model learns from all images. Its own 1,000 steps of ancestral sampling
+take hours on a processor, so MONAI's DDIM scheduler with 50 steps draws the images, without the
+clipping to [-1, 1] that is its default and that latents do not fit; `--samplers ddpm-1000` draws as
+the tutorial does. What is missing: the perceptual loss of weight 0.001, whose pretrained network
+would have to be downloaded; leaving it out makes updates cheaper.
 """
 
 from __future__ import annotations
