@@ -35,9 +35,9 @@ from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
-from release.package.hashing import rounded_count
 from release.policy import Policy
 from release.privacy.controls import Control
+from release.report.disclosure import rounded_count
 from release.similarity.copy_search import CopySearch
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
