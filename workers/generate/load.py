@@ -67,7 +67,7 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
-    assets = GateAssetCache.of_process().of(attempt, dataset, model.image_size, POLICY)
+    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY)
     return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
 
 

@@ -104,7 +104,7 @@ class Attempt:
         """Record that a new checkpoint is durable; raises LeaseLost when fenced off."""
         self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
 
-    def show(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+    def log(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         """Append to the job's log; raises LeaseLost when fenced off."""
         self._record(events=[(kind, data)])
 

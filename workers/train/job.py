@@ -66,7 +66,7 @@ def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
     audit = None if spec.privacy else audit_membership(model, spec.store)
     memorisation = _memorisation(attempt, spec, audit)
     findings = [*_findings(training, samples, spec), *_overfitting(memorisation)]
-    attempt.show(EventKind.DIAGNOSIS, {"findings": [asdict(each) for each in findings]})
+    attempt.log(EventKind.DIAGNOSIS, {"findings": [asdict(each) for each in findings]})
 
     staged = attempt.staging()
     save_snapshot(staged, request.family, spec.store.classes, model)
