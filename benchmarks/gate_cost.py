@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,9 @@ from release.metrics.survey import survey
 from release.origin import OfClass
 from release.package.writer import write_package
 from release.privacy.scores import NUM_NEIGHBOURS
+from release.report.build import build_report
 from release.report.documents import documents
+from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary
 from release.similarity.copy_search import CopySearch
 from workers.generate.gate_assets import (
     CLASSIFIER_PASSES,
@@ -66,7 +67,6 @@ from workers.generate.gate_assets import (
     search_of,
 )
 from workers.planting import by_changes, by_model
-from workers.set_report import report_of
 
 RESULTS = Path(__file__).parent / "results" / "gate_cost.json"
 SIZE = 64
@@ -256,17 +256,16 @@ def _pages(
 ) -> dict[str, bytes]:
     """Write the report as a job does, of a model and a dataset that nobody has heard of."""
     sha256 = "0" * 64
-    model: Any = SimpleNamespace(
+    model = ModelSummary(
         id="mdl_" + "0" * 26,
         family="vae",
         image_size=SIZE,
-        config={},
-        card={},
-        snapshot=SimpleNamespace(sha256=sha256),
+        config_sha256=sha256,
+        snapshot_sha256=sha256,
     )
-    dataset: Any = SimpleNamespace(summary={}, version=sha256, classes={})
+    dataset = DatasetSummary(version=sha256, class_counts={})
     origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
-    report = report_of(
+    report = build_report(
         "syn_" + "0" * 26,
         model,
         dataset,
@@ -274,9 +273,9 @@ def _pages(
         fidelity,
         (),
         None,
-        num_drawn=len(pixels),
+        num_generated=len(pixels),
         released=origins,
-        examination_count={"number": 1, "at_most": 1},
+        examination_count=ExaminationCount(number=1, at_most=1),
     )
     shown = {
         name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(images.classes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
@@ -82,15 +82,14 @@ class Watch:
         affordable = self._max_share * (self._clock() - self._began)
         return self._spent + (self._price or 0) <= affordable
 
-    def look(
-        self, model: Family[Any, Any], fraction: float, check: Callable[[], None]
-    ) -> float | None:
-        """Find out by how many standard errors the model knows better what it was trained on.
+    def look(self, model: Family[Any, Any], fraction: float) -> Generator[None, None, float | None]:
+        """Find by how many standard errors the model scores what it was trained on higher.
+
+        A generator, which pauses between images so that its caller can stop.
 
         Args:
             model: With its averaged weights, in evaluation mode.
             fraction: How much of the training is done.
-            check: Called between images; raises to give up.
 
         Returns:
             None the first time, which is to find out what a look costs, and where the model has no
@@ -98,23 +97,25 @@ class Watch:
         """
         began = self._clock()
         if self._price is None:
-            known = list(self._scores(model, PROBED, check))
+            known = yield from self._scores(model, PROBED)
             took = self._clock() - began
             self._price = took * len(self._labels) / PROBED if known else math.inf
             self._spent += took
             return None
-        scores = torch.cat(list(self._scores(model, len(self._labels), check)))
+        scores = torch.cat((yield from self._scores(model, len(self._labels))))
         self._price = self._clock() - began
         self._spent += self._price
         self._looked_at = fraction
         return standard_errors(scores[: self._num_members], scores[self._num_members :])
 
     def _scores(
-        self, model: Family[Any, Any], num_images: int, check: Callable[[], None]
-    ) -> Iterator[Tensor]:
+        self, model: Family[Any, Any], num_images: int
+    ) -> Generator[None, None, list[Tensor]]:
         """Score the first images, some at a time; nothing where the model has no score."""
+        scores = []
         for some in torch.split(torch.arange(num_images), IMAGES_AT_ONCE):
-            check()
-            told = model.familiarity(self._images[some], self._labels[some])
-            if told is not None:
-                yield told.cpu()
+            yield
+            found = model.familiarity(self._images[some], self._labels[some])
+            if found is not None:
+                scores.append(found.cpu())
+        return scores

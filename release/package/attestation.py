@@ -49,9 +49,9 @@ def attestation(description: Description, subjects: Iterable[Member], signer: Si
         A DSSE envelope, one line of JSON.
     """
     predicate = {
-        "synthetic_set_id": description["synthetic_set_id"],
-        "service_version": description["service_version"],
-        "gate": description["gate"],
+        "synthetic_set_id": description.synthetic_set_id,
+        "service_version": description.service_version,
+        "gate": dict(description.gate),
     }
     named = {member.path: member.sha256 for member in subjects}
     payload = _json({**statement(named), "predicate": predicate})

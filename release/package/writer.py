@@ -28,13 +28,12 @@ from release.package.formats.dicom import DicomFormat
 from release.package.formats.extra import ExtraFormat
 from release.package.formats.npz import NpzFormat
 from release.package.formats.webdataset import WebDatasetFormat
-from release.package.hashing import hashed_seed
 from release.package.manifest import (
     Description,
     PackagedImage,
+    hashed_seed,
     listed,
     manifest,
-    require_complete,
 )
 from release.package.png import png
 from release.package.tables import labels_csv, metadata_csv
@@ -62,7 +61,7 @@ class Contents:
         classes: All labels of the model, in the order that numbers them.
         documents: Further files by name, such as `report.html` and `DATASET_CARD.md`.
         formats: What the images are copied into besides PNG.
-        hashing_key: Hashes seeds; see `release.package.hashing`.
+        hashing_key: Hashes seeds; see `release.package.manifest.hashed_seed`.
         signer: Signs the attestation.
     """
 
@@ -90,9 +89,8 @@ def write_package(
         The manifest's bytes.
 
     Raises:
-        ValueError: The description leaves something out, or a document takes a name of ours.
+        ValueError: A document takes a name of ours.
     """
-    require_complete(contents.description)
     _require_free_names(contents.documents)
     with Archive(path) as archive, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         packaged = _write_images(archive, images, contents, Path(scratch))

@@ -19,6 +19,7 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from release.fidelity.metrics import METRIC_GROUPS
 from release.report import copy_kinds, text
 from release.report.certificate import certificate
 from release.report.contact_sheets import contact_sheets
@@ -30,6 +31,7 @@ from release.report.figures import (
     membership_curve,
 )
 from release.report.schema import Report, canonical_json
+from release.utility.scores import SCORE_TITLES
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]>|#~])")
 _FILTERS = (
@@ -57,7 +59,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         Content by file name, as the names stand in the package.
     """
     shown = disclosed(report)
-    pictures = contact_sheets(sheets) if text.left_the_building(shown) else []
+    pictures = contact_sheets(sheets) if shown.verdict.is_released else []
     certified = certificate(shown)
     values = {
         "report": shown,
@@ -66,6 +68,8 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
         "smallest_p": text.SMALLEST_P,
+        "metric_groups": METRIC_GROUPS,
+        "score_titles": SCORE_TITLES,
         "size_category": size_category(shown.set.released),
     }
     return {

@@ -236,6 +236,11 @@ class VerdictSummary(Part):
     reasons: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
 
+    @property
+    def is_released(self) -> bool:
+        """Whether the set may be downloaded, so that its images may be shown."""
+        return self.outcome in ("passed", "passed_filtered")
+
 
 class Report(Part):
     """All that is known of a set, as `report.json` holds it.

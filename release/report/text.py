@@ -54,14 +54,9 @@ EACH_IMAGE_A_PATIENT = (
 )
 
 
-def left_the_building(report: Report) -> bool:
-    """Return whether the set was released, so that its images may be shown."""
-    return report.verdict.outcome in ("passed", "passed_filtered")
-
-
 def label(report: Report) -> str:
     """Name the kind of evidence: tests alone, or a mathematical guarantee. Never both."""
-    dp = report.model.dp
+    dp = report.model.differential_privacy
     if dp is None:
         return "empirically-gated"
     return f"certified-dp({dp.epsilon:g}, {dp.delta:g}, {dp.unit})"
@@ -148,7 +143,7 @@ def epsilon_words(report: Report) -> str | None:
     bound = report.gate.epsilon_lower_bound
     if bound is None:
         return None
-    dp = report.model.dp
+    dp = report.model.differential_privacy
     claimed = "no epsilon is claimed" if dp is None else f"{dp.epsilon:g} is claimed"
     return f"at least {significant(bound)}; {claimed}"
 

@@ -21,8 +21,8 @@ def from_json(number: float | None) -> float:
 
 Number = Annotated[
     float,
-    BeforeValidator(from_json),
     AllowInfNan(),
+    BeforeValidator(from_json),
     PlainSerializer(to_json, return_type=float | None),
 ]
 

@@ -100,6 +100,16 @@ SCORES: dict[str, Score] = {
 }
 
 
+SCORE_TITLES = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "f1": "F1",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "calibration_error": "Calibration error",
+}
+
+
 class PairedBootstrap:
     """The images that every classifier is tested on, and the replicates they all share.
 

@@ -35,9 +35,9 @@ from release.metrics.copies import VERSION as COPY_VERSION
 from release.metrics.copies import CopyMetric, train_copy_metric
 from release.metrics.copy_training import Recipe
 from release.metrics.pixels import PixelMetric
-from release.package.hashing import rounded_count
 from release.policy import Policy
 from release.privacy.controls import Control
+from release.report.disclosure import rounded_count
 from release.similarity.copy_search import CopySearch
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
@@ -170,11 +170,11 @@ class GateAssetCache:
 
     @classmethod
     @cache
-    def of_process(cls) -> Self:
-        """Return what this process keeps."""
+    def shared(cls) -> Self:
+        """Return the cache of this process."""
         return cls()
 
-    def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
+    def get(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
         """Return the assets of a dataset at an image size; gather them if they are not kept.
 
         Raises:

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.evaluation.real_images import LabelledSet, RealImages
 from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
-from release.utility.arms import Arm, real_arms
+from release.utility.arms import OVERSAMPLED, REAL, WEIGHTED, Arm, real_arms
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def test_a_class_that_is_rare_already_is_refused(paired: LabelledSet) -> None:
 def test_only_oversampling_changes_how_often_a_class_is_drawn(paired: LabelledSet) -> None:
     images = cut(paired)
     shares = {name: chances_by_class(arm, 1) for name, arm in real_arms(images).items()}
-    expected = {"as they are": 20 / 120, "class weights": 20 / 120, "oversampling": 0.5}
+    expected = {REAL: 20 / 120, WEIGHTED: 20 / 120, OVERSAMPLED: 0.5}
     assert shares == pytest.approx(expected)
 
 
 def test_class_weights_make_up_for_the_numbers(paired: LabelledSet) -> None:
-    arm = real_arms(cut(paired))["class weights"]
+    arm = real_arms(cut(paired))[WEIGHTED]
     counts = torch.tensor([100.0, 20.0])
     assert arm.class_weights is not None
     torch.testing.assert_close(arm.class_weights * counts, torch.tensor([60.0, 60.0]))
@@ -72,7 +72,7 @@ def test_synthetic_images_take_their_share_of_their_class_alone(paired: Labelled
 def test_no_share_of_synthetic_images_is_oversampling(paired: LabelledSet) -> None:
     images = cut(paired)
     arm = synthetic_arm(images, 1, np.zeros((3, 2, 2), np.uint8), share=0.0)
-    torch.testing.assert_close(arm.chances[:-3], real_arms(images)["oversampling"].chances)
+    torch.testing.assert_close(arm.chances[:-3], real_arms(images)[OVERSAMPLED].chances)
 
 
 def test_added_images_are_independent_of_all_others(images: RealImages) -> None:

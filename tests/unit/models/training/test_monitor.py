@@ -14,6 +14,7 @@ from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.monitor import THRESHOLD, Watch, standard_errors
 from models.training_images import TrainingImages, as_images
+from release.cancellation import completed
 
 AS_OFTEN_AS_IT_LIKES = 1e9
 
@@ -49,7 +50,7 @@ def looked(training, watch):
     for progress in training.run():
         if progress.can_sample and watch.due(progress.fraction):
             with training.averaged() as model:
-                found.append(watch.look(model, progress.fraction, lambda: None))
+                found.append(completed(watch.look(model, progress.fraction)))
     return [each for each in found if each is not None]
 
 
@@ -99,7 +100,7 @@ def test_looking_changes_nothing_of_the_model_stopped_and_resumed_or_not(tmp_pat
         for progress in training.run():
             if watched and progress.can_sample and watch.due(progress.fraction):
                 with training.averaged() as averaged:
-                    watch.look(averaged, progress.fraction, lambda: None)
+                    completed(watch.look(averaged, progress.fraction))
             if stop_after and progress.images_seen >= stop_after:
                 return None
         return {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -129,7 +130,7 @@ def test_looks_take_no_more_than_their_share_of_the_time():
     for step in range(1, 1_001):
         trained[0] += 10
         if watch.due(step / 1_000):
-            num_looks += watch.look(model, step / 1_000, lambda: None) is not None
+            num_looks += completed(watch.look(model, step / 1_000)) is not None
         elapsed = trained[0] + model.seconds
         assert model.seconds <= 0.02 * elapsed
     assert num_looks == 4  # of 40 seconds, within 10,000
@@ -146,5 +147,5 @@ def test_a_model_without_a_score_of_its_own_is_left_alone():
     watch = watching(images, images)
     for step in range(10):
         if watch.due(step / 10):
-            assert watch.look(silent, step / 10, lambda: None) is None
+            assert completed(watch.look(silent, step / 10)) is None
     assert silent.num_asked == 1

@@ -1,5 +1,7 @@
 """Numbers as text."""
 
+from math import inf, nan
+
 import pytest
 
 from release.report.text import (
@@ -55,12 +57,12 @@ def test_a_share_is_written_in_percent_with_its_interval():
 
 
 def test_what_is_not_finite_is_said_to_be_without_bound():
-    assert estimate(Estimate(value=None, low=None, high=None)) == "not measured"
-    assert estimate(Estimate(value=870, low=610, high=None)) == "870 (610 to unbounded)"
+    assert estimate(Estimate(nan, nan, nan)) == "not measured"
+    assert estimate(Estimate(value=870, low=610, high=inf)) == "870 (610 to unbounded)"
 
 
 def test_a_number_without_an_interval_stands_alone_and_none_is_said_to_be_missing():
-    assert estimate(0.25) == "0.250"
+    assert estimate(Estimate(0.25, nan, nan)) == "0.25"
     assert estimate(None) == "not measured"
 
 
