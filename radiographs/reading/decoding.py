@@ -34,7 +34,9 @@ _REFUSED_FORMATS = {
     b"\xff\x4f\xff\x51": "JPEG 2000",
     b"%PDF": "PDF",
 }
-_UPRIGHT: dict[int | None, Image.Transpose] = {  # by EXIF orientation: CIPA DC-008 (EXIF 2.32), section 4.6.4
+_UPRIGHT: dict[
+    int | None, Image.Transpose
+] = {  # by EXIF orientation: CIPA DC-008 (EXIF 2.32), section 4.6.4
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
