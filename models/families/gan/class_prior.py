@@ -122,7 +122,7 @@ class ClassPrior(nn.Module):
         """Turn latents, (b, num_latents), into drafts, (b, 1, h, w)."""
         return self.components.decode(latents)
 
-    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Measure how little the flow errs about images, the same noise for each of them: (b,)."""
         vectors = told_apart(self.encode(images))
         noise = ImageNoise([0], vectors.device)

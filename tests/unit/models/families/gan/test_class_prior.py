@@ -99,7 +99,10 @@ def test_fitting_happens_once_and_leaves_the_random_source_alone(images, prior):
 
 def test_a_prior_knows_images_of_its_kind_better_than_noise(images, prior):
     batch, labels = images.read(torch.arange(20)), images.labels[:20]
-    assert prior.familiarity(batch, labels).mean() > prior.familiarity(batch, 1 - labels).mean()
+    assert (
+        prior.membership_score(batch, labels).mean()
+        > prior.membership_score(batch, 1 - labels).mean()
+    )
 
 
 def test_the_generator_begins_with_the_drafts():
