@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.checks import (
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.adapters.memory import MemoryQueue, MemoryStore
 from service.adapters.signing_keys import KeyRing
 from service.api import examples, generation, jobs
 from service.api.waiting import wait_for_job
@@ -96,7 +96,7 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 NUM_ENDLESS = sum(label in ENDLESS for label, _ in STRATEGIES)
 
 
-class Seeded(MemoryRecords):
+class Seeded(MemoryStore):
     """Records in which the identifiers of the examples exist, again before every request."""
 
     def seed(self, made: SyntheticSet) -> None:
@@ -137,22 +137,22 @@ class Seeded(MemoryRecords):
             created_at=MOMENT,
             card=model_card(),
         )
-        self._jobs = {job.id: job}
-        self._logs = {job.id: []}
-        self._keys = {}
-        self._datasets[dataset.id] = dataset
-        self._models[model.id] = model
-        self._synthetic_sets[made.id] = made
+        self.jobs = {job.id: job}
+        self.logs = {job.id: []}
+        self.keys = {}
+        self.datasets[dataset.id] = dataset
+        self.models[model.id] = model
+        self.synthetic_sets[made.id] = made
 
 
 class Target:
     """A running service whose records are as good as new before every request."""
 
     def __init__(self, folder: Path) -> None:
-        self.records = Seeded(SystemClock())
+        self.store = Seeded(SystemClock())
         self.artifacts = LocalArtifacts(folder)
         context = AppContext(
-            self.records, self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
+            self.store.records(), self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
         )
         app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
         config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
@@ -165,7 +165,7 @@ class Target:
         return f"http://127.0.0.1:{port}"
 
     def restore(self) -> None:
-        self.records.seed(self.made)
+        self.store.seed(self.made)
         if not self.artifacts.path(self.made.zip.key).exists():
             self._publish_set()
 

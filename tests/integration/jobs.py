@@ -13,7 +13,7 @@ from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.records import Dataset, DatasetState
@@ -36,7 +36,7 @@ def opened(folder):
     (folder / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
     yield WorkerContext(
-        "tester", settings, SqlRecords(engine, clock), LocalArtifacts(folder), clock
+        "tester", settings, sql_records(engine, clock), LocalArtifacts(folder), clock
     )
     engine.dispose()
 
@@ -45,7 +45,7 @@ def submit(context, kind, request, dataset=None):
     job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, request, datetime.now(UTC))
     if dataset:
         dataset = replace(dataset, job_id=job.id)
-    return context.records.submit(job, dataset=dataset).id
+    return context.records.jobs.submit(job, dataset=dataset).id
 
 
 def submit_ingest(context, source=None, image_size=64):
@@ -73,7 +73,7 @@ def submit_training(context, dataset_id, family="vae", images=128, **changes):
 
 
 def submit_generation(context, model_id, family="vae", seed=5, **more):
-    model = context.records.model(model_id)
+    model = context.records.catalog.model(model_id)
     request = generate_request(
         model_id=model_id,
         dataset_id=model.dataset_id,
@@ -88,7 +88,7 @@ def submit_generation(context, model_id, family="vae", seed=5, **more):
 
 def finished(context, job_id):
     run_job(job_id, context)
-    return context.records.job(job_id)
+    return context.records.jobs.job(job_id)
 
 
 def files_under(folder):

@@ -38,13 +38,13 @@ from workers.generate import sampling as drawing
 def test_every_family_trains_and_generates(context, dataset_id, family):
     trained = finished(context, submit_training(context, dataset_id, family))
     assert trained.state is JobState.SUCCEEDED, trained.error
-    model = context.records.model(trained.result.model_id)
+    model = context.records.catalog.model(trained.result.model_id)
     assert model.classes == ("effusion", "normal")
     assert model.images_seen >= 128
 
     generated = finished(context, submit_generation(context, model.id, family))
     assert generated.state is JobState.SUCCEEDED, generated.error
-    made = context.records.synthetic_set(generated.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(generated.result.synthetic_set_id)
     assert made.num_images == 12
     assert str(made.verdict) == "inconclusive(power)"  # of so few patients nothing can be said
     with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
@@ -79,7 +79,7 @@ def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     equipped = replace(context, settings=supplied)
     job = finished(equipped, submit_generation(context, trained.result.model_id, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     page = context.artifacts.path(made.report.key)
     assert "corners" in page.read_text()
     [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
@@ -109,7 +109,7 @@ def images_of(manifest):
 
 
 def manifest_of(context, job):
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     return made, json.loads(context.artifacts.path(made.manifest.key).read_bytes())
 
 
@@ -170,7 +170,7 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     """Images that are drawn from real ones nobody trained on stand for a model that copies none."""
     context, dataset_id = thousand_phantoms
     store = PixelStore.open(
-        context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
+        context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
     )
     fresh, trained = store.images_of(Split.TEST), store.images_of(Split.TRAIN)
 
@@ -190,7 +190,7 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     counts = {"normal": 60, "effusion": 60}
     job = finished(context, submit_generation(context, model_id, family, class_counts=counts))
     assert job.state is JobState.SUCCEEDED, job.error
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     kept = files_under(context.artifacts.path(made.report.key).parent)
     if share:
         assert str(made.verdict) == "refused(memorises)"
@@ -212,7 +212,7 @@ def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
     monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     job = finished(context, submit_generation(context, model_id))
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "inconclusive(nothing_left)"
     assert made.zip is None
 
@@ -220,7 +220,7 @@ def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
 def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id, monkeypatch):
     """With another seed and an honest set; the first one, its job and its set are deleted."""
     store = PixelStore.open(
-        context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
+        context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
     )
     copied = store.images_of(Split.TRAIN).pixels
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
@@ -228,17 +228,17 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id,
         copies = (copied[[k % len(copied)]] for k in range(10**6))
         patched.setattr(drawing, "draw_pixels", lambda _, draws, __: [next(copies) for _ in draws])
         job = finished(context, submit_generation(context, model_id))
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "refused(memorises)"
-    context.records.delete_synthetic_set(made.id)
-    context.records.delete_job(job.id)
+    context.records.releases.delete_synthetic_set(made.id)
+    context.records.jobs.delete_job(job.id)
 
     job = finished(context, submit_generation(context, model_id, seed=6))
-    again = context.records.synthetic_set(job.result.synthetic_set_id)
+    again = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(again.verdict) == "refused(refused_before)"
     report = json.loads(context.artifacts.path(again.report.key).with_suffix(".json").read_bytes())
     assert report["set"]["examination"] == {"number": 2, "at_most": 50}
-    first, second = context.records.examined_sets(model_id)
+    first, second = context.records.releases.examined_sets(model_id)
     assert first.tally["all"]["num_images"] >= min(NUMS_EXAMINED)
     assert (first.refused, second.refused) == (True, True)
 
@@ -253,9 +253,9 @@ def test_same_request_after_deletion_gives_the_same_bytes(context, dataset_id):
     sets = []
     for _ in range(2):
         generated = finished(context, submit_generation(context, trained.result.model_id))
-        made = context.records.synthetic_set(generated.result.synthetic_set_id)
+        made = context.records.releases.synthetic_set(generated.result.synthetic_set_id)
         sets.append((made.id, made.zip.sha256))
-        context.records.delete_synthetic_set(made.id)
+        context.records.releases.delete_synthetic_set(made.id)
         context.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
     assert sets[0] == sets[1]
 
@@ -273,16 +273,16 @@ def test_a_set_from_a_kept_model_has_the_bytes_of_one_from_a_model_just_loaded(
     zips = []
     for seed in (5, 6, 5):
         job = finished(context, submit_generation(context, model_id, seed=seed))
-        made = context.records.synthetic_set(job.result.synthetic_set_id)
+        made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
         zips.append(made.zip.sha256)
-        context.records.delete_synthetic_set(made.id)
+        context.records.releases.delete_synthetic_set(made.id)
     assert len(loads) == 1
     assert zips[0] == zips[2] != zips[1]
 
 
 def test_a_model_whose_weights_were_taken_away_is_not_drawn_from(context, dataset_id):
     trained = finished(context, submit_training(context, dataset_id))
-    model = context.records.model(trained.result.model_id)
+    model = context.records.catalog.model(trained.result.model_id)
     first = finished(context, submit_generation(context, model.id, seed=5))
     assert first.state is JobState.SUCCEEDED
     context.artifacts.delete(f"models/{model.id}")
@@ -332,4 +332,4 @@ def test_full_disk_fails_the_job_by_name_and_shows_nothing(
     assert job.error.retryable
     assert files_under(tmp_path / "artifacts") == before
     assert files_under(tmp_path / "staging") == []
-    assert context.records.synthetic_sets().items == []
+    assert context.records.releases.synthetic_sets().items == []

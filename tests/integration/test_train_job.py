@@ -47,14 +47,16 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
     job = finished(context, submit_training(context, dataset_id))
-    card = context.records.model(job.result.model_id).card
+    card = context.records.catalog.model(job.result.model_id).card
     told = card.memorisation
     assert (told.standard_errors, told.threshold) == (4.0, 2.33)
     assert [check.standard_errors for check in told.checks][:3] == [0.5, 1.5, 3.0]
     last_clean = told.checks[1].images_seen
     [found] = [each for each in card.diagnosis if each.code == "overfitting"]
     assert f"a budget of about {last_clean:,} images" in found.fix
-    log = [event.data for event in context.records.events(job.id) if event.kind == EventKind.LOG]
+    log = [
+        event.data for event in context.records.jobs.events(job.id) if event.kind == EventKind.LOG
+    ]
     assert [line["code"] for line in log] == ["overfitting"]
     assert all("loss" in point for point in card.learning_curve)
 
@@ -65,18 +67,18 @@ def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
-    context.records.request_cancel(job_id)
+    context.records.jobs.request_cancel(job_id)
     worker.join()
-    assert context.records.job(job_id).state is JobState.CANCELLED
+    assert context.records.jobs.job(job_id).state is JobState.CANCELLED
     assert list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json"))
     assert not list(tmp_path.glob("artifacts/models/*"))
 
 
 def test_progress_and_losses_enter_the_log(context, dataset_id):
     job = finished(context, submit_training(context, dataset_id))
-    kinds = {event.kind for event in context.records.events(job.id)}
+    kinds = {event.kind for event in context.records.jobs.events(job.id)}
     assert {"state", "progress", "metrics", "checkpoint", "done"} <= kinds
-    curve = context.records.model(job.result.model_id).card.learning_curve
+    curve = context.records.catalog.model(job.result.model_id).card.learning_curve
     assert curve[-1]["images_seen"] == 128
     assert math.isfinite(curve[-1]["loss"])
 
@@ -85,10 +87,10 @@ def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, mo
     found = Finding("memorising", "Images come out again.", "Train on more images.")
     monkeypatch.setattr(training, "memorising", lambda *images: found)
     job = finished(context, submit_training(context, dataset_id, images=32))
-    [told] = [event for event in context.records.events(job.id) if event.kind == "diagnosis"]
+    [told] = [event for event in context.records.jobs.events(job.id) if event.kind == "diagnosis"]
     expected = told.data["findings"]
     assert "memorising" in [each["code"] for each in expected]
-    assert context.records.model(job.result.model_id).card.diagnosis == tuple(
+    assert context.records.catalog.model(job.result.model_id).card.diagnosis == tuple(
         Diagnosis(**each) for each in expected
     )
 
@@ -99,7 +101,7 @@ def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id
     began = time.monotonic()
     job = finished(context, job_id)
     took = time.monotonic() - began
-    events = [event for event in context.records.events(job.id) if event.kind != "state"]
+    events = [event for event in context.records.jobs.events(job.id) if event.kind != "state"]
     [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
     assert all(event.data["images_seen"] == 0 for event in events[:at])
     told = events[at].data
@@ -131,7 +133,7 @@ def followers():
 def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, dataset_id):
     job = finished(context, submit_training(context, dataset_id, num_devices=2))
     assert job.state is JobState.SUCCEEDED, job.error
-    model = context.records.model(job.result.model_id)
+    model = context.records.catalog.model(job.result.model_id)
     assert (model.images_seen, model.card.num_devices) == (128, 2)
     assert followers() == []
 
@@ -151,9 +153,9 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
     if ending == "killed":
         os.kill(other, signal.SIGKILL)
     else:
-        context.records.request_cancel(job_id)
+        context.records.jobs.request_cancel(job_id)
     worker.join(timeout=20)
-    job = context.records.job(job_id)
+    job = context.records.jobs.job(job_id)
     assert time.monotonic() - began < 10
     assert followers() == []
     if ending == "killed":
@@ -189,7 +191,7 @@ def private_model(context, dataset_id, family="vae"):
     asked = {"privacy": privately(family), "config": config.model_dump(mode="json")}
     job = finished(context, submit_training(context, dataset_id, family, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
-    return context.records.model(job.result.model_id)
+    return context.records.catalog.model(job.result.model_id)
 
 
 def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
@@ -219,7 +221,7 @@ def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_
     assert "differential privacy" in model.card.memorisation.not_measured
 
     trained = finished(context, submit_training(context, dataset_id))
-    other = context.records.model(trained.result.model_id)
+    other = context.records.catalog.model(trained.result.model_id)
     assert other.card.white_box is None or not other.card.white_box.passed
     assert not Clearance.of(other, []).cleared
 
@@ -242,7 +244,7 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
     assert model.card.white_box is None  # which would ask the images a second time
 
     job = finished(context, submit_generation(context, model.id, "ldm"))
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
         assert json.loads(archive.read("certificate.json"))["label"] == told.label
 
@@ -264,7 +266,7 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
         dataset_id = finished(context, submit_ingest(context, source)).result.dataset_id
         model = private_model(context, dataset_id, family)
         folder = context.artifacts.path(model.snapshot.key).parent
-        log = list(context.records.events(model.job_id))
+        log = list(context.records.jobs.events(model.job_id))
         found = [event.data for event in log if event.kind is EventKind.DIAGNOSIS]
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
         made.append((files, found, model.card.diagnosis))

@@ -170,11 +170,11 @@ class GateAssetCache:
 
     @classmethod
     @cache
-    def of_process(cls) -> Self:
-        """Return what this process keeps."""
+    def shared(cls) -> Self:
+        """Return the cache of this process."""
         return cls()
 
-    def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
+    def get(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
         """Return the assets of a dataset at an image size; gather them if they are not kept.
 
         Raises:

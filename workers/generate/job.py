@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
 import torch
 
+from service.domain.records import GeneratedSet
 from service.domain.requests import GenerateRequest
 from workers.generate.evaluate import evaluate
 from workers.generate.load import load
@@ -19,7 +18,7 @@ from workers.runtime.attempt import Attempt
 log = structlog.get_logger()
 
 
-def generate(attempt: Attempt, request: GenerateRequest) -> dict[str, Any]:
+def generate(attempt: Attempt, request: GenerateRequest) -> GeneratedSet:
     """Sample, evaluate and publish the set; once more where kept models were in the way.
 
     The bytes depend on the request, the model, the real images and the versions named in the
@@ -37,15 +36,11 @@ def generate(attempt: Attempt, request: GenerateRequest) -> dict[str, Any]:
     return _generate(attempt, request, models)
 
 
-def _generate(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> dict[str, Any]:
+def _generate(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> GeneratedSet:
     inputs = load(attempt, request, models)
     plan = plan_samples(request)
     sampled = sample(attempt, inputs, plan)
     evaluation = evaluate(attempt, inputs, sampled)
     made = publish(attempt, inputs, sampled, evaluation)
     give_back_memory()
-    return {
-        "synthetic_set": made,
-        "tally": dict(evaluation.examination.tally),
-        "examined_after": inputs.prior.names,
-    }
+    return GeneratedSet(made, dict(evaluation.examination.tally), inputs.prior.names)

@@ -61,19 +61,19 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
         ArtifactMissing, DatasetGone, ExaminationsSpent, ExtractorUnavailable: See the error tree.
     """
     extractors = list(requested_extractors(attempt, request))
-    model = attempt.records.model(request.model_id)
+    model = attempt.records.catalog.model(request.model_id)
     dataset = _dataset_of(attempt, model)
     snapshot = _snapshot_of(attempt, model, models)
     prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
-    assets = GateAssetCache.of_process().of(attempt, dataset, model.image_size, POLICY)
+    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY)
     return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
 
 
 def _dataset_of(attempt: Attempt, model: Model) -> Dataset:
     try:
-        return attempt.records.dataset(model.dataset_id)
+        return attempt.records.catalog.dataset(model.dataset_id)
     except DatasetNotFound as error:
         raise DatasetGone(f"{DatasetGone.__doc__} It was {model.dataset_id}.") from error
 

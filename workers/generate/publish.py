@@ -171,7 +171,7 @@ def _contents(
     report: Report,
     pages: dict[str, bytes],
 ) -> Contents:
-    hashing_key = fold_key(attempt.settings, attempt.records)
+    hashing_key = fold_key(attempt.settings, attempt.records.catalog)
     also = inputs.request.format
     return Contents(
         description=describe(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from service.domain.records import (
     Dataset,
     DatasetState,
     DroppedFile,
+    IngestedDataset,
 )
 from service.domain.requests import DatasetSource, IngestRequest
 from workers.ingest.split_key import fold_key, identity_ledger
@@ -27,16 +27,18 @@ from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
 
-def ingest(attempt: Attempt, request: IngestRequest) -> dict[str, Any]:
+def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     """Read the images of the job's source into a pixel store."""
-    dataset = attempt.records.dataset(request.dataset_id)  # gone when it was deleted meanwhile
+    dataset = attempt.records.catalog.dataset(
+        request.dataset_id
+    )  # gone when it was deleted meanwhile
     source = _source(request.source, attempt.artifacts.upload_path(attempt.job.id))
     options = IngestOptions(
-        fold_key(attempt.settings, attempt.records),
+        fold_key(attempt.settings, attempt.records.catalog),
         image_size=request.image_size,
         fit=request.fit,
         bit_depth=request.bit_depth,
-        ledger=identity_ledger(attempt.settings, attempt.records),
+        ledger=identity_ledger(attempt.settings, attempt.records.catalog),
     )
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))
@@ -47,7 +49,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> dict[str, Any]:
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
-    return {"dataset": _ready(dataset, summary, artifact), "trained_patients": patients}
+    return IngestedDataset(_ready(dataset, summary, artifact), patients)
 
 
 def _ingested(

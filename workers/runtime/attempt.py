@@ -104,14 +104,14 @@ class Attempt:
         """Record that a new checkpoint is durable; raises LeaseLost when fenced off."""
         self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
 
-    def show(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+    def log(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         """Append to the job's log; raises LeaseLost when fenced off."""
         self._record(events=[(kind, data)])
 
     def _record(self, **report: Any) -> None:
         """Report; one that a database that is away misses is no reason to stop working."""
         try:
-            self.records.record(self._claim, **report)
+            self.records.jobs.record(self._claim, **report)
         except RecordsUnavailable:
             log.warning("report lost", job_id=self.job.id)
 
@@ -125,7 +125,7 @@ class Attempt:
         while not self._ended.wait(settings.heartbeat_seconds):
             began = time.monotonic()
             try:
-                cancelled = self.records.heartbeat(self._claim, settings.lease_seconds)
+                cancelled = self.records.jobs.heartbeat(self._claim, settings.lease_seconds)
             except LeaseLost:
                 self._lost.set()
                 return

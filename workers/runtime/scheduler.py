@@ -52,9 +52,9 @@ class Scheduler:
         """Do what is due, if no other scheduler holds the lock."""
         records, settings = self._context.records, self._context.settings
         lock_seconds = max(10 * settings.scheduler_interval_seconds, 5.0)
-        if not records.hold_scheduler_lock(self._holder, lock_seconds):
+        if not records.jobs.hold_scheduler_lock(self._holder, lock_seconds):
             return
-        moved = records.expire_leases(
+        moved = records.jobs.expire_leases(
             self._context.clock.now(), settings.max_attempts_without_checkpoint
         )
         for job in moved:
@@ -69,7 +69,9 @@ class Scheduler:
         """Ring for every waiting job, again after a while: a doorbell may have been lost."""
         now = time.monotonic()
         records = self._context.records
-        waiting = {job.id: job.queue for kind in JobKind for job in records.queued_jobs(kind.queue)}
+        waiting = {
+            job.id: job.queue for kind in JobKind for job in records.jobs.queued_jobs(kind.queue)
+        }
         self._rang_at = {job_id: at for job_id, at in self._rang_at.items() if job_id in waiting}
         for job_id, queue in waiting.items():
             if now - self._rang_at.get(job_id, float("-inf")) >= RING_AGAIN_SECONDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -12,7 +12,7 @@ from models.privacy.accounting import Spending, checked_epsilon
 from models.privacy.gaussian import composed, epsilon_by_renyi, epsilon_of
 from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
-from service.domain.ports import Records
+from service.domain.ports import Catalog
 from service.domain.requests import PrivacyTerms
 
 PUBLIC_FACTS = ("classes", "num_patients", "folds", "groups")
@@ -104,18 +104,12 @@ def of_noisy_gradients(sums: SampledSums, delta: float) -> Spent:
     )
 
 
-def earlier_runs(records: Records, dataset_version: str) -> Iterator[Spending]:
-    """Find what every model spent that was trained privately on a dataset version."""
-    cursor = None
-    while True:
-        page = records.models(cursor=cursor)
-        for model in page.items:
-            private = model.card.differential_privacy
-            if private and model.card.dataset_version == dataset_version:
-                yield spending_of(private)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+def earlier_runs(catalog: Catalog, dataset_version: str) -> list[Spending]:
+    """Return what every model spent that was trained privately on a dataset version."""
+    accounts = (
+        model.card.differential_privacy for model in catalog.private_models(dataset_version)
+    )
+    return [spending_of(account) for account in accounts if account]
 
 
 def spending_of(spent: Spent | PrivacyAccount) -> Spending:

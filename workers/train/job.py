@@ -29,7 +29,7 @@ from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
 from service.domain.model_card import Diagnosis, Memorisation, ModelCard, PrivacyAccount
-from service.domain.records import ArtifactRef, Model
+from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt
 from workers.train.distributed import leading_team, rank_device
@@ -52,7 +52,7 @@ TOO_FEW = "Not measured: the audit pool has too few patients."
 NO_SCORE = "Not measured: this family has no score of a whole model."
 
 
-def train(attempt: Attempt, request: TrainRequest) -> dict[str, Any]:
+def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
     """Train the model that the job asks for, from its newest checkpoint if there is one."""
     spec = TrainingSpec.of(attempt, request)
     training = _trained(attempt, spec)
@@ -66,7 +66,7 @@ def train(attempt: Attempt, request: TrainRequest) -> dict[str, Any]:
     audit = None if spec.privacy else audit_membership(model, spec.store)
     memorisation = _memorisation(attempt, spec, audit)
     findings = [*_findings(training, samples, spec), *_overfitting(memorisation)]
-    attempt.show(EventKind.DIAGNOSIS, {"findings": [asdict(each) for each in findings]})
+    attempt.log(EventKind.DIAGNOSIS, {"findings": [asdict(each) for each in findings]})
 
     staged = attempt.staging()
     save_snapshot(staged, request.family, spec.store.classes, model)
@@ -82,13 +82,13 @@ def train(attempt: Attempt, request: TrainRequest) -> dict[str, Any]:
         versions={"synthcxr": version("synthcxr"), "torch": torch.__version__},
         diagnosis=tuple(Diagnosis(each.code, each.what, each.fix) for each in findings),
         memorisation=memorisation,
-        learning_curve=learning_curve(attempt.records, attempt.job.id),
+        learning_curve=learning_curve(attempt.records.jobs, attempt.job.id),
         num_training_images=num_images,
         dataset_fingerprint=spec.store.fingerprint,
         white_box=audit.white_box() if audit else None,
         differential_privacy=account,
     )
-    return {"model": _published(attempt, spec, training.images_seen, staged, card)}
+    return TrainedModel(_published(attempt, spec, training.images_seen, staged, card))
 
 
 def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
@@ -119,7 +119,7 @@ def _trained_privately(
     """
     assert spec.privacy
     patients = spec.patients(training.images.device)
-    earlier = list(earlier_runs(attempt.records, spec.store.version))
+    earlier = earlier_runs(attempt.records.catalog, spec.store.version)
     account = train_with_dp(training.model, training.images, patients, spec.privacy, earlier)
     return len(patients), account
 
@@ -161,7 +161,7 @@ def _memorisation(
     found = audit.standard_errors()
     if found is None:
         return Memorisation(not_measured=NO_SCORE)
-    checks = memorisation_curve(attempt.records, attempt.job.id)
+    checks = memorisation_curve(attempt.records.jobs, attempt.job.id)
     return Memorisation(round(found, 2), THRESHOLD, checks)
 
 

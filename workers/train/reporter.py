@@ -83,7 +83,7 @@ class Reporter:
             self._warned = True
             message = f"{KNOWN.format(found)} A smaller budget may be enough."
             warning = {"level": "warning", "code": OVERFITTING, "message": message}
-            self._attempt.show(EventKind.LOG, warning)
+            self._attempt.log(EventKind.LOG, warning)
 
     def _report_plan(self, progress: Progress) -> None:
         """Report how long the job takes: the training, and the samples during and after it."""
@@ -102,7 +102,7 @@ class Reporter:
         planned = self._job_progress(progress)
         self._attempt.report(planned)
         stages = list(planned.plan)
-        self._attempt.show(
+        self._attempt.log(
             EventKind.PLAN, {"expected_seconds": planned.expected_seconds, "stages": stages}
         )
 
@@ -134,7 +134,7 @@ class Reporter:
         with self._training.averaged() as model:
             labels, pixels = self._draw(model)
         sheet = contact_sheet(pixels, PREVIEW_IMAGES, PREVIEW_MAX_SIDE)
-        self._attempt.show(
+        self._attempt.log(
             EventKind.SAMPLE,
             {
                 "images_seen": progress.images_seen,

@@ -44,7 +44,7 @@ class TrainingSpec:
     @classmethod
     def of(cls, attempt: Attempt, request: TrainRequest) -> Self:
         """Find what a train job works with."""
-        dataset = attempt.records.dataset(request.dataset_id)
+        dataset = attempt.records.catalog.dataset(request.dataset_id)
         assert dataset.artifact is not None, "only a ready dataset is accepted for training"
         return cls(
             pixels=str(attempt.artifacts.path(dataset.artifact.key)),

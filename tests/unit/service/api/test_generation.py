@@ -11,7 +11,14 @@ from service.api.generation import preferred_wait_seconds
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import synthetic_set_id
 from service.domain.json_form import as_json
-from service.domain.records import ArtifactRef, ClassSplit, Outcome, SyntheticSet, Verdict
+from service.domain.records import (
+    ArtifactRef,
+    ClassSplit,
+    GeneratedSet,
+    Outcome,
+    SyntheticSet,
+    Verdict,
+)
 from service.domain.requests import Interpolation, Mixture
 from tests.sample_records import generate_request, model_card, privacy_account
 
@@ -83,7 +90,7 @@ def test_so_many_sets_of_a_model_can_be_asked_for_and_each_of_them_again(scene: 
     model = scene.model()
     scene.app.state.context = replace(scene.context, max_examinations_per_model=2)
     asked, _ = examined_sets(scene, model, 2)
-    for made in scene.records.examined_sets(model.id):
+    for made in scene.records.releases.examined_sets(model.id):
         assert scene.client.delete(f"/synthetic-sets/{made.id}").status_code == 204
     assert scene.client.post("/generate", json=asked).status_code == 202
     answer = scene.client.post("/generate", json=body(model.id, seed=2))
@@ -135,9 +142,9 @@ def test_a_model_whose_dataset_is_gone_draws_no_more(scene: Any) -> None:
 def test_a_dataset_that_is_level_cannot_be_balanced(scene: Any) -> None:
     model = scene.model()
     request = {"model_id": model.id, "balance": True}
-    dataset = scene.records.dataset(model.dataset_id)
+    dataset = scene.records.catalog.dataset(model.dataset_id)
     level = {label: ClassSplit(5, 4, holdout=1) for label in dataset.classes}
-    scene.records._datasets[dataset.id] = replace(dataset, classes=level)
+    scene.store.datasets[dataset.id] = replace(dataset, classes=level)
     scene.refused(
         scene.client.post("/generate", json=request), 422, "invalid_class_counts", "/balance"
     )
@@ -277,7 +284,7 @@ def test_prefer_wait_answers_200_once_the_job_is_done(scene: Any) -> None:
             time.sleep(0.01)
         job = scene.claimed(scene.queue.rings[0][1])
         made = made_for(scene, as_json(job.request))
-        scene.records.succeed(job.claim_held, synthetic_set=made)
+        scene.records.jobs.succeed(job.claim_held, GeneratedSet(made))
 
     worker = threading.Thread(target=work)
     worker.start()

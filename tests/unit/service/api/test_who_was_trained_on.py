@@ -99,7 +99,7 @@ def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
     phantom = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64}
     job_id = scene.client.post("/datasets", json={"phantom": phantom}).json()["id"]
     refused = IngestRefused("too_many_bad_files", "3 of 40.", ["DOE^JANE.png: It ends early."])
-    scene.records.fail(scene.claimed(job_id).claim_held, problem_of(refused, job_id))
+    scene.records.jobs.fail(scene.claimed(job_id).claim_held, problem_of(refused, job_id))
     for path in ("/jobs", f"/jobs/{job_id}", f"/jobs/{job_id}/events"):
         body = scene.client.get(path).text
         assert "too_many_bad_files" in body

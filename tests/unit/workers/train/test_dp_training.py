@@ -11,7 +11,6 @@ from models.privacy.gaussian import epsilon_of, mu_for
 from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from release.cancellation import cancellable
 from service.domain.model_card import NoisySum
-from service.domain.paging import Page
 from service.domain.requests import PrivacyTerms
 from tests.sample_records import model_card, privacy_account
 from workers.train import public_images
@@ -82,13 +81,10 @@ def model(version, mu=None):
     return SimpleNamespace(card=model_card(dataset_version=version, differential_privacy=account))
 
 
-def test_runs_are_counted_on_every_page_and_of_these_images_alone():
-    pages = {
-        None: Page([model("a", 0.1), model("b", 0.2)], "next"),
-        "next": Page([model("a"), model("a", 0.25)], None),
-    }
-    records = SimpleNamespace(models=lambda *, cursor: pages[cursor])
-    assert list(earlier_runs(records, "a")) == [Spending(10.0, 1.0, 1), Spending(4.0, 1.0, 1)]
+def test_runs_are_counted_of_these_images_alone():
+    known = {"a": [model("a", 0.1), model("a", 0.25)], "b": [model("b", 0.2)]}
+    catalog = SimpleNamespace(private_models=known.get)
+    assert earlier_runs(catalog, "a") == [Spending(10.0, 1.0, 1), Spending(4.0, 1.0, 1)]
 
 
 def test_public_images_are_the_same_each_time_and_their_labels_say_nothing(monkeypatch):
