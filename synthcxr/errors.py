@@ -122,7 +122,6 @@ class SetProblem(StrEnum):
     ALTERED_FILE = "altered_file"
     ALTERED_ARCHIVE = "altered_archive"  # something lies between the files
     LABELS_DIFFER = "labels_differ"
-    NOT_SIGNED = "not_signed"
     SIGNATURE_INVALID = "signature_invalid"
     FOREIGN_SIGNATURE = "foreign_signature"  # of none of the keys that the user gave
 

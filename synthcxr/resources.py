@@ -175,7 +175,7 @@ class SyntheticSet(View):
     """A generated set.
 
     Attributes:
-        verdict: What the gate found; None where an older service made the set.
+        verdict: Whether the set is released, and why.
         class_counts: Images per class.
         unlabelled_counts: Images of no class, by kind: mixture, interpolation.
     """
@@ -185,7 +185,7 @@ class SyntheticSet(View):
     num_images: int | None = None
     class_counts: dict[str, int] = Field(default_factory=dict)
     unlabelled_counts: dict[str, int] = Field(default_factory=dict)
-    verdict: Verdict | None = None
+    verdict: Verdict
     created_at: datetime | None = None
 
 

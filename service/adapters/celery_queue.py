@@ -7,6 +7,9 @@ from typing import Any
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from typing_extensions import override
+
+from service.domain.ports import TaskQueue
 
 _log = structlog.get_logger()
 
@@ -18,7 +21,7 @@ _EXPIRES_SECONDS = 30.0
 _REST_SECONDS = 5.0  # after a failure nobody waits for the broker again for this long
 
 
-class CeleryQueue:
+class CeleryQueue(TaskQueue):
     """Rings the workers, and lets a request pass when there is no broker.
 
     Losing a ring is harmless: the scheduler rings for every queued job again.
@@ -43,6 +46,7 @@ class CeleryQueue:
         self._resting_until = 0.0
         self._lock = threading.Lock()
 
+    @override
     def ring(self, queue: str, job_id: str) -> None:
         """Send the message unless the broker failed a moment ago; never raise for a broker."""
         if self._broker_url is None or time.monotonic() < self._resting_until:
@@ -59,8 +63,8 @@ class CeleryQueue:
         finally:
             self._lock.release()
 
+    @override
     def reachable(self) -> bool:
-        """Try to connect."""
         if self._broker_url is None:
             return False
         try:

@@ -1,11 +1,9 @@
 """The secret that datasets are split under: a file of 32 random bytes."""
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
-from service.adapters.local_artifacts import storage_full_by_name
+from service.adapters.durable_files import create_file
 from service.domain.errors import FoldKeyLost
 
 KEY_BYTES = 32
@@ -62,8 +60,7 @@ class FoldKey:
             StorageFull: The disk is full.
         """
         if self._own and not self._path.exists():
-            with storage_full_by_name():
-                self._make()
+            create_file(self._path, secrets.token_bytes(KEY_BYTES))
         return self.read()
 
     @property
@@ -73,23 +70,3 @@ class FoldKey:
         return (
             f"Restore it, then retry; a new service makes it: `openssl rand -out FILE {KEY_BYTES}`."
         )
-
-    def _make(self) -> None:
-        folder = self._path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / f"{secrets.token_hex(8)}.part"
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):  # another process was first
-                os.link(draft, self._path)
-        finally:
-            draft.unlink(missing_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

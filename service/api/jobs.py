@@ -7,9 +7,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
 from service import usecases
-from service.api.conditional import NOT_MODIFIED, IfNoneMatch, matches, not_modified
+from service.api.conditional import IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.errors import documented
+from service.api.responses import NOT_MODIFIED
 from service.api.views import JobView, Page
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
 from service.context import AppContext

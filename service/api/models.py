@@ -5,7 +5,6 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.conditional import (
     FOREVER,
-    NOT_MODIFIED,
     IfNoneMatch,
     Range,
     immutable_file,
@@ -13,14 +12,13 @@ from service.api.conditional import (
 from service.api.dependencies import Cursor, InContext, Limit, ModelId
 from service.api.errors import documented
 from service.api.release_views import AuditView
+from service.api.responses import PNG, binary, whole_or_part
 from service.api.views import ModelView, Page
 from service.domain import access, errors
 from service.domain.access import PRIVATE_READ
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"])
-
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))
@@ -57,12 +55,7 @@ def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     operation_id="get_model_weights",
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": _BINARY}},
-        206: {
-            "description": "The part asked for.",
-            "content": {"application/octet-stream": _BINARY},
-        },
-        **NOT_MODIFIED,
+        **whole_or_part(binary("application/octet-stream")),
         **documented(
             errors.ModelNotFound,
             errors.ArtifactMissing,
@@ -112,7 +105,7 @@ def get_model_weights(
     operation_id="get_model_samples",
     response_class=Response,
     responses={
-        200: {"content": {"image/png": _BINARY}},
+        200: {"content": PNG},
         **documented(
             errors.ModelNotFound,
             errors.ImageNotFound,

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Path, Response
 from service import usecases
 from service.api.conditional import (
     FOREVER,
-    NOT_MODIFIED,
     IfNoneMatch,
     Range,
     immutable_file,
@@ -22,6 +21,7 @@ from service.api.conditional import (
 from service.api.dependencies import Cursor, InContext, Limit, SetId
 from service.api.errors import documented
 from service.api.release_views import SyntheticSetView
+from service.api.responses import JSON, PNG, binary, whole, whole_or_part
 from service.api.views import Page
 from service.domain import access, errors
 
@@ -34,7 +34,6 @@ _UNREACHABLE = (
     errors.SetRefused,
     errors.SetInconclusive,
 )
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Accept = Annotated[
     str | None,
@@ -72,9 +71,7 @@ def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticS
     operation_id="get_manifest",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
-        206: {"description": "The part asked for."},
-        **NOT_MODIFIED,
+        **whole_or_part(JSON),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
@@ -107,8 +104,7 @@ def get_manifest(
     operation_id="get_image",
     response_class=Response,
     responses={
-        200: {"content": {"image/png": _BINARY}},
-        **NOT_MODIFIED,
+        **whole(PNG),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ImageNotFound,
@@ -150,9 +146,7 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
     operation_id="download_synthetic_set",
     response_class=Response,
     responses={
-        200: {"content": {"application/zip": _BINARY}},
-        206: {"description": "The part asked for.", "content": {"application/zip": _BINARY}},
-        **NOT_MODIFIED,
+        **whole_or_part(binary("application/zip")),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
@@ -185,14 +179,7 @@ def download_synthetic_set(
     operation_id="get_report",
     response_class=Response,
     responses={
-        200: {
-            "content": {
-                "text/html": {"schema": {"type": "string"}},
-                "application/json": {"schema": {"type": "object"}},
-            }
-        },
-        206: {"description": "The part asked for."},
-        **NOT_MODIFIED,
+        **whole_or_part({"text/html": {"schema": {"type": "string"}}, **JSON}),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
@@ -231,8 +218,7 @@ def get_report(
     operation_id="get_findings",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
-        **NOT_MODIFIED,
+        **whole(JSON),
         **documented(
             errors.SyntheticSetNotFound,
             errors.FindingsSpent,

@@ -242,8 +242,7 @@ class DatasetView(View):
         "without the scope `private:read`."
     )
     version: str | None = Field(
-        description="Keyed hash of the fingerprint, for publication; null in a dataset of an "
-        "earlier version, which cannot be trained on any more."
+        description="Keyed hash of the fingerprint, for publication; null until it is ingested."
     )
     dropped: list[DroppedFileView]
     summary: dict[str, Any] = Field(

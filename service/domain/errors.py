@@ -13,7 +13,7 @@ SyntheticDataError
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
-│   ├── DatasetNotReady, DatasetFailed, DatasetInUse, DatasetOutdated
+│   ├── DatasetNotReady, DatasetFailed, DatasetInUse
 │   ├── JobNotDone, IllegalMove, UploadGone
 │   ├── TooFewPatients              held out, for a set to be examined at all
 │   ├── DatasetGone                 the images that a set must be examined against were deleted
@@ -270,21 +270,6 @@ class DatasetInUse(Conflict):
     def by(cls, dataset_id: str, job_id: str) -> "DatasetInUse":
         """Say which job needs it."""
         return cls(f"Job {job_id} needs dataset {dataset_id}. Wait for it or cancel it first.")
-
-
-class DatasetOutdated(Conflict):
-    """The dataset was split by an earlier version, without folds for an audit."""
-
-    code = "dataset_outdated"
-
-    @classmethod
-    def named(cls, dataset_id: str) -> "DatasetOutdated":
-        """Say which, why and what to do."""
-        return cls(
-            f"Dataset {dataset_id} was ingested by an earlier version: none of its images was set "
-            "aside by a coin for the privacy audit or kept for the utility test, so nothing "
-            "trained on it could be released. Add the images again as a new dataset."
-        )
 
 
 class JobNotDone(Conflict):

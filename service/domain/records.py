@@ -90,8 +90,8 @@ class Dataset:
         dropped: Files left out.
         artifact: The pixel store, `datasets/<id>`.
         summary: Whatever else the ingest found out.
-        version: Keyed hash of the fingerprint, the dataset's name in what is published; None where
-            the images were split before there were folds for an audit.
+        version: Keyed hash of the fingerprint, the dataset's name in what is published; None until
+            it is ingested.
     """
 
     id: str

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import synthcxr.client
 from synthcxr.cli import main, server
@@ -245,7 +247,7 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     assert run("generate", "mdl_1", *counts, "--steps", "20", "-o", str(output)) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{output}\n"
-    assert "6 images, each as its manifest says; not signed" in printed.err
+    assert "6 images, each as its manifest says; signed by key " in printed.err
     assert "verdict: passed_filtered(2)" in printed.err
     assert output.read_bytes() == content
     assert json.loads(requests[0].content) == {
@@ -379,8 +381,10 @@ def test_single_processes_become_their_modules(
 
 def test_a_set_is_verified_without_a_service(make_set, capsys) -> None:
     assert run("verify", str(make_set())) == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == ["6 images, each as the manifest says (COVID: 3, Normal: 3)", "not signed"]
+    counted, trust = capsys.readouterr().out.splitlines()
+    assert counted == "6 images, each as the manifest says (COVID: 3, Normal: 3)"
+    assert trust.startswith("signed by key ")
+    assert trust.endswith(", which nobody has confirmed")
 
 
 def test_a_spoilt_set_ends_in_1_by_the_name_of_the_problem(make_set, capsys) -> None:
@@ -389,10 +393,12 @@ def test_a_spoilt_set_ends_in_1_by_the_name_of_the_problem(make_set, capsys) -> 
 
 
 def test_a_key_given_to_verify_must_have_signed(make_set, capsys, tmp_path: Path) -> None:
-    (tmp_path / "key.pem").write_text("key")
+    other = Ed25519PrivateKey.from_private_bytes(b"o" * 32).public_key()
+    pem = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "key.pem").write_bytes(pem)
     given = ("--public-key", str(tmp_path / "key.pem"))
     assert run("verify", str(make_set()), *given) == 1
-    assert "[not_signed]" in capsys.readouterr().err
+    assert "[foreign_signature]" in capsys.readouterr().err
 
 
 def test_a_set_that_is_not_there_ends_in_1_by_its_name(capsys, tmp_path: Path) -> None:
