@@ -24,12 +24,7 @@ from synthcxr.verification import VerifiedSet
 TRAINING_SECONDS = 300
 IMAGE_SIZE = 64
 IMAGES_PER_CLASS = 32
-PHANTOM_IMAGES = {
-    "normal": 1000,
-    "lobar_opacity": 1000,
-    "cardiomegaly": 1000,
-    "effusion": 1000,
-}
+PHANTOM_IMAGES = {"normal": 1400, "cardiomegaly": 1300, "effusion": 1300}
 SEED = 2026
 
 START_SECONDS = 60.0

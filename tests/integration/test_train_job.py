@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from models.config import Circumstances
-from models.diagnosis import Finding
+from models.diagnosis import TrainingFault
 from models.presets import resolve_config
-from models.privacy.accounting import Spending, epsilon_by_prv
-from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
+from models.privacy.accounting import PrivacyCost, epsilon_by_prv
+from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from models.training.checkpoints import file_digest
-from models.training.monitor import Watch
+from models.training.monitor import MembershipMonitor
 from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
 from service.domain.model_card import Diagnosis
@@ -41,9 +41,9 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
 ):
     """The first image of each patient who had a coin, as often as the watch is due."""
     seen = iter([0.5, 1.5])
-    often = partial(Watch, max_share=1e9)
+    often = partial(MembershipMonitor, max_share=1e9)
     monkeypatch.setattr("workers.train.membership_audit.MIN_PATIENTS", 4)
-    monkeypatch.setattr("workers.train.membership_audit.Watch", often)
+    monkeypatch.setattr("workers.train.membership_audit.MembershipMonitor", often)
     monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
     job = finished(context, submit_training(context, dataset_id))
@@ -84,7 +84,7 @@ def test_progress_and_losses_enter_the_log(context, dataset_id):
 
 
 def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, monkeypatch):
-    found = Finding("memorising", "Images come out again.", "Train on more images.")
+    found = TrainingFault("memorising", "Images come out again.", "Train on more images.")
     monkeypatch.setattr(training, "memorising", lambda *images: found)
     job = finished(context, submit_training(context, dataset_id, images=32))
     [told] = [event for event in context.records.jobs.events(job.id) if event.kind == "diagnosis"]
@@ -236,7 +236,7 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
     assert told.label.startswith("certified-dp(3, ")
     assert (told.method, told.steps, told.unit) == ("dp_sgd", 4, "patient")
     assert told.sample_rate == pytest.approx(min(1, 8 / told.num_patients))
-    spent = [Spending(told.sigma, told.sample_rate, told.steps)]
+    spent = [PrivacyCost(told.sigma, told.sample_rate, told.steps)]
     assert 2.7 < epsilon_by_prv(spent, told.delta) <= 3.0
     assert told.cross_check.epsilon > 2.7
     assert told.runs.count == 2
@@ -254,7 +254,9 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
     context, few_public_images, monkeypatch, family
 ):
     """Two datasets without an image in common: the weights, the samples, the log are the same."""
-    monkeypatch.setattr(SampledSums, "noisy_sum", lambda self, _: _numbers(self.release.num_values))
+    monkeypatch.setattr(
+        PoissonGaussianMechanism, "noisy_sum", lambda self, _: _numbers(self.release.num_values)
+    )
     monkeypatch.setattr(
         GaussianMechanism,
         "noisy_sum",
@@ -281,7 +283,7 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
 def _counted(mechanism, name, rows, share):
     """Give the same numbers whatever the images are; the first sum is divided by their number."""
     sigma = 1 / (mechanism.mu * math.sqrt(share))
-    mechanism.releases.append(Release(name, sigma, rows.shape[1]))
+    mechanism.releases.append(ReleasedSum(name, sigma, rows.shape[1]))
     return _numbers(rows.shape[1], len(mechanism.releases) - 1)
 
 

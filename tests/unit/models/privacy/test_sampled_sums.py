@@ -2,24 +2,24 @@ import numpy as np
 import pytest
 import torch
 
-from models.privacy.accounting import Spending
-from models.privacy.csprng import SecretSource
-from models.privacy.mechanisms import SampledSums
+from models.privacy.accounting import PrivacyCost
+from models.privacy.csprng import CsprngNoise
+from models.privacy.mechanisms import PoissonGaussianMechanism
 
 KEY = bytes(range(32))
 
 
-class Silent(SecretSource):
+class Silent(CsprngNoise):
     def normal(self, purpose, moment, num_values):
         return np.zeros(num_values)
 
 
 def sums(rate, steps=1, num_patients=1000, num_values=1, source=None):
-    return SampledSums(Spending(2.0, rate, steps), num_patients, num_values, source)
+    return PoissonGaussianMechanism(PrivacyCost(2.0, rate, steps), num_patients, num_values, source)
 
 
 def test_each_patient_takes_part_as_often_as_the_accountant_counts():
-    door = sums(rate=0.2, steps=200, source=SecretSource(KEY))
+    door = sums(rate=0.2, steps=200, source=CsprngNoise(KEY))
     seen = []
     for _ in range(200):
         door.noisy_sum(lambda chosen: [seen.append(chosen) or torch.zeros(len(chosen), 1)])
@@ -32,7 +32,7 @@ def test_each_patient_takes_part_as_often_as_the_accountant_counts():
 
 
 def test_coins_of_two_patients_and_of_two_steps_are_independent():
-    source = SecretSource(KEY)
+    source = CsprngNoise(KEY)
     coins = np.array([source.uniform(0, step, 100) <= 0.5 for step in range(400)])
     correlations = np.corrcoef(np.concatenate([coins[:-1], coins[1:]], 1).T)
     np.fill_diagonal(correlations, 0)
@@ -68,5 +68,5 @@ def test_the_same_key_repeats_a_step_and_another_does_not():
     def released(source):
         return sums(0.5, source=source).noisy_sum(lambda chosen: [torch.ones(len(chosen), 1)])
 
-    assert torch.equal(released(SecretSource(KEY)), released(SecretSource(KEY)))
-    assert not torch.equal(released(SecretSource()), released(SecretSource()))
+    assert torch.equal(released(CsprngNoise(KEY)), released(CsprngNoise(KEY)))
+    assert not torch.equal(released(CsprngNoise()), released(CsprngNoise()))
