@@ -32,17 +32,17 @@ from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
-from release.controls.kinds import CONTROLS, of_parts
-from release.labelled_images import Folds, Pixels, class_weights
-from release.memory import Forgetful
-from release.metrics.copies import train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.pixels import PixelMetric
-from release.panel import Panel
-from release.policy import Policy
-from release.privacy.calibration import Closeness
-from release.privacy.copies import Copies, copies
-from release.privacy.crowd import Crowd
+from release.array_cache import Forgetful
+from release.data import Folds, Pixels, class_weights
+from release.gate.calibration import Closeness
+from release.gate.checks.copy_count import Copies, copies
+from release.gate.control_transforms import CONTROLS, of_parts
+from release.gate.panel import Panel
+from release.gate.policy import Policy
+from release.gate.real_images import Crowd
+from release.similarity.copy_embedding import train_copy_metric
+from release.similarity.copy_training import Recipe
+from release.similarity.registered_pixels import PixelMetric
 from release.stats.intervals import Estimate, share
 from workers.generate.gate_assets import folds_of, search_of
 

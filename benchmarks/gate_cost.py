@@ -44,20 +44,20 @@ from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.snapshot import Snapshot, new_model
 from radiographs.ingest import FolderSource
+from release.array_cache import Arrays
+from release.data import Folds, Pixels, class_weights
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
-from release.gate import Gate
-from release.labelled_images import Folds, Pixels, class_weights
-from release.memory import Arrays
-from release.metrics.copies import train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.pixels import PixelMetric
-from release.metrics.survey import survey
-from release.origin import OfClass
+from release.gate.attack_scores import NUM_NEIGHBOURS
+from release.gate.gate import Gate
+from release.gate.survey import survey
 from release.package.writer import write_package
-from release.privacy.scores import NUM_NEIGHBOURS
 from release.report.documents import documents
+from release.samples import OfClass
+from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_search import CopySearch
+from release.similarity.copy_training import Recipe
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.gate_assets import (
     CLASSIFIER_PASSES,
     IMAGES,
@@ -65,7 +65,7 @@ from workers.generate.gate_assets import (
     VIEWS_PER_IMAGE,
     search_of,
 )
-from workers.planting import by_changes, by_model
+from workers.generate.model_controls import by_changes, by_model
 from workers.set_report import report_of
 
 RESULTS = Path(__file__).parent / "results" / "gate_cost.json"

@@ -27,8 +27,8 @@ import numpy as np
 from benchmarks.evaluation.machine import conditions
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Euclidean, World
-from release.gate import Gate
-from release.labelled_images import Pixels
+from release.data import Pixels
+from release.gate.gate import Gate
 from release.stats.intervals import share
 
 RESULTS = Path(__file__).parent / "results" / "gates.json"

@@ -44,12 +44,12 @@ from models.registry import FAMILIES
 from radiographs.folds import TRAINED, Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
-from release.policy import Policy
-from release.privacy.density import Array
-from release.privacy.density_attack import SIDE, Candidates, density_scores, features
-from release.privacy.exact import members_by_rank
-from release.privacy.membership import membership
-from release.privacy.roc import auc, roc
+from release.gate.checks.membership import membership
+from release.gate.density_attack import SIDE, Candidates, density_scores, features
+from release.gate.policy import Policy
+from release.similarity.knn import Array
+from release.stats.fisher import members_by_rank
+from release.stats.roc import auc, roc
 
 RESULTS = Path(__file__).parent / "results" / "image_membership.json"
 COUNTS = (1000, 5000, 10_000)

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.phantom import FINDINGS, draw
-from release.origin import OfClass
 from release.package.manifest import Description
 from release.package.spool import StagedImages
 from release.package.writer import Contents, write_package
+from release.samples import OfClass
 from service.adapters.signing_keys import KeyRing
 from synthcxr.verification import verify_set
 

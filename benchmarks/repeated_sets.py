@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.machine import conditions
-from release.policy import Policy
-from release.privacy.calibration import rank_of_threshold
-from release.privacy.copies import Copies, Count, copies
-from release.privacy.tally import Tally, copies_together, refused_before, tally_of
+from release.gate.calibration import rank_of_threshold
+from release.gate.checks.copy_count import Copies, Count, copies
+from release.gate.checks.cumulative_tally import Tally, copies_together, refused_before, tally_of
+from release.gate.policy import Policy
 from release.stats.intervals import share
 
 RESULTS = Path(__file__).parent / "results" / "repeated_sets.json"

@@ -5,7 +5,7 @@
     python -m benchmarks.white_box_attack --data FOLDER --snapshots DIR      of what is trained
 
 Every fitted part of a model scores one image of each patient, of the training set and of the held-
-out one, as it is and calibrated (`release.privacy.score_calibration`). The area under the curve is
+out one, as it is and calibrated (`release.gate.score_calibration`). The area under the curve is
 over all patients; beside it stands what the audit at the end of a training finds, which knows the
 audit pool alone.
 
@@ -41,11 +41,11 @@ from radiographs.folds import Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
-from release.policy import Policy
-from release.privacy.exact import members_by_rank
-from release.privacy.roc import roc
-from release.privacy.score_calibration import calibrated, complexity
-from release.privacy.white_box import rank_p_value, white_box
+from release.gate.checks.white_box import rank_p_value, white_box
+from release.gate.policy import Policy
+from release.gate.score_calibration import calibrated, complexity
+from release.stats.fisher import members_by_rank
+from release.stats.roc import roc
 
 RESULTS = Path(__file__).parent / "results" / "white_box.json"
 IMAGES_AT_ONCE = 64

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from release.origin import Origin
 from release.package.hashing import hashed_seed
 from release.package.manifest import ClassCounts, Description
 from release.report.schema import Report
+from release.samples import Origin
 from workers.set_report import counted
 
 MAY_LEAVE = (

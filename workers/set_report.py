@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from release.examination import Examination
 from release.fidelity.results import Fidelity
-from release.origin import OfClass, OfInterpolation, Origin
+from release.gate.result import Examination
 from release.package.hashing import rounded_count
 from release.report.schema import FORMAT, Report
+from release.samples import OfClass, OfInterpolation, Origin
 from release.utility.results import Utility
 from service.domain.references import Dataset, Model
 

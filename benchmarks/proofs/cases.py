@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from benchmarks.proofs.trial import Trial
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.examination import Examination
+from release.data import Pixels, class_weights
 from release.fidelity.validity import Validity
-from release.gate import Gate
-from release.labelled_images import Pixels, class_weights
-from release.policy import Policy
-from release.privacy.controls import Planted
+from release.gate.gate import Gate
+from release.gate.policy import Policy
+from release.gate.positive_controls import Planted
+from release.gate.result import Examination
 from release.stats.intervals import Estimate
 
 PART = "made-up worlds"

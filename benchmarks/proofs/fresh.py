@@ -12,10 +12,10 @@ from benchmarks.proofs.pool import Pool
 from benchmarks.proofs.trained import bench
 from benchmarks.proofs.trial import Trial
 from radiographs.phantom import FINDINGS
-from release.examination import Examination
+from release.data import Folds, LabelledImages, class_weights
 from release.fidelity.validity import Validity
-from release.gate import Gate
-from release.labelled_images import Folds, LabelledImages, class_weights
+from release.gate.gate import Gate
+from release.gate.result import Examination
 
 PART = "fresh phantoms"
 NUM_TRIALS = 200

@@ -7,19 +7,19 @@ from functools import cache, cached_property
 import numpy as np
 
 from radiographs.phantom import FINDINGS, draw
-from release.examination import Examination
+from release.data import Folds, LabelledImages, class_weights
 from release.features.classifier import ImageClassifier
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
-from release.gate import Gate
-from release.labelled_images import Folds, LabelledImages, class_weights
-from release.look import Look
-from release.metrics.copies import train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.metric import Metric
-from release.metrics.pixels import PixelMetric
-from release.privacy.controls import Control
+from release.gate.gate import Gate
+from release.gate.neighbours import Look
+from release.gate.positive_controls import Control
+from release.gate.result import Examination
+from release.similarity.copy_embedding import train_copy_metric
+from release.similarity.copy_training import Recipe
+from release.similarity.metric import Metric
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.gate_assets import (
     CLASSIFIER_PASSES,
     IMAGES,
@@ -27,7 +27,7 @@ from workers.generate.gate_assets import (
     VIEWS_PER_IMAGE,
     search_of,
 )
-from workers.planting import by_changes
+from workers.generate.model_controls import by_changes
 
 SIZE = 64  # pixels
 NUM_TRAINED, NUM_AUDIT, NUM_UTILITY = 2000, 1000, 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from release.labelled_images import Pixels
-from release.metrics.metric import Embedded, Metric, Pairs, Places, Vectors
+from release.data import Pixels
+from release.similarity.metric import Embedded, Metric, Pairs, Places, Vectors
 
 
 class Pool(Metric):

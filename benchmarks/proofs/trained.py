@@ -23,10 +23,10 @@ from models.training.budget import Budget
 from models.training.loop import Training
 from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS
-from release.controls.kinds import CONTROLS
-from release.examination import Examination
-from release.labelled_images import LabelledImages
-from release.look import Look
+from release.data import LabelledImages
+from release.gate.control_transforms import CONTROLS
+from release.gate.neighbours import Look
+from release.gate.result import Examination
 
 PART = "trained models"
 SMALLEST, SMALL = 16, 200  # images that a model learns by heart

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from release.examination import Examination
+from release.gate.result import Examination
 
 Facts = Mapping[str, float | int | None]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from release.labelled_images import Folds, LabelledImages, Pixels
-from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Metric, Pairs, Vectors
+from release.data import Folds, LabelledImages, Pixels
+from release.similarity.learned_from import LearnedFrom
+from release.similarity.metric import Embedded, Metric, Pairs, Vectors
 
 SIDE = 4  # pixels
 _DIMENSIONS = SIDE**2

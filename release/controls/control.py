@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 # from images (n, size, size) and a random source to near-duplicates of the same shape
 Change = Callable[[Pixels, np.random.Generator], Pixels]

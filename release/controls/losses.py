@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from release.controls.control import Change
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 
 def blurred(deviation: float) -> Change:

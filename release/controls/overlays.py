@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from release.controls.control import Change
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 _NUM_LINES = 2
 _LINE = "LR AP 0123456789"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.controls.control import Change
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 _LUNG = (0.3, 0.47, 0.17, 0.3)  # column, row, half width and half height of the left one, of a side
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from release.controls.control import Change
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 _IMAGES_AT_ONCE = 512
 

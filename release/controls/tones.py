@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.controls.control import Change
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 _TILES = 4  # along each side, that are equalised
 _CLIP = 0.03  # of a tile's pixels: what a grey level has beyond is shared among all

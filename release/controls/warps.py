@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from release.controls.control import Change
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 _SMOOTHNESS = 1 / 8  # standard deviation of the displacements' filter, of the side
 

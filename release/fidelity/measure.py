@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.cancellation import check_cancelled
+from release.data import Folds, LabelledImages, Pixels
 from release.features.classifier import ImageClassifier, read
 from release.features.extractors import ClassifierExtractor, Extractor
 from release.fidelity.compare import agreement, likeness
@@ -17,7 +18,6 @@ from release.fidelity.kid import Sample, kid
 from release.fidelity.results import Fidelity, Row
 from release.fidelity.sides import MIN_INDEPENDENT, Sides, Viewed, comparable, drawn_evenly
 from release.fidelity.validity import Validity
-from release.labelled_images import Folds, LabelledImages, Pixels
 from release.stats.intervals import Estimate
 
 ALL = "all"

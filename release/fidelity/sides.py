@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from release.data import LabelledImages
 from release.fidelity.kid import Sample
-from release.labelled_images import LabelledImages
 
 MIN_INDEPENDENT = 3  # patients of a class: the bootstrap of fewer would often draw one alone
 MAX_IMAGES = 3000  # of each set: more would cost time, and H sets the width of the intervals

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from release.origin import OfClass, Origin
 from release.package.archive import Member
+from release.samples import OfClass, Origin
 
 MANIFEST_FORMAT = "synthcxr-manifest/3"
 

@@ -20,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from release.origin import Origin
 from release.package.archive import Archive
 from release.package.attestation import (
     ATTESTATION,
@@ -45,6 +44,7 @@ from release.package.manifest import (
 )
 from release.package.png import png
 from release.package.tables import LABELS, METADATA, labels_csv, metadata_csv
+from release.samples import Origin
 
 MANIFEST = "manifest.json"
 ExtraName = Literal["npz", "webdataset", "dicom"]

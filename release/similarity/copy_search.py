@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.labelled_images import Pixels
+from release.data import Pixels
 from release.similarity.alignment import (
     Targets,
     agreement,

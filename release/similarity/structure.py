@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.labelled_images import Pixels
-from release.metrics.standardised import area_means
+from release.data import Pixels
+from release.similarity.standardised import area_means
 from release.similarity.trimming import trimmed
 
 FINE_SIDE, COARSE_SIDE = 64, 32

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.stats.intervals import Estimate
 
 Array = NDArray[np.float64]

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from release.data import Folds, LabelledImages, Pixels
 from release.features.classifier import read
 from release.features.classifier_training import fit_classifier
-from release.labelled_images import Folds, LabelledImages, Pixels
 from release.utility.arms import Arm, even_arm, mixed_arm, real_arms
 from release.utility.learning_curve import SHARES, EquivalentSize, Point, equivalent_size, part_of
 from release.utility.results import (

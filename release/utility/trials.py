@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.stats.bootstrap import NUM_REPLICATES, patient_replicates
 from release.stats.intervals import Estimate, mean, percentile
 from release.utility.scores import Answers, Score

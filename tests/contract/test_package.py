@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from release.origin import OfClass, OfInterpolation, OfMixture
 from release.package.archive import Archive
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
+from release.samples import OfClass, OfInterpolation, OfMixture
 from service.adapters.signing_keys import KeyRing, SigningKey
 from synthcxr.cli import verify
 from synthcxr.contact_sheet import write_contact_sheet

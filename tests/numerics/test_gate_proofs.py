@@ -13,11 +13,11 @@ from benchmarks.proofs.phantoms import phantoms
 from benchmarks.proofs.world import Design, World
 from radiographs.phantom import FINDINGS
 from release.controls.control import Control
-from release.controls.kinds import CONTROLS, of_parts
-from release.gate import Gate
-from release.labelled_images import Folds, Pixels
-from release.metrics.pixels import PixelMetric
-from release.policy import Policy
+from release.data import Folds, Pixels
+from release.gate.control_transforms import CONTROLS, of_parts
+from release.gate.gate import Gate
+from release.gate.policy import Policy
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.gate_assets import search_of
 
 SMALL = Design(trained=1100, audit=400, images=1000)

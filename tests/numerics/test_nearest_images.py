@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.metrics import search
-from release.metrics.search import nearest
+from release.similarity import search
+from release.similarity.search import nearest
 
 
 def unit_rows(rng: np.random.Generator, n: int, d: int = 16) -> np.ndarray:

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.cancellation import check_cancelled
-from release.examination import Examination
 from release.features.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.results import Fidelity
 from release.fidelity.validity import Validity
+from release.gate.result import Examination
+from release.gate.verdict import Verdict
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
-from release.verdict import Verdict
 from workers.generate.gate_assets import GateAssets
 from workers.generate.load import Inputs
+from workers.generate.model_controls import by_model
 from workers.generate.prior_releases import look_at_prior_releases
 from workers.generate.sampling import SampledSet
-from workers.planting import by_model
 from workers.runtime.attempt import Attempt
 
 SEED = 0

@@ -24,26 +24,26 @@ from numpy.typing import NDArray
 
 from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
+from release.array_cache import Arrays
 from release.cancellation import check_cancelled
+from release.data import Folds, LabelledImages
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
-from release.gate import FEWEST_PATIENTS, Gate
-from release.labelled_images import Folds, LabelledImages
-from release.look import Look
-from release.memory import Arrays
-from release.metrics.copies import VERSION as COPY_VERSION
-from release.metrics.copies import CopyMetric, train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.pixels import PixelMetric
+from release.gate.gate import FEWEST_PATIENTS, Gate
+from release.gate.neighbours import Look
+from release.gate.policy import Policy
+from release.gate.positive_controls import Control
 from release.package.hashing import rounded_count
-from release.policy import Policy
-from release.privacy.controls import Control
+from release.similarity.copy_embedding import VERSION as COPY_VERSION
+from release.similarity.copy_embedding import CopyMetric, train_copy_metric
 from release.similarity.copy_search import CopySearch
+from release.similarity.copy_training import Recipe
+from release.similarity.registered_pixels import PixelMetric
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
 from service.domain.references import Dataset
 from workers.generate.interruptible import Interruptible
-from workers.planting import by_changes
+from workers.generate.model_controls import by_changes
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from release.cancellation import check_cancelled
-from release.labelled_images import Pixels
-from release.metrics.metric import IMAGES_AT_ONCE, Embedded, Metric, Pairs, Vectors
+from release.data import Pixels
+from release.similarity.metric import IMAGES_AT_ONCE, Embedded, Metric, Pairs, Vectors
 
 
 class Interruptible(Metric):

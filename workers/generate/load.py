@@ -9,8 +9,8 @@ from typing import Any
 
 from models.snapshot import Snapshot
 from release.features.extractors import Extractor
-from release.policy import Policy
-from release.privacy.epsilon import Claim
+from release.gate.checks.epsilon import Claim
+from release.gate.policy import Policy
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id
 from service.domain.journal import check_examinations

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
-from release.origin import OfClass, OfInterpolation, OfMixture, Origin
+from release.samples import OfClass, OfInterpolation, OfMixture, Origin
 
 
 def plan_samples(request: Mapping[str, Any]) -> list[Origin]:

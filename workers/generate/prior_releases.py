@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from release.cancellation import check_cancelled
-from release.look import Look
+from release.gate.neighbours import Look
 from service.domain.errors import ArtifactMissing
 from service.domain.journal import examination_number, sets_before
 from service.domain.ports import ArtifactStore, Records

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
-from release.origin import OfClass, Origin
 from release.package.writer import Contents, write_package
 from release.report.documents import documents
 from release.report.schema import Report, canonical_json
+from release.samples import OfClass, Origin
 from service.adapters.signing_keys import KeyRing
 from service.domain.references import ArtifactRef, SyntheticSet
 from service.domain.verdict import Outcome, Verdict

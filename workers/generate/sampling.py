@@ -17,11 +17,11 @@ from models.sampling import draw_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot
 from release.cancellation import check_cancelled
-from release.gate import Gate
-from release.look import Look
-from release.origin import OfClass, OfInterpolation, Origin
+from release.gate.gate import Gate
+from release.gate.neighbours import Look
+from release.gate.policy import Policy
 from release.package.spool import StagedImages
-from release.policy import Policy
+from release.samples import OfClass, OfInterpolation, Origin
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt

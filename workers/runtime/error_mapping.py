@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
-from release.privacy.density import UnfitMetric
+from release.similarity.knn import UnfitMetric
 from service.domain.errors import (
     DatasetOutdated,
     ExaminationFailed,

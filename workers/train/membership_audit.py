@@ -21,9 +21,9 @@ from models.training_images import as_images
 from radiographs.folds import Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
-from release.policy import Policy
-from release.privacy.score_calibration import calibrated, complexity
-from release.privacy.white_box import white_box
+from release.gate.checks.white_box import white_box
+from release.gate.policy import Policy
+from release.gate.score_calibration import calibrated, complexity
 
 IMAGES_AT_ONCE = 64
 MIN_PATIENTS = 20  # included, and excluded
@@ -36,7 +36,7 @@ class MembershipAudit:
 
     Attributes:
         scores: By part of the model, (n,), higher where the part fits better; calibrated, see
-            `release.privacy.score_calibration`.
+            `release.gate.score_calibration`.
         familiarity: (n,), how well the model as a whole knows them; None where it has no score.
         included: (n,), whose images were trained on.
     """

@@ -12,8 +12,8 @@ from benchmarks.proofs.page import clopper_pearson, figures, page
 from benchmarks.proofs.pool import Pool
 from benchmarks.proofs.trial import Journal, Outcome, Trial, tried
 from benchmarks.proofs.world import Design
-from release.metrics.fairness import LearnedFrom
-from release.metrics.latent import LatentMetric
+from release.similarity.latent import LatentMetric
+from release.similarity.learned_from import LearnedFrom
 
 METRIC = LatentMetric(lambda pixels: pixels.reshape(len(pixels), -1), "0" * 64, LearnedFrom())
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)

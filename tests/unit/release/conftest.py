@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from release.data import Folds, LabelledImages
 from release.features.classifier import ImageClassifier
 from release.features.classifier_training import train_classifier
-from release.labelled_images import Folds, LabelledImages
 
 SIZE = 32
 

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from release.cancellation import cancellable
+from release.data import Folds
 from release.features.classifier import (
     ImageClassifier,
     digest,
@@ -16,7 +17,6 @@ from release.features.classifier import (
     save_classifier,
 )
 from release.features.classifier_training import train_classifier
-from release.labelled_images import Folds
 
 
 def test_it_tells_unseen_images_apart(toy_folds: Folds, toy_classifier: ImageClassifier) -> None:

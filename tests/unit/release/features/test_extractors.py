@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from release.cancellation import cancellable
+from release.data import Folds, LabelledImages, Pixels
 from release.features.cache import CachedExtractor
 from release.features.classifier import ImageClassifier, digest, read, save_classifier
 from release.features.extractors import Inception, supplied_extractor
 from release.fidelity.measure import measure_fidelity
-from release.labelled_images import Folds, LabelledImages, Pixels
 
 
 class Corners(nn.Module):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from release.cancellation import cancellable
+from release.data import Folds, LabelledImages
 from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.results import Fidelity, Row
-from release.labelled_images import Folds, LabelledImages
 
 MEASURES = ("kid", "fd", "precision", "recall", "density", "coverage", "ms_ssim", "agreement")
 

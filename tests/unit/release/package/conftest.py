@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from release.origin import OfClass, OfInterpolation, OfMixture
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
+from release.samples import OfClass, OfInterpolation, OfMixture
 
 SET_ID = "syn_00000000000000000000000001"
 

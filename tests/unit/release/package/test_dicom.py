@@ -13,10 +13,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from release.origin import OfClass
 from release.package.archive import Member
 from release.package.formats.dicom import dicom
 from release.package.manifest import PackagedImage
+from release.samples import OfClass
 
 WRITTEN = frozenset({"dicom"})
 

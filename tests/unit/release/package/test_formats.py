@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from release.origin import OfClass
 from release.package.formats import webdataset
 from release.package.writer import write_package
+from release.samples import OfClass
 
 
 def test_the_numpy_file_holds_the_images_of_classes_under_the_keys_of_medmnist(

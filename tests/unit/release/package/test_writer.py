@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from release.origin import OfClass, OfMixture
 from release.package.hashing import hashed_seed
 from release.package.writer import Contents, write_package
+from release.samples import OfClass, OfMixture
 
 ALL_FORMATS = frozenset({"npz", "webdataset", "dicom"})
 EVERYTHING = {

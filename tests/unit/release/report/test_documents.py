@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from release.privacy.power import Power
+from release.gate.power import Power
 from release.report.copy_kinds import NOT_PLANTED
 from release.report.documents import documents, size_category
 from release.report.numerals import probability

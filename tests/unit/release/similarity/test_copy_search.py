@@ -15,7 +15,7 @@ from release.controls.parts import halves
 from release.controls.places import flipped, shifted, turned, zoomed
 from release.controls.tones import copied, gamma, inverted, noisy
 from release.controls.warps import warped
-from release.labelled_images import LabelledImages, Pixels
+from release.data import LabelledImages, Pixels
 from release.similarity.closeness import closeness
 from release.similarity.copy_search import NUM_ALIGNED, WAYS, Aligned, CopySearch
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from release.controls.control import Change
 from release.controls.tones import brightened, contrasted, gamma, inverted
-from release.labelled_images import LabelledImages, Pixels
+from release.data import LabelledImages, Pixels
 from release.similarity.structure import COARSE_SIDE, FINE_SIDE, Structure
 
 NUM = 12

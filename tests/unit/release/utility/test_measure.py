@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from release.cancellation import cancellable
-from release.labelled_images import Folds, LabelledImages
+from release.data import Folds, LabelledImages
 from release.stats.intervals import Estimate
 from release.utility.measure import measure_utility
 from release.utility.results import TRAINED_ON, Gain, Utility

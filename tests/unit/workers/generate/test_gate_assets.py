@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.gate import Gate
-from release.memory import Arrays, Memory
+from release.array_cache import Arrays, Memory
+from release.gate.gate import Gate
 from service.adapters.local_artifacts import LocalArtifacts
 from workers.generate.gate_assets import ArtifactArrayCache
 

@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.proofs.world import Design, World
 from release.cancellation import cancellable
-from release.gate import Gate
-from release.metrics.pixels import PixelMetric
+from release.gate.gate import Gate
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.interruptible import Interruptible
 from workers.runtime.attempt import Cancelled
 

@@ -2,7 +2,7 @@
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
-from release.origin import OfClass, OfInterpolation, OfMixture
+from release.samples import OfClass, OfInterpolation, OfMixture
 from workers.generate.plan import plan_samples, to_draw
 
 WEIGHTS = {"COVID": 0.6, "Normal": 0.4}

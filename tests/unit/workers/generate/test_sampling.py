@@ -14,8 +14,8 @@ from models.family import ImageSpec
 from models.presets import resolve_config
 from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
-from release.origin import OfClass
-from release.policy import Policy
+from release.gate.policy import Policy
+from release.samples import OfClass
 from workers.generate.plan import plan_samples
 from workers.generate.sampling import NONE, SetSampler
 

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from release.data import Folds, LabelledImages
+from release.similarity.copy_embedding import CopyMetric, train_copy_metric
+from release.similarity.copy_training import Recipe
+from release.similarity.latent import LatentMetric
+from release.similarity.learned_from import LearnedFrom
+
+TINY = Recipe(widths=(8, 8), num_features=8, num_views=96, batch_size=8, num_alike=2)
+
+
+def images(n: int, seed: int) -> LabelledImages:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (n, 8, 8), np.uint8)
+    pixels = coarse.repeat(8, 1).repeat(8, 2)
+    return LabelledImages(pixels, np.zeros(n, np.int64), 100 * seed + np.arange(n) // 2)
+
+
+@pytest.fixture(scope="module")
+def folds() -> Folds:
+    return Folds(
+        ("a",), images(16, 0), np.zeros(16, np.bool_), images(8, 1), images(4, 2), "f" * 64
+    )
+
+
+@pytest.fixture(scope="module")
+def metric(folds) -> CopyMetric:
+    return train_copy_metric(folds, recipe=TINY)
+
+
+def test_equal_images_and_seeds_learn_equal_weights(folds, metric) -> None:
+    assert train_copy_metric(folds, recipe=TINY).digest == metric.digest
+    assert train_copy_metric(folds, recipe=TINY, seed=1).digest != metric.digest
+
+
+def test_which_image_is_in_which_fold_has_no_part_in_the_weights(folds, metric) -> None:
+    swapped = Folds(
+        folds.classes, folds.audit, np.zeros(8, np.bool_), folds.trained, folds.utility, "e" * 64
+    )
+    other = train_copy_metric(swapped, recipe=TINY)
+    assert other.digest == metric.digest
+    assert other.learned_from == LearnedFrom(8, 16, 0, "e" * 64)
+    metric.learned_from.check(folds)
+
+
+def test_a_metric_that_was_saved_says_the_same(folds, metric, tmp_path) -> None:
+    metric.save(tmp_path)
+    loaded = CopyMetric.load(tmp_path)
+    assert loaded.digest == metric.digest
+    assert loaded.learned_from == metric.learned_from
+    pixels = folds.utility.pixels
+    assert np.array_equal(loaded.embed(pixels).vectors, metric.embed(pixels).vectors)
+
+
+def test_weights_that_are_not_those_described_are_refused(metric, tmp_path) -> None:
+    metric.save(tmp_path)
+    about = json.loads((tmp_path / "copy.json").read_text())
+    (tmp_path / "copy.json").write_text(json.dumps({**about, "digest": "0" * 64}))
+    with pytest.raises(ValueError, match="not those described"):
+        CopyMetric.load(tmp_path)
+    (tmp_path / "copy.json").write_text(json.dumps({**about, "version": "copy/0"}))
+    with pytest.raises(ValueError, match="Train it anew"):
+        CopyMetric.load(tmp_path)
+
+
+def test_an_image_finds_itself_and_flat_images_do_no_harm(folds, metric) -> None:
+    pixels = folds.trained.pixels.copy()
+    pixels[3] = 0
+    embedded = metric.embed(pixels)
+    found = metric.nearest(embedded, embedded, 1)
+    assert np.isfinite(found.distances).all()
+    assert found.distances.max() < 1e-5
+
+
+def test_training_tells_how_far_it_is_and_can_be_stopped(folds) -> None:
+    class Stopped(Exception):
+        pass
+
+    seen = []
+
+    def watch(share_done: float) -> None:
+        seen.append(share_done)
+        if share_done > 0.3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train_copy_metric(folds, recipe=TINY, watch=watch)
+    assert seen == pytest.approx([1 / 6, 2 / 6])
+
+
+def test_latents_are_compared_by_their_correlation(folds) -> None:
+    pixels = folds.trained.pixels
+    metric = LatentMetric(lambda images: images.reshape(len(images), -1), "0" * 64, LearnedFrom())
+    embedded = metric.embed(pixels)
+    found = metric.nearest(embedded, embedded, 2)
+    expected = 1 - np.corrcoef(pixels.reshape(len(pixels), -1))
+    np.testing.assert_allclose(found.distances, np.sort(expected, 1)[:, :2], atol=1e-5)
+    assert len(metric.embed(pixels[:0])) == 0
