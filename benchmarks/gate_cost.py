@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.copy_detection import load as load_folds
+from benchmarks.copy_detection import load as load_splits
 from benchmarks.evaluation.families import train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_images import RealImages, load, phantoms
@@ -45,7 +45,7 @@ from models.sampling import sample_pixels
 from models.snapshot import Snapshot, new_model
 from radiographs.ingest import FolderSource
 from release.array_cache import Arrays
-from release.data import Folds, Pixels, class_weights
+from release.data import Pixels, Splits, class_weights
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.gate.attack_scores import NUM_NEIGHBOURS
@@ -53,7 +53,7 @@ from release.gate.gate import Gate
 from release.gate.survey import survey
 from release.package.writer import write_package
 from release.report.documents import documents
-from release.samples import OfClass
+from release.samples import ClassSample
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_search import CopySearch
 from release.similarity.copy_training import Recipe
@@ -98,48 +98,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
     part: dict[str, Any]
     if options.large:
-        part = {"large": large(load_folds(source, SIZE), options.large, options.queries)}
+        part = {"large": large(load_splits(source, SIZE), options.large, options.queries)}
     else:
-        images, folds = load(source, SIZE), load_folds(source, SIZE)
-        part = {"images" if options.data else "phantoms": job(images, folds, options.images)}
+        images, splits = load(source, SIZE), load_splits(source, SIZE)
+        part = {"images" if options.data else "phantoms": job(images, splits, options.images)}
     known = json.loads(options.output.read_text()) if options.output.exists() else {}
     known |= rounded({name: {"conditions": conditions(), **each} for name, each in part.items()})
     options.output.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(rounded(part), indent=1))
 
 
-def job(images: RealImages, folds: Folds, num_images: int) -> dict[str, Any]:
+def job(images: RealImages, splits: Splits, num_images: int) -> dict[str, Any]:
     """Measure what a generate job spends on a set, and its share of the job for two families."""
     rng = np.random.default_rng(SEED)
-    pixels = blends(folds.utility.pixels, num_images, rng)
+    pixels = blends(splits.test.pixels, num_images, rng)
     labels = rng.integers(0, len(images.classes), num_images)
     once: Seconds = {}
     started: Seconds = {}
     each: Seconds = {}
-    num_real = len(folds.trained) + len(folds.audit)
+    num_real = len(splits.train) + len(splits.holdout)
     with timed(once, "learn to see copies"):
         views = int(np.clip(VIEWS_PER_IMAGE * num_real, *VIEWS))
-        copies = train_copy_metric(folds, recipe=Recipe(num_views=views))
+        copies = train_copy_metric(splits, recipe=Recipe(num_views=views))
     with timed(once, "learn to classify"):
         num_seen = int(np.clip(CLASSIFIER_PASSES * num_real, *IMAGES))
-        classifier = train_classifier(folds.trained, len(images.classes), SEED, num_seen)
+        classifier = train_classifier(splits.train, len(images.classes), SEED, num_seen)
     metrics, memory = (PixelMetric(), copies), InProcess()
     with timed(once, "real images among each other"):
-        gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
+        gate = Gate(splits, metrics, memory=memory, search=search_of(splits))
         gate.look(pixels[:1])
     with timed(once, "planted changes"):
-        controls = [gate.control(planted) for planted in by_changes(folds)]
+        controls = [gate.control(planted) for planted in by_changes(splits)]
     with timed(started, "real images embedded"):
-        gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
+        gate = Gate(splits, metrics, memory=memory, search=search_of(splits))
         gate.look(pixels[:1])
     with timed(each, "look"):
         look = gate.look(pixels)
     with timed(each, "fidelity"):
-        fidelity = measure_fidelity(classifier, folds, pixels, labels, np.random.default_rng(SEED))
+        fidelity = measure_fidelity(classifier, splits, pixels, labels, np.random.default_rng(SEED))
     with timed(each, "examine"):
         examination = gate.examine(
             pixels,
-            class_weights(labels, len(folds.classes)),
+            class_weights(labels, len(splits.classes)),
             validity=fidelity.validity,
             controls=controls,
             look=look,
@@ -147,17 +147,17 @@ def job(images: RealImages, folds: Folds, num_images: int) -> dict[str, Any]:
     with timed(each, "report"):
         pages = _pages(images, examination, fidelity, pixels, labels)
     with timed(each, "package"), tempfile.TemporaryDirectory() as folder:
-        origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
+        origins = [ClassSample(images.classes[label], k) for k, label in enumerate(labels)]
         about = contents(Path(folder), frozenset())
         whole = replace(about, documents=pages, classes=images.classes)
         write_package(Path(folder) / "set.zip", zip(pixels, origins, strict=True), whole)
     families = {
-        family: share(snapshot, folds, gate, num_images, each)
+        family: share(snapshot, splits, gate, num_images, each)
         for family, snapshot in snapshots(images)
     }
     return {
-        "T": len(folds.trained),
-        "H": len(folds.audit),
+        "T": len(splits.train),
+        "H": len(splits.holdout),
         "images": num_images,
         "once for a dataset": once,
         "once for a process": started,
@@ -167,7 +167,7 @@ def job(images: RealImages, folds: Folds, num_images: int) -> dict[str, Any]:
 
 
 def share(
-    snapshot: Snapshot, folds: Folds, gate: Gate, num_images: int, each: Seconds
+    snapshot: Snapshot, splits: Splits, gate: Gate, num_images: int, each: Seconds
 ) -> dict[str, float]:
     """Measure drawing and what the model itself is asked, and take the examination's share."""
     spent: Seconds = {}
@@ -179,7 +179,7 @@ def share(
             pass
     drawing = spent["draw"] * num_images / num_drawn
     with timed(spent, "planted by the model"):
-        for planted in by_model(folds, snapshot, lambda: None):
+        for planted in by_model(splits, snapshot, lambda: None):
             gate.control(planted)
     examining = sum(each.values()) + spent["planted by the model"]
     return {
@@ -191,14 +191,14 @@ def share(
     }
 
 
-def large(folds: Folds, num_images: int, num_queries: int) -> dict[str, Any]:
+def large(splits: Splits, num_images: int, num_queries: int) -> dict[str, Any]:
     """Measure the search of many images among as many, on a sample of the queries."""
     rng = np.random.default_rng(SEED)
     metric = PixelMetric()
     spent: Seconds = {}
     with timed(spent, "embed"):
-        pixels = blends(folds.trained.pixels, num_images, rng)
-        asked = blends(folds.utility.pixels, num_queries, rng)
+        pixels = blends(splits.train.pixels, num_images, rng)
+        asked = blends(splits.test.pixels, num_queries, rng)
         real, queries = metric.embed(pixels), metric.embed(asked)
         copies = CopySearch(pixels, np.arange(num_images))
     part = rng.random(num_images) < 0.15
@@ -265,7 +265,7 @@ def _pages(
         snapshot=SimpleNamespace(sha256=sha256),
     )
     dataset: Any = SimpleNamespace(summary={}, version=sha256, classes={})
-    origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
+    origins = [ClassSample(images.classes[label], k) for k, label in enumerate(labels)]
     report = report_of(
         "syn_" + "0" * 26,
         model,

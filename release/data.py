@@ -1,4 +1,4 @@
-"""Real images as the release sees them: pixels, classes, patients and folds."""
+"""Real images as the release sees them: pixels, classes, patients and splits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]  # (n, size, size), each in 0..255
 
 
@@ -52,21 +53,22 @@ class LabelledImages:
 
 
 @dataclass(frozen=True, eq=False)
-class Folds:
+class Splits:
     """The images of one dataset version, divided by patient once and for all.
 
     Attributes:
         classes: Names of the classes, in the order of their numbers.
-        trained: T, all that models learn from: the remainder, and A_in.
-        coins: (len(trained),), true for A_in, which a fair coin per patient brought in.
-        audit: H = A_out, which the coin kept out: no model ever learns from it.
-        utility: U, which tests what a set is good for and is seen by nobody before.
+        train: What models learn from; in texts also T.
+        included: (len(train),), images of the audit pool's patients who were included in the
+            training, each by a fair coin. The others of the pool are the holdout.
+        holdout: What no model ever learns from; in texts also H.
+        test: What the utility of a set is tested on, and nobody sees before; in texts also U.
         fingerprint: Names the division.
     """
 
     classes: tuple[str, ...]
-    trained: LabelledImages
-    coins: NDArray[np.bool_]
-    audit: LabelledImages
-    utility: LabelledImages
+    train: LabelledImages
+    included: NDArray[np.bool_]
+    holdout: LabelledImages
+    test: LabelledImages
     fingerprint: str

@@ -1,4 +1,4 @@
-"""What an image of a set was drawn from, and so where it lies and what the manifest says of it.
+"""What an image of a set is sampled from, where it lies and what the manifest says of it.
 
 Only an image of a class carries a label. The others lie in a folder of their own, which no class
 can have, so that nobody takes them for images of a class.
@@ -16,15 +16,15 @@ from radiographs.layouts import UNLABELLED_FOLDER
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
-Hashed = Callable[[int], str]  # names a seed without telling it
+Hashed = Callable[[int], str]  # keyed hash of a seed
 
 
 @dataclass(frozen=True)
-class Origin(ABC):
-    """What an image was drawn from.
+class SampleSpec(ABC):
+    """What an image is sampled from.
 
     Attributes:
-        kind: Names the origin in the manifest.
+        kind: Names it in the manifest.
     """
 
     kind: ClassVar[str]
@@ -45,7 +45,7 @@ class Origin(ABC):
 
 
 @dataclass(frozen=True)
-class OfClass(Origin):
+class ClassSample(SampleSpec):
     """An image of one class.
 
     Attributes:
@@ -73,8 +73,8 @@ class OfClass(Origin):
 
 
 @dataclass(frozen=True)
-class OfMixture(Origin):
-    """An image between classes.
+class MixtureSample(SampleSpec):
+    """An image of a mixture of classes.
 
     Attributes:
         weights: How much of each class; adds up to 1.
@@ -100,8 +100,8 @@ class OfMixture(Origin):
 
 
 @dataclass(frozen=True)
-class OfInterpolation(Origin):
-    """An image on the way from one image to another of the same class or mixture.
+class InterpolatedSample(SampleSpec):
+    """An image interpolated between two images of the same class or mixture.
 
     Attributes:
         weights: How much of each class; adds up to 1.

@@ -9,7 +9,7 @@ from typing import Any
 from release.package.hashing import hashed_seed
 from release.package.manifest import ClassCounts, Description
 from release.report.schema import Report
-from release.samples import Origin
+from release.samples import SampleSpec
 from workers.set_report import counted
 
 MAY_LEAVE = (
@@ -27,9 +27,9 @@ def describe_set(
     request: Mapping[str, Any],
     hashing_key: bytes,
     *,
-    drawn: Iterable[Origin],
-    dropped: Iterable[Origin],
-    released: Iterable[Origin],
+    drawn: Iterable[SampleSpec],
+    dropped: Iterable[SampleSpec],
+    released: Iterable[SampleSpec],
     earlier_releases: Sequence[str],
 ) -> Description:
     """Describe a set whose images are packaged.

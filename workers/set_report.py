@@ -12,7 +12,7 @@ from release.fidelity.results import Fidelity
 from release.gate.result import Examination
 from release.package.hashing import rounded_count
 from release.report.schema import FORMAT, Report
-from release.samples import OfClass, OfInterpolation, Origin
+from release.samples import ClassSample, InterpolatedSample, SampleSpec
 from release.utility.results import Utility
 from service.domain.references import Dataset, Model
 
@@ -53,7 +53,7 @@ def report_of(
     utility: Utility | None,
     *,
     num_drawn: int,
-    released: Iterable[Origin],
+    released: Iterable[SampleSpec],
     examination_count: Mapping[str, int],
 ) -> Report:
     """Bring together all that may be said of a set in public.
@@ -109,19 +109,19 @@ def report_of(
             *ALWAYS,
             *([] if has_patient_ids else [NO_PATIENT_IDS]),
             *([SMALL_SET] if 0 < num_released < int(examination.kept.sum()) else []),
-            *([WAYS] if OfInterpolation.kind in counts[1] else []),
+            *([WAYS] if InterpolatedSample.kind in counts[1] else []),
             *([] if utility else [NOT_ASKED if examination.verdict.may_leave else NOT_MEASURED]),
         ],
     }
     return Report.model_validate(content)
 
 
-def counted(images: Iterable[Origin]) -> tuple[Counter[str], Counter[str]]:
+def counted(images: Iterable[SampleSpec]) -> tuple[Counter[str], Counter[str]]:
     """Count images of each class, and those of none by kind."""
     of_class: Counter[str] = Counter()
     of_none: Counter[str] = Counter()
     for image in images:
-        if isinstance(image, OfClass):
+        if isinstance(image, ClassSample):
             of_class[image.label] += 1
         else:
             of_none[image.kind] += 1

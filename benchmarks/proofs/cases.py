@@ -54,7 +54,7 @@ class Case:
 def examined(case: Case, seed: int) -> Examination:
     """Make a world, draw a set in it and put it to the gate; validity is given as good."""
     world = World(seed, case.design)
-    gate = Gate(world.folds, [Euclidean()], case.policy)
+    gate = Gate(world.splits, [Euclidean()], case.policy)
     earlier = None
     if case.earlier is not None:
         earlier = case.earlier(world)
@@ -76,7 +76,7 @@ def examined(case: Case, seed: int) -> Examination:
 
 def weights(case: Case, world: World, num_images: int) -> NDArray[np.float64]:
     """Classes in the shares of a set; of none where they are those of the patients."""
-    num_classes = len(world.folds.classes)
+    num_classes = len(world.splits.classes)
     if case.shares is None:
         return np.zeros((num_images, num_classes))
     labels = np.repeat(
@@ -87,7 +87,7 @@ def weights(case: Case, world: World, num_images: int) -> NDArray[np.float64]:
 
 def planted(world: World) -> Planted:
     """Training images under a little noise."""
-    images = world.folds.trained.pixels[:NUM_PLANTED].astype(np.int64)
+    images = world.splits.train.pixels[:NUM_PLANTED].astype(np.int64)
     noise = world.rng.integers(-1, 2, images.shape)
     return Planted("noise", np.clip(images + noise, 0, 255).astype(np.uint8), required=True)
 

@@ -12,7 +12,7 @@ from benchmarks.proofs.pool import Pool
 from benchmarks.proofs.trained import bench
 from benchmarks.proofs.trial import Trial
 from radiographs.phantom import FINDINGS
-from release.data import Folds, LabelledImages, class_weights
+from release.data import LabelledImages, Splits, class_weights
 from release.fidelity.validity import Validity
 from release.gate.gate import Gate
 from release.gate.result import Examination
@@ -27,8 +27,8 @@ NUM_IMAGES = 480  # of a set
 @cache
 def _images() -> tuple[LabelledImages, LabelledImages]:
     """Give real images, which the metrics have all learned from alike, and fresh ones."""
-    folds = bench(NUM_TRAINED).folds
-    return folds.trained.where(np.arange(NUM_REAL)), folds.utility.where(np.arange(NUM_FRESH))
+    splits = bench(NUM_TRAINED).splits
+    return splits.train.where(np.arange(NUM_REAL)), splits.test.where(np.arange(NUM_FRESH))
 
 
 @cache
@@ -48,7 +48,7 @@ def examined(seed: int) -> Examination:
     real, fresh = _images()
     held_out = rng.random(len(real)) < AUDIT_SHARE
     trained = real.where(~held_out)
-    folds = Folds(
+    splits = Splits(
         FINDINGS,
         trained,
         rng.random(len(trained)) < AUDIT_SHARE / (1 - AUDIT_SHARE),
@@ -57,9 +57,9 @@ def examined(seed: int) -> Examination:
         f"coins-{seed}",
     )
     images = fresh.where(rng.choice(len(fresh), NUM_IMAGES, replace=False))
-    return Gate(folds, _metrics()).examine(
+    return Gate(splits, _metrics()).examine(
         images.pixels,
-        class_weights(images.labels, len(folds.classes)),
+        class_weights(images.labels, len(splits.classes)),
         validity=_validity(),
         controls=bench(NUM_TRAINED).controls,
     )

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from radiographs.phantom import FINDINGS, draw
-from release.data import Folds, LabelledImages, class_weights
+from release.data import LabelledImages, Splits, class_weights
 from release.features.classifier import ImageClassifier
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
@@ -50,18 +50,18 @@ def _everyone() -> LabelledImages:
     return phantoms(0, NUM_TRAINED + NUM_AUDIT + NUM_UTILITY)
 
 
-def division(num_trained: int = NUM_TRAINED) -> Folds:
+def division(num_trained: int = NUM_TRAINED) -> Splits:
     """Divide 4,000 patients, of whom the first few or all 2,000 of T are trained on."""
     everyone = _everyone()
     number = everyone.patients
     held_out = (number >= NUM_TRAINED) & (number < NUM_TRAINED + NUM_AUDIT)
-    coins = np.random.default_rng(SEED).random(num_trained) < NUM_AUDIT / NUM_TRAINED
-    return Folds(
+    included = np.random.default_rng(SEED).random(num_trained) < NUM_AUDIT / NUM_TRAINED
+    return Splits(
         classes=FINDINGS,
-        trained=everyone.where(number < num_trained),
-        coins=coins,
-        audit=everyone.where(held_out),
-        utility=everyone.where(number >= NUM_TRAINED + NUM_AUDIT),
+        train=everyone.where(number < num_trained),
+        included=included,
+        holdout=everyone.where(held_out),
+        test=everyone.where(number >= NUM_TRAINED + NUM_AUDIT),
         fingerprint=f"phantoms-{num_trained}",
     )
 
@@ -70,41 +70,41 @@ class Bench:
     """One division of phantoms, and what the service would learn from it to examine sets.
 
     Attributes:
-        folds: The images.
+        splits: The images.
     """
 
-    def __init__(self, folds: Folds) -> None:
-        self.folds = folds
+    def __init__(self, splits: Splits) -> None:
+        self.splits = splits
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """Pixels, and copies learned from T and H alike."""
-        num_images = len(self.folds.trained) + len(self.folds.audit)
+        num_images = len(self.splits.train) + len(self.splits.holdout)
         num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
-        return PixelMetric(), train_copy_metric(self.folds, recipe=Recipe(num_views=num_views))
+        return PixelMetric(), train_copy_metric(self.splits, recipe=Recipe(num_views=num_views))
 
     @cached_property
     def gate(self) -> Gate:
         """The gate under the default policy."""
-        return Gate(self.folds, self.metrics, search=search_of(self.folds))
+        return Gate(self.splits, self.metrics, search=search_of(self.splits))
 
     @cached_property
     def controls(self) -> list[Control]:
         """How many near duplicates of each kind the gate finds."""
-        return [self.gate.control(each) for each in by_changes(self.folds)]
+        return [self.gate.control(each) for each in by_changes(self.splits)]
 
     @cached_property
     def classifier(self) -> ImageClassifier:
         """Learned from T."""
-        num_images = int(np.clip(CLASSIFIER_PASSES * len(self.folds.trained), *IMAGES))
-        return train_classifier(self.folds.trained, len(FINDINGS), 0, num_images)
+        num_images = int(np.clip(CLASSIFIER_PASSES * len(self.splits.train), *IMAGES))
+        return train_classifier(self.splits.train, len(FINDINGS), 0, num_images)
 
     def validity(self, images: LabelledImages) -> Validity:
         """Ask whether images look like real ones."""
         rng = np.random.default_rng(0)
         try:
             return measure_fidelity(
-                self.classifier, self.folds, images.pixels, images.labels, rng
+                self.classifier, self.splits, images.pixels, images.labels, rng
             ).validity
         except ValueError:  # too few patients to compare
             return Validity.unknown()
@@ -118,7 +118,7 @@ class Bench:
         """
         return self.gate.examine(
             images.pixels,
-            class_weights(images.labels, len(self.folds.classes)),
+            class_weights(images.labels, len(self.splits.classes)),
             validity=self.validity(images.where(~look.flagged)),
             controls=self.controls,
             look=look,

@@ -83,7 +83,7 @@ def bench(num_trained: int) -> Bench:
 
 def trained(family: str, num_trained: int, seed: int) -> Snapshot:
     """Train a model on all of T."""
-    images = bench(num_trained).folds.trained
+    images = bench(num_trained).splits.train
     recipe = RECIPES[family, num_trained]
     given = Circumstances(SIZE, len(images))
     config = resolve_config(family, recipe.preset, recipe.config, given)
@@ -130,14 +130,14 @@ def as_drawn(family: str, num_trained: int, seed: int) -> Examination:
 
 def replaying(family: str, share: float) -> Examination:
     """Examine an honest model's set in which each image is, by that chance, a training image."""
-    images = bench(NUM_TRAINED).folds.trained
+    images = bench(NUM_TRAINED).splits.train
     rng = np.random.default_rng(round(1000 * share))
     return _with(family, images.where(rng.choice(len(images), num_of(share))))
 
 
 def leaking(family: str) -> Examination:
     """Examine an honest model's set of which 1 % are near duplicates of five patients' images."""
-    trained = bench(NUM_TRAINED).folds.trained
+    trained = bench(NUM_TRAINED).splits.train
     rng = np.random.default_rng(NUM_LEAKED)
     leaked = trained.where(rng.choice(len(trained), NUM_LEAKED, replace=False))
     leaked = leaked.where(np.arange(num_of(REPLAYED)) % NUM_LEAKED)

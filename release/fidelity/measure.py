@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.cancellation import check_cancelled
-from release.data import Folds, LabelledImages, Pixels
+from release.data import LabelledImages, Pixels, Splits
 from release.features.classifier import ImageClassifier, read
 from release.features.extractors import ClassifierExtractor, Extractor
 from release.fidelity.compare import agreement, likeness
@@ -26,7 +26,7 @@ NUM_MEAN_IMAGES = 50  # of each class
 
 def measure_fidelity(
     classifier: ImageClassifier,
-    folds: Folds,
+    splits: Splits,
     pixels: Pixels,
     labels: NDArray[np.int64],
     rng: np.random.Generator,
@@ -37,9 +37,9 @@ def measure_fidelity(
 
     Args:
         classifier: Trained on T alone; it answers whether images agree with their labels.
-        folds: The real images.
+        splits: The real images.
         pixels: (n, size, size), the set, each image an independent draw.
-        labels: (n,), places in `folds.classes`; -1 for an image of no class, which is only looked
+        labels: (n,), places in `splits.classes`; -1 for an image of no class, which is only looked
             at in a set that has no others.
         rng: Draws the images that are compared and the bootstrap.
         extractor: Where features come from; the classifier when None.
@@ -51,26 +51,26 @@ def measure_fidelity(
 
     def view(images: LabelledImages) -> Viewed:
         check_cancelled()
-        drawn = images.where(drawn_evenly(images.labels, len(folds.classes), rng))
+        drawn = images.where(drawn_evenly(images.labels, len(splits.classes), rng))
         reading = read(classifier, drawn.pixels)
         check_cancelled()
         features = extractor.features(drawn.pixels) if extractor else reading.features
         return Viewed(drawn, features, reading.predictions == drawn.labels)
 
     synthetic = LabelledImages(pixels, labels, np.arange(len(labels)))
-    sides = Sides(*(view(images) for images in (synthetic, folds.utility, folds.audit)))
+    sides = Sides(*(view(images) for images in (synthetic, splits.test, splits.holdout)))
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
         check_cancelled()
         num_images = int((labels == label).sum())
-        rows.append(_row(folds.classes[label], num_images, sides.of([label]), rng))
+        rows.append(_row(splits.classes[label], num_images, sides.of([label]), rng))
     check_cancelled()
-    weighed = comparable(sides.each(), len(folds.classes))
+    weighed = comparable(sides.each(), len(splits.classes))
     if weighed:
         num_images = int(np.isin(labels, weighed).sum())
         rows.append(_row(ALL, num_images, sides.of(weighed), rng))
     check_cancelled()
-    validity = _validity(rows[-1] if weighed else None, sides, folds, seen_by, rng)
+    validity = _validity(rows[-1] if weighed else None, sides, splits, seen_by, rng)
     return Fidelity(seen_by.name, seen_by.digest, seen_by.preparation, tuple(rows), validity)
 
 
@@ -88,12 +88,12 @@ def _row(label: str, num_images: int, sides: Sides, rng: np.random.Generator) ->
 def _validity(
     everything: Row | None,
     sides: Sides,
-    folds: Folds,
+    splits: Splits,
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> Validity:
     unlabelled = sides.synthetic.where(sides.synthetic.images.labels < 0)
-    labels = comparable([sides.utility, sides.audit], len(folds.classes))
+    labels = comparable([sides.utility, sides.audit], len(splits.classes))
     if not labels or (everything is None and unlabelled.num_patients() < MIN_INDEPENDENT):
         raise ValueError(
             f"Validity needs {MIN_INDEPENDENT} images of a class, in the set and unseen."
@@ -106,14 +106,14 @@ def _validity(
         assert everything.found.kid is not None
         assert everything.floor.kid is not None
         found, floor = everything.found.kid, everything.floor.kid
-        labels = comparable(sides.each(), len(folds.classes))
-    means = [folds.trained.pixels[folds.trained.labels == k].mean(0) for k in labels]
+        labels = comparable(sides.each(), len(splits.classes))
+    means = [splits.train.pixels[splits.train.labels == k].mean(0) for k in labels]
     points = extractor.features(np.stack(means).round().astype(np.uint8))
     same = [
         Sample(np.repeat(point[None], NUM_MEAN_IMAGES, 0), np.arange(NUM_MEAN_IMAGES))
         for point in points
     ]
-    chance = 1 / len(folds.classes)
+    chance = 1 / len(splits.classes)
     return Validity(
         kid=found,
         kid_floor=floor,

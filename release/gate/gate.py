@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.array_cache import Forgetful, Memory
-from release.data import Folds, LabelledImages, Pixels
+from release.data import LabelledImages, Pixels, Splits
 from release.fidelity.validity import Validity
 from release.gate.attack_scores import NUM_ATTACKS
 from release.gate.checks.attack_advantage import materiality
@@ -59,7 +59,7 @@ class Gate:
     """Examines sets made by models that learned from one dataset version.
 
     Args:
-        folds: The real images, of which nothing is learned before the first image is looked at.
+        splits: The real images, of which nothing is learned before the first image is looked at.
         metrics: Which compare images; at least one.
         policy: What is demanded.
         memory: Keeps what is the same for every set; nothing when None.
@@ -68,7 +68,7 @@ class Gate:
 
     def __init__(
         self,
-        folds: Folds,
+        splits: Splits,
         metrics: Sequence[Metric],
         policy: Policy | None = None,
         memory: Memory | None = None,
@@ -77,9 +77,9 @@ class Gate:
         if not metrics:
             raise ValueError("A gate needs at least one metric.")
         self._metrics, self._policy = tuple(metrics), policy or Policy()
-        if search is not None and len(search) != len(folds.trained) + len(folds.audit):
+        if search is not None and len(search) != len(splits.train) + len(splits.holdout):
             raise ValueError("The search holds other images than T and H.")
-        self._folds, self._crowd = folds, Crowd(folds)
+        self._folds, self._crowd = splits, Crowd(splits)
         self._searches = [("structure", search.digest)] if search else []
         self._panel = Panel(self._crowd, self._metrics, self._policy, memory or Forgetful(), search)
 

@@ -24,7 +24,7 @@ from math import ceil
 import numpy as np
 from scipy.stats import beta
 
-from release.data import Folds
+from release.data import Splits
 from release.gate.calibration import rank_of_threshold
 from release.gate.checks.copy_count import Copies, Count, p_value
 from release.gate.checks.white_box import detectable_share
@@ -113,7 +113,7 @@ class Power:
     @classmethod
     def of(
         cls,
-        folds: Folds,
+        splits: Splits,
         policy: Policy,
         num_attacks: int,
         found: Copies | None,
@@ -123,19 +123,19 @@ class Power:
         """Find the power that real images and a set's size give.
 
         Args:
-            folds: The real images.
+            splits: The real images.
             policy: Says at which level, and what is asked for.
             num_attacks: How many scores G3 corrects for.
             found: What G1 counts of the set; None where nothing could be counted.
             recall: Least share found of a kind that is claimed; 0 where none is.
             num_sets: How many sets share the level of G3: the set, and it with those before it.
         """
-        num_patients = len(np.unique(folds.audit.patients))
-        num_members = len(np.unique(folds.trained.patients))
+        num_patients = len(np.unique(splits.holdout.patients))
+        num_members = len(np.unique(splits.train.patients))
         excess = found.overall.excess if found else 1.0
         of_test = replace(policy, alpha=_MARGIN * policy.alpha / 3 / num_sets)
         without = cls(
-            num_held_out=len(folds.audit),
+            num_held_out=len(splits.holdout),
             num_patients=num_patients,
             membership=detectable_share(num_members, num_patients, num_attacks, of_test),
             max_mdcr=policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set,
@@ -148,7 +148,7 @@ class Power:
             name: detectable_copy_rate(found.by_class[label], level, recall)
             if label in found.by_class
             else 1.0
-            for label, name in enumerate(folds.classes)
+            for label, name in enumerate(splits.classes)
         }
         return replace(
             without,

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from release.data import Folds, LabelledImages
+from release.data import LabelledImages, Splits
 
 
 class Crowd:
@@ -28,21 +28,21 @@ class Crowd:
         coins: (patients,), which are in A_in.
     """
 
-    def __init__(self, folds: Folds) -> None:
-        shared = np.intersect1d(folds.trained.patients, folds.audit.patients)
+    def __init__(self, splits: Splits) -> None:
+        shared = np.intersect1d(splits.train.patients, splits.holdout.patients)
         if len(shared):
             raise ValueError(
                 f"{len(shared)} patients are in the training data and held out as well: "
                 "every test would be void. Divide the images by patient."
             )
-        self.pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
-        self.labels = np.concatenate([folds.trained.labels, folds.audit.labels])
-        self.patients = np.concatenate([folds.trained.patients, folds.audit.patients])
-        self.trained = np.arange(len(self.patients)) < len(folds.trained)
+        self.pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
+        self.labels = np.concatenate([splits.train.labels, splits.holdout.labels])
+        self.patients = np.concatenate([splits.train.patients, splits.holdout.patients])
+        self.trained = np.arange(len(self.patients)) < len(splits.train)
         self.witnesses = np.sort(np.unique(self.patients, return_index=True)[1])
         self.member = self.trained[self.witnesses]
         came_in = np.zeros(len(self.patients), np.bool_)
-        came_in[: len(folds.trained)] = folds.coins
+        came_in[: len(splits.train)] = splits.included
         self.coins = came_in[self.witnesses]
 
     @cached_property

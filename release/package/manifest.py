@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from release.package.archive import Member
-from release.samples import OfClass, Origin
+from release.samples import ClassSample, SampleSpec
 
 MANIFEST_FORMAT = "synthcxr-manifest/3"
 
@@ -118,13 +118,13 @@ class PackagedImage:
     """
 
     index: int
-    origin: Origin
+    origin: SampleSpec
     member: Member
 
     @property
     def label(self) -> str | None:
         """Its class, None for an image of no class."""
-        return self.origin.label if isinstance(self.origin, OfClass) else None
+        return self.origin.label if isinstance(self.origin, ClassSample) else None
 
 
 def require_complete(description: Description) -> None:
@@ -156,7 +156,7 @@ def listed(member: Member, described: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         member: The file.
-        described: Its kind, and of an image what `Origin.described` says.
+        described: Its kind, and of an image what `SampleSpec.described` says.
     """
     return {
         "path": member.path,

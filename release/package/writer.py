@@ -44,7 +44,7 @@ from release.package.manifest import (
 )
 from release.package.png import png
 from release.package.tables import LABELS, METADATA, labels_csv, metadata_csv
-from release.samples import Origin
+from release.samples import SampleSpec
 
 MANIFEST = "manifest.json"
 ExtraName = Literal["npz", "webdataset", "dicom"]
@@ -73,7 +73,7 @@ class Contents:
 
 
 def write_package(
-    path: Path, images: Iterable[tuple[NDArray[np.uint8], Origin]], contents: Contents
+    path: Path, images: Iterable[tuple[NDArray[np.uint8], SampleSpec]], contents: Contents
 ) -> bytes:
     """Write a package, in constant memory but for its table of contents.
 
@@ -110,7 +110,7 @@ def write_package(
 
 def _write_images(
     archive: Archive,
-    images: Iterable[tuple[NDArray[np.uint8], Origin]],
+    images: Iterable[tuple[NDArray[np.uint8], SampleSpec]],
     contents: Contents,
     scratch: Path,
 ) -> list[PackagedImage]:

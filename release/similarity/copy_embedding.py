@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from release.data import Folds, Pixels
+from release.data import Pixels, Splits
 from release.similarity.copy_network import CopyNetwork
 from release.similarity.copy_training import Recipe, as_images, train
 from release.similarity.correlation import Correlation
@@ -88,7 +88,7 @@ class CopyMetric(Correlation):
 
 
 def train_copy_metric(
-    folds: Folds,
+    splits: Splits,
     *,
     seed: int = 0,
     recipe: Recipe | None = None,
@@ -97,17 +97,17 @@ def train_copy_metric(
     """Train on T and H alike: which image is in which fold has no part in the weights.
 
     Args:
-        folds: The dataset; the utility images are not looked at.
+        splits: The dataset; the utility images are not looked at.
         seed: Draws weights, batches and views.
         recipe: How; as measured when None.
         watch: Called with the share done after each update; may raise to stop.
     """
     recipe = recipe or Recipe()
-    pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
-    patients = np.concatenate([folds.trained.patients, folds.audit.patients])
+    pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
+    patients = np.concatenate([splits.train.patients, splits.holdout.patients])
     by_content = np.argsort([hashlib.sha256(image.tobytes()).digest() for image in pixels])
     network = train(pixels[by_content], patients[by_content], seed, recipe, watch)
-    learned_from = LearnedFrom(len(folds.trained), len(folds.audit), 0, folds.fingerprint)
+    learned_from = LearnedFrom(len(splits.train), len(splits.holdout), 0, splits.fingerprint)
     return CopyMetric(network, recipe, learned_from)
 
 

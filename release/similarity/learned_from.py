@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from release.data import Folds
+from release.data import Splits
 
 
 class EmbeddingUnfair(ValueError):
-    """An embedding has learned from the folds in a way that favours one of them."""
+    """An embedding has learned from the splits in a way that favours one of them."""
 
 
 @dataclass(frozen=True)
@@ -25,32 +25,32 @@ class LearnedFrom:
         num_trained: Images of T.
         num_audit: Images of H.
         num_utility: Images of U.
-        folds: Fingerprint of the folds meant; empty where no image of theirs was seen.
+        splits: Fingerprint of the splits meant; empty where no image of theirs was seen.
     """
 
     num_trained: int = 0
     num_audit: int = 0
     num_utility: int = 0
-    folds: str = ""
+    splits: str = ""
 
-    def check(self, folds: Folds, name: str = "embedding") -> None:
-        """Refuse an embedding that treats the folds differently.
+    def check(self, splits: Splits, name: str = "embedding") -> None:
+        """Refuse an embedding that treats the splits differently.
 
         Args:
-            folds: The folds about to be compared.
+            splits: The splits about to be compared.
             name: Names the embedding in the message.
 
         Raises:
-            EmbeddingUnfair: It has learned from U, from a part of T or H, or from other folds.
+            EmbeddingUnfair: It has learned from U, from a part of T or H, or from other splits.
         """
         ours = (self.num_trained, self.num_audit, self.num_utility)
         if ours == (0, 0, 0):
             return
-        expected = (len(folds.trained), len(folds.audit), 0)
-        if ours != expected or self.folds != folds.fingerprint:
+        expected = (len(splits.train), len(splits.holdout), 0)
+        if ours != expected or self.splits != splits.fingerprint:
             raise EmbeddingUnfair(
-                f"{name} has learned from {ours[0]} images that models train on, {ours[1]} audit "
-                f"images and {ours[2]} utility images of folds {self.folds[:12]!r}; expected none, "
-                f"or all {expected[0]}, all {expected[1]} and 0 of {folds.fingerprint[:12]!r}. "
-                "Train it on both folds alike, or on other images."
+                f"{name} has learned from {ours[0]} training, {ours[1]} holdout and {ours[2]} test "
+                f"images of splits {self.splits[:12]!r}; expected none, or all {expected[0]}, all "
+                f"{expected[1]} and 0 of {splits.fingerprint[:12]!r}. "
+                "Train it on both alike, or on other images."
             )

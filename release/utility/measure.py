@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from release.data import Folds, LabelledImages, Pixels
+from release.data import LabelledImages, Pixels, Splits
 from release.features.classifier import read
 from release.features.classifier_training import fit_classifier
 from release.utility.arms import Arm, even_arm, mixed_arm, real_arms
@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 
 
 def measure_utility(
-    folds: Folds,
+    splits: Splits,
     pixels: Pixels,
     labels: NDArray[np.int64],
     *,
@@ -49,9 +49,9 @@ def measure_utility(
     """Measure a set; the same images and seed give the same figures.
 
     Args:
-        folds: The real images; classifiers learn from T and are tested on U.
+        splits: The real images; classifiers learn from T and are tested on U.
         pixels: (n, size, size), the set.
-        labels: (n,), places in `folds.classes`; images of -1 are not used.
+        labels: (n,), places in `splits.classes`; images of -1 are not used.
         num_seeds: How often each classifier is trained; one or two for a quick look.
         images_to_see: Length of each training.
         seed: Of everything drawn here.
@@ -65,22 +65,22 @@ def measure_utility(
         raise ValueError("Only labelled images can be trained with, and the set has none.")
     synthetic = LabelledImages(pixels[labelled], labels[labelled], np.flatnonzero(labelled))
     rng = np.random.default_rng(seed)
-    panel = Panel(folds.utility, len(folds.classes), num_seeds, rng)
+    panel = Panel(splits.test, len(splits.classes), num_seeds, rng)
     if not panel.classes():
         raise ValueError("Utility is tested on images of at least two classes.")
 
     def tried(arm: Arm) -> list[Array]:
-        return [_chances(arm, folds, seed + k, images_to_see) for k in range(num_seeds)]
+        return [_chances(arm, splits, seed + k, images_to_see) for k in range(num_seeds)]
 
     scored, areas = [], {}
-    for name, arm in _arms(folds.trained, synthetic).items():
+    for name, arm in _arms(splits.train, synthetic).items():
         found = _Scored(panel, tried(arm))
         areas[name] = found.macro("auroc")
-        scored.append(found.described_as(name, len(arm.images.labels), folds.classes, subgroups))
-    parts = [part_of(folds.trained, share, rng) for share in SHARES]
+        scored.append(found.described_as(name, len(arm.images.labels), splits.classes, subgroups))
+    parts = [part_of(splits.train, share, rng) for share in SHARES]
     curve = [_area(panel, tried(even_arm(part))) for part in parts]
     curve.append(areas[OVERSAMPLED])
-    sizes = [*(len(part) for part in parts), len(folds.trained)]
+    sizes = [*(len(part) for part in parts), len(splits.train)]
     return Utility(
         num_seeds=num_seeds,
         images_to_see=images_to_see,
@@ -109,13 +109,13 @@ def _arms(real: LabelledImages, synthetic: LabelledImages) -> dict[str, Arm]:
     }
 
 
-def _chances(arm: Arm, folds: Folds, seed: int, images_to_see: int) -> Array:
+def _chances(arm: Arm, splits: Splits, seed: int, images_to_see: int) -> Array:
     """Train a classifier and let it say how likely each image of U is to be of each class."""
-    num_classes = len(folds.classes)
+    num_classes = len(splits.classes)
     classifier = fit_classifier(
         arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights
     )
-    return read(classifier, folds.utility.pixels).chances
+    return read(classifier, splits.test.pixels).chances
 
 
 class _Scored:

@@ -13,7 +13,7 @@ from benchmarks.proofs.phantoms import phantoms
 from benchmarks.proofs.world import Design, World
 from radiographs.phantom import FINDINGS
 from release.controls.control import Control
-from release.data import Folds, Pixels
+from release.data import Pixels, Splits
 from release.gate.control_transforms import CONTROLS, of_parts
 from release.gate.gate import Gate
 from release.gate.policy import Policy
@@ -100,8 +100,8 @@ def test_overfitting_without_copies_is_refused() -> None:
 def of_phantoms() -> Gate:
     images = phantoms(0, 300)
     trained, held_out = images.where(np.arange(150)), images.where(np.arange(150, 300))
-    folds = Folds(FINDINGS, trained, np.arange(150) % 3 == 0, held_out, trained, "")
-    return Gate(folds, [PixelMetric()], search=search_of(folds))
+    splits = Splits(FINDINGS, trained, np.arange(150) % 3 == 0, held_out, trained, "")
+    return Gate(splits, [PixelMetric()], search=search_of(splits))
 
 
 @pytest.mark.parametrize(

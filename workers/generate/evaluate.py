@@ -78,7 +78,7 @@ def _examine(
         sampled.weights(snapshot.classes),
         look=sampled.look,
         validity=validity,
-        planted=list(by_model(assets.folds, snapshot, check_cancelled)),
+        planted=list(by_model(assets.splits, snapshot, check_cancelled)),
         controls=assets.controls,
         earlier=look_at_prior_releases(attempt.artifacts, assets, prior.releases, size),
         attempts=prior.tallies,
@@ -103,7 +103,7 @@ def _fidelity(
     try:
         return measure_fidelity(
             assets.classifier,
-            assets.folds,
+            assets.splits,
             pixels,
             labels,
             rng,
@@ -119,7 +119,7 @@ def _utility(
     if not len(labels):
         return None
     return measure_utility(
-        assets.folds,
+        assets.splits,
         pixels,
         labels,
         num_seeds=UTILITY_SEEDS,

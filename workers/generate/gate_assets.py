@@ -26,7 +26,7 @@ from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
 from release.array_cache import Arrays
 from release.cancellation import check_cancelled
-from release.data import Folds, LabelledImages
+from release.data import LabelledImages, Splits
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
 from release.gate.gate import FEWEST_PATIENTS, Gate
@@ -114,14 +114,14 @@ class GateAssets:
     """The real images of a dataset, and what a set is evaluated with against them.
 
     Attributes:
-        folds: The real images, by fold.
+        splits: The real images, by fold.
         classifier: Learned from T.
         gate: Sees T and H.
         metric_names: The gate's own.
         arrays: Keeps what is the same for every set.
     """
 
-    folds: Folds
+    splits: Splits
     classifier: ImageClassifier
     gate: Gate
     metric_names: tuple[str, ...]
@@ -130,7 +130,7 @@ class GateAssets:
     @cached_property
     def controls(self) -> list[Control]:
         """How many of the images that were changed a little the gate finds."""
-        planted = list(by_changes(self.folds))
+        planted = list(by_changes(self.splits))
         pixels = hashlib.sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
         found = self.arrays.recall(
             f"controls {self.gate.digest} {pixels}",
@@ -192,8 +192,8 @@ class GateAssetCache:
 
 
 def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
-    folds = folds_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
-    if len(np.unique(folds.audit.patients)) < FEWEST_PATIENTS:
+    splits = splits_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
+    if len(np.unique(splits.holdout.patients)) < FEWEST_PATIENTS:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
             f"{FEWEST_PATIENTS} at least are needed. Ingest images of more patients: twenty of "
@@ -202,21 +202,21 @@ def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> 
     key = f"{dataset_key}/evidence-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
-        attempt.artifacts.publish(_learned(attempt, folds), key)
+        attempt.artifacts.publish(_learned(attempt, splits), key)
     copies = CopyMetric.load(folder)
-    copies.learned_from.check(folds, copies.name)
+    copies.learned_from.check(splits, copies.name)
     metrics = tuple(map(Interruptible, (PixelMetric(), copies)))
     arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/remembered-{size}")
     return GateAssets(
-        folds=folds,
+        splits=splits,
         classifier=load_classifier(folder / CLASSIFIER),
-        gate=Gate(folds, metrics, policy, arrays, search_of(folds)),
+        gate=Gate(splits, metrics, policy, arrays, search_of(splits)),
         metric_names=tuple(metric.name for metric in metrics),
         arrays=arrays,
     )
 
 
-def _learned(attempt: Attempt, folds: Folds) -> Path:
+def _learned(attempt: Attempt, splits: Splits) -> Path:
     """Train the classifier and the copy detector, for longer where there are more images."""
     estimator = ProgressEstimator()
 
@@ -226,34 +226,34 @@ def _learned(attempt: Attempt, folds: Folds) -> Path:
             seen = round(share * num_reported)
             attempt.report(estimator.progress(LEARNING, seen, num_reported, share))
 
-    num_images = len(folds.trained) + len(folds.audit)
+    num_images = len(splits.train) + len(splits.holdout)
     num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
-    # progress is for everybody, and how many images are in these folds is not
+    # progress is for everybody, and how many images are in these splits is not
     num_reported = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
     staged = attempt.staging("evidence")
-    train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
-    classifier = train_classifier(folds.trained, len(folds.classes), SEED, images)
+    train_copy_metric(splits, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
+    classifier = train_classifier(splits.train, len(splits.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
     return staged
 
 
-def search_of(folds: Folds) -> CopySearch:
+def search_of(splits: Splits) -> CopySearch:
     """Make the images of T and H ready to be found."""
-    pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
-    patients = np.concatenate([folds.trained.patients, folds.audit.patients])
+    pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
+    patients = np.concatenate([splits.train.patients, splits.holdout.patients])
     return CopySearch(pixels, patients, check_cancelled)
 
 
-def folds_of(store: PixelStore, size: int) -> Folds:
+def splits_of(store: PixelStore, size: int) -> Splits:
     """Read the real images of a store, (n, size, size), by fold."""
-    trained = store.images_of(*TRAINED, size=size)
-    return Folds(
+    train = store.images_of(*TRAINED, size=size)
+    return Splits(
         classes=store.classes,
-        trained=_labelled(trained),
-        coins=np.asarray(trained.folds == Fold.AUDIT_IN),
-        audit=_labelled(store.images_of(Fold.AUDIT_OUT, size=size)),
-        utility=_labelled(store.images_of(Fold.UTILITY, size=size)),
+        train=_labelled(train),
+        included=np.asarray(train.folds == Fold.AUDIT_IN),
+        holdout=_labelled(store.images_of(Fold.AUDIT_OUT, size=size)),
+        test=_labelled(store.images_of(Fold.UTILITY, size=size)),
         fingerprint=store.fingerprint,
     )
 

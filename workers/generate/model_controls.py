@@ -15,7 +15,7 @@ from models.family import Family
 from models.sampling import to_pixels
 from models.seeding import ImageNoise
 from models.snapshot import Snapshot
-from release.data import Folds, LabelledImages
+from release.data import LabelledImages, Splits
 from release.gate.control_transforms import CONTROLS, of_parts
 from release.gate.positive_controls import Planted
 from release.gate.power import NUM_PLANTED
@@ -30,34 +30,34 @@ SEED = 0
 Change = Callable[[Tensor, Tensor, Sequence[int]], Tensor | None]
 
 
-def by_changes(folds: Folds) -> Iterator[Planted]:
+def by_changes(splits: Splits) -> Iterator[Planted]:
     """Plant near duplicates that are images changed a little, the same for every set."""
-    chosen = _chosen(folds)
-    hosts = folds.audit.pixels[np.arange(len(chosen)) % len(folds.audit)]
+    chosen = _chosen(splits)
+    hosts = splits.holdout.pixels[np.arange(len(chosen)) % len(splits.holdout)]
     for control in (*CONTROLS, *of_parts(hosts)):
         yield Planted(control.name, control.plant(chosen.pixels, SEED), control.required)
 
 
-def by_model(folds: Folds, snapshot: Snapshot, check: Callable[[], None]) -> Iterator[Planted]:
+def by_model(splits: Splits, snapshot: Snapshot, check: Callable[[], None]) -> Iterator[Planted]:
     """Plant what the model that drew a set makes of images.
 
     What of it is not found is named as not looked for.
 
     Args:
-        folds: The real images.
+        splits: The real images.
         snapshot: The model.
         check: Called often; raises to give up.
     """
-    chosen = _chosen(folds)
+    chosen = _chosen(splits)
     for name, change in _changes(snapshot):
         if (made := _changed(snapshot, chosen, change, check)) is not None:
             yield Planted(name, made, required=False)
 
 
-def _chosen(folds: Folds) -> LabelledImages:
-    num_images = int(np.clip(len(folds.trained) // IMAGES_PER_PLANTED, *PLANTED))
-    order = np.random.default_rng(SEED).permutation(len(folds.trained))
-    return folds.trained.where(order[:num_images])
+def _chosen(splits: Splits) -> LabelledImages:
+    num_images = int(np.clip(len(splits.train) // IMAGES_PER_PLANTED, *PLANTED))
+    order = np.random.default_rng(SEED).permutation(len(splits.train))
+    return splits.train.where(order[:num_images])
 
 
 def _changes(snapshot: Snapshot) -> Iterator[tuple[str, Change]]:

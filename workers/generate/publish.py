@@ -15,7 +15,7 @@ from release.cancellation import check_cancelled
 from release.package.writer import Contents, write_package
 from release.report.documents import documents
 from release.report.schema import Report, canonical_json
-from release.samples import OfClass, Origin
+from release.samples import ClassSample, SampleSpec
 from service.adapters.signing_keys import KeyRing
 from service.domain.references import ArtifactRef, SyntheticSet
 from service.domain.verdict import Outcome, Verdict
@@ -29,7 +29,7 @@ from workers.set_report import counted, report_of
 
 SHOWN_PER_CLASS = 8
 
-Released = Sequence[tuple[int, Origin]]  # places among the images drawn, and what these show
+Released = Sequence[tuple[int, SampleSpec]]  # places among the images drawn, and what these show
 
 
 def publish(
@@ -106,7 +106,7 @@ def _shown(sampled: SampledSet, released: Released) -> dict[str, NDArray[np.uint
     """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
     for place, origin in released:
-        if isinstance(origin, OfClass):
+        if isinstance(origin, ClassSample):
             places.setdefault(origin.label, []).append(place)
     return {label: sampled.pixels[each[:SHOWN_PER_CLASS]] for label, each in places.items()}
 
@@ -157,7 +157,9 @@ def _contents(
     )
 
 
-def _images(sampled: SampledSet, released: Released) -> Iterator[tuple[NDArray[np.uint8], Origin]]:
+def _images(
+    sampled: SampledSet, released: Released
+) -> Iterator[tuple[NDArray[np.uint8], SampleSpec]]:
     for place, origin in released:
         yield sampled.pixels[place], origin
         check_cancelled()

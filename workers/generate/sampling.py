@@ -21,7 +21,7 @@ from release.gate.gate import Gate
 from release.gate.neighbours import Look
 from release.gate.policy import Policy
 from release.package.spool import StagedImages
-from release.samples import OfClass, OfInterpolation, Origin
+from release.samples import ClassSample, InterpolatedSample, SampleSpec
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt
@@ -44,7 +44,7 @@ class SampledSet:
     """
 
     pixels: NDArray[np.uint8]
-    origins: Sequence[Origin]
+    origins: Sequence[SampleSpec]
     look: Look
     offered: NDArray[np.int64]
 
@@ -59,7 +59,7 @@ class SampledSet:
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return the class of each image by its place in `classes`; -1 for an image of no class."""
         numbers = [
-            classes.index(origin.label) if isinstance(origin, OfClass) else NONE
+            classes.index(origin.label) if isinstance(origin, ClassSample) else NONE
             for origin in self.origins
         ]
         return np.array(numbers, dtype=np.int64)
@@ -70,7 +70,7 @@ class SampledSet:
         return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
 
 
-def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[Origin]) -> SampledSet:
+def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> SampledSet:
     """Sample a set; with differential privacy nothing may depend on what the gate flags.
 
     Args:
@@ -105,16 +105,16 @@ class SetSampler:
         attempt: Attempt,
         snapshot: Snapshot,
         sampler: FamilySampler,
-        wanted: Sequence[Origin],
+        wanted: Sequence[SampleSpec],
         seed: int,
         path: Path,
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
-        num_own = sum(not isinstance(each, OfInterpolation) for each in wanted)
+        num_own = sum(not isinstance(each, InterpolatedSample) for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._images = StagedImages(path, snapshot.model.spec.size)
-        self._origins: list[Origin] = []
+        self._origins: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
 
     def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
@@ -135,7 +135,7 @@ class SetSampler:
             lacking = [
                 place
                 for place in np.flatnonzero(flagged[offered]).tolist()
-                if not isinstance(self._wanted[place], OfInterpolation)
+                if not isinstance(self._wanted[place], InterpolatedSample)
             ][:spare]
             if not lacking:
                 break
@@ -147,18 +147,18 @@ class SetSampler:
         offered[look.flagged[offered]] = NONE
         return SampledSet(self._images.pixels, self._origins, look, offered)
 
-    def _extra(self, num_needed: int) -> Iterator[Origin]:
+    def _extra(self, num_needed: int) -> Iterator[SampleSpec]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
         lacking = max(0, num_needed - len(self._wanted))
         return (self._redrawn(origin) for origin in islice(cycle(self._wanted), lacking))
 
-    def _redrawn(self, origin: Origin) -> Origin:
+    def _redrawn(self, origin: SampleSpec) -> SampleSpec:
         """Draw from other seeds: an image on a way from another way between the same classes."""
-        if isinstance(origin, OfInterpolation):
+        if isinstance(origin, InterpolatedSample):
             return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
         return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
-    def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
+    def _round(self, gate: Gate, origins: Sequence[SampleSpec]) -> Look:
         """Draw images and look at them.
 
         Only the first round is reported: the progress of others would tell what was flagged.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.samples import OfClass, OfMixture, folder_name
+from release.samples import ClassSample, MixtureSample, folder_name
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,13 @@ def test_label_becomes_a_folder_any_system_takes(label, folder) -> None:
 
 def test_no_class_lies_where_images_of_no_class_lie() -> None:
     """Not even one that is called like it."""
-    of_class = OfClass("../unlabelled/mixtures", 1).folder
+    of_class = ClassSample("../unlabelled/mixtures", 1).folder
     assert of_class.startswith("images/")
-    assert OfMixture({"COVID": 0.5, "Normal": 0.5}, 2).folder == "unlabelled/mixtures"
+    assert MixtureSample({"COVID": 0.5, "Normal": 0.5}, 2).folder == "unlabelled/mixtures"
 
 
 def test_seeds_are_only_told_hashed() -> None:
-    assert OfClass("COVID", 5).described(lambda seed: f"#{seed}") == {
+    assert ClassSample("COVID", 5).described(lambda seed: f"#{seed}") == {
         "kind": "class",
         "label": "COVID",
         "seed_hash": "#5",

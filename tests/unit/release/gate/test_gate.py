@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.data import Folds, class_weights
+from release.data import Splits, class_weights
 from release.gate.checks.epsilon import Claim
 from release.gate.gate import Gate
 from release.gate.neighbours import Look
@@ -21,7 +21,7 @@ from release.similarity.metric import Embedded, Pairs, Vectors
 
 SMALL = Design(trained=1100, audit=400, images=1000)
 WORLD = World(0, SMALL)
-GATE = Gate(WORLD.folds, [Euclidean()])
+GATE = Gate(WORLD.splits, [Euclidean()])
 PLANTED = [planted(WORLD)]
 HONEST = WORLD.honest()
 
@@ -31,7 +31,7 @@ def examine(images: Any, **how: Any) -> Any:
 
 
 def put_to(gate: Gate, images: Any, **how: Any) -> Any:
-    of_no_class = np.zeros((len(images), len(WORLD.folds.classes)))
+    of_no_class = np.zeros((len(images), len(WORLD.splits.classes)))
     return gate.examine(images, of_no_class, **{"validity": VALID, "planted": PLANTED, **how})
 
 
@@ -42,7 +42,7 @@ def test_an_honest_set_passes() -> None:
 
 
 def test_flagged_images_are_dropped_and_counted() -> None:
-    images = np.concatenate([WORLD.folds.trained.pixels[:2], HONEST[:400]])
+    images = np.concatenate([WORLD.splits.train.pixels[:2], HONEST[:400]])
     examination = examine(images)
     assert not examination.kept[:2].any()
     assert examination.verdict.num_filtered == int((~examination.kept).sum())
@@ -59,7 +59,7 @@ def test_a_look_at_other_images_is_refused() -> None:
 
 
 def test_the_same_set_is_judged_the_same() -> None:
-    again = Gate(WORLD.folds, [Euclidean()])
+    again = Gate(WORLD.splits, [Euclidean()])
     assert put_to(again, HONEST).public() == (examine(HONEST).public())
 
 
@@ -73,7 +73,7 @@ def test_the_first_set_of_a_model_is_judged_as_if_there_were_no_others() -> None
 
 def test_a_set_of_a_model_that_was_refused_stays_though_it_is_honest() -> None:
     """As when it is asked again with one step or a tenth of guidance more."""
-    copied = np.concatenate([WORLD.folds.trained.pixels[:30], HONEST[:300]])
+    copied = np.concatenate([WORLD.splits.train.pixels[:30], HONEST[:300]])
     refused = examine(copied)
     assert str(refused.verdict) == "refused(memorises)"
     second = examine(HONEST, attempts=[refused.tally], attempt_number=2)
@@ -98,8 +98,8 @@ def test_a_set_of_one_image_can_be_examined_but_says_too_little() -> None:
 
 
 def test_images_in_the_training_data_and_held_out_as_well_void_every_test() -> None:
-    folds = WORLD.folds
-    mixed = replace(folds, audit=folds.trained)
+    splits = WORLD.splits
+    mixed = replace(splits, holdout=splits.train)
     with pytest.raises(ValueError, match="held out as well"):
         Gate(mixed, [Euclidean()])
 
@@ -107,22 +107,22 @@ def test_images_in_the_training_data_and_held_out_as_well_void_every_test() -> N
 @pytest.mark.parametrize("num_patients", [0, 3, 20])
 def test_few_held_out_patients_leave_the_gate_without_power(num_patients: int) -> None:
     """Also fewer than there are neighbours in a density."""
-    audit = WORLD.folds.audit.where(np.arange(num_patients))
-    few = replace(WORLD.folds, audit=audit)
+    holdout = WORLD.splits.holdout.where(np.arange(num_patients))
+    few = replace(WORLD.splits, holdout=holdout)
     examination = put_to(Gate(few, [Euclidean()]), HONEST)
     assert str(examination.verdict) == "inconclusive(power)"
 
 
 def test_a_class_that_the_set_does_not_show_has_no_power_of_its_own() -> None:
-    audit = WORLD.folds.audit.labels
-    weights = class_weights(audit[(audit != 2) & (np.arange(len(audit)) < 300)], 3)
+    holdout = WORLD.splits.holdout.labels
+    weights = class_weights(holdout[(holdout != 2) & (np.arange(len(holdout)) < 300)], 3)
     images = HONEST[: len(weights)]
     power = GATE.examine(images, weights, validity=VALID, planted=PLANTED).power
     assert power.by_class["Effusion"] == 1
     assert max(power.by_class["Clear"], power.by_class["Opacity"]) < 0.5
 
 
-def test_patients_of_both_folds_calibrate_and_those_of_h_tell_of_membership() -> None:
+def test_patients_of_both_splits_calibrate_and_those_of_h_tell_of_membership() -> None:
     power = examine(HONEST).power
     assert (power.num_calibrating, power.num_patients) == (1500, 400)
     assert (power.num_examined, power.recall > 0.95) == (len(HONEST), True)
@@ -133,9 +133,9 @@ def test_a_gate_asks_for_as_many_images_as_its_patients_need() -> None:
 
 
 def test_the_search_for_changed_copies_holds_the_images_of_t_and_h() -> None:
-    search = CopySearch(WORLD.folds.audit.pixels, WORLD.folds.audit.patients)
+    search = CopySearch(WORLD.splits.holdout.pixels, WORLD.splits.holdout.patients)
     with pytest.raises(ValueError, match="other images than T and H"):
-        Gate(WORLD.folds, [Euclidean()], search=search)
+        Gate(WORLD.splits, [Euclidean()], search=search)
 
 
 class NotANumber(Euclidean):
@@ -146,14 +146,14 @@ class NotANumber(Euclidean):
 
 
 def test_a_metric_without_numbers_is_inconclusive() -> None:
-    examination = put_to(Gate(WORLD.folds, [NotANumber()]), HONEST)
+    examination = put_to(Gate(WORLD.splits, [NotANumber()]), HONEST)
     assert str(examination.verdict) == "inconclusive(embedding)"
 
 
 class TrainedOnT(Euclidean):
     """A metric that has learned to tell apart the images of T, and those alone."""
 
-    known = frozenset(image.tobytes() for image in WORLD.folds.trained.pixels)
+    known = frozenset(image.tobytes() for image in WORLD.splits.train.pixels)
 
     def embed(self, pixels: Any) -> Embedded:
         stretch = [1.1 if image.tobytes() in self.known else 1.0 for image in pixels]
@@ -161,7 +161,7 @@ class TrainedOnT(Euclidean):
 
 
 def test_a_metric_that_was_trained_on_t_alone_is_inconclusive() -> None:
-    examination = put_to(Gate(WORLD.folds, [TrainedOnT()]), HONEST)
+    examination = put_to(Gate(WORLD.splits, [TrainedOnT()]), HONEST)
     finding = next(each for each in examination.findings if each.name == "symmetry of metrics")
     assert (finding.decision, finding.code) == ("inconclusive", "embedding")
 
@@ -182,7 +182,7 @@ def test_controls_that_need_not_be_found_are_told() -> None:
 
 def test_a_white_box_that_tells_keeps_the_weights_and_lets_the_samples_go() -> None:
     audited = GATE.audited
-    told = np.isin(audited.patients, WORLD.folds.trained.patients).astype(float)
+    told = np.isin(audited.patients, WORLD.splits.train.patients).astype(float)
     examination = examine(HONEST, model_scores={"elbo": told})
     assert examination.verdict.may_leave
     assert not examination.weights_may_leave
@@ -191,18 +191,18 @@ def test_a_white_box_that_tells_keeps_the_weights_and_lets_the_samples_go() -> N
 def test_a_silent_white_box_lets_the_weights_go_where_enough_patients_had_a_coin() -> None:
     blind = {"elbo": np.random.default_rng(0).random(len(GATE.audited))}
     assert not examine(HONEST, model_scores=blind).weights_may_leave
-    content = Gate(WORLD.folds, [Euclidean()], replace(Policy(), max_mdcr=0.03))
+    content = Gate(WORLD.splits, [Euclidean()], replace(Policy(), max_mdcr=0.03))
     assert put_to(content, HONEST, model_scores=blind).weights_may_leave
 
 
 def test_the_audited_are_one_image_of_each_patient_with_a_coin() -> None:
     audited = GATE.audited
     assert len(np.unique(audited.patients)) == len(audited)
-    assert len(audited) == 400 + len(np.unique(WORLD.folds.trained.patients[WORLD.folds.coins]))
+    assert len(audited) == 400 + len(np.unique(WORLD.splits.train.patients[WORLD.splits.included]))
 
 
 def test_leakage_beyond_a_claim_is_refused() -> None:
-    copies = WORLD.folds.trained.pixels[WORLD.folds.coins][:300]
+    copies = WORLD.splits.train.pixels[WORLD.splits.included][:300]
     softened = (copies.astype(int) + WORLD.rng.integers(-9, 10, copies.shape)).clip(0, 255)
     examination = examine(softened.astype(np.uint8), claim=Claim(0.01, 1e-6))
     assert examination.verdict.outcome == "refused"
@@ -233,13 +233,13 @@ def test_bins_of_few_images_are_joined() -> None:
 
 def test_a_gate_without_metrics_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one metric"):
-        Gate(WORLD.folds, [], Policy())
+        Gate(WORLD.splits, [], Policy())
 
 
 def test_patients_and_not_images_are_what_calibrates() -> None:
     world = World(1, replace(SMALL, images_each=2))
-    folds: Folds = world.folds
-    assert len(folds.audit) == 800
+    splits: Splits = world.splits
+    assert len(splits.holdout) == 800
     known = [planted(world)]
-    power = put_to(Gate(folds, [Euclidean()]), world.honest(), planted=known).power
+    power = put_to(Gate(splits, [Euclidean()]), world.honest(), planted=known).power
     assert (power.num_patients, power.num_calibrating) == (400, 1500)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from release.data import Folds, LabelledImages
+from release.data import LabelledImages, Splits
 from release.gate.calibration import rank_of_threshold
 from release.gate.checks.copy_count import Copies, Count, p_value
 from release.gate.policy import Policy
@@ -29,10 +29,10 @@ def of_patients(num_patients: int, first: int, images_each: int = 1) -> Labelled
     return LabelledImages(np.zeros((len(labels), 2, 2), np.uint8), labels, first + patients)
 
 
-def real(num_trained: int, num_held_out: int, images_each: int = 1) -> Folds:
+def real(num_trained: int, num_held_out: int, images_each: int = 1) -> Splits:
     trained = of_patients(num_trained, 0, images_each)
     held_out = of_patients(num_held_out, num_trained, images_each)
-    return Folds(CLASSES, trained, np.zeros(len(trained), np.bool_), held_out, held_out, "")
+    return Splits(CLASSES, trained, np.zeros(len(trained), np.bool_), held_out, held_out, "")
 
 
 def count(num_images: int, num_patients: int, excess: float = 1.0) -> Count:
@@ -40,15 +40,17 @@ def count(num_images: int, num_patients: int, excess: float = 1.0) -> Count:
     return Count(num_images, num_patients, (rank,), (0,), excess)
 
 
-def power(folds: Folds, num_images: int = 1500, excess: float = 1.0, recall: float = 1.0) -> Power:
+def power(
+    splits: Splits, num_images: int = 1500, excess: float = 1.0, recall: float = 1.0
+) -> Power:
     """Of a set whose rare class is a tenth, as among the patients."""
-    num_patients = len(folds.trained) + len(folds.audit)
+    num_patients = len(splits.train) + len(splits.holdout)
     by_class = {
         0: count(num_images - num_images // 10, num_patients - num_patients // 10),
         1: count(num_images // 10, num_patients // 10),
     }
     found = Copies(count(num_images, num_patients, excess), by_class, 0)
-    return Power.of(folds, POLICY, 3, found, recall)
+    return Power.of(splits, POLICY, 3, found, recall)
 
 
 FEWEST = {  # the number flagged that refuses a set, by its images and patients
@@ -136,10 +138,10 @@ def test_a_class_has_the_power_of_its_own_patients_and_images() -> None:
 
 
 def test_what_is_not_found_or_not_claimed_leaves_no_power() -> None:
-    folds = real(3000, 1000)
-    for nothing in (power(folds, recall=0.0), Power.of(folds, POLICY, 3, None, 1.0)):
+    splits = real(3000, 1000)
+    for nothing in (power(splits, recall=0.0), Power.of(splits, POLICY, 3, None, 1.0)):
         assert (nothing.mdcr, nothing.suffices) == (1, False)
-        assert nothing.membership == power(folds).membership
+        assert nothing.membership == power(splits).membership
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from release.data import Folds, LabelledImages
+from release.data import LabelledImages, Splits
 from release.similarity.copy_embedding import CopyMetric, train_copy_metric
 from release.similarity.copy_training import Recipe
 from release.similarity.latent import LatentMetric
@@ -22,38 +22,38 @@ def images(n: int, seed: int) -> LabelledImages:
 
 
 @pytest.fixture(scope="module")
-def folds() -> Folds:
-    return Folds(
+def splits() -> Splits:
+    return Splits(
         ("a",), images(16, 0), np.zeros(16, np.bool_), images(8, 1), images(4, 2), "f" * 64
     )
 
 
 @pytest.fixture(scope="module")
-def metric(folds) -> CopyMetric:
-    return train_copy_metric(folds, recipe=TINY)
+def metric(splits) -> CopyMetric:
+    return train_copy_metric(splits, recipe=TINY)
 
 
-def test_equal_images_and_seeds_learn_equal_weights(folds, metric) -> None:
-    assert train_copy_metric(folds, recipe=TINY).digest == metric.digest
-    assert train_copy_metric(folds, recipe=TINY, seed=1).digest != metric.digest
+def test_equal_images_and_seeds_learn_equal_weights(splits, metric) -> None:
+    assert train_copy_metric(splits, recipe=TINY).digest == metric.digest
+    assert train_copy_metric(splits, recipe=TINY, seed=1).digest != metric.digest
 
 
-def test_which_image_is_in_which_fold_has_no_part_in_the_weights(folds, metric) -> None:
-    swapped = Folds(
-        folds.classes, folds.audit, np.zeros(8, np.bool_), folds.trained, folds.utility, "e" * 64
+def test_which_image_is_in_which_fold_has_no_part_in_the_weights(splits, metric) -> None:
+    swapped = Splits(
+        splits.classes, splits.holdout, np.zeros(8, np.bool_), splits.train, splits.test, "e" * 64
     )
     other = train_copy_metric(swapped, recipe=TINY)
     assert other.digest == metric.digest
     assert other.learned_from == LearnedFrom(8, 16, 0, "e" * 64)
-    metric.learned_from.check(folds)
+    metric.learned_from.check(splits)
 
 
-def test_a_metric_that_was_saved_says_the_same(folds, metric, tmp_path) -> None:
+def test_a_metric_that_was_saved_says_the_same(splits, metric, tmp_path) -> None:
     metric.save(tmp_path)
     loaded = CopyMetric.load(tmp_path)
     assert loaded.digest == metric.digest
     assert loaded.learned_from == metric.learned_from
-    pixels = folds.utility.pixels
+    pixels = splits.test.pixels
     assert np.array_equal(loaded.embed(pixels).vectors, metric.embed(pixels).vectors)
 
 
@@ -68,8 +68,8 @@ def test_weights_that_are_not_those_described_are_refused(metric, tmp_path) -> N
         CopyMetric.load(tmp_path)
 
 
-def test_an_image_finds_itself_and_flat_images_do_no_harm(folds, metric) -> None:
-    pixels = folds.trained.pixels.copy()
+def test_an_image_finds_itself_and_flat_images_do_no_harm(splits, metric) -> None:
+    pixels = splits.train.pixels.copy()
     pixels[3] = 0
     embedded = metric.embed(pixels)
     found = metric.nearest(embedded, embedded, 1)
@@ -77,7 +77,7 @@ def test_an_image_finds_itself_and_flat_images_do_no_harm(folds, metric) -> None
     assert found.distances.max() < 1e-5
 
 
-def test_training_tells_how_far_it_is_and_can_be_stopped(folds) -> None:
+def test_training_tells_how_far_it_is_and_can_be_stopped(splits) -> None:
     class Stopped(Exception):
         pass
 
@@ -89,12 +89,12 @@ def test_training_tells_how_far_it_is_and_can_be_stopped(folds) -> None:
             raise Stopped
 
     with pytest.raises(Stopped):
-        train_copy_metric(folds, recipe=TINY, watch=watch)
+        train_copy_metric(splits, recipe=TINY, watch=watch)
     assert seen == pytest.approx([1 / 6, 2 / 6])
 
 
-def test_latents_are_compared_by_their_correlation(folds) -> None:
-    pixels = folds.trained.pixels
+def test_latents_are_compared_by_their_correlation(splits) -> None:
+    pixels = splits.train.pixels
     metric = LatentMetric(lambda images: images.reshape(len(images), -1), "0" * 64, LearnedFrom())
     embedded = metric.embed(pixels)
     found = metric.nearest(embedded, embedded, 2)

@@ -91,10 +91,10 @@ def test_all_of_it_goes_when_the_dataset_goes(
 def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: ArtifactArrayCache) -> None:
     world = World(0, Design(trained=500, audit=300, images=400))
     images, known = world.honest(), planted(world)
-    of_no_class = np.zeros((len(images), len(world.folds.classes)))
+    of_no_class = np.zeros((len(images), len(world.splits.classes)))
 
     def judged(memory: Memory | None) -> dict[str, Any]:
-        gate = Gate(world.folds, [Euclidean()], memory=memory)
+        gate = Gate(world.splits, [Euclidean()], memory=memory)
         return gate.examine(images, of_no_class, validity=VALID, planted=[known]).private()
 
     assert judged(None) == judged(memory) == judged(memory)

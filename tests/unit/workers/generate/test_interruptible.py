@@ -15,7 +15,7 @@ WORLD = World(0, Design(trained=40, audit=20, images=300))
 
 def test_a_search_asks_between_lots_of_images_whether_to_go_on() -> None:
     asked = []
-    gate = Gate(WORLD.folds, [Interruptible(PixelMetric())])
+    gate = Gate(WORLD.splits, [Interruptible(PixelMetric())])
     images = WORLD.honest()
     gate.look(images[:1])
     with cancellable(lambda: asked.append(None)):
@@ -25,7 +25,7 @@ def test_a_search_asks_between_lots_of_images_whether_to_go_on() -> None:
 
 @pytest.mark.parametrize("times", [0, 4, 7])
 def test_a_search_that_is_cancelled_stops(times: int) -> None:
-    gate = Gate(WORLD.folds, [Interruptible(PixelMetric())])
+    gate = Gate(WORLD.splits, [Interruptible(PixelMetric())])
     gate.look(WORLD.honest()[:1])
     left = iter(range(times))
 

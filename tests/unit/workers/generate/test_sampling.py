@@ -15,7 +15,7 @@ from models.presets import resolve_config
 from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
 from release.gate.policy import Policy
-from release.samples import OfClass
+from release.samples import ClassSample
 from workers.generate.plan import plan_samples
 from workers.generate.sampling import NONE, SetSampler
 
@@ -116,7 +116,7 @@ def test_a_flagged_image_on_a_way_between_two_is_left_out(draw):
     way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4}
     drawn = draw(StubGate(258), class_counts={"normal": 256}, interpolate=[way])
     assert drawn.offered.tolist() == [*range(258), NONE, 259]
-    assert all(isinstance(image, OfClass) for image in drawn.origins[:256])
+    assert all(isinstance(image, ClassSample) for image in drawn.origins[:256])
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
 
 
