@@ -29,7 +29,7 @@ from service.api import (
 from service.api.description import describe
 from service.api.errors import add_handlers
 from service.api.middleware import RequestMiddleware
-from service.domain.world import World
+from service.context import AppContext
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -44,16 +44,16 @@ class _Service(FastAPI):
         return RequestMiddleware(super().build_middleware_stack())
 
 
-def create_app(settings: Settings | None = None, world: World | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, context: AppContext | None = None) -> FastAPI:
     """Make the web application.
 
     Args:
         settings: By default read from the environment.
-        world: Stands in for the adapters in tests.
+        context: Stands in for the adapters in tests.
     """
     settings = settings or Settings()
     configure_logs(settings.log_level)
-    ports = world or connect(settings)
+    ports = context or connect(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     for each in ports.extractors:
         if not each.readable:
             _log.error("extractor unreadable", name=each.name, file=str(each.path))
-    app.state.world = ports
+    app.state.context = ports
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, health)
@@ -82,10 +82,10 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     return app
 
 
-def connect(settings: Settings) -> World:
+def connect(settings: Settings) -> AppContext:
     """Open the adapters that the settings name; nothing is read or written yet."""
     clock = SystemClock()
-    return World(
+    return AppContext(
         records=SqlRecords(open_engine(settings.resolved_database_url), clock),
         artifacts=LocalArtifacts(settings.data_dir),
         queue=CeleryQueue(settings.broker_url),

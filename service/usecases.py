@@ -1,22 +1,21 @@
 """What a client can ask for: each request is checked completely before anything is queued."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from service import checks, contents, reach
-from service.domain import errors
-from service.domain.identifiers import new_id, synthetic_set_id
+from service.context import AppContext
+from service.domain import access, errors
+from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
-from service.domain.journal import (
-    check_examinations,
-    checkpoint_folder,
-    examination_number,
-    folder_of,
-)
+from service.domain.job_events import checkpoint_folder
 from service.domain.ports import Idempotency
-from service.domain.references import ArtifactRef, Dataset, DatasetState, SyntheticSet
-from service.domain.world import World
+from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
+from service.domain.release_rules import check_examinations, examination_number
+from service.domain.requests import DatasetSource, IngestRequest, JobRequest
+from service.validation import generate, ingest, train
+from service.validation.generate import GenerateBody
+from service.validation.ingest import IngestOptionsBody
+from service.validation.train import TrainBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,183 +32,141 @@ class Submission:
 
 
 def submit_ingest(
-    world: World,
+    context: AppContext,
     submission: Submission,
-    *,
-    source: Mapping[str, Any],
-    options: Mapping[str, Any],
-    name: str | None = None,
+    body: IngestOptionsBody,
+    source: DatasetSource,
     job_id: str | None = None,
 ) -> Job:
     """Queue the ingest of a dataset.
 
     Args:
-        world: The ports.
+        context: The ports.
         submission: Key and labels.
-        source: `{"upload": file}`, `{"path": folder}` or `{"phantom": {...}}`.
-        options: image_size, fit and bit_depth.
-        name: The client's name for the dataset; its identifier otherwise.
+        body: How images become pixels.
+        source: Where they come from.
         job_id: The job an upload was received for.
 
     Raises:
         PathNotAllowed: The folder lies outside the roots.
         PathNotFound: There is no such folder.
     """
-    earlier = _earlier(world, submission)
+    earlier = _earlier(context, submission)
     if earlier:
         return earlier
-    if "path" in source:
-        source = {"path": str(checks.allowed_path(world.dataset_roots, source["path"]))}
-    dataset_id = new_id("ds")
-    request = {"dataset_id": dataset_id, "name": name or dataset_id, "source": source, **options}
-    job = _new_job(world, JobKind.INGEST, request, submission, job_id)
+    request = ingest.complete(body, source, new_id("ds"), context.dataset_roots)
+    job = _new_job(context, JobKind.INGEST, request, submission, job_id)
     dataset = Dataset(
-        id=dataset_id,
-        name=request["name"],
+        id=request.dataset_id,
+        name=request.name,
         state=DatasetState.INGESTING,
-        source=source,
+        source=request.source,
         created_at=job.created_at,
         job_id=job.id,
     )
-    return _submit(world, job, submission, dataset)
+    return _submit(context, job, submission, dataset)
 
 
-def submit_training(world: World, submission: Submission, request: Mapping[str, Any]) -> Job:
+def submit_training(context: AppContext, submission: Submission, body: TrainBody) -> Job:
     """Queue a training.
-
-    Args:
-        world: The ports.
-        submission: Key and labels.
-        request: dataset_id, family, image_size or None for the dataset's own, preset, config
-            (overrides of the preset), budget, num_devices, seed, and privacy where it is asked for.
 
     Raises:
         NotFound, Conflict, InvalidRequest: See the error tree.
     """
-    earlier = _earlier(world, submission)
+    earlier = _earlier(context, submission)
     if earlier:
         return earlier
-    dataset = checks.ready_dataset(world, request["dataset_id"])
-    image_size = checks.available_image_size(dataset, request["image_size"])
-    checks.check_budget(request["budget"])
-    given = checks.circumstances(world, dataset, image_size, request["budget"])
-    if "privacy" in request:
-        asked = request["privacy"]["differential_privacy"]
-        terms = checks.resolved_privacy(request["family"], asked, dataset)
-        request = {**request, "privacy": {"differential_privacy": terms}}
-        given = replace(given, num_images=None, private=True)
-    config = checks.resolved_config(request["family"], request["preset"], request["config"], given)
-    checks.check_shards(request["num_devices"], config)
-    resolved = {**request, "image_size": image_size, "config": config}
-    return _submit(world, _new_job(world, JobKind.TRAIN, resolved, submission), submission)
+    request = train.complete(context, body)
+    return _submit(context, _new_job(context, JobKind.TRAIN, request, submission), submission)
 
 
-def submit_generation(
-    world: World, submission: Submission, request: Mapping[str, Any], *, balance: bool = False
-) -> Job:
+def submit_generation(context: AppContext, submission: Submission, body: GenerateBody) -> Job:
     """Queue the making of a synthetic set, or find that it exists already.
 
     A request for the very set that exists yields a job that has succeeded.
 
-    Args:
-        world: The ports.
-        submission: Key and labels.
-        request: model_id, class_counts, mixtures, interpolate, seed, sampler, format.
-        balance: Choose class_counts such that the model's dataset becomes level.
-
     Raises:
         NotFound, InvalidRequest, ExaminationsSpent, ExtractorUnavailable: See the error tree.
     """
-    earlier = _earlier(world, submission)
+    earlier = _earlier(context, submission)
     if earlier:
         return earlier
-    model = world.records.model(request["model_id"])
-    checks.examining_dataset(world, model)
-    resolved = {
-        **request,
-        "dataset_id": model.dataset_id,  # which cannot be deleted meanwhile
-        **contents.resolved_contents(world, model, request, balance=balance),
-        "sampler": checks.resolved_sampler(model, request["sampler"]),
-    }
-    extractors = {each.name: each.identity() for each in world.extractors}
-    if extractors:  # their figures are in the report, and so part of the set
-        resolved["extractors"] = extractors
-    set_id = synthetic_set_id(
-        resolved, snapshot_sha256=model.snapshot.sha256, version=world.version
-    )
-    made = _existing_set(world, set_id)
+    request = generate.complete(context, body)
+    made = _existing_set(context, request.synthetic_set_id)
     if made is None:
-        number = examination_number(set_id, world.records.examined_sets(model.id))
-        check_examinations(model.id, number, world.max_examinations_per_model)
-    job = _new_job(world, JobKind.GENERATE, resolved, submission, made=made)
-    return _submit(world, job, submission)
+        known = context.records.examined_sets(request.model_id)
+        number = examination_number(request.synthetic_set_id, known)
+        check_examinations(request.model_id, number, context.max_examinations_per_model)
+    job = _new_job(context, JobKind.GENERATE, request, submission, made=made)
+    return _submit(context, job, submission)
 
 
-def cancel_job(world: World, job_id: str) -> Job:
+def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
-    return world.records.request_cancel(job_id)
+    return context.records.request_cancel(job_id)
 
 
-def retry_job(world: World, job_id: str) -> Job:
+def retry_job(context: AppContext, job_id: str) -> Job:
     """Queue a failed or cancelled job again, if what it works on is still there."""
-    job = world.records.job(job_id)
-    if "upload" in job.request.get("source", {}) and job.state.done:
-        checks.check_upload(world.artifacts.upload_path(job_id))
-    job = world.records.retry(job_id)
-    world.queue.ring(job.queue, job.id)
+    job = context.records.job(job_id)
+    request = job.request
+    if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
+        ingest.check_upload(context.artifacts.upload_path(job_id))
+    job = context.records.retry(job_id)
+    context.queue.ring(job.queue, job.id)
     return job
 
 
-def delete_job(world: World, job_id: str) -> None:
+def delete_job(context: AppContext, job_id: str) -> None:
     """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
-    job = world.records.delete_job(job_id)
-    world.artifacts.delete_upload(job_id)
+    job = context.records.delete_job(job_id)
+    context.artifacts.delete_upload(job_id)
     folder = checkpoint_folder(job)
     if folder:
-        world.artifacts.delete(folder)
+        context.artifacts.delete(folder)
 
 
-def delete_dataset(world: World, dataset_id: str) -> None:
+def delete_dataset(context: AppContext, dataset_id: str) -> None:
     """Remove a dataset and its pixels; models trained on it stay."""
-    dataset = world.records.delete_dataset(dataset_id)
-    world.artifacts.delete_upload(dataset.job_id)
+    dataset = context.records.delete_dataset(dataset_id)
+    context.artifacts.delete_upload(dataset.job_id)
     if dataset.artifact:
-        world.artifacts.delete(dataset.artifact.key)
+        context.artifacts.delete(dataset.artifact.key)
 
 
-def read_findings(world: World, made: SyntheticSet) -> ArtifactRef:
+def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     """Return what the gate saw of a set image by image, and keep that it was asked for.
 
     Raises:
         ScopeMissing, FindingsSpent: See the error tree.
     """
-    findings = reach.findings(world, made)
-    world.records.read_findings(made.id, world.max_findings_per_model)
+    findings = access.findings(context.scopes, made)
+    context.records.read_findings(made.id, context.max_findings_per_model)
     return findings
 
 
-def delete_synthetic_set(world: World, synthetic_set_id: str) -> None:
+def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
     """Remove a synthetic set and its files; withdraw one that was released."""
-    made = world.records.delete_synthetic_set(synthetic_set_id)
+    made = context.records.delete_synthetic_set(synthetic_set_id)
     if not made.released:
-        for folder in {folder_of(artifact.key) for artifact in made.artifacts}:
-            world.artifacts.delete(folder)
+        for folder in {artifact.folder for artifact in made.artifacts}:
+            context.artifacts.delete(folder)
 
 
-def _earlier(world: World, submission: Submission) -> Job | None:
-    return world.records.submitted(submission.idempotency) if submission.idempotency else None
+def _earlier(context: AppContext, submission: Submission) -> Job | None:
+    return context.records.submitted(submission.idempotency) if submission.idempotency else None
 
 
 def _new_job(
-    world: World,
+    context: AppContext,
     kind: JobKind,
-    request: Mapping[str, Any],
+    request: JobRequest,
     submission: Submission,
     job_id: str | None = None,
     *,
     made: SyntheticSet | None = None,
 ) -> Job:
-    now = world.clock.now()
+    now = context.clock.now()
     return Job(
         id=job_id or new_id("job"),
         kind=kind,
@@ -223,21 +180,23 @@ def _new_job(
     )
 
 
-def _existing_set(world: World, set_id: str) -> SyntheticSet | None:
+def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
     """Return a set that is whole; the record of one that lost its files makes way for a new one."""
     try:
-        made = world.records.synthetic_set(set_id)
-        whole = all(world.artifacts.path(each.key).exists() for each in made.artifacts)
+        made = context.records.synthetic_set(set_id)
+        whole = all(context.artifacts.path(each.key).exists() for each in made.artifacts)
         if whole:
             return made
-        world.records.delete_synthetic_set(set_id)
+        context.records.delete_synthetic_set(set_id)
     except errors.SyntheticSetNotFound:
         pass
     return None
 
 
-def _submit(world: World, job: Job, submission: Submission, dataset: Dataset | None = None) -> Job:
-    job = world.records.submit(job, idempotency=submission.idempotency, dataset=dataset)
+def _submit(
+    context: AppContext, job: Job, submission: Submission, dataset: Dataset | None = None
+) -> Job:
+    job = context.records.submit(job, idempotency=submission.idempotency, dataset=dataset)
     if job.state is JobState.QUEUED:
-        world.queue.ring(job.queue, job.id)
+        context.queue.ring(job.queue, job.id)
     return job

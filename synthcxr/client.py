@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
+from httpx_sse import EventSource
 
 from synthcxr.connection import Connection
 from synthcxr.downloads import download
 from synthcxr.errors import ServiceUnreachable
-from synthcxr.event_stream import read_events
 from synthcxr.packing import as_zip
 from synthcxr.resources import (
     Dataset,
@@ -231,7 +231,9 @@ class Client:
                 with self._connection.stream(
                     "GET", f"/jobs/{job_id}/events", headers=headers
                 ) as response:
-                    for message in read_events(response.iter_lines()):
+                    if response.status_code == httpx.codes.NO_CONTENT:
+                        return
+                    for message in EventSource(response).iter_sse():
                         event = Event(**json.loads(message.data))
                         after = event.sequence
                         yield event

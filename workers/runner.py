@@ -10,7 +10,6 @@ import structlog
 from release.cancellation import cancellable
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
-from service.domain.journal import folder_of
 from service.domain.ports import TaskQueue
 from workers.generate.job import generate
 from workers.ingest.job import ingest
@@ -98,7 +97,7 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.finish_cancelled(claim)
     except ReleasesChanged as error:  # somebody was first: examine once more, with their images
         for artifact in made["synthetic_set"].artifacts:
-            attempt.artifacts.delete(folder_of(artifact.key))
+            attempt.artifacts.delete(artifact.folder)
         return records.put_back(claim, error.problem())
     except (LeaseLost, RecordsUnavailable):
         raise

@@ -14,7 +14,7 @@ from release.package.hashing import rounded_count
 from release.report.schema import FORMAT, Report
 from release.samples import ClassSample, InterpolatedSample, SampleSpec
 from release.utility.results import Utility
-from service.domain.references import Dataset, Model
+from service.domain.records import Dataset, Model
 
 BIASES = (
     "What is lopsided in the real images, such as classes that differ in age, sex or hospital, is "

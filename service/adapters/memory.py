@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from service.domain import errors, journal
+from service.domain import errors, job_events, release_rules
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -21,7 +21,7 @@ from service.domain.job import (
 )
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import Clock, EventDraft, Idempotency
-from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 
 T = TypeVar("T")
 R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
@@ -99,7 +99,7 @@ class MemoryRecords:
                 self._datasets[dataset.id] = dataset
             self._jobs[job.id] = job
             self._logs[job.id] = []
-            self._append(job.id, journal.entries_of_move(job))
+            self._append(job.id, job_events.entries_of_move(job))
             return job
 
     def submitted(self, idempotency: Idempotency) -> Job | None:
@@ -134,7 +134,7 @@ class MemoryRecords:
         with self._lock:
             dataset = self.dataset(dataset_id)
             for job in self._jobs.values():
-                if not job.state.done and job.request.get("dataset_id") == dataset_id:
+                if not job.state.done and job.request.dataset_id == dataset_id:
                     raise errors.DatasetInUse.by(dataset_id, job.id)
             if all(each.dataset_id != dataset_id for each in self._examined_sets.values()):
                 self._trained_patients.pop(dataset_id, None)
@@ -154,7 +154,7 @@ class MemoryRecords:
         with self._lock:
             made = self.synthetic_set(synthetic_set_id)
             if not made.findings_read:
-                journal.check_findings(made, list(self._synthetic_sets.values()), max_sets)
+                release_rules.check_findings(made, list(self._synthetic_sets.values()), max_sets)
                 self._synthetic_sets[made.id] = replace(made, findings_read=True)
             return made
 
@@ -267,7 +267,7 @@ class MemoryRecords:
     def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
         """Renew a lease."""
         with self._lock:
-            job = journal.check_fence(self._jobs.get(claim.job_id), claim)
+            job = job_events.check_fence(self._jobs.get(claim.job_id), claim)
             expires = self._clock.now() + timedelta(seconds=lease_seconds)
             self._jobs[job.id] = replace(job, lease_expires_at=expires)
             return job.cancel_requested
@@ -283,11 +283,11 @@ class MemoryRecords:
     ) -> None:
         """Write a report."""
         with self._lock:
-            job = journal.check_fence(self._jobs.get(claim.job_id), claim)
+            job = job_events.check_fence(self._jobs.get(claim.job_id), claim)
             self._jobs[job.id] = job.report(
                 progress=progress, metrics=metrics, checkpoint=checkpoint
             )
-            self._append(job.id, journal.entries_of_report(progress, metrics, events))
+            self._append(job.id, job_events.entries_of_report(progress, metrics, events))
 
     def succeed(
         self,
@@ -301,12 +301,12 @@ class MemoryRecords:
         examined_after: Sequence[str] = (),
     ) -> Job:
         """End with a result."""
-        result = journal.result_of(dataset, model, synthetic_set)
+        result = job_events.result_of(dataset, model, synthetic_set)
         with self._lock:
-            fenced = journal.check_fence(self._jobs.get(claim.job_id), claim)
+            fenced = job_events.check_fence(self._jobs.get(claim.job_id), claim)
             examined = None
             if synthetic_set and not fenced.cancel_requested:
-                examined = journal.examined(
+                examined = release_rules.examined(
                     synthetic_set,
                     tally or {},
                     self.examined_sets(synthetic_set.model_id),
@@ -327,7 +327,7 @@ class MemoryRecords:
                     if there is None:
                         self._synthetic_sets[synthetic_set.id] = synthetic_set
                     elif there.withdrawn:
-                        again = journal.set_after_withdrawal(there, synthetic_set)
+                        again = release_rules.set_after_withdrawal(there, synthetic_set)
                         self._synthetic_sets[again.id] = again
             return job
 
@@ -342,8 +342,8 @@ class MemoryRecords:
     def put_back(self, claim: Claim, problem: Problem) -> Job:
         """Queue again because of another job."""
         with self._lock:
-            journal.check_fence(self._jobs.get(claim.job_id), claim)
-            self._append(claim.job_id, [journal.entry_of_problem(problem)])
+            job_events.check_fence(self._jobs.get(claim.job_id), claim)
+            self._append(claim.job_id, [job_events.entry_of_problem(problem)])
             return self._fenced(claim, lambda job: job.put_back(self._clock.now()))
 
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
@@ -385,16 +385,16 @@ class MemoryRecords:
     def referenced_artifacts(self) -> set[str]:
         """Return folders in use."""
         with self._lock:
-            keys = [d.artifact.key for d in self._datasets.values() if d.artifact]
-            keys += [model.snapshot.key for model in self._models.values()]
+            folders = [d.artifact.folder for d in self._datasets.values() if d.artifact]
+            folders += [model.snapshot.folder for model in self._models.values()]
             sets = self._synthetic_sets.values()
-            keys += [each.key for made in sets for each in made.artifacts]
-            checkpoints = [journal.checkpoint_folder(job) for job in self._jobs.values()]
-        return {journal.folder_of(key) for key in [*keys, *filter(None, checkpoints)]}
+            folders += [each.folder for made in sets for each in made.artifacts]
+            checkpoints = [job_events.checkpoint_folder(job) for job in self._jobs.values()]
+        return {*folders, *filter(None, checkpoints)}
 
     def _fenced(self, claim: Claim, move: Callable[[Job], Job]) -> Job:
         with self._lock:
-            journal.check_fence(self._jobs.get(claim.job_id), claim)
+            job_events.check_fence(self._jobs.get(claim.job_id), claim)
             return self._move(claim.job_id, move)
 
     def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job:
@@ -403,10 +403,10 @@ class MemoryRecords:
             moved = move(job)
             if moved is not job:
                 self._jobs[job_id] = moved
-                self._append(job_id, journal.entries_of_move(moved))
-                dataset = self._datasets.get(journal.dataset_followed(moved) or "")
+                self._append(job_id, job_events.entries_of_move(moved))
+                dataset = self._datasets.get(job_events.dataset_followed(moved) or "")
                 if dataset:
-                    self._datasets[dataset.id] = journal.dataset_after(dataset, moved)
+                    self._datasets[dataset.id] = job_events.dataset_after(dataset, moved)
             return moved
 
     def _append(self, job_id: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:

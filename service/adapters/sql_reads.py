@@ -20,11 +20,11 @@ from sqlalchemy import (
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_engine import unavailable_by_name
-from service.domain import errors, journal
+from service.domain import errors, job_events
 from service.domain.job import Event, Job, JobKind, JobState
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import Idempotency
-from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 
 
 class SqlReads:
@@ -179,16 +179,16 @@ class SqlReads:
     def referenced_artifacts(self) -> set[str]:
         """Return folders in use."""
         with self._reading() as connection:
-            keys = [d.artifact.key for d in self._all(connection, t.DATASETS) if d.artifact]
-            keys += [model.snapshot.key for model in self._all(connection, t.MODELS)]
+            datasets = self._all(connection, t.DATASETS)
+            folders = [dataset.artifact.folder for dataset in datasets if dataset.artifact]
+            folders += [model.snapshot.folder for model in self._all(connection, t.MODELS)]
             sets = self._all(connection, t.SYNTHETIC_SETS)
-            keys += [each.key for made in sets for each in made.artifacts]
+            folders += [each.folder for made in sets for each in made.artifacts]
             trainings = select(t.jobs).where(
                 t.jobs.c.kind == "train", t.jobs.c.state != "succeeded"
             )
             jobs = [t.job_of(row) for row in connection.execute(trainings).mappings()]
-        keys += filter(None, map(journal.checkpoint_folder, jobs))
-        return {journal.folder_of(key) for key in keys}
+        return {*folders, *filter(None, map(job_events.checkpoint_folder, jobs))}
 
     def _one(self, documents: t.Documents[t.R], name: str, missing: type[errors.NotFound]) -> t.R:
         table = documents.table

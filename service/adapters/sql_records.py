@@ -27,7 +27,7 @@ from service.adapters.sql_writes import (
     write_job,
     write_patients,
 )
-from service.domain import errors, journal
+from service.domain import errors, job_events, release_rules
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -38,7 +38,7 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.ports import Clock, EventDraft, Idempotency
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.records import Dataset, Model, SyntheticSet
 
 _DONE = [str(state) for state in JobState if state.done]
 _HELD = [str(state) for state in HELD]
@@ -76,7 +76,7 @@ class SqlRecords(SqlReads):
             if dataset:
                 connection.execute(insert(t.datasets), t.DATASETS.row(dataset))
             connection.execute(insert(t.jobs), {**t.job_row(job), "num_events": 0})
-            append(connection, job.id, journal.entries_of_move(job), self._clock.now())
+            append(connection, job.id, job_events.entries_of_move(job), self._clock.now())
             return job
 
     def request_cancel(self, job_id: str) -> Job:
@@ -133,7 +133,9 @@ class SqlRecords(SqlReads):
                 raise errors.SyntheticSetNotFound.named(synthetic_set_id)
             if not made.findings_read:
                 locked(connection, t.MODELS, made.model_id)  # so that two readers are counted both
-                journal.check_findings(made, sets_of_model(connection, made.model_id), max_sets)
+                release_rules.check_findings(
+                    made, sets_of_model(connection, made.model_id), max_sets
+                )
                 replace_set(connection, replace(made, findings_read=True))
             return made
 
@@ -165,7 +167,7 @@ class SqlRecords(SqlReads):
         with self._writing() as connection:
             state = connection.execute(renew).scalar()
         if state is None:
-            journal.check_fence(None, claim)
+            job_events.check_fence(None, claim)
         return bool(state == JobState.CANCELLING)
 
     def record(
@@ -181,7 +183,7 @@ class SqlRecords(SqlReads):
         with self._writing() as connection:
             job = fenced_job(connection, claim)
             reported = job.report(progress=progress, metrics=metrics, checkpoint=checkpoint)
-            entries = journal.entries_of_report(progress, metrics, events)
+            entries = job_events.entries_of_report(progress, metrics, events)
             write_job(connection, job, reported, entries, self._clock.now())
 
     def succeed(
@@ -196,7 +198,7 @@ class SqlRecords(SqlReads):
         examined_after: Sequence[str] = (),
     ) -> Job:
         """End with a result."""
-        result = journal.result_of(dataset, model, synthetic_set)
+        result = job_events.result_of(dataset, model, synthetic_set)
         with self._writing() as connection:
             if synthetic_set:
                 hold_examinations(connection, self._clock.now())
@@ -226,7 +228,7 @@ class SqlRecords(SqlReads):
         return self._fenced(
             claim,
             lambda job: job.put_back(self._clock.now()),
-            [journal.entry_of_problem(problem)],
+            [job_events.entry_of_problem(problem)],
         )
 
     # -- called by the scheduler -------------------------------------------------------------
@@ -271,11 +273,11 @@ class SqlRecords(SqlReads):
         with self._writing() as connection:
             job = fenced_job(connection, claim)
             moved = move(job)
-            entries = [*before, *journal.entries_of_move(moved)]
+            entries = [*before, *job_events.entries_of_move(moved)]
             return write_job(connection, job, moved, entries, self._clock.now())
 
     def _write(self, connection: Connection, job: Job, moved: Job) -> Job:
         if moved is job:
             return job
-        entries = journal.entries_of_move(moved)
+        entries = job_events.entries_of_move(moved)
         return write_job(connection, job, moved, entries, self._clock.now())

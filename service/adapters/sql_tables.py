@@ -1,5 +1,6 @@
 """The tables, and how their rows become records."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -20,8 +21,10 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from service.domain.job import Event, Job
-from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.job import Event, Job, JobKind
+from service.domain.json_form import as_json
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
 
 SCHEMA_REVISION = "0001"  # the newest migration; the service serves no other schema
 
@@ -131,19 +134,31 @@ examined_sets = _documents("examined_sets")
 
 _job = TypeAdapter(Job)
 _event = TypeAdapter(Event)
+_REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
+    JobKind.INGEST: TypeAdapter(IngestRequest),
+    JobKind.TRAIN: TypeAdapter(TrainRequest),
+    JobKind.GENERATE: TypeAdapter(GenerateRequest),
+}
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 
 
 def job_row(job: Job) -> dict[str, Any]:
     """Write a job as a row."""
     row = asdict(job)
-    row.update(kind=str(job.kind), state=str(job.state), dataset_id=job.request.get("dataset_id"))
+    row.update(
+        kind=str(job.kind),
+        state=str(job.state),
+        request=as_json(job.request),
+        dataset_id=job.request.dataset_id,
+    )
     return row
 
 
 def job_of(row: RowMapping) -> Job:
     """Read a job from its row."""
-    return _job.validate_python({name: row[name] for name in _JOB_COLUMNS})
+    columns = {name: row[name] for name in _JOB_COLUMNS}
+    request = _REQUESTS[JobKind(row["kind"])].validate_python(row["request"])
+    return _job.validate_python(columns | {"request": request})
 
 
 def event_of(row: RowMapping) -> Event:

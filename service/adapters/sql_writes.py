@@ -14,10 +14,10 @@ from service.adapters.sql_reads import (
     job_of_key,
     released_examinations,
 )
-from service.domain import errors, journal
+from service.domain import errors, job_events, release_rules
 from service.domain.job import Claim, Job
 from service.domain.ports import EventDraft, Idempotency
-from service.domain.references import Dataset, SyntheticSet
+from service.domain.records import Dataset, SyntheticSet
 
 
 def locked_job(connection: Connection, job_id: str) -> Job:
@@ -31,7 +31,7 @@ def locked_job(connection: Connection, job_id: str) -> Job:
 def fenced_job(connection: Connection, claim: Claim) -> Job:
     """Read and lock the job a claim holds, or raise LeaseLost."""
     row = _locked_row(connection, t.jobs, claim.job_id)
-    return journal.check_fence(t.job_of(row) if row else None, claim)
+    return job_events.check_fence(t.job_of(row) if row else None, claim)
 
 
 def locked(connection: Connection, documents: t.Documents[t.R], name: str) -> t.R | None:
@@ -108,11 +108,11 @@ def replace_set(connection: Connection, made: SyntheticSet) -> SyntheticSet:
 
 
 def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
-    """Insert a synthetic set unless it is there; see `journal.set_after_withdrawal`."""
+    """Insert a synthetic set unless it is there; see `release_rules.set_after_withdrawal`."""
     if not insert_if_new(connection, t.synthetic_sets, t.SYNTHETIC_SETS.row(made)):
         there = locked(connection, t.SYNTHETIC_SETS, made.id)
         if there and there.withdrawn:
-            replace_set(connection, journal.set_after_withdrawal(there, made))
+            replace_set(connection, release_rules.set_after_withdrawal(there, made))
 
 
 def hold_examinations(connection: Connection, now: datetime) -> None:
@@ -128,8 +128,8 @@ def keep_examination(
     tally: Mapping[str, Any],
     examined_after: Sequence[str],
 ) -> None:
-    """Keep that a set was examined; see `journal.examined`."""
-    examined = journal.examined(
+    """Keep that a set was examined; see `release_rules.examined`."""
+    examined = release_rules.examined(
         made,
         tally,
         examined_sets(connection, made.model_id),
@@ -164,7 +164,7 @@ def _locked_row(connection: Connection, table: Table, name: str) -> RowMapping |
 
 def _follow(connection: Connection, job: Job) -> None:
     """Let a dataset's state follow the job that ingests it."""
-    name = journal.dataset_followed(job)
+    name = job_events.dataset_followed(job)
     dataset = locked(connection, t.DATASETS, name) if name else None
     if dataset:
-        replace_dataset(connection, journal.dataset_after(dataset, job))
+        replace_dataset(connection, job_events.dataset_after(dataset, job))

@@ -5,39 +5,37 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from service import reach, usecases
+from service import usecases
 from service.api.dependencies import (
     Cursor,
     DatasetId,
     IdempotencyKey,
-    InWorld,
+    InContext,
     Limit,
     idempotency,
 )
 from service.api.errors import documented
 from service.api.jobs import view
-from service.api.schemas import DatasetRequest, UploadForm
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, JobView, Page
-from service.domain import errors
+from service.context import AppContext
+from service.domain import access, errors
 from service.domain.identifiers import new_id
 from service.domain.job import Job
-from service.domain.world import World
+from service.domain.requests import DatasetSource
 from service.usecases import Submission
+from service.validation.ingest import IngestBody, UploadForm
 
 router = APIRouter(tags=["datasets"])
-
-_request = TypeAdapter(DatasetRequest)
-_form = TypeAdapter(UploadForm)
 
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/DatasetRequest"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/IngestBody"}},
             "multipart/form-data": {"schema": {"$ref": "#/components/schemas/UploadForm"}},
         },
     }
@@ -62,65 +60,52 @@ _BODY: dict[str, Any] = {
     ),
 )
 async def create_dataset(
-    request: Request, world: InWorld, idempotency_key: IdempotencyKey = None
+    request: Request, context: InContext, idempotency_key: IdempotencyKey = None
 ) -> JobView:
     """Ingest a dataset: a ZIP (multipart), a folder the service may read, or drawn phantoms."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        job = await _ingest_upload(world, request, idempotency_key)
+        job = await _ingest_upload(context, request, idempotency_key)
     elif media_type == "application/json":
-        job = await _ingest_source(world, request, idempotency_key)
+        job = await _ingest_source(context, request, idempotency_key)
     else:
         raise HTTPException(415, "Send application/json or multipart/form-data.")
-    return await run_sync(view, world, job)
+    return await run_sync(view, context, job)
 
 
-async def _ingest_source(world: World, request: Request, key: str | None) -> Job:
+async def _ingest_source(context: AppContext, request: Request, key: str | None) -> Job:
     """Ingest what a JSON body names."""
     try:
-        body = _request.validate_json(await _limited_body(request, world.max_json_bytes))
+        body = IngestBody.model_validate_json(await _limited_body(request, context.max_json_bytes))
     except ValidationError as error:
         raise _invalid(error) from error
     asked = body.model_dump(mode="json")
-    source = {"path": body.path} if body.path else {"phantom": asked["phantom"]}
     submission = Submission(idempotency(key, "create_dataset", asked), body.labels)
-    return await run_sync(
-        lambda: usecases.submit_ingest(
-            world, submission, source=source, options=body.options(), name=body.name
-        )
-    )
+    return await run_sync(usecases.submit_ingest, context, submission, body, body.source)
 
 
-async def _ingest_upload(world: World, request: Request, key: str | None) -> Job:
+async def _ingest_upload(context: AppContext, request: Request, key: str | None) -> Job:
     """Receive a ZIP and ingest it; whatever goes wrong, nothing is left behind."""
     job_id = new_id("job")
-    writer = await run_sync(world.artifacts.open_upload, job_id)
+    writer = await run_sync(context.artifacts.open_upload, job_id)
     kept = False
     try:
         received = await receive_form(request.headers, request.stream(), writer)
         try:
-            form = _form.validate_python(received.fields)
+            form = UploadForm.model_validate(received.fields)
         except ValidationError as error:
             raise _invalid(error) from error
         await run_sync(writer.commit)
         asked = {**received.fields, "file": received.sha256}
         submission = Submission(idempotency(key, "create_dataset", asked))
-        job = await run_sync(
-            lambda: usecases.submit_ingest(
-                world,
-                submission,
-                source={"upload": f"{job_id}.zip"},
-                options=form.options(),
-                name=form.name,
-                job_id=job_id,
-            )
-        )
+        source = DatasetSource(upload=f"{job_id}.zip")
+        job = await run_sync(usecases.submit_ingest, context, submission, form, source, job_id)
         kept = job.id == job_id
         return job
     finally:
         if not kept:
             writer.discard()
-            world.artifacts.delete_upload(job_id)
+            context.artifacts.delete_upload(job_id)
 
 
 async def _limited_body(request: Request, max_bytes: int) -> bytes:
@@ -143,10 +128,12 @@ def _invalid(error: ValidationError) -> RequestValidationError:
     operation_id="list_datasets",
     responses=documented(errors.InvalidRequest),
 )
-def list_datasets(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Page[DatasetView]:
+def list_datasets(
+    context: InContext, cursor: Cursor = None, limit: Limit = 50
+) -> Page[DatasetView]:
     """List datasets, newest first."""
-    page = world.records.datasets(cursor=cursor, limit=limit)
-    items = [DatasetView.of(reach.dataset(world, dataset)) for dataset in page.items]
+    page = context.records.datasets(cursor=cursor, limit=limit)
+    items = [DatasetView.of(access.dataset(context.scopes, dataset)) for dataset in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -155,14 +142,14 @@ def list_datasets(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> P
     operation_id="get_dataset",
     responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
 )
-def get_dataset(world: InWorld, dataset_id: DatasetId) -> DatasetView:
+def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     """Read a dataset: its classes, and why files were left out.
 
     In which folds the images are, the fingerprint, the names of files left out and how many images
     were known or near-duplicates are for callers with the scope `private:read`: a patient keeps
     the fold of earlier datasets, so these would tell who was trained on.
     """
-    return DatasetView.of(reach.dataset(world, world.records.dataset(dataset_id)))
+    return DatasetView.of(access.dataset(context.scopes, context.records.dataset(dataset_id)))
 
 
 @router.delete(
@@ -172,6 +159,6 @@ def get_dataset(world: InWorld, dataset_id: DatasetId) -> DatasetView:
     response_class=Response,
     responses=documented(errors.DatasetNotFound, errors.DatasetInUse, errors.InvalidRequest),
 )
-def delete_dataset(world: InWorld, dataset_id: DatasetId) -> None:
+def delete_dataset(context: InContext, dataset_id: DatasetId) -> None:
     """Remove a dataset and its pixels; models trained on it stay."""
-    usecases.delete_dataset(world, dataset_id)
+    usecases.delete_dataset(context, dataset_id)

@@ -1,4 +1,4 @@
-"""What endpoints ask for: the world, an idempotency key, a page."""
+"""What endpoints ask for: the application context, an idempotency key, a page."""
 
 import hashlib
 import json
@@ -7,17 +7,17 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Header, Path, Query, Request
 from pydantic import StringConstraints
 
-from service.api import examples
+from service import examples
+from service.context import AppContext
 from service.domain.ports import Idempotency
-from service.domain.world import World
 
 
-def world_of(request: Request) -> World:
+def context_of(request: Request) -> AppContext:
     """Return the ports of the running service."""
-    return cast("World", request.app.state.world)
+    return cast("AppContext", request.app.state.context)
 
 
-InWorld = Annotated[World, Depends(world_of)]
+InContext = Annotated[AppContext, Depends(context_of)]
 
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]

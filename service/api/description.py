@@ -5,8 +5,8 @@ from typing import Any
 import yaml
 from fastapi import FastAPI
 
-from service.api.schemas import DatasetRequest, UploadForm
 from service.api.views import ProblemView
+from service.validation.ingest import IngestBody, UploadForm
 
 _DESCRIPTION = """\
 Turns private labelled chest X-rays into synthetic labelled sets.
@@ -21,7 +21,7 @@ def describe(app: FastAPI) -> str:
     document = app.openapi() | {}
     document["info"] = {**document["info"], "description": _DESCRIPTION}
     schemas = document["components"]["schemas"]
-    for model in (DatasetRequest, UploadForm, ProblemView):
+    for model in (IngestBody, UploadForm, ProblemView):
         schemas |= _schemas_of(model)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

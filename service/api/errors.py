@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.api.views import ProblemView
-from service.checks import pointer
 from service.domain import errors
 from service.domain.errors import FieldError, Problem, SyntheticDataError
+from service.validation.bodies import pointer
 
 _log = structlog.get_logger()
 

@@ -10,13 +10,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from service import reach
-from service.api.dependencies import InWorld, JobId
+from service.api.dependencies import InContext, JobId
 from service.api.errors import documented
 from service.api.views import EventPage, EventView
 from service.api.waiting import POLL_SECONDS
-from service.domain import errors
-from service.domain.world import World
+from service.context import AppContext
+from service.domain import access, errors
 
 router = APIRouter(tags=["jobs"])
 
@@ -53,7 +52,7 @@ LastEventId = Annotated[
 )
 async def list_events(
     request: Request,
-    world: InWorld,
+    context: InContext,
     job_id: JobId,
     after: After = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
@@ -65,20 +64,22 @@ async def list_events(
     entries of kind `sample` are for callers with the scope `private:read`: they were not examined.
     """
     if "text/event-stream" not in request.headers.get("accept", "").lower():
-        found = await run_sync(lambda: world.records.events(job_id, after=after, limit=limit))
-        items = [EventView.model_validate(reach.event(world, event)) for event in found]
+        found = await run_sync(lambda: context.records.events(job_id, after=after, limit=limit))
+        items = [EventView.model_validate(access.event(context.scopes, event)) for event in found]
         return EventPage(items=items, next_after=items[-1].sequence if items else after)
     start = after if last_event_id is None else last_event_id
-    if not await run_sync(lambda: world.records.events(job_id, after=start, limit=1)):
-        job = await run_sync(world.records.job, job_id)
+    if not await run_sync(lambda: context.records.events(job_id, after=start, limit=1)):
+        job = await run_sync(context.records.job, job_id)
         if job.state.done:
             return Response(status_code=204)
-    return EventSourceResponse(_stream(world, job_id, start), headers={"Cache-Control": "no-store"})
+    return EventSourceResponse(
+        _stream(context, job_id, start), headers={"Cache-Control": "no-store"}
+    )
 
 
-async def _stream(world: World, job_id: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(context: AppContext, job_id: str, after: int) -> AsyncIterator[bytes]:
     """Send entries as they are written, until the job is done or deleted."""
-    records = world.records
+    records = context.records
     last_sent = time.monotonic()
     while True:
         try:
@@ -88,7 +89,7 @@ async def _stream(world: World, job_id: str, after: int) -> AsyncIterator[bytes]
             return
         for event in found:
             after = event.sequence
-            data = EventView.model_validate(reach.event(world, event)).model_dump_json()
+            data = EventView.model_validate(access.event(context.scopes, event)).model_dump_json()
             yield format_sse_event(data_str=data, event=str(event.kind), id=str(after))
         if not found:
             if job.state.done:

@@ -7,13 +7,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Response
 
 from service import usecases
-from service.api.dependencies import IdempotencyKey, InWorld, idempotency
+from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
-from service.api.schemas import GenerateRequest
 from service.api.views import JobView
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
 from service.domain import errors
 from service.usecases import Submission
+from service.validation.generate import GenerateBody
 
 router = APIRouter(tags=["generation"])
 
@@ -51,8 +51,8 @@ Prefer = Annotated[
     },
 )
 async def generate(
-    body: GenerateRequest,
-    world: InWorld,
+    body: GenerateBody,
+    context: InContext,
     response: Response,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
@@ -65,19 +65,16 @@ async def generate(
     Every set is examined before anybody can have it: its `verdict` says whether it may leave. So
     many sets of a model are examined at most, since each is a chance for copies to be missed.
     """
-    asked = body.model_dump(mode="json", exclude={"labels", "balance"})
-    fingerprint = idempotency(idempotency_key, "generate", {**asked, "balance": body.balance})
-    submission = Submission(fingerprint, body.labels)
-    job = await run_sync(
-        lambda: usecases.submit_generation(world, submission, asked, balance=body.balance)
-    )
+    asked = body.model_dump(mode="json", exclude={"labels"})
+    submission = Submission(idempotency(idempotency_key, "generate", asked), body.labels)
+    job = await run_sync(usecases.submit_generation, context, submission, body)
     seconds = preferred_wait_seconds(prefer)
     if seconds:
-        job = await wait_for_job(world.records, job.id, lambda job: job.state.done, seconds)
+        job = await wait_for_job(context.records, job.id, lambda job: job.state.done, seconds)
         if job.state.done:
             response.status_code = 200
             response.headers["Preference-Applied"] = f"wait={seconds}"
-    return await run_sync(lambda: JobView.of(job, world.records.queue_position(job)))
+    return await run_sync(lambda: JobView.of(job, context.records.queue_position(job)))
 
 
 def preferred_wait_seconds(prefer: str | None) -> int:

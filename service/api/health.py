@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import InWorld
+from service.api.dependencies import InContext
 from service.api.errors import documented
 from service.api.views import HealthView, ReadinessView, VersionView
 
@@ -16,22 +16,22 @@ async def healthz() -> HealthView:
 
 
 @router.get("/readyz", operation_id="readyz", responses=documented())
-def readyz(world: InWorld) -> ReadinessView:
+def readyz(context: InContext) -> ReadinessView:
     """Say whether the database serves this version; without a broker jobs merely start later.
 
     No set can be asked for while the file of an extractor cannot be read.
     """
-    world.records.check()
-    broker = "reachable" if world.queue.reachable() else "unreachable"
-    extractors = {each.name: each.readable for each in world.extractors}
+    context.records.check()
+    broker = "reachable" if context.queue.reachable() else "unreachable"
+    extractors = {each.name: each.readable for each in context.extractors}
     unreadable = [name for name, readable in extractors.items() if not readable]
     return ReadinessView(status="ready", broker=broker, unreadable_extractors=unreadable)
 
 
 @router.get("/version", operation_id="version")
-async def version(world: InWorld) -> VersionView:
+async def version(context: InContext) -> VersionView:
     """Say which version this is."""
-    return VersionView(name="synthcxr", version=world.version)
+    return VersionView(name="synthcxr", version=context.version)
 
 
 @router.get(

@@ -5,15 +5,15 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
-from service import reach, usecases
+from service import usecases
 from service.api.conditional import NOT_MODIFIED, IfNoneMatch, matches, not_modified
-from service.api.dependencies import Cursor, InWorld, JobId, Limit
+from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.errors import documented
 from service.api.views import JobView, Page
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
-from service.domain import errors
+from service.context import AppContext
+from service.domain import access, errors
 from service.domain.job import Job, JobKind, JobState
-from service.domain.world import World
 
 router = APIRouter(tags=["jobs"])
 
@@ -30,22 +30,22 @@ Wait = Annotated[
 ]
 
 
-def view(world: World, job: Job) -> JobView:
+def view(context: AppContext, job: Job) -> JobView:
     """Show what the caller may read of a job, and its place in the queue."""
-    return JobView.of(reach.job(world, job), world.records.queue_position(job))
+    return JobView.of(access.job(context.scopes, job), context.records.queue_position(job))
 
 
 @router.get("/jobs", operation_id="list_jobs", responses=documented(errors.InvalidRequest))
 def list_jobs(
-    world: InWorld,
+    context: InContext,
     kind: JobKind | None = None,
     state: JobState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[JobView]:
     """List jobs, newest first."""
-    page = world.records.jobs(kind=kind, state=state, cursor=cursor, limit=limit)
-    items = [view(world, job) for job in page.items]
+    page = context.records.jobs(kind=kind, state=state, cursor=cursor, limit=limit)
+    items = [view(context, job) for job in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -56,7 +56,7 @@ def list_jobs(
     responses={**NOT_MODIFIED, **documented(errors.JobNotFound, errors.InvalidRequest)},
 )
 async def get_job(
-    world: InWorld,
+    context: InContext,
     response: Response,
     job_id: JobId,
     wait: Wait = 0,
@@ -69,14 +69,14 @@ async def get_job(
             return job.state.done
         return not matches(if_none_match, etag_of(job))
 
-    job = await wait_for_job(world.records, job_id, news, wait)
+    job = await wait_for_job(context.records, job_id, news, wait)
     etag = etag_of(job)
     if matches(if_none_match, etag):
         return not_modified(etag)
     response.headers["ETag"] = etag
     if not job.state.done:
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
-    return await run_sync(view, world, job)
+    return await run_sync(view, context, job)
 
 
 def etag_of(job: Job) -> str:
@@ -90,9 +90,9 @@ def etag_of(job: Job) -> str:
     status_code=202,
     responses=documented(errors.JobNotFound, errors.IllegalMove, errors.InvalidRequest),
 )
-def cancel_job(world: InWorld, job_id: JobId) -> JobView:
+def cancel_job(context: InContext, job_id: JobId) -> JobView:
     """Cancel a queued job at once; ask the worker of a running one to stop."""
-    return view(world, usecases.cancel_job(world, job_id))
+    return view(context, usecases.cancel_job(context, job_id))
 
 
 @router.post(
@@ -103,9 +103,9 @@ def cancel_job(world: InWorld, job_id: JobId) -> JobView:
         errors.JobNotFound, errors.IllegalMove, errors.UploadGone, errors.InvalidRequest
     ),
 )
-def retry_job(world: InWorld, job_id: JobId) -> JobView:
+def retry_job(context: InContext, job_id: JobId) -> JobView:
     """Queue a failed or cancelled job again; it resumes from its newest checkpoint."""
-    return view(world, usecases.retry_job(world, job_id))
+    return view(context, usecases.retry_job(context, job_id))
 
 
 @router.delete(
@@ -115,6 +115,6 @@ def retry_job(world: InWorld, job_id: JobId) -> JobView:
     response_class=Response,
     responses=documented(errors.JobNotFound, errors.JobNotDone, errors.InvalidRequest),
 )
-def delete_job(world: InWorld, job_id: JobId) -> None:
+def delete_job(context: InContext, job_id: JobId) -> None:
     """Remove a job that is done, its log and its checkpoints; what it made stays."""
-    usecases.delete_job(world, job_id)
+    usecases.delete_job(context, job_id)

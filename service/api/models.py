@@ -3,7 +3,6 @@
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from service import reach
 from service.api.conditional import (
     FOREVER,
     NOT_MODIFIED,
@@ -11,13 +10,12 @@ from service.api.conditional import (
     Range,
     immutable_file,
 )
-from service.api.dependencies import Cursor, InWorld, Limit, ModelId
+from service.api.dependencies import Cursor, InContext, Limit, ModelId
 from service.api.errors import documented
 from service.api.release_views import AuditView
 from service.api.views import ModelView, Page
-from service.domain import errors
-from service.domain.journal import folder_of
-from service.domain.verdict import PRIVATE_READ
+from service.domain import access, errors
+from service.domain.access import PRIVATE_READ
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"])
@@ -26,10 +24,10 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))
-def list_models(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
+def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
-    page = world.records.models(cursor=cursor, limit=limit)
-    items = [ModelView.of(reach.model(world, model)) for model in page.items]
+    page = context.records.models(cursor=cursor, limit=limit)
+    items = [ModelView.of(access.model(context.scopes, model)) for model in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 
@@ -38,9 +36,9 @@ def list_models(world: InWorld, cursor: Cursor = None, limit: Limit = 50) -> Pag
     operation_id="get_model",
     responses=documented(errors.ModelNotFound, errors.InvalidRequest),
 )
-def get_model(world: InWorld, model_id: ModelId) -> ModelView:
+def get_model(context: InContext, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
-    return ModelView.of(reach.model(world, world.records.model(model_id)))
+    return ModelView.of(access.model(context.scopes, context.records.model(model_id)))
 
 
 @router.get(
@@ -48,10 +46,10 @@ def get_model(world: InWorld, model_id: ModelId) -> ModelView:
     operation_id="get_model_audit",
     responses=documented(errors.ModelNotFound, errors.InvalidRequest),
 )
-def get_model_audit(world: InWorld, model_id: ModelId) -> AuditView:
+def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     """Read what is known of a model's privacy: from its weights, and from each set it drew."""
-    model = world.records.model(model_id)
-    return AuditView.of(model, world.records.examined_sets(model.id))
+    model = context.records.model(model_id)
+    return AuditView.of(model, context.records.examined_sets(model.id))
 
 
 @router.get(
@@ -76,7 +74,7 @@ def get_model_audit(world: InWorld, model_id: ModelId) -> AuditView:
     },
 )
 def get_model_weights(
-    world: InWorld,
+    context: InContext,
     model_id: ModelId,
     request: Request,
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
@@ -87,10 +85,10 @@ def get_model_weights(
     They leave with the scope `weights:read` alone, and only where the model's audit, which is
     linked, says that they may: white-box attacks tell far more than attacks on images drawn.
     """
-    model = world.records.model(model_id)
-    weights = reach.weights(world, model)
+    model = context.records.model(model_id)
+    weights = access.weights(context.scopes, model, context.records.examined_sets(model.id))
     answer = immutable_file(
-        world.artifacts.path(weights.key),
+        context.artifacts.path(weights.key),
         sha256=weights.sha256,
         media_type="application/octet-stream",
         filename=f"{model.id}.safetensors",
@@ -121,14 +119,14 @@ def get_model_weights(
         ),
     },
 )
-def get_model_samples(world: InWorld, model_id: ModelId) -> Response:
+def get_model_samples(context: InContext, model_id: ModelId) -> Response:
     """Look at a grid of images the model drew at the end of its training.
 
     They were not examined, so they are for callers with the scope `private:read`.
     """
-    model = world.records.model(model_id)
-    reach.require(world, PRIVATE_READ)
-    path = world.artifacts.path(f"{folder_of(model.snapshot.key)}/samples.png")
+    model = context.records.model(model_id)
+    access.require(context.scopes, PRIVATE_READ)
+    path = context.artifacts.path(f"{model.snapshot.folder}/samples.png")
     try:
         image = path.read_bytes()
     except FileNotFoundError:

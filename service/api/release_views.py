@@ -1,16 +1,15 @@
 """Bodies of answers about what may leave: sets and their verdicts, audits, signing keys."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
-from service.api import examples
+from service import examples
 from service.api.views import Moment, View, shown
-from service.domain.clearance import NOTICE, Clearance, Ground
+from service.domain.access import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
-from service.domain.references import ExaminedSet, Model, SyntheticSet
-from service.domain.verdict import Outcome
+from service.domain.records import ExaminedSet, Model, Outcome, SyntheticSet
 
 
 class VerdictView(View):
@@ -86,32 +85,29 @@ class SigningKeysView(View):
 
 
 class WhiteBoxView(View):
-    """Whether the scores of any part of a model tell who was in its training."""
+    """Whether a membership inference attack on the weights succeeds, by any part's scores."""
 
-    statistic: float | None = Field(description="Area under the attack's curve; 0.5 is guessing.")
-    p_value: float | None = Field(description="Of the exact test that they do not.")
+    statistic: float | None = Field(
+        description="Area under the attack's ROC curve; 0.5 is guessing."
+    )
+    p_value: float | None = Field(
+        description="Of the exact test that membership cannot be inferred."
+    )
     text: str
-    weights_may_leave: bool
-    min_detectable_share: float | None = Field(
-        None,
-        description="The smallest share of patients, known by heart, that the audit is sure to "
-        "tell; null where an earlier version audited.",
+    passed: bool = Field(description="Whether it was negative with enough power.")
+    min_detectable_share: float = Field(
+        description="The smallest share of memorised patients that the audit detects."
     )
-    asked: list[str] = Field(
-        description="The fitted parts of the model whose scores were asked, every one that has one."
+    scores: list[str] = Field(
+        description="The fitted parts of the model whose scores were tested: all that have one."
     )
-
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> "WhiteBoxView":
-        """Show what the training's audit found."""
-        return cls.model_validate({**found, **found["public"]})
 
 
 class ClearanceView(View):
-    """Whether a model's weights may leave, on what ground, and what then goes with them."""
+    """Whether a model's weights are cleared for release, on what ground, and on what terms."""
 
-    may_leave: bool
-    ground: Ground | None = Field(description="Null where they stay.")
+    cleared: bool
+    ground: Ground | None = Field(description="Null where they are not cleared.")
     text: str
     notice: str
 
@@ -132,7 +128,8 @@ class AuditView(View):
 
     model_id: str
     white_box: WhiteBoxView | None = Field(
-        description="Null where too few patients were held out, or before there was this audit."
+        description="Null where the audit pool holds too few patients, or where differential "
+        "privacy takes the audit's place."
     )
     weights: ClearanceView
     sets: list[AuditedSetView] = Field(
@@ -142,13 +139,13 @@ class AuditView(View):
     @classmethod
     def of(cls, model: Model, sets: Sequence[ExaminedSet]) -> "AuditView":
         """Show a model's audit."""
-        found = model.card.get("white_box")
+        found = model.card.white_box
         weights = Clearance.of(model, sets)
         return cls(
             model_id=model.id,
-            white_box=WhiteBoxView.of(found) if found else None,
+            white_box=WhiteBoxView.model_validate(found) if found else None,
             weights=ClearanceView(
-                may_leave=weights.may_leave,
+                cleared=weights.cleared,
                 ground=weights.ground,
                 text=weights.text,
                 notice=NOTICE,

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from service.api.dependencies import InWorld
+from service.api.dependencies import InContext
 from service.api.errors import documented
 from service.api.release_views import SigningKeysView, SigningKeyView
 from service.domain import errors
@@ -15,8 +15,8 @@ router = APIRouter(tags=["synthetic sets"])
     operation_id="list_signing_keys",
     responses=documented(errors.StorageFull),
 )
-def list_signing_keys(world: InWorld) -> SigningKeysView:
+def list_signing_keys(context: InContext) -> SigningKeysView:
     """List the public keys, the one that signs now first; older ones still verify older sets."""
     return SigningKeysView(
-        items=[SigningKeyView.of(key) for key in world.signing_keys.public_keys()]
+        items=[SigningKeyView.of(key) for key in context.signing_keys.public_keys()]
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Header, Path, Response
 
-from service import reach, usecases
+from service import usecases
 from service.api.conditional import (
     FOREVER,
     NOT_MODIFIED,
@@ -19,11 +19,11 @@ from service.api.conditional import (
     matches,
     not_modified,
 )
-from service.api.dependencies import Cursor, InWorld, Limit, SetId
+from service.api.dependencies import Cursor, InContext, Limit, SetId
 from service.api.errors import documented
 from service.api.release_views import SyntheticSetView
 from service.api.views import Page
-from service.domain import errors
+from service.domain import access, errors
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["synthetic sets"])
@@ -49,10 +49,10 @@ Index = Annotated[int, Path(ge=0, le=10**9, description="The image's number in t
     responses=documented(errors.InvalidRequest),
 )
 def list_synthetic_sets(
-    world: InWorld, cursor: Cursor = None, limit: Limit = 50
+    context: InContext, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[SyntheticSetView]:
     """List synthetic sets, newest first."""
-    page = world.records.synthetic_sets(cursor=cursor, limit=limit)
+    page = context.records.synthetic_sets(cursor=cursor, limit=limit)
     items = [SyntheticSetView.of(made) for made in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
@@ -62,9 +62,9 @@ def list_synthetic_sets(
     operation_id="get_synthetic_set",
     responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
 )
-def get_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> SyntheticSetView:
+def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticSetView:
     """Read what a synthetic set holds."""
-    return SyntheticSetView.of(world.records.synthetic_set(synthetic_set_id))
+    return SyntheticSetView.of(context.records.synthetic_set(synthetic_set_id))
 
 
 @router.get(
@@ -85,16 +85,16 @@ def get_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> SyntheticSetVi
     },
 )
 def get_manifest(
-    world: InWorld,
+    context: InContext,
     synthetic_set_id: SetId,
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
-    made = world.records.synthetic_set(synthetic_set_id)
-    manifest = reach.manifest(world, made)
+    made = context.records.synthetic_set(synthetic_set_id)
+    manifest = access.manifest(context.scopes, made)
     return immutable_file(
-        world.artifacts.path(manifest.key),
+        context.artifacts.path(manifest.key),
         sha256=manifest.sha256,
         media_type="application/json",
         filename=f"{made.id}-manifest.json",
@@ -119,19 +119,19 @@ def get_manifest(
     },
 )
 def get_image(
-    world: InWorld, synthetic_set_id: SetId, index: Index, if_none_match: IfNoneMatch = None
+    context: InContext, synthetic_set_id: SetId, index: Index, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Look at one image."""
-    made = world.records.synthetic_set(synthetic_set_id)
-    images, manifest = reach.images(world, made), reach.manifest(world, made)
+    made = context.records.synthetic_set(synthetic_set_id)
+    images, manifest = access.images(context.scopes, made), access.manifest(context.scopes, made)
     if index >= made.num_images:
         raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
     try:
-        file, sha256 = _contents(world.artifacts.path(manifest.key))[index]
+        file, sha256 = _contents(context.artifacts.path(manifest.key))[index]
         etag = f'"{sha256}"'
         if matches(if_none_match, etag):
             return not_modified(etag)
-        with zipfile.ZipFile(world.artifacts.path(images.key)) as archive:
+        with zipfile.ZipFile(context.artifacts.path(images.key)) as archive:
             image = archive.read(file)
     except FileNotFoundError:
         raise errors.ArtifactMissing.named(made.id) from None
@@ -163,16 +163,16 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
     },
 )
 def download_synthetic_set(
-    world: InWorld,
+    context: InContext,
     synthetic_set_id: SetId,
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
-    made = world.records.synthetic_set(synthetic_set_id)
-    images = reach.images(world, made)
+    made = context.records.synthetic_set(synthetic_set_id)
+    images = access.images(context.scopes, made)
     return immutable_file(
-        world.artifacts.path(images.key),
+        context.artifacts.path(images.key),
         sha256=images.sha256,
         media_type="application/zip",
         filename=f"{made.id}.zip",
@@ -202,16 +202,16 @@ def download_synthetic_set(
     },
 )
 def get_report(
-    world: InWorld,
+    context: InContext,
     synthetic_set_id: SetId,
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
     accept: Accept = None,
 ) -> Response:
     """Read what was found of a set, whatever the verdict: a page, or JSON for who asks for it."""
-    made = world.records.synthetic_set(synthetic_set_id)
+    made = context.records.synthetic_set(synthetic_set_id)
     page = made.report
-    path = world.artifacts.path(page.key)
+    path = context.artifacts.path(page.key)
     as_json = "application/json" in (accept or "")
     kind, media_type = ("json", "application/json") if as_json else ("html", "text/html")
     answer = immutable_file(
@@ -243,17 +243,17 @@ def get_report(
     },
 )
 def get_findings(
-    world: InWorld, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
+    context: InContext, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Read what the gate saw image by image; for those who may read what is private.
 
     Distances to real images are an oracle, so they can be read of a few sets of a model only.
     """
-    made = world.records.synthetic_set(synthetic_set_id)
-    seen = usecases.read_findings(world, made)
+    made = context.records.synthetic_set(synthetic_set_id)
+    seen = usecases.read_findings(context, made)
     _log.info("findings read", synthetic_set_id=made.id)
     return immutable_file(
-        world.artifacts.path(seen.key),
+        context.artifacts.path(seen.key),
         sha256=seen.sha256,
         media_type="application/json",
         filename=f"{made.id}-findings.json",
@@ -268,10 +268,10 @@ def get_findings(
     response_class=Response,
     responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
 )
-def delete_synthetic_set(world: InWorld, synthetic_set_id: SetId) -> None:
+def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.
 
     One that was released is withdrawn: nobody can read it any more, but its images are kept, since
     later sets of the same dataset are examined together with it.
     """
-    usecases.delete_synthetic_set(world, synthetic_set_id)
+    usecases.delete_synthetic_set(context, synthetic_set_id)

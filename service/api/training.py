@@ -3,12 +3,12 @@
 from fastapi import APIRouter
 
 from service import usecases
-from service.api.dependencies import IdempotencyKey, InWorld, idempotency
+from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
-from service.api.schemas import TrainRequest
 from service.api.views import JobView
 from service.domain import errors
 from service.usecases import Submission
+from service.validation.train import TrainBody
 
 router = APIRouter(tags=["training"])
 
@@ -34,12 +34,9 @@ router = APIRouter(tags=["training"])
         http=[400, 413],
     ),
 )
-def train(body: TrainRequest, world: InWorld, idempotency_key: IdempotencyKey = None) -> JobView:
+def train(body: TrainBody, context: InContext, idempotency_key: IdempotencyKey = None) -> JobView:
     """Train a model of a family on a dataset that is ready."""
     asked = body.model_dump(mode="json", exclude={"labels"})
-    asked["budget"] = body.budget.model_dump(exclude_none=True)
-    if body.privacy is None:
-        del asked["privacy"]
     submission = Submission(idempotency(idempotency_key, "train", asked), body.labels)
-    job = usecases.submit_training(world, submission, asked)
-    return JobView.of(job, world.records.queue_position(job))
+    job = usecases.submit_training(context, submission, body)
+    return JobView.of(job, context.records.queue_position(job))

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from service.api import examples
+from service import examples
 from service.domain.errors import Problem
 from service.domain.job import Job, JobKind, JobState
-from service.domain.references import DatasetState, Model
+from service.domain.json_form import as_json
+from service.domain.records import DatasetState, Model
 
 V = TypeVar("V")
 
@@ -150,7 +151,7 @@ class JobView(View):
             queue_position=queue_position,
             progress=ProgressView.model_validate(job.progress) if job.progress else None,
             metrics=dict(job.metrics),
-            request=dict(job.request),
+            request=as_json(job.request),
             result=ResultView.model_validate(job.result) if job.result else None,
             error=ProblemView.of(job.error) if job.error else None,
             labels=dict(job.labels),
@@ -254,7 +255,7 @@ class DatasetView(View):
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "DatasetView":
-        """Show what `service.reach` tells of a dataset."""
+        """Show what `access.dataset` returns."""
         return cls.model_validate(told)
 
 
@@ -283,7 +284,8 @@ class ModelView(View):
     def of(cls, model: Model) -> "ModelView":
         """Show a model."""
         fields = {name: getattr(model, name) for name in cls.model_fields if hasattr(model, name)}
-        return cls.model_validate(fields | {"snapshot_sha256": model.snapshot.sha256})
+        fields |= {"snapshot_sha256": model.snapshot.sha256, "card": as_json(model.card)}
+        return cls.model_validate(fields)
 
 
 class HealthView(View):

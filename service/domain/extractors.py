@@ -12,6 +12,19 @@ ExtractorKind = Literal["inception_v3", "torchscript", "image_classifier"]
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractorIdentity:
+    """What figures by an operator's network depend on.
+
+    Attributes:
+        kind: What its file holds.
+        sha256: Checksum of the file.
+    """
+
+    kind: ExtractorKind
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuppliedExtractor:
     """A file that the operator's settings name.
 
@@ -26,8 +39,8 @@ class SuppliedExtractor:
     kind: ExtractorKind
     path: Path
 
-    def identity(self) -> dict[str, str]:
-        """Say what the figures of a set will depend on.
+    def identity(self) -> ExtractorIdentity:
+        """Return what the figures of a set will depend on.
 
         Raises:
             ExtractorUnavailable: The file cannot be read.
@@ -39,7 +52,7 @@ class SuppliedExtractor:
             raise ExtractorUnavailable.named(
                 self.name, f"its file {self.path.name} cannot be read ({error.strerror})"
             ) from error
-        return {"kind": self.kind, "sha256": sha256}
+        return ExtractorIdentity(self.kind, sha256)
 
     @property
     def readable(self) -> bool:

@@ -4,10 +4,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
-from typing import Any
 
-PARTS = ("mixtures", "interpolate", "extractors")  # of a request, that it may lack
+from service.domain.json_form import as_json
+from service.domain.requests import GenerateRequest
+
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _NUM_CHARACTERS = 26  # 26 * 5 bits hold the 128 bits of a UUID
 
@@ -29,29 +29,30 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{_base32(uuid7)}"
 
 
-def synthetic_set_id(request: Mapping[str, Any], *, snapshot_sha256: str, version: str) -> str:
+def synthetic_set_id(request: GenerateRequest, *, snapshot_sha256: str, version: str) -> str:
     """Name the set that a generate request will always yield.
 
     Two requests share an identifier exactly when every byte of their sets is the same.
 
     Args:
-        request: A stored generate request: model_id, class_counts, seed, sampler, format, and
-            mixtures, interpolate, report and extractors where it has any.
+        request: What is asked for; its own `synthetic_set_id` does not count.
         snapshot_sha256: Checksum of the model's weights.
         version: Version of the package that samples.
     """
     identity = {
-        "model_id": request["model_id"],
+        "model_id": request.model_id,
         "snapshot": snapshot_sha256,
-        "class_counts": list(request["class_counts"].items()),  # the order numbers the images
-        "seed": request["seed"],
-        "sampler": request["sampler"],
-        "format": request["format"],
+        "class_counts": list(request.class_counts.items()),  # the order numbers the images
+        "seed": request.seed,
+        "sampler": request.sampler,
+        "format": request.format,
         "version": version,
-        **{part: request[part] for part in PARTS if request.get(part)},
-        **({"report": "full"} if request.get("report") == "full" else {}),
+        "mixtures": request.mixtures,
+        "interpolate": request.interpolate,
+        "extractors": request.extractors,
+        "report": request.report,
     }
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(as_json(identity), sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).digest()
     return f"syn_{_base32(int.from_bytes(digest[:16]))}"
 

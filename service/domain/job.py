@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from service.domain.errors import IllegalMove, JobNotDone, Problem, WorkerLost
+from service.domain.requests import JobRequest
 
 MAX_ATTEMPTS_WITHOUT_CHECKPOINT = 3
 
@@ -159,7 +160,7 @@ class Job:
     kind: JobKind
     queue: str
     state: JobState
-    request: Mapping[str, Any]
+    request: JobRequest
     created_at: datetime
     attempt: int = 0
     attempts_without_checkpoint: int = 0

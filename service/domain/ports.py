@@ -1,4 +1,4 @@
-"""What the core asks of the world: Records, ArtifactStore, TaskQueue, SigningKeys and Clock."""
+"""What the core needs from outside: Records, ArtifactStore, TaskQueue, SigningKeys and Clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.references import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
 
@@ -304,7 +304,7 @@ class Records(Protocol):
             The job: succeeded, or cancelled (and nothing made visible) when a cancel came first.
 
         Raises:
-            ReleasesChanged: The examination missed a set, see `journal.sets_before`.
+            ReleasesChanged: The examination missed a set, see `release_rules.sets_before`.
         """
 
     def fail(self, claim: Claim, problem: Problem) -> Job:

@@ -39,18 +39,19 @@ from service.adapters.signing_keys import KeyRing
 from service.api import examples, generation, jobs
 from service.api.waiting import wait_for_job
 from service.app import create_app
+from service.context import AppContext
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import Records
-from service.domain.references import (
+from service.domain.records import (
     ArtifactRef,
     ClassSplit,
     Dataset,
     DatasetState,
     Model,
+    Outcome,
     SyntheticSet,
+    Verdict,
 )
-from service.domain.verdict import Outcome, Verdict
-from service.domain.world import World
 from service.settings import Settings
 
 NUM_CASES = int(os.environ.get("SYNTHCXR_FUZZ_CASES", "300"))
@@ -144,10 +145,10 @@ class Target:
     def __init__(self, folder: Path) -> None:
         self.records = Seeded(SystemClock())
         self.artifacts = LocalArtifacts(folder)
-        world = World(
+        context = AppContext(
             self.records, self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
         )
-        app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), world)
+        app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
         config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self.made = self._publish_set()

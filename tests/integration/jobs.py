@@ -14,7 +14,7 @@ from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import SqlRecords
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.references import Dataset, DatasetState
+from service.domain.records import Dataset, DatasetState
 from service.settings import Settings
 from workers.runner import run_job
 from workers.runtime.context import WorkerContext

@@ -9,8 +9,7 @@ from models.training.checkpoints import file_digest
 from radiographs.keyed_hash import published_version
 from radiographs.phantom import draw as draw_phantom
 from service.domain.job import JobKind, JobState
-from service.domain.references import ArtifactRef, DatasetState, SyntheticSet
-from service.domain.verdict import Outcome, Verdict
+from service.domain.records import ArtifactRef, DatasetState, Outcome, SyntheticSet, Verdict
 from tests.integration.jobs import (
     COUNTS,
     files_under,

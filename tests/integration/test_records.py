@@ -13,10 +13,17 @@ from service.domain import errors
 from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
-from service.domain.journal import check_examinations, examination_number, sets_before
 from service.domain.ports import Idempotency, Records
-from service.domain.references import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
-from service.domain.verdict import Outcome, Verdict
+from service.domain.records import (
+    ArtifactRef,
+    Dataset,
+    DatasetState,
+    Model,
+    Outcome,
+    SyntheticSet,
+    Verdict,
+)
+from service.domain.release_rules import check_examinations, examination_number, sets_before
 
 PROBLEM = Problem("broken", "It broke.")
 

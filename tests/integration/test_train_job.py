@@ -21,7 +21,7 @@ from models.privacy.mechanism import GaussianMechanism, Release
 from models.privacy.sampled_sums import SampledSums
 from models.training.checkpoints import file_digest
 from models.training.watch import Watch
-from service.domain.clearance import Clearance
+from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
 from tests.integration.jobs import (
     COUNTS,

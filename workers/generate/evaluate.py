@@ -86,7 +86,7 @@ def _examine(
         claim=inputs.claim,
     )
     verdict = examination.verdict
-    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.reach
+    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.domain.access
     if readable and not sampled.released(examination.kept):
         nothing = Verdict.inconclusive("nothing_left", verdict.num_filtered)
         examination = replace(examination, verdict=nothing)

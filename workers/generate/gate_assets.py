@@ -41,7 +41,7 @@ from release.similarity.copy_training import Recipe
 from release.similarity.registered_pixels import PixelMetric
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
-from service.domain.references import Dataset
+from service.domain.records import Dataset
 from workers.generate.interruptible import Interruptible
 from workers.generate.model_controls import by_changes
 from workers.runtime.attempt import Attempt

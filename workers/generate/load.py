@@ -13,8 +13,8 @@ from release.gate.checks.epsilon import Claim
 from release.gate.policy import Policy
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id
-from service.domain.journal import check_examinations
-from service.domain.references import Dataset, Model
+from service.domain.records import Dataset, Model
+from service.domain.release_rules import check_examinations
 from workers.generate.feature_extractors import requested_extractors
 from workers.generate.gate_assets import GateAssetCache, GateAssets
 from workers.generate.model_cache import ModelCache

@@ -23,9 +23,9 @@ from PIL import Image
 from release.cancellation import check_cancelled
 from release.gate.neighbours import Look
 from service.domain.errors import ArtifactMissing
-from service.domain.journal import examination_number, sets_before
 from service.domain.ports import ArtifactStore, Records
-from service.domain.references import Dataset, Model, SyntheticSet
+from service.domain.records import Dataset, Model, SyntheticSet
+from service.domain.release_rules import examination_number, sets_before
 from workers.generate.gate_assets import GateAssets
 
 KINDS = {"class", "mixture", "interpolation"}

@@ -17,8 +17,7 @@ from release.report.documents import documents
 from release.report.schema import Report, canonical_json
 from release.samples import ClassSample, SampleSpec
 from service.adapters.signing_keys import KeyRing
-from service.domain.references import ArtifactRef, SyntheticSet
-from service.domain.verdict import Outcome, Verdict
+from service.domain.records import ArtifactRef, Outcome, SyntheticSet, Verdict
 from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet

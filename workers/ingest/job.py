@@ -14,7 +14,7 @@ from radiographs.ingest import ingest as ingest_images
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from release.cancellation import check_cancelled
-from service.domain.references import (
+from service.domain.records import (
     ArtifactRef,
     ClassSplit,
     Dataset,

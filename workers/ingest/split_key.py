@@ -8,7 +8,7 @@ from radiographs.keyed_hash import published_version
 from service.adapters.fold_key import FoldKey
 from service.domain.errors import FoldKeyLost
 from service.domain.ports import Records
-from service.domain.references import Dataset
+from service.domain.records import Dataset
 from service.settings import Settings
 
 LEDGER = "identities.npz"

@@ -28,7 +28,7 @@ from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
-from service.domain.references import ArtifactRef, Model
+from service.domain.records import ArtifactRef, Model
 from workers.runtime.attempt import Attempt
 from workers.train.distributed import leading_team, rank_device
 from workers.train.dp_ledger import earlier_runs

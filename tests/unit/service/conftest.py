@@ -16,9 +16,10 @@ from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue, MemoryRecords
 from service.adapters.signing_keys import KeyRing
 from service.app import create_app
+from service.context import AppContext
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.references import (
+from service.domain.records import (
     ArtifactRef,
     ClassSplit,
     Dataset,
@@ -26,7 +27,6 @@ from service.domain.references import (
     Model,
     SyntheticSet,
 )
-from service.domain.world import World
 from service.settings import Settings
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
@@ -36,7 +36,7 @@ PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed
 class Scene:
     """A service on the in-memory twins, and the workers' part played by hand."""
 
-    world: World
+    context: AppContext
     app: FastAPI
     client: httpx.Client
     records: MemoryRecords
@@ -85,7 +85,7 @@ class Scene:
             images_seen=100,
             snapshot=ArtifactRef(f"models/{new_id('mdl')}/snapshot.safetensors", "a" * 64, 3),
             job_id=job.id,
-            created_at=self.world.clock.now(),
+            created_at=self.context.clock.now(),
         )
         model = replace(model, **changes)
         self.records.succeed(self.claimed(job.id).claim_held, model=model)
@@ -106,7 +106,7 @@ class Scene:
                 queue=kind.queue,
                 state=JobState.QUEUED,
                 request=request,
-                created_at=self.world.clock.now(),
+                created_at=self.context.clock.now(),
             )
         )
 
@@ -134,7 +134,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     settings = Settings(data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000)
     clock = SystemClock()
     records, queue = MemoryRecords(clock), MemoryQueue()
-    world = World(
+    context = AppContext(
         records=records,
         artifacts=LocalArtifacts(data_dir),
         queue=queue,
@@ -143,9 +143,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         version="0",
         dataset_roots=(roots,),
     )
-    app = create_app(settings, world)
+    app = create_app(settings, context)
     with served(app) as url, httpx.Client(base_url=url, timeout=40) as client:
-        yield Scene(world, app, client, records, queue, data_dir)
+        yield Scene(context, app, client, records, queue, data_dir)
 
 
 @contextmanager

@@ -127,11 +127,23 @@ def test_a_broken_event_stream_is_taken_up_after_the_last_event(client) -> None:
             f"id: {number}\nevent: {kind}\ndata: {json.dumps(event(number, kind))}\n\n"
             for number, kind in kinds
         )
-        return httpx.Response(200, text=text)
+        text += f"id: 9\nevent: done\ndata: {json.dumps(event(9, 'done'))}"  # cut off
+        return httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
 
     events = list(client(answer).follow_events("job_1"))
     assert [event.sequence for event in events] == [1, 2, 3]
     assert resumed_after == [0, 2]
+
+
+def test_the_stream_of_a_job_that_is_done_ends_where_nothing_more_comes(client) -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["last-event-id"])
+        return httpx.Response(204)
+
+    assert list(client(answer).follow_events("job_1", after=3)) == []
+    assert asked == ["3"]
 
 
 def test_events_are_read_page_by_page(client) -> None:

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 from synthcxr.memory import PeakMemory, tree_resident_bytes
 
+HOLD_FOR_A_SECOND = "import time; x = bytearray(64 << 20); time.sleep(1)"
 HOLD_64_MIB = "x = bytearray(64 << 20); print('held', flush=True); input()"
 
 
 def test_a_childs_memory_counts_and_the_peak_stays() -> None:
-    before = tree_resident_bytes(os.getpid())
+    before = tree_resident_bytes()
     with PeakMemory() as memory:
         command = [sys.executable, "-c", HOLD_64_MIB]
         with subprocess.Popen(
@@ -18,12 +18,17 @@ def test_a_childs_memory_counts_and_the_peak_stays() -> None:
         ) as child:
             assert child.stdout is not None
             child.stdout.readline()
-            during = tree_resident_bytes(os.getpid())
+            during = tree_resident_bytes()
             memory._stop.wait(0.7)
             child.communicate("\n")
     assert during - before > 60 << 20
     assert memory.peak_bytes >= during - (8 << 20)
 
 
-def test_strangers_do_not_count() -> None:
-    assert tree_resident_bytes(os.getpid()) < tree_resident_bytes(1) or os.getppid() == 1
+def test_other_processes_do_not_count() -> None:
+    before = tree_resident_bytes()
+    script = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {HOLD_FOR_A_SECOND!r}])"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert tree_resident_bytes() - before < 30 << 20

@@ -54,7 +54,7 @@ def test_a_zip_is_kept_for_the_worker_under_the_job_s_name(scene: Any) -> None:
     )
     job = answer.json()
     assert answer.status_code == 202
-    assert scene.world.artifacts.upload_path(job["id"]).read_bytes() == content
+    assert scene.context.artifacts.upload_path(job["id"]).read_bytes() == content
     assert job["request"] | {"dataset_id": ""} == {
         "dataset_id": "",
         "name": "images",

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.domain.verdict import PRIVATE_READ
+from service.domain.access import PRIVATE_READ
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -119,5 +119,5 @@ def test_what_a_model_draws_while_it_trains_is_for_who_may_read_what_is_private(
     assert "images_seen" in told
     assert PRIVATE_READ in told
     assert sample["png_base64"] not in told
-    scene.app.state.world = replace(scene.world, scopes=frozenset({PRIVATE_READ}))
+    scene.app.state.context = replace(scene.context, scopes=frozenset({PRIVATE_READ}))
     assert sample["png_base64"] in read()

@@ -10,8 +10,7 @@ import pytest
 from service.api.generation import preferred_wait_seconds
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import synthetic_set_id
-from service.domain.references import ArtifactRef, ClassSplit, SyntheticSet
-from service.domain.verdict import Outcome, Verdict
+from service.domain.records import ArtifactRef, ClassSplit, Outcome, SyntheticSet, Verdict
 
 
 def body(model_id: str, **changes: Any) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def made_for(scene: Any, request: dict[str, Any], snapshot_sha256: str) -> Synth
         class_counts=request["class_counts"],
         zip=ArtifactRef(f"synthetic-sets/{identifier}-0/set.zip", "0" * 64, 1),
         manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "1" * 64, 1),
-        created_at=scene.world.clock.now(),
+        created_at=scene.context.clock.now(),
         dataset_id="ds_1",
         verdict=Verdict(Outcome.REFUSED, "memorises"),
         report=ArtifactRef(f"synthetic-sets/{identifier}-0/report.html", "2" * 64, 1),
@@ -79,7 +78,7 @@ def examined_sets(scene: Any, model: Any, number: int) -> list[dict[str, Any]]:
 def test_so_many_sets_of_a_model_can_be_asked_for_and_each_of_them_again(scene: Any) -> None:
     """Refused and deleted ones count; another step or another guidance is another set."""
     model = scene.model()
-    scene.app.state.world = replace(scene.world, max_examinations_per_model=2)
+    scene.app.state.context = replace(scene.context, max_examinations_per_model=2)
     asked, _ = examined_sets(scene, model, 2)
     for made in scene.records.examined_sets(model.id):
         assert scene.client.delete(f"/synthetic-sets/{made.id}").status_code == 204
@@ -251,7 +250,7 @@ def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
     made = made_for(scene, first["request"], model.snapshot.sha256)
     scene.synthetic_set(made)
     for artifact in made.artifacts:
-        path = scene.world.artifacts.path(artifact.key)
+        path = scene.context.artifacts.path(artifact.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     scene.queue.rings.clear()
@@ -325,7 +324,7 @@ def test_a_set_is_another_where_the_operator_supplies_a_network_to_compare_it_by
     for weights in (b"some", b"others"):
         file.write_bytes(weights)
         supplied = SuppliedExtractor("inception", "inception_v3", file)
-        scene.app.state.world = replace(scene.world, extractors=(supplied,))
+        scene.app.state.context = replace(scene.context, extractors=(supplied,))
         asked.append(scene.client.post("/generate", json=body).json()["request"])
     assert "extractors" not in plain
     assert asked[0]["extractors"] == {
@@ -339,7 +338,7 @@ def test_a_network_that_is_not_there_stops_the_request_with_the_way_out(
     scene: Any, tmp_path: Path
 ) -> None:
     gone = SuppliedExtractor("inception", "inception_v3", tmp_path / "none.pth")
-    scene.app.state.world = replace(scene.world, extractors=(gone,))
+    scene.app.state.context = replace(scene.context, extractors=(gone,))
     model = scene.model()
     body = {"model_id": model.id, "class_counts": {"normal": 1}, "seed": 1}
     answer = scene.client.post("/generate", json=body)

@@ -39,7 +39,7 @@ def test_a_broker_that_is_down_is_told_and_not_fatal(scene: Any) -> None:
 
 def test_an_extractor_whose_file_is_gone_is_told_and_not_fatal(scene: Any, tmp_path: Path) -> None:
     gone = SuppliedExtractor("inception", "inception_v3", tmp_path / "none.safetensors")
-    scene.app.state.world = replace(scene.world, extractors=(gone,))
+    scene.app.state.context = replace(scene.context, extractors=(gone,))
     answer = scene.client.get("/readyz")
     assert (answer.status_code, answer.json()["unreadable_extractors"]) == (200, ["inception"])
 

@@ -147,7 +147,7 @@ def test_a_job_is_cancelled_retried_and_deleted_only_when_that_is_possible(
     claim = scene.claimed(job["id"]).claim_held
     scene.records.fail(claim, Problem("broken", "It broke."))
     scene.refused(scene.client.post(f"{path}/cancel"), 409, "illegal_move")
-    checkpoint = scene.world.artifacts.path(f"checkpoints/{job['id']}/1")
+    checkpoint = scene.context.artifacts.path(f"checkpoints/{job['id']}/1")
     checkpoint.mkdir(parents=True)
     (checkpoint / "weights").write_text("w")
     assert scene.client.delete(path).status_code == 204
@@ -162,6 +162,6 @@ def test_an_ingest_is_retried_only_while_its_archive_is_kept(scene: Any) -> None
     scene.client.post(f"{path}/cancel")
     assert scene.client.post(f"{path}/retry").status_code == 202
     scene.client.post(f"{path}/cancel")
-    scene.world.artifacts.delete_upload(job["id"])
+    scene.context.artifacts.delete_upload(job["id"])
     scene.refused(scene.client.post(f"{path}/retry"), 409, "upload_gone")
     assert scene.client.get(path).json()["state"] == "cancelled"

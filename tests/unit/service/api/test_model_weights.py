@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.references import ArtifactRef, Model, SyntheticSet
-from service.domain.verdict import WEIGHTS_READ, Outcome, Verdict
+from service.domain.access import WEIGHTS_READ
+from service.domain.records import ArtifactRef, Model, Outcome, SyntheticSet, Verdict
 
 WEIGHTS = b"0123456789"
 AUDIT = {
@@ -21,9 +21,9 @@ CARD = {"weights_sha256": sha256(WEIGHTS).hexdigest(), "white_box": AUDIT}
 @pytest.fixture
 def model(scene: Any) -> Model:
     """A model whose weights may leave, and a caller who may have them."""
-    scene.app.state.world = replace(scene.world, scopes=frozenset({WEIGHTS_READ}))
+    scene.app.state.context = replace(scene.context, scopes=frozenset({WEIGHTS_READ}))
     model: Model = scene.model(card=CARD)
-    path = scene.world.artifacts.path(model.snapshot.key)
+    path = scene.context.artifacts.path(model.snapshot.key)
     path.parent.mkdir(parents=True)
     path.write_bytes(WEIGHTS)
     return model
@@ -59,7 +59,7 @@ def test_they_can_be_had_in_part_and_not_twice(scene: Any, model: Model) -> None
 
 
 def test_without_the_scope_no_weights_leave_however_harmless(scene: Any, model: Model) -> None:
-    scene.app.state.world = replace(scene.world, scopes=frozenset({"private:read"}))
+    scene.app.state.context = replace(scene.context, scopes=frozenset({"private:read"}))
     answer = weights(scene, model)
     scene.refused(answer, 403, "scope_missing")
     assert WEIGHTS_READ in answer.json()["detail"]
@@ -85,7 +85,7 @@ def test_a_refused_set_keeps_the_weights_even_when_it_is_deleted(scene: Any, mod
         class_counts={},
         zip=None,
         manifest=None,
-        created_at=scene.world.clock.now(),
+        created_at=scene.context.clock.now(),
         dataset_id=model.dataset_id,
         verdict=Verdict(Outcome.REFUSED, "memorises"),
         report=ArtifactRef("synthetic-sets/syn_1-0/report.html", "0" * 64, 1),
@@ -100,7 +100,7 @@ def test_a_refused_set_keeps_the_weights_even_when_it_is_deleted(scene: Any, mod
 
 
 def test_weights_whose_file_is_gone_are_missing(scene: Any, model: Model) -> None:
-    scene.world.artifacts.path(model.snapshot.key).unlink()
+    scene.context.artifacts.path(model.snapshot.key).unlink()
     scene.refused(weights(scene, model), 404, "artifact_missing")
 
 

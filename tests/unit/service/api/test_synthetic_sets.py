@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.references import ArtifactRef, SyntheticSet
-from service.domain.verdict import PRIVATE_READ, Outcome, Verdict
+from service.domain.access import PRIVATE_READ
+from service.domain.records import ArtifactRef, Outcome, SyntheticSet, Verdict
 
 IMAGES = [b"first", b"second"]
 REPORT = b"<!doctype html><title>Report</title>"
@@ -37,12 +37,12 @@ def sha256_of(made: SyntheticSet) -> str:
 
 def granted(scene: Any, *scopes: str) -> None:
     """Let callers hold scopes."""
-    scene.app.state.world = replace(scene.world, scopes=frozenset(scopes))
+    scene.app.state.context = replace(scene.context, scopes=frozenset(scopes))
 
 
 @pytest.fixture
 def made(scene: Any, content: bytes) -> SyntheticSet:
-    staged = scene.world.artifacts.staging("job-1")
+    staged = scene.context.artifacts.staging("job-1")
     files = [
         {"path": f"images/normal/{index:06}.png", "sha256": sha256(image).hexdigest()}
         for index, image in enumerate(IMAGES)
@@ -53,7 +53,7 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
     (staged / "report.html").write_bytes(REPORT)
     (staged / "report.json").write_bytes(b"{}")
     (staged / "findings.json").write_bytes(FINDINGS)
-    scene.world.artifacts.publish(staged, "synthetic-sets/syn_1-0")
+    scene.context.artifacts.publish(staged, "synthetic-sets/syn_1-0")
 
     def reference(name: str, data: bytes) -> ArtifactRef:
         return ArtifactRef(f"synthetic-sets/syn_1-0/{name}", sha256(data).hexdigest(), len(data))
@@ -66,7 +66,7 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
         class_counts={"normal": 2},
         zip=reference("set.zip", content),
         manifest=reference("manifest.json", manifest),
-        created_at=scene.world.clock.now(),
+        created_at=scene.context.clock.now(),
         dataset_id="ds_1",
         verdict=Verdict(Outcome.PASSED),
         report=reference("report.html", REPORT),
@@ -153,7 +153,7 @@ def test_an_image_is_looked_at_by_its_number(scene: Any, made: SyntheticSet) -> 
 
 
 def test_a_set_whose_files_are_gone_is_missing_not_broken(scene: Any, made: SyntheticSet) -> None:
-    scene.world.artifacts.delete("synthetic-sets/syn_1-0")
+    scene.context.artifacts.delete("synthetic-sets/syn_1-0")
     for part in ("download", "manifest", "images/0.png"):
         answer = scene.client.get(f"/synthetic-sets/syn_1/{part}")
         scene.refused(answer, 404, "artifact_missing")
@@ -245,8 +245,8 @@ def test_findings_are_private_and_of_a_few_sets_of_a_model_only(
 ) -> None:
     answer = scene.client.get("/synthetic-sets/syn_1/findings")
     scene.refused(answer, 403, "scope_missing")
-    scene.app.state.world = replace(
-        scene.world, scopes=frozenset({PRIVATE_READ}), max_findings_per_model=1
+    scene.app.state.context = replace(
+        scene.context, scopes=frozenset({PRIVATE_READ}), max_findings_per_model=1
     )
     for _ in range(2):  # reading the same again tells nothing new
         assert scene.client.get("/synthetic-sets/syn_1/findings").content == FINDINGS

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from service.domain.job import JobState
-from service.domain.references import ClassSplit
+from service.domain.records import ClassSplit
 
 
 def body(dataset_id: str, **changes: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from radiographs.errors import IngestRefused
-from service.domain.references import ClassSplit, DroppedFile
-from service.domain.verdict import PRIVATE_READ
+from service.domain.access import PRIVATE_READ
+from service.domain.records import ClassSplit, DroppedFile
 from workers.runtime.error_mapping import problem_of
 
 FOLDS = ("train", "held_out", "audit_in", "audit_out", "utility")
@@ -33,7 +33,7 @@ PRIVATE = (
 
 
 def allow(scene: Any) -> None:
-    scene.app.state.world = replace(scene.world, scopes=frozenset({PRIVATE_READ}))
+    scene.app.state.context = replace(scene.context, scopes=frozenset({PRIVATE_READ}))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, Tas
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class AppContext:
     """What a use case works with.
 
     Attributes:

@@ -124,12 +124,12 @@ AUDIT = {
         "statistic": 0.52,
         "p_value": 0.31,
         "text": "The model's own scores do not tell who was trained on.",
-        "weights_may_leave": True,
+        "passed": True,
         "min_detectable_share": 0.0141,
-        "asked": ["class_prior", "discriminator", "generator", "patch_whitening"],
+        "scores": ["class_prior", "discriminator", "generator", "patch_whitening"],
     },
     "weights": {
-        "may_leave": True,
+        "cleared": True,
         "ground": "white_box_audit",
         "text": "The model's own scores do not tell who was trained on. That bounds this attack, "
         "not every attack on weights.",

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from service.domain.verdict import Outcome, Verdict
+from service.domain.model_card import ModelCard
+from service.domain.requests import DatasetSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class ArtifactRef:
     key: str
     sha256: str
     num_bytes: int
+
+    @property
+    def folder(self) -> str:
+        """The folder that is published and pruned as one: the first two parts of the key."""
+        return "/".join(self.key.split("/")[:2])
 
 
 class DatasetState(StrEnum):
@@ -76,7 +82,7 @@ class Dataset:
         id: Such as `ds_01kaj...`.
         name: The client's name for it.
         state: Whether it can be trained on.
-        source: Where it came from: `{"upload"|"path"|"phantom": ...}`.
+        source: Where it came from.
         created_at: When it was submitted, UTC.
         job_id: The job that ingests it.
         classes: Images per class, in label order.
@@ -93,7 +99,7 @@ class Dataset:
     id: str
     name: str
     state: DatasetState
-    source: Mapping[str, Any]
+    source: DatasetSource
     created_at: datetime
     job_id: str
     classes: Mapping[str, ClassSplit] = field(default_factory=dict)
@@ -122,7 +128,7 @@ class Model:
         snapshot: The averaged weights, `models/<id>/snapshot.safetensors`.
         job_id: The job that trained it.
         created_at: When it was finished, UTC.
-        card: Curves and figures for the reader.
+        card: Figures of its training.
     """
 
     id: str
@@ -136,7 +142,52 @@ class Model:
     snapshot: ArtifactRef
     job_id: str
     created_at: datetime
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: ModelCard
+
+
+class Outcome(StrEnum):
+    """How the evaluation of a set ended."""
+
+    PASSED = "passed"
+    PASSED_FILTERED = "passed_filtered"
+    REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The public result of a set's evaluation: no distances, no neighbours, no single image.
+
+    Attributes:
+        outcome: How the evaluation ended.
+        code: Why a set is refused or inconclusive, as a stable name such as `memorises`, `power`.
+        num_filtered: Images that were dropped and drawn anew.
+        reasons: Why, in sentences.
+        remedies: What may help, in sentences.
+        min_detectable_copy_rate: The smallest rate of copied images that the evaluation detects,
+            in (0, 1]; None where it could not be determined.
+    """
+
+    outcome: Outcome
+    code: str | None = None
+    num_filtered: int = 0
+    reasons: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    min_detectable_copy_rate: float | None = None
+
+    def __str__(self) -> str:
+        detail = self.code or (self.num_filtered or None)
+        return f"{self.outcome}({detail})" if detail else str(self.outcome)
+
+    @property
+    def released(self) -> bool:
+        """Whether the set is released."""
+        return self.outcome in {Outcome.PASSED, Outcome.PASSED_FILTERED}
+
+    @property
+    def for_research(self) -> bool:
+        """Whether its images may be read inside the institution: negative, but with low power."""
+        return self.outcome is Outcome.INCONCLUSIVE and self.code == "power"
 
 
 @dataclass(frozen=True, slots=True)

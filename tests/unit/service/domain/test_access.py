@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.clearance import Clearance
-from service.domain.references import ArtifactRef, ExaminedSet, Model
-from service.domain.verdict import Outcome, Verdict
+from service.domain.access import Clearance
+from service.domain.records import ArtifactRef, ExaminedSet, Model, Outcome, Verdict
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MODEL = Model(
@@ -52,8 +51,8 @@ def test_weights_leave_by_differential_privacy_without_an_audit() -> None:
     ("card", "why"),
     [
         (audited(may_leave=False), "What the audit found."),
-        ({"white_box": None}, "too few patients had a coin"),
-        ({}, "too few patients had a coin"),
+        ({"white_box": None}, "audit pool holds too few patients"),
+        ({}, "audit pool holds too few patients"),
     ],
 )
 def test_weights_stay_where_nothing_lets_them_go_and_the_way_out_is_named(

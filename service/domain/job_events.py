@@ -1,0 +1,96 @@
+"""What is written beside a job: its log entries, its result, its dataset's state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from service.domain.errors import LeaseLost, Problem
+from service.domain.job import (
+    HELD,
+    Claim,
+    EventKind,
+    Job,
+    JobKind,
+    JobProgress,
+    JobResult,
+    JobState,
+    finite,
+)
+from service.domain.ports import EventDraft
+from service.domain.records import Dataset, DatasetState, Model, SyntheticSet
+
+
+def check_fence(job: Job | None, claim: Claim) -> Job:
+    """Return the job if the claim still holds it, else raise LeaseLost."""
+    if job is None or job.attempt != claim.attempt or job.state not in HELD:
+        raise LeaseLost(f"Attempt {claim.attempt} no longer holds job {claim.job_id}; stop.")
+    return job
+
+
+def entries_of_move(job: Job) -> list[EventDraft]:
+    """Return the log entries of a job that just came into its state."""
+    entries: list[EventDraft] = [
+        (EventKind.STATE, {"state": str(job.state), "attempt": job.attempt})
+    ]
+    if job.state.done:
+        ending: dict[str, Any] = {"state": str(job.state)}
+        if job.result:
+            ending["result"] = {k: v for k, v in asdict(job.result).items() if v is not None}
+        if job.error:
+            ending["error"] = {"code": job.error.code, "detail": job.error.detail}
+        entries.append((EventKind.DONE, ending))
+    return entries
+
+
+def entries_of_report(
+    progress: JobProgress | None,
+    metrics: Mapping[str, float] | None,
+    events: Sequence[EventDraft],
+) -> list[EventDraft]:
+    """Return the log entries of a worker's report."""
+    entries: list[EventDraft] = []
+    if progress is not None:
+        told = asdict(progress)
+        del told["plan"]  # in the log once, as an entry of its own
+        entries.append((EventKind.PROGRESS, told))
+    if metrics is not None:
+        entries.append((EventKind.METRICS, finite(metrics)))
+    return [*entries, *((EventKind(kind), dict(data)) for kind, data in events)]
+
+
+def entry_of_problem(problem: Problem) -> EventDraft:
+    """Return the log entry of a problem that does not end the job."""
+    return (EventKind.LOG, {"level": "warning", "code": problem.code, "message": problem.detail})
+
+
+def result_of(
+    dataset: Dataset | None, model: Model | None, synthetic_set: SyntheticSet | None
+) -> JobResult:
+    """Return the result that names the one thing made."""
+    if sum(made is not None for made in (dataset, model, synthetic_set)) != 1:
+        raise ValueError("A job makes exactly one dataset, model or synthetic set.")
+    return JobResult(
+        dataset_id=dataset.id if dataset else None,
+        model_id=model.id if model else None,
+        synthetic_set_id=synthetic_set.id if synthetic_set else None,
+    )
+
+
+def dataset_after(dataset: Dataset, job: Job) -> Dataset:
+    """Let an unfinished dataset's state follow the job that ingests it."""
+    failed = job.state in {JobState.FAILED, JobState.CANCELLED}
+    return replace(dataset, state=DatasetState.FAILED if failed else DatasetState.INGESTING)
+
+
+def dataset_followed(job: Job) -> str | None:
+    """Name the dataset whose state follows the job: an ingest's, until it succeeded."""
+    if job.kind is not JobKind.INGEST or job.state is JobState.SUCCEEDED:
+        return None
+    return job.request.dataset_id
+
+
+def checkpoint_folder(job: Job) -> str | None:
+    """Return where a training keeps checkpoints worth keeping, or None."""
+    if job.kind is not JobKind.TRAIN or job.state is JobState.SUCCEEDED:
+        return None
+    return f"checkpoints/{job.id}"

@@ -1,0 +1,208 @@
+"""What each kind of job is asked for: checked, completed by every default, and frozen.
+
+`service.validation` makes these from what a client sent; workers read them. As JSON they exist in
+the database and in answers of the API alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from service.domain.extractors import ExtractorIdentity
+
+Fit = Literal["pad", "crop", "stretch"]
+SetFormat = Literal["png", "npz", "webdataset", "dicom"]
+ReportExtent = Literal["quick", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhantomSpec:
+    """Radiographs to be drawn by the service itself.
+
+    Attributes:
+        class_counts: Images per class.
+        image_size: Side of the drawn images, in pixels.
+        seed: The same seed draws the same images.
+    """
+
+    class_counts: Mapping[str, int]
+    image_size: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSource:
+    """Where a dataset comes from: exactly one of these is set.
+
+    Attributes:
+        upload: Name of an uploaded ZIP.
+        path: Folder or ZIP on the service's machine.
+        phantom: Images to be drawn.
+    """
+
+    upload: str | None = None
+    path: str | None = None
+    phantom: PhantomSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """A dataset to be ingested.
+
+    Attributes:
+        dataset_id: The dataset, which exists already and waits for its pixels.
+        name: The client's name for it.
+        source: Where its images come from.
+        image_size: Side of the stored pixels; None chooses it from the images.
+        fit: How an image that is not square becomes square.
+        bit_depth: 8 or 16; None takes that of the images.
+    """
+
+    dataset_id: str
+    name: str
+    source: DatasetSource
+    image_size: int | None
+    fit: Fit
+    bit_depth: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBudget:
+    """How long to train: exactly one of the two is set.
+
+    Attributes:
+        images: Training images to see, counted with repetition.
+        seconds: Wall-clock time to spend.
+    """
+
+    images: int | None = None
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyTerms:
+    """The differential privacy that is asked for, per patient.
+
+    Attributes:
+        epsilon: Privacy loss.
+        delta: Probability with which the loss may be larger; None means 1 / (10 patients), whose
+            number is known when the job runs.
+        max_grad_norm: Clipping bound, relative to what public images need.
+        method: One of the family's private methods.
+    """
+
+    epsilon: float
+    delta: float | None
+    max_grad_norm: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What is promised to the patients behind the images."""
+
+    differential_privacy: PrivacyTerms
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """A training.
+
+    Attributes:
+        dataset_id: What to train on.
+        family: A registered family.
+        image_size: Side of the training images, in pixels.
+        preset: What the config started from.
+        config: The family's hyper-parameters, complete.
+        budget: How long to train.
+        seed: Of the weights and of the updates.
+        num_devices: Processes that share each batch.
+        privacy: None where nothing is promised by construction.
+    """
+
+    dataset_id: str
+    family: str
+    image_size: int
+    preset: str
+    config: Mapping[str, Any]
+    budget: TrainingBudget
+    seed: int
+    num_devices: int = 1
+    privacy: Privacy | None = None
+
+    @property
+    def privacy_terms(self) -> PrivacyTerms | None:
+        """The terms of differential privacy, where it was asked for."""
+        return self.privacy.differential_privacy if self.privacy else None
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Images that lie between classes.
+
+    Attributes:
+        weights: How much of each class, in the model's order; they add up to 1.
+        count: How many images.
+    """
+
+    weights: Mapping[str, float]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolation:
+    """Images on the way from one seed to another, of one class or of one mixture.
+
+    Attributes:
+        from_seed: The first image's own seed.
+        to_seed: The last image's own seed.
+        steps: How many images, both ends included.
+        label: The class; or
+        weights: how much of each class.
+    """
+
+    from_seed: int
+    to_seed: int
+    steps: int
+    label: str | None = None
+    weights: Mapping[str, float] | None = None
+
+    @property
+    def class_weights(self) -> Mapping[str, float]:
+        """How much of each class, whichever of the two was given."""
+        return self.weights or {str(self.label): 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """A synthetic set.
+
+    Attributes:
+        model_id: What draws it.
+        dataset_id: What it is examined against; it cannot be deleted meanwhile.
+        class_counts: Images per class, in the model's order, which numbers the images.
+        mixtures: Images between classes.
+        interpolate: Images on the way between two seeds.
+        seed: Of the set.
+        sampler: Options of the family's sampler, complete.
+        format: What the images are packaged as beside PNG.
+        report: Whether utility is measured as well.
+        extractors: By name, the networks of the operator that the set is compared by.
+        synthetic_set_id: The set that this request always yields; fixed when it is accepted, see
+            `identifiers.synthetic_set_id`.
+    """
+
+    model_id: str
+    dataset_id: str
+    class_counts: Mapping[str, int]
+    seed: int
+    sampler: Mapping[str, Any]
+    mixtures: tuple[Mixture, ...] = ()
+    interpolate: tuple[Interpolation, ...] = ()
+    format: SetFormat = "png"
+    report: ReportExtent = "quick"
+    extractors: Mapping[str, ExtractorIdentity] = field(default_factory=dict)
+    synthetic_set_id: str = ""
+
+
+JobRequest = IngestRequest | TrainRequest | GenerateRequest

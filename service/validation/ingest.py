@@ -1,0 +1,148 @@
+"""Which datasets can be ingested: the body of `POST /datasets`, its upload form, its source."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zipfile import is_zipfile
+
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from service.domain import errors
+from service.domain.errors import FieldError
+from service.domain.requests import DatasetSource, Fit, IngestRequest, PhantomSpec
+from service.validation.bodies import ImageSize, Labels, Name, Seed, Strict
+
+BitDepth = Literal[8, 16]
+
+
+class PhantomBody(Strict):
+    """Radiographs drawn by the service itself, with known ground truth."""
+
+    class_counts: Annotated[
+        dict[
+            Literal["normal", "lobar_opacity", "cardiomegaly", "effusion"],
+            Annotated[int, Field(ge=8, le=50_000)],
+        ],
+        Field(min_length=2, description="Images per class; two classes at least, eight each."),
+    ]
+    image_size: ImageSize = 128
+    seed: Seed = 0
+
+
+class IngestOptionsBody(Strict):
+    """How images become pixels of one size."""
+
+    name: Name | None = None
+    image_size: ImageSize | None = Field(
+        None, description="Side of the stored pixels; by default chosen from the images."
+    )
+    fit: Fit = Field("pad", description="How an image that is not square becomes square.")
+    bit_depth: BitDepth | None = Field(None, description="By default that of the images.")
+
+
+class UploadForm(IngestOptionsBody):
+    """The fields of a multipart upload, which are text; `file` is read apart."""
+
+    model_config = ConfigDict(
+        strict=False,
+        json_schema_extra={
+            "properties": {
+                "file": {"type": "string", "format": "binary", "description": "The ZIP."}
+            },
+            "required": ["file"],
+        },
+    )
+
+    @field_validator("image_size", "bit_depth", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+class IngestBody(IngestOptionsBody):
+    """A dataset from a folder of the service's machine, or from the phantom generator."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "phantoms",
+                    "phantom": {
+                        "class_counts": {"normal": 200, "effusion": 120},
+                        "image_size": 64,
+                        "seed": 7,
+                    },
+                }
+            ]
+        }
+    )
+
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    phantom: PhantomBody | None = None
+    labels: Labels = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.phantom is None):
+            raise ValueError("Give exactly one of path and phantom.")
+        return self
+
+    @property
+    def source(self) -> DatasetSource:
+        """Where the images come from."""
+        if self.phantom is None:
+            return DatasetSource(path=self.path)
+        drawn = self.phantom
+        counts: dict[str, int] = dict(drawn.class_counts.items())
+        return DatasetSource(phantom=PhantomSpec(counts, drawn.image_size, drawn.seed))
+
+
+def complete(
+    body: IngestOptionsBody, source: DatasetSource, dataset_id: str, roots: Sequence[Path]
+) -> IngestRequest:
+    """Complete an ingest; a path is resolved.
+
+    Args:
+        body: How images become pixels.
+        source: Where they come from.
+        dataset_id: What they become.
+        roots: Folders below which a path may lie.
+
+    Raises:
+        PathNotAllowed, PathNotFound, NotAZip: See the error tree.
+    """
+    if source.path is not None:
+        source = DatasetSource(path=str(allowed_path(roots, source.path)))
+    name = body.name or dataset_id
+    return IngestRequest(dataset_id, name, source, body.image_size, body.fit, body.bit_depth)
+
+
+def allowed_path(roots: Sequence[Path], path: str) -> Path:
+    """Resolve a folder or ZIP that a client named, links included; check that it may be read."""
+    try:
+        found = Path(path).resolve()
+        allowed = Path(path).is_absolute() and any(
+            found.is_relative_to(root.resolve()) for root in roots
+        )
+        exists = allowed and found.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
+        raise errors.PathNotFound.at("/path", "The path cannot be followed.") from None
+    if not allowed:
+        message = (
+            "The path is not below one of the roots this service may read. Name an absolute "
+            "path below a folder of SYNTHCXR_DATASET_ROOTS, or upload a ZIP."
+        )
+        raise errors.PathNotAllowed(message, fields=[FieldError("/path", message)])
+    if not exists:
+        raise errors.PathNotFound.at("/path", "The service's machine has no such folder or ZIP.")
+    if not found.is_dir() and not is_zipfile(found):
+        raise errors.NotAZip.at("/path", "The path is neither a folder nor a ZIP archive.")
+    return found
+
+
+def check_upload(path: Path) -> None:
+    """Raise UploadGone unless the archive of an ingest is still kept."""
+    if not path.exists():
+        raise errors.UploadGone(
+            "The uploaded archive is not kept after its ingest ended. Upload it again."
+        )
