@@ -32,14 +32,13 @@ from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
-from release.array_cache import Forgetful
 from release.data import Pixels, Splits, class_weights
 from release.gate.calibration import Closeness
-from release.gate.checks.copy_count import Copies, copies
-from release.gate.control_transforms import CONTROLS, of_parts
-from release.gate.panel import Panel
+from release.gate.checks import copy_count
+from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
+from release.gate.copy_counts import CopyCounts
+from release.gate.index import RealIndex
 from release.gate.policy import Policy
-from release.gate.real_images import Crowd
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_training import Recipe
 from release.similarity.registered_pixels import PixelMetric
@@ -101,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     honest = [
         _finding(fresh.where(each), detectors) for each in _resamplings(len(fresh.labels), rng)
     ]
-    flags = detectors.panel.calibration.flagged(fresh.closeness)
+    flags = detectors.index.calibration.flagged(fresh.closeness)
     about: dict[str, Any] = {
         **conditions(),
         "dataset": splits.fingerprint[:16],
@@ -109,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "seed": options.seed,
         "T": len(splits.train),
         "H": len(splits.holdout),
-        "calibrating patients": detectors.panel.calibration.overall.num_patients,
+        "calibrating patients": detectors.index.calibration.overall.num_patients,
         "fresh images": len(fresh.labels),
         "fresh images flagged": asdict(share(int(flags.sum()), len(flags))),
         "honest sets refused": f"{sum(honest)} of {len(honest)}",
@@ -118,8 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = splits.train.where(rng.permutation(len(splits.train))[: options.planted])
     hosts = splits.test.pixels[rng.integers(0, len(splits.test), len(chosen))]
     rows = []
-    for control in (*CONTROLS, *of_parts(hosts)):
-        planted = detectors.seen(control.plant(chosen.pixels, options.seed), chosen.labels)
+    for control in (*CONTROL_TRANSFORMS, *part_transforms(hosts)):
+        planted = detectors.seen(control.apply(chosen.pixels, options.seed), chosen.labels)
         rows.append(_row(control.name, planted, fresh, detectors, rng))
         print(_line(rows[-1]), flush=True)
     rare = _rare(splits, fresh, detectors, rng)
@@ -144,8 +143,8 @@ class Detectors:
         with_metric()
         done = self._timed("calibrate")
         metrics = [PixelMetric(), learned]
-        self.panel = Panel(Crowd(splits), metrics, POLICY, Forgetful(), search_of(splits))
-        _ = self.panel.calibration
+        self.index = RealIndex(splits, metrics, POLICY, search=search_of(splits))
+        _ = self.index.calibration
         done()
 
     def _timed(self, name: str) -> Any:
@@ -158,7 +157,7 @@ class Detectors:
 
     def seen(self, pixels: Pixels, labels: NDArray[np.int64]) -> Seen:
         """Measure the closeness of images."""
-        return Seen(self.panel.closeness(pixels), labels)
+        return Seen(self.index.closeness(pixels), labels)
 
 
 def load(source: Source, image_size: int) -> Splits:
@@ -171,8 +170,8 @@ def load(source: Source, image_size: int) -> Splits:
 def _finding(seen: Seen, detectors: Detectors) -> bool:
     """Whether G1 refuses images as a set."""
     weights = class_weights(seen.labels, int(seen.labels.max()) + 1)
-    counted = Copies.of(seen.closeness, weights, detectors.panel.calibration)
-    return copies(counted, POLICY).decision == "refused"
+    counted = CopyCounts.of(seen.closeness, weights, detectors.index.calibration)
+    return copy_count.judge(counted, POLICY).decision == "refused"
 
 
 def _resamplings(num: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -183,7 +182,7 @@ def _resamplings(num: int, rng: np.random.Generator) -> Iterator[NDArray[np.int6
 def _row(
     kind: str, planted: Seen, fresh: Seen, detectors: Detectors, rng: np.random.Generator
 ) -> Row:
-    flags = detectors.panel.calibration.flagged(planted.closeness)
+    flags = detectors.index.calibration.flagged(planted.closeness)
     num = round(COPIED * SET_SIZE)
     refused = 0
     for _ in range(NUM_DRAWS):

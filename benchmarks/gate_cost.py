@@ -49,8 +49,10 @@ from release.data import Pixels, Splits, class_weights
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.gate.attack_scores import NUM_NEIGHBOURS
+from release.gate.context import Candidate
 from release.gate.gate import Gate
-from release.gate.survey import survey
+from release.gate.neighbours import search_both_ways
+from release.gate.positive_controls import transformed_controls
 from release.package.writer import write_package
 from release.report.documents import documents
 from release.samples import ClassSample
@@ -65,7 +67,7 @@ from workers.generate.gate_assets import (
     VIEWS_PER_IMAGE,
     search_of,
 )
-from workers.generate.model_controls import by_changes, by_model
+from workers.generate.model_controls import model_controls
 from workers.set_report import report_of
 
 RESULTS = Path(__file__).parent / "results" / "gate_cost.json"
@@ -79,16 +81,16 @@ Seconds = dict[str, float]
 
 
 class InProcess:
-    """A memory that goes with the process."""
+    """A cache that lives as long as the process."""
 
     def __init__(self) -> None:
         self._known: dict[str, Arrays] = {}
 
-    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
-        """Find each thing once."""
-        if name not in self._known:
-            self._known[name] = find()
-        return self._known[name]
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Compute each thing once."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -123,27 +125,23 @@ def job(images: RealImages, splits: Splits, num_images: int) -> dict[str, Any]:
     with timed(once, "learn to classify"):
         num_seen = int(np.clip(CLASSIFIER_PASSES * num_real, *IMAGES))
         classifier = train_classifier(splits.train, len(images.classes), SEED, num_seen)
-    metrics, memory = (PixelMetric(), copies), InProcess()
+    metrics, cache = (PixelMetric(), copies), InProcess()
     with timed(once, "real images among each other"):
-        gate = Gate(splits, metrics, memory=memory, search=search_of(splits))
-        gate.look(pixels[:1])
+        gate = Gate(splits, metrics, cache=cache, search=search_of(splits))
+        gate.compare(pixels[:1])
     with timed(once, "planted changes"):
-        controls = [gate.control(planted) for planted in by_changes(splits)]
+        controls = [gate.measure(planted) for planted in transformed_controls(splits)]
     with timed(started, "real images embedded"):
-        gate = Gate(splits, metrics, memory=memory, search=search_of(splits))
-        gate.look(pixels[:1])
-    with timed(each, "look"):
-        look = gate.look(pixels)
+        gate = Gate(splits, metrics, cache=cache, search=search_of(splits))
+        gate.compare(pixels[:1])
+    with timed(each, "compare"):
+        neighbours = gate.compare(pixels)
     with timed(each, "fidelity"):
         fidelity = measure_fidelity(classifier, splits, pixels, labels, np.random.default_rng(SEED))
     with timed(each, "examine"):
-        examination = gate.examine(
-            pixels,
-            class_weights(labels, len(splits.classes)),
-            validity=fidelity.validity,
-            controls=controls,
-            look=look,
-        )
+        weights = class_weights(labels, len(splits.classes))
+        candidate = Candidate(pixels, weights, fidelity.validity, neighbours)
+        examination = gate.evaluate(candidate, controls)
     with timed(each, "report"):
         pages = _pages(images, examination, fidelity, pixels, labels)
     with timed(each, "package"), tempfile.TemporaryDirectory() as folder:
@@ -179,8 +177,8 @@ def share(
             pass
     drawing = spent["draw"] * num_images / num_drawn
     with timed(spent, "planted by the model"):
-        for planted in by_model(splits, snapshot, lambda: None):
-            gate.control(planted)
+        for planted in model_controls(splits, snapshot):
+            gate.measure(planted)
     examining = sum(each.values()) + spent["planted by the model"]
     return {
         "images per second": num_drawn / spent["draw"],
@@ -203,7 +201,7 @@ def large(splits: Splits, num_images: int, num_queries: int) -> dict[str, Any]:
         copies = CopySearch(pixels, np.arange(num_images))
     part = rng.random(num_images) < 0.15
     with timed(spent, "search"):
-        survey(
+        search_both_ways(
             metric,
             queries,
             real,

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.evaluation.machine import conditions
-from benchmarks.proofs.cases import VALID, planted
+from benchmarks.proofs.cases import evaluated
 from benchmarks.proofs.world import Euclidean, World
 from release.data import Pixels
 from release.gate.gate import Gate
@@ -70,9 +70,8 @@ def main() -> None:
 def gate(world: World, images: Pixels) -> bool:
     """Refuse as the service does."""
     of_no_class = np.zeros((len(images), len(world.splits.classes)))
-    found = Gate(world.splits, [Euclidean()]).examine(
-        images, of_no_class, validity=VALID, planted=[planted(world)]
-    )
+    judge = Gate(world.splits, [Euclidean()])
+    found = evaluated(judge, world, images, of_no_class)
     return found.verdict.outcome == "refused"
 
 

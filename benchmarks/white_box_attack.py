@@ -41,10 +41,10 @@ from radiographs.folds import Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.pixel_store import PixelStore
 from radiographs.sources import Source
-from release.gate.checks.white_box import rank_p_value, white_box
+from release.gate.checks import white_box
 from release.gate.policy import Policy
 from release.gate.score_calibration import calibrated, complexity
-from release.stats.fisher import members_by_rank
+from release.stats.fisher import members_by_rank, rank_p_value
 from release.stats.roc import roc
 
 RESULTS = Path(__file__).parent / "results" / "white_box.json"
@@ -133,7 +133,7 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
     coins = asked.folds[pool] == Fold.AUDIT_IN
     described = complexity(asked.pixels, asked.labels)
     audited = {part: calibrated(values[pool], described[pool]) for part, values in scores.items()}
-    verdict = white_box(audited, coins, Policy())
+    verdict = white_box.judge(audited, coins, Policy())
     about = {
         "model": name,
         "audit_p_value": verdict.p_value,

@@ -1,4 +1,4 @@
-"""What need not be found twice: the same real images, metric and policy give the same arrays."""
+"""A cache of arrays that depend on the real images alone: they serve every set."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class Memory(Protocol):
+class ArrayCache(Protocol):
     """Keeps arrays about the real images, as private as these are."""
 
-    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
-        """Return what is kept under a name; find it, and keep it, where nothing is.
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Return what is cached under a key; compute and cache it where nothing is.
 
         Args:
-            name: Says all that the arrays depend on.
-            find: Finds them.
+            key: Names all that the arrays depend on.
+            compute: Computes them.
         """
 
 
-class Forgetful:
-    """Keeps nothing."""
+class NullCache:
+    """Caches nothing."""
 
-    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:  # noqa: ARG002 - no name is known
-        """Find the arrays."""
-        return find()
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:  # noqa: ARG002 - no key is known
+        """Compute the arrays."""
+        return compute()

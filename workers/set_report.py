@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from release.fidelity.results import Fidelity
-from release.gate.result import Examination
+from release.gate.result import GateResult
 from release.package.hashing import rounded_count
 from release.report.schema import FORMAT, Report
 from release.samples import ClassSample, InterpolatedSample, SampleSpec
@@ -47,7 +47,7 @@ def report_of(
     set_id: str,
     model: Model,
     dataset: Dataset,
-    examination: Examination,
+    examination: GateResult,
     fidelity: Fidelity | None,
     further_fidelity: Sequence[Fidelity],
     utility: Utility | None,
@@ -110,7 +110,7 @@ def report_of(
             *([] if has_patient_ids else [NO_PATIENT_IDS]),
             *([SMALL_SET] if 0 < num_released < int(examination.kept.sum()) else []),
             *([WAYS] if InterpolatedSample.kind in counts[1] else []),
-            *([] if utility else [NOT_ASKED if examination.verdict.may_leave else NOT_MEASURED]),
+            *([] if utility else [NOT_ASKED if examination.verdict.released else NOT_MEASURED]),
         ],
     }
     return Report.model_validate(content)

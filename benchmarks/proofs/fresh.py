@@ -14,8 +14,9 @@ from benchmarks.proofs.trial import Trial
 from radiographs.phantom import FINDINGS
 from release.data import LabelledImages, Splits, class_weights
 from release.fidelity.validity import Validity
+from release.gate.context import Candidate
 from release.gate.gate import Gate
-from release.gate.result import Examination
+from release.gate.result import GateResult
 
 PART = "fresh phantoms"
 NUM_TRIALS = 200
@@ -42,7 +43,7 @@ def _validity() -> Validity:
     return bench(NUM_TRAINED).validity(_images()[1])
 
 
-def examined(seed: int) -> Examination:
+def examined(seed: int) -> GateResult:
     """Divide the real images by coins, and draw a set from the fresh ones."""
     rng = np.random.default_rng(seed)
     real, fresh = _images()
@@ -57,12 +58,9 @@ def examined(seed: int) -> Examination:
         f"coins-{seed}",
     )
     images = fresh.where(rng.choice(len(fresh), NUM_IMAGES, replace=False))
-    return Gate(splits, _metrics()).examine(
-        images.pixels,
-        class_weights(images.labels, len(splits.classes)),
-        validity=_validity(),
-        controls=bench(NUM_TRAINED).controls,
-    )
+    weights = class_weights(images.labels, len(splits.classes))
+    candidate = Candidate(images.pixels, weights, _validity())
+    return Gate(splits, _metrics()).evaluate(candidate, bench(NUM_TRAINED).controls)
 
 
 def trials() -> Iterator[Trial]:

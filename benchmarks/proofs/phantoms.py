@@ -12,10 +12,11 @@ from release.features.classifier import ImageClassifier
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
+from release.gate.context import Candidate
 from release.gate.gate import Gate
-from release.gate.neighbours import Look
-from release.gate.positive_controls import Control
-from release.gate.result import Examination
+from release.gate.neighbours import SetNeighbours
+from release.gate.positive_controls import ControlResult, transformed_controls
+from release.gate.result import GateResult
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_training import Recipe
 from release.similarity.metric import Metric
@@ -27,7 +28,6 @@ from workers.generate.gate_assets import (
     VIEWS_PER_IMAGE,
     search_of,
 )
-from workers.generate.model_controls import by_changes
 
 SIZE = 64  # pixels
 NUM_TRAINED, NUM_AUDIT, NUM_UTILITY = 2000, 1000, 1000
@@ -89,9 +89,9 @@ class Bench:
         return Gate(self.splits, self.metrics, search=search_of(self.splits))
 
     @cached_property
-    def controls(self) -> list[Control]:
+    def controls(self) -> list[ControlResult]:
         """How many near duplicates of each kind the gate finds."""
-        return [self.gate.control(each) for each in by_changes(self.splits)]
+        return [self.gate.measure(each) for each in transformed_controls(self.splits)]
 
     @cached_property
     def classifier(self) -> ImageClassifier:
@@ -109,17 +109,17 @@ class Bench:
         except ValueError:  # too few patients to compare
             return Validity.unknown()
 
-    def examined(self, images: LabelledImages, look: Look) -> Examination:
-        """Put a set to the gate, as the service does.
+    def examined(self, images: LabelledImages, neighbours: SetNeighbours) -> GateResult:
+        """Evaluate a set, as the service does.
 
         Args:
             images: The set, flagged images included.
-            look: What the gate saw of it.
+            neighbours: The same, compared with the real images.
         """
-        return self.gate.examine(
+        candidate = Candidate(
             images.pixels,
             class_weights(images.labels, len(self.splits.classes)),
-            validity=self.validity(images.where(~look.flagged)),
-            controls=self.controls,
-            look=look,
+            self.validity(images.where(~neighbours.flagged)),
+            neighbours,
         )
+        return self.gate.evaluate(candidate, self.controls)

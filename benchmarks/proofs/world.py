@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.data import LabelledImages, Pixels, Splits
-from release.similarity.learned_from import LearnedFrom
-from release.similarity.metric import Embedded, Metric, Pairs, Vectors
+from release.similarity.metric import Embedded, LearnedFrom, Metric, Pairs, Vectors
 
 SIDE = 4  # pixels
 _DIMENSIONS = SIDE**2
@@ -31,11 +30,12 @@ class Euclidean(Metric):
     digest = hashlib.sha256(b"euclidean/1").hexdigest()
     learned_from = LearnedFrom()
 
-    def embed(self, pixels: Pixels) -> Embedded:
+    def _embed(self, pixels: Pixels) -> Vectors:
         """Write images as vectors."""
-        return Embedded(pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS)
+        vectors: Vectors = pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS
+        return vectors
 
-    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+    def similarity(self, queries: Embedded, among: Embedded) -> Vectors:
         """Take squared distances, with the sign turned."""
         x, y = queries.vectors, among.vectors
         alike: Vectors = 2 * x @ y.T - (x**2).sum(1)[:, None] - (y**2).sum(1)
@@ -43,7 +43,7 @@ class Euclidean(Metric):
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Take the distance of each pair."""
-        between = queries.vectors[pairs.queries] - among.vectors[pairs.images]
+        between = queries.vectors[pairs.queries] - among.vectors[pairs.others]
         far: Vectors = np.linalg.norm(between, axis=1)
         return far
 

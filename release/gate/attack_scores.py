@@ -11,11 +11,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from release.similarity.knn import SMALLEST, Array
-from release.similarity.metric import Neighbours
+from release.data import Array
+from release.similarity.knn import SMALLEST, Neighbours
 
 NUM_NEIGHBOURS = 16  # synthetic images that are listed around an image: some may be dropped
-FEWEST_NEIGHBOURS = 10  # that the scores need
+MIN_NEIGHBOURS = 10  # that the scores need
 NUM_ATTACKS = 3  # scores that each metric gives
 
 
@@ -35,7 +35,7 @@ def attack_scores(neighbours: Neighbours, density: Array) -> Mapping[str, Array]
     """
     relative = neighbours.distances.astype(np.float64) / density[:, None]
     relative = np.maximum(relative, SMALLEST)
-    among = relative[:, : min(FEWEST_NEIGHBOURS, relative.shape[1])]
+    among = relative[:, : min(MIN_NEIGHBOURS, relative.shape[1])]
     epsilon = np.median(relative[:, 0])
     within = np.minimum(relative / epsilon, 1.0)
     return {

@@ -28,49 +28,49 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from release.similarity.knn import Array
+from release.data import Array
 from release.stats.gaussian_density import clusters, log_density, log_density_of_others
 
 SIDE = 32  # pixels of the images as the attacks see them
-FEWEST_IMAGES = 30  # of a set: below, no density is fitted
+MIN_IMAGES = 30  # of a set: below, no density is fitted
 IMAGES_PER_COMPONENT = 3  # of the smaller of the set and the candidates
 NUM_COMPONENTS = (16, 32, 64, 128, 192, 320)  # of the attacks by one Gaussian
 CLUSTERED_COMPONENTS = 192
 NUM_ATTACKS = 2 * (len(NUM_COMPONENTS) + 1)  # alone and calibrated, at most
 IMAGES_PER_CLUSTER = 80
-MOST_CLUSTERS = 100
+MAX_CLUSTERS = 100
 CLUSTERS_OF_OTHERS = (8, 30)  # real images have fewer clusters than a set: they leave one out
 ROUNDING = 1 / 12  # variance of rounding to grey levels
 WINSORISED = 0.002  # share at either end that f does not bend to
 _DEGREE = 3
 
-Features = NDArray[np.uint8]  # (n, pixels of a small image)
+Thumbnails = NDArray[np.uint8]  # (n, pixels of a small image)
 
 
 class Candidates(NamedTuple):
     """The images whose membership is asked: one of each patient.
 
     Attributes:
-        features: (patients, pixels), of their images.
+        thumbnails: (patients, pixels), of their images.
         labels: (patients,), their classes.
     """
 
-    features: Features
+    thumbnails: Thumbnails
     labels: NDArray[np.int64]
 
 
-def features(pixels: NDArray[np.uint8]) -> Features:
+def thumbnails(pixels: NDArray[np.uint8]) -> Thumbnails:
     """Reduce images, (n, size, size), to the mean grey levels of at most 32 x 32 blocks."""
     n, size, _ = pixels.shape
     block = max(1, size // SIDE)
     side = size // block
     blocks = pixels[:, : side * block, : side * block].reshape(n, side, block, side, block)
     sums = blocks.sum((2, 4), dtype=np.uint32)  # (n, side, side)
-    means: Features = ((sums + block**2 // 2) // block**2).astype(np.uint8)
+    means: Thumbnails = ((sums + block**2 // 2) // block**2).astype(np.uint8)
     return means.reshape(n, -1)
 
 
-def density_scores(of_set: Features, candidates: Candidates) -> Mapping[str, Array]:
+def density_scores(of_set: Thumbnails, candidates: Candidates) -> Mapping[str, Array]:
     """Score candidates by the density of a set; the higher, the more likely trained on.
 
     Args:
@@ -80,9 +80,9 @@ def density_scores(of_set: Features, candidates: Candidates) -> Mapping[str, Arr
     Returns:
         By attack: (patients,). None of a set of fewer than 30 images.
     """
-    if len(of_set) < FEWEST_IMAGES:
+    if len(of_set) < MIN_IMAGES:
         return {}
-    images, known = _in_components(of_set, candidates.features)
+    images, known = _in_components(of_set, candidates.thumbnails)
     scores: dict[str, Array] = {}
     for attack, of_candidates, usual in _densities(images, known):
         scores[f"{attack}, alone"] = of_candidates
@@ -90,7 +90,7 @@ def density_scores(of_set: Features, candidates: Candidates) -> Mapping[str, Arr
     return scores
 
 
-def _in_components(of_set: Features, of_candidates: Features) -> tuple[Array, Array]:
+def _in_components(of_set: Thumbnails, of_candidates: Thumbnails) -> tuple[Array, Array]:
     """Write images in principal components of the set, each of unit variance over the set."""
     values = of_set.astype(np.float32)
     mean = values.mean(0)
@@ -114,12 +114,12 @@ def _densities(images: Array, known: Array) -> Iterator[tuple[str, Array, list[A
         yield f"{d} components", own[:, d - 1], [others[:, d - 1]]
     d = min(num, CLUSTERED_COMPONENTS)
     images, known = images[:, :d], known[:, :d]
-    num_clusters = min(MOST_CLUSTERS, len(images) // IMAGES_PER_CLUSTER)
+    num_clusters = min(MAX_CLUSTERS, len(images) // IMAGES_PER_CLUSTER)
     if num_clusters < 2:
         return
     usual = [others[:, d - 1]]
     for k in CLUSTERS_OF_OTHERS:
-        parts = clusters(known, min(k, max(1, len(known) // FEWEST_IMAGES)))
+        parts = clusters(known, min(k, max(1, len(known) // MIN_IMAGES)))
         usual.append(log_density_of_others(known, parts)[:, -1])
     yield "clusters", log_density(known, images, clusters(images, num_clusters)), usual
 

@@ -26,8 +26,8 @@ class Policy:
             the first an image is flagged and dropped.
         scan_depths: How many of the images nearest to the real ones G2 looks at.
         false_positive_rates: Where the attacks of G3 are tested.
-        materiality: Largest advantage that an attack may have by its upper 95 % bound (G8).
-        material_rate: False-positive rate of the attack whose advantage G8 bounds.
+        max_advantage: Largest advantage that an attack may have by its upper 95 % bound (G8).
+        advantage_rate: False-positive rate of the attack whose advantage G8 bounds.
         min_control_recall: Share of planted near duplicates that must be found (G7).
         max_relative_kid: Where a set's KID may lie between real images (0) and mean images (1).
         min_relative_agreement: Where label agreement must lie between chance and real images.
@@ -47,8 +47,8 @@ class Policy:
     copy_shares: tuple[float, ...] = (0.001, 0.003, 0.01)
     scan_depths: tuple[int, ...] = (10, 30, 100, 300)
     false_positive_rates: tuple[float, ...] = (0.002, 0.01, 0.05)
-    materiality: float = 0.09
-    material_rate: float = 0.05
+    max_advantage: float = 0.09
+    advantage_rate: float = 0.05
     min_control_recall: float = 0.95
     max_relative_kid: float = 0.2
     min_relative_agreement: float = 0.5

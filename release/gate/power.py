@@ -1,18 +1,18 @@
-"""Power: what the tests are sure to see. Two claims, each with its own patients.
+"""Power: what the checks are sure to detect. Two claims, each with its own patients.
 
 Copies. A set is refused once so many of its n images are flagged that honest ones hardly ever are:
 k is the least count whose p-value is below the level. If a share c of the images are copies of the
 kinds that the positive controls stand for, of which at least a share r are found, the number found
-is binomial(n, c r). The minimum detectable copy rate is the c by which it reaches k in 95 of 100
-sets,
+is binomial(n, c r). The minimum detectable copy rate (MDCR) is the c by which it reaches k in 95 of
+100 sets,
 
     P(Binomial(n, c r) >= k) = 0.95,    so that  c = BetaQuantile(0.95; k, n - k + 1) / r.
 
-So it is that of the set's own size, and it rests on all patients of T and H.
+So it is that of the set's own size, and it rests on all training and holdout patients.
 
-Membership. Whether the set tells who was in the training rests on the patients of H alone. It is
-sure to be found from the share of T on whose patients an attack is always right, the rest of them
-ranking below everybody (see `release.gate.checks.white_box.detectable_share`).
+Membership. How well membership inference is detected rests on the holdout patients alone. It is
+sure to be detected from the share of training patients on whom an attack is always right, the rest
+of them ranking below everybody (see `release.stats.power`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ from scipy.stats import beta
 
 from release.data import Splits
 from release.gate.calibration import rank_of_threshold
-from release.gate.checks.copy_count import Copies, Count, p_value
-from release.gate.checks.white_box import detectable_share
+from release.gate.copy_counts import CopyCounts, Count, p_value
 from release.gate.policy import Policy
-from release.gate.verdict import Finding
+from release.gate.positive_controls import NUM_CONTROLS
 from release.stats.intervals import proportion
+from release.stats.power import detectable_share
 
 CONFIDENCE = 0.95
-NUM_PLANTED = 100  # of each kind, from which recall is known
 _MARGIN = 0.8  # of the level of G3: its p-value is found by dealing anew, and varies a little
 NUMS_EXAMINED = (256, 500, 750, 1000, 1250, 1500, 2000)
 
@@ -73,7 +72,7 @@ def images_needed(num_patients: int, num_classes: int, policy: Policy) -> int:
     """
     level = policy.alpha / 3 / (len(policy.copy_shares) * (1 + num_classes))
     rank = rank_of_threshold(num_patients, policy.copy_shares[0])
-    recall = proportion(policy.min_control_recall, NUM_PLANTED).low
+    recall = proportion(policy.min_control_recall, NUM_CONTROLS[1]).low
     for num_images in NUMS_EXAMINED:
         count = Count(num_images, num_patients, (rank,), (0,))
         rate = detectable_copy_rate(count, level, recall)
@@ -116,7 +115,7 @@ class Power:
         splits: Splits,
         policy: Policy,
         num_attacks: int,
-        found: Copies | None,
+        found: CopyCounts | None,
         recall: float,
         num_sets: int = 1,
     ) -> Power:
@@ -133,11 +132,17 @@ class Power:
         num_patients = len(np.unique(splits.holdout.patients))
         num_members = len(np.unique(splits.train.patients))
         excess = found.overall.excess if found else 1.0
-        of_test = replace(policy, alpha=_MARGIN * policy.alpha / 3 / num_sets)
+        level_of_membership = _MARGIN * policy.alpha / 3 / num_sets
         without = cls(
             num_held_out=len(splits.holdout),
             num_patients=num_patients,
-            membership=detectable_share(num_members, num_patients, num_attacks, of_test),
+            membership=detectable_share(
+                num_members,
+                num_patients,
+                num_attacks,
+                level_of_membership,
+                policy.false_positive_rates,
+            ),
             max_mdcr=policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set,
             max_membership=policy.max_membership,
         )
@@ -177,53 +182,19 @@ class Power:
             "num_calibrating": self.num_calibrating,
             "num_examined": self.num_examined,
             "recall": round(self.recall, 3),
-            "mdcr": _rounded_up(self.mdcr),
+            "mdcr": rounded_up(self.mdcr),
             "max_mdcr": self.max_mdcr,
-            "by_class": {name: _rounded_up(rate) for name, rate in self.by_class.items()},
-            "membership": _rounded_up(self.membership),
+            "by_class": {name: rounded_up(rate) for name, rate in self.by_class.items()},
+            "membership": rounded_up(self.membership),
             "max_membership": self.max_membership,
         }
 
-    def findings(self) -> list[Finding]:
-        """Judge whether the power suffices, for copies and for membership."""
-        return [
-            _finding(
-                "MDCR",
-                "minimum detectable copy rate",
-                self.mdcr,
-                self.max_mdcr,
-                f"Of {self.num_examined} examined images, held against {self.num_calibrating} "
-                f"patients, {_percent(self.mdcr)} copies of the kinds that were planted and found "
-                "lead to a refusal",
-            ),
-            _finding(
-                "power",
-                "membership power",
-                self.membership,
-                self.max_membership,
-                f"With {self.num_patients} patients held out, an attack that is right on "
-                f"{_percent(self.membership)} of the training patients is found",
-            ),
-        ]
+
+def percent(rate: float) -> str:
+    """Write a rate in per cent, rounded up."""
+    return f"{100 * rounded_up(rate):.2f} %"
 
 
-def _finding(id_: str, name: str, rate: float, most: float, text: str) -> Finding:
-    suffices = rate <= most
-    return Finding(
-        id=id_,
-        name=name,
-        decision="passed" if suffices else "inconclusive",
-        code=None if suffices else "power",
-        statistic=_rounded_up(rate),
-        threshold=most,
-        p_value=None,
-        text=f"{text}; policy asks for {_percent(most)}.",
-    )
-
-
-def _percent(rate: float) -> str:
-    return f"{100 * _rounded_up(rate):.2f} %"
-
-
-def _rounded_up(rate: float) -> float:
+def rounded_up(rate: float) -> float:
+    """Round a rate up to a hundredth of a per cent."""
     return min(1.0, ceil(rate * 1e4) / 1e4)

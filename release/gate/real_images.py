@@ -1,8 +1,4 @@
-"""Whose the real images are, and who speaks for a patient.
-
-The witnesses are one image of each patient, the first. They alone calibrate the tests and are
-attacked in them, since images of one patient tell the same twice.
-"""
+"""The training and holdout images, and one image that represents each patient."""
 
 from __future__ import annotations
 
@@ -12,69 +8,67 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from release.data import LabelledImages, Splits
+from release.data import Splits
 
 
-class Crowd:
-    """Who the real images are of: T first, then H.
+class RealImages:
+    """The training images, then the holdout images, and whose they are.
+
+    One image of each patient, the first, represents the patient: representatives alone calibrate
+    the tests and are attacked in them, since images of one patient are not independent.
 
     Attributes:
-        pixels: (n, size, size), all real images of T and H.
+        pixels: (n, size, size).
         labels: (n,).
         patients: (n,).
-        trained: (n,), which images are in T.
-        witnesses: (patients,), one image of each patient.
-        member: (patients,), which of the witnesses are in T.
-        coins: (patients,), which are in A_in.
+        is_train: (n,), which are training images.
+        representatives: (patients,), place of one image of each patient.
+        member: (patients,), which of them are training patients.
+        included: (patients,), which are in the audit pool and were included in the training.
     """
 
     def __init__(self, splits: Splits) -> None:
         shared = np.intersect1d(splits.train.patients, splits.holdout.patients)
         if len(shared):
             raise ValueError(
-                f"{len(shared)} patients are in the training data and held out as well: "
+                f"{len(shared)} patients are in the training data and in the holdout as well: "
                 "every test would be void. Divide the images by patient."
             )
         self.pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
         self.labels = np.concatenate([splits.train.labels, splits.holdout.labels])
         self.patients = np.concatenate([splits.train.patients, splits.holdout.patients])
-        self.trained = np.arange(len(self.patients)) < len(splits.train)
-        self.witnesses = np.sort(np.unique(self.patients, return_index=True)[1])
-        self.member = self.trained[self.witnesses]
-        came_in = np.zeros(len(self.patients), np.bool_)
-        came_in[: len(splits.train)] = splits.included
-        self.coins = came_in[self.witnesses]
+        self.is_train = np.arange(len(self.patients)) < len(splits.train)
+        self.representatives = np.sort(np.unique(self.patients, return_index=True)[1])
+        self.member = self.is_train[self.representatives]
+        included = np.zeros(len(self.patients), np.bool_)
+        included[: len(splits.train)] = splits.included
+        self.included = included[self.representatives]
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the images, whose they are and which are in T, in hexadecimal."""
+        """SHA-256 of the images, whose they are and which are trained on, in hexadecimal."""
         found = hashlib.sha256()
-        for values in (self.pixels, self.patients, self.trained):
+        for values in (self.pixels, self.patients, self.is_train):
             found.update(f"{values.dtype} {values.shape}".encode())
             found.update(np.ascontiguousarray(values).data)
         return found.hexdigest()
 
     @property
-    def audited(self) -> NDArray[np.bool_]:
-        """(patients,), whom a fair coin brought in or kept out: A_in and A_out."""
-        return self.coins | ~self.member
-
-    def images(self, chosen: NDArray[np.bool_]) -> LabelledImages:
-        """Return the images of some of the witnesses."""
-        rows = self.witnesses[chosen]
-        return LabelledImages(self.pixels[rows], self.labels[rows], self.patients[rows])
+    def in_audit_pool(self) -> NDArray[np.bool_]:
+        """(patients,), who was included or held out at random."""
+        return self.included | ~self.member
 
     @property
-    def trained_patients(self) -> NDArray[np.int64]:
-        """Patients of T, each once."""
-        return self.patients[self.witnesses[self.member]]
+    def representative_labels(self) -> NDArray[np.int64]:
+        """(patients,), class of each representative."""
+        return self.labels[self.representatives]
 
     @property
-    def held_out_patients(self) -> NDArray[np.int64]:
-        """Patients of H, each once."""
-        return self.patients[self.witnesses[~self.member]]
+    def train_patients(self) -> NDArray[np.int64]:
+        """Training patients, each once."""
+        return self.patients[self.representatives[self.member]]
 
     @property
-    def held_out_labels(self) -> NDArray[np.int64]:
-        """Class of one image of each patient of H."""
-        return self.labels[self.witnesses[~self.member]]
+    def holdout_patients(self) -> NDArray[np.int64]:
+        """Holdout patients, each once."""
+        return self.patients[self.representatives[~self.member]]

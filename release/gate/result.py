@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from release.data import Array
 from release.gate.policy import Policy
-from release.gate.positive_controls import Control
+from release.gate.positive_controls import ControlResult
 from release.gate.power import Power
 from release.gate.verdict import Finding, Verdict
-from release.similarity.knn import Array
 from release.stats.roc import Roc
 
-VERSION = "2"
+VERSION = "3"
 COARSE_P_VALUES = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
-_FEWEST_SHOWN = 5  # images in a bin of a histogram
 _BINS = np.round(np.arange(0, 2.01, 0.1), 1)
 
 
@@ -29,11 +28,14 @@ def coarse(p_value: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Histograms:
-    """How near T is to held-out images and to the set's, in units of the held-out density.
+    """How near the training images are, in units of the holdout density.
+
+    Bins may hold a single image: what is published of them is merged by
+    `release.report.disclosure`.
 
     Attributes:
         edges: Bounds of the bins; what lies beyond the last is counted in the last bin.
-        real_to_real: Held-out images, one of each patient, in each bin.
+        real_to_real: Holdout images, one of each patient, in each bin.
         synthetic_to_real: Images of the set in each bin.
     """
 
@@ -42,59 +44,49 @@ class Histograms:
     synthetic_to_real: tuple[int, ...]
 
     @classmethod
-    def of(cls, held_out: Array, of_set: Array) -> Histograms:
-        """Count images; bins of a few are joined with the next, so that none shows an image."""
-        top = float(_BINS[-1])
-        real = np.histogram(np.minimum(held_out, top), _BINS)[0]
-        images = np.histogram(np.minimum(of_set, top), _BINS)[0]
-        edges, kept = [float(_BINS[0])], [[0, 0]]
-        for edge, *counts in zip(_BINS[1:].tolist(), real.tolist(), images.tolist(), strict=True):
-            kept[-1] = [old + new for old, new in zip(kept[-1], counts, strict=True)]
-            if all(count == 0 or count >= _FEWEST_SHOWN for count in kept[-1]) and any(kept[-1]):
-                edges.append(edge)
-                kept.append([0, 0])
-        rest = kept.pop()
-        if kept and any(rest):
-            kept[-1] = [old + new for old, new in zip(kept[-1], rest, strict=True)]
-            edges[-1] = top
-        return cls(tuple(edges), tuple(row[0] for row in kept), tuple(row[1] for row in kept))
+    def of(cls, holdout: Array, of_set: Array) -> Histograms:
+        """Count images by their closeness to the training images."""
+        real, synthetic = (
+            np.histogram(np.minimum(values, _BINS[-1]), _BINS)[0] for values in (holdout, of_set)
+        )
+        return cls(tuple(_BINS.tolist()), tuple(real.tolist()), tuple(synthetic.tolist()))
 
 
 @dataclass(frozen=True, eq=False)
-class Examination:
-    """A set under the gate.
+class GateResult:
+    """The evaluation of a set by the gate.
 
     Attributes:
-        verdict: Whether the set may leave.
-        kept: (n,), which of the images drawn belong to it, the others were dropped.
-        findings: What each test found.
-        power: What could have been found.
-        controls: How many of the planted near duplicates were found.
-        membership: The strongest attack; None where none was tried.
-        epsilon: Lower bound of G5; None where it was not sought.
-        histograms: None where no image was seen.
+        verdict: Whether the set is released.
+        kept: (n,), which of the images belong to it, the others were dropped.
+        findings: What each check found.
+        power: What could have been detected.
+        controls: How many of the positive controls were found.
+        histograms: None where no image was compared.
         policy: What was demanded.
         metrics: Name and digest of each metric.
-        tally: What counts of it in later examinations, as JSON values; private.
+        tally: What counts of it in later evaluations, as JSON values; private.
     """
 
     verdict: Verdict
     kept: NDArray[np.bool_]
     findings: tuple[Finding, ...]
     power: Power
-    controls: tuple[Control, ...]
-    membership: Roc | None
-    epsilon: float | None
+    controls: tuple[ControlResult, ...]
     histograms: Histograms | None
     policy: Policy
     metrics: tuple[tuple[str, str], ...]
     tally: Mapping[str, Any]
 
     @property
-    def weights_may_leave(self) -> bool:
-        """Whether the model was looked into (G6) and does not tell who was trained on."""
-        found = [each.public["weights_may_leave"] for each in self.findings if each.id == "G6"]
-        return self.verdict.may_leave and bool(found) and all(found)
+    def membership(self) -> Roc | None:
+        """The strongest attack on the set; None where none was tried."""
+        return next((each.roc for each in self.findings if each.roc), None)
+
+    @property
+    def epsilon(self) -> float | None:
+        """Lower bound of G5; None where it was not computed."""
+        return next((each.statistic for each in self.findings if each.id == "G5"), None)
 
     def public(self) -> dict[str, Any]:
         """Return JSON values for everyone: coarse, and nothing of a single image."""
@@ -131,7 +123,7 @@ class Examination:
             },
             "policy_sha256": self.policy.digest,
             "power": self.power.described(),
-            "findings": [_described(finding) for finding in self.findings],
+            "findings": [_published(finding) for finding in self.findings],
             "controls": [
                 {**control.described(), "claimed": control.claimed(self.policy)}
                 for control in self.controls
@@ -143,16 +135,11 @@ class Examination:
         }
 
 
-def _described(finding: Finding) -> dict[str, Any]:
-    return {
-        "id": finding.id,
-        "name": finding.name,
-        "decision": finding.decision,
-        "statistic": finding.statistic,
-        "threshold": finding.threshold,
-        "p_value": None if finding.p_value is None else coarse(finding.p_value),
-        "text": finding.text,
-    }
+def _published(finding: Finding) -> dict[str, Any]:
+    values = finding.described()
+    del values["code"], values["public"]
+    p_value = finding.p_value
+    return {**values, "p_value": None if p_value is None else coarse(p_value)}
 
 
 def _membership(roc: Roc) -> dict[str, Any]:

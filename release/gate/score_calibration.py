@@ -13,8 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from release.data import Pixels
-from release.similarity.knn import Array
+from release.data import Array, Pixels
 
 MIN_SIDE = 2  # of the coarsest means
 LEAST_ENERGY = 1e-2  # of grey levels squared

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from release.gate.checks.table import table as checks_table
 from release.report import text as words
 from release.report.certificate import certificate
 from release.report.contact_sheets import contact_sheets
@@ -44,6 +45,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "sheets": pictures,
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
+        "checks_table": checks_table(),
         "smallest_p": SMALLEST_P,
         "size_category": size_category(shown.set.released),
     }

@@ -1,4 +1,4 @@
-"""phi2: two images are alike as far as a network that has learned to see copies says so."""
+"""A learned embedding in which copies of an image lie near each other."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from safetensors.torch import load_file, save_file
 from release.data import Pixels, Splits
 from release.similarity.copy_network import CopyNetwork
 from release.similarity.copy_training import Recipe, as_images, train
-from release.similarity.correlation import Correlation
-from release.similarity.learned_from import LearnedFrom
-from release.similarity.metric import Embedded
+from release.similarity.knn import Vectors
+from release.similarity.metric import CorrelationMetric, LearnedFrom
 
-VERSION = "copy/2"  # raise it when anything but the weights changes a distance
+VERSION = "copy/3"  # raise it when anything but the weights changes a distance
 WEIGHTS = "copy.safetensors"
 DESCRIPTION = "copy.json"
-_IMAGES_AT_ONCE = 256
 
 
-class CopyMetric(Correlation):
+class CopyMetric(CorrelationMetric):
     """Correlation in an embedding where copies lie near each other.
 
     Args:
         network: Trained.
-        recipe: How.
-        learned_from: On which images.
+        recipe: The settings it was trained with.
+        learned_from: The images it was trained on.
     """
 
     name = "copy"
@@ -43,14 +41,11 @@ class CopyMetric(Correlation):
         self.learned_from = learned_from
         self.digest = _digest(network)
 
-    def embed(self, pixels: Pixels) -> Embedded:
+    def _embed(self, pixels: Pixels) -> Vectors:
         """Bring images to 64x64, and to unit vectors."""
-        vectors = np.empty((len(pixels), self._recipe.num_features), np.float32)
-        for start in range(0, len(pixels), _IMAGES_AT_ONCE):
-            some = slice(start, start + _IMAGES_AT_ONCE)
-            with torch.inference_mode():
-                vectors[some] = self._network(as_images(pixels[some])).numpy()
-        return Embedded(vectors)
+        with torch.inference_mode():
+            vectors: Vectors = self._network(as_images(pixels)).numpy()
+        return vectors
 
     def save(self, folder: Path) -> None:
         """Write the weights and what they are into an existing folder."""
@@ -92,21 +87,21 @@ def train_copy_metric(
     *,
     seed: int = 0,
     recipe: Recipe | None = None,
-    watch: Callable[[float], None] = lambda share_done: None,  # noqa: ARG005 - nobody watches
+    on_progress: Callable[[float], None] = lambda share: None,  # noqa: ARG005 - nobody asks
 ) -> CopyMetric:
-    """Train on T and H alike: which image is in which fold has no part in the weights.
+    """Train on training and holdout images alike: the weights do not depend on which is which.
 
     Args:
-        splits: The dataset; the utility images are not looked at.
+        splits: The dataset; the test images are not used.
         seed: Draws weights, batches and views.
-        recipe: How; as measured when None.
-        watch: Called with the share done after each update; may raise to stop.
+        recipe: The settings; as measured when None.
+        on_progress: Called with the share done after each update.
     """
     recipe = recipe or Recipe()
     pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
     patients = np.concatenate([splits.train.patients, splits.holdout.patients])
     by_content = np.argsort([hashlib.sha256(image.tobytes()).digest() for image in pixels])
-    network = train(pixels[by_content], patients[by_content], seed, recipe, watch)
+    network = train(pixels[by_content], patients[by_content], seed, recipe, on_progress)
     learned_from = LearnedFrom(len(splits.train), len(splits.holdout), 0, splits.fingerprint)
     return CopyMetric(network, recipe, learned_from)
 

@@ -1,4 +1,4 @@
-"""Learning to see copies: two views of one image lie near each other, all others far away."""
+"""Trains the copy embedding: two views of one image lie near each other, all others far away."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.precision import autocast, fastest_dtype
+from release.cancellation import check_cancelled
 from release.data import Pixels
 from release.similarity.copy_augmentation import view
 from release.similarity.copy_network import SIDE, CopyNetwork
-from release.similarity.search import nearest
-from release.similarity.standardised import area_means, standardised
+from release.similarity.preprocessing import area_means, standardised
 
+CPU = torch.device("cpu")
 NUM_LOOKALIKES = 16
+_QUERIES_AT_ONCE = 512
 _COARSE_SIDE = 16  # at which images are compared to find those that look alike
 
 
@@ -53,16 +56,16 @@ def train(
     patients: NDArray[np.int64],
     seed: int,
     recipe: Recipe,
-    watch: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> CopyNetwork:
     """Train a network; the same images in the same order and the same seed learn the same weights.
 
     Args:
         pixels: (n, size, size), of at least two patients.
-        patients: (n,): images of one patient are neither copies of each other nor told apart.
+        patients: (n,): images of one patient are neither pulled together nor pushed apart.
         seed: Draws the first weights, the batches and the views.
-        recipe: How.
-        watch: Called with the share done, in [0, 1], after each update; may raise to stop.
+        recipe: The settings.
+        on_progress: Called with the share done, in [0, 1], after each update.
 
     References: Chen et al. 2020, equation 1 (arXiv:2002.05709), for the loss; Pizzi et al. 2022
     (arXiv:2202.10261) for its use to detect copies.
@@ -79,15 +82,16 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, num_updates)
     images, patient = as_images(pixels), torch.from_numpy(patients)
     for update, chosen in enumerate(_batches(images, patients, num_updates, recipe, rng)):
+        check_cancelled()
         views = torch.cat([view(images[chosen], rng), view(images[chosen], rng)])
-        with _fastest():
+        with autocast(CPU, fastest_dtype(CPU)):
             embedded = network(views.contiguous(memory_format=torch.channels_last))
         loss = contrastive_loss(embedded, patient[chosen].repeat(2), recipe.temperature)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-        watch((update + 1) / num_updates)
+        on_progress((update + 1) / num_updates)
     return network.eval()
 
 
@@ -135,14 +139,13 @@ def _batches(
 def _lookalikes(images: Tensor, patients: NDArray[np.int64]) -> Tensor:
     """Find the images most like each one at 16 x 16, of other patients: (n, up to 16)."""
     small = torch.nn.functional.adaptive_avg_pool2d(images, _COARSE_SIDE).flatten(1)
-    vectors = standardised(small * 127.5).numpy()
+    vectors, patient = standardised(small * 127.5), torch.from_numpy(patients)
     _, counts = np.unique(patients, return_counts=True)
     most = min(NUM_LOOKALIKES, len(images) - int(counts.max()))
-    return torch.from_numpy(nearest(vectors, vectors, most, apart=(patients, patients)).indices)
-
-
-def _fastest() -> torch.autocast:
-    """Compute in bfloat16 where the processor multiplies it natively."""
-    native = torch.cpu.get_capabilities()
-    fast = bool(native.get("avx512_bf16") or native.get("amx_bf16"))
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast)
+    found = []
+    for start in range(0, len(images), _QUERIES_AT_ONCE):
+        some = slice(start, start + _QUERIES_AT_ONCE)
+        similarity = vectors[some] @ vectors.T
+        similarity.masked_fill_(patient[some, None] == patient, -torch.inf)
+        found.append(similarity.topk(most).indices)
+    return torch.cat(found)

@@ -1,4 +1,4 @@
-"""phi1: two images are alike as far as their pixels agree once one is laid over the other."""
+"""Registered correlation: how far pixels agree once one image is laid over the other."""
 
 from __future__ import annotations
 
@@ -11,47 +11,43 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from release.data import Pixels
-from release.similarity.learned_from import LearnedFrom
-from release.similarity.metric import Embedded, Metric, Pairs, Vectors
-from release.similarity.poses import SIDE
-from release.similarity.registration import Middles, registered_correlation
-from release.similarity.shortlist import likeness, middle_cells
-from release.similarity.standardised import area_means, standardised
+from release.similarity.cell_similarity import cell_similarity, middle_cells
+from release.similarity.knn import Vectors
+from release.similarity.metric import Embedded, LearnedFrom, Metric, Pairs
+from release.similarity.preprocessing import area_means, standardised
+from release.similarity.registration import SIDE, Middles, registered_correlation
 
 VERSION = "pixels/2"  # raise it when a distance changes
-NUM_SHORTLISTED = 50
+NUM_CANDIDATES = 50
 _QUERIES_AT_ONCE = 8  # what they are compared with stays in the processor's cache
-_IMAGES_AT_ONCE = 512
 
 
 class PixelMetric(Metric):
     """Registered correlation, in two stages.
 
-    All images are compared in 8 x 8 cells; the most alike are then registered at 32 px over flips,
-    zooms, turns and shifts. So the distance is found for few images, and a copy is missed when 50
-    other images look more like it in the cells. Images are smoothed before, lest noise hide a copy.
+    All images are compared in 8 x 8 cells; the most similar are then registered at 32 px over
+    flips, zooms, turns and shifts. So the distance is found for few images, and a copy is missed
+    when 50 other images look more like it in the cells. Images are smoothed before, lest noise hide
+    a copy.
     """
 
     name = "pixels"
     digest = hashlib.sha256(VERSION.encode()).hexdigest()  # the method has no weights
     learned_from = LearnedFrom()
-    num_listed = NUM_SHORTLISTED
+    num_candidates = NUM_CANDIDATES
 
-    def embed(self, pixels: Pixels) -> Embedded:
+    def _embed(self, pixels: Pixels) -> Vectors:
         """Bring images to 64x64, smooth them, and keep what either side of a pair is asked for."""
-        vectors = torch.empty(len(pixels), sum(_WIDTHS))
-        for start in range(0, len(pixels), _IMAGES_AT_ONCE):
-            some = slice(start, start + _IMAGES_AT_ONCE)
-            smooth = _smoothed(area_means(pixels[some], SIDE))
-            images = SIDE * standardised(smooth.flatten(1)).view_as(smooth)  # of deviation 1
-            middles = Middles.of(images)
-            parts = (images, middle_cells(images), middles.fine, middles.coarse)
-            torch.cat([part.flatten(1) for part in parts], 1, out=vectors[some])
-        return Embedded(vectors.numpy())
+        smooth = _smoothed(area_means(pixels, SIDE))
+        images = SIDE * standardised(smooth.flatten(1)).view_as(smooth)  # of deviation 1
+        middles = Middles.of(images)
+        parts = (images, middle_cells(images), middles.fine, middles.coarse)
+        vectors: Vectors = torch.cat([part.flatten(1) for part in parts], 1).numpy()
+        return vectors
 
-    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+    def similarity(self, queries: Embedded, among: Embedded) -> Vectors:
         """Compare all with all in cells."""
-        return likeness(_images(queries), _parts(among)[1].contiguous())
+        return cell_similarity(_images(queries), _parts(among)[1].contiguous())
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Register pairs."""

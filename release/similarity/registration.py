@@ -9,15 +9,17 @@ pixel already costs a copy a twentieth of its correlation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import cos, radians, sin
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.similarity.poses import SIDE, Poses
-from release.similarity.standardised import standardised
+from release.similarity.preprocessing import standardised
 
+SIDE = 64  # pixels
 MARGIN = 6  # pixels of 64 on each side of the middle: the farthest shift
 COARSE_STEP = 2  # pixels of 64 from one shift to the next
 TIE = 0.03  # by which a coarse fit can mislead: no real pair of 4,000 lost by more than 0.02
@@ -25,11 +27,42 @@ TURNS_AND_ZOOMS = (  # degrees; side of the query as shown: 0.9 undoes a crop by
     *((0.0, 1.0), (0.0, 0.9), (0.0, 0.95), (0.0, 1.07)),
     *((-4.0, 1.0), (4.0, 1.0), (-4.0, 0.95), (4.0, 0.95)),
 )
-_POSES = Poses(TURNS_AND_ZOOMS)
 _STEPS = 2 * MARGIN // COARSE_STEP + 1  # shifts tried along each axis
 _FINE = SIDE // 2 - MARGIN  # side of a middle at 32 px
 _COARSE = _FINE // 2  # and at 16 px
 _HALF = SIDE // 2
+
+
+class Poses:
+    """Ways to turn and zoom an image, the first of which leaves it as it is.
+
+    Args:
+        turns_and_zooms: Degrees, and the side of the image as shown in units of its own.
+    """
+
+    def __init__(self, turns_and_zooms: Sequence[tuple[float, float]]) -> None:
+        assert turns_and_zooms[0] == (0, 1)
+        matrices = torch.tensor([_matrix(*each) for each in turns_and_zooms[1:]])
+        shape = [len(matrices), 1, SIDE, SIDE]
+        self._grids = F.affine_grid(matrices, shape, align_corners=False)
+
+    def __len__(self) -> int:
+        return 1 + len(self._grids)
+
+    def of(self, images: Tensor) -> Tensor:
+        """Show images (n, 64, 64) in each of p poses, (p, n, 64, 64); edges are repeated."""
+        stacked = images.expand(len(self._grids), *images.shape)
+        shown = F.grid_sample(stacked, self._grids, padding_mode="border", align_corners=False)
+        return torch.cat([images[None], shown])
+
+
+def _matrix(degrees: float, scale: float) -> list[list[float]]:
+    """Return the affine matrix from places of the posed image to places of the image."""
+    c, s = cos(radians(degrees)) / scale, sin(radians(degrees)) / scale
+    return [[c, -s, 0.0], [s, c, 0.0]]
+
+
+_POSES = Poses(TURNS_AND_ZOOMS)
 
 
 class Middles(NamedTuple):

@@ -1,4 +1,4 @@
-"""Do members score higher than others? An exact test, whatever the law of the scores.
+"""Do members score higher than others? Tests of ranks, whatever the law of the scores.
 
 If the scores of members and others are exchangeable, any order of them is as likely. With the
 threshold at the j-th largest score of the m others, K of the n members lie above it with j - 1
@@ -9,7 +9,8 @@ others, and
 a hypergeometric tail: Fisher's exact test of the table of members and others above and below. Equal
 scores are put in a random order, which a seed fixes.
 
-Reference: Fisher 1934, Statistical Methods for Research Workers, section 21.02.
+References: Fisher 1934, Statistical Methods for Research Workers, section 21.02; Mann and Whitney
+1947 (doi:10.1214/aoms/1177730491).
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
+from scipy.stats import hypergeom, mannwhitneyu
 
-from release.similarity.knn import Array
+from release.data import Array
 
 _TIE_SEED = 0
 
@@ -68,6 +69,22 @@ def p_value(by_rank: NDArray[np.bool_], rate: float) -> float:
 def smallest_p_value(by_rank: NDArray[np.bool_], rates: tuple[float, ...]) -> float:
     """Return the smallest p-value over several rates, corrected for their number."""
     return min(1.0, len(rates) * min(p_value(by_rank, rate) for rate in rates))
+
+
+def rank_p_value(by_rank: NDArray[np.bool_]) -> float:
+    """Return the chance that members rank as high or higher by chance, all of them together.
+
+    Args:
+        by_rank: Who is a member, from the highest score down; at least one is not.
+    """
+    places = -np.arange(len(by_rank))
+    found = mannwhitneyu(places[by_rank], places[~by_rank], alternative="greater")
+    return float(found.pvalue)
+
+
+def upper_p_values(by_rank: NDArray[np.bool_], rates: tuple[float, ...]) -> list[float]:
+    """Test whether members score higher: by the tail at each rate, and by all ranks."""
+    return [*(p_value(by_rank, rate) for rate in rates), rank_p_value(by_rank)]
 
 
 def _from_the_highest(scores: Array) -> NDArray[np.int64]:

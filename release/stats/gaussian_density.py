@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import logsumexp
 
-Array = NDArray[np.float64]
+from release.data import Array
+
 NUM_LEADING = 16  # components that clusters are told apart by
 SHRINKAGE = 20  # images that the covariance common to all clusters counts for
 NUM_ROUNDS = 10

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom, norm
 
-from release.similarity.knn import Array
+from release.data import Array
 from release.stats.fisher import ranks
 
 NUM_DEALINGS = 2999

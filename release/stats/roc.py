@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from release.similarity.knn import Array
+from release.data import Array
 from release.stats.intervals import Estimate, percentile
 
 NUM_REPLICATES = 500

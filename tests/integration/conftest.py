@@ -70,4 +70,6 @@ def dataset_id(context):
 def nothing_dropped(monkeypatch):
     """Let the gate drop no image: drawing is looked at, not what of so few patients is left."""
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: near["pixels"] < 0)
-    monkeypatch.setattr("release.gate.panel.exposed", lambda *_: np.array([], np.int64))
+    monkeypatch.setattr(
+        "release.gate.filtering.over_represented", lambda *_: np.array([], np.int64)
+    )

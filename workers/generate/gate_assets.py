@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from radiographs.folds import TRAINED, Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
 from release.array_cache import Arrays
-from release.cancellation import check_cancelled
 from release.data import LabelledImages, Splits
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
-from release.gate.gate import FEWEST_PATIENTS, Gate
-from release.gate.neighbours import Look
+from release.gate.context import MIN_HOLDOUT
+from release.gate.gate import Gate
+from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
-from release.gate.positive_controls import Control
+from release.gate.positive_controls import ControlResult, transformed_controls
 from release.package.hashing import rounded_count
 from release.similarity.copy_embedding import VERSION as COPY_VERSION
 from release.similarity.copy_embedding import CopyMetric, train_copy_metric
@@ -42,8 +42,6 @@ from release.similarity.registered_pixels import PixelMetric
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
-from workers.generate.interruptible import Interruptible
-from workers.generate.model_controls import by_changes
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
@@ -73,13 +71,13 @@ class ArtifactArrayCache:
         self._artifacts = artifacts
         self._folder = folder
 
-    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
-        """Return what is kept under a name; find it where nothing is, or nothing that is whole."""
-        key = f"{self._folder}/{hashlib.sha256(name.encode()).hexdigest()}.npz"
-        kept = self._read(key)
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Return what is cached; compute it where nothing is, or nothing that is whole."""
+        file = f"{self._folder}/{hashlib.sha256(key.encode()).hexdigest()}.npz"
+        kept = self._read(file)
         if kept is None:
-            kept = find()
-            self._keep(key, kept)
+            kept = compute()
+            self._keep(file, kept)
         return kept
 
     def _read(self, key: str) -> Arrays | None:
@@ -128,35 +126,35 @@ class GateAssets:
     arrays: ArtifactArrayCache
 
     @cached_property
-    def controls(self) -> list[Control]:
+    def controls(self) -> list[ControlResult]:
         """How many of the images that were changed a little the gate finds."""
-        planted = list(by_changes(self.splits))
+        planted = list(transformed_controls(self.splits))
         pixels = hashlib.sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
-        found = self.arrays.recall(
+        found = self.arrays.get(
             f"controls {self.gate.digest} {pixels}",
-            lambda: {"found": np.array([self.gate.control(each).found for each in planted])},
+            lambda: {"found": np.array([self.gate.measure(each).found for each in planted])},
         )["found"]
         return [
-            Control(each.name, len(each.pixels), int(num), each.required)
+            ControlResult(each.name, len(each.pixels), int(num), each.required)
             for each, num in zip(planted, found, strict=True)
         ]
 
-    def look(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> Look:
+    def neighbours_of(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> SetNeighbours:
         """Compare the images of a prior release with the real ones, once for all sets to come.
 
         Args:
             release: Names it by its content.
-            pixels: Reads its images, (n, size, size); called where they were never looked at.
+            pixels: Reads its images, (n, size, size); called where they were never compared.
         """
-        found = self.arrays.recall(
-            self._name_of(release), lambda: self.gate.look(pixels()).arrays()
+        found = self.arrays.get(
+            self._name_of(release), lambda: self.gate.compare(pixels()).arrays()
         )
-        return Look.of_arrays(found, self.metric_names)
+        return SetNeighbours.of_arrays(found, self.metric_names)
 
-    def remember(self, release: str, look: Look) -> None:
+    def remember(self, release: str, neighbours: SetNeighbours) -> None:
         """Keep what was found of images that are about to leave, if later sets need no more."""
-        if look.suffices:
-            self.arrays.recall(self._name_of(release), look.arrays)
+        if neighbours.is_complete:
+            self.arrays.get(self._name_of(release), neighbours.arrays)
 
     def _name_of(self, release: str) -> str:
         return f"release {self.gate.digest} {release}"
@@ -193,10 +191,10 @@ class GateAssetCache:
 
 def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
     splits = splits_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
-    if len(np.unique(splits.holdout.patients)) < FEWEST_PATIENTS:
+    if len(np.unique(splits.holdout.patients)) < MIN_HOLDOUT:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
-            f"{FEWEST_PATIENTS} at least are needed. Ingest images of more patients: twenty of "
+            f"{MIN_HOLDOUT} at least are needed. Ingest images of more patients: twenty of "
             "each class are usually enough to look at sets, some 1,800 for sets that may leave."
         )
     key = f"{dataset_key}/evidence-{size}-{METHODS}"
@@ -205,7 +203,7 @@ def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> 
         attempt.artifacts.publish(_learned(attempt, splits), key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(splits, copies.name)
-    metrics = tuple(map(Interruptible, (PixelMetric(), copies)))
+    metrics = PixelMetric(), copies
     arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/remembered-{size}")
     return GateAssets(
         splits=splits,
@@ -221,7 +219,6 @@ def _learned(attempt: Attempt, splits: Splits) -> Path:
     estimator = ProgressEstimator()
 
     def watch(share: float) -> None:
-        check_cancelled()
         if attempt.report_due():
             seen = round(share * num_reported)
             attempt.report(estimator.progress(LEARNING, seen, num_reported, share))
@@ -232,7 +229,7 @@ def _learned(attempt: Attempt, splits: Splits) -> Path:
     num_reported = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
     staged = attempt.staging("evidence")
-    train_copy_metric(splits, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
+    train_copy_metric(splits, recipe=Recipe(num_views=num_views), on_progress=watch).save(staged)
     classifier = train_classifier(splits.train, len(splits.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
     return staged
@@ -242,7 +239,7 @@ def search_of(splits: Splits) -> CopySearch:
     """Make the images of T and H ready to be found."""
     pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
     patients = np.concatenate([splits.train.patients, splits.holdout.patients])
-    return CopySearch(pixels, patients, check_cancelled)
+    return CopySearch(pixels, patients)
 
 
 def splits_of(store: PixelStore, size: int) -> Splits:

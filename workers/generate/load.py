@@ -9,7 +9,7 @@ from typing import Any
 
 from models.snapshot import Snapshot
 from release.features.extractors import Extractor
-from release.gate.checks.epsilon import Claim
+from release.gate.context import Claim
 from release.gate.policy import Policy
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.identifiers import synthetic_set_id

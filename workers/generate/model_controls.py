@@ -1,4 +1,4 @@
-"""Near duplicates of training images that the gate must find, to be believed if it finds none."""
+"""Positive controls made by a model itself: what it turns training images into."""
 
 from __future__ import annotations
 
@@ -15,49 +15,23 @@ from models.family import Family
 from models.sampling import to_pixels
 from models.seeding import ImageNoise
 from models.snapshot import Snapshot
+from release.cancellation import check_cancelled
 from release.data import LabelledImages, Splits
-from release.gate.control_transforms import CONTROLS, of_parts
-from release.gate.positive_controls import Planted
-from release.gate.power import NUM_PLANTED
+from release.gate.positive_controls import PositiveControl, control_images
 
-PLANTED = (8, NUM_PLANTED)  # of each kind, at least and at most
-IMAGES_PER_PLANTED = 10  # training images for one that is planted
 IMAGES_AT_ONCE = 25
 REVISED = (0.2, 0.4)  # shares of noise
-SEED = 0
 
 # from images (b, 1, h, w), labels (b,) and a seed for each to as many images
 Change = Callable[[Tensor, Tensor, Sequence[int]], Tensor | None]
 
 
-def by_changes(splits: Splits) -> Iterator[Planted]:
-    """Plant near duplicates that are images changed a little, the same for every set."""
-    chosen = _chosen(splits)
-    hosts = splits.holdout.pixels[np.arange(len(chosen)) % len(splits.holdout)]
-    for control in (*CONTROLS, *of_parts(hosts)):
-        yield Planted(control.name, control.plant(chosen.pixels, SEED), control.required)
-
-
-def by_model(splits: Splits, snapshot: Snapshot, check: Callable[[], None]) -> Iterator[Planted]:
-    """Plant what the model that drew a set makes of images.
-
-    What of it is not found is named as not looked for.
-
-    Args:
-        splits: The real images.
-        snapshot: The model.
-        check: Called often; raises to give up.
-    """
-    chosen = _chosen(splits)
+def model_controls(splits: Splits, snapshot: Snapshot) -> Iterator[PositiveControl]:
+    """Make near-duplicates by the model that generated a set; none of them must be found."""
+    chosen = control_images(splits)
     for name, change in _changes(snapshot):
-        if (made := _changed(snapshot, chosen, change, check)) is not None:
-            yield Planted(name, made, required=False)
-
-
-def _chosen(splits: Splits) -> LabelledImages:
-    num_images = int(np.clip(len(splits.train) // IMAGES_PER_PLANTED, *PLANTED))
-    order = np.random.default_rng(SEED).permutation(len(splits.train))
-    return splits.train.where(order[:num_images])
+        if (made := _changed(snapshot, chosen, change)) is not None:
+            yield PositiveControl(name, made, required=False)
 
 
 def _changes(snapshot: Snapshot) -> Iterator[tuple[str, Change]]:
@@ -81,13 +55,13 @@ def _revised(
 
 
 def _changed(
-    snapshot: Snapshot, images: LabelledImages, change: Change, check: Callable[[], None]
+    snapshot: Snapshot, images: LabelledImages, change: Change
 ) -> NDArray[np.uint8] | None:
     """Change images, (n, size, size); None where the model cannot."""
     device = next(snapshot.model.parameters()).device
     made = []
     for start in range(0, len(images), IMAGES_AT_ONCE):
-        check()
+        check_cancelled()
         some = slice(start, start + IMAGES_AT_ONCE)
         batch = torch.from_numpy(images.pixels[some]).float().unsqueeze(1) / 127.5 - 1
         labels = torch.from_numpy(images.labels[some])

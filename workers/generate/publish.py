@@ -56,8 +56,8 @@ def publish(
         manifest = write_package(staged / "set.zip", _images(sampled, released), contents)
         (staged / "manifest.json").write_bytes(manifest)
     if released and verdict.released:
-        look = sampled.look.where([place for place, _ in released])
-        inputs.assets.remember(file_digest(staged / "set.zip"), look)
+        neighbours = sampled.neighbours.where([place for place, _ in released])
+        inputs.assets.remember(file_digest(staged / "set.zip"), neighbours)
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
     folder = f"synthetic-sets/{inputs.set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
@@ -122,7 +122,7 @@ def _findings(
             "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
             "flagged": [
                 {"drawn": place, **asdict(sampled.origins[place])}
-                for place in np.flatnonzero(sampled.look.flagged).tolist()
+                for place in np.flatnonzero(sampled.neighbours.flagged).tolist()
             ],
         }
     )

@@ -18,7 +18,7 @@ from models.seeding import image_seed
 from models.snapshot import Snapshot
 from release.cancellation import check_cancelled
 from release.gate.gate import Gate
-from release.gate.neighbours import Look
+from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.package.spool import StagedImages
 from release.samples import ClassSample, InterpolatedSample, SampleSpec
@@ -38,14 +38,14 @@ class SampledSet:
     Attributes:
         pixels: (n, size, size), in the order of drawing, flagged images included.
         origins: (n,), what each was drawn from.
-        look: What the gate saw of each.
+        neighbours: Of each, among the real images.
         offered: (images asked for,), the place among those drawn of the image for each; -1 where
             every one drawn for it was flagged.
     """
 
     pixels: NDArray[np.uint8]
     origins: Sequence[SampleSpec]
-    look: Look
+    neighbours: SetNeighbours
     offered: NDArray[np.int64]
 
     def released(self, kept: NDArray[np.bool_]) -> list[int]:
@@ -125,13 +125,13 @@ class SetSampler:
             policy: Says how often images may be drawn anew, and how many.
             replace_flagged: False where nothing may depend on what is flagged.
         """
-        looks = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
+        compared = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
-            return SampledSet(self._images.pixels, self._origins, looks[0], offered)
+            return SampledSet(self._images.pixels, self._origins, compared[0], offered)
         spare = ceil(policy.spare_share * len(self._wanted))
         for _ in range(policy.rounds):
-            flagged = looks[-1].flagged if len(looks) == 1 else Look.together(looks).flagged
+            flagged = np.concatenate([each.flagged for each in compared])
             lacking = [
                 place
                 for place in np.flatnonzero(flagged[offered]).tolist()
@@ -141,11 +141,11 @@ class SetSampler:
                 break
             spare -= len(lacking)
             first = len(self._origins)
-            looks.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
+            compared.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
             offered[lacking] = np.arange(first, first + len(lacking))
-        look = Look.together(looks)
-        offered[look.flagged[offered]] = NONE
-        return SampledSet(self._images.pixels, self._origins, look, offered)
+        neighbours = SetNeighbours.concatenated(compared)
+        offered[neighbours.flagged[offered]] = NONE
+        return SampledSet(self._images.pixels, self._origins, neighbours, offered)
 
     def _extra(self, num_needed: int) -> Iterator[SampleSpec]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
@@ -158,8 +158,8 @@ class SetSampler:
             return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
         return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
-    def _round(self, gate: Gate, origins: Sequence[SampleSpec]) -> Look:
-        """Draw images and look at them.
+    def _round(self, gate: Gate, origins: Sequence[SampleSpec]) -> SetNeighbours:
+        """Draw images and compare them with the real ones.
 
         Only the first round is reported: the progress of others would tell what was flagged.
         """
@@ -173,4 +173,4 @@ class SetSampler:
                 done = len(self._images)
                 self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
         self._origins += origins
-        return gate.look(self._images.pixels[first:])
+        return gate.compare(self._images.pixels[first:])

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
-from release.similarity.knn import UnfitMetric
+from release.similarity.knn import InvalidDistances
 from service.domain.errors import (
     DatasetOutdated,
     ExaminationFailed,
@@ -39,7 +39,7 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return Problem(FoldKeyLost.code, str(error), retryable=True)
     if isinstance(error, StoreOutdated):
         return Problem(DatasetOutdated.code, str(error))
-    if isinstance(error, UnfitMetric):
+    if isinstance(error, InvalidDistances):
         return Problem(ExaminationFailed.code, str(error))
     if isinstance(error, AccountantsDisagree):
         return Problem(PrivacyUnavailable.code, str(error))

@@ -7,7 +7,7 @@ excluded, one image of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from models.training_images import as_images
 from radiographs.folds import Fold
 from radiographs.pixel_store import FoldedImages, PixelStore
 from release.cancellation import check_cancelled
-from release.gate.checks.white_box import white_box
+from release.gate.checks import white_box
 from release.gate.policy import Policy
 from release.gate.score_calibration import calibrated, complexity
 
@@ -47,9 +47,8 @@ class MembershipAudit:
 
     def white_box(self) -> dict[str, Any]:
         """Test whether the weights may be released: the finding's public half, as JSON values."""
-        public = asdict(white_box(self.scores, self.included, Policy()))
-        del public["private"]
-        return public
+        scores = white_box.ModelScores(self.scores, self.included, Policy())
+        return white_box.run(scores).described()
 
     def standard_errors(self) -> float | None:
         """Return by how many standard errors included patients score above excluded ones."""

@@ -1,14 +1,14 @@
-"""What of an examined set counts in the examination of the next ones: nothing is forgotten.
+"""G1 over all sets: are there more copies in all sets together than chance explains?
 
 A set that was refused is deleted, and one that passed may be small: each alone says little of its
-model. Whoever may ask again until a set passes, or ask for many small sets, is answered by all of
-them together. Three things are counted.
+model. So whoever asks again until a set passes, or asks for many small sets, is judged by all of
+them together. Three things are kept of every evaluated set.
 
 Copies beyond doubt. Two of them in all sets together refuse the next one, as two in one set do.
 
-Flagged images. Sets that are held against the same patients are held against the same threshold, so
-of all their images together BetaBinomial(N; j, m + 1 - j) are flagged, exactly as of one set (see
-`release.gate.checks.copy_count`); so are those of each class. A large honest set could hide small
+Flagged images. Sets that are compared with the same patients are held against the same threshold,
+so of all their images together BetaBinomial(N; j, m + 1 - j) are flagged, exactly as of one set
+(see `release.gate.copy_counts`); so are those of each class. A large honest set could hide small
 ones that copy, so the sets are put into the order of their size, which does not depend on what was
 flagged, and the smallest are tested together, then twice as many images, and so on up to all, with
 Bonferroni's correction for as many tests. The size is n rho: a set of a rare class, of which little
@@ -43,21 +43,29 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from release.gate.checks.copy_count import FEWEST_CERTAIN, Copies, Count
+from release.gate.context import Check, Context, Stage, Tally
+from release.gate.copy_counts import MIN_CERTAIN, CopyCounts, Count
 from release.gate.policy import Policy
-from release.gate.verdict import Finding
+from release.gate.verdict import CUMULATIVE, Finding
 
-Tally = Mapping[str, Any]  # JSON values; private
-COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals that other sets had a part in
+COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals for what earlier sets contributed
 
 
-def tally_of(found: Copies, classes: Sequence[str], findings: Sequence[Finding]) -> Tally:
-    """Count what later examinations need of a set.
+def run(context: Context) -> Finding | None:
+    """Count the set and the examined ones before it together; nothing where it is the first."""
+    earlier = [tally for tally in context.history.tallies if tally]  # empty where nothing was seen
+    if not earlier:
+        return None
+    return judge([*earlier, tally_of(context.counts, context.splits.classes, ())], context.policy)
+
+
+def tally_of(found: CopyCounts, classes: Sequence[str], findings: Sequence[Finding]) -> Tally:
+    """Count what later evaluations need of a set.
 
     Args:
-        found: What G1 counts of every image drawn, flagged ones too.
+        found: Counts of every image generated, flagged ones too.
         classes: Names of the classes, in the order of their numbers.
-        findings: What was found of it, alone and with others.
+        findings: Of the set, alone and together with others.
     """
     refused_alone = (each.code for each in findings if each.decision == "refused")
     return {
@@ -68,7 +76,7 @@ def tally_of(found: Copies, classes: Sequence[str], findings: Sequence[Finding])
     }
 
 
-def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
+def judge(tallies: Sequence[Tally], policy: Policy) -> Finding:
     """Test whether the sets together hold more copies than chance explains.
 
     Args:
@@ -87,12 +95,12 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
     p_values = [p for counts in lots for p in _p_values(counts)]
     p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: half of G1's level
     num_certain = sum(each["num_certain"] for each in tallies)
-    refused = p < policy.alpha / 3 or num_certain >= FEWEST_CERTAIN
+    refused = p < policy.alpha / 3 or num_certain >= MIN_CERTAIN
     return Finding(
         id="G1",
         name="copies of all sets",
         decision="refused" if refused else "passed",
-        code="cumulative" if refused else None,
+        reason=CUMULATIVE if refused else None,
         statistic=None,
         threshold=policy.alpha / 3,
         p_value=p,
@@ -101,27 +109,6 @@ def copies_together(tallies: Sequence[Tally], policy: Policy) -> Finding:
             "num_near": [each["all"]["num_near"] for each in tallies],
             "num_certain": num_certain,
         },
-    )
-
-
-def refused_before(earlier: Sequence[Tally], attempt_number: int) -> Finding:
-    """Ask whether a set before was refused for what it told by itself.
-
-    Args:
-        earlier: Of the sets before.
-        attempt_number: Which of its model's sets this is, from 1.
-    """
-    refused = sum(each["refused"] for each in earlier)
-    return Finding(
-        id="G1-G8",
-        name="sets before",
-        decision="refused" if refused else "passed",
-        code="refused_before" if refused else None,
-        statistic=refused,
-        threshold=0,
-        p_value=None,
-        text=f"This is set {attempt_number} of its model; {refused or 'none'} before it "
-        f"{'was' if refused <= 1 else 'were'} refused.",
     )
 
 
@@ -182,3 +169,17 @@ def _together(counts: Sequence[Mapping[str, Any]]) -> Count:
 def _rank_among(fewer: int, rank: int, num_patients: int) -> int:
     """Return the least rank among fewer patients with at least the share that a rank has."""
     return min(fewer, -(-rank * (fewer + 1) // (num_patients + 1)))
+
+
+CHECK = Check(
+    id="G1",
+    name="copies of all sets",
+    null="All sets examined so far together lie no nearer to training images than real images of "
+    "other patients do.",
+    statistic="The counts of the set and of those examined before it, the smallest sets first",
+    decision="By the same law as the copies of one set, at a further sixth of alpha; two copies "
+    "beyond doubt in all sets together refuse",
+    run=run,
+    reasons=(CUMULATIVE,),
+    stage=Stage.NOTHING_KEPT,
+)

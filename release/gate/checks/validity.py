@@ -1,8 +1,8 @@
-"""G0: are the images like real ones at all?
+"""G0: do the images resemble real ones at all?
 
-Privacy tests cannot see garbage: pure noise is as far from T as from H. So their verdict counts
-only for sets that are valid: as dense among the held-out images as these are among each other, near
-enough to them by KID, and with labels that mean something.
+Privacy tests cannot detect garbage: noise is as far from training as from holdout images. So their
+verdict counts only for valid sets: as dense among the holdout images as these are among each other,
+near enough to them by KID, and with labels that mean something.
 
 The bound on KID is relative, since its scale is that of the features and honest models are not
 perfect: models that have learned images of 64 pixels in minutes measure 0.18 to 0.35 where real
@@ -19,10 +19,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from release.data import Array
 from release.fidelity.validity import Validity
+from release.gate.context import Check, Context
 from release.gate.policy import Policy
-from release.gate.verdict import Finding
-from release.similarity.knn import Array
+from release.gate.verdict import BETTER_MODEL, Finding, Reason
+
+REASON = Reason(
+    "validity", "the images are too far from real ones for privacy to mean anything", BETTER_MODEL
+)
 
 
 def relative_kid(validity: Validity) -> float:
@@ -42,18 +47,28 @@ def relative_agreement(validity: Validity) -> float:
     return (validity.agreement.low - validity.chance.value) / scale if scale > 0 else -np.inf
 
 
-def density_rank(of_set: Array, held_out: Array) -> float:
-    """Which share of the held-out images is denser than the median image of the set, in [0, 1]."""
-    return float((held_out < np.median(of_set)).mean())
+def density_rank(of_set: Array, holdout: Array) -> float:
+    """Which share of the holdout images is denser than the median image of the set, in [0, 1]."""
+    return float((holdout < np.median(of_set)).mean())
 
 
-def validity_of(
+def run(context: Context) -> Finding:
+    """Judge the images that are kept."""
+    index = context.index.by_metric
+    densities = {
+        name: (each.density, index[name].holdout.density)
+        for name, each in context.left.statistics.items()
+    }
+    return judge(densities, context.candidate.validity, context.policy)
+
+
+def judge(
     densities: Mapping[str, tuple[Array, Array]], validity: Validity, policy: Policy
 ) -> Finding:
     """Judge whether the set is valid.
 
     Args:
-        densities: By metric, of the set's images and of held-out ones, each left out of its own.
+        densities: By metric, of the set's images and of holdout images, each without itself.
         validity: KID and label agreement of the set.
         policy: Says what is valid.
     """
@@ -74,7 +89,7 @@ def validity_of(
         id="G0",
         name="validity",
         decision="inconclusive" if doubts else "passed",
-        code="validity" if doubts else None,
+        reason=REASON if doubts else None,
         statistic=round(kid, 3) if np.isfinite(kid) else None,
         threshold=policy.max_relative_kid,
         p_value=None,
@@ -85,3 +100,16 @@ def validity_of(
         },
         private={"density_ranks": ranks},
     )
+
+
+CHECK = Check(
+    id="G0",
+    name="validity",
+    null="The images resemble real ones, and show what their labels say.",
+    statistic="Median density of the set within the leave-one-out densities of H; KID between that "
+    "of real images and that of mean images; label agreement",
+    decision="Outside the policy's limits no verdict is possible, since images that resemble "
+    "nothing copy nothing",
+    run=run,
+    reasons=(REASON,),
+)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from release.gate.density_attack import (
-    FEWEST_IMAGES,
+    MIN_IMAGES,
     Candidates,
-    Features,
+    Thumbnails,
     density_scores,
-    features,
+    thumbnails,
 )
 from release.stats.fisher import members_by_rank
 from release.stats.permutation import smallest_p_values
@@ -25,7 +25,7 @@ def images(num: int, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(size=(num, 60)) @ SPREAD
 
 
-def grey(values: np.ndarray) -> Features:
+def grey(values: np.ndarray) -> Thumbnails:
     return np.clip(np.rint(128 + values), 0, 255).astype(np.uint8)
 
 
@@ -33,7 +33,7 @@ REAL = images(700, RNG)
 CANDIDATES = Candidates(grey(REAL), LABELS)
 
 
-def by_clusters(num: int) -> Features:
+def by_clusters(num: int) -> Thumbnails:
     """Draw images from Gaussians of 20 training images each, shrunk a little."""
     parts = []
     for k in range(28):
@@ -43,7 +43,7 @@ def by_clusters(num: int) -> Features:
     return grey(np.concatenate(parts))
 
 
-def p_value(of_set: Features, candidates: Candidates = CANDIDATES) -> float:
+def p_value(of_set: Thumbnails, candidates: Candidates = CANDIDATES) -> float:
     scores = list(density_scores(of_set, candidates).values())
     return smallest_p_values(scores, MEMBER, candidates.labels, (0.01, 0.05))[0]
 
@@ -51,8 +51,8 @@ def p_value(of_set: Features, candidates: Candidates = CANDIDATES) -> float:
 def test_small_images_are_mean_grey_levels_of_blocks() -> None:
     pixels = RNG.integers(0, 256, (3, 64, 64), np.uint8)
     blocks = pixels.reshape(3, 32, 2, 32, 2).mean((2, 4))
-    assert features(pixels).reshape(3, 32, 32) == pytest.approx(blocks, abs=0.5)
-    assert np.array_equal(features(pixels[:, :4, :4]), pixels[:, :4, :4].reshape(3, -1))
+    assert thumbnails(pixels).reshape(3, 32, 32) == pytest.approx(blocks, abs=0.5)
+    assert np.array_equal(thumbnails(pixels[:, :4, :4]), pixels[:, :4, :4].reshape(3, -1))
 
 
 def test_a_set_drawn_from_gaussians_of_few_training_images_tells_who_they_are() -> None:
@@ -80,14 +80,14 @@ def test_fresh_images_tell_nothing() -> None:
 def test_the_order_of_images_and_of_candidates_does_not_matter() -> None:
     of_set, order = by_clusters(1400), RNG.permutation(700)
     scores = density_scores(of_set, CANDIDATES)
-    shuffled = Candidates(CANDIDATES.features[order], LABELS[order])
+    shuffled = Candidates(CANDIDATES.thumbnails[order], LABELS[order])
     again = density_scores(of_set[RNG.permutation(len(of_set))], shuffled)
     for name, values in scores.items():
         ranked = np.corrcoef(values[order], again[name])[0, 1]
         assert ranked == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("num", [1, FEWEST_IMAGES - 1])
+@pytest.mark.parametrize("num", [1, MIN_IMAGES - 1])
 def test_few_images_have_no_density(num: int) -> None:
     assert density_scores(grey(images(num, RNG)), CANDIDATES) == {}
 

@@ -9,7 +9,7 @@ from release.gate.policy import Policy
 
 def test_equal_policies_have_equal_digests_and_others_do_not() -> None:
     assert Policy().digest == Policy().digest
-    assert Policy().digest != replace(Policy(), materiality=0.1).digest
+    assert Policy().digest != replace(Policy(), max_advantage=0.1).digest
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from release.data import LabelledImages, Splits
 from release.gate.calibration import rank_of_threshold
-from release.gate.checks.copy_count import Copies, Count, p_value
+from release.gate.checks import copy_power, membership_power
+from release.gate.copy_counts import CopyCounts, Count, p_value
 from release.gate.policy import Policy
+from release.gate.positive_controls import NUM_CONTROLS
 from release.gate.power import (
-    NUM_PLANTED,
     NUMS_EXAMINED,
     Power,
     detectable_copy_rate,
     images_needed,
 )
+from release.gate.verdict import Finding
 from release.stats.intervals import proportion
 
 POLICY = Policy()
@@ -49,7 +52,7 @@ def power(
         0: count(num_images - num_images // 10, num_patients - num_patients // 10),
         1: count(num_images // 10, num_patients // 10),
     }
-    found = Copies(count(num_images, num_patients, excess), by_class, 0)
+    found = CopyCounts(count(num_images, num_patients, excess), by_class, 0)
     return Power.of(splits, POLICY, 3, found, recall)
 
 
@@ -90,7 +93,7 @@ def test_the_detectable_rate_grows_as_the_set_shrinks_and_with_what_is_missed() 
 @pytest.mark.parametrize("num_patients", [1300, 1998, 5000])
 def test_as_many_images_are_examined_as_policy_needs_and_no_more(num_patients: int) -> None:
     needed = images_needed(num_patients, 3, POLICY)
-    recall = proportion(POLICY.min_control_recall, NUM_PLANTED).low
+    recall = proportion(POLICY.min_control_recall, NUM_CONTROLS[1]).low
     rates = [detectable_copy_rate(count(n, num_patients), LEVEL, recall) for n in NUMS_EXAMINED]
     place = NUMS_EXAMINED.index(needed)
     assert rates[place] <= POLICY.max_mdcr
@@ -125,7 +128,7 @@ def test_membership_is_seen_with_enough_patients_in_h_alone() -> None:
 
 def test_patients_count_and_not_their_images() -> None:
     twice, once = (
-        Power.of(real(600, 300, each), POLICY, 3, Copies(count(1000, 900), {}, 0), 1.0)
+        Power.of(real(600, 300, each), POLICY, 3, CopyCounts(count(1000, 900), {}, 0), 1.0)
         for each in (3, 1)
     )
     assert replace(twice, num_held_out=once.num_held_out) == once
@@ -155,11 +158,16 @@ def test_a_set_that_shows_a_rare_class_too_often_is_beyond_the_power(
     assert found.max_mdcr == (POLICY.max_mdcr if excess == 1 else POLICY.max_mdcr_of_set)
 
 
+def judged(found: Power) -> list[Finding]:
+    context = SimpleNamespace(power=found)
+    return [check.run(context) for check in (copy_power.CHECK, membership_power.CHECK)]
+
+
 def test_too_little_power_is_inconclusive_and_each_claim_is_judged_by_itself() -> None:
-    of_copies, of_membership = power(real(5000, 30)).findings()
+    of_copies, of_membership = judged(power(real(5000, 30)))
     assert (of_copies.id, of_copies.decision) == ("MDCR", "passed")
     assert (of_membership.id, of_membership.decision) == ("power", "inconclusive")
     assert of_membership.code == "power"
-    of_copies, of_membership = power(real(3000, 1000), num_images=100).findings()
+    of_copies, of_membership = judged(power(real(3000, 1000), num_images=100))
     assert (of_copies.decision, of_copies.code) == ("inconclusive", "power")
     assert of_membership.decision == "passed"

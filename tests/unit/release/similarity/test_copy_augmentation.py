@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from release.similarity import copy_augmentation as copy_views
+from release.similarity import copy_augmentation
 from release.similarity.copy_augmentation import view
 
 
@@ -24,7 +24,7 @@ def test_views_are_images() -> None:
     assert seen.max() <= 1
 
 
-@pytest.mark.parametrize("change", [change for _, change in copy_views._DEGRADATIONS])
+@pytest.mark.parametrize("change", [change for _, change in copy_augmentation._DEGRADATIONS])
 def test_each_degradation_changes_images_and_keeps_them_alike(change) -> None:
     images = torch.nn.functional.interpolate(drawn()[..., ::8, ::8], 64, mode="bilinear")
     changed = change(images, torch.Generator().manual_seed(3))

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from release.cancellation import cancellable
 from release.data import LabelledImages, Splits
 from release.similarity.copy_embedding import CopyMetric, train_copy_metric
 from release.similarity.copy_training import Recipe
-from release.similarity.latent import LatentMetric
-from release.similarity.learned_from import LearnedFrom
+from release.similarity.metric import LearnedFrom
 
 TINY = Recipe(widths=(8, 8), num_features=8, num_views=96, batch_size=8, num_alike=2)
 
@@ -83,21 +83,10 @@ def test_training_tells_how_far_it_is_and_can_be_stopped(splits) -> None:
 
     seen = []
 
-    def watch(share_done: float) -> None:
-        seen.append(share_done)
-        if share_done > 0.3:
+    def check() -> None:
+        if len(seen) == 2:
             raise Stopped
 
-    with pytest.raises(Stopped):
-        train_copy_metric(splits, recipe=TINY, watch=watch)
+    with pytest.raises(Stopped), cancellable(check):
+        train_copy_metric(splits, recipe=TINY, on_progress=seen.append)
     assert seen == pytest.approx([1 / 6, 2 / 6])
-
-
-def test_latents_are_compared_by_their_correlation(splits) -> None:
-    pixels = splits.train.pixels
-    metric = LatentMetric(lambda images: images.reshape(len(images), -1), "0" * 64, LearnedFrom())
-    embedded = metric.embed(pixels)
-    found = metric.nearest(embedded, embedded, 2)
-    expected = 1 - np.corrcoef(pixels.reshape(len(pixels), -1))
-    np.testing.assert_allclose(found.distances, np.sort(expected, 1)[:, :2], atol=1e-5)
-    assert len(metric.embed(pixels[:0])) == 0

@@ -3,15 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.similarity.knn import (
-    UnfitMetric,
-    checked,
-    density,
-    nearest_among,
-    num_common,
-    within,
-)
-from release.similarity.metric import Neighbours
+from release.similarity.knn import InvalidDistances, Neighbours
 
 INF = np.inf
 
@@ -24,33 +16,33 @@ NEAR = table([[1, 2, 4], [3, 5, INF]], [[4, 0, 2], [1, 3, -1]])
 
 
 def test_density_is_the_mean_distance_to_the_nearest() -> None:
-    assert density(NEAR, 2).tolist() == [1.5, 4]
+    assert NEAR.density(2).tolist() == [1.5, 4]
 
 
 def test_equal_images_have_a_density_above_zero() -> None:
-    assert (density(table([[0, 0]], [[0, 1]]), 2) > 0).all()
+    assert (table([[0, 0]], [[0, 1]]).density(2) > 0).all()
 
 
 def test_as_many_neighbours_are_common_as_the_loneliest_query_has() -> None:
-    assert num_common(NEAR) == 2
+    assert NEAR.num_common == 2
 
 
 def test_the_nearest_of_some_images_is_infinitely_far_where_none_is_listed() -> None:
     member = np.array([True, False, True, False, False])
-    assert nearest_among(NEAR, member).tolist() == [2, INF]
+    assert NEAR.nearest_among(member).tolist() == [2, INF]
 
 
 def test_neighbours_within_some_images_keep_their_order() -> None:
-    kept = within(NEAR, np.array([True, True, True, False, False]))
+    kept = NEAR.among(np.array([True, True, True, False, False]))
     assert kept.indices.tolist() == [[0, 2, -1], [1, -1, -1]]
     assert kept.distances.tolist() == [[2, 4, INF], [3, INF, INF]]
 
 
 @pytest.mark.parametrize("wrong", [np.nan, -1.0, INF])
 def test_distances_that_are_no_numbers_are_refused(wrong: float) -> None:
-    with pytest.raises(UnfitMetric, match="no number"):
-        checked(table([[wrong]], [[0]]))
+    with pytest.raises(InvalidDistances, match="no number"):
+        table([[wrong]], [[0]]).checked()
 
 
 def test_neighbours_that_are_missing_are_no_fault() -> None:
-    assert checked(NEAR) is NEAR
+    assert NEAR.checked() is NEAR

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from release.data import LabelledImages, Splits
-from release.similarity.learned_from import EmbeddingUnfair, LearnedFrom
+from release.similarity.metric import EmbeddingUnfair, LearnedFrom
 
 
 def images(n: int) -> LabelledImages:

@@ -33,7 +33,7 @@ def test_more_neighbours_than_the_shortlist_holds_can_be_asked_for(images) -> No
 def test_a_patients_own_images_are_passed_over(images) -> None:
     metric, patients = PixelMetric(), np.arange(70) // 2
     embedded = metric.embed(images)
-    found = metric.nearest(embedded, embedded, 5, apart=(patients, patients))
+    found = metric.nearest(embedded, embedded, 5, patients=(patients, patients))
     assert (patients[found.indices] != patients[:, None]).all()
 
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom, fisher_exact
 
-from release.stats.fisher import above, members_by_rank, p_value, smallest_p_value
+from release.stats.fisher import (
+    above,
+    members_by_rank,
+    p_value,
+    rank_p_value,
+    smallest_p_value,
+)
 
 
 def shuffled(rng: np.random.Generator, members: int, others: int) -> np.ndarray:
@@ -63,3 +69,10 @@ def test_members_that_all_score_higher_are_found() -> None:
 
 def test_one_other_suffices() -> None:
     assert p_value(np.array([True, False, True]), 0.01) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_of_exchangeable_scores_tell_nothing_at_their_level(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = [rank_p_value(rng.permutation(np.arange(200) < 90)) for _ in range(300)]
+    assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.06)

@@ -23,12 +23,12 @@ CLASSES = ("normal", "effusion")
 
 
 @dataclass
-class StubLook:
+class StubNeighbours:
     flagged: NDArray[np.bool_]
 
     @classmethod
-    def together(cls, looks):
-        return cls(np.concatenate([look.flagged for look in looks]))
+    def concatenated(cls, parts):
+        return cls(np.concatenate([part.flagged for part in parts]))
 
 
 class StubGate:
@@ -39,10 +39,10 @@ class StubGate:
     def __init__(self, *flagged):
         self.flagged, self.num_seen = set(flagged), 0
 
-    def look(self, pixels):
+    def compare(self, pixels):
         places = range(self.num_seen, self.num_seen + len(pixels))
         self.num_seen += len(pixels)
-        return StubLook(np.array([place in self.flagged for place in places], dtype=np.bool_))
+        return StubNeighbours(np.array([place in self.flagged for place in places], dtype=np.bool_))
 
 
 class StubAttempt:
@@ -58,7 +58,7 @@ class StubAttempt:
 
 @pytest.fixture(autouse=True)
 def stub_looks(monkeypatch):
-    monkeypatch.setattr(workers.generate.sampling, "Look", StubLook)
+    monkeypatch.setattr(workers.generate.sampling, "SetNeighbours", StubNeighbours)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_model_that_only_copies_is_not_asked_for_ever(draw):
     drawn = draw(StubGate(*range(10_000)), class_counts={"normal": 300})
     assert (drawn.offered == NONE).all()
     assert len(drawn.pixels) <= 300 * (1 + Policy().spare_share)
-    assert drawn.look.flagged.all()
+    assert drawn.neighbours.flagged.all()
 
 
 def test_a_small_set_is_examined_by_more_images_than_it_has(draw):
@@ -134,7 +134,7 @@ def test_every_image_shows_its_classes_by_their_weights(draw):
 
 def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
     drawn = draw(StubGate(1), class_counts={"normal": 3, "effusion": 1})
-    kept = ~drawn.look.flagged
+    kept = ~drawn.neighbours.flagged
     kept[0] = False
     assert drawn.released(kept) == [256, 2, 3]
 

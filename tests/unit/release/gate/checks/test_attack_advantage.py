@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.gate.checks.attack_advantage import advantage, materiality
+from release.gate.checks.attack_advantage import advantage, judge
 from release.gate.policy import Policy
 from release.gate.power import Power
 from release.stats.intervals import Estimate, share
@@ -19,7 +19,7 @@ def test_an_attack_that_always_succeeds_adds_all_there_is() -> None:
     assert advantage(share(100, 100), share(20, 100)).value == 1
 
 
-def test_errors_of_both_shares_are_carried_over() -> None:
+def test_errors_of_both_shares_are_propagated() -> None:
     attack, control = Estimate(0.5, 0.4, 0.6), Estimate(0.2, 0.1, 0.3)
     found = advantage(attack, control)
     assert found.value == pytest.approx(0.375)
@@ -29,7 +29,7 @@ def test_errors_of_both_shares_are_carried_over() -> None:
 def scores(num_members: int, num_others: int, shift: float) -> tuple[dict, np.ndarray]:
     rng = np.random.default_rng(0)
     member = np.arange(num_members + num_others) < num_members
-    return {"pixels": {"nearest": rng.normal(shift * member, 1)}}, member
+    return {"pixels/nearest": rng.normal(shift * member, 1)}, member
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_the_bound_decides_unless_too_few_are_held_out(
 ) -> None:
     bound = POLICY.max_membership
     power = Power(num_others, num_others, membership=8 / num_others, max_membership=bound)
-    found = materiality(*scores(3000, num_others, shift), POLICY, power)
+    found = judge(*scores(3000, num_others, shift), POLICY, power)
     assert (found.decision, found.code) == (decision, code)

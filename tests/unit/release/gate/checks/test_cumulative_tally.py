@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from release.gate.calibration import rank_of_threshold
-from release.gate.checks.copy_count import Copies, Count, copies
-from release.gate.checks.cumulative_tally import copies_together, refused_before, tally_of
+from release.gate.checks import copy_count, cumulative_tally, earlier_refusal
+from release.gate.checks.cumulative_tally import tally_of
+from release.gate.copy_counts import CopyCounts, Count
 from release.gate.policy import Policy
 
 POLICY = Policy()
@@ -31,16 +32,16 @@ def count(num_images: int, num_near: int, excess: float = 1.0) -> Count:
 
 def tally(found: Count, num_certain: int = 0, *findings: Any, **by_class: Count) -> Any:
     classes = dict(enumerate(by_class.values()))
-    return tally_of(Copies(found, classes, num_certain), list(by_class), findings)
+    return tally_of(CopyCounts(found, classes, num_certain), list(by_class), findings)
 
 
 def passes_alone(num_images: int, num_near: int) -> bool:
-    found = Copies(count(num_images, num_near), {}, 0)
-    return copies(found, POLICY).decision == "passed"
+    found = CopyCounts(count(num_images, num_near), {}, 0)
+    return copy_count.judge(found, POLICY).decision == "passed"
 
 
 def together(*tallies: Any) -> str:
-    return copies_together(tallies, POLICY).decision
+    return cumulative_tally.judge(tallies, POLICY).decision
 
 
 def test_a_tally_names_its_classes_and_is_json() -> None:
@@ -55,7 +56,7 @@ def test_small_sets_of_copies_pass_alone_and_not_together() -> None:
     """1 % copies in sets of 256: three near in each, where more refuse one."""
     assert passes_alone(256, 3)
     assert together(*[tally(count(256, 3))] * 2) == "passed"
-    found = copies_together([tally(count(256, 3))] * 20, POLICY)
+    found = cumulative_tally.judge([tally(count(256, 3))] * 20, POLICY)
     assert (found.decision, found.code) == ("refused", "cumulative")
 
 
@@ -96,7 +97,7 @@ def test_a_set_of_which_nothing_is_known_does_not_void_the_others(excess: float)
 
 def test_sets_of_datasets_of_other_sizes_are_tested_apart() -> None:
     here, there = Count(500, 800, (1, 8), (2, 3)), Count(500, 4000, (4, 12, 40), (3, 5, 9))
-    found = copies_together([tally(here), tally(there)], POLICY)
+    found = cumulative_tally.judge([tally(here), tally(there)], POLICY)
     apart = min(*here.p_values, *there.p_values)
     num_tests = len(here.p_values) + len(there.p_values)
     assert found.p_value == min(1.0, 2 * num_tests * apart)
@@ -107,7 +108,7 @@ def held_against(num_patients: int, *num_near: int, num_images: int = 256) -> Co
 
 
 def p_together(*found: Count) -> float:
-    p = copies_together(list(map(tally, found)), POLICY).p_value
+    p = cumulative_tally.judge(list(map(tally, found)), POLICY).p_value
     assert p is not None
     return p
 
@@ -198,24 +199,24 @@ def test_honest_sets_are_refused_together_as_seldom_as_alpha_says() -> None:
             for images in rng.random((num_sets, 256))
         ]
         all_together += together(*map(tally, sets)) == "refused"
-        alone += copies(Copies(sets[-1], {}, 0), POLICY).decision == "refused"
+        alone += copy_count.judge(CopyCounts(sets[-1], {}, 0), POLICY).decision == "refused"
     allowed = trials * LEVEL + 3 * np.sqrt(trials * LEVEL)
     assert max(alone, all_together) <= allowed
 
 
 def test_a_refusal_stands_against_all_further_sets_unless_others_had_a_part_in_it() -> None:
-    by_itself = copies(Copies(count(256, 20), {}, 0), POLICY)
-    with_others = copies_together([tally(count(256, 20))], POLICY)
+    by_itself = copy_count.judge(CopyCounts(count(256, 20), {}, 0), POLICY)
+    with_others = cumulative_tally.judge([tally(count(256, 20))], POLICY)
     refused, passed = tally(count(256, 20), 0, by_itself), tally(count(256, 0), 0, with_others)
-    before = refused_before([passed, refused], 3)
+    before = earlier_refusal.judge([passed, refused], 3)
     assert (before.decision, before.code) == ("refused", "refused_before")
     assert (passed["refused"], tally(count(256, 0), 0, before)["refused"]) == (False, False)
-    assert refused_before([passed] * 30, 31).decision == "passed"
+    assert earlier_refusal.judge([passed] * 30, 31).decision == "passed"
 
 
 def test_the_order_of_the_sets_does_not_matter() -> None:
     sets = [count(256, 1), count(900, 5, 2.0), count(5000, 9), count(256, 4)]
     tallies = [tally(each, rare=count(20, k)) for k, each in enumerate(sets)]
-    found = copies_together(tallies, POLICY)
-    backwards = copies_together(tallies[::-1], POLICY)
+    found = cumulative_tally.judge(tallies, POLICY)
+    backwards = cumulative_tally.judge(tallies[::-1], POLICY)
     assert (backwards.decision, backwards.p_value) == (found.decision, found.p_value)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from release.gate.checks.epsilon import (
-    Claim,
-    epsilon,
+    judge,
     lower_bound,
     num_guesses,
     num_right,
     p_value,
 )
+from release.gate.context import Claim
 from release.gate.policy import Policy
 
 
@@ -67,10 +67,10 @@ def test_guesses_are_even_and_no_more_than_coins() -> None:
 def test_a_claim_that_the_guesses_refute_is_refused() -> None:
     coins = np.arange(400) < 200
     telling = {"score": coins.astype(float)}
-    found = epsilon(telling, coins, Policy(), Claim(1.0, 1e-6))
+    found = judge(telling, coins, Policy(), Claim(1.0, 1e-6))
     assert (found.decision, found.code) == ("refused", "epsilon")
-    assert epsilon(telling, coins, Policy(), Claim(8.0, 1e-6)).decision == "passed"
-    assert epsilon(telling, coins, Policy(), None).decision == "reported"
+    assert judge(telling, coins, Policy(), Claim(8.0, 1e-6)).decision == "passed"
+    assert judge(telling, coins, Policy(), None).decision == "reported"
 
 
 def test_a_bound_stays_finite_where_few_are_guessed() -> None:

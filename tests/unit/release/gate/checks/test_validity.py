@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from release.fidelity.validity import Validity
-from release.gate.checks.validity import validity_of
+from release.gate.checks.validity import judge
 from release.gate.policy import Policy
 from release.stats.intervals import Estimate
 
-HELD_OUT = np.linspace(1, 2, 101)
-TYPICAL = {"pixels": (np.full(9, 1.5), HELD_OUT)}
+HOLDOUT = np.linspace(1, 2, 101)
+TYPICAL = {"pixels": (np.full(9, 1.5), HOLDOUT)}
 
 
 def about(value: float) -> Estimate:
@@ -22,12 +22,12 @@ GOOD = Validity(about(0.3), about(0.03), about(9.6), about(0.8), about(0.92), ab
 
 
 def test_an_honest_model_of_today_is_valid() -> None:
-    assert validity_of(TYPICAL, GOOD, Policy()).decision == "passed"
+    assert judge(TYPICAL, GOOD, Policy()).decision == "passed"
 
 
 @pytest.mark.parametrize("median", [0.5, 3.0])
 def test_images_denser_or_sparser_than_real_ones_are_not(median: float) -> None:
-    finding = validity_of({"pixels": (np.full(9, median), HELD_OUT)}, GOOD, Policy())
+    finding = judge({"pixels": (np.full(9, median), HOLDOUT)}, GOOD, Policy())
     assert (finding.decision, finding.code) == ("inconclusive", "validity")
 
 
@@ -43,9 +43,9 @@ def test_images_denser_or_sparser_than_real_ones_are_not(median: float) -> None:
     ids=["noise", "mean images", "an interval that reaches far", "labels by chance", "no scale"],
 )
 def test_what_cannot_be_called_valid_is_inconclusive(doubt: Validity) -> None:
-    finding = validity_of(TYPICAL, doubt, Policy())
+    finding = judge(TYPICAL, doubt, Policy())
     assert (finding.decision, finding.code) == ("inconclusive", "validity")
 
 
 def test_a_set_without_labels_has_none_to_disagree_with() -> None:
-    assert validity_of(TYPICAL, replace(GOOD, agreement=None), Policy()).decision == "passed"
+    assert judge(TYPICAL, replace(GOOD, agreement=None), Policy()).decision == "passed"

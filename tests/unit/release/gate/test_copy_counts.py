@@ -6,12 +6,12 @@ from scipy.stats import betabinom
 
 from release.data import class_weights
 from release.gate.calibration import Calibration
-from release.gate.checks.copy_count import (
+from release.gate.checks.copy_count import judge
+from release.gate.copy_counts import (
     CERTAIN,
-    Copies,
+    CopyCounts,
     Count,
     certain_copies,
-    copies,
     excess_share,
     main_class,
     p_value,
@@ -25,11 +25,11 @@ SHARES = POLICY.copy_shares
 
 def counted(
     images: np.ndarray, real: np.ndarray, labels: np.ndarray, real_labels: np.ndarray
-) -> Copies:
+) -> CopyCounts:
     """Count images by one detector, of which none is a copy beyond doubt."""
     calibration = Calibration({"copy": real}, real_labels, SHARES)
     weights = class_weights(labels, int(real_labels.max()) + 1)
-    return Copies.of({"copy": images}, weights, calibration)
+    return CopyCounts.of({"copy": images}, weights, calibration)
 
 
 def assert_at_most(level: float, p_values: list[float]) -> None:
@@ -92,22 +92,22 @@ def test_several_detectors_keep_the_level_together() -> None:
     for _ in range(trials):
         real, images = rng.random((6, num_real)), rng.random((6, num_images))
         calibration = Calibration(dict(zip("abcdef", real, strict=True)), labels, SHARES)
-        found = Copies.of(dict(zip("abcdef", images, strict=True)), nobody, calibration)
+        found = CopyCounts.of(dict(zip("abcdef", images, strict=True)), nobody, calibration)
         p_values.append(found.p_value)
     for level in (0.0033, *LEVELS):
         assert_at_most(level, p_values)
 
 
 def test_the_smallest_p_value_is_multiplied_by_the_number_of_tests() -> None:
-    found = Copies(Count(1000, 999, (1, 3), (3, 4)), {0: Count(50, 99, (1,), (5,))}, 0)
+    found = CopyCounts(Count(1000, 999, (1, 3), (3, 4)), {0: Count(50, 99, (1,), (5,))}, 0)
     assert len(found.p_values) == 3
     assert found.p_value == pytest.approx(3 * min(found.p_values))
 
 
 def test_too_many_flags_refuse_a_set() -> None:
-    found = copies(Copies(Count(1000, 640, (1,), (14,)), {}, 0), POLICY)
+    found = judge(CopyCounts(Count(1000, 640, (1,), (14,)), {}, 0), POLICY)
     assert (found.decision, found.code, found.statistic) == ("refused", "memorises", 14)
-    assert copies(Copies(Count(1000, 640, (1,), (2,)), {}, 0), POLICY).decision == "passed"
+    assert judge(CopyCounts(Count(1000, 640, (1,), (2,)), {}, 0), POLICY).decision == "passed"
 
 
 def test_a_rare_class_that_is_copied_is_refused_though_the_whole_tells_nothing() -> None:
@@ -120,7 +120,7 @@ def test_a_rare_class_that_is_copied_is_refused_though_the_whole_tells_nothing()
         images = rng.random(3000)
         images[-6:] = 0
         found = counted(images, rng.random(12_500), labels, real_labels)
-        refused += copies(found, POLICY).decision == "refused"
+        refused += judge(found, POLICY).decision == "refused"
         tellings += len(found.p_values) * min(found.overall.p_values) < POLICY.alpha / 3
     assert refused == 20
     assert tellings <= 6
@@ -130,7 +130,7 @@ def test_a_rare_class_that_is_copied_is_refused_though_the_whole_tells_nothing()
 def test_two_copies_beyond_doubt_refuse_a_set_of_any_size(num_images: int) -> None:
     def decision(num_certain: int) -> str:
         count = Count(num_images, 640, (1,), (num_certain,))
-        return copies(Copies(count, {}, num_certain), POLICY).decision
+        return judge(CopyCounts(count, {}, num_certain), POLICY).decision
 
     assert (decision(0), decision(1), decision(2)) == ("passed", "passed", "refused")
 
@@ -144,7 +144,7 @@ def test_a_copy_is_beyond_doubt_by_any_detector_that_sees_the_whole(detector: st
 
 
 def test_a_set_of_flagged_images_alone_is_refused_however_small() -> None:
-    assert copies(Copies(Count(1, 640, (1,), (1,)), {}, 0), POLICY).decision == "refused"
+    assert judge(CopyCounts(Count(1, 640, (1,), (1,)), {}, 0), POLICY).decision == "refused"
 
 
 def test_an_image_counts_for_the_class_that_it_shows_most() -> None:

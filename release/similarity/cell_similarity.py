@@ -1,4 +1,4 @@
-"""Which images may be copies of an image: those most like it in 8 x 8 cells of its middle."""
+"""How similar images are in 8 x 8 cells of their middle: quick, to list candidates by."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from release.similarity.metric import Vectors
-from release.similarity.poses import SIDE, Poses
-from release.similarity.standardised import standardised
+from release.similarity.knn import Vectors
+from release.similarity.preprocessing import standardised
+from release.similarity.registration import SIDE, Poses
 
 CELL = 6  # pixels of 64 on a cell's side
 NUM_CELLS = 8  # along each side of the middle
@@ -28,7 +28,7 @@ def middle_cells(images: Tensor) -> Tensor:
     return standardised(_cell_means(images)[:, _places(0, 0)])
 
 
-def likeness(images: Tensor, cells: Tensor) -> Vectors:
+def cell_similarity(images: Tensor, cells: Tensor) -> Vectors:
     """Correlate images with cells where they fit best over mirroring, two zooms and shifts.
 
     Args:
