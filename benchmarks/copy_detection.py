@@ -30,8 +30,8 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_images import PUBLIC_KEY, phantoms
 from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import Source
+from radiographs.reading.sources import Source
+from radiographs.store.pixel_store import PixelStore
 from release.data import Pixels, Splits, class_weights
 from release.gate.calibration import Closeness
 from release.gate.checks import copy_count
@@ -42,7 +42,8 @@ from release.gate.policy import Policy
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_training import Recipe
 from release.similarity.registered_pixels import PixelMetric
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 from workers.generate.gate_assets import search_of, splits_of
 
 RESULTS = Path(__file__).parent / "results" / "copy_detection.json"

@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,9 @@ from release.gate.gate import Gate
 from release.gate.neighbours import search_both_ways
 from release.gate.positive_controls import transformed_controls
 from release.package.writer import write_package
+from release.report.build import build_report
 from release.report.documents import documents
+from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary
 from release.samples import ClassSample
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_search import CopySearch
@@ -68,7 +69,6 @@ from workers.generate.gate_assets import (
     search_of,
 )
 from workers.generate.model_controls import model_controls
-from workers.set_report import report_of
 
 RESULTS = Path(__file__).parent / "results" / "gate_cost.json"
 SIZE = 64
@@ -254,17 +254,16 @@ def _pages(
 ) -> dict[str, bytes]:
     """Write the report as a job does, of a model and a dataset that nobody has heard of."""
     sha256 = "0" * 64
-    model: Any = SimpleNamespace(
+    model = ModelSummary(
         id="mdl_" + "0" * 26,
         family="vae",
         image_size=SIZE,
-        config={},
-        card={},
-        snapshot=SimpleNamespace(sha256=sha256),
+        config_sha256=sha256,
+        snapshot_sha256=sha256,
     )
-    dataset: Any = SimpleNamespace(summary={}, version=sha256, classes={})
+    dataset = DatasetSummary(version=sha256, class_counts={})
     origins = [ClassSample(images.classes[label], k) for k, label in enumerate(labels)]
-    report = report_of(
+    report = build_report(
         "syn_" + "0" * 26,
         model,
         dataset,
@@ -272,9 +271,9 @@ def _pages(
         fidelity,
         (),
         None,
-        num_drawn=len(pixels),
+        num_generated=len(pixels),
         released=origins,
-        examination_count={"number": 1, "at_most": 1},
+        examination_count=ExaminationCount(number=1, at_most=1),
     )
     shown = {
         name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(images.classes)

@@ -59,7 +59,7 @@ def main() -> None:
             images = make(world)
             for rule, refuses in RULES.items():
                 refused[rule] += refuses(world, images)
-        shares = {rule: share(each, options.worlds).described() for rule, each in refused.items()}
+        shares = {rule: share(each, options.worlds).to_json() for rule, each in refused.items()}
         rows.append({"set": name, "should_be_refused": name in LEAKS, "refused": shares})
         counts = " | ".join(f"{each} of {options.worlds}" for each in refused.values())
         print(f"| {name} | {counts} |", flush=True)

@@ -39,11 +39,11 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.outside_attack import SetDensity, against_reference
 from benchmarks.evaluation.planted_leaks import LEAKS, resampled
 from benchmarks.evaluation.private_folder import refuse_unignored
-from benchmarks.evaluation.real_images import PUBLIC_KEY, Pixels, Split, phantoms
+from benchmarks.evaluation.real_images import PUBLIC_KEY, LabelledSet, Pixels, phantoms
 from models.registry import FAMILIES
-from radiographs.folds import TRAINED, Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
+from radiographs.splits.split import TRAINED, Split
+from radiographs.store.pixel_store import PixelStore
 from release.gate.checks import membership
 from release.gate.density_attack import SIDE, Candidates, density_scores, thumbnails
 from release.gate.policy import Policy
@@ -71,24 +71,24 @@ class Patients:
     """
 
     classes: tuple[str, ...]
-    trained: Split
-    asked: Split
+    trained: LabelledSet
+    asked: LabelledSet
     member: NDArray[np.bool_]
-    fresh: Split
+    fresh: LabelledSet
 
     @classmethod
     def of(cls, store: PixelStore) -> Patients:
         """Read a pixel store."""
-        everything = Split(np.array(store.pixels, np.uint8), store.labels, store.groups)
-        trained = np.isin(store.folds, TRAINED)
-        rows = np.flatnonzero(trained | (store.folds == Fold.AUDIT_OUT))
+        everything = LabelledSet(np.array(store.pixels, np.uint8), store.labels, store.groups)
+        trained = np.isin(store.splits, TRAINED)
+        rows = np.flatnonzero(trained | (store.splits == Split.HOLDOUT))
         rows = rows[np.unique(store.groups[rows], return_index=True)[1]]
         return cls(
             store.classes,
             everything.where(trained),
             everything.where(rows),
             trained[rows],
-            everything.where(store.folds == Fold.UTILITY),
+            everything.where(store.splits == Split.TEST),
         )
 
 
@@ -200,8 +200,8 @@ def _measured(scores: Array, member: NDArray[np.bool_]) -> dict[str, Any]:
     curve = roc(members_by_rank(scores, member))
     p = mannwhitneyu(scores[member], scores[~member], alternative="greater").pvalue
     return {
-        "auc": curve.auc.described(),
-        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.described(),
+        "auc": curve.auc.to_json(),
+        "tpr_at_fpr_0.01": curve.tpr_at_low_fpr.to_json(),
         "p": float(f"{p:.2g}"),
     }
 

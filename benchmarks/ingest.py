@@ -24,8 +24,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.keyed_hash import KEY_BYTES
 from radiographs.phantom import FINDINGS, draw
+from radiographs.splits.keyed_hash import KEY_BYTES
 
 TARGET_IMAGES_PER_SECOND = 1000
 RESULTS = Path(__file__).parent / "results" / "ingest.json"

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from radiographs.descriptor import Descriptor, describe
-from radiographs.duplicates import Groups, near_duplicates
+from radiographs.duplicates.descriptor import Descriptor, describe
+from radiographs.duplicates.near_duplicates import Groups, near_duplicates
 from radiographs.phantom import FINDINGS, draw
-from radiographs.sources import FolderSource
+from radiographs.reading.sources import FolderSource
 
 RESULTS = Path(__file__).parent / "results" / "near_duplicates.json"
 SIDE = 128

@@ -65,32 +65,32 @@ def stage(raw: Path, phantoms: Path, num_images: int) -> None:
 
 def contents(folder: Path, formats: frozenset[Any]) -> Contents:
     """Describe a set as a generation does."""
-    description: Description = {
+    content: dict[str, Any] = {
         "synthetic_set_id": "syn_" + "0" * 26,
         "notice": "Phantoms.",
         "service_version": "0",
         "versions": {},
         "request": {},
-        "dataset": {"version": "0" * 64, "classes": {}},
+        "dataset": {"version": "0" * 64, "class_counts": {}},
         "model": {
             "id": "mdl_" + "0" * 26,
             "family": "none",
             "image_size": IMAGE_SIZE,
             "config_sha256": "0" * 64,
             "snapshot_sha256": "0" * 64,
-            "public_pretraining": None,
             "differential_privacy": None,
         },
         "sampler": {},
         "classes": {},
         "unlabelled": {},
-        "gate": None,
+        "gate": {},
         "earlier_releases": [],
         "examination": {"number": 1, "at_most": 50},
         "utility": None,
         "limitations": [],
     }
     signer = KeyRing(folder).current()
+    description = Description.model_validate(content)
     return Contents(description, FINDINGS, b"k" * 32, signer, formats=formats)
 
 

@@ -35,13 +35,12 @@ from models.family import Family, ImageSpec
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, sigma_for
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanism import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from models.privacy.patients import Patients
-from models.privacy.sampled_sums import SampledSums
 from models.snapshot import Snapshot, new_model
 from models.training.budget import Budget
+from models.training.dp_sgd import noisy_descent
 from models.training.loop import Training
-from models.training.noisy_descent import noisy_descent
 from models.training_images import TrainingImages
 from radiographs.ingest import FolderSource
 from workers.train.public_images import public_images

@@ -86,7 +86,7 @@ def described(copied: float, judged: list[NDArray[np.bool_]]) -> dict[str, Any]:
         "sets_passed_together": round(float(passed[:, 1].sum(1).mean()), 1),
         "first_refusal_median": float(np.median(first)),
         "first_refusal_in_nine_of_ten_models": float(np.quantile(first, 0.9)),
-        "models_ever_refused": share(int(refused.any(1).sum()), len(judged)).described(),
+        "models_ever_refused": share(int(refused.any(1).sum()), len(judged)).to_json(),
     }
 
 

@@ -25,7 +25,7 @@ import torch
 from benchmarks.evaluation.families import draw_images, show, snapshots_beneath, train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import refuse_unignored
-from benchmarks.evaluation.real_images import Labels, RealImages, Split, load, phantoms
+from benchmarks.evaluation.real_images import LabelledSet, Labels, RealImages, load, phantoms
 from benchmarks.evaluation.rebalancing import cut_down, synthetic_arm
 from benchmarks.evaluation.scores import Score, balanced_accuracy, compare, f1_of, score_each
 from benchmarks.evaluation.utility_report import EXPLANATION, Row, table, write_part
@@ -35,7 +35,8 @@ from models.snapshot import Snapshot, save_snapshot
 from radiographs.ingest import FolderSource
 from release.features.classifier import read
 from release.features.classifier_training import evenly, fit_classifier
-from release.stats.intervals import Estimate, mean
+from release.stats.estimate import Estimate
+from release.stats.intervals import mean
 from release.utility.arms import Arm, real_arms
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"
@@ -71,7 +72,7 @@ def transfer(images: RealImages, options: argparse.Namespace) -> Figures:
     seeds = range(options.seed, options.seed + options.transfer_seeds)
     rng = np.random.default_rng(options.seed)
 
-    def predictions(training: Split) -> list[Labels]:
+    def predictions(training: LabelledSet) -> list[Labels]:
         arm = Arm(training, evenly(training.labels))
         return [_predictions(arm, images, seed, options.classifier_images) for seed in seeds]
 
@@ -80,7 +81,7 @@ def transfer(images: RealImages, options: argparse.Namespace) -> Figures:
     labels = np.repeat(np.arange(len(images.classes)), options.images)
     for name, snapshot in _models(images.training, images, options.snapshots, "all", options):
         pixels, _ = draw_images(snapshot, labels, options.seed)
-        found = predictions(Split(pixels, labels, np.arange(len(labels))))
+        found = predictions(LabelledSet(pixels, labels, np.arange(len(labels))))
         gains = {REAL: compare(found, real, images.held_out, balanced_accuracy, rng)}
         rows.append(Row(name, _mean_score(found, images, balanced_accuracy), gains))
         print(table(rows[-1:]), flush=True)
@@ -126,7 +127,11 @@ def rebalancing(images: RealImages, options: argparse.Namespace) -> Figures:
 
 
 def _models(
-    training: Split, images: RealImages, kept: Path | None, name: str, options: argparse.Namespace
+    training: LabelledSet,
+    images: RealImages,
+    kept: Path | None,
+    name: str,
+    options: argparse.Namespace,
 ) -> Iterator[tuple[str, Snapshot]]:
     """Load the models of these training images, or train and keep them."""
     if kept:

@@ -37,10 +37,10 @@ from models.snapshot import DESCRIPTION, load_snapshot, new_model
 from models.training.budget import Budget
 from models.training.loop import Training
 from models.training_images import TrainingImages, as_images
-from radiographs.folds import Fold
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import Source
+from radiographs.reading.sources import Source
+from radiographs.splits.split import Split
+from radiographs.store.pixel_store import PixelStore
 from release.gate.checks import white_box
 from release.gate.policy import Policy
 from release.gate.score_calibration import calibrated, complexity
@@ -62,24 +62,24 @@ class Patients:
         pixels: (n, size, size), uint8.
         labels: (n,).
         groups: (n,), equal for images of one patient.
-        folds: (n,), as `radiographs.folds.Fold`.
+        splits: (n,), as `radiographs.splits.split.Split`.
         classes: Names of the labels.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
-    folds: NDArray[np.int8]
+    splits: NDArray[np.int8]
     classes: tuple[str, ...]
 
     @property
     def member(self) -> NDArray[np.bool_]:
         """Say which images are of the training set, (n,)."""
-        return np.isin(self.folds, (Fold.REMAINDER, Fold.AUDIT_IN))
+        return np.isin(self.splits, (Split.TRAIN, Split.INCLUDED))
 
     def where(self, chosen: NDArray[Any]) -> Patients:
         """Keep some of the images, by mask or by index."""
-        kept = (each[chosen] for each in (self.pixels, self.labels, self.groups, self.folds))
+        kept = (each[chosen] for each in (self.pixels, self.labels, self.groups, self.splits))
         return Patients(*kept, self.classes)
 
     def one_each(self) -> Patients:
@@ -129,8 +129,8 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
         for part in model.fitted_parts()
         if part.score is not None
     }
-    pool = np.isin(asked.folds, (Fold.AUDIT_IN, Fold.AUDIT_OUT))
-    coins = asked.folds[pool] == Fold.AUDIT_IN
+    pool = np.isin(asked.splits, (Split.INCLUDED, Split.HOLDOUT))
+    coins = asked.splits[pool] == Split.INCLUDED
     described = complexity(asked.pixels, asked.labels)
     audited = {part: calibrated(values[pool], described[pool]) for part, values in scores.items()}
     verdict = white_box.judge(audited, coins, Policy())
@@ -203,7 +203,7 @@ def _ingested(source: Source, image_size: int) -> Patients:
         run(source, Path(folder), IngestOptions(PUBLIC_KEY, image_size=image_size, bit_depth=8))
         store = PixelStore.open(Path(folder))
         pixels = np.array(store.pixels, np.uint8)
-        return Patients(pixels, store.labels, store.groups, store.folds, store.classes)
+        return Patients(pixels, store.labels, store.groups, store.splits, store.classes)
 
 
 def _models(

@@ -1,66 +1,63 @@
-"""The model families by name; imports no torch until a family's model is asked for."""
+"""The model families by name; imports no torch.
+
+A line names the class of a family's model. Its hyper-parameters and its sampling options are the
+classes `Config` and `Sampler` of the module `config` beside it.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any
 
 from models.config import FamilyConfig, FamilySampler
 
-if TYPE_CHECKING:
-    from models.family import Family
-
-T = TypeVar("T")
-
 FAMILIES: dict[str, str] = {
-    "vae": "models.families.vae",
-    "gan": "models.families.gan",
-    "ldm": "models.families.ldm",
+    "vae": "models.families.vae.model:VariationalAutoencoder",
+    "gan": "models.families.gan.model:AdversarialNetwork",
+    "ldm": "models.families.ldm.model:LatentDiffusion",
 }
 
 
 def config_class(family: str) -> type[FamilyConfig]:
-    """Find the hyper-parameters of a family.
+    """Import the class of a family's hyper-parameters.
 
     Raises:
         ValueError: The family is not registered.
     """
-    return _config_member(family, "Config", FamilyConfig)
+    config: type[FamilyConfig] = _imported(f"{_package(family)}.config:Config")
+    return config
 
 
 def sampler_class(family: str) -> type[FamilySampler]:
-    """Find the sampling options of a family.
+    """Import the class of a family's sampling options.
 
     Raises:
         ValueError: The family is not registered.
     """
-    return _config_member(family, "Sampler", FamilySampler)
+    sampler: type[FamilySampler] = _imported(f"{_package(family)}.config:Sampler")
+    return sampler
 
 
-def family_class(family: str) -> type[Family[Any, Any]]:
-    """Find the model of a family; the first call imports torch.
+def model_class(family: str) -> Any:
+    """Import the class of a family's model, a `models.family.Family`, and torch with it.
 
     Raises:
         ValueError: The family is not registered.
     """
-    from models.family import Family
-
-    members = vars(import_module(f"{_folder(family)}.model")).values()
-    [found] = [
-        member
-        for member in members
-        if isinstance(member, type) and issubclass(member, Family) and member is not Family
-    ]
-    return found
+    return _imported(_path(family))
 
 
-def _config_member(family: str, name: str, kind: type[T]) -> type[T]:
-    member = cast("type[T]", getattr(import_module(f"{_folder(family)}.config"), name))
-    assert issubclass(member, kind)
-    return member
+def _imported(path: str) -> Any:
+    """Import what "module:name" names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
-def _folder(family: str) -> str:
+def _package(family: str) -> str:
+    return _path(family).partition(":")[0].rpartition(".")[0]
+
+
+def _path(family: str) -> str:
     if family not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ValueError(f"Unknown family {family!r}: expected one of {known}.")

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.family import Family, ImageSpec
-from models.registry import config_class, family_class
+from models.registry import config_class, model_class
 
 WEIGHTS = "snapshot.safetensors"
 DESCRIPTION = "snapshot.json"
@@ -41,7 +41,8 @@ def new_model(family: str, config: dict[str, Any], spec: ImageSpec, seed: int) -
         pydantic.ValidationError: The configuration does not fit the family.
     """
     torch.manual_seed(seed)
-    return family_class(family)(config_class(family).model_validate(config), spec)
+    model: Family[Any, Any] = model_class(family)(config_class(family).model_validate(config), spec)
+    return model
 
 
 def save_snapshot(

@@ -2,7 +2,6 @@
 
     RadiographError
     ├── IngestRefused     the whole set cannot be used; nothing is kept
-    ├── StoreOutdated     a set was ingested by a version that split it otherwise
     ├── LedgerUnusable    what is known of earlier patients cannot be read
     └── UnreadableImage    one file cannot be used; it is dropped, counted and named
 
@@ -63,16 +62,6 @@ class IngestRefused(RadiographError):
         self.code = code
         self.message = message
         self.files = tuple(files)
-
-
-class StoreOutdated(RadiographError):
-    """A set's images were split before the folds of today were drawn."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The images were ingested by an earlier version: none of them was set aside by a coin "
-            "for the privacy audit or kept for the utility test. Ingest them again."
-        )
 
 
 class LedgerUnusable(RadiographError):

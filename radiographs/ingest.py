@@ -3,7 +3,7 @@
 listing     find the images and their labels
 headers     read sizes and depths; settle what the store will have
 decoding    read every image and bring it to that size
-duplicates  find copies and patients known already, and draw the folds of the others
+duplicates  find copies and patients known already, and draw the splits of the others
 writing     write the store, images ordered by content
 """
 
@@ -19,21 +19,21 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from radiographs.decoding import ImageHeader
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
-from radiographs.identities import UNKNOWN, Identified, identify
-from radiographs.identity_ledger import Ledger, LedgerFile
-from radiographs.image_table import ImageTable
-from radiographs.keyed_hash import KEY_BYTES, published_version
-from radiographs.layouts import DroppedFile, ListedImage
 from radiographs.parallel import in_order
-from radiographs.pixel_store import write_store
-from radiographs.pixels import Pixels, dtype_of
+from radiographs.patients.identities import UNKNOWN, Identified, identify
+from radiographs.patients.ledger import Ledger, LedgerFile
 from radiographs.prepared_image import PreparedImage, prepare
-from radiographs.resizing import Fit, reaches
-from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
-from radiographs.splits import UTILITY_SHARE, draw_folds
+from radiographs.reading.decoding import ImageHeader
+from radiographs.reading.layouts import DroppedFile, ListedImage
+from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.splits.keyed_hash import KEY_BYTES, published_version
+from radiographs.splits.random_split import TEST_SHARE, draw_splits
+from radiographs.store.image_table import ImageTable
+from radiographs.store.pixel_store import write_store
+from radiographs.store.pixels import Pixels, dtype_of
+from radiographs.store.resizing import Fit, reaches
 
 __all__ = [
     "ArchiveSource",
@@ -61,14 +61,14 @@ class IngestOptions:
     """How images are stored.
 
     Args:
-        key: 32 random bytes that the folds are drawn under; the same key and images give the same
-            folds, and nobody without it can compute them.
+        key: 32 random bytes that the splits are drawn under; the same key and images give the same
+            splits, and nobody without it can compute them.
         image_size: Side of each image, 64, 128 or 256; None for the largest that at least 95 %
             of the images reach.
         fit: pad, crop or stretch to a square.
         bit_depth: 8 or 16; None for 16 where any image has more than 8.
         num_workers: Threads; None for one per core.
-        ledger: File that remembers the fold of every patient who was ever split under the key.
+        ledger: File that remembers the split of every patient who was ever split under the key.
             None: nobody is known, and nobody is remembered.
     """
 
@@ -97,7 +97,7 @@ class IngestSummary:
     """What became of a source.
 
     Args:
-        classes: Numbers of images in the folds, by label; see `ImageTable.counts`.
+        classes: Numbers of images in the splits, by label; see `ImageTable.counts`.
         image_size: Side of each stored image.
         bit_depth: 8 or 16.
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
@@ -106,9 +106,9 @@ class IngestSummary:
         num_exact_duplicates: Images whose stored pixels equal an earlier image's.
         num_near_duplicates: Other images that show what an earlier one shows.
         num_known_images: Images of patients whom an earlier dataset has split: these keep their
-            folds.
+            splits.
         num_split_conflicts: Patients whom earlier datasets took for several and put into
-            different folds.
+            different splits.
         num_upsampled: Images with fewer pixels than the store's size.
         has_patient_ids: Whether any image came with one; an image without one counts as a patient.
     """
@@ -250,7 +250,7 @@ class _Ingest:
             dropped=self.dropped,
             num_exact_duplicates=found.num_exact_duplicates,
             num_near_duplicates=found.num_near_duplicates,
-            num_known_images=int(np.sum(found.folds != UNKNOWN)),
+            num_known_images=int(np.sum(found.splits != UNKNOWN)),
             num_split_conflicts=found.num_conflicts,
             num_upsampled=sum(image.upsampled for image in images),
             has_patient_ids=any(image.file.patient_id is not None for image in images),
@@ -259,7 +259,7 @@ class _Ingest:
     def _split(
         self, images: list[PreparedImage]
     ) -> Generator[IngestProgress, None, tuple[ImageTable, Identified]]:
-        """Find the patients and their folds; the ledger knows both before a store is there."""
+        """Find the patients and their splits; the ledger knows both before a store is there."""
         file = self.options.ledger and LedgerFile(self.options.ledger, self.options.key)
         try:
             while file and not file.try_to_hold():
@@ -279,7 +279,7 @@ class _Ingest:
             yield IngestProgress("duplicates", len(images), len(images))
             table = _table(images, found, self.options.key)
             if file:
-                file.write(ledger + found.to_remember(table.folds))
+                file.write(ledger + found.to_remember(table.splits))
             return table, found
         finally:
             if file:
@@ -346,10 +346,10 @@ def _image_size(headers: list[ImageHeader], options: IngestOptions) -> int:
 
 
 def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageTable:
-    """Draw the folds and bring together what the store says of each image.
+    """Draw the splits and bring together what the store says of each image.
 
     Raises:
-        IngestRefused: class_too_small, where copies, one patient's images or the folds of
+        IngestRefused: class_too_small, where copies, one patient's images or the splits of
             earlier datasets leave no split.
     """
     classes = tuple(sorted({image.file.label for image in images}))
@@ -359,7 +359,7 @@ def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageT
     table = ImageTable(
         classes=classes,
         labels=labels,
-        folds=draw_folds(labels, found.groups, looks, key, found.folds),
+        splits=draw_splits(labels, found.groups, looks, key, found.splits),
         groups=found.groups,
         identities=found.identities,
         files=tuple(image.file.name for image in images),
@@ -368,16 +368,16 @@ def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageT
     )
     for label, counts in table.counts().items():
         of_class = labels == classes.index(label)
-        brought = bool((found.folds[of_class] != UNKNOWN).any())
-        needed = 1 if brought else UTILITY_SHARE * counts["images"]
-        if counts["utility"] < needed or not counts["audit_out"] or not counts["train"]:
-            # no counts: they would tell the folds that patients have from earlier datasets
+        brought = bool((found.splits[of_class] != UNKNOWN).any())
+        needed = 1 if brought else TEST_SHARE * counts["images"]
+        if counts["test"] < needed or not counts["holdout"] or not counts["train"]:
+            # no counts: they would tell the splits that patients have from earlier datasets
             raise IngestRefused(
                 "class_too_small",
-                f"Class {label!r} has too few patients to be split: {UTILITY_SHARE:.0%} of its "
-                "images must be kept for the utility test, some for the privacy audit and some for "
+                f"Class {label!r} has too few patients to be split: {TEST_SHARE:.0%} of its "
+                "images must be kept for the test split, some for the holdout and some for "
                 "training. Copies and images of one patient stay together, and patients of earlier "
-                f"datasets keep the folds they had. {MIN_IMAGES_PER_CLASS} patients new to the "
+                f"datasets keep the splits they had. {MIN_IMAGES_PER_CLASS} patients new to the "
                 "service, with about as many images each, are enough for a class.",
             )
     return table

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from radiographs.descriptor import Descriptor, describe
-from radiographs.layouts import ListedImage
-from radiographs.pixels import Pixels, to_depth
-from radiographs.resizing import Fit, reaches, to_square
+from radiographs.duplicates.descriptor import Descriptor, describe
+from radiographs.reading.layouts import ListedImage
+from radiographs.store.pixels import Pixels, to_depth
+from radiographs.store.resizing import Fit, reaches, to_square
 
 
 class PreparedImage(NamedTuple):

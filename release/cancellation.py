@@ -7,9 +7,12 @@ no parameter for it, and objects that outlive a job keep no reference to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _check: ContextVar[Callable[[], None] | None] = ContextVar("check", default=None)
 
@@ -38,3 +41,14 @@ def cancellable(check: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _check.reset(token)
+
+
+def completed(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end unless it is cancelled between its yields; returns its value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        check_cancelled()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from radiographs.layouts import UNLABELLED_FOLDER
+from radiographs.reading.layouts import UNLABELLED_FOLDER
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
@@ -136,3 +137,15 @@ def folder_name(label: str) -> str:
     """Turn a label into a folder name that every file system takes."""
     name = _UNSAFE.sub("_", label).strip(". ")
     return name or "_"
+
+
+def count_by_class(origins: Iterable[SampleSpec]) -> tuple[Counter[str], Counter[str]]:
+    """Count images of each class, and those of no class by kind."""
+    of_class: Counter[str] = Counter()
+    of_none: Counter[str] = Counter()
+    for origin in origins:
+        if isinstance(origin, ClassSample):
+            of_class[origin.label] += 1
+        else:
+            of_none[origin.kind] += 1
+    return of_class, of_none

@@ -14,7 +14,7 @@ from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.api import (
     datasets,
     events,
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        ports.records.close()
+        ports.records.database.close()
 
     app = _Service(
         title="SynthCXR",
@@ -86,7 +86,7 @@ def connect(settings: Settings) -> AppContext:
     """Open the adapters that the settings name; nothing is read or written yet."""
     clock = SystemClock()
     return AppContext(
-        records=SqlRecords(open_engine(settings.resolved_database_url), clock),
+        records=sql_records(open_engine(settings.resolved_database_url), clock),
         artifacts=LocalArtifacts(settings.data_dir),
         queue=CeleryQueue(settings.broker_url),
         clock=clock,

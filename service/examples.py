@@ -60,10 +60,9 @@ DATASET = {
         "normal": {
             "images": 200,
             "train": None,
-            "held_out": None,
-            "audit_in": None,
-            "audit_out": None,
-            "utility": None,
+            "included": None,
+            "holdout": None,
+            "test": None,
         }
     },
     "image_size": 64,

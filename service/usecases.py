@@ -94,7 +94,7 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
     request = generate.complete(context, body)
     made = _existing_set(context, request.synthetic_set_id)
     if made is None:
-        known = context.records.examined_sets(request.model_id)
+        known = context.records.releases.examined_sets(request.model_id)
         number = examination_number(request.synthetic_set_id, known)
         check_examinations(request.model_id, number, context.max_examinations_per_model)
     job = _new_job(context, JobKind.GENERATE, request, submission, made=made)
@@ -103,23 +103,23 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
 
 def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
-    return context.records.request_cancel(job_id)
+    return context.records.jobs.request_cancel(job_id)
 
 
 def retry_job(context: AppContext, job_id: str) -> Job:
     """Queue a failed or cancelled job again, if what it works on is still there."""
-    job = context.records.job(job_id)
+    job = context.records.jobs.job(job_id)
     request = job.request
     if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
         ingest.check_upload(context.artifacts.upload_path(job_id))
-    job = context.records.retry(job_id)
+    job = context.records.jobs.retry(job_id)
     context.queue.ring(job.queue, job.id)
     return job
 
 
 def delete_job(context: AppContext, job_id: str) -> None:
     """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
-    job = context.records.delete_job(job_id)
+    job = context.records.jobs.delete_job(job_id)
     context.artifacts.delete_upload(job_id)
     folder = checkpoint_folder(job)
     if folder:
@@ -128,7 +128,7 @@ def delete_job(context: AppContext, job_id: str) -> None:
 
 def delete_dataset(context: AppContext, dataset_id: str) -> None:
     """Remove a dataset and its pixels; models trained on it stay."""
-    dataset = context.records.delete_dataset(dataset_id)
+    dataset = context.records.catalog.delete_dataset(dataset_id)
     context.artifacts.delete_upload(dataset.job_id)
     if dataset.artifact:
         context.artifacts.delete(dataset.artifact.key)
@@ -141,20 +141,22 @@ def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
         ScopeMissing, FindingsSpent: See the error tree.
     """
     findings = access.findings(context.scopes, made)
-    context.records.read_findings(made.id, context.max_findings_per_model)
+    context.records.releases.read_findings(made.id, context.max_findings_per_model)
     return findings
 
 
 def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
     """Remove a synthetic set and its files; withdraw one that was released."""
-    made = context.records.delete_synthetic_set(synthetic_set_id)
+    made = context.records.releases.delete_synthetic_set(synthetic_set_id)
     if not made.released:
         for folder in {artifact.folder for artifact in made.artifacts}:
             context.artifacts.delete(folder)
 
 
 def _earlier(context: AppContext, submission: Submission) -> Job | None:
-    return context.records.submitted(submission.idempotency) if submission.idempotency else None
+    return (
+        context.records.jobs.submitted(submission.idempotency) if submission.idempotency else None
+    )
 
 
 def _new_job(
@@ -183,11 +185,11 @@ def _new_job(
 def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
     """Return a set that is whole; the record of one that lost its files makes way for a new one."""
     try:
-        made = context.records.synthetic_set(set_id)
+        made = context.records.releases.synthetic_set(set_id)
         whole = all(context.artifacts.path(each.key).exists() for each in made.artifacts)
         if whole:
             return made
-        context.records.delete_synthetic_set(set_id)
+        context.records.releases.delete_synthetic_set(set_id)
     except errors.SyntheticSetNotFound:
         pass
     return None
@@ -196,7 +198,7 @@ def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
 def _submit(
     context: AppContext, job: Job, submission: Submission, dataset: Dataset | None = None
 ) -> Job:
-    job = context.records.submit(job, idempotency=submission.idempotency, dataset=dataset)
+    job = context.records.jobs.submit(job, idempotency=submission.idempotency, dataset=dataset)
     if job.state is JobState.QUEUED:
         context.queue.ring(job.queue, job.id)
     return job

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from synthcxr.errors import SetNotVerified, SetProblem
+from synthcxr.package_format import plain_member
 
-_FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-_READABLE = 0o644 << 16
 _CHUNK_BYTES = 2**20
 
 
@@ -59,10 +58,7 @@ def _repacked(
     path: Path, archive: zipfile.ZipFile, found: zipfile.ZipInfo, again: zipfile.ZipFile
 ) -> str:
     """Pack a file anew and return its digest."""
-    plain = zipfile.ZipInfo(found.filename, _FIRST_DATE)
-    plain.create_system = 3  # Unix
-    plain.external_attr = _READABLE
-    plain.file_size = found.file_size
+    plain = plain_member(found.filename, found.file_size)
     digest = hashlib.sha256()
     try:
         with archive.open(found) as source, again.open(plain, "w") as target:

@@ -21,10 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from synthcxr.errors import SetNotVerified, SetProblem
+from synthcxr.package_format import PAYLOAD_TYPE, signed_bytes, statement
 
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://synthcxr.org/release/v1"
 INVALID = SetProblem.SIGNATURE_INVALID
 
 
@@ -79,7 +77,7 @@ def check_signature(
         detail = f"it is signed by key {key_id}, which is not the one you gave"
         raise SetNotVerified(SetProblem.FOREIGN_SIGNATURE, path, detail)
     try:
-        trusted[key_id].verify(signature, _signed_bytes(content["payloadType"], payload))
+        trusted[key_id].verify(signature, signed_bytes(content["payloadType"], payload))
     except InvalidSignature:
         detail = f"the signature was not made by key {key_id}"
         raise SetNotVerified(INVALID, path, detail) from None
@@ -88,21 +86,9 @@ def check_signature(
     return Signature(key_id, confirmed=bool(given))
 
 
-def _attests(statement: Mapping[str, object], digests: Mapping[str, str]) -> bool:
+def _attests(said: Mapping[str, object], digests: Mapping[str, str]) -> bool:
     """Say whether a statement is a release of ours and names exactly these files."""
-    subjects = [{"name": name, "digest": {"sha256": digest}} for name, digest in digests.items()]
-    expected = {
-        "_type": STATEMENT_TYPE,
-        "predicateType": PREDICATE_TYPE,
-        "subject": subjects,
-    }
-    return all(statement.get(name) == value for name, value in expected.items())
-
-
-def _signed_bytes(payload_type: str, payload: bytes) -> bytes:
-    """Write type and payload as the bytes that are signed (DSSE 1.0, "PAE")."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    return all(said.get(name) == value for name, value in statement(digests).items())
 
 
 def _load(pem: bytes) -> Ed25519PublicKey:

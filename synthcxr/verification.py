@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from synthcxr.errors import SetNotVerified, SetProblem
+from synthcxr.package_format import (
+    ATTESTATION,
+    IMAGE_KINDS,
+    LABELS,
+    MANIFEST,
+    MANIFEST_FORMAT,
+    METADATA,
+    PUBLIC_KEY,
+    SUMS,
+    read_sums,
+)
 from synthcxr.repacking import repack
 from synthcxr.signature import Signature, check_signature
-
-MANIFEST = "manifest.json"
-LABELS = "labels.csv"
-METADATA = "metadata.csv"
-SUMS = "SHA256SUMS"
-ATTESTATION = "attestation.intoto.jsonl"
-PUBLIC_KEY = "signing-key.pem"
-SIGNED_FORMAT = "synthcxr-manifest/3"
-IMAGE_FOLDERS = ("images/", "unlabelled/")
-IMAGE_KINDS = ("class", "mixture", "interpolation")
 
 # What zipfile, json and our own reading raise of bytes that are not what they should be.
 _UNREADABLE = (
@@ -90,7 +91,7 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             _require_stored(path, archive)
             manifest = json.loads(archive.read(MANIFEST))
-            if manifest.get("format") == SIGNED_FORMAT:
+            if manifest.get("format") == MANIFEST_FORMAT:
                 return _verified(path, archive, manifest["files"], public_keys)
             if public_keys:
                 raise SetNotVerified(SetProblem.NOT_SIGNED, path, "it carries no signature")
@@ -131,7 +132,7 @@ def _verified(
         if name not in digests:
             raise SetNotVerified(SetProblem.MISSING_FILE, path, f"{name} is not in the ZIP")
     summed = _without(digests, (SUMS, ATTESTATION, PUBLIC_KEY))
-    _compare(path, _sums(archive.read(SUMS)), summed, named_in=SUMS)
+    _compare(path, read_sums(archive.read(SUMS)), summed, named_in=SUMS)
     listed = {line["path"]: line["sha256"] for line in lines}
     _compare(path, listed, _without(summed, (MANIFEST,)), named_in=MANIFEST)
     for line in lines:
@@ -158,7 +159,9 @@ def _verified_unsigned(path: Path, archive: zipfile.ZipFile, lines: Sequence[Lin
     """Check the images and labels of a package of the first or second format."""
     images = [(line["file"], line) for line in lines]
     digests = repack(path, archive).digests
-    present = {name: digests[name] for name in digests if name.startswith(IMAGE_FOLDERS)}
+    present = {
+        name: digests[name] for name in digests if name.startswith(("images/", "unlabelled/"))
+    }
     _compare(path, {name: line["sha256"] for name, line in images}, present, named_in=MANIFEST)
     _check_labels(path, archive, images)
     return _told_apart(path, images)
@@ -226,12 +229,6 @@ def _told_apart(
 
 def _without(digests: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     return {name: digest for name, digest in digests.items() if name not in names}
-
-
-def _sums(text: bytes) -> dict[str, str]:
-    """Read lines of digest, two spaces and name."""
-    pairs = (line.split("  ", 1) for line in text.decode().splitlines())
-    return {name: digest for digest, name in pairs}
 
 
 def _rows(text: bytes) -> csv.DictReader[str]:

@@ -16,7 +16,7 @@ GENERATIONS_PER_PROCESS = 1000
 
 
 def main() -> None:
-    """Run one process until it is told to stop."""
+    """Run one process until it is stopped."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     worker = commands.add_parser("worker", help="run jobs, one at a time")
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def jobs_per_process(queues: str) -> int:
-    """Say after how many jobs a worker of these queues starts a fresh process."""
+    """Return after how many jobs a worker of these queues starts a fresh process."""
     only_generates = queues == JobKind.GENERATE.queue
     return GENERATIONS_PER_PROCESS if only_generates else JOBS_PER_PROCESS
 

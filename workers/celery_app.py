@@ -47,7 +47,7 @@ def _log(**_: object) -> None:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _prepare_child(**_: object) -> None:
-    """Import torch before the first job, so that a job starts at once, and look what waits.
+    """Import torch before the first job, so that a job starts at once, and ring for what waits.
 
     A doorbell that reached the process before this one as it ended was lost with it.
     The worker's own process never does: it only hands on doorbells. When it is killed, a job

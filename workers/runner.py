@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 
@@ -11,6 +10,8 @@ from release.cancellation import cancellable
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import TaskQueue
+from service.domain.records import GeneratedSet, JobOutput
+from service.domain.requests import GenerateRequest, IngestRequest, TrainRequest
 from workers.generate.job import generate
 from workers.ingest.job import ingest
 from workers.runtime.attempt import Attempt, Cancelled
@@ -20,12 +21,16 @@ from workers.train.job import train
 
 log = structlog.get_logger()
 
-# each returns what its job made, as the arguments of Records.succeed
-WORK: Mapping[JobKind, Callable[[Attempt], dict[str, Any]]] = {
-    JobKind.INGEST: ingest,
-    JobKind.TRAIN: train,
-    JobKind.GENERATE: generate,
-}
+
+def work(attempt: Attempt) -> JobOutput:
+    """Do a job; returns what it made."""
+    match attempt.job.request:
+        case IngestRequest() as request:
+            return ingest(attempt, request)
+        case TrainRequest() as request:
+            return train(attempt, request)
+        case GenerateRequest() as request:
+            return generate(attempt, request)
 
 
 def answer_doorbell(job_id: str, queues: Sequence[str], context: WorkerContext) -> None:
@@ -56,7 +61,7 @@ def ring_for_waiting(queues: Sequence[str], context: WorkerContext, bell: TaskQu
 
 def waiting_jobs(queues: Sequence[str], context: WorkerContext) -> list[Job]:
     """Return the oldest waiting job of each queue, oldest first."""
-    jobs = [job for queue in queues for job in context.records.queued_jobs(queue, limit=1)]
+    jobs = [job for queue in queues for job in context.records.jobs.queued_jobs(queue, limit=1)]
     return sorted(jobs, key=lambda job: job.id)
 
 
@@ -67,7 +72,7 @@ def run_job(job_id: str, context: WorkerContext) -> bool:
         Whether the job was there to be claimed.
     """
     records, settings = context.records, context.settings
-    job = records.claim(job_id, worker=context.name, lease_seconds=settings.lease_seconds)
+    job = records.jobs.claim(job_id, worker=context.name, lease_seconds=settings.lease_seconds)
     if job is None:
         return False
     about = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
@@ -89,23 +94,23 @@ def run_job(job_id: str, context: WorkerContext) -> bool:
 
 def _carry_out(attempt: Attempt) -> Job:
     records, claim = attempt.records, attempt.job.claim_held
-    made: dict[str, Any] = {}
+    made: JobOutput | None = None
     try:
-        made = WORK[attempt.job.kind](attempt)
-        return records.succeed(claim, **made)
+        made = work(attempt)
+        return records.jobs.succeed(claim, made)
     except Cancelled:
-        return records.finish_cancelled(claim)
+        return records.jobs.finish_cancelled(claim)
     except ReleasesChanged as error:  # somebody was first: examine once more, with their images
-        for artifact in made["synthetic_set"].artifacts:
-            attempt.artifacts.delete(artifact.folder)
-        return records.put_back(claim, error.problem())
+        assert isinstance(made, GeneratedSet), "only sets are examined"
+        attempt.artifacts.delete(made.synthetic_set.report.folder)
+        return records.jobs.put_back(claim, error.problem())
     except (LeaseLost, RecordsUnavailable):
         raise
     except Exception as error:  # the one broad except: any failure is recorded
         problem = problem_of(error, attempt.job.id)
         error.__traceback__ = None  # its frames keep files open that are to be removed
         attempt.discard()
-        return records.fail(claim, problem)
+        return records.jobs.fail(claim, problem)
 
 
 def _clear_up(ended: Job, context: WorkerContext) -> None:

@@ -15,7 +15,7 @@ from benchmarks.evaluation.judge import ALL, Row
 from benchmarks.evaluation.ratios import ratio_of_estimates
 from benchmarks.evaluation.real_images import Labels, Pixels
 from benchmarks.evaluation.report import interval, rounded
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 
 @dataclass(frozen=True)

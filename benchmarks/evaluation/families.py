@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.evaluation.real_images import Labels, Pixels, RealImages, Split
+from benchmarks.evaluation.real_images import LabelledSet, Labels, Pixels, RealImages
 from models.config import Circumstances
 from models.family import ImageSpec
 from models.presets import resolve_config
@@ -25,7 +25,12 @@ Cost = dict[str, float | int]
 
 
 def train_family(
-    family: str, images: Split, classes: tuple[str, ...], preset: str, seconds: float, seed: int
+    family: str,
+    images: LabelledSet,
+    classes: tuple[str, ...],
+    preset: str,
+    seconds: float,
+    seed: int,
 ) -> tuple[Snapshot, Cost]:
     """Train a model as the service would, and say what it took."""
     size = images.pixels.shape[1]

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.memorisation import closeness
-from benchmarks.evaluation.real_images import Labels, Pixels, RealImages, Split
+from benchmarks.evaluation.real_images import LabelledSet, Labels, Pixels, RealImages
 from release.features.classifier import ImageClassifier, read
 from release.fidelity.kid import Sample, kid, kid_of_halves
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 
 ALL = "all"
 MIN_GROUPS = 4  # two in each half
@@ -71,7 +72,7 @@ class Judge:
             pixels: (n, size, size), uint8.
             labels: (n,), places in `images.classes`; at least two images of each class.
         """
-        return self._rows(name, Split(pixels, labels, np.arange(len(labels))))
+        return self._rows(name, LabelledSet(pixels, labels, np.arange(len(labels))))
 
     def controls(self, num_per_class: int) -> list[Row]:
         """Measure images whose worth is known: the floor and the ceilings of every figure.
@@ -97,7 +98,7 @@ class Judge:
             *self.synthetic("pixel noise", noise, labels),
         ]
 
-    def _rows(self, name: str, images: Split, *, halves: bool = False) -> list[Row]:
+    def _rows(self, name: str, images: LabelledSet, *, halves: bool = False) -> list[Row]:
         features, agrees = self._read(images)
         samples = _by_label(features, images)
         nearness = closeness(images.pixels, self.images.training.pixels)
@@ -125,7 +126,7 @@ class Judge:
             row(ALL, list(range(num_classes)), balanced),
         ]
 
-    def _read(self, images: Split) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _read(self, images: LabelledSet) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         reading = read(self._classifier, images.pixels)
         return reading.features, reading.predictions == images.labels
 
@@ -141,7 +142,7 @@ def _check_held_out(images: RealImages) -> None:
             )
 
 
-def _by_label(features: NDArray[np.float64], images: Split) -> list[Sample]:
+def _by_label(features: NDArray[np.float64], images: LabelledSet) -> list[Sample]:
     return [
         Sample(features[images.labels == label], images.groups[images.labels == label])
         for label in range(int(images.labels.max()) + 1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 
 def ratio_of_estimates(ours: Estimate, theirs: Estimate) -> Estimate:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.ingest import IngestOptions, run
-from radiographs.keyed_hash import KEY_BYTES
 from radiographs.phantom import FINDINGS
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import PhantomSource, Source
+from radiographs.reading.sources import PhantomSource, Source
+from radiographs.splits.keyed_hash import KEY_BYTES
+from radiographs.store.pixel_store import PixelStore
 
 # Nothing that is measured here is released, so that anyone may repeat the split.
 PUBLIC_KEY = bytes(KEY_BYTES)
@@ -23,7 +23,7 @@ Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Split:
+class LabelledSet:
     """Labelled images of one side of the split.
 
     Attributes:
@@ -40,11 +40,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Split:
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> LabelledSet:
         """Keep some of the images, by mask or by index."""
-        return Split(self.pixels[chosen], self.labels[chosen], self.groups[chosen])
+        return LabelledSet(self.pixels[chosen], self.labels[chosen], self.groups[chosen])
 
-    def at_most(self, num_per_class: int, rng: np.random.Generator) -> Split:
+    def at_most(self, num_per_class: int, rng: np.random.Generator) -> LabelledSet:
         """Draw images without replacement, as many of each class as asked for or as there are."""
         drawn = [
             rng.permutation(np.flatnonzero(self.labels == label))[:num_per_class]
@@ -65,8 +65,8 @@ class RealImages:
     """
 
     classes: tuple[str, ...]
-    training: Split
-    held_out: Split
+    training: LabelledSet
+    held_out: LabelledSet
     fingerprint: str
 
     @property
@@ -88,11 +88,11 @@ def load(source: Source, image_size: int) -> RealImages:
     with tempfile.TemporaryDirectory() as folder:
         run(source, Path(folder), IngestOptions(PUBLIC_KEY, image_size=image_size, bit_depth=8))
         store = PixelStore.open(Path(folder))
-        everything = Split(np.array(store.pixels, np.uint8), store.labels, store.groups)
+        everything = LabelledSet(np.array(store.pixels, np.uint8), store.labels, store.groups)
         return RealImages(
             classes=store.classes,
-            training=everything.where(~store.held_out),
-            held_out=everything.where(store.held_out),
+            training=everything.where(store.trained),
+            held_out=everything.where(~store.trained),
             fingerprint=store.version,
         )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.evaluation.real_images import Pixels, Split
+from benchmarks.evaluation.real_images import LabelledSet, Pixels
 from release.utility.arms import Arm, mixed_chances
 
 
-def cut_down(images: Split, label: int, num_kept: int, rng: np.random.Generator) -> Split:
+def cut_down(
+    images: LabelledSet, label: int, num_kept: int, rng: np.random.Generator
+) -> LabelledSet:
     """Leave `num_kept` images of one class, whole groups first, and all images of the others.
 
     Raises:
@@ -25,7 +27,7 @@ def cut_down(images: Split, label: int, num_kept: int, rng: np.random.Generator)
     return images.where(keeps)
 
 
-def synthetic_arm(imbalanced: Split, rare: int, synthetic: Pixels, share: float) -> Arm:
+def synthetic_arm(imbalanced: LabelledSet, rare: int, synthetic: Pixels, share: float) -> Arm:
     """Top one class up: as oversampling, but part of what is drawn of the class is synthetic.
 
     Args:
@@ -39,10 +41,10 @@ def synthetic_arm(imbalanced: Split, rare: int, synthetic: Pixels, share: float)
     return Arm(images, mixed_chances(imbalanced.labels, new, share))
 
 
-def with_images(images: Split, pixels: Pixels, label: int) -> Split:
+def with_images(images: LabelledSet, pixels: Pixels, label: int) -> LabelledSet:
     """Add images of one class, each independent of all others."""
     new = np.arange(len(pixels)) + images.groups.max() + 1
-    return Split(
+    return LabelledSet(
         np.concatenate([images.pixels, pixels]),
         np.concatenate([images.labels, np.full(len(pixels), label, images.labels.dtype)]),
         np.concatenate([images.groups, new.astype(images.groups.dtype)]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.evaluation.judge import Row
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 COLUMNS = ("images", "class", "n", "KID [95 %]", "as labelled [95 %]", "near", "nearer than ever")
 EXPLANATION = """\

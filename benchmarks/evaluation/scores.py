@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluation.real_images import Labels, Split
+from benchmarks.evaluation.real_images import LabelledSet, Labels
 from release.stats.bootstrap import patient_replicates
-from release.stats.intervals import Estimate, mean
+from release.stats.estimate import Estimate
+from release.stats.intervals import mean
 
 Array = NDArray[np.float64]
 # from predictions (n,), labels (n,) and how often each image counts, (replicates, n)
@@ -55,7 +56,7 @@ class Comparison:
     over_images: Estimate
 
 
-def score_each(predictions: Sequence[Labels], held_out: Split, score: Score) -> list[float]:
+def score_each(predictions: Sequence[Labels], held_out: LabelledSet, score: Score) -> list[float]:
     """Score the predictions of each seed."""
     once = np.ones((1, len(held_out)))
     return [float(score(each, held_out.labels, once)[0]) for each in predictions]
@@ -64,7 +65,7 @@ def score_each(predictions: Sequence[Labels], held_out: Split, score: Score) -> 
 def compare(
     ours: Sequence[Labels],
     theirs: Sequence[Labels],
-    held_out: Split,
+    held_out: LabelledSet,
     score: Score,
     rng: np.random.Generator,
 ) -> Comparison:

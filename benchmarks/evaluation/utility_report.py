@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.evaluation.report import rounded
 from benchmarks.evaluation.scores import Comparison
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 EXPLANATION = """\
 [95 %] of a score and of a gain: Student's interval over the seeds of the classifier, of a gain

@@ -148,7 +148,7 @@ def to_pixels(images: torch.Tensor, low: float) -> Pixels:
 
 
 def in_parts(labels: Labels, size: int) -> Iterator[Labels]:
-    """Split labels into batches to draw at once."""
+    """LabelledSet labels into batches to draw at once."""
     return (labels[start : start + size] for start in range(0, len(labels), size))
 
 

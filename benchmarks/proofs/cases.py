@@ -18,7 +18,7 @@ from release.gate.gate import Gate
 from release.gate.policy import Policy
 from release.gate.positive_controls import PositiveControl
 from release.gate.result import GateResult
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 PART = "made-up worlds"
 FIRST_SEED = 1000

@@ -12,7 +12,7 @@ from scipy.stats import beta
 from benchmarks.evaluation.machine import conditions
 from benchmarks.proofs import cases, fresh, trained
 from benchmarks.proofs.trial import Outcome, Trial
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 PASSED, REFUSED, INCONCLUSIVE = "passed", "refused", "inconclusive"
 
@@ -71,7 +71,7 @@ def _counted(tried: Sequence[Outcome]) -> dict[str, Any]:
         "expected": tried[0].expected,
         "said": dict(Counter(each.said for each in tried).most_common()),
         "sets": len(tried),
-        "wrong": clopper_pearson(num_wrong, len(tried)).described(),
+        "wrong": clopper_pearson(num_wrong, len(tried)).to_json(),
     }
 
 

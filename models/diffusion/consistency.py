@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from models.diffusion.denoiser import Denoiser
-from models.diffusion.descent import Descent, noise_of
-from models.diffusion.paths import Level
+from models.diffusion.paths import Level, noise_of
 
 HUBER_WIDTH = 0.00054  # times the root of the numbers in an image
 
 
 def consistency_loss(
-    student: Denoiser, teacher: Denoiser, x: Tensor, level: Level, following: Level
+    student: Denoiser, teacher: Denoiser, x: Tensor, level: Level, next_level: Level
 ) -> Tensor:
     """Ask of the student that it jumps to the same image from both ends of a teacher's step.
 
@@ -24,7 +23,7 @@ def consistency_loss(
         teacher: Takes the step, by DDIM, as it is guided.
         x: Noisy images (b, c, h, w).
         level: Of each of them, (b, 1, 1, 1).
-        following: A little less noisy. Where it has no noise, the teacher's step ends at an image,
+        next_level: A little less noisy. Where it has no noise, the teacher's step ends at an image,
             and it is this that the student is to jump to.
 
     References:
@@ -36,30 +35,19 @@ def consistency_loss(
     """
     with torch.no_grad():
         D = teacher(x, level)
-        x_following = following.alpha * D + following.sigma * noise_of(x, D, level)
-        noisy = following.sigma > 0
+        x_next = next_level.alpha * D + next_level.sigma * noise_of(x, D, level)
+        noisy = next_level.sigma > 0
         # a level without noise has nothing to jump over: ask anywhere else and take D
         asked = Level(
             **{
                 name: torch.where(noisy, value, vars(level)[name])
-                for name, value in vars(following).items()
+                for name, value in vars(next_level).items()
             }
         )
-        wanted = torch.where(noisy, student(x_following, asked), D)
+        wanted = torch.where(noisy, student(x_next, asked), D)
     width = HUBER_WIDTH * math.sqrt(x[0].numel())
     squared = (student(x, level) - wanted).square().sum(dim=(1, 2, 3), keepdim=True)
     distance = (squared + width**2).sqrt() - width
-    return (distance / (level.noise_share - following.noise_share)).mean() / math.sqrt(x[0].numel())
-
-
-def consistency(descent: Descent, x: Tensor) -> Tensor:
-    """Jump to an image, add fresh noise of the following level, and jump again.
-
-    Reference: Song et al. 2023, algorithm 1 (arXiv:2303.01469).
-    """
-    for level, following in descent.steps:
-        D = descent.denoise(x, level)
-        if following.sigma == 0:
-            return D
-        x = following.alpha * D + following.sigma * descent.fresh_noise()
-    return x
+    return (distance / (level.noise_share - next_level.noise_share)).mean() / math.sqrt(
+        x[0].numel()
+    )

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from models.diffusion.paths import Level
-from models.nn.embedding import of_classes
-from models.nn.principal_axes import IMAGES_PER_DIRECTION, overfit
+from models.nn.blocks import of_classes
+from models.nn.pca import IMAGES_PER_DIRECTION, overfit
 
 SEED = 0
 NUM_PASSES = 3
@@ -59,7 +59,7 @@ class GaussianDenoiser(nn.Module):
 
         return self._map(x, alpha, torch.ones_like(alpha), gain, classes)
 
-    def flow(self, x: Tensor, level: Level, following: Level, classes: Tensor) -> Tensor:
+    def flow(self, x: Tensor, level: Level, next_level: Level, classes: Tensor) -> Tensor:
         """Follow the probability flow from one level to another, exactly.
 
         Along each direction x stays as many standard deviations from the mean as it was.
@@ -67,7 +67,7 @@ class GaussianDenoiser(nn.Module):
         Reference: Wang & Vastola 2024, eq. 9 (arXiv:2412.09726).
         """
         alpha, sigma = _columns(level, x)
-        alpha_next, sigma_next = _columns(following, x)
+        alpha_next, sigma_next = _columns(next_level, x)
 
         def gain(variance: Tensor) -> Tensor:
             after, before = alpha_next**2 * variance + sigma_next**2, alpha**2 * variance + sigma**2

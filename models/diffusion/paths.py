@@ -47,6 +47,19 @@ def along_path(x: Tensor, n: Tensor, level: Level) -> Tensor:
     return level.alpha * x + level.sigma * n
 
 
+def noise_of(x: Tensor, D: Tensor, level: Level) -> Tensor:
+    """Solve x = alpha D + sigma n for n."""
+    return (x - level.alpha * D) / level.sigma
+
+
+def slope(x: Tensor, D: Tensor, level: Level) -> Tensor:
+    """Give dx/dt = alpha' D + sigma' n of the path through x.
+
+    Reference: Karras et al. 2022, eq. 4 (arXiv:2206.00364), in terms of alpha = s, sigma = s sigma.
+    """
+    return level.alpha_slope * D + level.sigma_slope * noise_of(x, D, level)
+
+
 class Path(ABC):
     """A pair of functions alpha(t) and sigma(t), and the times that go with them."""
 
@@ -70,7 +83,7 @@ class Path(ABC):
 
 
 @final
-class Straight(Path):
+class RectifiedFlow(Path):
     """The straight line from image to noise: x_t = (1 - t) x + t n.
 
     Reference: Lipman et al. 2023, eq. 20 with sigma_min = 0 and time reversed (arXiv:2210.02747).
@@ -131,7 +144,7 @@ class Cosine(Path):
 
 
 @final
-class Exploding(Path):
+class VarianceExploding(Path):
     """The path that keeps the image and adds noise, its time being sigma: x_t = x + t n.
 
     Reference: Karras et al. 2022, Table 1, last column (arXiv:2206.00364).
@@ -157,14 +170,30 @@ class Exploding(Path):
         return torch.cat([times, times.new_zeros(1)])
 
 
+def logit_normal_times(num_times: int, mean: float, std: float, device: torch.device) -> Tensor:
+    """Draw numbers whose logit is normal, from torch's global source.
+
+    Reference: Esser et al. 2024, eq. 19 (arXiv:2403.03206).
+    """
+    return torch.sigmoid(mean + std * torch.randn(num_times, device=device))
+
+
+def uniform_times(num_times: int, device: torch.device) -> Tensor:
+    """Draw numbers spread evenly, from torch's global source; never 0 or 1.
+
+    Reference: Ho et al. 2020, algorithm 1, line 3 (arXiv:2006.11239).
+    """
+    return torch.rand(num_times, device=device).clamp(1e-5, 1 - 1e-5)
+
+
 def _variance_preserving(t: Tensor, alpha: Tensor, sigma: Tensor, alpha_slope: Tensor) -> Level:
     """Complete a path by alpha^2 + sigma^2 = 1, whose derivative gives sigma's slope."""
     return Level(t, alpha, sigma, alpha_slope, -alpha * alpha_slope / sigma)
 
 
 PATHS: dict[str, Path] = {
-    "straight": Straight(),
+    "straight": RectifiedFlow(),
     "linear": Linear(),
     "cosine": Cosine(),
-    "edm": Exploding(),
+    "edm": VarianceExploding(),
 }

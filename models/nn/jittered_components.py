@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.nn.cosine_components import CosineComponents
 from models.nn.jitter import jittered
-from models.nn.principal_axes import Moments
+from models.nn.pca import Moments
 from models.training_images import TrainingImages
 
 NUM_COSINES = 1024  # in which the components are sought; they leave 1.5 % of a radiograph

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.nn.embedding import TimeAndClassEmbedding
+from models.nn.blocks import TimeAndClassEmbedding
 
 
 class LatentFlow(nn.Module):
@@ -18,7 +18,7 @@ class LatentFlow(nn.Module):
         width: Of the hidden layers.
         num_blocks: How many.
         num_changes: What describes how a vector's image was changed; see
-            `models.nn.embedding.TimeAndClassEmbedding`.
+            `models.nn.blocks.TimeAndClassEmbedding`.
 
     Reference: Peebles & Xie 2023, section 3.2, for blocks that begin as nothing (arXiv:2212.09748).
     """

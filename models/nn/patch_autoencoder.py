@@ -1,4 +1,4 @@
-"""An autoencoder that works on patches, so that every convolution runs at the latents' size."""
+"""Autoencoders that work on patches, so that every convolution runs at the latents' size."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.nn.normalisation import group_norm
-from models.nn.principal_axes import Moments, patches_of
-from models.nn.residual import ResidualBlock, zero_conv
+from models.nn.blocks import ResidualBlock, group_norm, zero_conv
+from models.nn.pca import Moments, patches_of
 
 # before training, the encoder is this sure of its latents, which have unit variance
 FIRST_LOG_VARIANCE = -6.0
+PIXEL_LOG_VARIANCE = -20.0  # as sure as an encoder may be
 
 
 class Posterior(NamedTuple):
@@ -110,3 +110,29 @@ def correction(in_channels: int, out_channels: int, channels: int, num_blocks: i
         nn.SiLU(),
         zero_conv(channels, out_channels),
     )
+
+
+class PixelPatches(nn.Module):
+    """Rearranges the pixels of square patches into channels, and loses nothing.
+
+    Args:
+        patch_size: Side of the patches, in pixels; 1 leaves an image as it is.
+
+    Reference: Shi et al. 2016, eq. 4, and its inverse (arXiv:1609.05158).
+    """
+
+    deviations: Tensor
+
+    def __init__(self, patch_size: int) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.register_buffer("deviations", torch.ones(patch_size**2))
+
+    def encode(self, images: Tensor) -> Posterior:
+        """Map images (b, 1, h, w) to patches (b, p^2, h / p, w / p)."""
+        patches = F.pixel_unshuffle(images, self.patch_size)
+        return Posterior(patches, torch.full_like(patches, PIXEL_LOG_VARIANCE))
+
+    def decode(self, patches: Tensor) -> Tensor:
+        """Map patches (b, p^2, h / p, w / p) to images (b, 1, h, w)."""
+        return F.pixel_shuffle(patches, self.patch_size)

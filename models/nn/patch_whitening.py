@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.nn.principal_axes import Moments, patches_of
+from models.nn.pca import Moments, patches_of
 from models.training_images import TrainingImages
 
 NOISE_STD = 0.03  # in image units: what varies less is not worth hearing as loud as the rest

@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.nn.attention import SelfAttention
-from models.nn.embedding import TimeAndClassEmbedding
-from models.nn.normalisation import group_norm
-from models.nn.residual import ConditionalResidualBlock, zero_conv
+from models.nn.blocks import (
+    ConditionalResidualBlock,
+    SelfAttention,
+    TimeAndClassEmbedding,
+    group_norm,
+    zero_conv,
+)
 
 
 class UNet(nn.Module):

@@ -17,6 +17,7 @@ from models.family import Family, Losses, Outcome, Stage
 from models.precision import fastest_dtype
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
+from models.training.distributed import Alone, Team
 from models.training.ema import PowerAverage
 from models.training.inspection import LateLosses, averaged_phase, losses_of_average
 from models.training.plan import (
@@ -32,8 +33,7 @@ from models.training.stage_state import (
     module_tensors,
     without_gradients,
 )
-from models.training.team import Alone, Team
-from models.training.trial import measure_paces
+from models.training.throughput_probe import measure_paces
 from models.training_images import TrainingImages
 
 TRIAL = "trial"

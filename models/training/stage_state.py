@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from models.family import Batch, Losses, Phase, Stage
 from models.precision import autocast
 from models.seeding import RandomState, seed_update
+from models.training.distributed import Team
 from models.training.ema import PowerAverage
-from models.training.team import Team
 from models.training_images import TrainingImages
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from release.stats.intervals import Estimate, jackknife
+from release.stats.estimate import Estimate
+from release.stats.intervals import jackknife
 
 Array = NDArray[np.float64]
 NUM_PARTS = 10

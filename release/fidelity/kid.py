@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.stats.bootstrap import NUM_REPLICATES
-from release.stats.intervals import Estimate, percentile
+from release.stats.estimate import Estimate
+from release.stats.intervals import percentile
 
 Array = NDArray[np.float64]
 

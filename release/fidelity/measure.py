@@ -1,7 +1,7 @@
 """Measure how like real images a synthetic set is, against the floor that real images set.
 
-The set S and the real images U, which nobody has seen, are each compared with the held-out images
-H. So every figure of the set stands beside the one that real images would get in its place.
+The set and the real test images, which no model has seen, are each compared with the holdout. So
+every figure of the set stands beside the one that real images would get in its place.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from release.cancellation import check_cancelled
 from release.data import LabelledImages, Pixels, Splits
 from release.features.classifier import ImageClassifier, read
 from release.features.extractors import ClassifierExtractor, Extractor
-from release.fidelity.compare import agreement, likeness
+from release.fidelity.compare import (
+    MIN_PATIENTS_OF_CLASS,
+    ReadImages,
+    Sides,
+    comparable,
+    drawn_evenly,
+)
 from release.fidelity.kid import Sample, kid
-from release.fidelity.results import Fidelity, Row
-from release.fidelity.sides import MIN_INDEPENDENT, Sides, Viewed, comparable, drawn_evenly
+from release.fidelity.metrics import AGREEMENT, KID, label_agreement, measure_all
+from release.fidelity.results import ALL, ExtractorSummary, Fidelity, FidelityRow
 from release.fidelity.validity import Validity
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
-ALL = "all"
 NUM_MEAN_IMAGES = 50  # of each class
 
 
@@ -36,7 +41,7 @@ def measure_fidelity(
     """Measure a set; the same images and random source give the same figures.
 
     Args:
-        classifier: Trained on T alone; it answers whether images agree with their labels.
+        classifier: Trained on the training images alone; it says whether labels agree.
         splits: The real images.
         pixels: (n, size, size), the set, each image an independent draw.
         labels: (n,), places in `splits.classes`; -1 for an image of no class, which is only looked
@@ -45,68 +50,84 @@ def measure_fidelity(
         extractor: Where features come from; the classifier when None.
 
     Raises:
-        ValueError: No class has three patients in each of S, H and U.
+        ValueError: No class has three patients in each of set, holdout and test images.
     """
     seen_by = extractor or ClassifierExtractor(classifier)
 
-    def view(images: LabelledImages) -> Viewed:
+    def opened(images: LabelledImages) -> ReadImages:
         check_cancelled()
         drawn = images.where(drawn_evenly(images.labels, len(splits.classes), rng))
         reading = read(classifier, drawn.pixels)
         check_cancelled()
         features = extractor.features(drawn.pixels) if extractor else reading.features
-        return Viewed(drawn, features, reading.predictions == drawn.labels)
+        return ReadImages(drawn, features, reading.predictions == drawn.labels)
 
     synthetic = LabelledImages(pixels, labels, np.arange(len(labels)))
-    sides = Sides(*(view(images) for images in (synthetic, splits.test, splits.holdout)))
+    sides = Sides(*(opened(images) for images in (synthetic, splits.test, splits.holdout)))
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
         check_cancelled()
         num_images = int((labels == label).sum())
         rows.append(_row(splits.classes[label], num_images, sides.of([label]), rng))
     check_cancelled()
-    weighed = comparable(sides.each(), len(splits.classes))
+    weighed = comparable(sides.each(), range(len(splits.classes)))
     if weighed:
         num_images = int(np.isin(labels, weighed).sum())
         rows.append(_row(ALL, num_images, sides.of(weighed), rng))
     check_cancelled()
-    validity = _validity(rows[-1] if weighed else None, sides, splits, seen_by, rng)
-    return Fidelity(seen_by.name, seen_by.digest, seen_by.preparation, tuple(rows), validity)
+    return Fidelity(
+        ExtractorSummary(seen_by.name, seen_by.digest, seen_by.preparation),
+        tuple(rows),
+        _validity(rows[-1] if weighed else None, weighed, sides, splits, seen_by, rng),
+    )
 
 
-def _row(label: str, num_images: int, sides: Sides, rng: np.random.Generator) -> Row:
-    evened = sides.evened()
-    return Row(
+def _row(label: str, num_images: int, sides: Sides, rng: np.random.Generator) -> FidelityRow:
+    synthetic, test = sides.comparisons(rng)
+    return FidelityRow(
         label=label,
         num_images=num_images,
-        num_compared=len(evened.synthetic.images),
-        found=likeness(sides.synthetic, evened.synthetic, sides.audit, rng),
-        floor=likeness(sides.utility, evened.utility, sides.audit, rng),
+        num_compared=len(synthetic.evened.images),
+        synthetic=measure_all(synthetic),
+        floor=measure_all(test),
     )
 
 
 def _validity(
-    everything: Row | None,
+    everything: FidelityRow | None,
+    weighed: list[int],
     sides: Sides,
     splits: Splits,
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> Validity:
+    """Place the set between real images and mean images.
+
+    Args:
+        everything: The row of all classes; None for a set without labels, in which case all
+            classes of the holdout together stand for what its images should be.
+        weighed: The classes of that row.
+        sides: What is compared.
+        splits: The real images.
+        extractor: Where features come from.
+        rng: Draws the bootstrap.
+    """
+    labels = weighed or comparable([sides.test, sides.holdout], range(len(splits.classes)))
     unlabelled = sides.synthetic.where(sides.synthetic.images.labels < 0)
-    labels = comparable([sides.utility, sides.audit], len(splits.classes))
-    if not labels or (everything is None and unlabelled.num_patients() < MIN_INDEPENDENT):
+    if not labels or (everything is None and unlabelled.num_patients() < MIN_PATIENTS_OF_CLASS):
         raise ValueError(
-            f"Validity needs {MIN_INDEPENDENT} images of a class, in the set and unseen."
+            f"Validity needs {MIN_PATIENTS_OF_CLASS} images of a class, in the set and unseen."
         )
-    if everything is None:  # mixtures alone: all classes together stand for what they should be
-        crowd = sides.audit.sample()
-        found = kid([unlabelled.sample()], [crowd], rng)
-        floor = kid([sides.utility.sample()], [crowd], rng)
+    if everything is None:
+        holdout = [sides.holdout.sample()]
+        found = kid([unlabelled.sample()], holdout, rng)
+        floor = kid([sides.test.sample()], holdout, rng)
+        agreement = None
     else:
-        assert everything.found.kid is not None
-        assert everything.floor.kid is not None
-        found, floor = everything.found.kid, everything.floor.kid
-        labels = comparable(sides.each(), len(splits.classes))
+        of_set, of_test = everything.synthetic[KID.name], everything.floor[KID.name]
+        assert of_set is not None, "the classes of the row have enough patients on every side"
+        assert of_test is not None, "the classes of the row have enough patients on every side"
+        found, floor, agreement = of_set, of_test, everything.synthetic[AGREEMENT.name]
     means = [splits.train.pixels[splits.train.labels == k].mean(0) for k in labels]
     points = extractor.features(np.stack(means).round().astype(np.uint8))
     same = [
@@ -117,8 +138,8 @@ def _validity(
     return Validity(
         kid=found,
         kid_floor=floor,
-        kid_ceiling=kid(same, [sides.audit.of(label).sample() for label in labels], rng),
-        agreement=None if everything is None else everything.found.agreement,
-        real_accuracy=agreement(sides.utility, labels),
+        kid_ceiling=kid(same, [sides.holdout.of(label).sample() for label in labels], rng),
+        agreement=agreement,
+        real_accuracy=label_agreement(sides.test, labels),
         chance=Estimate(chance, chance, chance),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 from release.data import LabelledImages, Pixels, Splits
 from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
 from release.gate.policy import Policy
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 
 NUM_CONTROLS = (8, 100)  # of each kind, at least and at most
 IMAGES_PER_CONTROL = 10  # training images for one that is changed
@@ -60,7 +61,7 @@ class ControlResult:
             "name": self.name,
             "planted": self.planted,
             "found": self.found,
-            "recall": self.recall.described(),
+            "recall": self.recall.to_json(),
             "required": self.required,
         }
 

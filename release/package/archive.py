@@ -1,8 +1,6 @@
 """A ZIP whose bytes follow from its contents alone.
 
-Members are stored uncompressed in the order of writing and dated 1980, the first year a ZIP can
-name, so neither the clock nor the host leaves a trace. `synthcxr/repacking.py` holds a ZIP to the
-same rules.
+Members are stored uncompressed in the order of writing, by the rules of `synthcxr.package_format`.
 """
 
 from __future__ import annotations
@@ -16,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-_FIRST_DATE = (1980, 1, 1, 0, 0, 0)
-_READABLE = 0o644 << 16
+from synthcxr.package_format import plain_member
+
 _CHUNK_BYTES = 2**16
 
 
@@ -70,18 +68,10 @@ class Archive:
         digest = hashlib.sha256()
         num_bytes = source.seek(0, os.SEEK_END)
         source.seek(0)
-        with self._zip.open(_plain(path, num_bytes), "w") as target:
+        with self._zip.open(plain_member(path, num_bytes), "w") as target:
             while chunk := source.read(_CHUNK_BYTES):
                 target.write(chunk)
                 digest.update(chunk)
         member = Member(path, num_bytes, digest.hexdigest())
         self.members.append(member)
         return member
-
-
-def _plain(path: str, num_bytes: int) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(path, _FIRST_DATE)
-    member.create_system = 3  # Unix, whatever the host
-    member.external_attr = _READABLE
-    member.file_size = num_bytes  # decides whether its header is that of a large file
-    return member

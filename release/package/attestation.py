@@ -16,13 +16,7 @@ from typing import Any, Protocol
 
 from release.package.archive import Member
 from release.package.manifest import Description
-
-ATTESTATION = "attestation.intoto.jsonl"
-PUBLIC_KEY = "signing-key.pem"
-SUMS = "SHA256SUMS"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://synthcxr.org/release/v1"
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
+from synthcxr.package_format import PAYLOAD_TYPE, signed_bytes, statement
 
 
 class Signer(Protocol):
@@ -54,37 +48,20 @@ def attestation(description: Description, subjects: Iterable[Member], signer: Si
     Returns:
         A DSSE envelope, one line of JSON.
     """
-    statement: dict[str, Any] = {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": member.path, "digest": {"sha256": member.sha256}} for member in subjects
-        ],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": {
-            "synthetic_set_id": description["synthetic_set_id"],
-            "service_version": description["service_version"],
-            "gate": description["gate"],
-        },
+    predicate = {
+        "synthetic_set_id": description.synthetic_set_id,
+        "service_version": description.service_version,
+        "gate": dict(description.gate),
     }
-    payload = _json(statement)
-    signature = signer.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+    named = {member.path: member.sha256 for member in subjects}
+    payload = _json({**statement(named), "predicate": predicate})
+    signature = signer.sign(signed_bytes(PAYLOAD_TYPE, payload))
     envelope = {
         "payloadType": PAYLOAD_TYPE,
         "payload": base64.b64encode(payload).decode(),
         "signatures": [{"keyid": signer.id, "sig": base64.b64encode(signature).decode()}],
     }
     return _json(envelope) + b"\n"
-
-
-def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
-    """Write type and payload as the bytes that are signed (DSSE 1.0, "PAE")."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def sha256sums(members: Iterable[Member]) -> bytes:
-    """List digests as `sha256sum --check` reads them."""
-    return "".join(f"{member.sha256}  {member.path}\n" for member in members).encode()
 
 
 def _json(content: Any) -> bytes:

@@ -15,7 +15,6 @@ from typing import Any
 from release.package.archive import Member
 from release.package.manifest import Description
 
-CROISSANT = "croissant.json"
 CONFORMS_TO = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 
 # The context that the specification prescribes (section "JSON-LD context"), and PROV.
@@ -73,15 +72,15 @@ def croissant(description: Description, labels: Member, metadata: Member) -> byt
         labels: `labels.csv`.
         metadata: `metadata.csv`, which lists every image.
     """
-    set_id = description["synthetic_set_id"]
+    set_id = description.synthetic_set_id
     content = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "@id": f"urn:synthcxr:{set_id}",
         "conformsTo": CONFORMS_TO,
         "name": set_id,
-        "description": f"Synthetic labelled chest radiographs. {description['notice']}",
-        "version": description["service_version"],
+        "description": f"Synthetic labelled chest radiographs. {description.notice}",
+        "version": description.service_version,
         "creator": {"@type": "sc:Organization", "name": "SynthCXR"},
         "citeAs": f"Synthetic chest radiographs {set_id}, drawn by SynthCXR",
         "license": "TERMS.md",
@@ -95,27 +94,27 @@ def croissant(description: Description, labels: Member, metadata: Member) -> byt
 
 def _responsible_ai(description: Description) -> dict[str, Any]:
     """Say what the images are made of and what they must not be taken for."""
-    dataset, model = description["dataset"], description["model"]
+    dataset, model = description.dataset, description.model
     shares = ", ".join(
-        f"{label} {counts['released']}" for label, counts in description["classes"].items()
+        f"{label} {counts.released}" for label, counts in description.classes.items()
     )
-    real = ", ".join(f"{label} {counts['images']}" for label, counts in dataset["classes"].items())
+    real = ", ".join(f"{label} {count}" for label, count in dataset.class_counts.items())
     return {
         "rai:hasSyntheticData": True,
         "prov:wasDerivedFrom": {
-            "@id": f"urn:synthcxr:dataset:{dataset['version']}",
+            "@id": f"urn:synthcxr:dataset:{dataset.version}",
             "@type": "prov:Entity",
             "sc:description": f"Private chest radiographs; rounded numbers of images: {real}.",
         },
         "prov:wasGeneratedBy": {
-            "@id": f"urn:synthcxr:model:{model['snapshot_sha256']}",
+            "@id": f"urn:synthcxr:model:{model.snapshot_sha256}",
             "@type": "prov:Activity",
-            "sc:description": f"Sampling of a generative model of the family {model['family']} "
-            f"by synthcxr {description['service_version']}.",
+            "sc:description": f"Sampling of a generative model of the family {model.family} "
+            f"by synthcxr {description.service_version}.",
         },
         "rai:dataCollection": "Drawn by a generative model that was trained on private images.",
         "rai:dataCollectionType": "Synthetic",
-        "rai:dataLimitations": list(description["limitations"]),
+        "rai:dataLimitations": list(description.limitations),
         "rai:dataBiases": "The images carry over the biases of the images the model learned from. "
         f"Classes are as asked for, not as they occur: {shares or 'none'}.",
         "rai:dataUseCases": "Development and teaching of image analysis; not for diagnosis.",

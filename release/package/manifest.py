@@ -1,7 +1,7 @@
-"""The manifest, `synthcxr-manifest/3`: what a set is, and every file it is made of.
+"""The manifest, `synthcxr-manifest/1`: what a set is, and every file it is made of.
 
-The caller says what it knows of the set (`Description`); the writer adds the files. Nothing in it
-may depend on the clock or the host, and no seed may stand in it: see `release.package.hashing`.
+`describe` says what is known of the set; the writer adds the files. Nothing in it may depend on the
+clock or the host, and no seed may stand in it, since a seed and the weights regenerate an image.
 """
 
 from __future__ import annotations
@@ -9,20 +9,34 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from importlib.metadata import version
+from typing import Any
 
+from pydantic import JsonValue
+
+from radiographs.splits.keyed_hash import keyed_hash
 from release.package.archive import Member
-from release.samples import ClassSample, SampleSpec
+from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Part, Report
+from release.samples import ClassSample, SampleSpec, count_by_class
+from release.utility.results import Utility
+from synthcxr.package_format import MANIFEST_FORMAT
 
-MANIFEST_FORMAT = "synthcxr-manifest/3"
+RELEASED = (
+    "Synthetic images, not for diagnosis. The set passed the tests that its report names. A pass "
+    "bounds these attacks, not every attack."
+)
+RESEARCH_ONLY = (
+    "Synthetic images, not for diagnosis. The tests could not decide whether the set copies real "
+    "images. Do not release it outside the institution that holds these."
+)
 
 
-class ClassCounts(TypedDict):
+class ClassCounts(Part):
     """What became of the images of one class, or of one kind of image that is of no class.
 
     Attributes:
-        requested: Images asked for.
-        generated: Images drawn.
+        requested: Images requested.
+        generated: Images generated in all rounds.
         rejected: Images that the gate dropped.
         released: Images in the package.
     """
@@ -33,60 +47,24 @@ class ClassCounts(TypedDict):
     released: int
 
 
-class DatasetSummary(TypedDict):
-    """The real images that the model learned from.
-
-    Attributes:
-        version: Keyed hash of the dataset version (`radiographs.keyed_hash.published_version`).
-        classes: Per label `{"images": n}`, rounded (`hashing.rounded_count`).
-    """
-
-    version: str
-    classes: Mapping[str, Mapping[str, int]]
-
-
-class ModelSummary(TypedDict):
-    """The model that drew the images.
-
-    Attributes:
-        id: As the service names it.
-        family: vae, gan or ldm.
-        image_size: Side of an image, in pixels.
-        config_sha256: Digest of its hyper-parameters.
-        snapshot_sha256: Digest of its weights.
-        public_pretraining: What public images it learned from before, None for none.
-        differential_privacy: epsilon, delta and unit where it was trained so, None otherwise.
-    """
-
-    id: str
-    family: str
-    image_size: int
-    config_sha256: str
-    snapshot_sha256: str
-    public_pretraining: str | None
-    differential_privacy: Mapping[str, Any] | None
-
-
-class Description(TypedDict):
-    """What the manifest says beside the list of files; JSON values only.
+class Description(Part):
+    """What the manifest says beside the list of files.
 
     Attributes:
         synthetic_set_id: The set, named by its request.
         notice: What a reader must know first.
         service_version: Version of synthcxr that made it.
         versions: Versions of the packages that decide the bytes.
-        request: What was asked, with hashed seeds.
-        dataset: The real images behind it.
-        model: What drew it.
-        sampler: How it was drawn.
+        request: What was requested, with hashed seeds.
+        dataset: The real images that the model was trained on.
+        model: The model.
+        sampler: How it was sampled.
         classes: Per label, what became of its images.
         unlabelled: The same per kind of image of no class.
-        gate: The gate's public answer: version, policy digest, verdict, power, controls, findings;
-            None where no gate judged the set.
+        gate: The gate's public answer: verdict, version, policy digest, power, controls, findings.
         earlier_releases: Sets that were released before, of datasets with the same patients, by id.
-        examination: Which of its model's examined sets it is, `number`, and how many there may be,
-            `at_most`.
-        utility: Summary of what the images are good for, None where it was not measured.
+        examination: Which of its model's examined sets it is.
+        utility: None where it was not measured.
         limitations: What is known not to hold, in sentences.
     """
 
@@ -94,17 +72,17 @@ class Description(TypedDict):
     notice: str
     service_version: str
     versions: Mapping[str, str]
-    request: Mapping[str, Any]
+    request: Mapping[str, JsonValue]
     dataset: DatasetSummary
     model: ModelSummary
-    sampler: Mapping[str, Any]
+    sampler: Mapping[str, JsonValue]
     classes: Mapping[str, ClassCounts]
     unlabelled: Mapping[str, ClassCounts]
-    gate: Mapping[str, Any] | None
-    earlier_releases: Sequence[str]
-    examination: Mapping[str, int]
-    utility: Mapping[str, Any] | None
-    limitations: Sequence[str]
+    gate: Mapping[str, JsonValue]
+    earlier_releases: tuple[str, ...]
+    examination: ExaminationCount
+    utility: Utility | None
+    limitations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +105,73 @@ class PackagedImage:
         return self.origin.label if isinstance(self.origin, ClassSample) else None
 
 
-def require_complete(description: Description) -> None:
-    """Refuse a description that leaves something out.
+def describe(
+    report: Report,
+    request: Mapping[str, Any],
+    hashing_key: bytes,
+    *,
+    generated: Iterable[SampleSpec],
+    rejected: Iterable[SampleSpec],
+    released: Iterable[SampleSpec],
+    earlier_releases: Sequence[str],
+) -> Description:
+    """Describe a set whose images are packaged.
 
-    Raises:
-        ValueError: A field is missing; the message names it.
+    Args:
+        report: What was measured of it.
+        request: The generate request, as JSON values.
+        hashing_key: Hashes seeds.
+        generated: What each image was generated from, in all rounds.
+        rejected: The same of those that the gate dropped.
+        released: The same of those that are packaged.
+        earlier_releases: Sets that were released before, of datasets with the same patients.
     """
-    missing = sorted(Description.__required_keys__ - description.keys())
-    if missing:
-        raise ValueError(f"The manifest needs {', '.join(missing)}; say None where there is none.")
+    requested = request["class_counts"], _requested_of_no_class(request)
+    made, lost, kept = (count_by_class(each) for each in (generated, rejected, released))
+    of_class, of_none = (
+        {
+            name: ClassCounts(
+                requested=number,
+                generated=made[k][name],
+                rejected=lost[k][name],
+                released=kept[k][name],
+            )
+            for name, number in wanted.items()
+        }
+        for k, wanted in enumerate(requested)
+    )
+    shown = report.model_dump(mode="json")
+    for figures in ("histograms", "membership"):  # the report alone draws these
+        del shown["gate"][figures]
+    return Description(
+        synthetic_set_id=report.set.id,
+        notice=RELEASED if report.verdict.is_released else RESEARCH_ONLY,
+        service_version=version("synthcxr"),
+        versions={name: version(name) for name in ("torch", "pillow")},
+        request=_without_seeds(request, hashing_key),
+        dataset=report.dataset,
+        model=report.model,
+        sampler=request["sampler"],
+        classes=of_class,
+        unlabelled=of_none,
+        gate={"verdict": shown["verdict"], **shown["gate"]},
+        earlier_releases=tuple(earlier_releases),
+        examination=report.set.examination,
+        utility=report.utility,
+        limitations=report.limits,
+    )
+
+
+def hashed_seed(key: bytes, seed: int) -> str:
+    """Identify a seed without disclosing it: HMAC-SHA256 in hexadecimal.
+
+    Equal seeds have equal hashes, and nobody without the key can test guesses.
+
+    Args:
+        key: The secret under which the service's datasets are split.
+        seed: Of an image or of a set.
+    """
+    return keyed_hash(key, "seed", str(seed)).hex()
 
 
 def manifest(description: Description, files: Iterable[Mapping[str, Any]]) -> bytes:
@@ -145,7 +181,11 @@ def manifest(description: Description, files: Iterable[Mapping[str, Any]]) -> by
         description: What the caller knows of the set.
         files: A line per file, see `listed`; the images first, in their order.
     """
-    head = json.dumps({"format": MANIFEST_FORMAT, **description}, indent=1, ensure_ascii=False)
+    head = json.dumps(
+        {"format": MANIFEST_FORMAT, **description.model_dump(mode="json")},
+        indent=1,
+        ensure_ascii=False,
+    )
     lines = (json.dumps(line, ensure_ascii=False).encode() for line in files)
     opening = head.removesuffix("\n}").encode() + b',\n "files": [\n  '
     return opening + b",\n  ".join(lines) + b"\n ]\n}\n"
@@ -163,4 +203,31 @@ def listed(member: Member, described: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": member.num_bytes,
         "sha256": member.sha256,
         **described,
+    }
+
+
+def _requested_of_no_class(request: Mapping[str, Any]) -> dict[str, int]:
+    """Count the images of no class that were requested, by kind."""
+    requested = {
+        "mixture": sum(mixture["count"] for mixture in request.get("mixtures", ())),
+        "interpolation": sum(way["steps"] for way in request.get("interpolate", ())),
+    }
+    return {kind: number for kind, number in requested.items() if number}
+
+
+def _without_seeds(request: Mapping[str, Any], key: bytes) -> dict[str, JsonValue]:
+    """Return what was requested, with hashed seeds."""
+    interpolations: list[JsonValue] = [
+        {
+            **{name: value for name, value in each.items() if not name.endswith("_seed")},
+            "from_seed_hash": hashed_seed(key, each["from_seed"]),
+            "to_seed_hash": hashed_seed(key, each["to_seed"]),
+        }
+        for each in request.get("interpolate", [])
+    ]
+    return {
+        "class_counts": request["class_counts"],
+        "mixtures": request.get("mixtures", []),
+        "interpolate": interpolations,
+        "seed_hash": hashed_seed(key, request["seed"]),
     }

@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from release.package.manifest import PackagedImage
 
-LABELS = "labels.csv"
-METADATA = "metadata.csv"
-
 
 def labels_csv(images: Iterable[PackagedImage]) -> bytes:
     """List the images of a class with their labels; this is a layout that our own ingest reads."""

@@ -21,32 +21,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.package.archive import Archive
-from release.package.attestation import (
-    ATTESTATION,
-    PUBLIC_KEY,
-    SUMS,
-    Signer,
-    attestation,
-    sha256sums,
-)
-from release.package.croissant import CROISSANT, croissant
+from release.package.attestation import Signer, attestation
+from release.package.croissant import croissant
 from release.package.formats.dicom import DicomFormat
 from release.package.formats.extra import ExtraFormat
 from release.package.formats.npz import NpzFormat
 from release.package.formats.webdataset import WebDatasetFormat
-from release.package.hashing import hashed_seed
 from release.package.manifest import (
     Description,
     PackagedImage,
+    hashed_seed,
     listed,
     manifest,
-    require_complete,
 )
 from release.package.png import png
-from release.package.tables import LABELS, METADATA, labels_csv, metadata_csv
+from release.package.tables import labels_csv, metadata_csv
 from release.samples import SampleSpec
+from synthcxr.package_format import (
+    ATTESTATION,
+    CROISSANT,
+    LABELS,
+    MANIFEST,
+    METADATA,
+    PUBLIC_KEY,
+    SUMS,
+    write_sums,
+)
 
-MANIFEST = "manifest.json"
 ExtraName = Literal["npz", "webdataset", "dicom"]
 _KINDS = {"npz": "npz", "wds": "webdataset", "dicom": "dicom"}  # by folder
 
@@ -60,7 +61,7 @@ class Contents:
         classes: All labels of the model, in the order that numbers them.
         documents: Further files by name, such as `report.html` and `DATASET_CARD.md`.
         formats: What the images are copied into besides PNG.
-        hashing_key: Hashes seeds; see `release.package.hashing`.
+        hashing_key: Hashes seeds; see `release.package.manifest.hashed_seed`.
         signer: Signs the attestation.
     """
 
@@ -88,9 +89,8 @@ def write_package(
         The manifest's bytes.
 
     Raises:
-        ValueError: The description leaves something out, or a document takes a name of ours.
+        ValueError: A document takes a name of ours.
     """
-    require_complete(contents.description)
     _require_free_names(contents.documents)
     with Archive(path) as archive, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         packaged = _write_images(archive, images, contents, Path(scratch))
@@ -101,7 +101,7 @@ def write_package(
         archive.write(CROISSANT, croissant(contents.description, labels, metadata))
         content = manifest(contents.description, _lines(packaged, archive, contents.hashing_key))
         table = archive.write(MANIFEST, content)
-        sums = archive.write(SUMS, sha256sums(archive.members))
+        sums = archive.write(SUMS, write_sums((each.path, each.sha256) for each in archive.members))
         signed = attestation(contents.description, (table, sums), contents.signer)
         archive.write(ATTESTATION, signed)
         archive.write(PUBLIC_KEY, contents.signer.public_pem)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from release.report import text as words
+from release.report import text
 from release.report.copy_kinds import NOT_PLANTED
-from release.report.gate_summary import GateSummary, Power
-from release.report.schema import Report
+from release.report.schema import GateSummary, Power, Report
 
 CERTIFICATE_FORMAT = "synthcxr-certificate/1"
 
@@ -26,8 +25,8 @@ def certificate(report: Report) -> dict[str, Any]:
         "examination": report.set.examination.model_dump(mode="json"),
         "model": report.model.model_dump(mode="json"),
         "dataset_version": report.dataset.version,
-        "verdict": words.verdict_name(report),
-        "label": words.label(report),
+        "verdict": text.verdict_name(report),
+        "label": text.label(report),
         "claims": {
             "copies": _about_copies(gate.power),
             "membership": _about_membership(gate.power),
@@ -37,15 +36,15 @@ def certificate(report: Report) -> dict[str, Any]:
         "gate_version": gate.version,
         "policy_sha256": gate.policy_sha256,
         "report_sha256": hashlib.sha256(report.to_json()).hexdigest(),
-        "statement": words.WHAT_WAS_BOUNDED,
-        "warnings": list(words.warnings(report)),
+        "statement": text.WHAT_WAS_BOUNDED,
+        "warnings": list(text.warnings(report)),
     }
 
 
 def _about_copies(power: Power) -> dict[str, Any]:
     return {
         "claimed": power.claims_copies,
-        "text": words.copy_claim(power),
+        "text": text.copy_claim(power),
         "mdcr": power.mdcr,
         "max_mdcr": power.max_mdcr,
         "by_class": dict(power.by_class),
@@ -58,7 +57,7 @@ def _about_copies(power: Power) -> dict[str, Any]:
 def _about_membership(power: Power) -> dict[str, Any]:
     return {
         "claimed": power.claims_membership,
-        "text": words.membership_claim(power),
+        "text": text.membership_claim(power),
         "share": power.membership,
         "max_share": power.max_membership,
         "num_held_out": power.num_held_out,

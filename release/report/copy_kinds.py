@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from release.report.gate_summary import Control
-from release.report.parts import Interval
+from release.report.schema import Control
+from release.stats.estimate import Estimate
 
 NOT_PLANTED = (
     "copies of text or markers alone at full resolution (images are compared at 64 x 64 pixels)",
@@ -37,7 +37,7 @@ class FoundAlike:
     names: tuple[str, ...]
     planted: int
     found: int
-    recall: Interval
+    recall: Estimate
 
 
 def looked_for(controls: Sequence[Control]) -> list[FoundAlike]:

@@ -9,10 +9,10 @@ Control, section 5.2.
 
 from __future__ import annotations
 
-from release.report.gate_summary import Histograms
-from release.report.schema import Report
+from release.report.schema import Histograms, Report
 
 FEWEST_IMAGES = 5
+ROUNDED_TO = 10
 
 
 def disclosed(report: Report) -> Report:
@@ -55,3 +55,8 @@ def coarse(histograms: Histograms) -> Histograms | None:
 
 def _shows_nobody(*bins: float) -> bool:
     return all(images == 0 or images >= FEWEST_IMAGES for images in bins)
+
+
+def rounded_count(count: int) -> int:
+    """Round a number of real images to tens, so that one patient more or less hardly shows."""
+    return round(count / ROUNDED_TO) * ROUNDED_TO

@@ -1,28 +1,51 @@
 """The evidence beside the images: report, certificate, method, dataset card, terms of use.
 
 All of it is a function of the report's JSON and of the images shown; nothing depends on the clock
-or the host.
+or the host. What fills a template is escaped as HTML or as Markdown: the labels of classes come
+from a stranger's folders and the reasons from a gate, and neither may put markup into a page.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import jinja2
 import numpy as np
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 from numpy.typing import NDArray
 
-from release.gate.checks.table import table as checks_table
-from release.report import text as words
+from release.fidelity.metrics import METRIC_GROUPS
+from release.gate.checks.table import table
+from release.report import copy_kinds, text
 from release.report.certificate import certificate
 from release.report.contact_sheets import contact_sheets
 from release.report.disclosure import disclosed
-from release.report.figures.distances import distance_histograms
-from release.report.figures.drawing import Drawing
-from release.report.figures.membership import membership_curve
-from release.report.figures.recalls import control_recalls
-from release.report.numerals import SMALLEST_P
-from release.report.pages import render
+from release.report.figures import (
+    Drawing,
+    control_recalls,
+    distance_histograms,
+    membership_curve,
+)
 from release.report.schema import Report, canonical_json
+from release.utility.scores import SCORE_TITLES
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]>|#~])")
+_FILTERS = (
+    text.count,
+    text.estimate,
+    text.estimated_percent,
+    text.interval,
+    text.percent,
+    text.probability,
+    text.rate,
+    text.significant,
+    text.value,
+)
 
 
 def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[str, bytes]:
@@ -37,7 +60,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         Content by file name, as the names stand in the package.
     """
     shown = disclosed(report)
-    pictures = contact_sheets(sheets) if words.left_the_building(shown) else []
+    pictures = contact_sheets(sheets) if shown.verdict.is_released else []
     certified = certificate(shown)
     values = {
         "report": shown,
@@ -45,18 +68,20 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "sheets": pictures,
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
-        "checks_table": checks_table(),
-        "smallest_p": SMALLEST_P,
+        "smallest_p": text.SMALLEST_P,
+        "checks_table": table(),
+        "metric_groups": METRIC_GROUPS,
+        "score_titles": SCORE_TITLES,
         "size_category": size_category(shown.set.released),
     }
     return {
-        "report.html": render("report.html", values),
+        "report.html": _render("report.html", values),
         "report.json": shown.to_json(),
         "certificate.json": canonical_json(certified),
-        "certificate.html": render("certificate.html", values),
-        "method.md": render("method.md", values),
-        "DATASET_CARD.md": render("DATASET_CARD.md", values),
-        "TERMS.md": render("TERMS.md", values),
+        "certificate.html": _render("certificate.html", values),
+        "method.md": _render("method.md", values),
+        "DATASET_CARD.md": _render("DATASET_CARD.md", values),
+        "TERMS.md": _render("TERMS.md", values),
     }
 
 
@@ -81,3 +106,44 @@ def size_category(num_images: int) -> str:
         return "n<1K"
     bounds = ((10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
     return next((name for bound, name in bounds if num_images < bound), "1M<n<10M")
+
+
+def _render(template: str, values: dict[str, Any]) -> bytes:
+    """Fill a template of this package.
+
+    Raises:
+        jinja2.UndefinedError: The template asks for what it was not given.
+    """
+    return (_ENVIRONMENT.get_template(template).render(values).strip() + "\n").encode()
+
+
+@jinja2.pass_eval_context
+def _escaped(context: EvalContext, value: Any) -> Any:
+    """Escape Markdown where the page is not HTML, whose escaping jinja does itself."""
+    if context.autoescape or isinstance(value, Markup):
+        return value
+    return _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", str(value))).replace("<", "&lt;")
+
+
+def _code(value: object) -> Markup:
+    """Set text as code in Markdown."""
+    return Markup(f"`{str(value).replace('`', '')}`")  # noqa: S704 - code holds no markup
+
+
+def _quoted(value: object) -> Markup:
+    """Quote text for the YAML header; a JSON string is one of YAML's."""
+    return Markup(json.dumps(str(value), ensure_ascii=False))  # noqa: S704
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=jinja2.select_autoescape(["html"]),
+    finalize=_escaped,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=False,
+)
+_ENVIRONMENT.filters.update({function.__name__: function for function in _FILTERS})
+_ENVIRONMENT.filters.update({"code": _code, "quoted": _quoted})
+_ENVIRONMENT.globals.update({"text": text, "kinds": copy_kinds})

@@ -1,10 +1,24 @@
-"""What a verdict, a decision and a label mean, in plain words."""
+"""Numbers and verdicts as text.
+
+Each number in the documents passes through here from the report's JSON, with as many digits as its
+uncertainty allows, and never one more.
+"""
 
 from __future__ import annotations
 
-from release.report.gate_summary import Power
-from release.report.numerals import rate, significant
-from release.report.schema import Outcome, Report
+from decimal import Decimal
+from math import ceil, floor, isfinite, log10
+
+from release.gate.result import COARSE_P_VALUES
+from release.report.schema import Outcome, Power, Report
+from release.stats.estimate import Estimate
+
+NOT_MEASURED = "not measured"
+NO_BREAK = "\u00a0"  # keeps a number and its unit on one line
+MINUS = "\u2212"  # which is read out as minus, where a hyphen is not
+SMALLEST_P = COARSE_P_VALUES[0]
+UNBOUNDED = "unbounded"
+_MAX_DECIMALS = 8
 
 OUTCOMES: dict[Outcome, str] = {
     "passed": "Passed",
@@ -41,14 +55,9 @@ EACH_IMAGE_A_PATIENT = (
 )
 
 
-def left_the_building(report: Report) -> bool:
-    """Return whether the set was released, so that its images may be shown."""
-    return report.verdict.outcome in ("passed", "passed_filtered")
-
-
 def label(report: Report) -> str:
     """Name the kind of evidence: tests alone, or a mathematical guarantee. Never both."""
-    dp = report.model.dp
+    dp = report.model.differential_privacy
     if dp is None:
         return "empirically-gated"
     return f"certified-dp({dp.epsilon:g}, {dp.delta:g}, {dp.unit})"
@@ -109,13 +118,6 @@ def copy_claim(power: Power) -> str:
     )
 
 
-def class_claim(share: float) -> str:
-    """Say what is claimed about copies among the images of one class."""
-    if share == 1:
-        return "No claim: a leak in this class alone could go unnoticed."
-    return f"Copies that make up {rate(share)} of this class lead to a refusal."
-
-
 def membership_claim(power: Power) -> str:
     """Say what is claimed about attacks that ask who was in the training."""
     if not power.num_examined:
@@ -142,6 +144,104 @@ def epsilon_words(report: Report) -> str | None:
     bound = report.gate.epsilon_lower_bound
     if bound is None:
         return None
-    dp = report.model.dp
+    dp = report.model.differential_privacy
     claimed = "no epsilon is claimed" if dp is None else f"{dp.epsilon:g} is claimed"
     return f"at least {significant(bound)}; {claimed}"
+
+
+def count(number: int) -> str:
+    """Write a count with its thousands apart: 12,345."""
+    return f"{number:,}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Round to significant digits, written out: 0.00310, 0.512, 12,300."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = digits - 1 - floor(log10(abs(rounded)))
+    if decimals > _MAX_DECIMALS:
+        return f"{value:.{digits - 1}e}"
+    return f"{rounded:,.{max(decimals, 0)}f}"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Write a share in [0, 1] in percent: 0.0089 is 0.89 %. Only all is 100 %."""
+    text = significant(100 * share, digits)
+    while text.startswith("100") and share < 1:
+        digits += 1
+        text = significant(100 * share, digits)
+    return f"{text}{NO_BREAK}%"
+
+
+def rate(share: float) -> str:
+    """Write a rate in [0, 1] in percent, rounded up to a hundredth: 0.01234 is 1.24 %."""
+    hundredths = ceil(share * 1e4 - 1e-6)
+    return f"{hundredths / 100:.2f}{NO_BREAK}%"
+
+
+def estimated_percent(measured: Estimate) -> str:
+    """Write a measured share with its interval in percent: 1.3 % (0.4 % to 2.5 %)."""
+    decimals = max(_decimals(measured) - 2, 0)
+    unit = f"{NO_BREAK}%"
+
+    def text(share: float) -> str:
+        return f"{100 * share:.{decimals}f}{unit}" if isfinite(share) else UNBOUNDED
+
+    if not isfinite(measured.value):
+        return NOT_MEASURED
+    return _signed(f"{text(measured.value)} ({text(measured.low)} to {text(measured.high)})")
+
+
+def probability(p_value: float | None) -> str:
+    """Write a p-value, rounded up to two digits; what is very small is given as a bound."""
+    if p_value is None:
+        return "none"
+    p_value = max(p_value, SMALLEST_P)
+    step = 10.0 ** (floor(log10(p_value)) - 1)
+    return f"{min(ceil(p_value / step - 1e-9) * step, 1):.2g}"
+
+
+def value(measured: Estimate | None) -> str:
+    """Write a measured value to the second digit of its interval's half width."""
+    if measured is None or not isfinite(measured.value):
+        return NOT_MEASURED
+    return _signed(f"{measured.value:,.{_decimals(measured)}f}")
+
+
+def interval(measured: Estimate | None) -> str:
+    """Write the interval of a measured value: 0.480 to 0.545; nothing where it has none."""
+    if measured is None or not (isfinite(measured.low) or isfinite(measured.high)):
+        return ""
+    decimals = _decimals(measured)
+    low, high = (
+        f"{bound:,.{decimals}f}" if isfinite(bound) else UNBOUNDED
+        for bound in (measured.low, measured.high)
+    )
+    return _signed(f"{low} to {high}")
+
+
+def estimate(measured: Estimate | None) -> str:
+    """Write a measured value with its interval: 0.512 (0.480 to 0.545)."""
+    between = interval(measured)
+    return f"{value(measured)} ({between})" if between else value(measured)
+
+
+def _decimals(measured: Estimate) -> int:
+    """Return how many decimals the interval allows, and no more than any of its numbers has."""
+    told = [x for x in (measured.value, measured.low, measured.high) if isfinite(x)]
+    half_width = (max(told) - min(told)) / 2 or abs(max(told, default=0))
+    if half_width == 0:
+        return 0
+    allowed = 1 - floor(log10(half_width))
+    return max(min(allowed, max(map(_decimals_of, told)), _MAX_DECIMALS), 0)
+
+
+def _decimals_of(number: float) -> int:
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)

@@ -1,32 +1,17 @@
-"""A measurement and its uncertainty: a measurement never travels without it."""
+"""How 95 % intervals are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isfinite, sqrt
-from typing import ClassVar
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from release.stats.estimate import Estimate
+
 Z_95 = 1.959963984540054  # standard normal quantile at 0.975
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and its 95 % interval."""
-
-    confidence: ClassVar[float] = 0.95
-    value: float
-    low: float
-    high: float
-
-    def described(self) -> dict[str, float | None]:
-        """Return JSON values, of six digits; what is not finite becomes None."""
-        named = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: _rounded(number) for name, number in named.items()}
 
 
 def share(successes: int, trials: int) -> Estimate:
@@ -99,7 +84,3 @@ def percentile(value: float, replicates: NDArray[np.float64]) -> Estimate:
 def _by_student(center: float, error: float, freedom: int) -> Estimate:
     half = float(student.ppf(0.975, freedom)) * error
     return Estimate(center, center - half, center + half)
-
-
-def _rounded(number: float) -> float | None:
-    return float(f"{number:.6g}") + 0.0 if isfinite(number) else None  # never -0.0

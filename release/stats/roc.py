@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.data import Array
-from release.stats.intervals import Estimate, percentile
+from release.stats.estimate import Estimate
+from release.stats.intervals import percentile
 
 NUM_REPLICATES = 500
 LOW_RATE = 0.01

@@ -12,6 +12,20 @@ from torch import Tensor
 from release.data import LabelledImages
 from release.features.classifier_training import Labelled, evenly
 
+SYNTHETIC_SHARE = 0.5  # of what is drawn of a class, where real and synthetic images are mixed
+REAL = "real"
+WEIGHTED = "real, class weights"
+OVERSAMPLED = "real, oversampling"
+SYNTHETIC = "synthetic"
+REAL_AND_SYNTHETIC = "real + synthetic"
+TRAINED_ON = {
+    REAL: "real images, as they are",
+    WEIGHTED: "real images, errors weighed by class",
+    OVERSAMPLED: "real images, classes drawn equally often",
+    SYNTHETIC: "synthetic images, classes drawn equally often",
+    REAL_AND_SYNTHETIC: "real and synthetic images by halves, classes drawn equally often",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Arm:
@@ -28,14 +42,23 @@ class Arm:
     class_weights: Tensor | None = None
 
 
+def all_arms(real: LabelledImages, synthetic: LabelledImages) -> dict[str, Arm]:
+    """Return every way to train, by the keys of `TRAINED_ON`."""
+    return {
+        **real_arms(real),
+        SYNTHETIC: even_arm(synthetic),
+        REAL_AND_SYNTHETIC: mixed_arm(real, synthetic, SYNTHETIC_SHARE),
+    }
+
+
 def real_arms(images: Labelled) -> dict[str, Arm]:
-    """Lay out what the real images allow: nothing done, class weights, oversampling."""
+    """Return what the real images allow: nothing done, class weights, oversampling."""
     counts = torch.from_numpy(images.labels).bincount().float()
     as_they_are = torch.ones(len(images.labels), dtype=torch.float64)
     return {
-        "as they are": Arm(images, as_they_are),
-        "class weights": Arm(images, as_they_are, counts.sum() / (len(counts) * counts)),
-        "oversampling": even_arm(images),
+        REAL: Arm(images, as_they_are),
+        WEIGHTED: Arm(images, as_they_are, counts.sum() / (len(counts) * counts)),
+        OVERSAMPLED: even_arm(images),
     }
 
 

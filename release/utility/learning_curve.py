@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,32 +10,11 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from release.data import LabelledImages
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
+from release.utility.results import EquivalentSize
 
 Array = NDArray[np.float64]
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training images; all of them are the curve's end
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point of the learning curve: what a number of real images gives."""
-
-    num_images: int
-    auroc: Estimate
-
-
-@dataclass(frozen=True)
-class EquivalentSize:
-    """The number of real images that gives the same AUROC as the synthetic ones.
-
-    Attributes:
-        images: The number and its interval, within what the curve covers.
-        bound: "at_most" or "at_least" where the AUROC lies below or above the whole curve, so that
-            the number is only its end.
-    """
-
-    images: Estimate
-    bound: Literal["at_most", "at_least"] | None
 
 
 def part_of(images: LabelledImages, share: float, rng: np.random.Generator) -> LabelledImages:

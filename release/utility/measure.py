@@ -1,7 +1,7 @@
-"""Measure what a synthetic set is good for: train small classifiers with it, test on real images.
+"""Measure how useful a synthetic set is: train small classifiers with it, test on real images.
 
 Every classifier makes the same number of updates, whatever it learns from, and is tested on the
-images U alone, which no model has learned from.
+test images alone, which no model has learned from.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ from numpy.typing import NDArray
 from release.data import LabelledImages, Pixels, Splits
 from release.features.classifier import read
 from release.features.classifier_training import fit_classifier
-from release.utility.arms import Arm, even_arm, mixed_arm, real_arms
-from release.utility.learning_curve import SHARES, EquivalentSize, Point, equivalent_size, part_of
-from release.utility.results import (
+from release.utility.arms import (
     OVERSAMPLED,
     REAL,
     REAL_AND_SYNTHETIC,
     SYNTHETIC,
+    TRAINED_ON,
     WEIGHTED,
-    ArmScores,
-    Gain,
-    Utility,
+    Arm,
+    all_arms,
+    even_arm,
 )
-from release.utility.scores import SCORES, auroc
-from release.utility.trials import Panel
+from release.utility.learning_curve import SHARES, equivalent_size, part_of
+from release.utility.results import ArmScores, EquivalentSize, Gain, LearningPoint, Utility
+from release.utility.scores import SCORES, PairedBootstrap, auroc
 
 NUM_SEEDS = 5
 IMAGES_TO_SEE = 16_000
-SYNTHETIC_SHARE = 0.5  # of what is drawn of a class, where real and synthetic images are mixed
 
 Array = NDArray[np.float64]
 
@@ -49,68 +48,61 @@ def measure_utility(
     """Measure a set; the same images and seed give the same figures.
 
     Args:
-        splits: The real images; classifiers learn from T and are tested on U.
+        splits: The real images; classifiers learn from the training images, and are tested on
+            the test images.
         pixels: (n, size, size), the set.
         labels: (n,), places in `splits.classes`; images of -1 are not used.
         num_seeds: How often each classifier is trained; one or two for a quick look.
         images_to_see: Length of each training.
         seed: Of everything drawn here.
-        subgroups: Images of U, (m,), by the name of the group that they are of.
+        subgroups: Test images, (m,), by the name of the group that they are of.
 
     Raises:
-        ValueError: The set has no labelled images, or U has images of less than two classes.
+        ValueError: The set has no labelled images, or the test images are of less than two
+            classes.
     """
     labelled = labels >= 0
     if not labelled.any():
         raise ValueError("Only labelled images can be trained with, and the set has none.")
     synthetic = LabelledImages(pixels[labelled], labels[labelled], np.flatnonzero(labelled))
     rng = np.random.default_rng(seed)
-    panel = Panel(splits.test, len(splits.classes), num_seeds, rng)
-    if not panel.classes():
+    bootstrap = PairedBootstrap(splits.test, len(splits.classes), num_seeds, rng)
+    if not bootstrap.classes():
         raise ValueError("Utility is tested on images of at least two classes.")
 
     def tried(arm: Arm) -> list[Array]:
         return [_chances(arm, splits, seed + k, images_to_see) for k in range(num_seeds)]
 
     scored, areas = [], {}
-    for name, arm in _arms(splits.train, synthetic).items():
-        found = _Scored(panel, tried(arm))
+    for name, arm in all_arms(splits.train, synthetic).items():
+        found = _Scored(bootstrap, tried(arm))
         areas[name] = found.macro("auroc")
-        scored.append(found.described_as(name, len(arm.images.labels), splits.classes, subgroups))
+        scored.append(found.estimated(name, len(arm.images.labels), splits.classes, subgroups))
     parts = [part_of(splits.train, share, rng) for share in SHARES]
-    curve = [_area(panel, tried(even_arm(part))) for part in parts]
+    curve = [_area(bootstrap, tried(even_arm(part))) for part in parts]
     curve.append(areas[OVERSAMPLED])
     sizes = [*(len(part) for part in parts), len(splits.train)]
+    gains = [
+        _gain(bootstrap, arm, over, areas)
+        for arm in (SYNTHETIC, REAL_AND_SYNTHETIC)
+        for over in (REAL, WEIGHTED, OVERSAMPLED)
+    ]
     return Utility(
         num_seeds=num_seeds,
         images_to_see=images_to_see,
         arms=tuple(scored),
-        gains=tuple(
-            _gain(panel, arm, over, areas)
-            for arm in (SYNTHETIC, REAL_AND_SYNTHETIC)
-            for over in (REAL, WEIGHTED, OVERSAMPLED)
-        ),
+        gains=tuple(gains),
         learning_curve=tuple(
-            Point(size, panel.estimate(area)) for size, area in zip(sizes, curve, strict=True)
+            LearningPoint(size, bootstrap.estimate(area))
+            for size, area in zip(sizes, curve, strict=True)
         ),
-        equivalent=_equivalent(panel, sizes, curve, areas[SYNTHETIC]),
+        equivalent_size=_equivalent(bootstrap, sizes, curve, areas[SYNTHETIC]),
+        rebalancing_helps=all(each.helps for each in gains if each.arm == REAL_AND_SYNTHETIC),
     )
 
 
-def _arms(real: LabelledImages, synthetic: LabelledImages) -> dict[str, Arm]:
-    """Lay out the ways to train; see `TRAINED_ON`."""
-    as_they_are, weighted, oversampled = real_arms(real).values()
-    return {
-        REAL: as_they_are,
-        WEIGHTED: weighted,
-        OVERSAMPLED: oversampled,
-        SYNTHETIC: even_arm(synthetic),
-        REAL_AND_SYNTHETIC: mixed_arm(real, synthetic, SYNTHETIC_SHARE),
-    }
-
-
 def _chances(arm: Arm, splits: Splits, seed: int, images_to_see: int) -> Array:
-    """Train a classifier and let it say how likely each image of U is to be of each class."""
+    """Train a classifier; return how likely each test image is to be of each class."""
     num_classes = len(splits.classes)
     classifier = fit_classifier(
         arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights
@@ -121,11 +113,11 @@ def _chances(arm: Arm, splits: Splits, seed: int, images_to_see: int) -> Array:
 class _Scored:
     """Every score of every class, (num_seeds, 1 + R) each."""
 
-    def __init__(self, panel: Panel, trials: list[Array]) -> None:
-        self._panel = panel
+    def __init__(self, bootstrap: PairedBootstrap, trials: list[Array]) -> None:
+        self._bootstrap = bootstrap
         self._trials = trials
         self._found = {
-            title: {label: panel.score(trials, score, label) for label in panel.classes()}
+            title: {label: bootstrap.score(trials, score, label) for label in bootstrap.classes()}
             for title, score in SCORES.items()
         }
 
@@ -134,7 +126,7 @@ class _Scored:
         average: Array = np.mean(list(self._found[title].values()), 0)
         return average
 
-    def described_as(
+    def estimated(
         self,
         name: str,
         num_images: int,
@@ -142,42 +134,45 @@ class _Scored:
         subgroups: Mapping[str, NDArray[np.bool_]] | None,
     ) -> ArmScores:
         """Estimate the scores from the replicates."""
-        estimate = self._panel.estimate
+        estimate = self._bootstrap.estimate
         return ArmScores(
             name=name,
+            trained_on=TRAINED_ON[name],
             num_images=num_images,
             scores={title: estimate(self.macro(title)) for title in SCORES},
             by_class={
                 classes[label]: {title: estimate(self._found[title][label]) for title in SCORES}
-                for label in self._panel.classes()
+                for label in self._bootstrap.classes()
             },
             by_subgroup={
-                group: estimate(_area(self._panel, self._trials, among))
+                group: estimate(_area(self._bootstrap, self._trials, among))
                 for group, among in (subgroups or {}).items()
-                if self._panel.classes(among)
+                if self._bootstrap.classes(among)
             },
         )
 
 
-def _area(panel: Panel, trials: list[Array], among: NDArray[np.bool_] | None = None) -> Array:
+def _area(
+    bootstrap: PairedBootstrap, trials: list[Array], among: NDArray[np.bool_] | None = None
+) -> Array:
     """Average AUROC over the classes, (num_seeds, 1 + R)."""
-    by_class = [panel.score(trials, auroc, label, among) for label in panel.classes(among)]
+    by_class = [bootstrap.score(trials, auroc, label, among) for label in bootstrap.classes(among)]
     average: Array = np.mean(by_class, 0)
     return average
 
 
-def _gain(panel: Panel, arm: str, over: str, areas: Mapping[str, Array]) -> Gain:
+def _gain(bootstrap: PairedBootstrap, arm: str, over: str, areas: Mapping[str, Array]) -> Gain:
     differences = areas[arm] - areas[over]
-    return Gain(arm, over, panel.estimate(differences), panel.over_seeds(differences))
+    return Gain.of(arm, over, bootstrap.estimate(differences), bootstrap.over_seeds(differences))
 
 
 def _equivalent(
-    panel: Panel, sizes: list[int], curve: list[Array], synthetic: Array
+    bootstrap: PairedBootstrap, sizes: list[int], curve: list[Array], synthetic: Array
 ) -> EquivalentSize:
     return equivalent_size(
         sizes,
         np.array([area[:, 0].mean() for area in curve]),
         float(synthetic[:, 0].mean()),
-        np.stack([panel.replicates(area) for area in curve], 1),
-        panel.replicates(synthetic),
+        np.stack([bootstrap.replicates(area) for area in curve], 1),
+        bootstrap.replicates(synthetic),
     )

@@ -1,6 +1,6 @@
 """The tables, and how their rows become records."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -115,22 +116,50 @@ trained_patients = Table(
 )
 
 
-def _documents(name: str) -> Table:
-    """Describe a table whose records are read whole: what is searched, and the rest as JSON."""
+def _documents(name: str, *columns: Column[Any], indexed: Sequence[str] = ()) -> Table:
+    """Describe a table whose records are read whole: what is searched, and the rest as JSON.
+
+    Args:
+        name: Of the table.
+        columns: What is searched, copied out of the record.
+        indexed: Names of the columns that need an index.
+    """
     return Table(
         name,
         metadata,
         Column("id", String(40), primary_key=True),
         Column("created_at", UtcDateTime, nullable=False),
+        *columns,
         Column("document", JSON, nullable=False),
         Index(f"{name}_by_age", "created_at", "id"),
+        *(Index(f"{name}_by_{column}", column) for column in indexed),
     )
 
 
-datasets = _documents("datasets")
-models = _documents("models")
-synthetic_sets = _documents("synthetic_sets")
-examined_sets = _documents("examined_sets")
+datasets = _documents("datasets", Column("version", String(64)), Column("folder", String(120)))
+models = _documents(
+    "models",
+    Column("folder", String(120), nullable=False),
+    Column("snapshot_sha256", String(64), nullable=False),
+    Column("dataset_version", String(64), nullable=False),
+    Column("is_private", Boolean, nullable=False),
+    indexed=["snapshot_sha256", "dataset_version"],
+)
+synthetic_sets = _documents(
+    "synthetic_sets",
+    Column("folder", String(120), nullable=False),
+    Column("model_id", String(40), nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("findings_read", Boolean, nullable=False),
+    indexed=["model_id"],
+)
+examined_sets = _documents(
+    "examined_sets",
+    Column("model_id", String(40), nullable=False),
+    Column("dataset_id", String(40), nullable=False),
+    Column("released", Boolean, nullable=False),
+    indexed=["model_id", "dataset_id"],
+)
 
 _job = TypeAdapter(Job)
 _event = TypeAdapter(Event)
@@ -175,23 +204,64 @@ class Documents(Generic[R]):
     Args:
         table: Made by `_documents`.
         record: The record's class.
+        columns: Returns the values of the table's own columns.
     """
 
-    def __init__(self, table: Table, record: type[R]) -> None:
+    def __init__(
+        self, table: Table, record: type[R], columns: Callable[[R], Mapping[str, Any]]
+    ) -> None:
         self.table = table
         self._adapter: TypeAdapter[R] = TypeAdapter(record)
+        self._columns: Callable[[R], Mapping[str, Any]] = columns
 
     def row(self, record: R) -> dict[str, Any]:
         """Write a record as a row."""
-        document = self._adapter.dump_python(record, mode="json")
-        return {"id": record.id, "created_at": record.created_at, "document": document}
+        return {
+            "id": record.id,
+            "created_at": record.created_at,
+            **self._columns(record),
+            "document": self._adapter.dump_python(record, mode="json"),
+        }
 
     def record(self, row: RowMapping) -> R:
         """Read a record from its row."""
         return self._adapter.validate_python(row["document"])
 
 
-DATASETS = Documents(datasets, Dataset)
-MODELS = Documents(models, Model)
-SYNTHETIC_SETS = Documents(synthetic_sets, SyntheticSet)
-EXAMINED_SETS = Documents(examined_sets, ExaminedSet)
+DATASETS = Documents(
+    datasets,
+    Dataset,
+    lambda dataset: {
+        "version": dataset.version,
+        "folder": dataset.artifact.folder if dataset.artifact else None,
+    },
+)
+MODELS = Documents(
+    models,
+    Model,
+    lambda model: {
+        "folder": model.snapshot.folder,
+        "snapshot_sha256": model.snapshot.sha256,
+        "dataset_version": model.card.dataset_version,
+        "is_private": model.card.differential_privacy is not None,
+    },
+)
+SYNTHETIC_SETS = Documents(
+    synthetic_sets,
+    SyntheticSet,
+    lambda made: {
+        "folder": made.report.folder,
+        "model_id": made.model_id,
+        "withdrawn": made.withdrawn,
+        "findings_read": made.findings_read,
+    },
+)
+EXAMINED_SETS = Documents(
+    examined_sets,
+    ExaminedSet,
+    lambda examined: {
+        "model_id": examined.model_id,
+        "dataset_id": examined.dataset_id,
+        "released": examined.released,
+    },
+)

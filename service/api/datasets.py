@@ -132,7 +132,7 @@ def list_datasets(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[DatasetView]:
     """List datasets, newest first."""
-    page = context.records.datasets(cursor=cursor, limit=limit)
+    page = context.records.catalog.datasets(cursor=cursor, limit=limit)
     items = [DatasetView.of(access.dataset(context.scopes, dataset)) for dataset in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
@@ -149,7 +149,9 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     were known or near-duplicates are for callers with the scope `private:read`: a patient keeps
     the fold of earlier datasets, so these would tell who was trained on.
     """
-    return DatasetView.of(access.dataset(context.scopes, context.records.dataset(dataset_id)))
+    return DatasetView.of(
+        access.dataset(context.scopes, context.records.catalog.dataset(dataset_id))
+    )
 
 
 @router.delete(

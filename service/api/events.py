@@ -64,12 +64,14 @@ async def list_events(
     entries of kind `sample` are for callers with the scope `private:read`: they were not examined.
     """
     if "text/event-stream" not in request.headers.get("accept", "").lower():
-        found = await run_sync(lambda: context.records.events(job_id, after=after, limit=limit))
+        found = await run_sync(
+            lambda: context.records.jobs.events(job_id, after=after, limit=limit)
+        )
         items = [EventView.model_validate(access.event(context.scopes, event)) for event in found]
         return EventPage(items=items, next_after=items[-1].sequence if items else after)
     start = after if last_event_id is None else last_event_id
-    if not await run_sync(lambda: context.records.events(job_id, after=start, limit=1)):
-        job = await run_sync(context.records.job, job_id)
+    if not await run_sync(lambda: context.records.jobs.events(job_id, after=start, limit=1)):
+        job = await run_sync(context.records.jobs.job, job_id)
         if job.state.done:
             return Response(status_code=204)
     return EventSourceResponse(
@@ -83,8 +85,8 @@ async def _stream(context: AppContext, job_id: str, after: int) -> AsyncIterator
     last_sent = time.monotonic()
     while True:
         try:
-            job = await run_sync(records.job, job_id)  # before its log: no entry is missed
-            found = await run_sync(partial(records.events, job_id, after=after))
+            job = await run_sync(records.jobs.job, job_id)  # before its log: no entry is missed
+            found = await run_sync(partial(records.jobs.events, job_id, after=after))
         except errors.JobNotFound:
             return
         for event in found:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Response
 from service import usecases
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
+from service.api.jobs import view
 from service.api.views import JobView
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
 from service.domain import errors
@@ -74,7 +75,7 @@ async def generate(
         if job.state.done:
             response.status_code = 200
             response.headers["Preference-Applied"] = f"wait={seconds}"
-    return await run_sync(lambda: JobView.of(job, context.records.queue_position(job)))
+    return await run_sync(view, context, job)
 
 
 def preferred_wait_seconds(prefer: str | None) -> int:

@@ -21,7 +21,7 @@ def readyz(context: InContext) -> ReadinessView:
 
     No set can be asked for while the file of an extractor cannot be read.
     """
-    context.records.check()
+    context.records.database.check()
     broker = "reachable" if context.queue.reachable() else "unreachable"
     extractors = {each.name: each.readable for each in context.extractors}
     unreadable = [name for name, readable in extractors.items() if not readable]

@@ -1,5 +1,6 @@
 """Jobs: read, wait, cancel, retry, delete."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -32,7 +33,13 @@ Wait = Annotated[
 
 def view(context: AppContext, job: Job) -> JobView:
     """Show what the caller may read of a job, and its place in the queue."""
-    return JobView.of(access.job(context.scopes, job), context.records.queue_position(job))
+    return views(context, [job])[0]
+
+
+def views(context: AppContext, jobs: Sequence[Job]) -> list[JobView]:
+    """Show what the caller may read of some jobs, and their places in the queue."""
+    positions = context.records.jobs.queue_positions(jobs)
+    return [JobView.of(access.job(context.scopes, job), positions.get(job.id)) for job in jobs]
 
 
 @router.get("/jobs", operation_id="list_jobs", responses=documented(errors.InvalidRequest))
@@ -44,9 +51,8 @@ def list_jobs(
     limit: Limit = 50,
 ) -> Page[JobView]:
     """List jobs, newest first."""
-    page = context.records.jobs(kind=kind, state=state, cursor=cursor, limit=limit)
-    items = [view(context, job) for job in page.items]
-    return Page(items=items, next_cursor=page.next_cursor)
+    page = context.records.jobs.jobs(kind=kind, state=state, cursor=cursor, limit=limit)
+    return Page(items=views(context, page.items), next_cursor=page.next_cursor)
 
 
 @router.get(

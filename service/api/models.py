@@ -26,7 +26,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 @router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))
 def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
-    page = context.records.models(cursor=cursor, limit=limit)
+    page = context.records.catalog.models(cursor=cursor, limit=limit)
     items = [ModelView.of(access.model(context.scopes, model)) for model in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
@@ -38,7 +38,7 @@ def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) ->
 )
 def get_model(context: InContext, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
-    return ModelView.of(access.model(context.scopes, context.records.model(model_id)))
+    return ModelView.of(access.model(context.scopes, context.records.catalog.model(model_id)))
 
 
 @router.get(
@@ -48,8 +48,8 @@ def get_model(context: InContext, model_id: ModelId) -> ModelView:
 )
 def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     """Read what is known of a model's privacy: from its weights, and from each set it drew."""
-    model = context.records.model(model_id)
-    return AuditView.of(model, context.records.examined_sets(model.id))
+    model = context.records.catalog.model(model_id)
+    return AuditView.of(model, context.records.releases.examined_sets(model.id))
 
 
 @router.get(
@@ -85,8 +85,10 @@ def get_model_weights(
     They leave with the scope `weights:read` alone, and only where the model's audit, which is
     linked, says that they may: white-box attacks tell far more than attacks on images drawn.
     """
-    model = context.records.model(model_id)
-    weights = access.weights(context.scopes, model, context.records.examined_sets(model.id))
+    model = context.records.catalog.model(model_id)
+    weights = access.weights(
+        context.scopes, model, context.records.releases.examined_sets(model.id)
+    )
     answer = immutable_file(
         context.artifacts.path(weights.key),
         sha256=weights.sha256,
@@ -124,7 +126,7 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
 
     They were not examined, so they are for callers with the scope `private:read`.
     """
-    model = context.records.model(model_id)
+    model = context.records.catalog.model(model_id)
     access.require(context.scopes, PRIVATE_READ)
     path = context.artifacts.path(f"{model.snapshot.folder}/samples.png")
     try:

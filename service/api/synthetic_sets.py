@@ -52,7 +52,7 @@ def list_synthetic_sets(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[SyntheticSetView]:
     """List synthetic sets, newest first."""
-    page = context.records.synthetic_sets(cursor=cursor, limit=limit)
+    page = context.records.releases.synthetic_sets(cursor=cursor, limit=limit)
     items = [SyntheticSetView.of(made) for made in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
@@ -64,7 +64,7 @@ def list_synthetic_sets(
 )
 def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticSetView:
     """Read what a synthetic set holds."""
-    return SyntheticSetView.of(context.records.synthetic_set(synthetic_set_id))
+    return SyntheticSetView.of(context.records.releases.synthetic_set(synthetic_set_id))
 
 
 @router.get(
@@ -91,7 +91,7 @@ def get_manifest(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
-    made = context.records.synthetic_set(synthetic_set_id)
+    made = context.records.releases.synthetic_set(synthetic_set_id)
     manifest = access.manifest(context.scopes, made)
     return immutable_file(
         context.artifacts.path(manifest.key),
@@ -122,7 +122,7 @@ def get_image(
     context: InContext, synthetic_set_id: SetId, index: Index, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Look at one image."""
-    made = context.records.synthetic_set(synthetic_set_id)
+    made = context.records.releases.synthetic_set(synthetic_set_id)
     images, manifest = access.images(context.scopes, made), access.manifest(context.scopes, made)
     if index >= made.num_images:
         raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
@@ -169,7 +169,7 @@ def download_synthetic_set(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
-    made = context.records.synthetic_set(synthetic_set_id)
+    made = context.records.releases.synthetic_set(synthetic_set_id)
     images = access.images(context.scopes, made)
     return immutable_file(
         context.artifacts.path(images.key),
@@ -209,7 +209,7 @@ def get_report(
     accept: Accept = None,
 ) -> Response:
     """Read what was found of a set, whatever the verdict: a page, or JSON for who asks for it."""
-    made = context.records.synthetic_set(synthetic_set_id)
+    made = context.records.releases.synthetic_set(synthetic_set_id)
     page = made.report
     path = context.artifacts.path(page.key)
     as_json = "application/json" in (accept or "")
@@ -249,7 +249,7 @@ def get_findings(
 
     Distances to real images are an oracle, so they can be read of a few sets of a model only.
     """
-    made = context.records.synthetic_set(synthetic_set_id)
+    made = context.records.releases.synthetic_set(synthetic_set_id)
     seen = usecases.read_findings(context, made)
     _log.info("findings read", synthetic_set_id=made.id)
     return immutable_file(

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from service import usecases
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
+from service.api.jobs import view
 from service.api.views import JobView
 from service.domain import errors
 from service.usecases import Submission
@@ -39,4 +40,4 @@ def train(body: TrainBody, context: InContext, idempotency_key: IdempotencyKey =
     asked = body.model_dump(mode="json", exclude={"labels"})
     submission = Submission(idempotency(idempotency_key, "train", asked), body.labels)
     job = usecases.submit_training(context, submission, body)
-    return JobView.of(job, context.records.queue_position(job))
+    return view(context, job)

@@ -196,23 +196,21 @@ class EventPage(View):
 
 
 class ClassSplitView(View):
-    """How many images a class has and, for the scope `private:read` alone, in which folds."""
+    """How many images a class has and, for the scope `private:read` alone, in which splits."""
 
     images: int
     train: int | None = Field(
-        description="Images that models learn from, audit_in among them; like all counts of folds "
-        "null without the scope `private:read`."
+        description="Images that models learn from, the included ones among them; like all counts "
+        "of splits null without the scope `private:read`."
     )
-    held_out: int | None = Field(
-        description="Images that no model learns from: audit_out + utility."
+    included: int | None = Field(
+        description="Images of the audit pool that a fair random bit per patient included in train."
     )
-    audit_in: int | None = Field(
-        description="Images of the audit pool that a coin gave to training."
+    holdout: int | None = Field(
+        description="The audit pool's other images, which no model learns from: the gate compares "
+        "sets with them."
     )
-    audit_out: int | None = Field(
-        description="The audit pool's other images: what sets are audited with."
-    )
-    utility: int | None = Field(description="Images kept for testing what a set is good for.")
+    test: int | None = Field(description="Images kept for the utility test of finished sets.")
 
 
 class DroppedFileView(View):

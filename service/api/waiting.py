@@ -19,7 +19,7 @@ async def wait_for_job(
     """Read a job until it is as wanted, or for so many seconds; return it either way."""
     deadline = time.monotonic() + seconds
     while True:
-        job = await run_sync(records.job, job_id)
+        job = await run_sync(records.jobs.job, job_id)
         left = deadline - time.monotonic()
         if left <= 0 or enough(job):
             return job

@@ -17,7 +17,14 @@ from service.domain.job import (
     finite,
 )
 from service.domain.ports import EventDraft
-from service.domain.records import Dataset, DatasetState, Model, SyntheticSet
+from service.domain.records import (
+    Dataset,
+    DatasetState,
+    GeneratedSet,
+    IngestedDataset,
+    JobOutput,
+    TrainedModel,
+)
 
 
 def check_fence(job: Job | None, claim: Claim) -> Job:
@@ -63,17 +70,15 @@ def entry_of_problem(problem: Problem) -> EventDraft:
     return (EventKind.LOG, {"level": "warning", "code": problem.code, "message": problem.detail})
 
 
-def result_of(
-    dataset: Dataset | None, model: Model | None, synthetic_set: SyntheticSet | None
-) -> JobResult:
-    """Return the result that names the one thing made."""
-    if sum(made is not None for made in (dataset, model, synthetic_set)) != 1:
-        raise ValueError("A job makes exactly one dataset, model or synthetic set.")
-    return JobResult(
-        dataset_id=dataset.id if dataset else None,
-        model_id=model.id if model else None,
-        synthetic_set_id=synthetic_set.id if synthetic_set else None,
-    )
+def result_of(made: JobOutput) -> JobResult:
+    """Return the result that names what a job made."""
+    match made:
+        case IngestedDataset(dataset):
+            return JobResult(dataset_id=dataset.id)
+        case TrainedModel(model):
+            return JobResult(model_id=model.id)
+        case GeneratedSet(synthetic_set):
+            return JobResult(synthetic_set_id=synthetic_set.id)
 
 
 def dataset_after(dataset: Dataset, job: Job) -> Dataset:

@@ -17,7 +17,7 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
+from service.domain.records import Dataset, ExaminedSet, JobOutput, Model, SyntheticSet
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
 
@@ -118,21 +118,25 @@ class ArtifactStore(Protocol):
         """Remove the archive of an ingest job, if there is one."""
 
 
-class Records(Protocol):
-    """Jobs and what they made. Each call is one transaction.
-
-    Methods that take a Claim are fenced: when another attempt holds the job they raise LeaseLost
-    and change nothing. Methods that take an identifier raise the NotFound of their kind.
-    A dataset's state follows its ingest job: failed or cancelled makes it `failed`.
-    """
+class Database(Protocol):
+    """What the records lie in."""
 
     def check(self) -> None:
-        """Raise RecordsUnavailable when the store cannot serve this version."""
+        """Raise RecordsUnavailable when it cannot serve this version."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
 
-    # -- written by the API ------------------------------------------------------------------
+
+class Jobs(Protocol):
+    """Jobs, their logs and their claims. Each call is one transaction.
+
+    Methods that take a Claim are fenced: when another attempt holds the job they raise LeaseLost
+    and change nothing. Methods that take an identifier raise JobNotFound. A dataset's state
+    follows its ingest job: failed or cancelled makes it `failed`.
+    """
+
+    # -- called by the API ---------------------------------------------------------------------
 
     def submit(
         self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
@@ -162,32 +166,6 @@ class Records(Protocol):
     def delete_job(self, job_id: str) -> Job:
         """Remove a job that is done, with its log; raises JobNotDone otherwise."""
 
-    def delete_dataset(self, dataset_id: str) -> Dataset:
-        """Remove a dataset; raises DatasetInUse while a job that is not done needs it.
-
-        Whom its models learned from stays known where a set of them was examined.
-        """
-
-    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        """Remove a synthetic set; one that stays known is only withdrawn, see `SyntheticSet`.
-
-        Returns:
-            What is left of it.
-        """
-
-    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
-        """Note that a set's findings are read.
-
-        Args:
-            synthetic_set_id: The set.
-            max_sets: Of so many sets of one model they may be.
-
-        Raises:
-            FindingsSpent: They were read of that many others.
-        """
-
-    # -- read by everybody -------------------------------------------------------------------
-
     def job(self, job_id: str) -> Job:
         """Return a job."""
 
@@ -201,49 +179,13 @@ class Records(Protocol):
     ) -> Page[Job]:
         """List jobs, newest first."""
 
-    def queue_position(self, job: Job) -> int | None:
-        """Count the queued jobs that were in the same queue first; None unless it is queued."""
+    def queue_positions(self, jobs: Sequence[Job]) -> Mapping[str, int]:
+        """Return, for each queued one of some jobs, how many are before it in its queue."""
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
         """Return the job's log entries with a sequence above `after`, oldest first."""
 
-    def dataset(self, dataset_id: str) -> Dataset:
-        """Return a dataset."""
-
-    def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
-        """List datasets, newest first."""
-
-    def model(self, model_id: str) -> Model:
-        """Return a model."""
-
-    def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
-        """List models, newest first."""
-
-    def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        """Return a synthetic set."""
-
-    def synthetic_sets(
-        self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
-    ) -> Page[SyntheticSet]:
-        """List synthetic sets, newest first."""
-
-    def releases(self, dataset_id: str) -> list[SyntheticSet]:
-        """Return every released set whose dataset shares patients with one, oldest first.
-
-        Two datasets share a patient when models learn from that patient in both. A dataset shares
-        all with itself. Withdrawn sets and those of deleted datasets are returned too.
-        """
-
-    def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
-        """Return what is kept of the examinations of the same sets, in the same order."""
-
-    def examined_sets(self, model_id: str) -> list[ExaminedSet]:
-        """Return every examined set of a model and its equals, deleted ones too, by number.
-
-        Its equals have the same weights: a model that is trained once more starts no new count.
-        """
-
-    # -- written by workers ------------------------------------------------------------------
+    # -- called by workers ---------------------------------------------------------------------
 
     def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
         """Take a queued job; exactly one caller gets it.
@@ -274,31 +216,11 @@ class Records(Protocol):
             checkpoint: A new checkpoint is durable: the count of fruitless attempts restarts.
         """
 
-    def succeed(
-        self,
-        claim: Claim,
-        *,
-        dataset: Dataset | None = None,
-        trained_patients: Sequence[int] = (),
-        model: Model | None = None,
-        synthetic_set: SyntheticSet | None = None,
-        tally: Mapping[str, Any] | None = None,
-        examined_after: Sequence[str] = (),
-    ) -> Job:
-        """End a job with exactly one thing made, which becomes visible in the same transaction.
+    def succeed(self, claim: Claim, made: JobOutput) -> Job:
+        """End a job with what it made, which becomes visible in the same transaction.
 
         A synthetic set that exists already is kept as it is; one that was withdrawn makes way. That
         it was examined is kept for good, see `ExaminedSet`.
-
-        Args:
-            claim: The fence.
-            dataset: What an ingest made.
-            trained_patients: The dataset's patients that models learn from, as signed 64-bit
-                numbers that name the same patient in every dataset of this service.
-            model: What a training made.
-            synthetic_set: What a generation made.
-            tally: What the gate counts of the set in later examinations, as JSON.
-            examined_after: The sets that its examination took into account.
 
         Returns:
             The job: succeeded, or cancelled (and nothing made visible) when a cancel came first.
@@ -316,7 +238,7 @@ class Records(Protocol):
     def put_back(self, claim: Claim, problem: Problem) -> Job:
         """Queue a job again because of what another did, which enters the log as a problem."""
 
-    # -- called by the scheduler -------------------------------------------------------------
+    # -- called by the scheduler ---------------------------------------------------------------
 
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return the queued jobs of a queue, oldest first."""
@@ -331,8 +253,99 @@ class Records(Protocol):
     def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
         """Become or stay the one scheduler for a while; False when another is."""
 
+
+class Catalog(Protocol):
+    """Datasets and models. Methods that take an identifier raise the NotFound of their kind."""
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """Return a dataset."""
+
+    def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
+        """List datasets, newest first."""
+
+    def newest_split_dataset(self) -> Dataset | None:
+        """Return the newest dataset whose images were split, if there is any."""
+
+    def delete_dataset(self, dataset_id: str) -> Dataset:
+        """Remove a dataset; raises DatasetInUse while a job that is not done needs it.
+
+        Which patients its models were trained on is kept where a set of them was examined.
+        """
+
+    def model(self, model_id: str) -> Model:
+        """Return a model."""
+
+    def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
+        """List models, newest first."""
+
+    def private_models(self, dataset_version: str) -> Sequence[Model]:
+        """Return the models trained with differential privacy on a dataset version."""
+
     def referenced_artifacts(self) -> set[str]:
         """Return the folders still needed, as `<kind>/<name>`; the rest may be pruned.
 
         Checkpoints are needed until their job succeeded or was deleted.
         """
+
+
+class Releases(Protocol):
+    """Synthetic sets and their examinations; raises SyntheticSetNotFound."""
+
+    def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Return a synthetic set."""
+
+    def synthetic_sets(
+        self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[SyntheticSet]:
+        """List synthetic sets, newest first."""
+
+    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        """Remove a synthetic set; one that stays known is only withdrawn, see `SyntheticSet`.
+
+        Returns:
+            What is left of it.
+        """
+
+    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+        """Record that a set's findings are read.
+
+        Args:
+            synthetic_set_id: The set.
+            max_sets: Of how many sets of one model they may be read.
+
+        Raises:
+            FindingsSpent: They were read of that many others.
+        """
+
+    def releases(self, dataset_id: str) -> list[SyntheticSet]:
+        """Return every released set whose dataset shares patients with one, oldest first.
+
+        Two datasets share a patient when models are trained on that patient in both. A dataset
+        shares all with itself. Withdrawn sets and those of deleted datasets are returned too.
+        """
+
+    def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
+        """Return what is kept of the examinations of the same sets, in the same order."""
+
+    def examined_sets(self, model_id: str) -> list[ExaminedSet]:
+        """Return every examined set of a model and its equals, deleted ones too, by number.
+
+        Its equals have the same weights: a model that is trained once more starts no new count.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Jobs and what they made, in one database.
+
+    Attributes:
+        database: What they lie in.
+        jobs: Jobs, their logs and their claims.
+        catalog: Datasets and models.
+        releases: Synthetic sets and their examinations.
+    """
+
+    database: Database
+    jobs: Jobs
+    catalog: Catalog
+    releases: Releases

@@ -1,6 +1,6 @@
 """Records of what jobs make: identifiers, checksums and summaries, never pixels or weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -40,23 +40,21 @@ class DatasetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassSplit:
-    """How many images of one class a dataset holds, and in which of its folds.
+    """How many images of one class a dataset holds, and in which of its splits.
 
     Attributes:
-        images: In all: train + held_out.
+        images: In all: train + holdout + test.
         train: Those that models learn from.
-        held_out: Those that none does: audit_out + utility.
-        audit_in: Of train: the audit pool's images that a coin put there.
-        audit_out: The audit pool's other images, which a release is audited with.
-        utility: Kept for testing what a finished set is good for.
+        included: Of train: the audit pool's images, included by a fair random bit per patient.
+        holdout: The audit pool's other images, which the gate compares with.
+        test: Kept for the utility test of finished sets.
     """
 
     images: int
     train: int
-    held_out: int
-    audit_in: int = 0
-    audit_out: int = 0
-    utility: int = 0
+    included: int = 0
+    holdout: int = 0
+    test: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,3 +289,42 @@ class ExaminedSet:
     def refused(self) -> bool:
         """Whether it was ever refused."""
         return any(each.outcome is Outcome.REFUSED for each in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedDataset:
+    """What an ingest made.
+
+    Attributes:
+        dataset: Ready to be trained on.
+        trained_patients: The patients that models may be trained on, as signed 64-bit numbers that
+            name the same patient in every dataset of this service.
+    """
+
+    dataset: Dataset
+    trained_patients: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """What a training made."""
+
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedSet:
+    """What a generation made, and what counts of it.
+
+    Attributes:
+        synthetic_set: The set.
+        tally: What the gate counts of it in later examinations, as JSON.
+        examined_after: The sets that its examination took into account.
+    """
+
+    synthetic_set: SyntheticSet
+    tally: Mapping[str, Any] = field(default_factory=dict)
+    examined_after: Sequence[str] = ()
+
+
+JobOutput = IngestedDataset | TrainedModel | GeneratedSet

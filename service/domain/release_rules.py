@@ -1,11 +1,10 @@
 """Rules across the sets of a model or dataset: numbers, quotas, what counts in the next one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from service.domain.errors import ExaminationsSpent, FindingsSpent, ReleasesChanged
-from service.domain.records import ExaminedSet, SyntheticSet
+from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
 
 
 def examination_number(set_id: str, of_model: Sequence[ExaminedSet]) -> int:
@@ -45,25 +44,22 @@ def sets_before(
 
 
 def examined(
-    made: SyntheticSet,
-    tally: Mapping[str, Any],
-    of_model: Sequence[ExaminedSet],
-    releases: Sequence[ExaminedSet],
-    examined_after: Sequence[str],
+    output: GeneratedSet, of_model: Sequence[ExaminedSet], releases: Sequence[ExaminedSet]
 ) -> ExaminedSet:
     """Return what is kept of an examination, once nothing that counts in it came in between.
 
     Args:
-        made: The set that was examined.
-        tally: What the gate counts of it.
+        output: The set that was examined, and the sets that its examination took into account.
         of_model: Every examined set of its model, itself too where it was examined before.
         releases: Every released set of the datasets that share patients with its own.
-        examined_after: The sets that its examination took into account.
 
     Raises:
         ReleasesChanged: It missed one.
     """
-    missing = {each.id for each in sets_before(made.id, of_model, releases)} - {*examined_after}
+    made = output.synthetic_set
+    missing = {each.id for each in sets_before(made.id, of_model, releases)} - {
+        *output.examined_after
+    }
     if missing:
         raise ReleasesChanged(
             f"{', '.join(sorted(missing))}, of the same model or of a dataset with the same "
@@ -77,7 +73,7 @@ def examined(
             dataset_id=made.dataset_id,
             number=len(of_model) + 1,
             verdicts=(made.verdict,),
-            tally=tally,
+            tally=output.tally,
             created_at=made.created_at,
         )
     if there.verdict == made.verdict:
@@ -96,12 +92,11 @@ def set_after_withdrawal(there: SyntheticSet, made: SyntheticSet) -> SyntheticSe
     return replace(made, findings_read=there.findings_read)
 
 
-def check_findings(made: SyntheticSet, sets: Sequence[SyntheticSet], max_sets: int) -> None:
-    """Insist that the findings of not too many sets of a model are read."""
-    num_read = sum(each.findings_read for each in sets if each.model_id == made.model_id)
+def check_findings(model_id: str, num_read: int, max_sets: int) -> None:
+    """Raise FindingsSpent where the findings of too many sets of a model have been read."""
     if num_read >= max_sets:
         raise FindingsSpent(
-            f"The findings of {num_read} sets of model {made.model_id} have been read, and more "
-            "would tell too much of single images. The operator may raise "
+            f"The findings of {num_read} sets of model {model_id} have been read, and more would "
+            "disclose too much about single images. The operator may raise "
             "SYNTHCXR_MAX_FINDINGS_PER_MODEL."
         )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from service.domain.extractors import ExtractorIdentity
 
+BitDepth = Literal[8, 16]
 Fit = Literal["pad", "crop", "stretch"]
 SetFormat = Literal["png", "npz", "webdataset", "dicom"]
 ReportExtent = Literal["quick", "full"]
@@ -63,7 +64,7 @@ class IngestRequest:
     source: DatasetSource
     image_size: int | None
     fit: Fit
-    bit_depth: int | None
+    bit_depth: BitDepth | None
 
 
 @dataclass(frozen=True, slots=True)

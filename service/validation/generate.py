@@ -135,7 +135,7 @@ def complete(context: AppContext, body: GenerateBody) -> GenerateRequest:
     Raises:
         NotFound, Conflict, InvalidRequest, ExtractorUnavailable: See the error tree.
     """
-    model = context.records.model(body.model_id)
+    model = context.records.catalog.model(body.model_id)
     dataset = examining_dataset(context, model)
     request = GenerateRequest(
         model_id=model.id,

@@ -9,10 +9,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from service.domain import errors
 from service.domain.errors import FieldError
-from service.domain.requests import DatasetSource, Fit, IngestRequest, PhantomSpec
+from service.domain.requests import BitDepth, DatasetSource, Fit, IngestRequest, PhantomSpec
 from service.validation.bodies import ImageSize, Labels, Name, Seed, Strict
-
-BitDepth = Literal[8, 16]
 
 
 class PhantomBody(Strict):

@@ -142,7 +142,7 @@ def complete(context: AppContext, body: TrainBody) -> TrainRequest:
 
 def ready_dataset(context: AppContext, dataset_id: str) -> Dataset:
     """Return a dataset that can be trained on."""
-    dataset = context.records.dataset(dataset_id)
+    dataset = context.records.catalog.dataset(dataset_id)
     if dataset.state is DatasetState.INGESTING:
         raise errors.DatasetNotReady(
             f"Dataset {dataset_id} is still being ingested. Wait for job {dataset.job_id}."

@@ -95,7 +95,7 @@ def test_every_volume_is_declared(name: str) -> None:
 @pytest.mark.parametrize("name", ["api", "worker-cpu"])
 def test_who_checks_and_who_reads_a_path_sees_the_images_and_cannot_write_there(name: str) -> None:
     root = SERVICES[name]["environment"]["SYNTHCXR_DATASET_ROOTS"]
-    assert ["images", root, "ro"] in volumes_of(name)
+    assert ["radiographs", root, "ro"] in volumes_of(name)
 
 
 def test_every_build_target_is_a_stage_of_the_dockerfile() -> None:

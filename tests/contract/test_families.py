@@ -34,7 +34,9 @@ def tiny(family, size=64):
 
 @pytest.fixture(autouse=True)
 def registered_example(monkeypatch):
-    monkeypatch.setitem(FAMILIES, "example", "tests.contract.example_family")
+    monkeypatch.setitem(
+        FAMILIES, "example", "tests.contract.example_family.model:LinearAutoencoder"
+    )
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.checks import (
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.adapters.memory import MemoryQueue, MemoryStore
 from service.adapters.signing_keys import KeyRing
 from service.api import examples, generation, jobs
 from service.api.waiting import wait_for_job
@@ -52,7 +52,9 @@ from service.domain.records import (
     SyntheticSet,
     Verdict,
 )
+from service.domain.requests import DatasetSource
 from service.settings import Settings
+from tests.sample_records import model_card, train_request
 
 NUM_CASES = int(os.environ.get("SYNTHCXR_FUZZ_CASES", "300"))
 MAX_WAIT_SECONDS = 0.02
@@ -94,7 +96,7 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 NUM_ENDLESS = sum(label in ENDLESS for label, _ in STRATEGIES)
 
 
-class Seeded(MemoryRecords):
+class Seeded(MemoryStore):
     """Records in which the identifiers of the examples exist, again before every request."""
 
     def seed(self, made: SyntheticSet) -> None:
@@ -103,17 +105,20 @@ class Seeded(MemoryRecords):
             kind=JobKind.TRAIN,
             queue=JobKind.TRAIN.queue,
             state=JobState.FAILED,
-            request={"dataset_id": examples.DATASET_ID},
+            request=train_request(dataset_id=examples.DATASET_ID),
             created_at=MOMENT,
         )
         dataset = Dataset(
             id=examples.DATASET_ID,
             name="images",
             state=DatasetState.READY,
-            source={"path": "/radiographs"},
+            source=DatasetSource(path="/radiographs"),
             created_at=MOMENT,
             job_id=examples.JOB_ID,
-            classes={"normal": ClassSplit(9, 6, 3), "effusion": ClassSplit(8, 6, 2)},
+            classes={
+                "normal": ClassSplit(9, 6, holdout=3),
+                "effusion": ClassSplit(8, 6, holdout=2),
+            },
             image_size=128,
             bit_depth=8,
             version="e" * 64,
@@ -130,23 +135,24 @@ class Seeded(MemoryRecords):
             snapshot=ArtifactRef("models/mdl/snapshot.safetensors", "0" * 64, 1),
             job_id=examples.JOB_ID,
             created_at=MOMENT,
+            card=model_card(),
         )
-        self._jobs = {job.id: job}
-        self._logs = {job.id: []}
-        self._keys = {}
-        self._datasets[dataset.id] = dataset
-        self._models[model.id] = model
-        self._synthetic_sets[made.id] = made
+        self.jobs = {job.id: job}
+        self.logs = {job.id: []}
+        self.keys = {}
+        self.datasets[dataset.id] = dataset
+        self.models[model.id] = model
+        self.synthetic_sets[made.id] = made
 
 
 class Target:
     """A running service whose records are as good as new before every request."""
 
     def __init__(self, folder: Path) -> None:
-        self.records = Seeded(SystemClock())
+        self.store = Seeded(SystemClock())
         self.artifacts = LocalArtifacts(folder)
         context = AppContext(
-            self.records, self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
+            self.store.records(), self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
         )
         app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
         config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
@@ -159,7 +165,7 @@ class Target:
         return f"http://127.0.0.1:{port}"
 
     def restore(self) -> None:
-        self.records.seed(self.made)
+        self.store.seed(self.made)
         if not self.artifacts.path(self.made.zip.key).exists():
             self._publish_set()
 

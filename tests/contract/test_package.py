@@ -24,31 +24,32 @@ from synthcxr.errors import SetNotVerified, SetProblem
 from synthcxr.verification import verify_set
 
 IMAGE = "images/COVID/000001.png"
-DESCRIPTION: Description = {
-    "synthetic_set_id": "syn_00000000000000000000000001",
-    "notice": "Synthetic images, not for diagnosis.",
-    "service_version": "0.1.0",
-    "versions": {},
-    "request": {},
-    "dataset": {"version": "d" * 64, "classes": {}},
-    "model": {
-        "id": "mdl_1",
-        "family": "vae",
-        "image_size": 16,
-        "config_sha256": "c" * 64,
-        "snapshot_sha256": "a" * 64,
-        "public_pretraining": None,
-        "differential_privacy": None,
-    },
-    "sampler": {},
-    "classes": {},
-    "unlabelled": {},
-    "gate": None,
-    "earlier_releases": [],
-    "examination": {"number": 1, "at_most": 50},
-    "utility": None,
-    "limitations": [],
-}
+DESCRIPTION = Description.model_validate(
+    {
+        "synthetic_set_id": "syn_00000000000000000000000001",
+        "notice": "Synthetic images, not for diagnosis.",
+        "service_version": "0.1.0",
+        "versions": {},
+        "request": {},
+        "dataset": {"version": "d" * 64, "class_counts": {}},
+        "model": {
+            "id": "mdl_1",
+            "family": "vae",
+            "image_size": 16,
+            "config_sha256": "c" * 64,
+            "snapshot_sha256": "a" * 64,
+            "differential_privacy": None,
+        },
+        "sampler": {},
+        "classes": {},
+        "unlabelled": {},
+        "gate": {},
+        "earlier_releases": [],
+        "examination": {"number": 1, "at_most": 50},
+        "utility": None,
+        "limitations": [],
+    }
+)
 
 
 def key_in(folder: Path) -> SigningKey:

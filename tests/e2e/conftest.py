@@ -13,7 +13,7 @@ import pytest
 
 from service.adapters.clock import SystemClock
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.settings import Settings
 from synthcxr.client import Client
 
@@ -40,7 +40,7 @@ class RunningService:
     def __init__(self, client, data_dir, engine):
         self.client = client
         self.data_dir = data_dir
-        self.records = SqlRecords(engine, SystemClock())
+        self.records = sql_records(engine, SystemClock())
 
     def worker_pid(self, job_id):
         """Process that holds a running job; waits until there is one."""
@@ -48,9 +48,9 @@ class RunningService:
 
     def wait_for(self, job_id, look, timeout_seconds=120):
         deadline = time.monotonic() + timeout_seconds
-        while not (seen := look(self.records.job(job_id))):
-            assert time.monotonic() < deadline, self.records.job(job_id)
-            assert not self.records.job(job_id).state.done, self.records.job(job_id)
+        while not (seen := look(self.records.jobs.job(job_id))):
+            assert time.monotonic() < deadline, self.records.jobs.job(job_id)
+            assert not self.records.jobs.job(job_id).state.done, self.records.jobs.job(job_id)
             time.sleep(0.05)
         return seen
 

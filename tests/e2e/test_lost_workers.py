@@ -17,7 +17,7 @@ def dataset_id(service):
 
 
 def weights(service, model_id):
-    model = service.records.model(model_id)
+    model = service.records.catalog.model(model_id)
     return load_file(service.data_dir / "artifacts" / model.snapshot.key)
 
 
@@ -79,5 +79,5 @@ def test_cancelled_training_frees_its_worker_and_keeps_its_checkpoint(service, d
 
 
 def images_seen(service, job_id, kind):
-    events = service.records.events(job_id)
+    events = service.records.jobs.events(job_id)
     return [event.data["images_seen"] for event in events if event.kind == kind]

@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from pydantic import TypeAdapter
+
 from models.config import Circumstances
 from models.presets import resolve_config
 from models.registry import sampler_class
@@ -11,15 +13,18 @@ from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
-from service.adapters.sql_records import SqlRecords
-from service.domain.identifiers import new_id
+from service.adapters.sql_records import sql_records
+from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.records import Dataset, DatasetState
+from service.domain.requests import DatasetSource, PhantomSpec, TrainingBudget
 from service.settings import Settings
+from tests.sample_records import generate_request, ingest_request, train_request
 from workers.runner import run_job
 from workers.runtime.context import WorkerContext
 
 COUNTS = {"normal": 72, "effusion": 48}
+DEFAULT_SOURCE = DatasetSource(phantom=PhantomSpec(COUNTS, 64, 0))
 
 
 @contextmanager
@@ -31,7 +36,7 @@ def opened(folder):
     (folder / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
     yield WorkerContext(
-        "tester", settings, SqlRecords(engine, clock), LocalArtifacts(folder), clock
+        "tester", settings, sql_records(engine, clock), LocalArtifacts(folder), clock
     )
     engine.dispose()
 
@@ -40,55 +45,50 @@ def submit(context, kind, request, dataset=None):
     job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, request, datetime.now(UTC))
     if dataset:
         dataset = replace(dataset, job_id=job.id)
-    return context.records.submit(job, dataset=dataset).id
+    return context.records.jobs.submit(job, dataset=dataset).id
 
 
 def submit_ingest(context, source=None, image_size=64):
-    source = source or {"phantom": {"class_counts": COUNTS, "image_size": 64, "seed": 0}}
+    source = TypeAdapter(DatasetSource).validate_python(source) if source else DEFAULT_SOURCE
+    request = ingest_request(dataset_id=new_id("ds"), source=source, image_size=image_size)
     dataset = Dataset(
-        new_id("ds"), "images", DatasetState.INGESTING, source, datetime.now(UTC), job_id=""
+        request.dataset_id,
+        request.name,
+        DatasetState.INGESTING,
+        source,
+        datetime.now(UTC),
+        job_id="",
     )
-    request = {
-        "dataset_id": dataset.id,
-        "name": "images",
-        "source": source,
-        "image_size": image_size,
-        "fit": "pad",
-        "bit_depth": None,
-    }
     return submit(context, JobKind.INGEST, request, dataset)
 
 
 def submit_training(context, dataset_id, family="vae", images=128, **changes):
-    config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
-    request = {
-        "dataset_id": dataset_id,
-        "family": family,
-        "image_size": 64,
-        "preset": "tiny",
-        "config": config,
-        "budget": {"images": images},
-        "seed": 1,
-        **changes,
-    }
-    return submit(context, JobKind.TRAIN, request)
+    request = train_request(
+        dataset_id=dataset_id,
+        family=family,
+        config=resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json"),
+        budget=TrainingBudget(images=images),
+    )
+    return submit(context, JobKind.TRAIN, replace(request, **changes))
 
 
 def submit_generation(context, model_id, family="vae", seed=5, **more):
-    request = {
-        "model_id": model_id,
-        "class_counts": {"normal": 3, "effusion": 9},
-        "seed": seed,
-        "sampler": sampler_class(family)().model_dump(mode="json"),
-        "format": "png",
-        **more,
-    }
-    return submit(context, JobKind.GENERATE, request)
+    model = context.records.catalog.model(model_id)
+    request = generate_request(
+        model_id=model_id,
+        dataset_id=model.dataset_id,
+        class_counts={"effusion": 9, "normal": 3},
+        seed=seed,
+        sampler=sampler_class(family)().model_dump(mode="json"),
+    )
+    request = replace(request, **more)
+    set_id = synthetic_set_id(request, snapshot_sha256=model.snapshot.sha256, version="0")
+    return submit(context, JobKind.GENERATE, replace(request, synthetic_set_id=set_id))
 
 
 def finished(context, job_id):
     run_job(job_id, context)
-    return context.records.job(job_id)
+    return context.records.jobs.job(job_id)
 
 
 def files_under(folder):

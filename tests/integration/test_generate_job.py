@@ -14,12 +14,13 @@ import torch
 
 from models.registry import FAMILIES
 from models.seeding import image_seed
-from radiographs.folds import Fold
-from radiographs.pixel_store import PixelStore
+from radiographs.splits.split import Split
+from radiographs.store.pixel_store import PixelStore
 from release.gate.calibration import Calibration
 from release.gate.power import NUMS_EXAMINED
 from service.domain.extractors import SuppliedExtractor
 from service.domain.job import JobState
+from service.domain.requests import Interpolation, Mixture
 from tests.integration.jobs import (
     files_under,
     finished,
@@ -37,13 +38,13 @@ from workers.generate import sampling as drawing
 def test_every_family_trains_and_generates(context, dataset_id, family):
     trained = finished(context, submit_training(context, dataset_id, family))
     assert trained.state is JobState.SUCCEEDED, trained.error
-    model = context.records.model(trained.result.model_id)
+    model = context.records.catalog.model(trained.result.model_id)
     assert model.classes == ("effusion", "normal")
     assert model.images_seen >= 128
 
     generated = finished(context, submit_generation(context, model.id, family))
     assert generated.state is JobState.SUCCEEDED, generated.error
-    made = context.records.synthetic_set(generated.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(generated.result.synthetic_set_id)
     assert made.num_images == 12
     assert str(made.verdict) == "inconclusive(power)"  # of so few patients nothing can be said
     with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
@@ -78,11 +79,11 @@ def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     equipped = replace(context, settings=supplied)
     job = finished(equipped, submit_generation(context, trained.result.model_id, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     page = context.artifacts.path(made.report.key)
     assert "corners" in page.read_text()
     [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
-    assert further["extractor"]["sha256"] == corners.identity()["sha256"]
+    assert further["extractor"]["sha256"] == corners.identity().sha256
     [row] = [row for row in further["rows"] if row["label"] == "normal"]
     assert row["kid"]["low"] <= row["kid"]["value"] <= row["kid"]["high"]
     assert row["kid_floor"] is not None
@@ -107,7 +108,7 @@ def images_of(manifest):
 
 
 def manifest_of(context, job):
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     return made, json.loads(context.artifacts.path(made.manifest.key).read_bytes())
 
 
@@ -128,15 +129,8 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes
             context,
             model_id,
             family,
-            mixtures=[{"weights": {"effusion": 0.6, "normal": 0.4}, "count": 2}],
-            interpolate=[
-                {
-                    "label": "effusion",
-                    "from_seed": image_seed(5, 0),
-                    "to_seed": image_seed(5, 1),
-                    "steps": 5,
-                }
-            ],
+            mixtures=(Mixture({"effusion": 0.6, "normal": 0.4}, 2),),
+            interpolate=(Interpolation(image_seed(5, 0), image_seed(5, 1), 5, label="effusion"),),
         ),
     )
     made, manifest = manifest_of(context, job)
@@ -175,9 +169,9 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     """Images that are drawn from real ones nobody trained on stand for a model that copies none."""
     context, dataset_id = thousand_phantoms
     store = PixelStore.open(
-        context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
+        context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
     )
-    fresh, trained = store.images_of(Fold.UTILITY), store.images_of(Fold.REMAINDER)
+    fresh, trained = store.images_of(Split.TEST), store.images_of(Split.TRAIN)
 
     def replay(model, draws, sampler):
         rng = np.random.default_rng(len(draws))
@@ -195,7 +189,7 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     counts = {"normal": 60, "effusion": 60}
     job = finished(context, submit_generation(context, model_id, family, class_counts=counts))
     assert job.state is JobState.SUCCEEDED, job.error
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     kept = files_under(context.artifacts.path(made.report.key).parent)
     if share:
         assert str(made.verdict) == "refused(memorises)"
@@ -214,12 +208,11 @@ def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
 ):
     """Those drawn beside the twelve asked for, to examine them by, are kept and are none of it."""
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: np.arange(len(near["pixels"])) < 12)
-    monkeypatch.setattr(
-        "release.gate.filtering.over_represented", lambda *_: np.array([], np.int64)
-    )
+    nobody = np.array([], np.int64)
+    monkeypatch.setattr("release.gate.filtering.over_represented", lambda *_: nobody)
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     job = finished(context, submit_generation(context, model_id))
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "inconclusive(nothing_left)"
     assert made.zip is None
 
@@ -227,25 +220,25 @@ def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
 def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id, monkeypatch):
     """With another seed and an honest set; the first one, its job and its set are deleted."""
     store = PixelStore.open(
-        context.artifacts.path(context.records.dataset(dataset_id).artifact.key)
+        context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
     )
-    copied = store.images_of(Fold.REMAINDER).pixels
+    copied = store.images_of(Split.TRAIN).pixels
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     with monkeypatch.context() as patched:
         copies = (copied[[k % len(copied)]] for k in range(10**6))
         patched.setattr(drawing, "draw_pixels", lambda _, draws, __: [next(copies) for _ in draws])
         job = finished(context, submit_generation(context, model_id))
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "refused(memorises)"
-    context.records.delete_synthetic_set(made.id)
-    context.records.delete_job(job.id)
+    context.records.releases.delete_synthetic_set(made.id)
+    context.records.jobs.delete_job(job.id)
 
     job = finished(context, submit_generation(context, model_id, seed=6))
-    again = context.records.synthetic_set(job.result.synthetic_set_id)
+    again = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(again.verdict) == "refused(refused_before)"
     report = json.loads(context.artifacts.path(again.report.key).with_suffix(".json").read_bytes())
     assert report["set"]["examination"] == {"number": 2, "at_most": 50}
-    first, second = context.records.examined_sets(model_id)
+    first, second = context.records.releases.examined_sets(model_id)
     assert first.tally["all"]["num_images"] >= min(NUMS_EXAMINED)
     assert (first.refused, second.refused) == (True, True)
 
@@ -260,9 +253,9 @@ def test_same_request_after_deletion_gives_the_same_bytes(context, dataset_id):
     sets = []
     for _ in range(2):
         generated = finished(context, submit_generation(context, trained.result.model_id))
-        made = context.records.synthetic_set(generated.result.synthetic_set_id)
+        made = context.records.releases.synthetic_set(generated.result.synthetic_set_id)
         sets.append((made.id, made.zip.sha256))
-        context.records.delete_synthetic_set(made.id)
+        context.records.releases.delete_synthetic_set(made.id)
         context.artifacts.delete(made.zip.key.rsplit("/", 1)[0])
     assert sets[0] == sets[1]
 
@@ -280,16 +273,16 @@ def test_a_set_from_a_kept_model_has_the_bytes_of_one_from_a_model_just_loaded(
     zips = []
     for seed in (5, 6, 5):
         job = finished(context, submit_generation(context, model_id, seed=seed))
-        made = context.records.synthetic_set(job.result.synthetic_set_id)
+        made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
         zips.append(made.zip.sha256)
-        context.records.delete_synthetic_set(made.id)
+        context.records.releases.delete_synthetic_set(made.id)
     assert len(loads) == 1
     assert zips[0] == zips[2] != zips[1]
 
 
 def test_a_model_whose_weights_were_taken_away_is_not_drawn_from(context, dataset_id):
     trained = finished(context, submit_training(context, dataset_id))
-    model = context.records.model(trained.result.model_id)
+    model = context.records.catalog.model(trained.result.model_id)
     first = finished(context, submit_generation(context, model.id, seed=5))
     assert first.state is JobState.SUCCEEDED
     context.artifacts.delete(f"models/{model.id}")
@@ -339,4 +332,4 @@ def test_full_disk_fails_the_job_by_name_and_shows_nothing(
     assert job.error.retryable
     assert files_under(tmp_path / "artifacts") == before
     assert files_under(tmp_path / "staging") == []
-    assert context.records.synthetic_sets().items == []
+    assert context.records.releases.synthetic_sets().items == []

@@ -6,10 +6,17 @@ import pytest
 from PIL import Image
 
 from models.training.checkpoints import file_digest
-from radiographs.keyed_hash import published_version
 from radiographs.phantom import draw as draw_phantom
+from radiographs.splits.keyed_hash import published_version
 from service.domain.job import JobKind, JobState
-from service.domain.records import ArtifactRef, DatasetState, Outcome, SyntheticSet, Verdict
+from service.domain.records import (
+    ArtifactRef,
+    DatasetState,
+    GeneratedSet,
+    Outcome,
+    SyntheticSet,
+    Verdict,
+)
 from tests.integration.jobs import (
     COUNTS,
     files_under,
@@ -18,17 +25,17 @@ from tests.integration.jobs import (
     submit_ingest,
     submit_training,
 )
+from tests.sample_records import generate_request
 
 
 def test_ingested_dataset_is_ready_and_split(context, dataset_id):
-    dataset = context.records.dataset(dataset_id)
+    dataset = context.records.catalog.dataset(dataset_id)
     assert dataset.state is DatasetState.READY
     assert {label: split.images for label, split in dataset.classes.items()} == COUNTS
     for split in dataset.classes.values():
-        assert split.utility / split.images >= 0.15
-        assert split.audit_out >= 1
-        assert split.held_out == split.utility + split.audit_out
-        assert split.train == split.images - split.held_out >= split.audit_in
+        assert split.test / split.images >= 0.15
+        assert split.holdout >= 1
+        assert split.train == split.images - split.holdout - split.test >= split.included
     assert dataset.artifact.sha256 == dataset.fingerprint
     key = (context.settings.data_dir / "keys" / "folds.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)
@@ -36,7 +43,7 @@ def test_ingested_dataset_is_ready_and_split(context, dataset_id):
 
 def test_the_same_images_are_split_alike_every_time(context, dataset_id):
     again = finished(context, submit_ingest(context)).result.dataset_id
-    first, second = map(context.records.dataset, (dataset_id, again))
+    first, second = map(context.records.catalog.dataset, (dataset_id, again))
     assert first.version == second.version
     assert file_digest(context.artifacts.path(first.artifact.key) / "images.npz") == file_digest(
         context.artifacts.path(second.artifact.key) / "images.npz"
@@ -56,7 +63,7 @@ def test_images_are_not_split_under_another_key_once_one_was_lost(context, datas
     assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
     assert finished(context, submit_training(context, dataset_id)).state is JobState.SUCCEEDED
     file.write_bytes(kept)
-    context.records.retry(refused.id)
+    context.records.jobs.retry(refused.id)
     assert finished(context, refused.id).state is JobState.SUCCEEDED
 
 
@@ -68,7 +75,7 @@ def test_images_are_not_split_without_the_ledger_once_there_was_one(context, dat
     assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
     assert "identities.npz" in refused.error.detail
     file.write_bytes(kept)
-    context.records.retry(refused.id)
+    context.records.jobs.retry(refused.id)
     assert finished(context, refused.id).state is JobState.SUCCEEDED
 
 
@@ -89,17 +96,17 @@ def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(c
     made = released_set(context, first)
     other = write_images(tmp_path / "other", {"normal": "No Finding", "effusion": "effusion"})
     (tmp_path / "other" / "effusion" / "7.png").unlink()
-    context.records.delete_dataset(first)
+    context.records.catalog.delete_dataset(first)
     for size in (64, 128):
         job = finished(context, submit_ingest(context, other, size))
-        again = context.records.releases(job.result.dataset_id)
+        again = context.records.releases.releases(job.result.dataset_id)
         assert [each.id for each in again] == [made.id]
 
 
 def released_set(context, dataset_id):
     """Record a set that left the building."""
-    job_id = submit(context, JobKind.GENERATE, {"dataset_id": dataset_id})
-    claim = context.records.claim(job_id, worker="w", lease_seconds=30).claim_held
+    job_id = submit(context, JobKind.GENERATE, generate_request(dataset_id=dataset_id))
+    claim = context.records.jobs.claim(job_id, worker="w", lease_seconds=30).claim_held
     page, findings = (ArtifactRef(f"synthetic-sets/syn_1-0/{name}", "0" * 64, 1) for name in "ab")
     made = SyntheticSet(
         id="syn_1",
@@ -115,7 +122,7 @@ def released_set(context, dataset_id):
         report=page,
         findings=findings,
     )
-    context.records.succeed(claim, synthetic_set=made)
+    context.records.jobs.succeed(claim, GeneratedSet(made))
     return made
 
 
@@ -124,5 +131,5 @@ def test_refused_ingest_names_the_reason_and_drops_the_upload(context, tmp_path)
     job = finished(context, submit_ingest(context, source))
     assert job.state is JobState.FAILED
     assert job.error.code == "single_class"
-    assert context.records.dataset(job.request["dataset_id"]).state is DatasetState.FAILED
+    assert context.records.catalog.dataset(job.request.dataset_id).state is DatasetState.FAILED
     assert files_under(tmp_path / "artifacts") == []

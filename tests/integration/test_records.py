@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from service.adapters.memory import ManualClock, MemoryRecords
+from service.adapters.memory import ManualClock, MemoryStore
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.domain import errors
 from service.domain.errors import Problem
+from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
 from service.domain.ports import Idempotency, Records
@@ -18,13 +19,36 @@ from service.domain.records import (
     ArtifactRef,
     Dataset,
     DatasetState,
+    GeneratedSet,
+    IngestedDataset,
     Model,
     Outcome,
     SyntheticSet,
+    TrainedModel,
     Verdict,
 )
 from service.domain.release_rules import check_examinations, examination_number, sets_before
+from service.domain.requests import (
+    DatasetSource,
+    Interpolation,
+    Mixture,
+    Privacy,
+    PrivacyTerms,
+)
+from tests.sample_records import (
+    generate_request,
+    ingest_request,
+    model_card,
+    privacy_account,
+    train_request,
+    white_box_audit,
+)
 
+REQUESTS = {
+    JobKind.INGEST: ingest_request,
+    JobKind.TRAIN: train_request,
+    JobKind.GENERATE: generate_request,
+}
 PROBLEM = Problem("broken", "It broke.")
 
 
@@ -36,10 +60,10 @@ def clock() -> ManualClock:
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
 def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Records]:
     if request.param == "memory":
-        yield MemoryRecords(clock)
+        yield MemoryStore(clock).records()
         return
     engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield SqlRecords(engine, clock)
+    yield sql_records(engine, clock)
     engine.dispose()
 
 
@@ -48,13 +72,13 @@ def job(clock: ManualClock) -> Job:
     return make_job(clock)
 
 
-def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **request: Any) -> Job:
+def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **changes: Any) -> Job:
     return Job(
         id=new_id("job"),
         kind=kind,
         queue=kind.queue,
         state=JobState.QUEUED,
-        request={"dataset_id": "ds_1", "seed": 1} | request,
+        request=REQUESTS[kind](**changes),
         created_at=clock.now(),
         labels={"why": "test"},
     )
@@ -62,10 +86,10 @@ def make_job(clock: ManualClock, kind: JobKind = JobKind.TRAIN, **request: Any) 
 
 def make_dataset(job: Job, clock: ManualClock) -> Dataset:
     return Dataset(
-        id=job.request["dataset_id"],
+        id=job.request.dataset_id,
         name="images",
         state=DatasetState.INGESTING,
-        source={"path": "/radiographs"},
+        source=DatasetSource(path="/radiographs"),
         created_at=clock.now(),
         job_id=job.id,
     )
@@ -84,6 +108,7 @@ def make_model(job: Job, clock: ManualClock) -> Model:
         snapshot=ArtifactRef("models/mdl_1/snapshot.safetensors", "0" * 64, 10),
         job_id=job.id,
         created_at=clock.now(),
+        card=model_card(white_box=white_box_audit(), differential_privacy=privacy_account()),
     )
 
 
@@ -123,11 +148,13 @@ def examined(
     clock.advance(1)
     job = claimed(records, make_job(clock, JobKind.GENERATE))
     made = make_set(job, clock, identifier, outcome, **changes)
-    of_model = records.examined_sets(made.model_id)
-    counted = sets_before(made.id, of_model, records.released_examinations(made.dataset_id))
+    of_model = records.releases.examined_sets(made.model_id)
+    counted = sets_before(
+        made.id, of_model, records.releases.released_examinations(made.dataset_id)
+    )
     after = [each.id for each in counted] if after is None else after
     tally = {"num_drawn": 256, "of": identifier}
-    records.succeed(job.claim_held, synthetic_set=made, tally=tally, examined_after=after)
+    records.jobs.succeed(job.claim_held, GeneratedSet(made, tally, after))
     return made
 
 
@@ -137,28 +164,28 @@ def ingested(
     """Make a dataset whose models learn from some patients."""
     job = make_job(clock, JobKind.INGEST, dataset_id=dataset_id)
     dataset = replace(make_dataset(job, clock), state=DatasetState.READY)
-    records.submit(job, dataset=dataset)
-    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    records.jobs.submit(job, dataset=dataset)
+    taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
     assert taken
-    records.succeed(taken.claim_held, dataset=dataset, trained_patients=patients)
+    records.jobs.succeed(taken.claim_held, IngestedDataset(dataset, patients))
     return dataset
 
 
 def claimed(records: Records, job: Job) -> Job:
-    records.submit(job)
-    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    records.jobs.submit(job)
+    taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
     assert taken is not None
     return taken
 
 
 def kinds(records: Records, job: Job) -> list[str]:
-    return [str(event.kind) for event in records.events(job.id)]
+    return [str(event.kind) for event in records.jobs.events(job.id)]
 
 
 def test_a_submitted_job_reads_back_as_it_was_written(records: Records, job: Job) -> None:
-    assert records.submit(job) == job
-    assert records.job(job.id) == job
-    [event] = records.events(job.id)
+    assert records.jobs.submit(job) == job
+    assert records.jobs.job(job.id) == job
+    [event] = records.jobs.events(job.id)
     assert (event.sequence, event.kind, event.data["state"]) == (1, EventKind.STATE, "queued")
 
 
@@ -167,8 +194,10 @@ def test_a_running_job_reads_back_with_progress_metrics_and_times(
 ) -> None:
     taken = claimed(records, job)
     progress = JobProgress("training", 10, 100, 0.1, 5.0, 18.0)
-    records.record(taken.claim_held, progress=progress, metrics={"loss": 0.5, "bad": float("nan")})
-    read = records.job(job.id)
+    records.jobs.record(
+        taken.claim_held, progress=progress, metrics={"loss": 0.5, "bad": float("nan")}
+    )
+    read = records.jobs.job(job.id)
     assert read.progress == progress
     assert read.metrics == {"loss": 0.5}
     assert (read.worker, read.attempt, read.started_at) == ("w", 1, clock.now())
@@ -179,36 +208,36 @@ def test_the_same_key_and_body_yield_the_first_job(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
     key = Idempotency("key", "a" * 64)
-    records.submit(job, idempotency=key)
-    again = records.submit(make_job(clock), idempotency=key)
+    records.jobs.submit(job, idempotency=key)
+    again = records.jobs.submit(make_job(clock), idempotency=key)
     assert again.id == job.id
-    assert len(records.jobs().items) == 1
+    assert len(records.jobs.jobs().items) == 1
 
 
 def test_the_same_key_with_another_body_is_refused_and_queues_nothing(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
-    records.submit(job, idempotency=Idempotency("key", "a" * 64))
+    records.jobs.submit(job, idempotency=Idempotency("key", "a" * 64))
     with pytest.raises(errors.IdempotencyConflict):
-        records.submit(make_job(clock), idempotency=Idempotency("key", "b" * 64))
-    assert [found.id for found in records.jobs().items] == [job.id]
+        records.jobs.submit(make_job(clock), idempotency=Idempotency("key", "b" * 64))
+    assert [found.id for found in records.jobs.jobs().items] == [job.id]
 
 
 def test_a_key_is_free_again_when_its_job_is_deleted(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
-    records.submit(job, idempotency=Idempotency("key", "a" * 64))
-    records.request_cancel(job.id)
-    records.delete_job(job.id)
+    records.jobs.submit(job, idempotency=Idempotency("key", "a" * 64))
+    records.jobs.request_cancel(job.id)
+    records.jobs.delete_job(job.id)
     other = make_job(clock)
-    assert records.submit(other, idempotency=Idempotency("key", "b" * 64)).id == other.id
+    assert records.jobs.submit(other, idempotency=Idempotency("key", "b" * 64)).id == other.id
 
 
 def test_a_queued_job_is_claimed_once(records: Records, job: Job) -> None:
     taken = claimed(records, job)
     assert (taken.state, taken.attempt) == (JobState.RUNNING, 1)
-    assert records.claim(job.id, worker="other", lease_seconds=30) is None
-    assert records.claim("job_unknown", worker="other", lease_seconds=30) is None
+    assert records.jobs.claim(job.id, worker="other", lease_seconds=30) is None
+    assert records.jobs.claim("job_unknown", worker="other", lease_seconds=30) is None
 
 
 def test_a_heartbeat_renews_the_lease_and_tells_of_a_cancel(
@@ -216,17 +245,17 @@ def test_a_heartbeat_renews_the_lease_and_tells_of_a_cancel(
 ) -> None:
     claim = claimed(records, job).claim_held
     clock.advance(20)
-    assert records.heartbeat(claim, 30) is False
+    assert records.jobs.heartbeat(claim, 30) is False
     clock.advance(20)
-    assert records.expire_leases(clock.now()) == []
-    records.request_cancel(job.id)
-    assert records.heartbeat(claim, 30) is True
+    assert records.jobs.expire_leases(clock.now()) == []
+    records.jobs.request_cancel(job.id)
+    assert records.jobs.heartbeat(claim, 30) is True
 
 
 def test_a_heartbeat_is_no_change_a_client_sees(records: Records, job: Job) -> None:
     taken = claimed(records, job)
-    records.heartbeat(taken.claim_held, 60)
-    assert records.job(job.id).version == taken.version
+    records.jobs.heartbeat(taken.claim_held, 60)
+    assert records.jobs.job(job.id).version == taken.version
 
 
 def test_a_lost_lease_queues_the_job_again_and_fences_the_old_attempt_off(
@@ -234,35 +263,35 @@ def test_a_lost_lease_queues_the_job_again_and_fences_the_old_attempt_off(
 ) -> None:
     stale = claimed(records, job).claim_held
     clock.advance(31)
-    [moved] = records.expire_leases(clock.now())
+    [moved] = records.jobs.expire_leases(clock.now())
     assert moved.state is JobState.QUEUED
     for attempt in range(2):
         if attempt:
-            assert records.claim(job.id, worker="new", lease_seconds=30) is not None
-        before = (records.job(job.id), records.events(job.id))
+            assert records.jobs.claim(job.id, worker="new", lease_seconds=30) is not None
+        before = (records.jobs.job(job.id), records.jobs.events(job.id))
         for write in (
-            lambda: records.heartbeat(stale, 30),
-            lambda: records.record(stale, metrics={"loss": 1.0}),
-            lambda: records.succeed(stale, model=make_model(job, clock)),
-            lambda: records.fail(stale, PROBLEM),
-            lambda: records.put_back(stale, PROBLEM),
-            lambda: records.finish_cancelled(stale),
+            lambda: records.jobs.heartbeat(stale, 30),
+            lambda: records.jobs.record(stale, metrics={"loss": 1.0}),
+            lambda: records.jobs.succeed(stale, TrainedModel(make_model(job, clock))),
+            lambda: records.jobs.fail(stale, PROBLEM),
+            lambda: records.jobs.put_back(stale, PROBLEM),
+            lambda: records.jobs.finish_cancelled(stale),
         ):
             with pytest.raises(errors.LeaseLost):
                 write()
-        assert (records.job(job.id), records.events(job.id)) == before
-        assert not records.models().items
+        assert (records.jobs.job(job.id), records.jobs.events(job.id)) == before
+        assert not records.catalog.models().items
 
 
 def test_three_attempts_without_a_checkpoint_fail_the_job(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
-    records.submit(job)
+    records.jobs.submit(job)
     for _ in range(3):
-        assert records.claim(job.id, worker="w", lease_seconds=30)
+        assert records.jobs.claim(job.id, worker="w", lease_seconds=30)
         clock.advance(31)
-        records.expire_leases(clock.now())
-    lost = records.job(job.id)
+        records.jobs.expire_leases(clock.now())
+    lost = records.jobs.job(job.id)
     assert lost.state is JobState.FAILED
     assert lost.error is not None
     assert lost.error.code == "worker_lost"
@@ -272,23 +301,23 @@ def test_three_attempts_without_a_checkpoint_fail_the_job(
 def test_a_checkpoint_starts_the_count_of_attempts_again(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
-    records.submit(job)
+    records.jobs.submit(job)
     for _ in range(5):
-        taken = records.claim(job.id, worker="w", lease_seconds=30)
+        taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
         assert taken
-        records.record(taken.claim_held, events=[("checkpoint", {})], checkpoint=True)
+        records.jobs.record(taken.claim_held, events=[("checkpoint", {})], checkpoint=True)
         clock.advance(31)
-        records.expire_leases(clock.now())
-    assert records.job(job.id).state is JobState.QUEUED
+        records.jobs.expire_leases(clock.now())
+    assert records.jobs.job(job.id).state is JobState.QUEUED
 
 
 def test_a_lost_lease_ends_a_job_that_was_being_cancelled(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
     claimed(records, job)
-    records.request_cancel(job.id)
+    records.jobs.request_cancel(job.id)
     clock.advance(31)
-    [moved] = records.expire_leases(clock.now())
+    [moved] = records.jobs.expire_leases(clock.now())
     assert moved.state is JobState.CANCELLED
 
 
@@ -297,10 +326,10 @@ def test_success_makes_result_and_rows_visible_together(
 ) -> None:
     taken = claimed(records, job)
     model = make_model(job, clock)
-    ended = records.succeed(taken.claim_held, model=model)
-    assert ended == records.job(job.id)
+    ended = records.jobs.succeed(taken.claim_held, TrainedModel(model))
+    assert ended == records.jobs.job(job.id)
     assert ended.result is not None
-    assert records.model(ended.result.model_id or "") == model
+    assert records.catalog.model(ended.result.model_id or "") == model
     assert kinds(records, job) == ["state", "state", "state", "done"]
 
 
@@ -308,10 +337,10 @@ def test_success_after_a_cancel_makes_nothing_visible(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
     taken = claimed(records, job)
-    records.request_cancel(job.id)
-    ended = records.succeed(taken.claim_held, model=make_model(job, clock))
+    records.jobs.request_cancel(job.id)
+    ended = records.jobs.succeed(taken.claim_held, TrainedModel(make_model(job, clock)))
     assert (ended.state, ended.result) == (JobState.CANCELLED, None)
-    assert not records.models().items
+    assert not records.catalog.models().items
 
 
 def test_a_set_that_exists_is_kept_when_made_again(records: Records, clock: ManualClock) -> None:
@@ -320,70 +349,70 @@ def test_a_set_that_exists_is_kept_when_made_again(records: Records, clock: Manu
         job = make_job(clock, JobKind.GENERATE)
         taken = claimed(records, job)
         clock.advance(1)
-        made.append(records.succeed(taken.claim_held, synthetic_set=make_set(job, clock)))
+        made.append(records.jobs.succeed(taken.claim_held, GeneratedSet(make_set(job, clock))))
     assert made[0].result == made[1].result
-    assert records.synthetic_set("syn_1").job_id == made[0].id
+    assert records.releases.synthetic_set("syn_1").job_id == made[0].id
 
 
 def test_a_job_that_is_put_back_waits_again_and_its_log_says_why(
     records: Records, job: Job
 ) -> None:
     taken = claimed(records, job)
-    assert records.put_back(taken.claim_held, PROBLEM).state is JobState.QUEUED
+    assert records.jobs.put_back(taken.claim_held, PROBLEM).state is JobState.QUEUED
     assert kinds(records, job) == ["state", "state", "log", "state"]
 
 
 def test_a_dataset_follows_the_job_that_ingests_it(records: Records, clock: ManualClock) -> None:
     job = make_job(clock, JobKind.INGEST)
     dataset = make_dataset(job, clock)
-    records.submit(job, dataset=dataset)
-    assert records.dataset(dataset.id) == dataset
-    records.request_cancel(job.id)
-    assert records.dataset(dataset.id).state is DatasetState.FAILED
-    records.retry(job.id)
-    assert records.dataset(dataset.id).state is DatasetState.INGESTING
-    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    records.jobs.submit(job, dataset=dataset)
+    assert records.catalog.dataset(dataset.id) == dataset
+    records.jobs.request_cancel(job.id)
+    assert records.catalog.dataset(dataset.id).state is DatasetState.FAILED
+    records.jobs.retry(job.id)
+    assert records.catalog.dataset(dataset.id).state is DatasetState.INGESTING
+    taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
     assert taken
     ready = replace(
         dataset, state=DatasetState.READY, artifact=ArtifactRef("datasets/ds_1", "3" * 64, 5)
     )
-    records.succeed(taken.claim_held, dataset=ready)
-    assert records.dataset(dataset.id) == ready
+    records.jobs.succeed(taken.claim_held, IngestedDataset(ready))
+    assert records.catalog.dataset(dataset.id) == ready
 
 
 def test_a_dataset_in_use_stays(records: Records, clock: ManualClock) -> None:
     ingest = make_job(clock, JobKind.INGEST)
-    records.submit(ingest, dataset=make_dataset(ingest, clock))
+    records.jobs.submit(ingest, dataset=make_dataset(ingest, clock))
     with pytest.raises(errors.DatasetInUse):
-        records.delete_dataset("ds_1")
-    records.request_cancel(ingest.id)
-    assert records.delete_dataset("ds_1").id == "ds_1"
+        records.catalog.delete_dataset("ds_1")
+    records.jobs.request_cancel(ingest.id)
+    assert records.catalog.delete_dataset("ds_1").id == "ds_1"
     with pytest.raises(errors.DatasetNotFound):
-        records.dataset("ds_1")
+        records.catalog.dataset("ds_1")
 
 
 def test_only_a_job_that_is_done_is_deleted_with_its_log(records: Records, job: Job) -> None:
-    records.submit(job)
+    records.jobs.submit(job)
     with pytest.raises(errors.JobNotDone):
-        records.delete_job(job.id)
-    records.request_cancel(job.id)
-    records.delete_job(job.id)
+        records.jobs.delete_job(job.id)
+    records.jobs.request_cancel(job.id)
+    records.jobs.delete_job(job.id)
     with pytest.raises(errors.JobNotFound):
-        records.events(job.id)
+        records.jobs.events(job.id)
 
 
 def test_what_is_unknown_is_named(records: Records) -> None:
     for read, error in (
-        (records.job, errors.JobNotFound),
-        (records.events, errors.JobNotFound),
-        (records.request_cancel, errors.JobNotFound),
-        (records.retry, errors.JobNotFound),
-        (records.delete_job, errors.JobNotFound),
-        (records.dataset, errors.DatasetNotFound),
-        (records.delete_dataset, errors.DatasetNotFound),
-        (records.model, errors.ModelNotFound),
-        (records.synthetic_set, errors.SyntheticSetNotFound),
-        (records.delete_synthetic_set, errors.SyntheticSetNotFound),
+        (records.jobs.job, errors.JobNotFound),
+        (records.jobs.events, errors.JobNotFound),
+        (records.jobs.request_cancel, errors.JobNotFound),
+        (records.jobs.retry, errors.JobNotFound),
+        (records.jobs.delete_job, errors.JobNotFound),
+        (records.catalog.dataset, errors.DatasetNotFound),
+        (records.catalog.delete_dataset, errors.DatasetNotFound),
+        (records.catalog.model, errors.ModelNotFound),
+        (records.releases.synthetic_set, errors.SyntheticSetNotFound),
+        (records.releases.delete_synthetic_set, errors.SyntheticSetNotFound),
     ):
         with pytest.raises(error, match="nothing_here"):
             read("nothing_here")
@@ -394,11 +423,11 @@ def test_pages_are_newest_first_and_complete(records: Records, clock: ManualCloc
     for index in range(7):
         clock.advance(index % 2)  # some are made at the same moment
         kind = JobKind.TRAIN if index % 3 else JobKind.GENERATE
-        submitted.append(records.submit(make_job(clock, kind)))
+        submitted.append(records.jobs.submit(make_job(clock, kind)))
     found: list[Job] = []
     cursor = None
     while True:
-        page = records.jobs(cursor=cursor, limit=3)
+        page = records.jobs.jobs(cursor=cursor, limit=3)
         found += page.items
         cursor = page.next_cursor
         if cursor is None:
@@ -406,57 +435,56 @@ def test_pages_are_newest_first_and_complete(records: Records, clock: ManualCloc
     assert sorted(job.id for job in found) == sorted(job.id for job in submitted)
     times = [job.created_at for job in found]
     assert times == sorted(times, reverse=True)
-    assert len(records.jobs(kind=JobKind.GENERATE, state=JobState.QUEUED).items) == 3
-    assert not records.jobs(state=JobState.RUNNING).items
+    assert len(records.jobs.jobs(kind=JobKind.GENERATE, state=JobState.QUEUED).items) == 3
+    assert not records.jobs.jobs(state=JobState.RUNNING).items
 
 
 def test_a_broken_cursor_is_an_invalid_request(records: Records) -> None:
     for cursor in ("", "x", "1-", "99999999999999999999-job_1", "-1", "1e3-a", "5-\0"):
         with pytest.raises(errors.InvalidRequest):
-            records.jobs(cursor=cursor)
+            records.jobs.jobs(cursor=cursor)
 
 
 def test_queued_jobs_know_their_position(records: Records, clock: ManualClock) -> None:
-    jobs = [records.submit(make_job(clock)) for _ in range(3)]
+    jobs = [records.jobs.submit(make_job(clock)) for _ in range(3)]
     jobs.sort(key=lambda job: job.id)
-    assert [records.queue_position(job) for job in jobs] == [0, 1, 2]
-    assert [job.id for job in records.queued_jobs("gpu.train", limit=2)] == [
+    assert records.jobs.queue_positions(jobs) == {job.id: place for place, job in enumerate(jobs)}
+    assert [job.id for job in records.jobs.queued_jobs("gpu.train", limit=2)] == [
         job.id for job in jobs[:2]
     ]
-    taken = records.claim(jobs[0].id, worker="w", lease_seconds=30)
+    taken = records.jobs.claim(jobs[0].id, worker="w", lease_seconds=30)
     assert taken
-    assert records.queue_position(taken) is None
-    assert records.queue_position(jobs[2]) == 1
+    assert records.jobs.queue_positions([taken, jobs[2]]) == {jobs[2].id: 1}
 
 
 def test_events_are_read_from_where_one_stopped(records: Records, job: Job) -> None:
     taken = claimed(records, job)
-    records.record(taken.claim_held, events=[("log", {"n": n}) for n in range(5)])
-    sequences = [event.sequence for event in records.events(job.id, after=3, limit=2)]
+    records.jobs.record(taken.claim_held, events=[("log", {"n": n}) for n in range(5)])
+    sequences = [event.sequence for event in records.jobs.events(job.id, after=3, limit=2)]
     assert sequences == [4, 5]
-    assert records.events(job.id, after=99) == []
+    assert records.jobs.events(job.id, after=99) == []
 
 
 def test_one_scheduler_holds_the_lock_until_it_expires(
     records: Records, clock: ManualClock
 ) -> None:
-    assert records.hold_scheduler_lock("a", 10)
-    assert records.hold_scheduler_lock("a", 10)
-    assert not records.hold_scheduler_lock("b", 10)
+    assert records.jobs.hold_scheduler_lock("a", 10)
+    assert records.jobs.hold_scheduler_lock("a", 10)
+    assert not records.jobs.hold_scheduler_lock("b", 10)
     clock.advance(11)
-    assert records.hold_scheduler_lock("b", 10)
-    assert not records.hold_scheduler_lock("a", 10)
+    assert records.jobs.hold_scheduler_lock("b", 10)
+    assert not records.jobs.hold_scheduler_lock("a", 10)
 
 
 def test_artifacts_of_records_and_unfinished_trainings_are_referenced(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
     done = claimed(records, make_job(clock))
-    records.succeed(done.claim_held, model=make_model(done, clock))
+    records.jobs.succeed(done.claim_held, TrainedModel(make_model(done, clock)))
     generate = claimed(records, make_job(clock, JobKind.GENERATE))
-    records.succeed(generate.claim_held, synthetic_set=make_set(generate, clock))
-    records.submit(job)
-    assert records.referenced_artifacts() == {
+    records.jobs.succeed(generate.claim_held, GeneratedSet(make_set(generate, clock)))
+    records.jobs.submit(job)
+    assert records.catalog.referenced_artifacts() == {
         "models/mdl_1",
         "synthetic-sets/syn_1-0",
         f"checkpoints/{job.id}",
@@ -469,10 +497,13 @@ def test_releases_of_a_dataset_are_told_oldest_first_and_nothing_else(
     first = examined(records, clock, "syn_1")
     second = examined(records, clock, "syn_2")
     examined(records, clock, "syn_3", Outcome.REFUSED)
-    assert records.releases("ds_1") == [first, second]
-    assert [each.id for each in records.released_examinations("ds_1")] == ["syn_1", "syn_2"]
-    assert records.releases("ds_2") == records.released_examinations("ds_2") == []
-    assert records.synthetic_set("syn_1") == first
+    assert records.releases.releases("ds_1") == [first, second]
+    assert [each.id for each in records.releases.released_examinations("ds_1")] == [
+        "syn_1",
+        "syn_2",
+    ]
+    assert records.releases.releases("ds_2") == records.releases.released_examinations("ds_2") == []
+    assert records.releases.synthetic_set("syn_1") == first
 
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1  # of the numbers that name a patient
@@ -488,10 +519,10 @@ def test_releases_are_joined_by_patients_whatever_else_their_datasets_are(
         [[SMALLEST, 2, 3, LARGEST], [2, 3, LARGEST], [SMALLEST, 7], [8, LARGEST]]
     ):
         ingested(records, clock, f"ds_1{number}", patients)
-        assert records.releases(f"ds_1{number}") == [made]
+        assert records.releases.releases(f"ds_1{number}") == [made]
     ingested(records, clock, "ds_2", [4, 5])
     ingested(records, clock, "ds_3", [])
-    assert records.releases("ds_2") == records.releases("ds_3") == []
+    assert records.releases.releases("ds_2") == records.releases.releases("ds_3") == []
 
 
 def test_patients_in_common_with_a_third_dataset_join_nothing(
@@ -500,8 +531,8 @@ def test_patients_in_common_with_a_third_dataset_join_nothing(
     for dataset_id, patients in (("ds_1", [1, 2]), ("ds_2", [2, 3]), ("ds_3", [3, 4])):
         ingested(records, clock, dataset_id, patients)
     made = examined(records, clock, "syn_1")
-    assert records.releases("ds_2") == [made]
-    assert records.releases("ds_3") == []
+    assert records.releases.releases("ds_2") == [made]
+    assert records.releases.releases("ds_3") == []
 
 
 def test_a_release_of_a_deleted_dataset_counts_where_its_patients_come_again(
@@ -509,9 +540,9 @@ def test_a_release_of_a_deleted_dataset_counts_where_its_patients_come_again(
 ) -> None:
     ingested(records, clock, "ds_1", [1, 2])
     made = examined(records, clock, "syn_1")
-    records.delete_dataset("ds_1")
+    records.catalog.delete_dataset("ds_1")
     ingested(records, clock, "ds_2", [2, 9])
-    assert records.releases("ds_2") == [made]
+    assert records.releases.releases("ds_2") == [made]
     with pytest.raises(errors.ReleasesChanged, match="syn_1"):
         examined(records, clock, "syn_2", dataset_id="ds_2", model_id="mdl_2", after=[])
 
@@ -520,10 +551,10 @@ def test_whom_a_deleted_dataset_held_is_forgotten_where_no_set_of_it_was_examine
     records: Records, clock: ManualClock
 ) -> None:
     ingested(records, clock, "ds_1", [1])
-    records.delete_dataset("ds_1")
+    records.catalog.delete_dataset("ds_1")
     examined(records, clock, "syn_1")  # of an identifier that will never be given again
     ingested(records, clock, "ds_2", [1])
-    assert records.releases("ds_2") == []
+    assert records.releases.releases("ds_2") == []
 
 
 def test_every_examined_set_of_a_model_is_numbered_and_kept_with_its_tally(
@@ -534,10 +565,10 @@ def test_every_examined_set_of_a_model_is_numbered_and_kept_with_its_tally(
         examined(records, clock, f"syn_{number}", outcome)
     examined(records, clock, "syn_other", model_id="mdl_2")
     for number in (1, 2, 3):
-        records.delete_synthetic_set(f"syn_{number}")
-    for job in records.jobs(limit=200).items:
-        records.delete_job(job.id)
-    found = records.examined_sets("mdl_1")
+        records.releases.delete_synthetic_set(f"syn_{number}")
+    for job in records.jobs.jobs(limit=200).items:
+        records.jobs.delete_job(job.id)
+    found = records.releases.examined_sets("mdl_1")
     assert [(each.number, each.verdict.outcome) for each in found] == [
         *enumerate(outcomes, 1),
     ]
@@ -546,7 +577,7 @@ def test_every_examined_set_of_a_model_is_numbered_and_kept_with_its_tally(
     ]
     assert [each.refused for each in found] == [True, False, False]
     with pytest.raises(errors.SyntheticSetNotFound):
-        records.synthetic_set("syn_1")
+        records.releases.synthetic_set("syn_1")
 
 
 def test_a_model_with_the_same_weights_starts_no_new_count(
@@ -556,13 +587,13 @@ def test_a_model_with_the_same_weights_starts_no_new_count(
         job = claimed(records, make_job(clock, JobKind.TRAIN))
         model = replace(make_model(job, clock), id=f"mdl_{number}")
         snapshot = replace(model.snapshot, sha256=64 * digest)
-        records.succeed(job.claim_held, model=replace(model, snapshot=snapshot))
+        records.jobs.succeed(job.claim_held, TrainedModel(replace(model, snapshot=snapshot)))
     examined(records, clock, "syn_1", Outcome.REFUSED, model_id="mdl_1")
     examined(records, clock, "syn_2", model_id="mdl_2")
-    numbered = [(each.id, each.number) for each in records.examined_sets("mdl_2")]
+    numbered = [(each.id, each.number) for each in records.releases.examined_sets("mdl_2")]
     assert numbered == [("syn_1", 1), ("syn_2", 2)]
-    assert records.examined_sets("mdl_1") == records.examined_sets("mdl_2")
-    assert records.examined_sets("mdl_3") == []
+    assert records.releases.examined_sets("mdl_1") == records.releases.examined_sets("mdl_2")
+    assert records.releases.examined_sets("mdl_3") == []
 
 
 def test_a_set_made_once_more_keeps_its_number_and_is_examined_after_the_same_sets(
@@ -570,30 +601,30 @@ def test_a_set_made_once_more_keeps_its_number_and_is_examined_after_the_same_se
 ) -> None:
     for number in (1, 2, 3):
         examined(records, clock, f"syn_{number}", Outcome.REFUSED)
-    first_time = records.examined_sets("mdl_1")
-    records.delete_synthetic_set("syn_2")
+    first_time = records.releases.examined_sets("mdl_1")
+    records.releases.delete_synthetic_set("syn_2")
     examined(records, clock, "syn_2", Outcome.REFUSED, after=["syn_1"])
-    assert records.examined_sets("mdl_1") == first_time
+    assert records.releases.examined_sets("mdl_1") == first_time
 
 
 def test_a_set_is_refused_for_good_though_it_passes_when_it_is_made_once_more(
     records: Records, clock: ManualClock
 ) -> None:
     examined(records, clock, "syn_1", Outcome.REFUSED)
-    records.delete_synthetic_set("syn_1")
+    records.releases.delete_synthetic_set("syn_1")
     examined(records, clock, "syn_1", Outcome.PASSED)
-    [found] = records.examined_sets("mdl_1")
+    [found] = records.releases.examined_sets("mdl_1")
     assert (found.refused, found.released) == (True, True)
-    assert [each.id for each in records.releases("ds_1")] == ["syn_1"]
+    assert [each.id for each in records.releases.releases("ds_1")] == ["syn_1"]
 
 
 def test_a_set_whose_job_was_cancelled_was_not_examined(
     records: Records, clock: ManualClock
 ) -> None:
     job = claimed(records, make_job(clock, JobKind.GENERATE))
-    records.request_cancel(job.id)
-    records.succeed(job.claim_held, synthetic_set=make_set(job, clock))
-    assert records.examined_sets("mdl_1") == []
+    records.jobs.request_cancel(job.id)
+    records.jobs.succeed(job.claim_held, GeneratedSet(make_set(job, clock)))
+    assert records.releases.examined_sets("mdl_1") == []
 
 
 def test_so_many_sets_of_a_model_are_examined_and_a_known_one_once_more(
@@ -601,8 +632,8 @@ def test_so_many_sets_of_a_model_are_examined_and_a_known_one_once_more(
 ) -> None:
     for number in (1, 2):
         examined(records, clock, f"syn_{number}", Outcome.REFUSED)
-        records.delete_synthetic_set(f"syn_{number}")
-    known = records.examined_sets("mdl_1")
+        records.releases.delete_synthetic_set(f"syn_{number}")
+    known = records.releases.examined_sets("mdl_1")
     check_examinations("mdl_1", examination_number("syn_2", known), max_sets=2)
     with pytest.raises(errors.ExaminationsSpent, match="mdl_1"):
         check_examinations("mdl_1", examination_number("syn_3", known), max_sets=2)
@@ -616,11 +647,11 @@ def test_of_two_sets_examined_at_once_the_second_is_examined_again(
     examined(records, clock, "syn_1", outcome)
     with pytest.raises(errors.ReleasesChanged, match="syn_1"):
         examined(records, clock, "syn_2", after=[])
-    [job] = records.jobs(state=JobState.RUNNING).items
-    assert [each.id for each in records.synthetic_sets().items] == ["syn_1"]
+    [job] = records.jobs.jobs(state=JobState.RUNNING).items
+    assert [each.id for each in records.releases.synthetic_sets().items] == ["syn_1"]
     made = make_set(job, clock, "syn_2", Outcome.PASSED)
-    records.succeed(job.claim_held, synthetic_set=made, examined_after=["syn_1"])
-    assert [each.number for each in records.examined_sets("mdl_1")] == [1, 2]
+    records.jobs.succeed(job.claim_held, GeneratedSet(made, examined_after=["syn_1"]))
+    assert [each.number for each in records.releases.examined_sets("mdl_1")] == [1, 2]
 
 
 def test_of_another_model_only_releases_count(records: Records, clock: ManualClock) -> None:
@@ -634,26 +665,26 @@ def test_a_released_set_is_withdrawn_where_another_is_removed(
     records: Records, clock: ManualClock
 ) -> None:
     made = examined(records, clock, "syn_1")
-    assert records.delete_synthetic_set("syn_1") == replace(made, withdrawn=True)
-    for gone in (records.synthetic_set, records.delete_synthetic_set):
+    assert records.releases.delete_synthetic_set("syn_1") == replace(made, withdrawn=True)
+    for gone in (records.releases.synthetic_set, records.releases.delete_synthetic_set):
         with pytest.raises(errors.SyntheticSetNotFound):
             gone("syn_1")
-    assert records.synthetic_sets().items == []
-    assert [each.id for each in records.releases("ds_1")] == ["syn_1"]
-    assert "synthetic-sets/syn_1-0" in records.referenced_artifacts()
+    assert records.releases.synthetic_sets().items == []
+    assert [each.id for each in records.releases.releases("ds_1")] == ["syn_1"]
+    assert "synthetic-sets/syn_1-0" in records.catalog.referenced_artifacts()
     again = examined(records, clock, "syn_1")
-    assert records.synthetic_set("syn_1") == again
+    assert records.releases.synthetic_set("syn_1") == again
 
 
 def test_a_release_stays_one_though_it_would_not_pass_beside_later_ones(
     records: Records, clock: ManualClock
 ) -> None:
     made = examined(records, clock, "syn_1")
-    records.delete_synthetic_set("syn_1")
+    records.releases.delete_synthetic_set("syn_1")
     examined(records, clock, "syn_1", Outcome.REFUSED)
-    assert records.synthetic_set("syn_1") == made
-    assert records.releases("ds_1") == [made]
-    [found] = records.examined_sets("mdl_1")
+    assert records.releases.synthetic_set("syn_1") == made
+    assert records.releases.releases("ds_1") == [made]
+    [found] = records.releases.examined_sets("mdl_1")
     assert (found.refused, found.released) == (True, True)
 
 
@@ -662,10 +693,10 @@ def test_findings_that_were_read_count_though_their_set_is_deleted(
 ) -> None:
     for number in range(2):
         examined(records, clock, f"syn_{number}", Outcome.INCONCLUSIVE)
-    records.read_findings("syn_0", max_sets=1)
-    assert records.delete_synthetic_set("syn_0").withdrawn
+    records.releases.read_findings("syn_0", max_sets=1)
+    assert records.releases.delete_synthetic_set("syn_0").withdrawn
     with pytest.raises(errors.FindingsSpent):
-        records.read_findings("syn_1", max_sets=1)
+        records.releases.read_findings("syn_1", max_sets=1)
 
 
 def test_the_findings_of_so_many_sets_of_a_model_can_be_read(
@@ -674,6 +705,53 @@ def test_the_findings_of_so_many_sets_of_a_model_can_be_read(
     for number in range(3):
         examined(records, clock, f"syn_{number}", Outcome.INCONCLUSIVE)
     for number in (0, 1, 0):
-        records.read_findings(f"syn_{number}", max_sets=2)
+        records.releases.read_findings(f"syn_{number}", max_sets=2)
     with pytest.raises(errors.FindingsSpent):
-        records.read_findings("syn_2", max_sets=2)
+        records.releases.read_findings("syn_2", max_sets=2)
+
+
+def test_the_newest_dataset_that_was_split_is_found(records: Records, clock: ManualClock) -> None:
+    assert records.catalog.newest_split_dataset() is None
+    for number, version in enumerate(["a" * 64, "b" * 64, None], 1):
+        clock.advance(1)
+        job = make_job(clock, JobKind.INGEST, dataset_id=f"ds_{number}")
+        records.jobs.submit(job, dataset=replace(make_dataset(job, clock), version=version))
+    found = records.catalog.newest_split_dataset()
+    assert found is not None
+    assert (found.id, found.version) == ("ds_2", "b" * 64)
+
+
+def test_private_models_are_found_by_the_version_of_their_dataset(
+    records: Records, clock: ManualClock
+) -> None:
+    account = privacy_account()
+    cards = [("a", account), ("a", None), ("b", account), ("a", account)]
+    for number, (version, private) in enumerate(cards, 1):
+        clock.advance(1)
+        job = claimed(records, make_job(clock, JobKind.TRAIN))
+        card = model_card(dataset_version=version, differential_privacy=private)
+        model = replace(make_model(job, clock), id=f"mdl_{number}", card=card)
+        records.jobs.succeed(job.claim_held, TrainedModel(model))
+    found = records.catalog.private_models("a")
+    assert [each.id for each in found] == ["mdl_1", "mdl_4"]
+    assert found[0].card.differential_privacy == account
+    assert list(records.catalog.private_models("c")) == []
+
+
+def test_every_kind_of_request_reads_back_as_it_was_written(
+    records: Records, clock: ManualClock
+) -> None:
+    terms = PrivacyTerms(3.0, None, 1.0, "mixture")
+    for request in (
+        ingest_request(source=DatasetSource(upload="job_1.zip"), image_size=None),
+        train_request(privacy=Privacy(terms), config={"a": None, "b": [1, {"c": 0.5}]}),
+        generate_request(
+            mixtures=(Mixture({"normal": 0.6, "effusion": 0.4}, 3),),
+            interpolate=(Interpolation(1, 2, 4, label="normal"),),
+            extractors={"inception": ExtractorIdentity("inception_v3", "0" * 64)},
+        ),
+    ):
+        [kind] = [kind for kind, make in REQUESTS.items() if type(make()) is type(request)]
+        job = replace(make_job(clock, kind), request=request)
+        records.jobs.submit(job)
+        assert records.jobs.job(job.id).request == request

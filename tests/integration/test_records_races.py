@@ -10,13 +10,14 @@ from typing import TypeVar
 import pytest
 
 from service.adapters.clock import SystemClock
-from service.adapters.memory import MemoryRecords
+from service.adapters.memory import MemoryStore
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.domain.errors import IdempotencyConflict, LeaseLost, Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import Idempotency, Records
+from tests.sample_records import train_request
 
 NUM_RACERS = 8
 NUM_ROUNDS = 5
@@ -27,16 +28,18 @@ T = TypeVar("T")
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
 def records(request: pytest.FixtureRequest) -> Iterator[Records]:
     if request.param == "memory":
-        yield MemoryRecords(SystemClock())
+        yield MemoryStore(SystemClock()).records()
         return
     engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield SqlRecords(engine, SystemClock())
+    yield sql_records(engine, SystemClock())
     engine.dispose()
 
 
 def training() -> Job:
     kind = JobKind.TRAIN
-    return Job(new_id("job"), kind, kind.queue, JobState.QUEUED, {}, SystemClock().now())
+    return Job(
+        new_id("job"), kind, kind.queue, JobState.QUEUED, train_request(), SystemClock().now()
+    )
 
 
 def race(racer: Callable[[int], T]) -> list[T | Exception]:
@@ -60,89 +63,89 @@ def race(racer: Callable[[int], T]) -> list[T | Exception]:
 
 
 def claim_as(records: Records, job_id: str, index: int) -> Job | None:
-    return records.claim(job_id, worker=f"w{index}", lease_seconds=30)
+    return records.jobs.claim(job_id, worker=f"w{index}", lease_seconds=30)
 
 
 def test_of_many_claiming_threads_one_wins(records: Records) -> None:
     for _ in range(NUM_ROUNDS):
-        job = records.submit(training())
+        job = records.jobs.submit(training())
         outcomes = race(partial(claim_as, records, job.id))
         winners = [outcome for outcome in outcomes if outcome is not None]
         assert len(winners) == 1
-        assert winners == [records.job(job.id)]
-        assert records.job(job.id).attempt == 1
+        assert winners == [records.jobs.job(job.id)]
+        assert records.jobs.job(job.id).attempt == 1
 
 
 def claim_all(url: str, worker: str, job_ids: list[str]) -> list[str]:
-    records = SqlRecords(open_engine(url), SystemClock())
-    claims = [records.claim(job_id, worker=worker, lease_seconds=30) for job_id in job_ids]
-    records.close()
+    records = sql_records(open_engine(url), SystemClock())
+    claims = [records.jobs.claim(job_id, worker=worker, lease_seconds=30) for job_id in job_ids]
+    records.database.close()
     return [job.id for job in claims if job]
 
 
 def test_of_many_claiming_processes_one_wins_each_job(database_url: str) -> None:
-    records = SqlRecords(open_engine(database_url), SystemClock())
-    job_ids = [records.submit(training()).id for _ in range(20)]
+    records = sql_records(open_engine(database_url), SystemClock())
+    job_ids = [records.jobs.submit(training()).id for _ in range(20)]
     with ProcessPoolExecutor(3, get_context("spawn")) as pool:
         futures = [pool.submit(claim_all, database_url, f"w{i}", job_ids) for i in range(3)]
         claimed = [job_id for future in futures for job_id in future.result()]
     assert sorted(claimed) == sorted(job_ids)
-    assert {records.job(job_id).attempt for job_id in job_ids} == {1}
-    records.close()
+    assert {records.jobs.job(job_id).attempt for job_id in job_ids} == {1}
+    records.database.close()
 
 
 def test_one_key_sent_by_many_clients_makes_one_job(records: Records) -> None:
     for round_ in range(NUM_ROUNDS):
         key = Idempotency(f"key-{round_}", "a" * 64)
-        outcomes = race(lambda _, key=key: records.submit(training(), idempotency=key))
+        outcomes = race(lambda _, key=key: records.jobs.submit(training(), idempotency=key))
         assert len({outcome.id for outcome in outcomes if isinstance(outcome, Job)}) == 1
         assert len(outcomes) == NUM_RACERS
-        assert len(records.jobs().items) == round_ + 1
+        assert len(records.jobs.jobs().items) == round_ + 1
 
 
 def test_one_key_with_different_bodies_makes_one_job_and_refuses_the_rest(
     records: Records,
 ) -> None:
     outcomes = race(
-        lambda i: records.submit(training(), idempotency=Idempotency("key", f"{i:064}"))
+        lambda i: records.jobs.submit(training(), idempotency=Idempotency("key", f"{i:064}"))
     )
     refused = [outcome for outcome in outcomes if isinstance(outcome, IdempotencyConflict)]
     assert len(refused) == NUM_RACERS - 1
-    assert len(records.jobs().items) == 1
+    assert len(records.jobs.jobs().items) == 1
 
 
 def test_of_many_endings_one_is_written_and_the_log_has_no_gaps(records: Records) -> None:
-    job = records.submit(training())
-    taken = records.claim(job.id, worker="w", lease_seconds=30)
+    job = records.jobs.submit(training())
+    taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
     assert taken
     claim = taken.claim_held
 
     def end(index: int) -> Job | None:
         if index % 2:
-            return records.fail(claim, Problem("broken", f"By racer {index}."))
-        records.record(claim, events=[("log", {"racer": index})])
+            return records.jobs.fail(claim, Problem("broken", f"By racer {index}."))
+        records.jobs.record(claim, events=[("log", {"racer": index})])
         return None
 
     outcomes = race(end)
     assert len([outcome for outcome in outcomes if isinstance(outcome, Job)]) == 1
     assert all(isinstance(o, LeaseLost | Job) or o is None for o in outcomes)
-    events = records.events(job.id)
+    events = records.jobs.events(job.id)
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert [str(event.kind) for event in events[-2:]] == ["state", "done"]
 
 
 def test_a_lost_lease_is_moved_by_one_of_many_schedulers(records: Records) -> None:
-    job = records.submit(training())
-    taken = records.claim(job.id, worker="w", lease_seconds=0.001)
+    job = records.jobs.submit(training())
+    taken = records.jobs.claim(job.id, worker="w", lease_seconds=0.001)
     assert taken
     assert taken.lease_expires_at
     later = taken.lease_expires_at.replace(year=taken.lease_expires_at.year + 1)
-    outcomes = race(lambda _: records.expire_leases(later))
+    outcomes = race(lambda _: records.jobs.expire_leases(later))
     moved = [job for outcome in outcomes if isinstance(outcome, list) for job in outcome]
     assert [moved_job.id for moved_job in moved] == [job.id]
-    assert records.job(job.id).state is JobState.QUEUED
+    assert records.jobs.job(job.id).state is JobState.QUEUED
 
 
 def test_one_of_many_schedulers_holds_the_lock(records: Records) -> None:
-    outcomes = race(lambda i: records.hold_scheduler_lock(f"s{i}", 30))
+    outcomes = race(lambda i: records.jobs.hold_scheduler_lock(f"s{i}", 30))
     assert sorted(map(bool, outcomes)) == [False] * (NUM_RACERS - 1) + [True]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from service.adapters.memory import MemoryQueue
 from service.domain.identifiers import new_id
-from service.domain.job import JobKind, JobState
+from service.domain.job import JobState
 from tests.integration.jobs import files_under, finished, submit_ingest, submit_training
 from workers import runner
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
@@ -24,17 +24,17 @@ def test_a_stale_doorbell_is_spent_on_the_oldest_job_that_waits(context, dataset
     finished(context, done)
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
     for waits in ([first, second], [second], []):
-        assert [job.id for job in context.records.queued_jobs("gpu.train")] == waits
+        assert [job.id for job in context.records.jobs.queued_jobs("gpu.train")] == waits
         answer_doorbell(done, ["cpu.ingest", "gpu.train"], context)
-    assert context.records.job(second).state is JobState.SUCCEEDED
+    assert context.records.jobs.job(second).state is JobState.SUCCEEDED
 
 
 def test_a_doorbell_runs_the_job_it_names_and_no_other(context, dataset_id):
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
     answer_doorbell(second, ["gpu.train"], context)
-    assert context.records.job(first).state is JobState.QUEUED
+    assert context.records.jobs.job(first).state is JobState.QUEUED
     answer_doorbell(second, ["gpu.generate"], context)
-    assert context.records.job(first).state is JobState.QUEUED
+    assert context.records.jobs.job(first).state is JobState.QUEUED
 
 
 def test_a_fresh_process_rings_once_for_what_waits_in_its_queues(context, dataset_id):
@@ -60,20 +60,20 @@ def test_attempt_that_lost_its_lease_writes_nothing_more(context, dataset_id, tm
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
-    while not (moved := context.records.expire_leases(datetime(2100, 1, 1, tzinfo=UTC))):
+    while not (moved := context.records.jobs.expire_leases(datetime(2100, 1, 1, tzinfo=UTC))):
         time.sleep(0.02)
     worker.join()
     assert [job.id for job in moved] == [job_id]
-    job = context.records.job(job_id)
+    job = context.records.jobs.job(job_id)
     assert (job.state, job.attempt) == (JobState.QUEUED, 1)
     assert not list(tmp_path.glob("artifacts/models/*"))
 
 
 def test_unforeseen_error_is_recorded_without_its_details(context, monkeypatch):
-    def broken(attempt):
+    def broken(attempt, request):
         raise KeyError("a patient's name")
 
-    monkeypatch.setattr(runner, "WORK", {JobKind.INGEST: broken})
+    monkeypatch.setattr(runner, "ingest", broken)
     job = finished(context, submit_ingest(context))
     assert job.state is JobState.FAILED
     assert job.error.code == "internal_error"

@@ -17,12 +17,13 @@ from models.config import Circumstances
 from models.diagnosis import Finding
 from models.presets import resolve_config
 from models.privacy.accounting import Spending, epsilon_by_prv
-from models.privacy.mechanism import GaussianMechanism, Release
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
 from models.training.checkpoints import file_digest
-from models.training.watch import Watch
+from models.training.monitor import Watch
 from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
+from service.domain.model_card import Diagnosis
+from service.domain.requests import Privacy, PrivacyTerms, TrainingBudget
 from tests.integration.jobs import (
     COUNTS,
     finished,
@@ -43,28 +44,21 @@ def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
     often = partial(Watch, max_share=1e9)
     monkeypatch.setattr("workers.train.membership_audit.MIN_PATIENTS", 4)
     monkeypatch.setattr("workers.train.membership_audit.Watch", often)
-    monkeypatch.setattr("models.training.watch.standard_errors", lambda *_: next(seen, 3.0))
+    monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
     job = finished(context, submit_training(context, dataset_id))
-    card = context.records.model(job.result.model_id).card
-    told = card["memorisation"]
-    assert (told["standard_errors"], told["threshold"]) == (4.0, 2.33)
-    assert [look["standard_errors"] for look in told["looks"]][:3] == [0.5, 1.5, 3.0]
-    last_clean = told["looks"][1]["images_seen"]
-    [found] = [each for each in card["diagnosis"] if each["code"] == "overfitting"]
-    assert f"a budget of about {last_clean:,} images" in found["fix"]
-    log = [event.data for event in context.records.events(job.id) if event.kind == EventKind.LOG]
+    card = context.records.catalog.model(job.result.model_id).card
+    told = card.memorisation
+    assert (told.standard_errors, told.threshold) == (4.0, 2.33)
+    assert [check.standard_errors for check in told.checks][:3] == [0.5, 1.5, 3.0]
+    last_clean = told.checks[1].images_seen
+    [found] = [each for each in card.diagnosis if each.code == "overfitting"]
+    assert f"a budget of about {last_clean:,} images" in found.fix
+    log = [
+        event.data for event in context.records.jobs.events(job.id) if event.kind == EventKind.LOG
+    ]
     assert [line["code"] for line in log] == ["overfitting"]
-    assert all("loss" in point for point in card["learning_curve"])
-
-
-def test_a_training_queued_before_the_folds_says_to_ingest_again(context, dataset_id):
-    dataset = context.records.dataset(dataset_id)
-    about = context.artifacts.path(dataset.artifact.key) / "store.json"
-    about.write_text(json.dumps({**json.loads(about.read_text()), "format": 1}))
-    refused = finished(context, submit_training(context, dataset_id))
-    assert refused.error.code == "dataset_outdated"
-    assert "Ingest them again" in refused.error.detail
+    assert all("loss" in point for point in card.learning_curve)
 
 
 def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset_id, tmp_path):
@@ -73,18 +67,18 @@ def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
-    context.records.request_cancel(job_id)
+    context.records.jobs.request_cancel(job_id)
     worker.join()
-    assert context.records.job(job_id).state is JobState.CANCELLED
+    assert context.records.jobs.job(job_id).state is JobState.CANCELLED
     assert list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json"))
     assert not list(tmp_path.glob("artifacts/models/*"))
 
 
 def test_progress_and_losses_enter_the_log(context, dataset_id):
     job = finished(context, submit_training(context, dataset_id))
-    kinds = {event.kind for event in context.records.events(job.id)}
+    kinds = {event.kind for event in context.records.jobs.events(job.id)}
     assert {"state", "progress", "metrics", "checkpoint", "done"} <= kinds
-    curve = context.records.model(job.result.model_id).card["learning_curve"]
+    curve = context.records.catalog.model(job.result.model_id).card.learning_curve
     assert curve[-1]["images_seen"] == 128
     assert math.isfinite(curve[-1]["loss"])
 
@@ -93,19 +87,21 @@ def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, mo
     found = Finding("memorising", "Images come out again.", "Train on more images.")
     monkeypatch.setattr(training, "memorising", lambda *images: found)
     job = finished(context, submit_training(context, dataset_id, images=32))
-    [told] = [event for event in context.records.events(job.id) if event.kind == "diagnosis"]
+    [told] = [event for event in context.records.jobs.events(job.id) if event.kind == "diagnosis"]
     expected = told.data["findings"]
     assert "memorising" in [each["code"] for each in expected]
-    assert context.records.model(job.result.model_id).card["diagnosis"] == expected
+    assert context.records.catalog.model(job.result.model_id).card.diagnosis == tuple(
+        Diagnosis(**each) for each in expected
+    )
 
 
-@pytest.mark.parametrize("budget", [{"images": 600}, {"seconds": 6}])
+@pytest.mark.parametrize("budget", [TrainingBudget(images=600), TrainingBudget(seconds=6)])
 def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
     job_id = submit_training(context, dataset_id, budget=budget)
     began = time.monotonic()
     job = finished(context, job_id)
     took = time.monotonic() - began
-    events = [event for event in context.records.events(job.id) if event.kind != "state"]
+    events = [event for event in context.records.jobs.events(job.id) if event.kind != "state"]
     [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
     assert all(event.data["images_seen"] == 0 for event in events[:at])
     told = events[at].data
@@ -137,8 +133,8 @@ def followers():
 def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, dataset_id):
     job = finished(context, submit_training(context, dataset_id, num_devices=2))
     assert job.state is JobState.SUCCEEDED, job.error
-    model = context.records.model(job.result.model_id)
-    assert (model.images_seen, model.card["num_devices"]) == (128, 2)
+    model = context.records.catalog.model(job.result.model_id)
+    assert (model.images_seen, model.card.num_devices) == (128, 2)
     assert followers() == []
 
 
@@ -157,9 +153,9 @@ def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(
     if ending == "killed":
         os.kill(other, signal.SIGKILL)
     else:
-        context.records.request_cancel(job_id)
+        context.records.jobs.request_cancel(job_id)
     worker.join(timeout=20)
-    job = context.records.job(job_id)
+    job = context.records.jobs.job(job_id)
     assert time.monotonic() - began < 10
     assert followers() == []
     if ending == "killed":
@@ -181,8 +177,7 @@ FEW_UPDATES = {"private_updates": 4, "private_batch_size": 8, "private_draws": 2
 
 
 def privately(family):
-    terms = {"epsilon": 3.0, "delta": None, "max_grad_norm": 1.0, "method": METHODS[family]}
-    return {"differential_privacy": terms}
+    return Privacy(PrivacyTerms(3.0, None, 1.0, METHODS[family]))
 
 
 @pytest.fixture
@@ -196,24 +191,24 @@ def private_model(context, dataset_id, family="vae"):
     asked = {"privacy": privately(family), "config": config.model_dump(mode="json")}
     job = finished(context, submit_training(context, dataset_id, family, **asked))
     assert job.state is JobState.SUCCEEDED, job.error
-    return context.records.model(job.result.model_id)
+    return context.records.catalog.model(job.result.model_id)
 
 
 def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
     context, dataset_id, few_public_images
 ):
     model = private_model(context, dataset_id)
-    told = model.card["differential_privacy"]
-    assert told["delta"] == 1 / (10 * told["num_patients"])
-    assert told["label"].startswith("certified-dp(3, ")
-    assert told["unit"] == "patient"
-    assert 3.0 <= told["cross_check"]["epsilon"] < 3.5
-    assert told["runs"]["count"] == 1
-    assert told["runs"]["epsilon"] == pytest.approx(3.0)
+    told = model.card.differential_privacy
+    assert told.delta == 1 / (10 * told.num_patients)
+    assert told.label.startswith("certified-dp(3, ")
+    assert told.unit == "patient"
+    assert 3.0 <= told.cross_check.epsilon < 3.5
+    assert told.runs.count == 1
+    assert told.runs.epsilon == pytest.approx(3.0)
 
-    again = private_model(context, dataset_id).card["differential_privacy"]
-    assert again["runs"]["count"] == 2
-    assert 4.2 < again["runs"]["epsilon"] < 6.0  # less than the sum: the mechanism is Gaussian
+    again = private_model(context, dataset_id).card.differential_privacy
+    assert again.runs.count == 2
+    assert 4.2 < again.runs.epsilon < 6.0  # less than the sum: the mechanism is Gaussian
 
 
 def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_not(
@@ -222,13 +217,13 @@ def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_
     model = private_model(context, dataset_id)
     assert Clearance.of(model, []).ground == "differential_privacy"
     weights = context.artifacts.path(model.snapshot.key)
-    assert model.card["weights_sha256"] == file_digest(weights)
-    assert "differential privacy" in model.card["memorisation"]["none"]
+    assert model.card.weights_sha256 == file_digest(weights)
+    assert "differential privacy" in model.card.memorisation.not_measured
 
     trained = finished(context, submit_training(context, dataset_id))
-    other = context.records.model(trained.result.model_id)
-    assert "white_box" in other.card
-    assert not Clearance.of(other, []).may_leave
+    other = context.records.catalog.model(trained.result.model_id)
+    assert other.card.white_box is None or not other.card.white_box.passed
+    assert not Clearance.of(other, []).cleared
 
 
 @pytest.mark.usefixtures("nothing_dropped")
@@ -237,21 +232,21 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
 ):
     private_model(context, dataset_id)
     model = private_model(context, dataset_id, "ldm")
-    told = model.card["differential_privacy"]
-    assert told["label"].startswith("certified-dp(3, ")
-    assert (told["method"], told["steps"], told["unit"]) == ("dp_sgd", 4, "patient")
-    assert told["sample_rate"] == pytest.approx(min(1, 8 / told["num_patients"]))
-    spent = [Spending(told["sigma"], told["sample_rate"], told["steps"])]
-    assert 2.7 < epsilon_by_prv(spent, told["delta"]) <= 3.0
-    assert told["cross_check"]["epsilon"] > 2.7
-    assert told["runs"]["count"] == 2
-    assert 3.0 < told["runs"]["epsilon"] < 6.0
-    assert not model.card.get("white_box")  # which would ask the images a second time
+    told = model.card.differential_privacy
+    assert told.label.startswith("certified-dp(3, ")
+    assert (told.method, told.steps, told.unit) == ("dp_sgd", 4, "patient")
+    assert told.sample_rate == pytest.approx(min(1, 8 / told.num_patients))
+    spent = [Spending(told.sigma, told.sample_rate, told.steps)]
+    assert 2.7 < epsilon_by_prv(spent, told.delta) <= 3.0
+    assert told.cross_check.epsilon > 2.7
+    assert told.runs.count == 2
+    assert 3.0 < told.runs.epsilon < 6.0
+    assert model.card.white_box is None  # which would ask the images a second time
 
     job = finished(context, submit_generation(context, model.id, "ldm"))
-    made = context.records.synthetic_set(job.result.synthetic_set_id)
+    made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
-        assert json.loads(archive.read("certificate.json"))["label"] == told["label"]
+        assert json.loads(archive.read("certificate.json"))["label"] == told.label
 
 
 @pytest.mark.parametrize("family", METHODS)
@@ -271,10 +266,10 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
         dataset_id = finished(context, submit_ingest(context, source)).result.dataset_id
         model = private_model(context, dataset_id, family)
         folder = context.artifacts.path(model.snapshot.key).parent
-        log = list(context.records.events(model.job_id))
+        log = list(context.records.jobs.events(model.job_id))
         found = [event.data for event in log if event.kind is EventKind.DIAGNOSIS]
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-        made.append((files, found, model.card["diagnosis"]))
+        made.append((files, found, model.card.diagnosis))
         samples = (event.data for event in log if event.kind is EventKind.SAMPLE)
         previews.append({data["images_seen"]: data for data in samples})
     assert made[0] == made[1]

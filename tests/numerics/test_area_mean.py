@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiographs.pixels import to_depth
-from radiographs.resizing import area_mean, block_mean
+from radiographs.store.pixels import to_depth
+from radiographs.store.resizing import area_mean, block_mean
 
 lengths = st.integers(1, 90)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion.consistency import consistency, consistency_loss
-from models.diffusion.descent import Descent
+from models.diffusion.consistency import consistency_loss
 from models.diffusion.paths import PATHS, Level
+from models.diffusion.samplers import SamplingTrajectory, consistency
 
 MEAN, STD = 0.4, 0.3
 float64 = torch.float64
@@ -37,10 +37,10 @@ def draws(level: Level) -> Tensor:
 def loss_of(student: Denoise, num_steps: int, path: str) -> float:
     times = PATHS[path].sampling_times(num_steps)
     place = torch.arange(64) % num_steps
-    level, following = (
+    level, next_level = (
         PATHS[path].level(times[each].view(-1, 1, 1, 1)) for each in (place, place + 1)
     )
-    return float(consistency_loss(student, teacher, draws(level), level, following))
+    return float(consistency_loss(student, teacher, draws(level), level, next_level))
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -60,11 +60,13 @@ def test_loss_is_zero_where_the_student_is_the_teacher_and_the_data_a_point() ->
     def point(x: Tensor, level: Level) -> Tensor:
         return torch.full_like(x, MEAN)
 
-    level, following = (
+    level, next_level = (
         PATHS["straight"].level(torch.full((4, 1, 1, 1), t, dtype=float64)) for t in (0.5, 0.4)
     )
     x = torch.randn(4, 1, 2, 2, dtype=float64)
-    assert float(consistency_loss(point, point, x, level, following)) == pytest.approx(0, abs=1e-12)
+    assert float(consistency_loss(point, point, x, level, next_level)) == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -77,6 +79,6 @@ def test_jumps_draw_the_data_in_any_number_of_steps(path: str, num_steps: int) -
 
     levels = PATHS[path].levels(num_steps)
     start = levels[0].alpha * MEAN + variance(levels[0]).sqrt() * fresh_noise()
-    drawn = consistency(Descent(ideal_jump, levels, fresh_noise), start)
+    drawn = consistency(SamplingTrajectory(ideal_jump, levels, fresh_noise), start)
     assert float(drawn.mean()) == pytest.approx(MEAN, abs=0.01)
     assert float(drawn.std()) == pytest.approx(STD, rel=0.03)

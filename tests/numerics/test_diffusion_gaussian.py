@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from models.diffusion.denoiser import NetworkDenoiser
-from models.diffusion.descent import slope
 from models.diffusion.gaussian import GaussianDenoiser
-from models.diffusion.paths import PATHS, along_path
+from models.diffusion.paths import PATHS, along_path, slope
 from models.diffusion.predictions import PREDICTIONS
 from models.families.ldm.config import PREDICTIONS_ON
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion import training_times
-from models.diffusion.paths import PATHS, Level, along_path
+from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times, uniform_times
 from models.diffusion.predictions import PREDICTIONS, Preconditioned
 from models.families.ldm.config import PREDICTIONS_ON, Config
 
@@ -116,7 +115,7 @@ def test_preconditioning_keeps_a_clean_image_and_trusts_the_network_in_noise() -
 
 def test_logits_of_training_times_are_normal() -> None:
     torch.manual_seed(0)
-    u = training_times.logit_normal(100_000, mean=0.5, std=1.5, device=CPU).double()
+    u = logit_normal_times(100_000, mean=0.5, std=1.5, device=CPU).double()
     for logits in (u.logit(), PATHS["edm"].training_times(u).log()):
         assert float(logits.mean()) == pytest.approx(0.5, abs=0.02)
         assert float(logits.std()) == pytest.approx(1.5, abs=0.02)
@@ -124,7 +123,7 @@ def test_logits_of_training_times_are_normal() -> None:
 
 def test_uniform_times_never_reach_an_end_of_the_path() -> None:
     torch.manual_seed(0)
-    u = training_times.uniform(100_000, CPU)
+    u = uniform_times(100_000, CPU)
     assert 0 < float(u.min()) < float(u.max()) < 1
     assert float(u.mean()) == pytest.approx(0.5, abs=0.01)
 

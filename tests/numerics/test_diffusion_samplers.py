@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion.descent import Descent, Known, noise_of
-from models.diffusion.paths import PATHS, Level, along_path
-from models.diffusion.samplers import SAMPLERS
+from models.diffusion.paths import PATHS, Level, along_path, noise_of
+from models.diffusion.samplers import SAMPLERS, GaussianReference, SamplingTrajectory
 
 ORDERS = {"euler": 1, "heun": 2, "dpm_solver": 2, "ddim": 1}
 STOCHASTIC = {"ancestral", "fast"}
@@ -34,11 +33,11 @@ def place(noise: Tensor, level: Level) -> Tensor:
     return level.alpha * MEAN + variance(level).sqrt() * noise
 
 
-def ideal_flow(x_t: Tensor, level: Level, following: Level) -> Tensor:
-    return place((x_t - level.alpha * MEAN) / variance(level).sqrt(), following)
+def ideal_flow(x_t: Tensor, level: Level, next_level: Level) -> Tensor:
+    return place((x_t - level.alpha * MEAN) / variance(level).sqrt(), next_level)
 
 
-KNOWN = Known(ideal_denoiser, ideal_flow)
+KNOWN = GaussianReference(ideal_denoiser, ideal_flow)
 
 
 def no_noise() -> Tensor:
@@ -47,8 +46,8 @@ def no_noise() -> Tensor:
 
 def error(sampler: str, levels: Sequence[Level]) -> float:
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
-    descent = Descent(ideal_denoiser, levels, no_noise, KNOWN)
-    drawn = SAMPLERS[sampler](descent, place(noise, levels[0]))
+    trajectory = SamplingTrajectory(ideal_denoiser, levels, no_noise, KNOWN)
+    drawn = SAMPLERS[sampler](trajectory, place(noise, levels[0]))
     return float((drawn - place(noise, levels[-1])).abs().max())
 
 
@@ -83,8 +82,8 @@ def test_sampler_draws_the_data_from_its_ideal_denoiser(sampler: str, path: str)
 def test_few_steps_stay_finite(sampler: str, path: str, num_steps: int) -> None:
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
     levels = PATHS[path].levels(num_steps)
-    descent = Descent(ideal_denoiser, levels, lambda: noise.flip(0), KNOWN)
-    assert SAMPLERS[sampler](descent, place(noise, levels[0])).isfinite().all()
+    trajectory = SamplingTrajectory(ideal_denoiser, levels, lambda: noise.flip(0), KNOWN)
+    assert SAMPLERS[sampler](trajectory, place(noise, levels[0])).isfinite().all()
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -96,7 +95,7 @@ def test_ancestral_draws_the_mean_and_the_variance_of_the_data(path: str) -> Non
 
     levels = PATHS[path].levels(1000)
     start = place(fresh_noise(), levels[0])
-    drawn = SAMPLERS["ancestral"](Descent(ideal_denoiser, levels, fresh_noise), start)
+    drawn = SAMPLERS["ancestral"](SamplingTrajectory(ideal_denoiser, levels, fresh_noise), start)
     assert float(drawn.mean()) == pytest.approx(MEAN, abs=0.01)
     assert float(drawn.std()) == pytest.approx(STD, rel=0.03)
 
@@ -108,8 +107,8 @@ def curved_denoiser(x: Tensor, level: Level) -> Tensor:
 
 def drawn_by(sampler: str, levels: Sequence[Level]) -> Tensor:
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
-    descent = Descent(curved_denoiser, levels, no_noise, KNOWN)
-    return SAMPLERS[sampler](descent, levels[0].sigma * noise)
+    trajectory = SamplingTrajectory(curved_denoiser, levels, no_noise, KNOWN)
+    return SAMPLERS[sampler](trajectory, levels[0].sigma * noise)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -146,7 +145,9 @@ def test_ddim_is_eulers_method_in_sigma_over_alpha(path: str) -> None:
         return curved_denoiser(original.alpha * x, original)
 
     noise = torch.linspace(-2, 2, 9, dtype=float64).view(-1, 1, 1, 1)
-    eulers = SAMPLERS["euler"](Descent(denoise, stretched, no_noise), stretched[0].sigma * noise)
+    eulers = SAMPLERS["euler"](
+        SamplingTrajectory(denoise, stretched, no_noise), stretched[0].sigma * noise
+    )
     torch.testing.assert_close(drawn_by("ddim", levels), eulers)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, chisquare
 
-from radiographs.folds import Fold
-from radiographs.splits import draw_folds
+from radiographs.splits.random_split import draw_splits
+from radiographs.splits.split import Split
 
 NUM_KEYS = 40
 DIGESTS = [hashlib.sha256(str(image).encode()).hexdigest() for image in range(3000)]
@@ -19,14 +19,14 @@ GROUPS = np.concatenate([np.arange(500).repeat(2), np.arange(500, 2500)])  # 500
 
 
 def drawn(key: int) -> NDArray[np.int8]:
-    """Folds of each group."""
-    folds = draw_folds(LABELS, GROUPS, DIGESTS, key.to_bytes(32, "big"))
-    return folds[np.unique(GROUPS, return_index=True)[1]]
+    """Splits of each group."""
+    splits = draw_splits(LABELS, GROUPS, DIGESTS, key.to_bytes(32, "big"))
+    return splits[np.unique(GROUPS, return_index=True)[1]]
 
 
 FOLDS = np.stack([drawn(key) for key in range(NUM_KEYS)])  # (keys, groups)
-POOL = (FOLDS == Fold.AUDIT_IN) | (FOLDS == Fold.AUDIT_OUT)
-HELD_OUT = FOLDS == Fold.AUDIT_OUT
+POOL = (FOLDS == Split.INCLUDED) | (FOLDS == Split.HOLDOUT)
+HELD_OUT = FOLDS == Split.HOLDOUT
 
 
 def test_the_coins_are_fair() -> None:
@@ -66,7 +66,7 @@ def test_a_class_of_few_patients_keeps_one_for_the_audit_though_all_coins_fell_f
     num_held_out = Counter(
         int(
             np.sum(
-                draw_folds(labels, groups, DIGESTS[:8], key.to_bytes(32, "big")) == Fold.AUDIT_OUT
+                draw_splits(labels, groups, DIGESTS[:8], key.to_bytes(32, "big")) == Split.HOLDOUT
             )
         )
         for key in range(400)

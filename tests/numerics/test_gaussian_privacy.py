@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.privacy.gaussian import composed, delta_of, epsilon_by_renyi, epsilon_of, mu_for
-from models.privacy.mechanism import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism
 
 PAIRS = [(epsilon, delta) for epsilon in (0.1, 1, 3, 10) for delta in (1e-3, 1e-5, 1e-8)]
 

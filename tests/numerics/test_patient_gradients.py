@@ -14,13 +14,15 @@ from models.privacy.patient_gradients import PatientGradients
 @pytest.fixture
 def model(monkeypatch):
     """In single precision: in bfloat16, images in a batch round otherwise than one by one."""
-    monkeypatch.setattr("models.families.ldm.model.fastest_dtype", lambda device: torch.float32)
+    monkeypatch.setattr(
+        "models.families.ldm.denoiser_task.fastest_dtype", lambda device: torch.float32
+    )
     torch.manual_seed(0)
     config = resolve_config("ldm", "tiny", {"private_draws": 3}, Circumstances(64, private=True))
     model = LatentDiffusion(config, ImageSpec(64, 2))
     for weight in model.denoiser.parameters():  # which starts at zero, where much cancels
         nn.init.normal_(weight, std=0.05)
-    nn.init.normal_(model.autoencoder.components)
+    nn.init.normal_(model.space.autoencoder.components)
     return model.eval()
 
 

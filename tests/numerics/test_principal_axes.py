@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.nn.principal_axes import Moments, patches_of
+from models.nn.pca import Moments, patches_of
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from models.nn import principal_components
+from models.nn import pca as principal_components
 from models.nn.jitter import jittered
-from models.nn.principal_axes import IMAGES_PER_DIRECTION
-from models.nn.principal_components import (
+from models.nn.pca import (
+    IMAGES_PER_DIRECTION,
     MIN_NOISE_VARIANCE,
     PrincipalComponents,
     as_they_are,

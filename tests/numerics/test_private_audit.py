@@ -10,9 +10,9 @@ Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).
 import pytest
 import torch
 
-from models.privacy import mechanism as under_audit
+from models.privacy import mechanisms as under_audit
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanism import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism
 from release.gate.checks import epsilon
 
 NUM_CANARIES, LENGTH = 1000, 4000

@@ -7,13 +7,12 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
-from models.families.vae.private_density import Frame, positive, private_gaussians
-from models.families.vae.private_moments import Moments, contributions
-from models.families.vae.private_remainder import private_remainder
+from models.families.vae.dp_density import Frame, positive, private_gaussians
+from models.families.vae.dp_moments import Moments, contributions
+from models.families.vae.dp_remainder import private_remainder
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanism import GaussianMechanism
+from models.privacy.mechanisms import GaussianMechanism, shrunk
 from models.privacy.patients import Patients
-from models.privacy.shrinkage import shrunk
 from models.training_images import TrainingImages
 
 D, CLASSES = 4, 3

@@ -60,7 +60,7 @@ def evaluate(attempt: Attempt, inputs: Inputs, sampled: SampledSet) -> Evaluatio
     validity = fidelity.validity if fidelity else Validity.unknown()
     examination = _examine(attempt, inputs, sampled, validity)
     utility = None
-    if inputs.request.get("report") == "full" and examination.verdict.released:
+    if inputs.request.report == "full" and examination.verdict.released:
         kept = examination.kept & (labels >= 0)
         utility = _utility(inputs.assets, sampled.pixels[kept], labels[kept])
     return Evaluation(examination, fidelity, tuple(filter(None, further)), utility)

@@ -9,11 +9,12 @@ from release.features.cache import CachedExtractor
 from release.features.extractors import supplied_extractor
 from service.domain.errors import ExtractorUnavailable
 from service.domain.extractors import SuppliedExtractor
+from service.domain.requests import GenerateRequest
 from workers.runtime.attempt import Attempt
 from workers.runtime.device import choose_device
 
 
-def requested_extractors(attempt: Attempt) -> Iterator[CachedExtractor]:
+def requested_extractors(attempt: Attempt, request: GenerateRequest) -> Iterator[CachedExtractor]:
     """Open the networks that a generate request was accepted with.
 
     Raises:
@@ -21,7 +22,7 @@ def requested_extractors(attempt: Attempt) -> Iterator[CachedExtractor]:
             not what the settings call it.
     """
     here = {each.name: each for each in attempt.settings.extractors}
-    for name, identity in sorted(attempt.job.request.get("extractors", {}).items()):
+    for name, identity in sorted(request.extractors.items()):
         if name not in here:
             raise ExtractorUnavailable.named(name, "this worker's settings do not name it")
         if here[name].identity() != identity:
@@ -30,7 +31,7 @@ def requested_extractors(attempt: Attempt) -> Iterator[CachedExtractor]:
                 f"{here[name].path.name} is not the file that the service accepted the request by",
             )
         try:
-            extractor = _opened(here[name], identity["sha256"])
+            extractor = _opened(here[name], identity.sha256)
         except ValueError as error:
             raise ExtractorUnavailable.named(name, str(error)) from error
         yield extractor

@@ -22,8 +22,8 @@ import structlog
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from radiographs.folds import TRAINED, Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import TRAINED, Split
+from radiographs.store.pixel_store import PixelStore, SplitImages
 from release.array_cache import Arrays
 from release.data import LabelledImages, Splits
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
@@ -33,7 +33,7 @@ from release.gate.gate import Gate
 from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, transformed_controls
-from release.package.hashing import rounded_count
+from release.report.disclosure import rounded_count
 from release.similarity.copy_embedding import VERSION as COPY_VERSION
 from release.similarity.copy_embedding import CopyMetric, train_copy_metric
 from release.similarity.copy_search import CopySearch
@@ -60,7 +60,7 @@ class ArtifactArrayCache:
     """Arrays about a dataset's images, in a folder of the artifact store: one file for each name.
 
     The folder lies inside the dataset's own and is deleted with it. Whoever may read the images may
-    read these, and nobody else: they tell which images are alike.
+    read these, and nobody else: they show which images are alike.
 
     Args:
         artifacts: The store.
@@ -144,7 +144,7 @@ class GateAssets:
 
         Args:
             release: Names it by its content.
-            pixels: Reads its images, (n, size, size); called where they were never compared.
+            pixels: Reads its images, (n, size, size); called where nothing is kept of them.
         """
         found = self.arrays.get(
             self._name_of(release), lambda: self.gate.compare(pixels()).arrays()
@@ -168,15 +168,14 @@ class GateAssetCache:
 
     @classmethod
     @cache
-    def of_process(cls) -> Self:
-        """Return what this process keeps."""
+    def shared(cls) -> Self:
+        """Return the cache of this process."""
         return cls()
 
-    def of(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
+    def get(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
         """Return the assets of a dataset at an image size; gather them if they are not kept.
 
         Raises:
-            StoreOutdated: The dataset has no folds.
             TooFewPatients: The gate needs more of them held out.
             OSError: Its files are gone.
         """
@@ -195,16 +194,16 @@ def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> 
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
             f"{MIN_HOLDOUT} at least are needed. Ingest images of more patients: twenty of "
-            "each class are usually enough to look at sets, some 1,800 for sets that may leave."
+            "each class are usually enough to evaluate sets, some 1,800 to release them."
         )
-    key = f"{dataset_key}/evidence-{size}-{METHODS}"
+    key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
         attempt.artifacts.publish(_learned(attempt, splits), key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(splits, copies.name)
     metrics = PixelMetric(), copies
-    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/remembered-{size}")
+    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}")
     return GateAssets(
         splits=splits,
         classifier=load_classifier(folder / CLASSIFIER),
@@ -228,7 +227,7 @@ def _learned(attempt: Attempt, splits: Splits) -> Path:
     # progress is for everybody, and how many images are in these splits is not
     num_reported = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
-    staged = attempt.staging("evidence")
+    staged = attempt.staging("gate-assets")
     train_copy_metric(splits, recipe=Recipe(num_views=num_views), on_progress=watch).save(staged)
     classifier = train_classifier(splits.train, len(splits.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
@@ -248,12 +247,12 @@ def splits_of(store: PixelStore, size: int) -> Splits:
     return Splits(
         classes=store.classes,
         train=_labelled(train),
-        included=np.asarray(train.folds == Fold.AUDIT_IN),
-        holdout=_labelled(store.images_of(Fold.AUDIT_OUT, size=size)),
-        test=_labelled(store.images_of(Fold.UTILITY, size=size)),
+        included=np.asarray(train.splits == Split.INCLUDED),
+        holdout=_labelled(store.images_of(Split.HOLDOUT, size=size)),
+        test=_labelled(store.images_of(Split.TEST, size=size)),
         fingerprint=store.fingerprint,
     )
 
 
-def _labelled(images: FoldedImages) -> LabelledImages:
+def _labelled(images: SplitImages) -> LabelledImages:
     return LabelledImages(images.pixels, images.labels, images.groups)

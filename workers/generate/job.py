@@ -1,12 +1,12 @@
-"""The generate job: from a model and a request to a set that may leave, or a report of why not."""
+"""The generate job: from a model and a request to a released set, or a report of why not."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import structlog
 import torch
 
+from service.domain.records import GeneratedSet
+from service.domain.requests import GenerateRequest
 from workers.generate.evaluate import evaluate
 from workers.generate.load import load
 from workers.generate.model_cache import ModelCache, give_back_memory
@@ -18,7 +18,7 @@ from workers.runtime.attempt import Attempt
 log = structlog.get_logger()
 
 
-def generate(attempt: Attempt) -> dict[str, Any]:
+def generate(attempt: Attempt, request: GenerateRequest) -> GeneratedSet:
     """Sample, evaluate and publish the set; once more where kept models were in the way.
 
     The bytes depend on the request, the model, the real images and the versions named in the
@@ -26,25 +26,21 @@ def generate(attempt: Attempt) -> dict[str, Any]:
     """
     models = ModelCache.of(attempt.settings)
     try:
-        return _generate(attempt, models)
+        return _generate(attempt, request, models)
     except (MemoryError, torch.OutOfMemoryError) as error:
         if not models:
             raise
         error.__traceback__ = None  # its frames hold the model and its images
         log.warning("out of memory; kept models dropped", job_id=attempt.job.id)
     models.clear()
-    return _generate(attempt, models)
+    return _generate(attempt, request, models)
 
 
-def _generate(attempt: Attempt, models: ModelCache) -> dict[str, Any]:
-    inputs = load(attempt, models)
-    plan = plan_samples(inputs.request)
+def _generate(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> GeneratedSet:
+    inputs = load(attempt, request, models)
+    plan = plan_samples(request)
     sampled = sample(attempt, inputs, plan)
     evaluation = evaluate(attempt, inputs, sampled)
     made = publish(attempt, inputs, sampled, evaluation)
     give_back_memory()
-    return {
-        "synthetic_set": made,
-        "tally": dict(evaluation.examination.tally),
-        "examined_after": inputs.prior.names,
-    }
+    return GeneratedSet(made, dict(evaluation.examination.tally), inputs.prior.names)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any
 
 from models.snapshot import Snapshot
 from release.features.extractors import Extractor
 from release.gate.context import Claim
 from release.gate.policy import Policy
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
-from service.domain.identifiers import synthetic_set_id
 from service.domain.records import Dataset, Model
 from service.domain.release_rules import check_examinations
+from service.domain.requests import GenerateRequest
 from workers.generate.feature_extractors import requested_extractors
 from workers.generate.gate_assets import GateAssetCache, GateAssets
 from workers.generate.model_cache import ModelCache
@@ -30,7 +28,6 @@ class Inputs:
     """What is asked for, and what it is made and evaluated with.
 
     Attributes:
-        set_id: The set, as its request names it.
         request: The generate request, its classes in the model's order.
         model: The record of the model.
         dataset: The record of what the model was trained on.
@@ -41,8 +38,7 @@ class Inputs:
         max_sets: How many sets of the model may be examined.
     """
 
-    set_id: str
-    request: Mapping[str, Any]
+    request: GenerateRequest
     model: Model
     dataset: Dataset
     snapshot: Snapshot
@@ -54,37 +50,30 @@ class Inputs:
     @property
     def claim(self) -> Claim | None:
         """The differential privacy that the model claims."""
-        claimed = self.model.card.get("differential_privacy")
-        return Claim(claimed["epsilon"], claimed["delta"]) if claimed else None
+        claimed = self.model.card.differential_privacy
+        return Claim(claimed.epsilon, claimed.delta) if claimed else None
 
 
-def load(attempt: Attempt, models: ModelCache) -> Inputs:
+def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inputs:
     """Gather what the job works with, from the process's caches where it is there.
 
     Raises:
         ArtifactMissing, DatasetGone, ExaminationsSpent, ExtractorUnavailable: See the error tree.
     """
-    request, records = attempt.job.request, attempt.records
-    extractors = list(requested_extractors(attempt))
-    model = records.model(request["model_id"])
+    extractors = list(requested_extractors(attempt, request))
+    model = attempt.records.catalog.model(request.model_id)
     dataset = _dataset_of(attempt, model)
     snapshot = _snapshot_of(attempt, model, models)
-    asked = request["class_counts"]
-    counts = {label: asked[label] for label in snapshot.classes if label in asked}
-    request = {**request, "class_counts": counts}
-    set_id = synthetic_set_id(
-        request, snapshot_sha256=model.snapshot.sha256, version=version("synthcxr")
-    )
-    prior = PriorSets.of(records, model, dataset, set_id)
+    prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
-    assets = GateAssetCache.of_process().of(attempt, dataset, model.image_size, POLICY)
-    return Inputs(set_id, request, model, dataset, snapshot, assets, extractors, prior, max_sets)
+    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY)
+    return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
 
 
 def _dataset_of(attempt: Attempt, model: Model) -> Dataset:
     try:
-        return attempt.records.dataset(model.dataset_id)
+        return attempt.records.catalog.dataset(model.dataset_id)
     except DatasetNotFound as error:
         raise DatasetGone(f"{DatasetGone.__doc__} It was {model.dataset_id}.") from error
 

@@ -33,7 +33,7 @@ class ModelCache:
     @classmethod
     @cache
     def of(cls, settings: Settings) -> Self:
-        """Return what this process keeps."""
+        """Return the cache of this process."""
         return cls(settings.max_warm_models, settings.max_warm_model_bytes)
 
     def __len__(self) -> int:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
 from release.samples import ClassSample, InterpolatedSample, MixtureSample, SampleSpec
+from service.domain.requests import GenerateRequest
 
 
-def plan_samples(request: Mapping[str, Any]) -> list[SampleSpec]:
+def plan_samples(request: GenerateRequest) -> list[SampleSpec]:
     """List what each image of a set is drawn from: classes first, then mixtures, then ways.
 
     Image k draws from `image_seed(seed, k)`, so what is added behind it does not change it. The
     images of a way draw from the seeds the request names: its ends are the images of those seeds.
-
-    Args:
-        request: class_counts and seed, and mixtures and interpolate where it has any.
     """
     return list(_origins(request))
 
 
 def to_draw(image: SampleSpec, classes: Sequence[str]) -> Draw:
-    """Tell the model how to draw an image."""
+    """Return what the model draws for an image of the plan."""
     match image:
         case ClassSample(label, seed):
             return Draw({classes.index(label): 1.0}, seed)
@@ -35,19 +32,18 @@ def to_draw(image: SampleSpec, classes: Sequence[str]) -> Draw:
     raise AssertionError(f"no such origin: {image}")
 
 
-def _origins(request: Mapping[str, Any]) -> Iterator[SampleSpec]:
-    seeds = (image_seed(request["seed"], index) for index in count())
-    for label, number in request["class_counts"].items():
+def _origins(request: GenerateRequest) -> Iterator[SampleSpec]:
+    seeds = (image_seed(request.seed, index) for index in count())
+    for label, number in request.class_counts.items():
         for _ in range(number):
             yield ClassSample(label, next(seeds))
-    for mixture in request.get("mixtures", ()):
-        for _ in range(mixture["count"]):
-            yield MixtureSample(mixture["weights"], next(seeds))
-    for way in request.get("interpolate", ()):
-        weights = way.get("weights") or {way["label"]: 1.0}
-        last = way["steps"] - 1
-        for step in range(way["steps"]):
-            yield InterpolatedSample(weights, way["from_seed"], way["to_seed"], step / last)
+    for mixture in request.mixtures:
+        for _ in range(mixture.count):
+            yield MixtureSample(mixture.weights, next(seeds))
+    for way in request.interpolate:
+        last = way.steps - 1
+        for step in range(way.steps):
+            yield InterpolatedSample(way.class_weights, way.from_seed, way.to_seed, step / last)
 
 
 def _by_index(weights: Mapping[str, float], classes: Sequence[str]) -> dict[int, float]:

@@ -50,10 +50,10 @@ class PriorSets:
     @classmethod
     def of(cls, records: Records, model: Model, dataset: Dataset, set_id: str) -> Self:
         """Find them in the records; one that comes later is noticed when the job ends."""
-        of_model = records.examined_sets(model.id)
-        before = sets_before(set_id, of_model, records.released_examinations(dataset.id))
+        of_model = records.releases.examined_sets(model.id)
+        before = sets_before(set_id, of_model, records.releases.released_examinations(dataset.id))
         names = [each.id for each in before]
-        releases = [each for each in records.releases(dataset.id) if each.id in names]
+        releases = [each for each in records.releases.releases(dataset.id) if each.id in names]
         number = examination_number(set_id, of_model)
         return cls(number, names, [each.tally for each in before], releases)
 

@@ -1,7 +1,9 @@
-"""Writes what may be kept of a set: its report and findings and, if it may leave, its package."""
+"""Writes what may be kept of a set: report, findings and, where it is released, the package."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import compress
@@ -12,19 +14,28 @@ from numpy.typing import NDArray
 
 from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
+from release.package.manifest import describe
 from release.package.writer import Contents, write_package
+from release.report.build import build_report
+from release.report.disclosure import rounded_count
 from release.report.documents import documents
-from release.report.schema import Report, canonical_json
-from release.samples import ClassSample, SampleSpec
+from release.report.schema import (
+    DatasetSummary,
+    ExaminationCount,
+    Guarantee,
+    ModelSummary,
+    Report,
+    canonical_json,
+)
+from release.samples import ClassSample, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
-from service.domain.records import ArtifactRef, Outcome, SyntheticSet, Verdict
+from service.domain.json_form import as_json
+from service.domain.records import ArtifactRef, Dataset, Model, Outcome, SyntheticSet, Verdict
 from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
 from workers.ingest.split_key import fold_key
 from workers.runtime.attempt import Attempt
-from workers.set_description import describe_set
-from workers.set_report import counted, report_of
 
 SHOWN_PER_CLASS = 8
 
@@ -59,7 +70,7 @@ def publish(
         neighbours = sampled.neighbours.where([place for place, _ in released])
         inputs.assets.remember(file_digest(staged / "set.zip"), neighbours)
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
-    folder = f"synthetic-sets/{inputs.set_id}-{attempt.name}"
+    folder = f"synthetic-sets/{inputs.request.synthetic_set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
     attempt.artifacts.publish(staged, folder)
     return made
@@ -87,17 +98,40 @@ def _released(verdict: Verdict, sampled: SampledSet, evaluation: Evaluation) -> 
 def _report(
     inputs: Inputs, sampled: SampledSet, evaluation: Evaluation, released: Released
 ) -> Report:
-    return report_of(
-        inputs.set_id,
-        inputs.model,
-        inputs.dataset,
+    return build_report(
+        inputs.request.synthetic_set_id,
+        _model_summary(inputs.model),
+        _dataset_summary(inputs.dataset),
         evaluation.examination,
         evaluation.fidelity,
         evaluation.further_fidelity,
         evaluation.utility,
-        num_drawn=len(sampled.origins),
+        num_generated=len(sampled.origins),
         released=[origin for _, origin in released],
-        examination_count={"number": inputs.prior.number, "at_most": inputs.max_sets},
+        examination_count=ExaminationCount(number=inputs.prior.number, at_most=inputs.max_sets),
+    )
+
+
+def _model_summary(model: Model) -> ModelSummary:
+    canonical = json.dumps(dict(model.config), sort_keys=True, separators=(",", ":"))
+    claimed = model.card.differential_privacy
+    return ModelSummary(
+        id=model.id,
+        family=model.family,
+        image_size=model.image_size,
+        config_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
+        snapshot_sha256=model.snapshot.sha256,
+        differential_privacy=claimed and Guarantee(epsilon=claimed.epsilon, delta=claimed.delta),
+    )
+
+
+def _dataset_summary(dataset: Dataset) -> DatasetSummary:
+    return DatasetSummary(
+        version=dataset.version,
+        class_counts={
+            label: rounded_count(split.images) for label, split in dataset.classes.items()
+        },
+        patient_ids=bool(dataset.summary.get("has_patient_ids")),
     )
 
 
@@ -116,8 +150,8 @@ def _findings(
     """Write what only those may read who may see the real images: figures in full, and seeds."""
     return canonical_json(
         {
-            "synthetic_set_id": inputs.set_id,
-            "seed": inputs.request["seed"],
+            "synthetic_set_id": inputs.request.synthetic_set_id,
+            "seed": inputs.request.seed,
             "examination": evaluation.examination.private(),
             "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
             "flagged": [
@@ -137,14 +171,15 @@ def _contents(
     report: Report,
     pages: dict[str, bytes],
 ) -> Contents:
-    hashing_key = fold_key(attempt.settings, attempt.records)
+    hashing_key = fold_key(attempt.settings, attempt.records.catalog)
+    also = inputs.request.format
     return Contents(
-        description=describe_set(
+        description=describe(
             report,
-            inputs.request,
+            as_json(inputs.request),
             hashing_key,
-            drawn=sampled.origins,
-            dropped=list(compress(sampled.origins, ~evaluation.examination.kept)),
+            generated=sampled.origins,
+            rejected=list(compress(sampled.origins, ~evaluation.examination.kept)),
             released=[origin for _, origin in released],
             earlier_releases=[each.id for each in inputs.prior.releases],
         ),
@@ -152,7 +187,7 @@ def _contents(
         hashing_key=hashing_key,
         signer=KeyRing(attempt.settings.data_dir).current(),
         documents=pages,
-        formats=frozenset({inputs.request["format"]} - {"png"}),
+        formats=frozenset() if also == "png" else frozenset({also}),
     )
 
 
@@ -178,9 +213,9 @@ def _record(
         path = staged / name
         return ArtifactRef(f"{folder}/{name}", file_digest(path), path.stat().st_size)
 
-    of_class, of_none = counted(origin for _, origin in released)
+    of_class, of_none = count_by_class(origin for _, origin in released)
     return SyntheticSet(
-        id=inputs.set_id,
+        id=inputs.request.synthetic_set_id,
         model_id=inputs.model.id,
         job_id=attempt.job.id,
         num_images=len(released),

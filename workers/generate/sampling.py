@@ -78,9 +78,9 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
         inputs: The model, the gate and the request.
         plan: What each image asked for is drawn from.
     """
-    sampler = sampler_class(inputs.snapshot.family).model_validate(inputs.request["sampler"])
+    sampler = sampler_class(inputs.snapshot.family).model_validate(dict(inputs.request.sampler))
     path = attempt.staging("drawn") / "images.raw"
-    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request["seed"], path)
+    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request.seed, path)
     return drawing.draw(inputs.assets.gate, POLICY, replace_flagged=inputs.claim is None)
 
 
@@ -161,7 +161,7 @@ class SetSampler:
     def _round(self, gate: Gate, origins: Sequence[SampleSpec]) -> SetNeighbours:
         """Draw images and compare them with the real ones.
 
-        Only the first round is reported: the progress of others would tell what was flagged.
+        Only the first round is reported: the progress of others would show what was flagged.
         """
         first = len(self._origins)
         draws = [to_draw(origin, self._snapshot.classes) for origin in origins]

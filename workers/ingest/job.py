@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from radiographs.ingest import IngestOptions, IngestProgress, IngestSummary
 from radiographs.ingest import ingest as ingest_images
-from radiographs.pixel_store import PixelStore
-from radiographs.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
 from service.domain.records import (
     ArtifactRef,
@@ -20,34 +19,37 @@ from service.domain.records import (
     Dataset,
     DatasetState,
     DroppedFile,
+    IngestedDataset,
 )
+from service.domain.requests import DatasetSource, IngestRequest
 from workers.ingest.split_key import fold_key, identity_ledger
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
 
-def ingest(attempt: Attempt) -> dict[str, Any]:
+def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     """Read the images of the job's source into a pixel store."""
-    request = attempt.job.request
-    dataset = attempt.records.dataset(request["dataset_id"])  # gone when it was deleted meanwhile
-    source = _source(request["source"], attempt.artifacts.upload_path(attempt.job.id))
+    dataset = attempt.records.catalog.dataset(
+        request.dataset_id
+    )  # gone when it was deleted meanwhile
+    source = _source(request.source, attempt.artifacts.upload_path(attempt.job.id))
     options = IngestOptions(
-        fold_key(attempt.settings, attempt.records),
-        image_size=request["image_size"],
-        fit=request["fit"],
-        bit_depth=request["bit_depth"],
-        ledger=identity_ledger(attempt.settings, attempt.records),
+        fold_key(attempt.settings, attempt.records.catalog),
+        image_size=request.image_size,
+        fit=request.fit,
+        bit_depth=request.bit_depth,
+        ledger=identity_ledger(attempt.settings, attempt.records.catalog),
     )
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))
     store = PixelStore.open(staged)
-    patients = np.unique(store.identities[~store.held_out]).view(np.int64).tolist()
+    patients = np.unique(store.identities[store.trained]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
     # named by its content: a folder on the server may have changed since an earlier attempt
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
-    return {"dataset": _ready(dataset, summary, artifact), "trained_patients": patients}
+    return IngestedDataset(_ready(dataset, summary, artifact), patients)
 
 
 def _ingested(
@@ -69,12 +71,12 @@ def _ingested(
             )
 
 
-def _source(source: Mapping[str, Any], upload: Path) -> Source:
-    if "path" in source:
-        path = Path(source["path"])
+def _source(source: DatasetSource, upload: Path) -> Source:
+    if source.path:
+        path = Path(source.path)
         return FolderSource(path) if path.is_dir() else ArchiveSource(path)
-    if "phantom" in source:
-        return PhantomSource(**source["phantom"])
+    if drawn := source.phantom:
+        return PhantomSource(drawn.class_counts, drawn.image_size, drawn.seed)
     return ArchiveSource(upload)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radiographs.keyed_hash import published_version
+from radiographs.splits.keyed_hash import published_version
 from service.adapters.fold_key import FoldKey
 from service.domain.errors import FoldKeyLost
-from service.domain.ports import Records
-from service.domain.records import Dataset
+from service.domain.ports import Catalog
 from service.settings import Settings
 
 LEDGER = "identities.npz"
 
 
-def fold_key(settings: Settings, records: Records) -> bytes:
+def fold_key(settings: Settings, catalog: Catalog) -> bytes:
     """Return the key that every dataset of this service is split under.
 
     A new key for old images would put into training what an earlier split held out. So a key is
@@ -25,7 +24,7 @@ def fold_key(settings: Settings, records: Records) -> bytes:
         FoldKeyLost: The key is missing, or is not that of the datasets.
     """
     file = FoldKey(settings.data_dir, settings.fold_key_file)
-    split = _newest_split(records)
+    split = catalog.newest_split_dataset()
     if split is None:
         return file.read_or_make()
     key = file.read()
@@ -39,7 +38,7 @@ def fold_key(settings: Settings, records: Records) -> bytes:
     return key
 
 
-def identity_ledger(settings: Settings, records: Records) -> Path:
+def identity_ledger(settings: Settings, catalog: Catalog) -> Path:
     """Return where the fold of every patient is kept who was ever split under the key.
 
     Raises:
@@ -47,22 +46,10 @@ def identity_ledger(settings: Settings, records: Records) -> Path:
             could be trained on.
     """
     path = settings.data_dir.resolve() / "keys" / LEDGER
-    if not path.exists() and _newest_split(records) is not None:
+    if not path.exists() and catalog.newest_split_dataset() is not None:
         raise FoldKeyLost(
             f"The ledger of the patients that were split before, keys/{LEDGER} in the data "
             "directory, is missing. Restore it from a backup of the data directory, then retry: "
             "without it patients who were held out could be trained on."
         )
     return path
-
-
-def _newest_split(records: Records) -> Dataset | None:
-    cursor = None
-    while True:
-        page = records.datasets(cursor=cursor)
-        for dataset in page.items:
-            if dataset.version:
-                return dataset
-        cursor = page.next_cursor
-        if cursor is None:
-            return None

@@ -80,7 +80,7 @@ class Attempt:
         """Make an empty folder for this attempt's outputs; what is left in it goes at the end.
 
         Args:
-            part: Tells one folder from another of the same attempt.
+            part: Suffix of its name, for a second folder of the same attempt.
         """
         folder = self.artifacts.staging("-".join(filter(None, (self.name, part))))
         self._staged.append(folder)
@@ -96,22 +96,22 @@ class Attempt:
         return time.monotonic() - self._reported_at >= REPORT_INTERVAL_SECONDS
 
     def report(self, progress: JobProgress, metrics: Mapping[str, float] | None = None) -> None:
-        """Tell how far the job is; raises LeaseLost when fenced off."""
+        """Record how far the job is; raises LeaseLost when fenced off."""
         self._reported_at = time.monotonic()
         self._record(progress=progress, metrics=metrics)
 
     def checkpointed(self, images_seen: int) -> None:
-        """Tell that a new checkpoint is durable; raises LeaseLost when fenced off."""
+        """Record that a new checkpoint is durable; raises LeaseLost when fenced off."""
         self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
 
-    def show(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+    def log(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         """Append to the job's log; raises LeaseLost when fenced off."""
         self._record(events=[(kind, data)])
 
     def _record(self, **report: Any) -> None:
         """Report; one that a database that is away misses is no reason to stop working."""
         try:
-            self.records.record(self._claim, **report)
+            self.records.jobs.record(self._claim, **report)
         except RecordsUnavailable:
             log.warning("report lost", job_id=self.job.id)
 
@@ -125,7 +125,7 @@ class Attempt:
         while not self._ended.wait(settings.heartbeat_seconds):
             began = time.monotonic()
             try:
-                cancelled = self.records.heartbeat(self._claim, settings.lease_seconds)
+                cancelled = self.records.jobs.heartbeat(self._claim, settings.lease_seconds)
             except LeaseLost:
                 self._lost.set()
                 return

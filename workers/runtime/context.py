@@ -11,7 +11,7 @@ from typing import Self
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.domain.ports import ArtifactStore, Clock, Records
 from service.settings import Settings
 
@@ -38,7 +38,7 @@ class WorkerContext:
         return cls(
             name=f"{socket.gethostname()}:{os.getpid()}",
             settings=settings,
-            records=SqlRecords(open_engine(settings.resolved_database_url), clock),
+            records=sql_records(open_engine(settings.resolved_database_url), clock),
             artifacts=LocalArtifacts(settings.data_dir),
             clock=clock,
         )

@@ -1,4 +1,4 @@
-"""From whatever went wrong in a job to the problem its client reads."""
+"""Maps whatever went wrong in a job to the problem that its client reads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from safetensors import SafetensorError
 
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
+from radiographs.errors import IngestRefused, LedgerUnusable
 from release.similarity.knn import InvalidDistances
 from service.domain.errors import (
-    DatasetOutdated,
     ExaminationFailed,
     FieldError,
     FoldKeyLost,
@@ -33,12 +32,10 @@ def problem_of(error: Exception, job_id: str) -> Problem:
     if isinstance(error, SyntheticDataError):
         return error.problem()
     if isinstance(error, IngestRefused):
-        fields = tuple(FieldError("/file", told) for told in error.files)
+        fields = tuple(FieldError("/file", reason) for reason in error.files)
         return Problem(error.code, error.message, fields=fields)
     if isinstance(error, LedgerUnusable):
         return Problem(FoldKeyLost.code, str(error), retryable=True)
-    if isinstance(error, StoreOutdated):
-        return Problem(DatasetOutdated.code, str(error))
     if isinstance(error, InvalidDistances):
         return Problem(ExaminationFailed.code, str(error))
     if isinstance(error, AccountantsDisagree):
@@ -61,7 +58,7 @@ def problem_of(error: Exception, job_id: str) -> Problem:
     return Problem(
         "internal_error",
         f"An unexpected {type(error).__name__} ended the job. "
-        f"The worker's log tells more under job {job_id}.",
+        f"The worker's log has the details under job {job_id}.",
     )
 
 

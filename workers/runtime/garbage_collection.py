@@ -21,7 +21,7 @@ MIN_AGE_SECONDS = 24 * 3600.0
 
 def prune(records: Records, data_dir: Path, min_age_seconds: float = MIN_AGE_SECONDS) -> int:
     """Remove unnamed artifacts, staging folders and uploads; returns how many went."""
-    referenced = records.referenced_artifacts()
+    referenced = records.catalog.referenced_artifacts()
     artifacts = data_dir.resolve() / "artifacts"
     doomed = [
         folder
@@ -44,7 +44,7 @@ def prune(records: Records, data_dir: Path, min_age_seconds: float = MIN_AGE_SEC
 def _still_needed(records: Records, job_id: str) -> bool:
     """Whether an ingest may yet read its upload: until it succeeded."""
     try:
-        return records.job(job_id).state is not JobState.SUCCEEDED
+        return records.jobs.job(job_id).state is not JobState.SUCCEEDED
     except JobNotFound:
         return False
 

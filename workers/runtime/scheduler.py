@@ -25,7 +25,7 @@ PRUNE_INTERVAL_SECONDS = 600.0
 
 
 class Scheduler:
-    """Looks at the records once an interval.
+    """Looks after waiting and lost jobs, once an interval.
 
     Args:
         context: Where the records are.
@@ -36,30 +36,30 @@ class Scheduler:
         self._context = context
         self._queue = queue
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
-        self._rung_at: dict[str, float] = {}
+        self._rang_at: dict[str, float] = {}
         self._pruned_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop; a database that is away is waited for."""
+        """Work until `stop` is set; a database that is away is waited for."""
         interval = self._context.settings.scheduler_interval_seconds
         while not stop.wait(interval):
             try:
-                self.look()
+                self.run_once()
             except RecordsUnavailable:
                 log.warning("records unavailable")
 
-    def look(self) -> None:
-        """Look once, if no other scheduler does."""
+    def run_once(self) -> None:
+        """Do what is due, if no other scheduler holds the lock."""
         records, settings = self._context.records, self._context.settings
         lock_seconds = max(10 * settings.scheduler_interval_seconds, 5.0)
-        if not records.hold_scheduler_lock(self._holder, lock_seconds):
+        if not records.jobs.hold_scheduler_lock(self._holder, lock_seconds):
             return
-        moved = records.expire_leases(
+        moved = records.jobs.expire_leases(
             self._context.clock.now(), settings.max_attempts_without_checkpoint
         )
         for job in moved:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
-            self._rung_at.pop(job.id, None)
+            self._rang_at.pop(job.id, None)
         self._ring()
         if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
             prune(records, settings.data_dir)
@@ -69,9 +69,11 @@ class Scheduler:
         """Ring for every waiting job, again after a while: a doorbell may have been lost."""
         now = time.monotonic()
         records = self._context.records
-        waiting = {job.id: job.queue for kind in JobKind for job in records.queued_jobs(kind.queue)}
-        self._rung_at = {job_id: at for job_id, at in self._rung_at.items() if job_id in waiting}
+        waiting = {
+            job.id: job.queue for kind in JobKind for job in records.jobs.queued_jobs(kind.queue)
+        }
+        self._rang_at = {job_id: at for job_id, at in self._rang_at.items() if job_id in waiting}
         for job_id, queue in waiting.items():
-            if now - self._rung_at.get(job_id, float("-inf")) >= RING_AGAIN_SECONDS:
+            if now - self._rang_at.get(job_id, float("-inf")) >= RING_AGAIN_SECONDS:
                 self._queue.ring(queue, job_id)
-                self._rung_at[job_id] = now
+                self._rang_at[job_id] = now

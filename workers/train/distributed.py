@@ -18,7 +18,7 @@ from datetime import timedelta
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from models.training.team import Alone, Team, joined
+from models.training.distributed import Alone, Team, joined
 from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
 from workers.runtime.device import choose_device, prepare_torch
@@ -61,7 +61,7 @@ def leading_team(spec: TrainingSpec, device: torch.device) -> Iterator[Team]:
     Raises:
         DeviceLost: Another process ended before the training did.
     """
-    num_ranks = spec.num_devices
+    num_ranks = spec.request.num_devices
     if num_ranks == 1:
         yield Alone()
         return
@@ -98,7 +98,7 @@ def _start(rank: int, port: int, spec: TrainingSpec) -> subprocess.Popen[str]:
         | {
             "RANK": str(rank),
             "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(spec.num_devices),
+            "WORLD_SIZE": str(spec.request.num_devices),
             "MASTER_ADDR": HOST,
             "MASTER_PORT": str(port),
             "OMP_NUM_THREADS": str(torch.get_num_threads()),
@@ -142,7 +142,7 @@ def _lost(ended: Sequence[subprocess.Popen[str]]) -> DeviceLost:
     codes = ", ".join(str(process.returncode) for process in ended)
     return DeviceLost(
         f"{len(ended)} of the training's processes ended early (exit status {codes}); the worker's "
-        "log tells why. Retry the job: it goes on from its newest checkpoint."
+        "log says why. Retry the job: it goes on from its newest checkpoint."
     )
 
 

@@ -3,108 +3,120 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from models.privacy import accounting
 from models.privacy.accounting import Spending, checked_epsilon
 from models.privacy.gaussian import composed, epsilon_by_renyi, epsilon_of
-from models.privacy.mechanism import GaussianMechanism, Release
-from models.privacy.sampled_sums import SampledSums
-from service.domain.ports import Records
+from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
+from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
+from service.domain.ports import Catalog
+from service.domain.requests import PrivacyTerms
 
-PUBLIC_FACTS = ["classes", "num_patients", "folds", "groups"]
+PUBLIC_FACTS = ("classes", "num_patients", "folds", "groups")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run spent, as `PrivacyAccount` has it."""
+
+    sigma: float
+    sample_rate: float
+    steps: int
+    releases: tuple[NoisySum, ...]
+    accountant: str
+    cross_check: CrossCheck
+    mu: float | None = None
 
 
 def account(
-    how: Mapping[str, Any], terms: Mapping[str, Any], num_patients: int, earlier: Sequence[Spending]
-) -> dict[str, Any]:
-    """Write down what was promised, how it was kept, and what all runs come to together.
+    spent: Spent,
+    terms: PrivacyTerms,
+    delta: float,
+    num_patients: int,
+    earlier: Sequence[Spending],
+) -> PrivacyAccount:
+    """Describe a privacy guarantee, how it was kept, and the budget of all runs together.
 
     Args:
-        how: What `of_noisy_sums` or `of_noisy_gradients` tells.
-        terms: epsilon, delta, max_grad_norm and method.
+        spent: From `of_noisy_sums` or `of_noisy_gradients`.
+        terms: What was asked for.
+        delta: Theirs, or the one that stands in for it.
         num_patients: One image each.
         earlier: What the runs before this one spent.
     """
-    epsilon, delta = terms["epsilon"], terms["delta"]
-    together, composition = _together([*earlier, spending_of(how)], delta)
-    return {
-        "label": f"certified-dp({epsilon:g}, {delta:g}, patient)",
-        "epsilon": epsilon,
-        "delta": delta,
-        "unit": "patient",
-        "neighbours": "one patient's image is replaced by none, their number staying the same",
-        "public": PUBLIC_FACTS,
-        "num_patients": num_patients,
-        "method": terms["method"],
-        "max_grad_norm": terms["max_grad_norm"],
-        **how,
-        "runs": {
-            "count": len(earlier) + 1,
-            "epsilon": max(epsilon, together),
-            "delta": delta,
-            "composition": composition,
-        },
-    }
+    together, composition = _together([*earlier, spending_of(spent)], delta)
+    return PrivacyAccount(
+        label=f"certified-dp({terms.epsilon:g}, {delta:g}, patient)",
+        epsilon=terms.epsilon,
+        delta=delta,
+        unit="patient",
+        neighbours="one patient's image is replaced by none, their number staying the same",
+        public=PUBLIC_FACTS,
+        num_patients=num_patients,
+        method=terms.method,
+        max_grad_norm=terms.max_grad_norm,
+        sigma=spent.sigma,
+        sample_rate=spent.sample_rate,
+        steps=spent.steps,
+        releases=spent.releases,
+        accountant=spent.accountant,
+        cross_check=spent.cross_check,
+        runs=ComposedRuns(len(earlier) + 1, max(terms.epsilon, together), delta, composition),
+        mu=spent.mu,
+    )
 
 
-def of_noisy_sums(mechanism: GaussianMechanism, delta: float) -> dict[str, Any]:
-    """Tell how several sums over all patients keep the promise."""
-    spent = math.hypot(*(1 / release.sigma for release in mechanism.releases))
-    return {
-        "mu": spent,
-        "sigma": 1 / spent,
-        "sample_rate": 1.0,
-        "steps": len(mechanism.releases),
-        "releases": [_told(each) for each in mechanism.releases],
-        "accountant": "Gaussian differential privacy, exact",
-        "cross_check": {
-            "accountant": "Renyi differential privacy, upper bound",
-            "epsilon": epsilon_by_renyi(spent, delta),
-        },
-    }
+def of_noisy_sums(mechanism: GaussianMechanism, delta: float) -> Spent:
+    """Account for several sums over all patients."""
+    mu = math.hypot(*(1 / release.sigma for release in mechanism.releases))
+    return Spent(
+        sigma=1 / mu,
+        sample_rate=1.0,
+        steps=len(mechanism.releases),
+        releases=tuple(map(_noisy_sum, mechanism.releases)),
+        accountant="Gaussian differential privacy, exact",
+        cross_check=CrossCheck(
+            "Renyi differential privacy, upper bound", epsilon_by_renyi(mu, delta)
+        ),
+        mu=mu,
+    )
 
 
-def of_noisy_gradients(sums: SampledSums, delta: float) -> dict[str, Any]:
-    """Tell how many sums over sampled patients keep the promise.
+def of_noisy_gradients(sums: SampledSums, delta: float) -> Spent:
+    """Account for many sums over sampled patients.
 
     Raises:
-        AccountantsDisagree: They do not.
+        AccountantsDisagree: Two accountants differ in what they cost.
     """
     checked_epsilon([sums.spending], delta)
     by = f"Opacus {version('opacus')}"
-    return {
+    return Spent(
         **sums.spending._asdict(),
-        "releases": [_told(sums.release)],
-        "accountant": f"privacy loss random variables, {by}",
-        "cross_check": {
-            "accountant": f"Renyi differential privacy, upper bound, {by}",
-            "epsilon": accounting.epsilon_by_renyi([sums.spending], delta),
-        },
-    }
+        releases=(_noisy_sum(sums.release),),
+        accountant=f"privacy loss random variables, {by}",
+        cross_check=CrossCheck(
+            f"Renyi differential privacy, upper bound, {by}",
+            accounting.epsilon_by_renyi([sums.spending], delta),
+        ),
+    )
 
 
-def earlier_runs(records: Records, dataset_version: str) -> Iterator[Spending]:
-    """Find what every model spent that was trained privately on a dataset version."""
-    cursor = None
-    while True:
-        page = records.models(cursor=cursor)
-        for model in page.items:
-            told = model.card.get("differential_privacy")
-            if told and model.card.get("dataset_version") == dataset_version:
-                yield spending_of(told)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+def earlier_runs(catalog: Catalog, dataset_version: str) -> list[Spending]:
+    """Return what every model spent that was trained privately on a dataset version."""
+    accounts = (
+        model.card.differential_privacy for model in catalog.private_models(dataset_version)
+    )
+    return [spending_of(account) for account in accounts if account]
 
 
-def spending_of(told: Mapping[str, Any]) -> Spending:
-    """Read what a run spent from its account; several sums over all patients count as one."""
-    if "mu" in told:
-        return Spending(1 / told["mu"], 1.0, 1)
-    return Spending(told["sigma"], told["sample_rate"], told["steps"])
+def spending_of(spent: Spent | PrivacyAccount) -> Spending:
+    """Return what a run spent; several sums over all patients count as one."""
+    if spent.mu is not None:
+        return Spending(1 / spent.mu, 1.0, 1)
+    return Spending(spent.sigma, spent.sample_rate, spent.steps)
 
 
 def _together(spendings: Sequence[Spending], delta: float) -> tuple[float, str]:
@@ -115,5 +127,5 @@ def _together(spendings: Sequence[Spending], delta: float) -> tuple[float, str]:
     return checked_epsilon(spendings, delta), "privacy losses of all runs composed"
 
 
-def _told(release: Release) -> dict[str, Any]:
-    return {"name": release.name, "sigma": release.sigma, "num_values": release.num_values}
+def _noisy_sum(release: Release) -> NoisySum:
+    return NoisySum(release.name, release.sigma, release.num_values)

@@ -21,14 +21,16 @@ from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
 from models.training.loop import Training
-from models.training.watch import THRESHOLD
+from models.training.monitor import THRESHOLD
 from models.training_images import TrainingImages
-from radiographs.folds import Fold
+from radiographs.splits.split import Split
 from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
-from service.domain.records import ArtifactRef, Model
+from service.domain.model_card import Diagnosis, Memorisation, ModelCard, PrivacyAccount
+from service.domain.records import ArtifactRef, Model, TrainedModel
+from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt
 from workers.train.distributed import leading_team, rank_device
 from workers.train.dp_ledger import earlier_runs
@@ -50,101 +52,98 @@ TOO_FEW = "Not measured: the audit pool has too few patients."
 NO_SCORE = "Not measured: this family has no score of a whole model."
 
 
-def train(attempt: Attempt) -> dict[str, Any]:
+def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
     """Train the model that the job asks for, from its newest checkpoint if there is one."""
-    spec = TrainingSpec.of(attempt)
+    spec = TrainingSpec.of(attempt, request)
     training = _trained(attempt, spec)
     model = training.model
-    privacy = _trained_privately(attempt, training, spec) if spec.privacy else {}
+    num_images, account = len(training.images), None
+    if spec.privacy:
+        num_images, account = _trained_privately(attempt, training, spec)
 
-    samples = _samples(model, spec.family)
+    samples = _samples(model, request.family)
     # held-out images are private too, and a privacy budget does not account for them
     audit = None if spec.privacy else audit_membership(model, spec.store)
     memorisation = _memorisation(attempt, spec, audit)
-    findings = [
-        asdict(each) for each in (*_findings(training, samples, spec), *_overfitting(memorisation))
-    ]
-    attempt.show(EventKind.DIAGNOSIS, {"findings": findings})
+    findings = [*_findings(training, samples, spec), *_overfitting(memorisation)]
+    attempt.log(EventKind.DIAGNOSIS, {"findings": [asdict(each) for each in findings]})
 
     staged = attempt.staging()
-    save_snapshot(staged, spec.family, spec.store.classes, model)
+    save_snapshot(staged, request.family, spec.store.classes, model)
     (staged / "samples.png").write_bytes(contact_sheet(samples, SAMPLES_PER_CLASS))
-    card = {
-        **_about_training(attempt, training, spec),
-        "weights_sha256": file_digest(staged / WEIGHTS),
-        "diagnosis": findings,
-        "white_box": audit and audit.white_box(),
-        "memorisation": memorisation,
-        **privacy,
-    }
-    return {"model": _published(attempt, spec, training.images_seen, staged, card)}
+    card = ModelCard(
+        budget=request.budget,
+        seed=request.seed,
+        weights_sha256=file_digest(staged / WEIGHTS),
+        num_parameters=sum(each.numel() for each in model.parameters()),
+        dataset_version=spec.store.version,
+        device=training.images.device.type,
+        num_devices=request.num_devices,
+        versions={"synthcxr": version("synthcxr"), "torch": torch.__version__},
+        diagnosis=tuple(Diagnosis(each.code, each.what, each.fix) for each in findings),
+        memorisation=memorisation,
+        learning_curve=learning_curve(attempt.records.jobs, attempt.job.id),
+        num_training_images=num_images,
+        dataset_fingerprint=spec.store.fingerprint,
+        white_box=audit.white_box() if audit else None,
+        differential_privacy=account,
+    )
+    return TrainedModel(_published(attempt, spec, training.images_seen, staged, card))
 
 
 def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
     """Run the training to its end, on as many devices as the job asks for."""
-    device = rank_device(0, spec.num_devices)
+    device = rank_device(0, spec.request.num_devices)
     with leading_team(spec, device) as team:
         training = spec.training(device, team)
-        # held-out images are private too
-        monitored = (
-            None if spec.privacy else membership_monitor(spec.store, spec.image_size, device)
-        )
-        reporter = Reporter(attempt, training, spec.family, monitored)
+        monitor = None
+        if not spec.privacy:  # held-out images are private too
+            monitor = membership_monitor(spec.store, spec.request.image_size, device)
+        reporter = Reporter(attempt, training, spec.request.family, monitor)
         for progress in training.run():
             check_cancelled()
             reporter.take(progress)
     return training
 
 
-def _trained_privately(attempt: Attempt, training: Training, spec: TrainingSpec) -> dict[str, Any]:
-    """Train a model that has seen public images alone on private ones; returns card entries.
+def _trained_privately(
+    attempt: Attempt, training: Training, spec: TrainingSpec
+) -> tuple[int, PrivacyAccount]:
+    """Train a model that has seen public images alone on private ones.
 
     It comes after the last checkpoint: nothing of a run that ends before its model is published
     is ever seen, so that a resumed attempt may draw new noise.
+
+    Returns:
+        The number of patients, one image each, and the account.
     """
     assert spec.privacy
     patients = spec.patients(training.images.device)
-    earlier = list(earlier_runs(attempt.records, spec.store.version))
+    earlier = earlier_runs(attempt.records.catalog, spec.store.version)
     account = train_with_dp(training.model, training.images, patients, spec.privacy, earlier)
-    return {"differential_privacy": account, "num_training_images": len(patients)}
-
-
-def _about_training(attempt: Attempt, training: Training, spec: TrainingSpec) -> dict[str, Any]:
-    """Describe how a model was trained, as entries of its card."""
-    return {
-        "budget": spec.budget,
-        "seed": spec.seed,
-        "num_parameters": sum(each.numel() for each in training.model.parameters()),
-        "num_training_images": len(training.images),
-        "dataset_fingerprint": spec.store.fingerprint,
-        "dataset_version": spec.store.version,
-        "device": training.images.device.type,
-        "num_devices": spec.num_devices,
-        "versions": {"synthcxr": version("synthcxr"), "torch": torch.__version__},
-        "learning_curve": learning_curve(attempt.records, attempt.job.id),
-    }
+    return len(patients), account
 
 
 def _published(
-    attempt: Attempt, spec: TrainingSpec, images_seen: int, staged: Path, card: dict[str, Any]
+    attempt: Attempt, spec: TrainingSpec, images_seen: int, staged: Path, card: ModelCard
 ) -> Model:
     """Make a staged snapshot visible; returns its record."""
-    request, model_id = attempt.job.request, new_id("mdl")
+    request, model_id = spec.request, new_id("mdl")
     snapshot = ArtifactRef(
         f"models/{model_id}/{WEIGHTS}",
         # of both files, so that a changed configuration is another snapshot
-        _joint_digest(file_digest(staged / DESCRIPTION), card["weights_sha256"]),
+        _joint_digest(file_digest(staged / DESCRIPTION), card.weights_sha256),
         (staged / WEIGHTS).stat().st_size,
     )
     attempt.artifacts.publish(staged, f"models/{model_id}")
     return Model(
         id=model_id,
-        family=spec.family,
-        dataset_id=request["dataset_id"],
+        family=request.family,
+        dataset_id=request.dataset_id,
         classes=spec.store.classes,
-        image_size=spec.image_size,
-        config=spec.config,
-        preset=request["preset"],
+        image_size=request.image_size,
+        config=request.config,
+        preset=request.preset,
         images_seen=images_seen,
         snapshot=snapshot,
         job_id=attempt.job.id,
@@ -155,35 +154,25 @@ def _published(
 
 def _memorisation(
     attempt: Attempt, spec: TrainingSpec, audit: MembershipAudit | None
-) -> dict[str, Any]:
-    """Report by how much the model scores what it was trained on higher, in the end and before.
-
-    Returns:
-        Figures, or why there are none.
-    """
+) -> Memorisation:
+    """Report by how much the model scores what it was trained on higher, in the end and before."""
     if audit is None:
-        return {"none": ONLY_ITS_BUDGET if spec.privacy else TOO_FEW}
+        return Memorisation(not_measured=ONLY_ITS_BUDGET if spec.privacy else TOO_FEW)
     found = audit.standard_errors()
     if found is None:
-        return {"none": NO_SCORE}
-    return {
-        "standard_errors": round(found, 2),
-        "threshold": THRESHOLD,
-        "budget": spec.budget,
-        "looks": memorisation_curve(attempt.records, attempt.job.id),
-    }
+        return Memorisation(not_measured=NO_SCORE)
+    checks = memorisation_curve(attempt.records.jobs, attempt.job.id)
+    return Memorisation(round(found, 2), THRESHOLD, checks)
 
 
-def _overfitting(memorisation: dict[str, Any]) -> Iterator[Finding]:
+def _overfitting(memorisation: Memorisation) -> Iterator[Finding]:
     """Name the fault, and after how many images it was not there yet."""
-    if memorisation.get("standard_errors", 0) <= THRESHOLD:
+    found = memorisation.standard_errors
+    if found is None or found <= THRESHOLD:
         return
-    clean = [
-        look["images_seen"]
-        for look in memorisation["looks"]
-        if look["standard_errors"] <= THRESHOLD
-    ]
-    yield overfitting(memorisation["standard_errors"], max(clean, default=None))
+    checks = memorisation.checks
+    clean = [each.images_seen for each in checks if each.standard_errors <= THRESHOLD]
+    yield overfitting(found, max(clean, default=None))
 
 
 def _findings(
@@ -193,7 +182,7 @@ def _findings(
     yield from training.findings
     if spec.privacy:
         return  # held-out images are private too
-    pixels = spec.store.images_of(Fold.AUDIT_OUT, size=spec.image_size).pixels
+    pixels = spec.store.images_of(Split.HOLDOUT, size=spec.request.image_size).pixels
     drawn, held_out = (
         TrainingImages(some, np.zeros(len(some), np.int64), training.images.device)
         for some in (samples, pixels)

@@ -1,7 +1,7 @@
 """Membership inference against a model: while it trains, and on its weights in the end.
 
-Both compare patients of the audit pool that a fair coin included in the training with those that it
-excluded, one image of each.
+Both compare patients of the audit pool that were randomly included in the training with those that
+were not, one image of each.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
-from models.training.watch import Watch, standard_errors
+from models.training.monitor import Watch, standard_errors
 from models.training_images import as_images
-from radiographs.folds import Fold
-from radiographs.pixel_store import FoldedImages, PixelStore
+from radiographs.splits.split import Split
+from radiographs.store.pixel_store import PixelStore, SplitImages
 from release.cancellation import check_cancelled
 from release.gate.checks import white_box
 from release.gate.policy import Policy
 from release.gate.score_calibration import calibrated, complexity
+from service.domain.model_card import WhiteBoxAudit
 
 IMAGES_AT_ONCE = 64
 MIN_PATIENTS = 20  # included, and excluded
@@ -45,10 +46,17 @@ class MembershipAudit:
     familiarity: NDArray[np.float64] | None
     included: NDArray[np.bool_]
 
-    def white_box(self) -> dict[str, Any]:
-        """Test whether the weights may be released: the finding's public half, as JSON values."""
-        scores = white_box.ModelScores(self.scores, self.included, Policy())
-        return white_box.run(scores).described()
+    def white_box(self) -> WhiteBoxAudit:
+        """Test whether the weights may be released."""
+        found = white_box.judge(self.scores, self.included, Policy())
+        return WhiteBoxAudit(
+            statistic=found.statistic,
+            p_value=found.p_value,
+            text=found.text,
+            passed=found.public["weights_may_leave"],
+            min_detectable_share=found.public["min_detectable_share"],
+            scores=tuple(found.public["asked"]),
+        )
 
     def standard_errors(self) -> float | None:
         """Return by how many standard errors included patients score above excluded ones."""
@@ -102,7 +110,7 @@ def membership_monitor(store: PixelStore, size: int, device: torch.device) -> Wa
 
 
 def _scores(
-    score: Callable[[Tensor, Tensor], Tensor | None], audited: FoldedImages, device: torch.device
+    score: Callable[[Tensor, Tensor], Tensor | None], audited: SplitImages, device: torch.device
 ) -> NDArray[np.float64] | None:
     """Score images, some at a time: (n,); None where there is no such score."""
     scores = []
@@ -118,17 +126,17 @@ def _scores(
     return np.concatenate(scores)
 
 
-def _audit_images(store: PixelStore, size: int) -> FoldedImages | None:
+def _audit_images(store: PixelStore, size: int) -> SplitImages | None:
     """Read one image of each audit patient, unless they are too few."""
-    images = store.images_of(Fold.AUDIT_IN, Fold.AUDIT_OUT, size=size)
+    images = store.images_of(Split.INCLUDED, Split.HOLDOUT, size=size)
     first = np.unique(images.groups, return_index=True)[1]
-    images = FoldedImages(
-        images.pixels[first], images.labels[first], images.groups[first], images.folds[first]
+    images = SplitImages(
+        images.pixels[first], images.labels[first], images.groups[first], images.splits[first]
     )
     included = _included(images)
     return images if min(included.sum(), (~included).sum()) >= MIN_PATIENTS else None
 
 
-def _included(images: FoldedImages) -> NDArray[np.bool_]:
-    """Return which images belong to patients that the coin included in the training, (n,)."""
-    return np.asarray(images.folds == Fold.AUDIT_IN)
+def _included(images: SplitImages) -> NDArray[np.bool_]:
+    """Return which images belong to patients included in the training, (n,)."""
+    return np.asarray(images.splits == Split.INCLUDED)

@@ -6,33 +6,34 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.domain.job import EventKind
-from service.domain.ports import Records
+from service.domain.model_card import MemorisationCheck
+from service.domain.ports import Jobs
 
 MAX_POINTS = 200
 MEMORISATION = "memorisation_standard_errors"  # the name of the monitor's metric
 _PAGE = 500
 
 
-def learning_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
+def learning_curve(jobs: Jobs, job_id: str) -> tuple[dict[str, Any], ...]:
     """Collect at most 200 points `{phase, images_seen, <loss>: value, ...}`, oldest first."""
-    points = [each for each in _points(records, job_id) if MEMORISATION not in each]
+    points = [each for each in _points(jobs, job_id) if MEMORISATION not in each]
     stride = -(-len(points) // MAX_POINTS) or 1
-    return points[::stride]
+    return tuple(points[::stride])
 
 
-def memorisation_curve(records: Records, job_id: str) -> list[dict[str, Any]]:
-    """Collect what the monitor measured, `{images_seen, standard_errors}`, oldest first."""
-    return [
-        {"images_seen": each["images_seen"], "standard_errors": round(each[MEMORISATION], 2)}
-        for each in _points(records, job_id)
+def memorisation_curve(jobs: Jobs, job_id: str) -> tuple[MemorisationCheck, ...]:
+    """Collect what the monitor measured, oldest first."""
+    return tuple(
+        MemorisationCheck(each["images_seen"], round(each[MEMORISATION], 2))
+        for each in _points(jobs, job_id)
         if MEMORISATION in each
-    ]
+    )
 
 
-def _points(records: Records, job_id: str) -> Iterator[dict[str, Any]]:
+def _points(jobs: Jobs, job_id: str) -> Iterator[dict[str, Any]]:
     place: dict[str, Any] = {}
     after = 0
-    while events := records.events(job_id, after=after, limit=_PAGE):
+    while events := jobs.events(job_id, after=after, limit=_PAGE):
         after = events[-1].sequence
         for event in events:
             if event.kind == EventKind.PROGRESS:

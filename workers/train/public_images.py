@@ -1,4 +1,4 @@
-"""Images that no patient is behind, for models that may not look at private ones."""
+"""Public images, drawn by the phantom generator: what a private model is trained on first."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SEED = 0
 def public_images(image_size: int, num_classes: int, device: torch.device) -> TrainingImages:
     """Draw phantoms, the same each time: 7 s of one core at 64 pixels, 80 s at 256.
 
-    Their labels say nothing of what they show: what a class looks like is private. So a model
-    learns from them to tell images from images, and not classes from classes.
+    Their labels are random: what a class looks like is private. So a model learns from them what
+    radiographs look like, and nothing of the classes.
 
     Args:
         image_size: Side of the square images, in pixels.

@@ -18,8 +18,8 @@ from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.training.loop import Progress, Training
-from models.training.watch import THRESHOLD, Watch
-from release.cancellation import check_cancelled
+from models.training.monitor import THRESHOLD, Watch
+from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
 from workers.runtime.attempt import Attempt
@@ -75,7 +75,7 @@ class Reporter:
     def _report_memorisation(self, progress: Progress, monitor: Watch) -> None:
         """Compare included with excluded patients; report it, and warn the first time."""
         with self._training.averaged() as model:
-            found = monitor.look(model, progress.fraction, check_cancelled)
+            found = completed(monitor.look(model, progress.fraction))
         if found is None:
             return
         self._attempt.report(self._job_progress(progress), {MEMORISATION: found})
@@ -83,7 +83,7 @@ class Reporter:
             self._warned = True
             message = f"{KNOWN.format(found)} A smaller budget may be enough."
             warning = {"level": "warning", "code": OVERFITTING, "message": message}
-            self._attempt.show(EventKind.LOG, warning)
+            self._attempt.log(EventKind.LOG, warning)
 
     def _report_plan(self, progress: Progress) -> None:
         """Report how long the job takes: the training, and the samples during and after it."""
@@ -102,7 +102,7 @@ class Reporter:
         planned = self._job_progress(progress)
         self._attempt.report(planned)
         stages = list(planned.plan)
-        self._attempt.show(
+        self._attempt.log(
             EventKind.PLAN, {"expected_seconds": planned.expected_seconds, "stages": stages}
         )
 
@@ -134,7 +134,7 @@ class Reporter:
         with self._training.averaged() as model:
             labels, pixels = self._draw(model)
         sheet = contact_sheet(pixels, PREVIEW_IMAGES, PREVIEW_MAX_SIDE)
-        self._attempt.show(
+        self._attempt.log(
             EventKind.SAMPLE,
             {
                 "images_seen": progress.images_seen,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.diffusion.paths import Level
-from models.nn.embedding import of_classes
+from models.nn.blocks import of_classes
 
 MIN_VARIANCE = 1e-6
 

@@ -20,14 +20,12 @@ from collections.abc import Generator, Iterator
 import torch
 from torch import Tensor, nn
 
-from models.diffusion.descent import Descent
-from models.diffusion.heun import heun
-from models.diffusion.paths import PATHS, Level, along_path
+from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times
 from models.diffusion.predictions import PREDICTIONS
-from models.diffusion.training_times import logit_normal
+from models.diffusion.samplers import SamplingTrajectory, heun
 from models.families.gan.busyness import bands, put_together, told_apart
 from models.families.gan.class_gaussians import ClassGaussians
-from models.nn.embedding import of_classes
+from models.nn.blocks import of_classes
 from models.nn.jitter import NUM_CHANGES, changed, draw_changes
 from models.nn.jittered_components import JitteredComponents
 from models.nn.latent_flow import LatentFlow
@@ -111,7 +109,9 @@ class ClassPrior(nn.Module):
         mixtures = of_classes(torch.eye(self._num_classes, device=noise.device), classes)
         levels = STRAIGHT.levels(NUM_STEPS)
         with torch.no_grad(), torch.autocast(noise.device.type, enabled=False):
-            vectors = heun(Descent(denoise, levels, lambda: torch.zeros_like(noise)), noise)
+            vectors = heun(
+                SamplingTrajectory(denoise, levels, lambda: torch.zeros_like(noise)), noise
+            )
         return put_together(vectors, self._num_latents)
 
     def encode(self, images: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ class ClassPrior(nn.Module):
         indices = images.draw(BATCH_SIZE)
         copies = torch.randint(len(vectors), (BATCH_SIZE,), device=images.device)
         x, labels = vectors[copies, indices], images.labels[indices]
-        times = logit_normal(BATCH_SIZE, 0.0, 1.0, images.device)
+        times = logit_normal_times(BATCH_SIZE, 0.0, 1.0, images.device)
         self.flow.requires_grad_(requires_grad=True)
         with torch.enable_grad(), autocast(images.device, fastest_dtype(images.device)):
             noise = torch.randn_like(x)

@@ -17,9 +17,7 @@ from torch import Tensor, nn
 
 from models.families.gan.config import Config
 from models.family import ImageSpec
-from models.nn.embedding import ClassEmbedding
-from models.nn.pyramid import COARSEST, pyramid
-from models.nn.residual import skip_path, zero_conv, zeroed
+from models.nn.blocks import COARSEST, ClassEmbedding, pyramid, skip_path, zero_conv, zeroed
 
 SLOPE = 0.2  # of the leaky rectifiers
 GENERATOR_COARSEST = 8  # the draft says what lies beneath

@@ -18,15 +18,15 @@ from torch import Tensor
 from models.diagnosis import Finding, posterior_collapse
 from models.families.vae.aggregate import AggregatePosterior
 from models.families.vae.config import Config, Sampler
+from models.families.vae.dp_density import Frame, private_gaussians
+from models.families.vae.dp_remainder import private_remainder
 from models.families.vae.likelihood import LIKELIHOODS, MIN_VARIANCE, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
 from models.families.vae.objectives import OBJECTIVES, divergence_from_prior
-from models.families.vae.private_density import Frame, private_gaussians
-from models.families.vae.private_remainder import private_remainder
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
 from models.nn.jitter import jittered
-from models.nn.principal_components import PrincipalComponents
-from models.privacy.mechanism import GaussianMechanism
+from models.nn.pca import PrincipalComponents
+from models.privacy.mechanisms import GaussianMechanism
 from models.privacy.patients import Patients
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise

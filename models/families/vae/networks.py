@@ -12,10 +12,14 @@ from torch import Tensor, nn
 
 from models.families.vae.config import Config
 from models.family import ImageSpec
-from models.nn.embedding import ClassEmbedding
-from models.nn.normalisation import group_norm
-from models.nn.pyramid import COARSEST, pyramid
-from models.nn.residual import ConditionalResidualBlock, zero_conv
+from models.nn.blocks import (
+    COARSEST,
+    ClassEmbedding,
+    ConditionalResidualBlock,
+    group_norm,
+    pyramid,
+    zero_conv,
+)
 
 
 class Encoder(nn.Module):

@@ -26,8 +26,9 @@ from release.gate.context import Check, Context
 from release.gate.policy import Policy
 from release.gate.power import Power
 from release.gate.verdict import MORE_PATIENTS, OTHER_MODEL, POWER, Decision, Finding, Reason
+from release.stats.estimate import Estimate
 from release.stats.fisher import above, members_by_rank
-from release.stats.intervals import Estimate, share
+from release.stats.intervals import share
 
 REASON = Reason(
     "material",
@@ -93,7 +94,7 @@ def judge(
         p_value=None,
         text=f"The set adds at most {worst.high:.2f} to an attack's success, by the upper end of "
         f"its 95 % interval; policy allows {policy.max_advantage}.",
-        private={name: each.described() for name, each in advantages.items()},
+        private={name: each.to_json() for name, each in advantages.items()},
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from release.gate.checks import CHECKS, WEIGHTS_CHECK
+from release.gate.context import Check
 
 BEGIN, END = "<!-- checks: generated -->", "<!-- checks: end -->"
 
@@ -21,10 +23,13 @@ def table() -> str:
         "| check | name | null hypothesis | what is computed | how it is judged |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for check in (*CHECKS, WEIGHTS_CHECK):
-        cells = (check.id, check.name, check.null, check.statistic, check.decision)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    lines += [_row(check) for check in CHECKS]
+    return "\n".join([*lines, _row(WEIGHTS_CHECK)])
+
+
+def _row(check: Check[Any]) -> str:
+    cells = (check.id, check.name, check.null, check.statistic, check.decision)
+    return f"| {' | '.join(cells)} |"
 
 
 def with_table(page: str) -> str:

@@ -50,7 +50,7 @@ class DicomFormat:
 
 def dicom(image: PackagedImage, pixels: NDArray[np.uint8], description: Description) -> bytes:
     """Encode an image, (h, w), as a Secondary Capture object."""
-    name = f"{description['synthetic_set_id']}-{image.index:06}"
+    name = f"{description.synthetic_set_id}-{image.index:06}"
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = _uid(name, "image")
@@ -108,13 +108,13 @@ def _add_origin(dataset: Dataset, description: Description) -> None:
     purpose.CodeValue = "109100"
     purpose.CodingSchemeDesignator = "DCM"
     purpose.CodeMeaning = "Synthesizing Equipment"
-    model = description["model"]
+    model = description.model
     equipment = Dataset()
     equipment.PurposeOfReferenceCodeSequence = [purpose]
     equipment.Manufacturer = MANUFACTURER
-    equipment.ManufacturerModelName = _long_string(f"{model['family']} {model['id']}")
-    equipment.SoftwareVersions = _long_string(description["service_version"])
-    equipment.ContributionDescription = f"Synthetic set {description['synthetic_set_id']}"
+    equipment.ManufacturerModelName = _long_string(f"{model.family} {model.id}")
+    equipment.SoftwareVersions = _long_string(description.service_version)
+    equipment.ContributionDescription = f"Synthetic set {description.synthetic_set_id}"
     dataset.ContributingEquipmentSequence = [equipment]
 
 

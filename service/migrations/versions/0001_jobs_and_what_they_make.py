@@ -1,5 +1,8 @@
 """Jobs and what they make."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -63,14 +66,52 @@ def upgrade() -> None:
         sa.Column("patient", sa.BigInteger, primary_key=True, autoincrement=False),
     )
     op.create_index("trained_patients_by_patient", "trained_patients", ["patient", "dataset_id"])
-    for name in ("datasets", "models", "synthetic_sets", "examined_sets"):
-        op.create_table(
-            name,
-            sa.Column("id", sa.String(40), primary_key=True),
-            sa.Column("created_at", moment, nullable=False),
-            sa.Column("document", sa.JSON, nullable=False),
-        )
-        op.create_index(f"{name}_by_age", name, ["created_at", "id"])
+    _create_documents("datasets", {"version": sa.String(64), "folder": sa.String(120)}, null=True)
+    _create_documents(
+        "models",
+        {
+            "folder": sa.String(120),
+            "snapshot_sha256": sa.String(64),
+            "dataset_version": sa.String(64),
+            "is_private": sa.Boolean(),
+        },
+        indexed=["snapshot_sha256", "dataset_version"],
+    )
+    _create_documents(
+        "synthetic_sets",
+        {
+            "folder": sa.String(120),
+            "model_id": sa.String(40),
+            "withdrawn": sa.Boolean(),
+            "findings_read": sa.Boolean(),
+        },
+        indexed=["model_id"],
+    )
+    _create_documents(
+        "examined_sets",
+        {"model_id": sa.String(40), "dataset_id": sa.String(40), "released": sa.Boolean()},
+        indexed=["model_id", "dataset_id"],
+    )
+
+
+def _create_documents(
+    name: str,
+    columns: Mapping[str, sa.types.TypeEngine[Any]],
+    *,
+    indexed: Sequence[str] = (),
+    null: bool = False,
+) -> None:
+    """Make a table of documents with what is searched in columns of their own."""
+    op.create_table(
+        name,
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        *(sa.Column(column, kind, nullable=null) for column, kind in columns.items()),
+        sa.Column("document", sa.JSON, nullable=False),
+    )
+    op.create_index(f"{name}_by_age", name, ["created_at", "id"])
+    for column in indexed:
+        op.create_index(f"{name}_by_{column}", name, [column])
 
 
 def downgrade() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation.ratios import paired_ratio, ratio_of_estimates
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 
 def test_a_ratio_of_estimates_takes_the_worst_ends() -> None:

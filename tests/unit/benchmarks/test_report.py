@@ -5,7 +5,8 @@ from pathlib import Path
 
 from benchmarks.evaluation.judge import Row
 from benchmarks.evaluation.report import cost_table, table, write
-from release.stats.intervals import Estimate, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
 
 ROW = Row("vae", "Normal", 100, Estimate(0.5, 0.25, 1.0), share(90, 100), share(1, 100), 0.0)
 COSTS = {"vae": {"training_seconds": 61.2, "images_seen": 1000, "sampling_images_per_second": 9.5}}

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from benchmarks.evaluation.real_images import Split
+from benchmarks.evaluation.real_images import LabelledSet
 from benchmarks.evaluation.scores import balanced_accuracy, compare, f1_of, score_each
 
 
-def held_out(num_images: int = 300, images_per_group: int = 1) -> Split:
+def held_out(num_images: int = 300, images_per_group: int = 1) -> LabelledSet:
     rng = np.random.default_rng(0)
     labels = rng.choice(3, num_images, p=[0.2, 0.7, 0.1])
     groups = np.arange(num_images) // images_per_group
-    return Split(np.zeros((num_images, 2, 2), np.uint8), labels, groups)
+    return LabelledSet(np.zeros((num_images, 2, 2), np.uint8), labels, groups)
 
 
-def answers(images: Split, share_right: float, seed: int) -> np.ndarray:
+def answers(images: LabelledSet, share_right: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     wrong = (images.labels + rng.integers(1, 3, len(images))) % 3
     return np.where(rng.random(len(images)) < share_right, images.labels, wrong)
@@ -75,7 +75,7 @@ def test_near_duplicates_are_one_piece_of_evidence(rng: np.random.Generator) -> 
 
     def width(images_per_group: int) -> float:
         images = held_out(300, images_per_group)
-        images = Split(images.pixels, np.repeat(images.labels[::10], 10), images.groups)
+        images = LabelledSet(images.pixels, np.repeat(images.labels[::10], 10), images.groups)
         answered = np.repeat(answers(images, 0.7, 1)[::10], 10)
         right = compare([answered] * 2, [images.labels] * 2, images, balanced_accuracy, rng)
         return right.over_images.high - right.over_images.low

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.white_box_attack import Patients, attacked, main, table
 from models.family import FittedPart
-from radiographs.folds import Fold
+from radiographs.splits.split import Split
 
 CLASSES = ("normal", "opacity")
 
@@ -60,7 +60,7 @@ def test_fewer_members_leave_the_others_as_they_are(patients: Patients) -> None:
     few = patients.with_fewer_members(100, seed=0)
     assert few.member.sum() == 100
     assert np.array_equal(few.where(~few.member).pixels, patients.where(~patients.member).pixels)
-    assert set(few.folds[few.member]) == {Fold.REMAINDER, Fold.AUDIT_IN}
+    assert set(few.splits[few.member]) == {Split.TRAIN, Split.INCLUDED}
 
 
 def test_one_image_of_each_patient_is_asked(patients: Patients) -> None:

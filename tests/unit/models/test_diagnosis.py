@@ -14,9 +14,9 @@ from models.diagnosis import (
     posterior_collapse,
     wrong_latent_scale,
 )
-from models.families.ldm.model import LatentDiffusion
+from models.families.ldm.autoencoder_task import LatentSpace
 from models.family import ImageSpec
-from models.nn.principal_components import PrincipalComponents
+from models.nn.pca import PrincipalComponents
 from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model
@@ -82,13 +82,13 @@ def test_generator_that_stands_still_is_named():
 
 @pytest.mark.parametrize("factor", [0.2, 5.0])
 def test_latents_normalised_by_another_scale_are_named(monkeypatch, factor):
-    measure = LatentDiffusion.measure_latents
+    measure = LatentSpace.measure
 
-    def wrong(self, images):
-        yield from measure(self, images)
-        self.latent_scale *= factor
+    def wrong(self, images, gaussian):
+        yield from measure(self, images, gaussian)
+        self.scale *= factor
 
-    monkeypatch.setattr(LatentDiffusion, "measure_latents", wrong)
+    monkeypatch.setattr(LatentSpace, "measure", wrong)
     training = trained("ldm", smooth_images(48, 0), 160)
     assert codes(training) == ["wrong_latent_scale"]
     assert ("strong" in training.findings[0].what) == (factor > 1)

@@ -11,7 +11,7 @@ from radiographs import ingest as ingesting
 from radiographs.errors import IngestRefused
 from radiographs.ingest import ArchiveSource, FolderSource, IngestOptions, PhantomSource, ingest
 from radiographs.phantom import FINDINGS
-from radiographs.pixel_store import PixelStore
+from radiographs.store.pixel_store import PixelStore
 
 KEY = bytes(range(32))
 OPTIONS = IngestOptions(KEY)
@@ -35,11 +35,10 @@ def test_a_folder_becomes_a_store(folder_of, two_classes, destination):
     assert store.classes == ("Normal", "Sick")
     assert list(summary.classes) == ["Normal", "Sick"]
     for counts in summary.classes.values():
-        assert (counts["images"], counts["utility"]) == (20, 3)
-        assert counts["audit_in"] + counts["audit_out"] == 6
-        assert counts["audit_out"] >= 1
-        assert counts["held_out"] == counts["audit_out"] + counts["utility"]
-        assert counts["train"] == 20 - counts["held_out"]
+        assert (counts["images"], counts["test"]) == (20, 3)
+        assert counts["included"] + counts["holdout"] == 6
+        assert counts["holdout"] >= 1
+        assert counts["train"] == 20 - counts["holdout"] - counts["test"]
     assert (summary.image_size, summary.bit_depth) == (64, 8)
     assert (summary.fingerprint, summary.version) == (store.fingerprint, store.version)
     assert summary.dropped == []
@@ -66,7 +65,7 @@ def test_nothing_but_the_store_is_left(folder_of, two_classes, destination):
     assert names == {"pixels.npy", "images.npz", "files.json", "store.json"}
 
 
-def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_folds(
+def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_splits(
     folder_of, two_classes, destination, tmp_path
 ):
     shuffled = list(two_classes.items())
@@ -91,7 +90,7 @@ def test_another_key_draws_other_folds_of_the_same_images(
     assert first.version != second.version
     stores = PixelStore.open(destination), PixelStore.open(tmp_path / "other")
     np.testing.assert_array_equal(stores[0].pixels, stores[1].pixels)
-    assert (stores[0].folds != stores[1].folds).any()
+    assert (stores[0].splits != stores[1].splits).any()
 
 
 def test_a_key_of_another_length_is_a_mistake_of_the_caller():
@@ -142,7 +141,7 @@ def test_a_patient_is_on_one_side_and_not_named(folder_of, two_classes, destinat
     names = sorted(two_classes)
     for patient in range(len(names) // 3):
         images = [store.files.index(name) for name in names[3 * patient : 3 * patient + 3]]
-        assert len(set(store.folds[images])) == 1
+        assert len(set(store.splits[images])) == 1
         assert len(set(store.groups[images])) == 1
     for path in destination.iterdir():
         assert b"patient-" not in path.read_bytes()
@@ -172,7 +171,7 @@ def test_copies_are_kept_and_stay_on_one_side(folder_of, two_classes, encoded, d
     assert (summary.num_exact_duplicates, summary.num_near_duplicates) == (1, 1)
     images = [store.files.index(n) for n in ("Sick/03.png", "Normal/copy.png", "Sick/noisy.png")]
     assert len(set(store.groups[images])) == 1
-    assert len(set(store.folds[images])) == 1
+    assert len(set(store.splits[images])) == 1
     assert len(store.labels) == 42
 
 
@@ -252,9 +251,9 @@ def test_eight_images_of_a_class_are_enough(folder_of, two_classes, destination)
         options = IngestOptions(bytes([key]) * 32)
         summary = run(FolderSource(folder_of(few)), destination, options)
         for counts in summary.classes.values():
-            assert counts["utility"] == 2
-            assert counts["audit_in"] + counts["audit_out"] == 2
-            assert counts["audit_out"] >= 1
+            assert counts["test"] == 2
+            assert counts["included"] + counts["holdout"] == 2
+            assert counts["holdout"] >= 1
 
 
 def test_an_empty_folder_has_no_images(folder_of, destination):

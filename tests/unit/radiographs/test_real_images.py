@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radiographs.decoding import decode, read_header
 from radiographs.ingest import FolderSource, IngestOptions, run
-from radiographs.pixel_store import PixelStore
+from radiographs.reading.decoding import decode, read_header
+from radiographs.store.pixel_store import PixelStore
 
 DATA = Path(os.environ.get("SYNTHCXR_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = [
@@ -62,22 +62,22 @@ def test_the_main_set_is_ingested_whole(main_set):
     assert summary.dropped == []
     assert store.pixels.shape == (6424, 128, 128)
     for count in summary.classes.values():
-        assert 0.15 <= count["utility"] / count["images"] < 0.16
-        pool = count["audit_in"] + count["audit_out"]
-        assert 0.30 <= pool / (count["images"] - count["utility"]) < 0.31
-        assert abs(count["audit_out"] - pool / 2) < 2 * np.sqrt(pool)
+        assert 0.15 <= count["test"] / count["images"] < 0.16
+        pool = count["included"] + count["holdout"]
+        assert 0.30 <= pool / (count["images"] - count["test"]) < 0.31
+        assert abs(count["holdout"] - pool / 2) < 2 * np.sqrt(pool)
 
 
 def test_no_known_near_duplicates_straddle_the_folds_of_the_main_set(main_set):
     _, store = main_set
-    fold = dict(zip(store.files, store.folds, strict=True))
-    folds, sizes = defaultdict(set), Counter()
+    split = dict(zip(store.files, store.splits, strict=True))
+    splits, sizes = defaultdict(set), Counter()
     for row in manifest("covid19-radiography"):
         if group := row["near_duplicate_group"]:
-            folds[group].add(int(fold[row["path"]]))
+            splits[group].add(int(split[row["path"]]))
             sizes[group] += 1
     assert sum(size > 1 for size in sizes.values()) == 130
-    assert [group for group, theirs in folds.items() if len(theirs) > 1] == []
+    assert [group for group, theirs in splits.items() if len(theirs) > 1] == []
 
 
 def test_a_held_out_image_of_the_main_set_is_held_out_at_another_size(tmp_path):
@@ -94,7 +94,7 @@ def test_a_held_out_image_of_the_main_set_is_held_out_at_another_size(tmp_path):
         summary = run(FolderSource(tmp_path / "images"), destination, options)
         stores.append(PixelStore.open(destination))
     assert summary.num_known_images == len(stores[1].files)
-    for values in ("folds", "identities"):
+    for values in ("splits", "identities"):
         first, second = (
             dict(zip(store.files, getattr(store, values).tolist(), strict=True)) for store in stores
         )
@@ -105,5 +105,5 @@ def test_many_small_classes_are_ingested(tmp_path):
     summary = run(FolderSource(DATA / "nih-starter"), tmp_path, IngestOptions(bytes(32)))
     assert len(summary.classes) == 10
     for count in summary.classes.values():
-        assert count["utility"] >= 0.15 * count["images"]
-        assert count["audit_out"] >= 1
+        assert count["test"] >= 0.15 * count["images"]
+        assert count["holdout"] >= 1

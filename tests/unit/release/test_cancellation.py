@@ -2,7 +2,7 @@ from threading import Thread
 
 import pytest
 
-from release.cancellation import cancellable, check_cancelled
+from release.cancellation import cancellable, check_cancelled, completed
 
 
 class Stopped(Exception):
@@ -50,3 +50,19 @@ def test_another_thread_is_not_stopped() -> None:
         other.start()
         other.join()
     assert went_on == [True]
+
+
+def counting():
+    yield from range(3)
+    return "done"
+
+
+def test_a_generator_is_run_for_its_value() -> None:
+    assert completed(counting()) == "done"
+
+
+def test_a_generator_is_stopped_between_its_steps() -> None:
+    steps = counting()
+    with cancellable(stop), pytest.raises(Stopped):
+        completed(steps)
+    assert next(steps) == 1

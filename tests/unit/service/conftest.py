@@ -13,21 +13,27 @@ from fastapi import FastAPI
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import MemoryQueue, MemoryRecords
+from service.adapters.memory import MemoryQueue, MemoryStore
 from service.adapters.signing_keys import KeyRing
 from service.app import create_app
 from service.context import AppContext
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
+from service.domain.ports import Records
 from service.domain.records import (
     ArtifactRef,
     ClassSplit,
     Dataset,
     DatasetState,
+    GeneratedSet,
+    IngestedDataset,
     Model,
     SyntheticSet,
+    TrainedModel,
 )
+from service.domain.requests import JobRequest
 from service.settings import Settings
+from tests.sample_records import generate_request, model_card, train_request
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
 
@@ -39,12 +45,13 @@ class Scene:
     context: AppContext
     app: FastAPI
     client: httpx.Client
-    records: MemoryRecords
+    store: MemoryStore
+    records: Records
     queue: MemoryQueue
     data_dir: Path
 
     def claimed(self, job_id: str) -> Job:
-        taken = self.records.claim(job_id, worker="w", lease_seconds=30)
+        taken = self.records.jobs.claim(job_id, worker="w", lease_seconds=30)
         assert taken is not None
         return taken
 
@@ -52,12 +59,12 @@ class Scene:
         """A dataset that was ingested."""
         job = self.client.post("/datasets", json={"phantom": PHANTOM}).json()
         dataset = replace(
-            self.records.dataset(job["request"]["dataset_id"]),
+            self.records.catalog.dataset(job["request"]["dataset_id"]),
             **{
                 "state": DatasetState.READY,
                 "classes": {
-                    "normal": ClassSplit(10, 7, 3, audit_in=2, audit_out=1, utility=2),
-                    "effusion": ClassSplit(6, 4, 2, audit_in=1, audit_out=1, utility=1),
+                    "normal": ClassSplit(10, 7, included=2, holdout=1, test=2),
+                    "effusion": ClassSplit(6, 4, included=1, holdout=1, test=1),
                 },
                 "image_size": 128,
                 "bit_depth": 8,
@@ -66,14 +73,14 @@ class Scene:
             }
             | changes,
         )
-        self.records.succeed(self.claimed(job["id"]).claim_held, dataset=dataset)
+        self.records.jobs.succeed(self.claimed(job["id"]).claim_held, IngestedDataset(dataset))
         self.queue.rings.clear()
         return dataset
 
     def model(self, family: str = "vae", **changes: Any) -> Model:
         """A model that was trained."""
         dataset = self.dataset()
-        job = self._queued(JobKind.TRAIN, dataset_id=dataset.id)
+        job = self._queued(JobKind.TRAIN, train_request(dataset_id=dataset.id))
         model = Model(
             id=new_id("mdl"),
             family=family,
@@ -86,20 +93,21 @@ class Scene:
             snapshot=ArtifactRef(f"models/{new_id('mdl')}/snapshot.safetensors", "a" * 64, 3),
             job_id=job.id,
             created_at=self.context.clock.now(),
+            card=model_card(),
         )
         model = replace(model, **changes)
-        self.records.succeed(self.claimed(job.id).claim_held, model=model)
+        self.records.jobs.succeed(self.claimed(job.id).claim_held, TrainedModel(model))
         return model
 
     def synthetic_set(self, made: SyntheticSet) -> None:
         """A set that was examined after every other one."""
-        job = self._queued(JobKind.GENERATE, model_id=made.model_id)
+        job = self._queued(JobKind.GENERATE, generate_request(model_id=made.model_id))
         claim = self.claimed(job.id).claim_held
-        before = list(self.records._examined_sets)
-        self.records.succeed(claim, synthetic_set=made, examined_after=before)
+        before = list(self.store.examined_sets)
+        self.records.jobs.succeed(claim, GeneratedSet(made, examined_after=before))
 
-    def _queued(self, kind: JobKind, **request: Any) -> Job:
-        return self.records.submit(
+    def _queued(self, kind: JobKind, request: JobRequest) -> Job:
+        return self.records.jobs.submit(
             Job(
                 id=new_id("job"),
                 kind=kind,
@@ -120,7 +128,7 @@ class Scene:
             assert pointer in [field["pointer"] for field in answer.json()["errors"]]
 
     def num_jobs(self) -> int:
-        return len(self.records.jobs(limit=1000).items)
+        return len(self.records.jobs.jobs(limit=1000).items)
 
     def files(self) -> list[Path]:
         return [path for path in self.data_dir.rglob("*") if path.is_file()]
@@ -133,7 +141,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     data_dir = tmp_path / "data"
     settings = Settings(data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000)
     clock = SystemClock()
-    records, queue = MemoryRecords(clock), MemoryQueue()
+    store, queue = MemoryStore(clock), MemoryQueue()
+    records = store.records()
     context = AppContext(
         records=records,
         artifacts=LocalArtifacts(data_dir),
@@ -145,7 +154,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     )
     app = create_app(settings, context)
     with served(app) as url, httpx.Client(base_url=url, timeout=40) as client:
-        yield Scene(context, app, client, records, queue, data_dir)
+        yield Scene(context, app, client, store, records, queue, data_dir)
 
 
 @contextmanager

@@ -299,7 +299,7 @@ def test_a_list_is_a_table_with_the_image_counts(serve, capsys) -> None:
         "name": "images",
         "state": "ready",
         "image_size": 64,
-        "classes": {"COVID": {"images": 7, "train": 5, "held_out": 2}},
+        "classes": {"COVID": {"images": 7, "train": 5, "holdout": 2}},
     }
     serve(lambda _: httpx.Response(200, json={"items": [dataset], "next_cursor": None}))
     assert run("datasets", "list") == 0
@@ -310,7 +310,7 @@ def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys
     dataset = {
         "id": "ds_1",
         "state": "ready",
-        "classes": {"COVID": {"images": 7, "train": None, "held_out": None}},
+        "classes": {"COVID": {"images": 7, "train": None, "holdout": None}},
         "fingerprint": None,
         "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
     }
@@ -430,7 +430,7 @@ def test_keys_are_rotated_where_the_service_keeps_them(
 
 WEIGHTS = b"weights"
 CLEARED = {
-    "weights": {"may_leave": True, "ground": "white_box_audit", "text": "Sure.", "notice": "Mind."},
+    "weights": {"cleared": True, "ground": "white_box_audit", "text": "Sure.", "notice": "Mind."},
     "white_box": {"p_value": 0.4},
     "sets": [],
 }

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from models.diffusion.early_snapshot import EARLY, EarlySnapshot
+from models.diffusion.guidance import EARLY, EarlySnapshot
 
 
 def test_snapshot_follows_the_beginning_and_then_stays() -> None:

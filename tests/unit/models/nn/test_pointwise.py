@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.nn.pointwise import PointwiseConv
+from models.nn.blocks import PointwiseConv
 
 
 @pytest.mark.parametrize(("in_channels", "out_channels", "side"), [(192, 96, 16), (64, 128, 8)])

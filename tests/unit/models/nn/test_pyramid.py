@@ -1,6 +1,6 @@
 import pytest
 
-from models.nn.pyramid import pyramid
+from models.nn.blocks import pyramid
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from models.privacy.accounting import Spending
-from models.privacy.sampled_sums import SampledSums
-from models.privacy.secret_source import SecretSource
+from models.privacy.csprng import SecretSource
+from models.privacy.mechanisms import SampledSums
 
 KEY = bytes(range(32))
 

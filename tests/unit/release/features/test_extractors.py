@@ -94,7 +94,7 @@ def test_fidelity_is_measured_on_the_network_supplied(
         np.random.default_rng(0),
         extractor=supplied_extractor("torchscript", torchscript, "corners"),
     )
-    assert found.extractor == "corners"
+    assert found.extractor.name == "corners"
     assert found.validity.agreement is not None
     assert found.validity.agreement.low > 0.8
 

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from release.cancellation import cancellable
 from release.data import LabelledImages, Splits
 from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
-from release.fidelity.results import Fidelity, Row
-
-MEASURES = ("kid", "fd", "precision", "recall", "density", "coverage", "ms_ssim", "agreement")
+from release.fidelity.metrics import METRICS
+from release.fidelity.results import ExtractorSummary, Fidelity, FidelityRow
 
 
 def measured(
@@ -36,7 +37,7 @@ def noise(
     return measured(toy_splits, toy_classifier, replace(fresh_images, pixels=pixels))
 
 
-def row(found: Fidelity, label: str = "all") -> Row:
+def row(found: Fidelity, label: str = "all") -> FidelityRow:
     [chosen] = [each for each in found.rows if each.label == label]
     return chosen
 
@@ -48,18 +49,18 @@ def test_a_perfect_generator_stands_at_the_floor(perfect: Fidelity) -> None:
         ("all", 120),
     ]
     for each in perfect.rows:
-        for name in MEASURES:
-            found, floor = getattr(each.found, name), getattr(each.floor, name)
-            assert found.low <= floor.high, name
-            assert floor.low <= found.high, name
+        for metric in METRICS:
+            found, floor = each.synthetic[metric.name], each.floor[metric.name]
+            assert found.low <= floor.high, metric.name
+            assert floor.low <= found.high, metric.name
 
 
 def test_noise_is_far_from_the_floor(noise: Fidelity) -> None:
     overall = row(noise)
-    assert overall.found.kid.low > overall.floor.kid.high
-    assert overall.found.fd.low > overall.floor.fd.high
+    assert overall.synthetic["kid"].low > overall.floor["kid"].high
+    assert overall.synthetic["fd"].low > overall.floor["fd"].high
     for name in ("precision", "recall", "coverage"):
-        assert getattr(overall.found, name).value == 0
+        assert overall.synthetic[name].value == 0
 
 
 def test_the_same_images_and_seed_give_the_same_figures(
@@ -88,9 +89,9 @@ def test_images_under_the_wrong_label_do_not_agree(
 ) -> None:
     swapped = replace(fresh_images, labels=1 - fresh_images.labels)
     found = measured(toy_splits, toy_classifier, swapped)
-    assert row(found).found.agreement.high < 0.2
+    assert row(found).synthetic["agreement"].high < 0.2
     assert found.validity.kid.value < 0.2  # both classes together still look like images
-    assert row(found, "left").found.kid.low > row(found, "left").floor.kid.high
+    assert row(found, "left").synthetic["kid"].low > row(found, "left").floor["kid"].high
 
 
 def test_as_many_images_are_compared_as_there_are_real_ones_to_set_the_floor(
@@ -105,11 +106,11 @@ def test_a_class_of_few_images_is_left_unmeasured_where_it_must_be(
     toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     found = measured(toy_splits, toy_classifier, fresh_images.where(np.r_[0:60, 60:65, 70]))
-    few = row(found, "right").found
-    assert few.kid is not None
-    assert few.fd is None
+    few = row(found, "right").synthetic
+    assert few["kid"] is not None
+    assert few["fd"] is None
     alone = measured(toy_splits, toy_classifier, fresh_images.where(np.r_[0:60, 70]))
-    assert row(alone, "right").found.kid is None
+    assert row(alone, "right").synthetic["kid"] is None
     assert row(alone).num_images == 60  # a single image is no class to weigh
 
 
@@ -146,17 +147,20 @@ def test_it_can_be_given_up(
         )
 
 
-def test_the_report_names_the_extractor_and_every_measure_with_its_interval(
+def test_it_names_the_extractor_and_has_every_metric_with_its_floor(
     perfect: Fidelity, toy_classifier: ImageClassifier
 ) -> None:
-    described = perfect.described()
-    assert described["extractor"] == {
-        "name": NAME,
-        "sha256": digest(toy_classifier),
-        "preparation": "as they are, scaled to [-1, 1]",
-    }
-    for each in described["rows"]:
-        assert set(each) == {"label", "num_images", "kid_floor", "fd_floor", *MEASURES}
-        assert all(set(each[name]) == {"value", "low", "high"} for name in MEASURES)
-    in_full = perfect.described_in_full()["rows"][0]
-    assert {f"{name}_floor" for name in MEASURES if name != "agreement"} <= set(in_full)
+    preparation = "as they are, scaled to [-1, 1]"
+    assert perfect.extractor == ExtractorSummary(NAME, digest(toy_classifier), preparation)
+    names = [metric.name for metric in METRICS]
+    for each in perfect.rows:
+        assert list(each.synthetic) == list(each.floor) == names
+
+
+def test_figures_stand_in_the_report_as_they_were_measured(perfect: Fidelity) -> None:
+    adapter = TypeAdapter(Fidelity)
+    shown = json.loads(adapter.dump_json(perfect))
+    for each in shown["rows"]:
+        assert all(set(figure) == {"value", "low", "high"} for figure in each["floor"].values())
+    again = adapter.dump_json(adapter.validate_python(shown))
+    assert json.loads(again) == shown

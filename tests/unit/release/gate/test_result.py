@@ -8,7 +8,7 @@ from release.gate.positive_controls import ControlResult
 from release.gate.power import Power
 from release.gate.result import GateResult
 from release.gate.verdict import Verdict
-from release.report.gate_summary import GateSummary
+from release.report.schema import GateSummary
 
 
 def examined(*controls: ControlResult) -> GateResult:

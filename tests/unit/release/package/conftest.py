@@ -44,20 +44,19 @@ class Key:
 @pytest.fixture
 def description() -> Description:
     counts = {"requested": 3, "generated": 4, "rejected": 1, "released": 3}
-    return {
+    content: dict[str, Any] = {
         "synthetic_set_id": SET_ID,
         "notice": "Synthetic images, not for diagnosis.",
         "service_version": "0.1.0",
         "versions": {"torch": "2.15.0"},
         "request": {"class_counts": {"COVID": 3, "Viral Pneumonia": 3}},
-        "dataset": {"version": "d" * 64, "classes": {"COVID": {"images": 730}}},
+        "dataset": {"version": "d" * 64, "class_counts": {"COVID": 730}},
         "model": {
             "id": "mdl_1",
             "family": "vae",
             "image_size": 16,
             "config_sha256": "c" * 64,
             "snapshot_sha256": "a" * 64,
-            "public_pretraining": None,
             "differential_privacy": None,
         },
         "sampler": {"name": "prior"},
@@ -69,6 +68,7 @@ def description() -> Description:
         "utility": None,
         "limitations": ["No claim is made for COVID alone."],
     }
+    return Description.model_validate(content)
 
 
 @pytest.fixture

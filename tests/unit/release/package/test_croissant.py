@@ -26,7 +26,7 @@ def test_it_says_that_the_images_are_synthetic_and_what_they_were_made_from(desc
     table = Member("metadata.csv", 7, "1" * 64)
     content = json.loads(croissant(description, Member("labels.csv", 5, "0" * 64), table))
     assert content["rai:hasSyntheticData"] is True
-    assert content["prov:wasDerivedFrom"]["@id"].endswith(description["dataset"]["version"])
+    assert content["prov:wasDerivedFrom"]["@id"].endswith(description.dataset.version)
     assert content["prov:wasGeneratedBy"]["@id"].endswith("a" * 64)
     assert content["rai:dataLimitations"] == ["No claim is made for COVID alone."]
     assert "biases of the images" in content["rai:dataBiases"]

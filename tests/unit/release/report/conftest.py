@@ -26,7 +26,8 @@ REMEDIES = {
 
 
 def measured(value: float, half_width: float) -> dict[str, float]:
-    return {"value": value, "low": value - half_width, "high": value + half_width}
+    low, high = round(value - half_width, 6), round(value + half_width, 6)
+    return {"value": round(value, 6), "low": low, "high": high}
 
 
 def roc(shift: float) -> dict[str, list[float]]:
@@ -57,7 +58,8 @@ def finding(id_: str, name: str, decision: str, p_value: float | None, text: str
 
 def control(name: str, found: int, *, required: bool = True) -> dict[str, Any]:
     share = found / 200
-    recall = {"value": share, "low": max(0.0, share - 0.04), "high": min(1.0, share + 0.02)}
+    low, high = round(max(0.0, share - 0.04), 6), round(min(1.0, share + 0.02), 6)
+    recall = {"value": share, "low": low, "high": high}
     return {
         "name": name,
         "planted": 200,
@@ -69,25 +71,43 @@ def control(name: str, found: int, *, required: bool = True) -> dict[str, Any]:
 
 
 def fidelity_row(label: str, images: int) -> dict[str, Any]:
+    synthetic = {
+        "kid": measured(0.0123, 0.0017),
+        "fd": measured(31.4, 2.2),
+        "precision": measured(0.71, 0.03),
+        "recall": measured(0.44, 0.04),
+        "density": measured(0.83, 0.05),
+        "coverage": measured(0.69, 0.04),
+        "ms_ssim": measured(0.31, 0.02),
+        "agreement": measured(0.94, 0.02) if label != "all" else None,
+    }
+    floor = {
+        "kid": measured(0.0002, 0.0006),
+        "fd": measured(9.8, 0.9),
+        "precision": measured(0.78, 0.03),
+        "recall": measured(0.77, 0.03),
+        "density": measured(1.0, 0.04),
+        "coverage": measured(0.96, 0.01),
+        "ms_ssim": measured(0.28, 0.02),
+        "agreement": measured(0.97, 0.02),
+    }
     return {
         "label": label,
         "num_images": images,
         "num_compared": min(images, 900),
+        "synthetic": synthetic,
+        "floor": floor,
+    }
+
+
+def validity() -> dict[str, Any]:
+    return {
         "kid": measured(0.0123, 0.0017),
         "kid_floor": measured(0.0002, 0.0006),
-        "fd": measured(31.4, 2.2),
-        "fd_floor": measured(9.8, 0.9),
-        "precision": measured(0.71, 0.03),
-        "precision_floor": measured(0.78, 0.03),
-        "recall": measured(0.44, 0.04),
-        "recall_floor": measured(0.77, 0.03),
-        "density": measured(0.83, 0.05),
-        "density_floor": measured(1.0, 0.04),
-        "coverage": measured(0.69, 0.04),
-        "coverage_floor": measured(0.96, 0.01),
-        "ms_ssim": measured(0.31, 0.02),
-        "ms_ssim_floor": measured(0.28, 0.02),
-        "agreement": measured(0.94, 0.02) if label != "all" else None,
+        "kid_ceiling": measured(0.31, 0.01),
+        "agreement": measured(0.94, 0.02),
+        "real_accuracy": measured(0.97, 0.02),
+        "chance": measured(0.25, 0.0),
     }
 
 
@@ -96,12 +116,14 @@ def arm(name: str, trained_on: str, images: int, auroc: float) -> dict[str, Any]
         "name": name,
         "trained_on": trained_on,
         "num_images": images,
-        "auroc": measured(auroc, 0.013),
-        "auprc": measured(auroc - 0.06, 0.02),
-        "f1": measured(auroc - 0.1, 0.021),
-        "sensitivity": measured(auroc - 0.08, 0.03),
-        "specificity": measured(auroc - 0.02, 0.015),
-        "calibration_error": measured(0.046, 0.009),
+        "scores": {
+            "auroc": measured(auroc, 0.013),
+            "auprc": measured(auroc - 0.06, 0.02),
+            "f1": measured(auroc - 0.1, 0.021),
+            "sensitivity": measured(auroc - 0.08, 0.03),
+            "specificity": measured(auroc - 0.02, 0.015),
+            "calibration_error": measured(0.046, 0.009),
+        },
         "by_class": {label: {"auroc": measured(auroc, 0.01)} for label in FINDINGS},
         "by_subgroup": {"portable": measured(auroc - 0.03, 0.02)},
     }
@@ -136,7 +158,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
         },
         "dataset": {
             "version": "dv_7c1e5b0a9d3f",
-            "classes": {label: {"images": 1_100 - 200 * i} for i, label in enumerate(classes)},
+            "class_counts": {label: 1_100 - 200 * i for i, label in enumerate(classes)},
             "patient_ids": True,
         },
         "verdict": {
@@ -258,24 +280,29 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
             "epsilon_lower_bound": 0.21,
         },
         "fidelity": {
-            "extractor": {"name": "own encoder", "sha256": "e4" * 32},
+            "extractor": {"name": "own encoder", "sha256": "e4" * 32, "preparation": "as they are"},
             "rows": [fidelity_row("all", 4_000), *(fidelity_row(x, 1_000) for x in FINDINGS)],
+            "validity": validity(),
         },
         "utility": {
             "num_seeds": 5,
-            "measure": "AUROC averaged over classes",
+            "images_to_see": 4_000,
             "arms": [
                 arm("real", "all real training images", 3_200, 0.946),
                 arm("synthetic", "this set alone", 4_000, 0.897),
                 arm("real and synthetic", "both together", 7_200, 0.951),
                 arm("real, classes weighted", "rare classes count more", 3_200, 0.948),
             ],
-            "equivalent_real_images": {"value": 870.0, "low": 610.0, "high": 1_240.0},
+            "equivalent_size": {
+                "num_images": {"value": 870.0, "low": 610.0, "high": 1_240.0},
+                "bound": None,
+            },
             "gains": [
                 {
                     "arm": "real and synthetic",
                     "over": "real",
                     "auroc": measured(0.005, 0.007),
+                    "over_seeds": None,
                     "helps": False,
                 }
             ],

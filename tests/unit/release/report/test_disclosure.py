@@ -1,11 +1,11 @@
 """What a histogram may show: never the distance of a single image."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed
-from release.report.gate_summary import Histograms
-from release.report.schema import Report
+from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed, rounded_count
+from release.report.schema import Histograms, Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
 
@@ -50,3 +50,8 @@ def test_the_report_shows_only_what_is_coarse(made_up):
     }
     shown = disclosed(Report.model_validate(made_up))
     assert shown.gate.histograms.synthetic_to_real == (91,)
+
+
+@pytest.mark.parametrize(("count", "rounded"), [(0, 0), (4, 0), (6, 10), (727, 730), (4659, 4660)])
+def test_counts_are_rounded_to_tens(count, rounded):
+    assert rounded_count(count) == rounded

@@ -1,8 +1,10 @@
 """Numbers as text."""
 
+from math import inf, nan
+
 import pytest
 
-from release.report.numerals import (
+from release.report.text import (
     count,
     estimate,
     estimated_percent,
@@ -11,7 +13,7 @@ from release.report.numerals import (
     rate,
     significant,
 )
-from release.report.parts import Interval
+from release.stats.estimate import Estimate
 
 
 @pytest.mark.parametrize(
@@ -38,29 +40,29 @@ def test_a_rate_is_rounded_up_and_never_down(share, text):
 
 
 def test_a_value_has_the_digits_that_its_interval_allows():
-    assert estimate(Interval(value=0.51234, low=0.48, high=0.545)) == "0.512 (0.480 to 0.545)"
-    assert estimate(Interval(value=870, low=610, high=1_240)) == "870 (610 to 1,240)"
-    assert estimate(Interval(value=0.0002, low=-0.0004, high=0.0008)) == (
+    assert estimate(Estimate(value=0.51234, low=0.48, high=0.545)) == "0.512 (0.480 to 0.545)"
+    assert estimate(Estimate(value=870, low=610, high=1_240)) == "870 (610 to 1,240)"
+    assert estimate(Estimate(value=0.0002, low=-0.0004, high=0.0008)) == (
         "0.0002 (\u22120.0004 to 0.0008)"
     )
-    assert estimate(Interval(value=0.51, low=0.48, high=0.54)) == "0.51 (0.48 to 0.54)"
-    assert estimate(Interval(value=1, low=1, high=1)) == "1 (1 to 1)"
+    assert estimate(Estimate(value=0.51, low=0.48, high=0.54)) == "0.51 (0.48 to 0.54)"
+    assert estimate(Estimate(value=1, low=1, high=1)) == "1 (1 to 1)"
 
 
 def test_a_share_is_written_in_percent_with_its_interval():
-    written = estimated_percent(Interval(value=0.0132, low=0.004, high=0.025))
+    written = estimated_percent(Estimate(value=0.0132, low=0.004, high=0.025))
     assert written.replace("\u00a0", " ") == "1.3 % (0.4 % to 2.5 %)"
-    written = estimated_percent(Interval(value=0.01, low=0.0, high=0.03))
+    written = estimated_percent(Estimate(value=0.01, low=0.0, high=0.03))
     assert written.replace("\u00a0", " ") == "1 % (0 % to 3 %)"
 
 
 def test_what_is_not_finite_is_said_to_be_without_bound():
-    assert estimate(Interval(value=None, low=None, high=None)) == "not measured"
-    assert estimate(Interval(value=870, low=610, high=None)) == "870 (610 to unbounded)"
+    assert estimate(Estimate(nan, nan, nan)) == "not measured"
+    assert estimate(Estimate(value=870, low=610, high=inf)) == "870 (610 to unbounded)"
 
 
 def test_a_number_without_an_interval_stands_alone_and_none_is_said_to_be_missing():
-    assert estimate(0.25) == "0.250"
+    assert estimate(Estimate(0.25, nan, nan)) == "0.25"
     assert estimate(None) == "not measured"
 
 

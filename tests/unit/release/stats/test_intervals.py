@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from release.stats.intervals import Estimate, average, jackknife, mean, percentile, share
+from release.stats.estimate import Estimate
+from release.stats.intervals import average, jackknife, mean, percentile, share
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (10, 10), (81, 100), (1, 3)])
@@ -68,6 +69,6 @@ def test_a_replicate_that_has_no_value_is_left_out() -> None:
 
 
 def test_what_is_not_finite_is_described_as_missing() -> None:
-    described = Estimate(-0.0, -math.inf, 1 / 3).described()
+    described = Estimate(-0.0, -math.inf, 1 / 3).to_json()
     assert described == {"value": 0.0, "low": None, "high": 0.333333}
     assert math.copysign(1, described["value"]) == 1

@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from release.data import LabelledImages
-from release.utility.arms import Arm, even_arm, mixed_arm, real_arms, together
+from release.utility.arms import (
+    OVERSAMPLED,
+    REAL,
+    WEIGHTED,
+    Arm,
+    even_arm,
+    mixed_arm,
+    real_arms,
+    together,
+)
 
 
 def images(*counts: int, first_patient: int = 0) -> LabelledImages:
@@ -21,7 +30,7 @@ def share_of(arm: Arm, chosen: np.ndarray) -> float:
 def test_only_oversampling_changes_how_often_a_class_is_drawn() -> None:
     arms = real_arms(images(100, 20))
     found = {name: share_of(arm, arm.images.labels == 1) for name, arm in arms.items()}
-    expected = {"as they are": 20 / 120, "class weights": 20 / 120, "oversampling": 0.5}
+    expected = {REAL: 20 / 120, WEIGHTED: 20 / 120, OVERSAMPLED: 0.5}
     assert found == pytest.approx(expected)
 
 

@@ -15,7 +15,7 @@ def found(value: float, spread: float = 0.0) -> tuple[float, float, float, str |
     rng = np.random.default_rng(0)
     values = value + spread * rng.normal(size=500)
     size = equivalent_size(SIZES, CURVE, value, np.tile(CURVE, (500, 1)), values)
-    return size.images.value, size.images.low, size.images.high, size.bound
+    return size.num_images.value, size.num_images.low, size.num_images.high, size.bound
 
 
 def test_it_is_read_off_the_curve_over_the_logarithm_of_the_images() -> None:

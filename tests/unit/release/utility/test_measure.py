@@ -7,9 +7,11 @@ import pytest
 
 from release.cancellation import cancellable
 from release.data import LabelledImages, Splits
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
+from release.utility.arms import TRAINED_ON
 from release.utility.measure import measure_utility
-from release.utility.results import TRAINED_ON, Gain, Utility
+from release.utility.results import Gain, Utility
+from release.utility.scores import SCORE_TITLES, SCORES
 
 
 def measured(splits: Splits, images: LabelledImages, **options: object) -> Utility:
@@ -39,29 +41,28 @@ def test_images_under_the_wrong_label_train_a_wrong_one(
     swapped = replace(fresh_images, labels=1 - fresh_images.labels)
     found = measured(toy_splits, swapped, num_seeds=1)
     assert auroc(found, "synthetic").high < 0.5
-    assert found.equivalent.bound == "at_most"
-    assert not found.helps("synthetic")
+    assert found.equivalent_size.bound == "at_most"
+    assert not any(gain.helps for gain in found.gains if gain.arm == "synthetic")
+    assert not found.rebalancing_helps
 
 
-def test_every_way_to_train_is_told_with_its_scores(good: Utility, toy_splits: Splits) -> None:
-    described = good.described()
-    assert [arm["name"] for arm in described["arms"]] == list(TRAINED_ON)
-    assert [arm["num_images"] for arm in described["arms"]] == [200, 200, 200, 120, 320]
-    for arm in described["arms"]:
-        assert set(arm["by_class"]) == set(toy_splits.classes)
-        assert set(arm["auroc"]) == {"value", "low", "high"}
-    assert described["num_seeds"] == 2
-    assert set(described["equivalent_real_images"]) == {"value", "low", "high"}
+def test_every_way_to_train_has_every_score(good: Utility, toy_splits: Splits) -> None:
+    assert good.num_seeds == 2
+    assert {arm.name: arm.trained_on for arm in good.arms} == TRAINED_ON
+    assert [arm.num_images for arm in good.arms] == [200, 200, 200, 120, 320]
+    for arm in good.arms:
+        assert list(arm.scores) == list(SCORES) == list(SCORE_TITLES)
+        assert list(arm.by_class) == list(toy_splits.classes)
+        assert arm.by_subgroup.keys() == {"even"}
 
 
-def test_in_full_there_are_gains_subgroups_and_the_learning_curve(good: Utility) -> None:
-    described = good.described_in_full()
-    sizes = [point["num_images"] for point in described["learning_curve"]]
+def test_there_are_gains_and_a_learning_curve(good: Utility) -> None:
+    sizes = [point.num_images for point in good.learning_curve]
     assert sizes == sorted(sizes)
     assert sizes[-1] == 200
-    assert [arm["by_subgroup"].keys() for arm in described["arms"]] == [{"even"}] * 5
-    assert len(described["gains"]) == 6
-    assert described["rebalancing_helps"] is good.helps("real + synthetic")
+    assert len(good.gains) == 6
+    of_both = [gain.helps for gain in good.gains if gain.arm == "real + synthetic"]
+    assert good.rebalancing_helps is all(of_both)
 
 
 def test_the_same_images_and_seed_give_the_same_figures(
@@ -81,7 +82,7 @@ def test_a_gain_helps_only_where_both_intervals_lie_above_zero(
     low: float, low_over_seeds: float | None, helps: bool
 ) -> None:
     over_seeds = None if low_over_seeds is None else Estimate(0.02, low_over_seeds, 0.05)
-    assert Gain("ours", "theirs", Estimate(0.02, low, 0.05), over_seeds).helps is helps
+    assert Gain.of("ours", "theirs", Estimate(0.02, low, 0.05), over_seeds).helps is helps
 
 
 def test_it_can_be_given_up_at_any_batch(toy_splits: Splits, fresh_images: LabelledImages) -> None:

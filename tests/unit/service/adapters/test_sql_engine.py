@@ -6,7 +6,7 @@ from service.adapters import sql_engine
 from service.adapters.clock import SystemClock
 from service.adapters.sql_engine import file_system_of, journal_mode, open_engine
 from service.adapters.sql_migrate import migrate
-from service.adapters.sql_records import SqlRecords
+from service.adapters.sql_records import sql_records
 from service.domain.errors import RecordsUnavailable
 
 
@@ -59,19 +59,19 @@ def test_a_database_that_cannot_serve_is_refused(url: str) -> None:
 
 def test_a_database_that_was_not_migrated_is_unavailable(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
-    records = SqlRecords(engine, SystemClock())
+    records = sql_records(engine, SystemClock())
     with pytest.raises(RecordsUnavailable, match="synthcxr migrate"):
-        records.check()
+        records.database.check()
     with pytest.raises(RecordsUnavailable, match="synthcxr migrate"):
-        records.jobs()
+        records.jobs.jobs()
     migrate(engine)
     migrate(engine)
-    records.check()
-    records.close()
+    records.database.check()
+    records.database.close()
 
 
 def test_a_postgresql_nobody_answers_for_is_unavailable() -> None:
-    records = SqlRecords(open_engine("postgresql://nobody@127.0.0.1:1/none"), SystemClock())
+    records = sql_records(open_engine("postgresql://nobody@127.0.0.1:1/none"), SystemClock())
     with pytest.raises(RecordsUnavailable):
-        records.check()
-    records.close()
+        records.database.check()
+    records.database.close()

@@ -27,7 +27,7 @@ def post_zip(client: httpx.Client, content: bytes, **options: Any) -> httpx.Resp
 
 def nothing_left(scene: Any) -> None:
     assert scene.num_jobs() == 0
-    assert scene.records.datasets().items == []
+    assert scene.records.catalog.datasets().items == []
     assert scene.queue.rings == []
     assert scene.files() == []
 

@@ -38,7 +38,7 @@ def follow(scene: Any, job_id: str, **headers: str) -> list[dict[str, str]]:
 
 def test_the_log_is_read_in_pages(scene: Any, job_id: str) -> None:
     claim = scene.claimed(job_id).claim_held
-    scene.records.record(claim, events=[("log", {"message": str(n)}) for n in range(5)])
+    scene.records.jobs.record(claim, events=[("log", {"message": str(n)}) for n in range(5)])
     path = f"/jobs/{job_id}/events"
     page = scene.client.get(path, params={"limit": 3}).json()
     assert [item["sequence"] for item in page["items"]] == [1, 2, 3]
@@ -52,9 +52,9 @@ def test_the_log_is_read_in_pages(scene: Any, job_id: str) -> None:
 def test_a_stream_follows_the_job_to_its_end(scene: Any, job_id: str) -> None:
     def work() -> None:
         claim = scene.claimed(job_id).claim_held
-        scene.records.record(claim, events=[("sample", {"n": 1})])
-        scene.records.request_cancel(job_id)
-        scene.records.finish_cancelled(claim)
+        scene.records.jobs.record(claim, events=[("sample", {"n": 1})])
+        scene.records.jobs.request_cancel(job_id)
+        scene.records.jobs.finish_cancelled(claim)
 
     worker = threading.Timer(0.3, work)
     worker.start()
@@ -68,14 +68,14 @@ def test_a_stream_follows_the_job_to_its_end(scene: Any, job_id: str) -> None:
 
 
 def test_a_stream_resumes_behind_the_last_event_it_sent(scene: Any, job_id: str) -> None:
-    scene.records.request_cancel(job_id)
+    scene.records.jobs.request_cancel(job_id)
     complete = follow(scene, job_id)
     resumed = follow(scene, job_id, **{"Last-Event-ID": complete[0]["id"]})
     assert resumed == complete[1:]
 
 
 def test_a_stream_that_has_everything_is_told_to_stop(scene: Any, job_id: str) -> None:
-    scene.records.request_cancel(job_id)
+    scene.records.jobs.request_cancel(job_id)
     headers = {**STREAM, "Last-Event-ID": "3"}
     answer = scene.client.get(f"/jobs/{job_id}/events", headers=headers)
     assert (answer.status_code, answer.content) == (204, b"")
@@ -83,9 +83,9 @@ def test_a_stream_that_has_everything_is_told_to_stop(scene: Any, job_id: str) -
 
 def test_a_stream_ends_when_its_job_is_deleted(scene: Any, job_id: str) -> None:
     def delete() -> None:
-        with scene.records._lock:
-            scene.records.request_cancel(job_id)
-            scene.records.delete_job(job_id)
+        with scene.store.lock:
+            scene.records.jobs.request_cancel(job_id)
+            scene.records.jobs.delete_job(job_id)
 
     deletion = threading.Timer(0.3, delete)
     deletion.start()
@@ -107,9 +107,9 @@ def test_what_a_model_draws_while_it_trains_is_for_who_may_read_what_is_private(
 ) -> None:
     claim = scene.claimed(job_id).claim_held
     sample = {"images_seen": 9, "class_indices": [0], "png_base64": "aW1hZ2U="}
-    scene.records.record(claim, events=[("sample", sample)])
-    scene.records.request_cancel(job_id)
-    scene.records.finish_cancelled(claim)
+    scene.records.jobs.record(claim, events=[("sample", sample)])
+    scene.records.jobs.request_cancel(job_id)
+    scene.records.jobs.finish_cancelled(claim)
 
     def read() -> str:
         path = f"/jobs/{job_id}/events"

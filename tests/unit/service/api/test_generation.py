@@ -10,15 +10,25 @@ import pytest
 from service.api.generation import preferred_wait_seconds
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import synthetic_set_id
-from service.domain.records import ArtifactRef, ClassSplit, Outcome, SyntheticSet, Verdict
+from service.domain.json_form import as_json
+from service.domain.records import (
+    ArtifactRef,
+    ClassSplit,
+    GeneratedSet,
+    Outcome,
+    SyntheticSet,
+    Verdict,
+)
+from service.domain.requests import Interpolation, Mixture
+from tests.sample_records import generate_request, model_card, privacy_account
 
 
 def body(model_id: str, **changes: Any) -> dict[str, Any]:
     return {"model_id": model_id, "class_counts": {"normal": 2}, "seed": 1} | changes
 
 
-def made_for(scene: Any, request: dict[str, Any], snapshot_sha256: str) -> SyntheticSet:
-    identifier = synthetic_set_id(request, snapshot_sha256=snapshot_sha256, version="0")
+def made_for(scene: Any, request: dict[str, Any]) -> SyntheticSet:
+    identifier = request["synthetic_set_id"]
     return SyntheticSet(
         id=identifier,
         model_id=request["model_id"],
@@ -70,7 +80,7 @@ def examined_sets(scene: Any, model: Any, number: int) -> list[dict[str, Any]]:
     bodies = [body(model.id, seed=seed) for seed in range(number)]
     for asked in bodies:
         request = scene.client.post("/generate", json=asked).json()["request"]
-        made = made_for(scene, request, model.snapshot.sha256)
+        made = made_for(scene, request)
         scene.synthetic_set(replace(made, dataset_id=model.dataset_id))
     return bodies
 
@@ -80,7 +90,7 @@ def test_so_many_sets_of_a_model_can_be_asked_for_and_each_of_them_again(scene: 
     model = scene.model()
     scene.app.state.context = replace(scene.context, max_examinations_per_model=2)
     asked, _ = examined_sets(scene, model, 2)
-    for made in scene.records.examined_sets(model.id):
+    for made in scene.records.releases.examined_sets(model.id):
         assert scene.client.delete(f"/synthetic-sets/{made.id}").status_code == 204
     assert scene.client.post("/generate", json=asked).status_code == 202
     answer = scene.client.post("/generate", json=body(model.id, seed=2))
@@ -100,12 +110,13 @@ def test_one_way_needs_no_list(scene: Any) -> None:
 
 
 def test_a_set_is_another_with_a_mixture_and_the_same_without(scene: Any) -> None:
-    plain = {"model_id": "m", "class_counts": {}, "seed": 1, "sampler": {}, "format": "png"}
+    plain = generate_request(class_counts={"normal": 1})
+    way = Interpolation(1, 2, 4, label="effusion")
     requests = [
         plain,
-        {**plain, "mixtures": [], "interpolate": []},
-        {**plain, "mixtures": [MIXTURE]},
-        {**plain, "interpolate": [WAY]},
+        replace(plain, dataset_id="ds_9"),
+        replace(plain, mixtures=(Mixture({"normal": 0.6, "effusion": 0.4}, 3),)),
+        replace(plain, interpolate=(way,)),
     ]
     first, same, *others = (
         synthetic_set_id(request, snapshot_sha256="0", version="0") for request in requests
@@ -131,9 +142,9 @@ def test_a_model_whose_dataset_is_gone_draws_no_more(scene: Any) -> None:
 def test_a_dataset_that_is_level_cannot_be_balanced(scene: Any) -> None:
     model = scene.model()
     request = {"model_id": model.id, "balance": True}
-    dataset = scene.records.dataset(model.dataset_id)
-    level = {label: ClassSplit(5, 4, 1) for label in dataset.classes}
-    scene.records._datasets[dataset.id] = replace(dataset, classes=level)
+    dataset = scene.records.catalog.dataset(model.dataset_id)
+    level = {label: ClassSplit(5, 4, holdout=1) for label in dataset.classes}
+    scene.store.datasets[dataset.id] = replace(dataset, classes=level)
     scene.refused(
         scene.client.post("/generate", json=request), 422, "invalid_class_counts", "/balance"
     )
@@ -237,7 +248,7 @@ def test_a_failed_training_leaves_no_model_to_generate_from(scene: Any) -> None:
 def test_a_set_that_lost_its_files_is_made_anew(scene: Any) -> None:
     model = scene.model()
     first = scene.client.post("/generate", json=body(model.id)).json()
-    made = made_for(scene, first["request"], model.snapshot.sha256)
+    made = made_for(scene, first["request"])
     scene.synthetic_set(made)
     assert scene.client.post("/generate", json=body(model.id)).json()["state"] == "queued"
     gone = scene.client.get(f"/synthetic-sets/{made.id}")
@@ -247,7 +258,7 @@ def test_a_set_that_lost_its_files_is_made_anew(scene: Any) -> None:
 def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
     model = scene.model()
     first = scene.client.post("/generate", json=body(model.id)).json()
-    made = made_for(scene, first["request"], model.snapshot.sha256)
+    made = made_for(scene, first["request"])
     scene.synthetic_set(made)
     for artifact in made.artifacts:
         path = scene.context.artifacts.path(artifact.key)
@@ -272,8 +283,8 @@ def test_prefer_wait_answers_200_once_the_job_is_done(scene: Any) -> None:
         while not scene.queue.rings:
             time.sleep(0.01)
         job = scene.claimed(scene.queue.rings[0][1])
-        made = made_for(scene, dict(job.request), model.snapshot.sha256)
-        scene.records.succeed(job.claim_held, synthetic_set=made)
+        made = made_for(scene, as_json(job.request))
+        scene.records.jobs.succeed(job.claim_held, GeneratedSet(made))
 
     worker = threading.Thread(target=work)
     worker.start()
@@ -307,7 +318,7 @@ def test_a_preference_is_read_or_ignored(header: str | None, seconds: int) -> No
 
 
 def test_a_private_model_does_not_tell_how_many_images_its_classes_have(scene: Any) -> None:
-    model = scene.model(card={"differential_privacy": {"epsilon": 3.0}})
+    model = scene.model(card=model_card(differential_privacy=privacy_account()))
     answer = scene.client.post("/generate", json={"model_id": model.id, "balance": True})
     scene.refused(answer, 422, "privacy_unavailable", "/balance")
 
@@ -326,12 +337,11 @@ def test_a_set_is_another_where_the_operator_supplies_a_network_to_compare_it_by
         supplied = SuppliedExtractor("inception", "inception_v3", file)
         scene.app.state.context = replace(scene.context, extractors=(supplied,))
         asked.append(scene.client.post("/generate", json=body).json()["request"])
-    assert "extractors" not in plain
+    assert plain["extractors"] == {}
     assert asked[0]["extractors"] == {
         "inception": {"kind": "inception_v3", "sha256": sha256(b"some").hexdigest()}
     }
-    names = {synthetic_set_id(each, snapshot_sha256="0", version="0") for each in (plain, *asked)}
-    assert len(names) == 3
+    assert len({each["synthetic_set_id"] for each in (plain, *asked)}) == 3
 
 
 def test_a_network_that_is_not_there_stops_the_request_with_the_way_out(

@@ -16,7 +16,7 @@ def broken(*_: object, **__: object) -> None:
 def test_healthz_answers_though_the_database_is_gone(
     scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scene.records, "check", broken)
+    monkeypatch.setattr(scene.store, "check", broken)
     answer = scene.client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
@@ -26,7 +26,7 @@ def test_readyz_says_503_when_the_database_cannot_serve(
 ) -> None:
     ready = {"status": "ready", "broker": "reachable", "unreadable_extractors": []}
     assert scene.client.get("/readyz").json() == ready
-    monkeypatch.setattr(scene.records, "check", broken)
+    monkeypatch.setattr(scene.store, "check", broken)
     answer = scene.client.get("/readyz")
     scene.refused(answer, 503, "records_unavailable")
     assert answer.headers["retry-after"]
@@ -75,7 +75,7 @@ def test_a_bug_is_a_problem_that_tells_nothing_but_its_id(
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("patient Miller")
 
-    monkeypatch.setattr(scene.records, "models", bug)
+    monkeypatch.setattr(scene.records.catalog, "models", bug)
     answer = scene.client.get("/models")
     scene.refused(answer, 500, "internal_error")
     assert "Miller" not in answer.text

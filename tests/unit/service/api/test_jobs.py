@@ -46,7 +46,7 @@ def test_a_running_job_tells_its_progress_and_when_to_ask_again(
 ) -> None:
     claim = scene.claimed(job["id"]).claim_held
     progress = JobProgress("training", 10, 100, 0.1, 5.0, 18.0)
-    scene.records.record(claim, progress=progress, metrics={"loss": 0.5})
+    scene.records.jobs.record(claim, progress=progress, metrics={"loss": 0.5})
     answer = scene.client.get(f"/jobs/{job['id']}")
     view = answer.json()
     assert answer.headers["retry-after"] == "1"
@@ -59,7 +59,7 @@ def test_a_running_job_tells_its_progress_and_when_to_ask_again(
 
 def test_a_failed_job_carries_its_problem(scene: Any, job: dict[str, Any]) -> None:
     claim = scene.claimed(job["id"]).claim_held
-    scene.records.fail(claim, Problem("storage_full", "Full.", retryable=True))
+    scene.records.jobs.fail(claim, Problem("storage_full", "Full.", retryable=True))
     answer = scene.client.get(f"/jobs/{job['id']}")
     assert "retry-after" not in answer.headers
     assert answer.json()["error"]["code"] == "storage_full"
@@ -80,7 +80,7 @@ def test_an_unchanged_job_is_not_sent_again(scene: Any, job: dict[str, Any]) -> 
 
 def test_waiting_ends_when_the_job_is_done(scene: Any, job: dict[str, Any]) -> None:
     path = f"/jobs/{job['id']}"
-    cancel = later(0.3, lambda: scene.records.request_cancel(job["id"]))
+    cancel = later(0.3, lambda: scene.records.jobs.request_cancel(job["id"]))
     answer, seconds = timed(scene.client, path, params={"wait": 20})
     cancel.join()
     assert answer.json()["state"] == "cancelled"
@@ -140,12 +140,12 @@ def test_a_job_is_cancelled_retried_and_deleted_only_when_that_is_possible(
     for _ in range(2):
         cancelling = scene.client.post(f"{path}/cancel")
         assert (cancelling.status_code, cancelling.json()["state"]) == (202, "cancelling")
-    scene.records.finish_cancelled(scene.records.job(job["id"]).claim_held)
+    scene.records.jobs.finish_cancelled(scene.records.jobs.job(job["id"]).claim_held)
     scene.queue.rings.clear()
     assert scene.client.post(f"{path}/retry").json()["state"] == "queued"
     assert scene.queue.rings == [("gpu.train", job["id"])]
     claim = scene.claimed(job["id"]).claim_held
-    scene.records.fail(claim, Problem("broken", "It broke."))
+    scene.records.jobs.fail(claim, Problem("broken", "It broke."))
     scene.refused(scene.client.post(f"{path}/cancel"), 409, "illegal_move")
     checkpoint = scene.context.artifacts.path(f"checkpoints/{job['id']}/1")
     checkpoint.mkdir(parents=True)

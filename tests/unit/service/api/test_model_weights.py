@@ -7,15 +7,10 @@ from structlog.testing import capture_logs
 
 from service.domain.access import WEIGHTS_READ
 from service.domain.records import ArtifactRef, Model, Outcome, SyntheticSet, Verdict
+from tests.sample_records import model_card, white_box_audit
 
 WEIGHTS = b"0123456789"
-AUDIT = {
-    "statistic": 0.51,
-    "p_value": 0.4,
-    "text": "The model's own scores do not tell who was trained on.",
-    "public": {"weights_may_leave": True, "min_detectable_share": 0.0141, "asked": ["denoiser"]},
-}
-CARD = {"weights_sha256": sha256(WEIGHTS).hexdigest(), "white_box": AUDIT}
+CARD = model_card(weights_sha256=sha256(WEIGHTS).hexdigest(), white_box=white_box_audit())
 
 
 @pytest.fixture
@@ -44,7 +39,7 @@ def test_cleared_weights_come_whole_with_a_link_to_what_clears_them(
     link = answer.headers["link"]
     assert link == f'</models/{model.id}/audit>; rel="describedby"'
     told = scene.client.get(f"/models/{model.id}/audit").json()
-    assert (told["weights"]["may_leave"], told["weights"]["ground"]) == (True, "white_box_audit")
+    assert (told["weights"]["cleared"], told["weights"]["ground"]) == (True, "white_box_audit")
     assert told["white_box"]["min_detectable_share"] == 0.0141
     assert "not for diagnosis" in told["weights"]["notice"]
 
@@ -66,14 +61,13 @@ def test_without_the_scope_no_weights_leave_however_harmless(scene: Any, model: 
 
 
 def test_weights_that_tell_who_was_trained_on_stay(scene: Any, model: Model) -> None:
-    public = {**AUDIT["public"], "weights_may_leave": False}
-    leaks = {**AUDIT, "text": "They tell.", "public": public}
-    telling = scene.model(card={**CARD, "white_box": leaks})
+    leaks = white_box_audit(passed=False, text="They tell.")
+    telling = scene.model(card=replace(CARD, white_box=leaks))
     answer = weights(scene, telling)
     scene.refused(answer, 409, "weights_not_cleared")
     assert "They tell." in answer.json()["detail"]
     shown = scene.client.get(f"/models/{telling.id}/audit").json()["weights"]
-    assert (shown["may_leave"], shown["ground"]) == (False, None)
+    assert (shown["cleared"], shown["ground"]) == (False, None)
 
 
 def test_a_refused_set_keeps_the_weights_even_when_it_is_deleted(scene: Any, model: Model) -> None:
@@ -113,4 +107,4 @@ def test_that_weights_left_is_logged_with_whom_they_went_to(scene: Any, model: M
         weights(scene, model)
     [line] = [line for line in lines if line["event"] == "weights handed out"]
     assert (line["model_id"], line["client"]) == (model.id, "127.0.0.1")
-    assert line["sha256"] == CARD["weights_sha256"]
+    assert line["sha256"] == CARD.weights_sha256

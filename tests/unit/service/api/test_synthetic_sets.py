@@ -27,7 +27,7 @@ def content() -> bytes:
 
 def judged(scene: Any, made: SyntheticSet, verdict: Verdict, **changes: Any) -> None:
     """Let the gate have found something else."""
-    scene.records._synthetic_sets["syn_1"] = replace(made, verdict=verdict, **changes)
+    scene.store.synthetic_sets["syn_1"] = replace(made, verdict=verdict, **changes)
 
 
 def sha256_of(made: SyntheticSet) -> str:
@@ -180,7 +180,7 @@ def test_a_released_set_that_is_deleted_is_out_of_reach_but_kept_for_later_exami
         scene.refused(answer, 404, "synthetic_set_not_found")
     assert scene.client.get("/synthetic-sets").json()["items"] == []
     assert scene.files() == before
-    assert [each.id for each in scene.records.releases("ds_1")] == ["syn_1"]
+    assert [each.id for each in scene.records.releases.releases("ds_1")] == ["syn_1"]
 
 
 @pytest.mark.parametrize("part", IMAGES_OF_A_SET)

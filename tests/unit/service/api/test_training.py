@@ -58,7 +58,7 @@ def test_a_dataset_still_ingesting_is_not_ready(scene: Any) -> None:
 
 
 def test_a_dataset_split_by_an_earlier_version_is_kept_but_not_trained_on(scene: Any) -> None:
-    dataset = scene.dataset(version=None, classes={"normal": ClassSplit(10, 8, 2)})
+    dataset = scene.dataset(version=None, classes={"normal": ClassSplit(10, 8, holdout=2)})
     answer = scene.client.post("/train", json=body(dataset.id))
     scene.refused(answer, 409, "dataset_outdated")
     assert "Add the images again" in answer.json()["detail"]
@@ -204,7 +204,7 @@ def test_a_part_that_would_learn_classes_from_public_images_is_refused_by_name(s
 def test_privacy_that_cannot_be_had_is_refused_by_name(
     scene: Any, changes: dict[str, Any], code: str, pointer: str | None
 ) -> None:
-    classes = {"normal": ClassSplit(3000, 2100, 900), "effusion": ClassSplit(10, 7, 3)}
+    classes = {"normal": ClassSplit(3000, 2100, test=900), "effusion": ClassSplit(10, 7, test=3)}
     dataset = scene.dataset(classes=classes)
     answer = scene.client.post("/train", json=body(dataset.id, **changes))
     at = None if pointer is None else f"/privacy/differential_privacy{pointer}"

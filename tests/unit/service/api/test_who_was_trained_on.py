@@ -9,11 +9,13 @@ import pytest
 
 from radiographs.errors import IngestRefused
 from service.domain.access import PRIVATE_READ
+from service.domain.json_form import as_json
 from service.domain.records import ClassSplit, DroppedFile
+from tests.sample_records import model_card
 from workers.runtime.error_mapping import problem_of
 
-FOLDS = ("train", "held_out", "audit_in", "audit_out", "utility")
-SPLIT = ClassSplit(5000, 4801, 4802, audit_in=4803, audit_out=4804, utility=4805)
+SPLITS = ("train", "included", "holdout", "test")
+SPLIT = ClassSplit(5000, 4801, included=4802, holdout=4803, test=4804)
 SUMMARY = {
     "num_exact_duplicates": 2,
     "num_near_duplicates": 4806,
@@ -23,7 +25,7 @@ SUMMARY = {
     "has_patient_ids": True,
 }
 PRIVATE = (
-    *(f"480{last}" for last in range(1, 9)),
+    *(f"480{last}" for last in (1, 2, 3, 4, 6, 7, 8)),
     "num_near_duplicates",
     "num_known_images",
     "num_split_conflicts",
@@ -60,7 +62,7 @@ def test_a_dataset_and_its_ingest_do_not_tell_how_it_was_split(scene: Any, datas
         assert dataset.id in body
         assert [secret for secret in PRIVATE if secret in body] == []
     told = scene.client.get(f"/datasets/{dataset.id}").json()
-    assert told["classes"]["normal"] == {"images": 5000} | dict.fromkeys(FOLDS)
+    assert told["classes"]["normal"] == {"images": 5000} | dict.fromkeys(SPLITS)
     assert told["fingerprint"] is None
     assert told["dropped"] == [
         {"file": None, "reason": "The file ends early.", "code": "truncated"}
@@ -82,13 +84,13 @@ def test_who_may_read_what_is_private_is_told_all_of_it(scene: Any, dataset: Any
 
 
 def test_a_model_s_card_does_not_tell_how_many_images_it_learned_from(scene: Any) -> None:
-    card = {"seed": 1, "num_training_images": 4801, "dataset_fingerprint": "f" * 64}
-    model = scene.model(card=card)
+    private = {"num_training_images": 4801, "dataset_fingerprint": "f" * 64}
+    model = scene.model(card=model_card(**private))
     shown = scene.client.get(f"/models/{model.id}").json()
-    assert shown["card"] == {"seed": 1}
+    assert shown["card"] == as_json(model_card())
     assert scene.client.get("/models").json()["items"] == [shown]
     allow(scene)
-    assert scene.client.get(f"/models/{model.id}").json()["card"] == card
+    assert scene.client.get(f"/models/{model.id}").json()["card"] == as_json(model_card()) | private
 
 
 def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
@@ -97,7 +99,7 @@ def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
     phantom = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64}
     job_id = scene.client.post("/datasets", json={"phantom": phantom}).json()["id"]
     refused = IngestRefused("too_many_bad_files", "3 of 40.", ["DOE^JANE.png: It ends early."])
-    scene.records.fail(scene.claimed(job_id).claim_held, problem_of(refused, job_id))
+    scene.records.jobs.fail(scene.claimed(job_id).claim_held, problem_of(refused, job_id))
     for path in ("/jobs", f"/jobs/{job_id}", f"/jobs/{job_id}/events"):
         body = scene.client.get(path).text
         assert "too_many_bad_files" in body
@@ -108,7 +110,10 @@ def test_an_ingest_that_was_refused_names_files_to_who_may_read_what_is_private(
 
 
 def test_a_delta_is_held_against_all_images_not_those_of_the_training(scene: Any) -> None:
-    classes = {"normal": ClassSplit(2000, 1400, 600), "effusion": ClassSplit(2000, 1400, 600)}
+    classes = {
+        "normal": ClassSplit(2000, 1400, test=600),
+        "effusion": ClassSplit(2000, 1400, test=600),
+    }
     dataset = scene.dataset(classes=classes)
     terms = {"epsilon": 3, "delta": 0.0003}  # below 1 / 2,800, above 1 / 4,000
     asked = {

@@ -1,20 +1,19 @@
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id, synthetic_set_id
+from service.domain.requests import GenerateRequest
+from tests.sample_records import generate_request
 
-REQUEST = {
-    "model_id": "mdl_1",
-    "class_counts": {"normal": 1, "effusion": 2},
-    "seed": 1,
-    "sampler": {"name": "heun", "num_steps": 20},
-    "format": "png",
-}
+REQUEST = generate_request()
 
 
-def identify(**changes: object) -> str:
-    return synthetic_set_id({**REQUEST, **changes}, snapshot_sha256="0" * 64, version="1")
+def identify(request: GenerateRequest) -> str:
+    return synthetic_set_id(request, snapshot_sha256="0" * 64, version="1")
 
 
 def test_identifiers_sort_by_time_and_differ() -> None:
@@ -28,10 +27,10 @@ def test_identifiers_sort_by_time_and_differ() -> None:
 
 
 def test_the_same_request_names_the_same_set() -> None:
-    reordered = dict(reversed(REQUEST.items()))
-    assert synthetic_set_id(reordered, snapshot_sha256="0" * 64, version="1") == identify()
-    assert identify().startswith("syn_")
-    assert len(identify()) == 30
+    again = replace(REQUEST, sampler=dict(reversed(REQUEST.sampler.items())), synthetic_set_id="")
+    assert identify(again) == identify(REQUEST)
+    assert identify(REQUEST).startswith("syn_")
+    assert len(identify(REQUEST)) == 30
 
 
 @pytest.mark.parametrize(
@@ -43,14 +42,15 @@ def test_the_same_request_names_the_same_set() -> None:
         {"seed": 2},
         {"sampler": {"name": "heun", "num_steps": 21}},
         {"format": "npz"},
-        {"extractors": {"inception": {"kind": "inception_v3", "sha256": "0" * 64}}},
+        {"report": "full"},
+        {"extractors": {"inception": ExtractorIdentity("inception_v3", "0" * 64)}},
     ],
 )
-def test_whatever_changes_the_bytes_changes_the_name(changes: dict[str, object]) -> None:
-    assert identify(**changes) != identify()
+def test_whatever_changes_the_bytes_changes_the_name(changes: dict[str, Any]) -> None:
+    assert identify(replace(REQUEST, **changes)) != identify(REQUEST)
 
 
 def test_other_weights_or_another_version_are_another_set() -> None:
     other = synthetic_set_id(REQUEST, snapshot_sha256="1" * 64, version="1")
     newer = synthetic_set_id(REQUEST, snapshot_sha256="0" * 64, version="2")
-    assert len({identify(), other, newer}) == 3
+    assert len({identify(REQUEST), other, newer}) == 3

@@ -5,6 +5,7 @@ import pytest
 
 from service.domain.errors import IllegalMove, JobNotDone, Problem
 from service.domain.job import Job, JobKind, JobProgress, JobResult, JobState
+from tests.sample_records import train_request
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PROBLEM = Problem("broken", "It broke.")
@@ -55,7 +56,7 @@ def job_in(state: JobState) -> Job:
         kind=JobKind.TRAIN,
         queue="gpu.train",
         state=state,
-        request={},
+        request=train_request(),
         created_at=NOW,
         attempt=1,
         attempts_without_checkpoint=1,

@@ -3,18 +3,20 @@
 from models.sampling import Draw
 from models.seeding import Between, image_seed
 from release.samples import ClassSample, InterpolatedSample, MixtureSample
+from service.domain.requests import Interpolation, Mixture
+from tests.sample_records import generate_request
 from workers.generate.plan import plan_samples, to_draw
 
 WEIGHTS = {"COVID": 0.6, "Normal": 0.4}
-REQUEST = {
-    "class_counts": {"COVID": 2, "Normal": 1},
-    "mixtures": [{"weights": WEIGHTS, "count": 2}],
-    "interpolate": [
-        {"label": "Normal", "from_seed": 7, "to_seed": 9, "steps": 3},
-        {"weights": WEIGHTS, "from_seed": 1, "to_seed": 2, "steps": 2},
-    ],
-    "seed": 5,
-}
+REQUEST = generate_request(
+    class_counts={"COVID": 2, "Normal": 1},
+    mixtures=(Mixture(WEIGHTS, 2),),
+    interpolate=(
+        Interpolation(7, 9, 3, label="Normal"),
+        Interpolation(1, 2, 2, weights=WEIGHTS),
+    ),
+    seed=5,
+)
 
 
 def test_classes_come_first_then_mixtures_then_ways():
@@ -33,8 +35,7 @@ def test_classes_come_first_then_mixtures_then_ways():
 
 
 def test_a_request_of_classes_alone_needs_to_name_nothing_else():
-    """As one that was stored before there was anything else."""
-    images = plan_samples({"class_counts": {"COVID": 1}, "seed": 5})
+    images = plan_samples(generate_request(class_counts={"COVID": 1}, seed=5))
     assert images == [ClassSample("COVID", image_seed(5, 0))]
 
 

@@ -16,6 +16,8 @@ from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
 from release.gate.policy import Policy
 from release.samples import ClassSample
+from service.domain.requests import Interpolation, Mixture
+from tests.sample_records import generate_request
 from workers.generate.plan import plan_samples
 from workers.generate.sampling import NONE, SetSampler
 
@@ -72,7 +74,7 @@ def draw(snapshot, tmp_path: Path):
     rounds = iter(range(100))
 
     def draw(gate, **request):
-        wanted = plan_samples({"class_counts": {}, "seed": 3, **request})
+        wanted = plan_samples(generate_request(**{"class_counts": {}, "seed": 3} | request))
         sampler = sampler_class("vae")()
         path = tmp_path / f"{next(rounds)}.raw"
         draw.attempt = StubAttempt()
@@ -113,17 +115,19 @@ def test_a_small_set_is_examined_by_more_images_than_it_has(draw):
 
 
 def test_a_flagged_image_on_a_way_between_two_is_left_out(draw):
-    way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4}
-    drawn = draw(StubGate(258), class_counts={"normal": 256}, interpolate=[way])
+    way = Interpolation(1, 2, 4, label="normal")
+    drawn = draw(StubGate(258), class_counts={"normal": 256}, interpolate=(way,))
     assert drawn.offered.tolist() == [*range(258), NONE, 259]
     assert all(isinstance(image, ClassSample) for image in drawn.origins[:256])
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
 
 
 def test_every_image_shows_its_classes_by_their_weights(draw):
-    way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 4}
-    mixture = {"weights": {"normal": 0.25, "effusion": 0.75}, "count": 2}
-    drawn = draw(StubGate(), class_counts={"effusion": 250}, mixtures=[mixture], interpolate=[way])
+    way = Interpolation(1, 2, 4, label="normal")
+    mixture = Mixture({"normal": 0.25, "effusion": 0.75}, 2)
+    drawn = draw(
+        StubGate(), class_counts={"effusion": 250}, mixtures=(mixture,), interpolate=(way,)
+    )
     weights = drawn.weights(CLASSES)
     assert weights[0].tolist() == [0, 1]
     assert weights[250].tolist() == [0.25, 0.75]
@@ -140,8 +144,8 @@ def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
 
 
 def test_a_small_set_is_examined_with_more_of_every_kind_asked_for(draw):
-    way = {"label": "normal", "from_seed": 1, "to_seed": 2, "steps": 3}
-    drawn = draw(StubGate(), class_counts={"effusion": 1}, interpolate=[way])
+    way = Interpolation(1, 2, 3, label="normal")
+    drawn = draw(StubGate(), class_counts={"effusion": 1}, interpolate=(way,))
     kinds = Counter(origin.kind for origin in drawn.origins)
     assert kinds == {"class": 64, "interpolation": 192}
     ways = [each for each in drawn.origins if each.kind == "interpolation"]

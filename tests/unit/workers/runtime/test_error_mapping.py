@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 
 from models.training.loop import TrainingDiverged
-from radiographs.errors import IngestRefused, LedgerUnusable, StoreOutdated
+from radiographs.errors import IngestRefused, LedgerUnusable
 from service.domain.errors import DatasetNotFound
 from workers.runtime.error_mapping import problem_of
 
@@ -17,7 +17,6 @@ from workers.runtime.error_mapping import problem_of
     [
         (DatasetNotFound.named("ds_1"), "dataset_not_found", False),
         (IngestRefused("single_class", "Only one class."), "single_class", False),
-        (StoreOutdated(), "dataset_outdated", False),
         (LedgerUnusable("it was written under another key"), "fold_key_lost", True),
         (TrainingDiverged("not finite"), "training_diverged", False),
         (OSError(errno.ENOSPC, "full"), "storage_full", True),

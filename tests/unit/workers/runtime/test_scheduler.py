@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import ManualClock, MemoryQueue, MemoryRecords
+from service.adapters.memory import ManualClock, MemoryQueue, MemoryStore
 from service.domain.errors import WorkerLost
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.settings import Settings
+from tests.sample_records import train_request
 from workers.runtime.context import WorkerContext
 from workers.runtime.garbage_collection import prune
 from workers.runtime.scheduler import Scheduler
@@ -26,7 +27,7 @@ def context(clock, tmp_path):
     return WorkerContext(
         "tester",
         Settings(data_dir=tmp_path),
-        MemoryRecords(clock),
+        MemoryStore(clock).records(),
         LocalArtifacts(tmp_path),
         clock,
     )
@@ -43,13 +44,13 @@ def scheduler(context, queue):
 
 
 def submit(context, kind=JobKind.TRAIN):
-    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, {}, datetime.now(UTC))
-    return context.records.submit(job).id
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, train_request(), datetime.now(UTC))
+    return context.records.jobs.submit(job).id
 
 
 def test_lost_doorbell_is_rung_again(scheduler, context, queue):
     job_id = submit(context)
-    scheduler.look()
+    scheduler.run_once()
     assert queue.rings == [("gpu.train", job_id)]
 
 
@@ -57,17 +58,17 @@ def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
     """A queue that is busy for hours must not fill up with doorbells."""
     submit(context)
     for _ in range(5):
-        scheduler.look()
+        scheduler.run_once()
     assert len(queue.rings) == 1
 
 
 def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
     job_id = submit(context)
-    scheduler.look()
-    context.records.claim(job_id, worker="w", lease_seconds=30)
+    scheduler.run_once()
+    context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
     clock.advance(31)
-    scheduler.look()
-    job = context.records.job(job_id)
+    scheduler.run_once()
+    job = context.records.jobs.job(job_id)
     assert (job.state, job.worker) == (JobState.QUEUED, None)
     assert queue.rings == [("gpu.train", job_id)] * 2
 
@@ -75,28 +76,28 @@ def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
 def test_job_that_loses_every_worker_fails_by_name(scheduler, context, clock):
     job_id = submit(context)
     for _ in range(3):
-        context.records.claim(job_id, worker="w", lease_seconds=30)
+        context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
         clock.advance(31)
-        scheduler.look()
-    job = context.records.job(job_id)
+        scheduler.run_once()
+    job = context.records.jobs.job(job_id)
     assert (job.state, job.error.code) == (JobState.FAILED, WorkerLost.code)
 
 
 def test_renewed_lease_is_left_alone(scheduler, context, clock):
     job_id = submit(context)
-    job = context.records.claim(job_id, worker="w", lease_seconds=30)
+    job = context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
     for _ in range(4):
         clock.advance(20)
-        context.records.heartbeat(job.claim_held, 30)
-        scheduler.look()
-    assert context.records.job(job_id).state is JobState.RUNNING
+        context.records.jobs.heartbeat(job.claim_held, 30)
+        scheduler.run_once()
+    assert context.records.jobs.job(job_id).state is JobState.RUNNING
 
 
 def test_second_scheduler_stands_by(scheduler, context):
     submit(context)
-    assert context.records.hold_scheduler_lock("another", 60)
+    assert context.records.jobs.hold_scheduler_lock("another", 60)
     standing_by = MemoryQueue()
-    Scheduler(context, standing_by).look()
+    Scheduler(context, standing_by).run_once()
     assert standing_by.rings == []
 
 

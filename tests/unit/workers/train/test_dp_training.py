@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +8,11 @@ import torch
 
 from models.privacy.accounting import Spending, epsilon_by_prv
 from models.privacy.gaussian import epsilon_of, mu_for
-from models.privacy.mechanism import GaussianMechanism
-from models.privacy.sampled_sums import SampledSums
+from models.privacy.mechanisms import GaussianMechanism, SampledSums
 from release.cancellation import cancellable
-from service.domain.paging import Page
+from service.domain.model_card import NoisySum
+from service.domain.requests import PrivacyTerms
+from tests.sample_records import model_card, privacy_account
 from workers.train import public_images
 from workers.train.dp_ledger import (
     account,
@@ -21,7 +23,7 @@ from workers.train.dp_ledger import (
 )
 
 DELTA = 1e-5
-TERMS = {"epsilon": 2.0, "delta": DELTA, "max_grad_norm": 1.0, "method": "mixture"}
+TERMS = PrivacyTerms(2.0, DELTA, 1.0, "mixture")
 SAMPLED = Spending(1.5, 0.05, 400)
 
 
@@ -36,52 +38,53 @@ def by_gradients():
 
 
 def test_the_account_of_one_run_is_what_was_asked_for():
-    told = account(by_sums(), TERMS, num_patients=10_000, earlier=[])
-    assert (told["epsilon"], told["delta"], told["unit"]) == (2.0, DELTA, "patient")
-    assert told["label"] == "certified-dp(2, 1e-05, patient)"
-    assert (told["sample_rate"], told["steps"]) == (1.0, 1)
-    assert told["mu"] == pytest.approx(1 / told["sigma"])
-    assert told["runs"]["count"] == 1
-    assert told["runs"]["epsilon"] == pytest.approx(2.0)
+    told = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=[])
+    assert (told.epsilon, told.delta, told.unit) == (2.0, DELTA, "patient")
+    assert told.label == "certified-dp(2, 1e-05, patient)"
+    assert (told.sample_rate, told.steps) == (1.0, 1)
+    assert told.mu == pytest.approx(1 / told.sigma)
+    assert told.runs.count == 1
+    assert told.runs.epsilon == pytest.approx(2.0)
 
 
 def test_runs_of_noisy_sums_add_up_by_their_squares():
     earlier = [spending_of(by_sums())] * 3
-    told = account(by_sums(), TERMS, num_patients=10_000, earlier=earlier)
-    assert told["runs"]["count"] == 4
-    assert told["runs"]["epsilon"] == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
-    assert told["epsilon"] == 2.0
+    told = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=earlier)
+    assert told.runs.count == 4
+    assert told.runs.epsilon == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
+    assert told.epsilon == 2.0
 
 
 def test_the_account_of_noisy_gradients_holds_all_it_takes_to_check_it():
-    told = account(by_gradients(), {**TERMS, "epsilon": 4.0}, num_patients=10_000, earlier=[])
+    told = account(
+        by_gradients(), replace(TERMS, epsilon=4.0), DELTA, num_patients=10_000, earlier=[]
+    )
     assert spending_of(told) == SAMPLED
-    assert told["releases"] == [{"name": "gradient", "sigma": 1.5, "num_values": 7}]
-    assert told["accountant"].startswith("privacy loss random variables, Opacus 1.")
+    assert told.releases == (NoisySum("gradient", 1.5, 7),)
+    assert told.accountant.startswith("privacy loss random variables, Opacus 1.")
     exact = epsilon_by_prv([SAMPLED], DELTA)
-    assert exact < told["cross_check"]["epsilon"] < 4.0
-    assert told["runs"]["epsilon"] == 4.0
+    assert exact < told.cross_check.epsilon < 4.0
+    assert told.runs.epsilon == 4.0
 
 
 def test_runs_of_both_kinds_are_composed():
     earlier = [spending_of(by_sums())]
-    told = account(by_gradients(), {**TERMS, "epsilon": 3.5}, num_patients=10_000, earlier=earlier)
-    assert told["runs"]["count"] == 2
-    assert 3.5 < told["runs"]["epsilon"] < 5.5
+    told = account(
+        by_gradients(), replace(TERMS, epsilon=3.5), DELTA, num_patients=10_000, earlier=earlier
+    )
+    assert told.runs.count == 2
+    assert 3.5 < told.runs.epsilon < 5.5
 
 
 def model(version, mu=None):
-    card = {"dataset_version": version} | ({"differential_privacy": {"mu": mu}} if mu else {})
-    return SimpleNamespace(card=card)
+    account = privacy_account(mu=mu) if mu else None
+    return SimpleNamespace(card=model_card(dataset_version=version, differential_privacy=account))
 
 
-def test_runs_are_counted_on_every_page_and_of_these_images_alone():
-    pages = {
-        None: Page([model("a", 0.1), model("b", 0.2)], "next"),
-        "next": Page([model("a"), model("a", 0.25)], None),
-    }
-    records = SimpleNamespace(models=lambda *, cursor: pages[cursor])
-    assert list(earlier_runs(records, "a")) == [Spending(10.0, 1.0, 1), Spending(4.0, 1.0, 1)]
+def test_runs_are_counted_of_these_images_alone():
+    known = {"a": [model("a", 0.1), model("a", 0.25)], "b": [model("b", 0.2)]}
+    catalog = SimpleNamespace(private_models=known.get)
+    assert earlier_runs(catalog, "a") == [Spending(10.0, 1.0, 1), Spending(4.0, 1.0, 1)]
 
 
 def test_public_images_are_the_same_each_time_and_their_labels_say_nothing(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from release.fidelity.validity import Validity
 from release.gate.checks.validity import judge
 from release.gate.policy import Policy
-from release.stats.intervals import Estimate
+from release.stats.estimate import Estimate
 
 HOLDOUT = np.linspace(1, 2, 101)
 TYPICAL = {"pixels": (np.full(9, 1.5), HOLDOUT)}

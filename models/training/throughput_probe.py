@@ -1,0 +1,118 @@
+"""A short trial: how fast each stage of a training goes on this machine, right now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import torch
+
+from models.family import Family, Stage
+from models.training.distributed import Team
+from models.training.inspection import losses_of_average
+from models.training.plan import Pace
+from models.training.stage_state import StageState, without_gradients
+from models.training_images import TrainingImages
+
+NUM_IMAGES = 256
+GOLDEN_RATIO = 0.618034
+
+
+def measure_paces(
+    model: Family[Any, Any],
+    images: TrainingImages,
+    precision: torch.dtype,
+    *,
+    seconds: float,
+    max_updates: Callable[[Stage], int],
+    team: Team,
+) -> Generator[None, None, list[Pace]]:
+    """Train a copy of the model for a moment in every stage, one after another.
+
+    The copy sees a few images only, so it caches little; what is done to each image in `prepare`
+    and `conclude` is taken to last as much longer as there are more images.
+
+    Args:
+        model: Left as it is. The first stage has been prepared.
+        images: The training set.
+        precision: The number format the losses are computed in.
+        seconds: Time for the updates of a stage; slow ones take longer.
+        max_updates: Most updates to time in a stage; three are needed in any case.
+        team: The processes that train together; the leader's clock counts.
+
+    Yields:
+        At least as often as the training would.
+    """
+    trained = type(model)(model.config, model.spec).to(images.device)
+    trained.load_state_dict(model.state_dict())
+    few = images.few(NUM_IMAGES)
+    more = len(images) / len(few)
+    paces = []
+    for index in range(len(trained.stages())):
+        stage = trained.stages()[index]
+        prepare_seconds = yield from _timed(stage.prepare(few), images.device)
+        steps = StageState(stage, trained.train(), team)
+        updating = _updates(steps, few, precision, index)
+        seconds_per_update = yield from _timed_updates(
+            updating, images.device, seconds, max_updates(stage), team
+        )
+        trained.eval()
+        inspecting = losses_of_average(steps, trained, few, precision, seed=0)
+        inspect_seconds = yield from _timed(inspecting, images.device)
+        concluding = without_gradients(stage.conclude(few))
+        conclude_seconds = yield from _timed(concluding, images.device)
+        if index == 0:
+            prepare_seconds = 0.0
+        conclude_seconds = conclude_seconds * more + inspect_seconds
+        paces.append(Pace(seconds_per_update, prepare_seconds * more, conclude_seconds))
+    return paces
+
+
+def _updates(
+    steps: StageState, images: TrainingImages, precision: torch.dtype, index: int
+) -> Iterator[None]:
+    """Make updates without end, at fractions spread over the stage: late terms cost time too."""
+    update = 0
+    while True:
+        steps.walk(images, update * GOLDEN_RATIO % 1, precision, moment=(0, index, update))
+        steps.average.update(update + 1)
+        update += 1
+        yield
+
+
+def _timed(work: Iterator[object], device: torch.device) -> Generator[None, None, float]:
+    """Carry out a preparation or a conclusion; returns how long it took."""
+    began = time.monotonic()
+    for _ in work:
+        yield
+    _finish(device)
+    return time.monotonic() - began
+
+
+def _timed_updates(
+    updates: Iterator[None], device: torch.device, seconds: float, max_updates: int, team: Team
+) -> Generator[None, None, float]:
+    """Return the seconds of one update: first one that is slow, then two, four and so on.
+
+    Only the last stretch counts. A device is waited for at the end of a stretch alone, as in the
+    training itself.
+    """
+    num_updates, num_done, took = 1, 0, 0.0
+    while True:
+        began = time.monotonic()
+        for _ in range(num_updates):
+            next(updates)
+            yield
+        _finish(device)
+        took = team.agreed(time.monotonic() - began)
+        num_done += num_updates
+        longer = min(2 * num_updates, max_updates - num_done)
+        if num_done >= 3 and (took >= seconds / 2 or longer < num_updates):
+            return took / num_updates
+        num_updates = max(2, longer)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,101 @@
+"""From what was measured of a set to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from release.fidelity.results import Fidelity
+from release.gate.result import GateResult
+from release.report.schema import (
+    DatasetSummary,
+    ExaminationCount,
+    GateSummary,
+    ModelSummary,
+    Report,
+    SetSummary,
+    VerdictSummary,
+)
+from release.samples import InterpolatedSample, SampleSpec, count_by_class
+from release.utility.results import Utility
+
+ALWAYS = (
+    "A pass bounds the attacks that were run on this set. It does not bound every attack.",
+    "A model generated the images. They are not for diagnosis; labels are those requested.",
+    "Biases of the real images (classes that differ in age, sex or hospital) are in the set too.",
+)
+NO_PATIENT_IDS = (
+    "The dataset names no patients, so each image counts as one patient. Images of one patient "
+    "may lie on both sides of the split, which hides copies and makes figures look better than "
+    "they are."
+)
+NOT_REQUESTED = "Utility was not measured: request the full report."
+NOT_RELEASED = "Utility was not measured, since the set is not released."
+SMALL_SET = (
+    "The set is small. It was examined and measured together with further images generated for "
+    "that, which are not in it."
+)
+INTERPOLATIONS = (
+    "Interpolated images depend on each other. The tests count them as independent, so for these "
+    "they are approximate."
+)
+
+
+def build_report(
+    set_id: str,
+    model: ModelSummary,
+    dataset: DatasetSummary,
+    examination: GateResult,
+    fidelity: Fidelity | None,
+    further_fidelity: Sequence[Fidelity],
+    utility: Utility | None,
+    *,
+    num_generated: int,
+    released: Iterable[SampleSpec],
+    examination_count: ExaminationCount,
+) -> Report:
+    """Bring together all that may be published about a set.
+
+    Args:
+        set_id: As its request names it.
+        model: What generated it.
+        dataset: What the model was trained on.
+        examination: What the gate found.
+        fidelity: None where the images were too few to be measured.
+        further_fidelity: The same by each network that the operator supplies.
+        utility: None where it was not requested, or the set is not released.
+        num_generated: Images generated in all rounds.
+        released: What the images in the set were generated from.
+        examination_count: Which of its model's sets it is, and how many may be examined.
+    """
+    of_class, of_none = count_by_class(released)
+    num_released = of_class.total() + of_none.total()
+    public = examination.public()
+    return Report(
+        set=SetSummary(
+            id=set_id,
+            class_counts=of_class,
+            unlabelled_counts=of_none,
+            generated=num_generated,
+            rejected=int((~examination.kept).sum()),
+            released=num_released,
+            examination=examination_count,
+        ),
+        model=model,
+        dataset=dataset,
+        verdict=VerdictSummary.model_validate(public["verdict"]),
+        gate=GateSummary.model_validate(public["gate"]),
+        fidelity=fidelity,
+        further_fidelity=tuple(further_fidelity),
+        utility=utility,
+        limits=(
+            *ALWAYS,
+            *([] if dataset.patient_ids else [NO_PATIENT_IDS]),
+            *([SMALL_SET] if 0 < num_released < int(examination.kept.sum()) else []),
+            *([INTERPOLATIONS] if InterpolatedSample.kind in of_none else []),
+            *([] if utility else [NOT_REQUESTED if examination.verdict.released else NOT_RELEASED]),
+        ),
+    )
+
+
+def _why_no_utility(examination: GateResult) -> str:
+    return NOT_REQUESTED if examination.verdict.released else NOT_RELEASED

@@ -1,0 +1,113 @@
+"""Datasets and models in SQLite or PostgreSQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, union, update
+from typing_extensions import override
+
+from service.adapters import sql_tables as t
+from service.adapters.sql_database import Database, locked, page_query, records
+from service.adapters.sql_releases import is_examined
+from service.domain import errors, job_events
+from service.domain.job import Job, JobState
+from service.domain.paging import DEFAULT_LIMIT, Page
+from service.domain.ports import Catalog
+from service.domain.records import Dataset, IngestedDataset, Model
+
+_DONE = [str(state) for state in JobState if state.done]
+
+
+class SqlCatalog(Catalog):
+    """The datasets and models of one database.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    def dataset(self, dataset_id: str) -> Dataset:
+        return self._database.one(t.DATASETS, dataset_id, errors.DatasetNotFound)
+
+    @override
+    def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
+        query = page_query(t.datasets, cursor, limit)
+        return self._database.page(t.DATASETS, query, limit)
+
+    @override
+    def newest_split_dataset(self) -> Dataset | None:
+        newest = page_query(t.datasets, None, 0)  # one row
+        query = newest.where(t.datasets.c.version.is_not(None))
+        with self._database.reading() as connection:
+            return next(iter(records(connection, t.DATASETS, query)), None)
+
+    @override
+    def delete_dataset(self, dataset_id: str) -> Dataset:
+        jobs = t.jobs.c
+        needed_by = select(jobs.id).where(jobs.dataset_id == dataset_id, ~jobs.state.in_(_DONE))
+        with self._database.writing() as connection:
+            dataset = locked(connection, t.DATASETS, dataset_id)
+            if dataset is None:
+                raise errors.DatasetNotFound.named(dataset_id)
+            job_id = connection.execute(needed_by.limit(1)).scalar()
+            if job_id:
+                raise errors.DatasetInUse.by(dataset_id, job_id)
+            connection.execute(delete(t.datasets).where(t.datasets.c.id == dataset_id))
+            if not is_examined(connection, dataset_id):
+                known = t.trained_patients
+                connection.execute(delete(known).where(known.c.dataset_id == dataset_id))
+            return dataset
+
+    @override
+    def model(self, model_id: str) -> Model:
+        return self._database.one(t.MODELS, model_id, errors.ModelNotFound)
+
+    @override
+    def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
+        return self._database.page(t.MODELS, page_query(t.models, cursor, limit), limit)
+
+    @override
+    def private_models(self, dataset_version: str) -> Sequence[Model]:
+        models = t.models.c
+        query = (
+            select(t.models)
+            .where(models.dataset_version == dataset_version, models.is_private)
+            .order_by(models.created_at, models.id)
+        )
+        with self._database.reading() as connection:
+            return records(connection, t.MODELS, query)
+
+    @override
+    def referenced_artifacts(self) -> set[str]:
+        tables = (t.datasets, t.models, t.synthetic_sets)
+        folders = union(*(select(table.c.folder) for table in tables)).subquery()
+        query = select(folders.c.folder).where(folders.c.folder.is_not(None))
+        trainings = select(t.jobs).where(t.jobs.c.kind == "train", t.jobs.c.state != "succeeded")
+        with self._database.reading() as connection:
+            found = set(connection.scalars(query))
+            jobs = [t.job_of(row) for row in connection.execute(trainings).mappings()]
+        return {*found, *filter(None, map(job_events.checkpoint_folder, jobs))}
+
+
+def keep_dataset(connection: Connection, made: IngestedDataset) -> None:
+    """Write a dataset that is ready, and which patients its models will be trained on."""
+    _replace(connection, made.dataset)
+    if made.trained_patients:
+        dataset_id = made.dataset.id
+        rows = [{"dataset_id": dataset_id, "patient": each} for each in made.trained_patients]
+        connection.execute(insert(t.trained_patients), rows)
+
+
+def follow_ingest(connection: Connection, job: Job) -> None:
+    """Let a dataset's state follow the job that ingests it."""
+    name = job_events.dataset_followed(job)
+    dataset = locked(connection, t.DATASETS, name) if name else None
+    if dataset:
+        _replace(connection, job_events.dataset_after(dataset, job))
+
+
+def _replace(connection: Connection, dataset: Dataset) -> None:
+    row = t.DATASETS.row(dataset)
+    connection.execute(update(t.datasets).where(t.datasets.c.id == dataset.id).values(row))

@@ -1,0 +1,111 @@
+"""What the SQL records share: transactions, and the statements that all tables need."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, inspect, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.adapters import sql_tables as t
+from service.adapters.sql_engine import unavailable_by_name
+from service.domain import errors
+from service.domain.paging import Cursor, Page, page_of
+from service.domain.ports import Clock
+
+
+class Database:
+    """Transactions of one database.
+
+    Args:
+        engine: From `sql_engine.open_engine`.
+        clock: Whose time is written.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(reading=True)
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """Return the time to write."""
+        return self._clock.now()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that only reads."""
+        with unavailable_by_name(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that writes; it is committed at the end of the block."""
+        with unavailable_by_name(), self._engine.begin() as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Raise RecordsUnavailable unless the database has this version's schema."""
+        with self.reading() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                found: Any = None
+            else:
+                found = connection.exec_driver_sql(
+                    "SELECT version_num FROM alembic_version"
+                ).scalar()
+        if found != t.SCHEMA_REVISION:
+            raise errors.RecordsUnavailable(
+                f"The database has schema {found or 'none'}, this version needs "
+                f"{t.SCHEMA_REVISION}. Run `synthcxr migrate`."
+            )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._reader.dispose()
+
+    def one(self, documents: t.Documents[t.R], name: str, missing: type[errors.NotFound]) -> t.R:
+        """Read a record by its identifier, or raise its NotFound."""
+        table = documents.table
+        with self.reading() as connection:
+            row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+        if row is None:
+            raise missing.named(name)
+        return documents.record(row)
+
+    def page(self, documents: t.Documents[t.R], query: Select[Any], limit: int) -> Page[t.R]:
+        """Read a page of records by a query from `page_query`."""
+        with self.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return page_of([documents.record(row) for row in rows], limit)
+
+
+def page_query(table: Table, cursor: str | None, limit: int) -> Select[Any]:
+    """Select a page of a table, newest first, and one row more."""
+    age = tuple_(table.c.created_at, table.c.id)
+    query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit + 1)
+    start = Cursor.parse(cursor)
+    return query.where(age < (start.created_at, start.id)) if start else query
+
+
+def records(connection: Connection, documents: t.Documents[t.R], query: Select[Any]) -> list[t.R]:
+    """Read the records that a query selects."""
+    return [documents.record(row) for row in connection.execute(query).mappings()]
+
+
+def locked(connection: Connection, documents: t.Documents[t.R], name: str) -> t.R | None:
+    """Read and lock a record, if it is there."""
+    row = locked_row(connection, documents.table, name)
+    return documents.record(row) if row else None
+
+
+def locked_row(connection: Connection, table: Table, name: str) -> RowMapping | None:
+    """Read a row that nobody else may change until the transaction ends."""
+    query = select(table).where(table.c.id == name).with_for_update()
+    return connection.execute(query).mappings().first()
+
+
+def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless its primary key is taken; return whether it was inserted."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insertion = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(insertion, row).first() is not None

@@ -1,0 +1,351 @@
+"""Jobs in SQLite or PostgreSQL: each method one transaction, each worker's write fenced."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from typing_extensions import override
+
+from service.adapters import sql_tables as t
+from service.adapters.sql_catalog import follow_ingest, keep_dataset
+from service.adapters.sql_database import Database, insert_if_new, locked_row, page_query
+from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
+from service.domain import errors, job_events
+from service.domain.errors import Problem
+from service.domain.job import (
+    HELD,
+    MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    Claim,
+    Event,
+    Job,
+    JobKind,
+    JobProgress,
+    JobState,
+)
+from service.domain.paging import DEFAULT_LIMIT, Page, page_of
+from service.domain.ports import EventDraft, Idempotency, Jobs
+from service.domain.records import (
+    Dataset,
+    GeneratedSet,
+    IngestedDataset,
+    JobOutput,
+    TrainedModel,
+)
+
+_HELD = [str(state) for state in HELD]
+
+
+class SqlJobs(Jobs):
+    """The jobs of one database.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    def submit(
+        self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
+    ) -> Job:
+        with self._database.writing() as connection:
+            if idempotency:
+                earlier = _take_key(connection, idempotency, job.id)
+                if earlier:
+                    return _locked(connection, earlier)
+            if dataset:
+                connection.execute(insert(t.datasets), t.DATASETS.row(dataset))
+            connection.execute(insert(t.jobs), {**t.job_row(job), "num_events": 0})
+            self._append(connection, job.id, job_events.entries_of_move(job))
+            return job
+
+    @override
+    def submitted(self, idempotency: Idempotency) -> Job | None:
+        with self._database.reading() as connection:
+            job_id = _job_of_key(connection, idempotency)
+        return self.job(job_id) if job_id else None
+
+    @override
+    def request_cancel(self, job_id: str) -> Job:
+        return self._move(job_id, lambda job: job.request_cancel(self._database.now()))
+
+    @override
+    def retry(self, job_id: str) -> Job:
+        return self._move(job_id, Job.retry)
+
+    @override
+    def delete_job(self, job_id: str) -> Job:
+        with self._database.writing() as connection:
+            job = _locked(connection, job_id)
+            job.must_be_done()
+            connection.execute(delete(t.events).where(t.events.c.job_id == job_id))
+            keys = t.idempotency_keys
+            connection.execute(delete(keys).where(keys.c.job_id == job_id))
+            connection.execute(delete(t.jobs).where(t.jobs.c.id == job_id))
+            return job
+
+    @override
+    def job(self, job_id: str) -> Job:
+        query = select(t.jobs).where(t.jobs.c.id == job_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise errors.JobNotFound.named(job_id)
+        return t.job_of(row)
+
+    @override
+    def jobs(
+        self,
+        *,
+        kind: JobKind | None = None,
+        state: JobState | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> Page[Job]:
+        query = page_query(t.jobs, cursor, limit)
+        if kind:
+            query = query.where(t.jobs.c.kind == str(kind))
+        if state:
+            query = query.where(t.jobs.c.state == str(state))
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return page_of([t.job_of(row) for row in rows], limit)
+
+    @override
+    def queue_positions(self, jobs: Sequence[Job]) -> dict[str, int]:
+        waiting = [job.id for job in jobs if job.state is JobState.QUEUED]
+        if not waiting:
+            return {}
+        place = func.row_number().over(partition_by=t.jobs.c.queue, order_by=t.jobs.c.id) - 1
+        queued = select(t.jobs.c.id, place.label("place")).where(t.jobs.c.state == "queued")
+        places = queued.subquery()
+        query = select(places.c.id, places.c.place).where(places.c.id.in_(waiting))
+        with self._database.reading() as connection:
+            return {str(job_id): int(found) for job_id, found in connection.execute(query)}
+
+    @override
+    def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
+        query = (
+            select(t.events)
+            .where(t.events.c.job_id == job_id, t.events.c.sequence > after)
+            .order_by(t.events.c.sequence)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        if not rows:
+            self.job(job_id)  # an unknown job is not one without new entries
+        return [t.event_of(row) for row in rows]
+
+    @override
+    def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
+        query = (
+            select(t.jobs)
+            .where(t.jobs.c.id == job_id, t.jobs.c.state == "queued")
+            .with_for_update(skip_locked=True)  # a row that somebody else is just claiming
+        )
+        with self._database.writing() as connection:
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                return None
+            job = t.job_of(row)
+            claimed = job.claim(worker, self._database.now(), lease_seconds)
+            return self._write_move(connection, job, claimed)
+
+    @override
+    def heartbeat(self, claim: Claim, lease_seconds: float) -> bool:
+        jobs = t.jobs.c
+        renew = (  # without a new version: nobody outside sees it
+            update(t.jobs)
+            .where(jobs.id == claim.job_id, jobs.attempt == claim.attempt, jobs.state.in_(_HELD))
+            .values(lease_expires_at=self._database.now() + timedelta(seconds=lease_seconds))
+            .returning(jobs.state)
+        )
+        with self._database.writing() as connection:
+            state = connection.execute(renew).scalar()
+        if state is None:
+            job_events.check_fence(None, claim)
+        return bool(state == JobState.CANCELLING)
+
+    @override
+    def record(
+        self,
+        claim: Claim,
+        *,
+        progress: JobProgress | None = None,
+        metrics: Mapping[str, float] | None = None,
+        events: Sequence[EventDraft] = (),
+        checkpoint: bool = False,
+    ) -> None:
+        with self._database.writing() as connection:
+            job = _fenced(connection, claim)
+            reported = job.report(progress=progress, metrics=metrics, checkpoint=checkpoint)
+            entries = job_events.entries_of_report(progress, metrics, events)
+            self._write(connection, job, reported, entries)
+
+    @override
+    def succeed(self, claim: Claim, made: JobOutput) -> Job:
+        now = self._database.now()
+        with self._database.writing() as connection:
+            if isinstance(made, GeneratedSet):
+                hold_examinations(connection, now)
+            job = _fenced(connection, claim)
+            ended = job.succeed(job_events.result_of(made), now)
+            self._write_move(connection, job, ended)
+            if ended.state is JobState.SUCCEEDED:
+                _keep(connection, made)
+            return ended
+
+    @override
+    def fail(self, claim: Claim, problem: Problem) -> Job:
+        return self._move_fenced(claim, lambda job: job.fail(problem, self._database.now()))
+
+    @override
+    def finish_cancelled(self, claim: Claim) -> Job:
+        return self._move_fenced(claim, lambda job: job.finish_cancelled(self._database.now()))
+
+    @override
+    def put_back(self, claim: Claim, problem: Problem) -> Job:
+        return self._move_fenced(
+            claim,
+            lambda job: job.put_back(self._database.now()),
+            [job_events.entry_of_problem(problem)],
+        )
+
+    @override
+    def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
+        waiting = select(t.jobs).where(t.jobs.c.state == "queued", t.jobs.c.queue == queue)
+        query = waiting.order_by(t.jobs.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return [t.job_of(row) for row in connection.execute(query).mappings()]
+
+    @override
+    def expire_leases(
+        self,
+        now: datetime,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> list[Job]:
+        lost = (
+            select(t.jobs)
+            .where(t.jobs.c.state.in_(_HELD), t.jobs.c.lease_expires_at < now)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.writing() as connection:
+            jobs = [t.job_of(row) for row in connection.execute(lost).mappings().all()]
+            return [
+                self._write_move(connection, job, job.requeue(now, max_attempts_without_checkpoint))
+                for job in jobs
+            ]
+
+    @override
+    def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
+        now = self._database.now()
+        lock = {"holder": holder, "expires_at": now + timedelta(seconds=seconds)}
+        free = or_(t.locks.c.holder == holder, t.locks.c.expires_at < now)
+        take = update(t.locks).where(t.locks.c.name == "scheduler", free).values(lock)
+        with self._database.writing() as connection:
+            if connection.execute(take).rowcount:
+                return True
+            return insert_if_new(connection, t.locks, {"name": "scheduler", **lock})
+
+    def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job:
+        with self._database.writing() as connection:
+            job = _locked(connection, job_id)
+            return self._write_move(connection, job, move(job))
+
+    def _move_fenced(
+        self, claim: Claim, move: Callable[[Job], Job], before: Sequence[EventDraft] = ()
+    ) -> Job:
+        with self._database.writing() as connection:
+            job = _fenced(connection, claim)
+            return self._write_move(connection, job, move(job), before)
+
+    def _write_move(
+        self, connection: Connection, job: Job, moved: Job, before: Sequence[EventDraft] = ()
+    ) -> Job:
+        if moved is job:
+            return job
+        entries = [*before, *job_events.entries_of_move(moved)]
+        self._write(connection, job, moved, entries)
+        return moved
+
+    def _write(
+        self, connection: Connection, job: Job, moved: Job, entries: Sequence[EventDraft]
+    ) -> None:
+        """Replace a job's row if it still is as it was read, and add to its log.
+
+        Raises:
+            LeaseLost: The row changed meanwhile.
+        """
+        jobs = t.jobs.c
+        unchanged = (jobs.id == job.id, jobs.version == job.version, jobs.attempt == job.attempt)
+        written = connection.execute(update(t.jobs).where(*unchanged).values(t.job_row(moved)))
+        if written.rowcount != 1:
+            raise errors.LeaseLost(f"Job {job.id} changed under attempt {job.attempt}; stop.")
+        self._append(connection, job.id, entries)
+        if moved.state is not job.state:
+            follow_ingest(connection, moved)
+
+    def _append(self, connection: Connection, job_id: str, entries: Sequence[EventDraft]) -> None:
+        """Add entries to a job's log, numbered without gaps."""
+        if not entries:
+            return
+        count = t.jobs.c.num_events
+        last = connection.execute(
+            update(t.jobs)
+            .where(t.jobs.c.id == job_id)
+            .values(num_events=count + len(entries))
+            .returning(count)
+        ).scalar_one()
+        now = self._database.now()
+        rows = [
+            {"job_id": job_id, "sequence": sequence, "kind": str(kind), "at": now, "data": data}
+            for sequence, (kind, data) in enumerate(entries, last - len(entries) + 1)
+        ]
+        connection.execute(insert(t.events), rows)
+
+
+def _keep(connection: Connection, made: JobOutput) -> None:
+    """Make visible what a job made."""
+    match made:
+        case IngestedDataset():
+            keep_dataset(connection, made)
+        case TrainedModel():
+            connection.execute(insert(t.models), t.MODELS.row(made.model))
+        case GeneratedSet():
+            keep_examination(connection, made)
+            make_set_visible(connection, made.synthetic_set)
+
+
+def _locked(connection: Connection, job_id: str) -> Job:
+    """Read a job that nobody else may change until the transaction ends."""
+    row = locked_row(connection, t.jobs, job_id)
+    if row is None:
+        raise errors.JobNotFound.named(job_id)
+    return t.job_of(row)
+
+
+def _fenced(connection: Connection, claim: Claim) -> Job:
+    """Read and lock the job a claim holds, or raise LeaseLost."""
+    row = locked_row(connection, t.jobs, claim.job_id)
+    return job_events.check_fence(t.job_of(row) if row else None, claim)
+
+
+def _take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | None:
+    """Take an idempotency key for a job, or return the job that has it."""
+    row = {"key": wanted.key, "fingerprint": wanted.fingerprint, "job_id": job_id}
+    if insert_if_new(connection, t.idempotency_keys, row):
+        return None
+    return _job_of_key(connection, wanted)
+
+
+def _job_of_key(connection: Connection, wanted: Idempotency) -> str | None:
+    """Return the job that has an idempotency key, if any; raise when it was for another request."""
+    keys = t.idempotency_keys
+    taken = connection.execute(select(keys).where(keys.c.key == wanted.key)).mappings().first()
+    if taken is None:
+        return None
+    if taken["fingerprint"] != wanted.fingerprint:
+        raise errors.IdempotencyConflict.for_key(wanted.key)
+    return str(taken["job_id"])

@@ -1,0 +1,163 @@
+"""Synthetic sets and their examinations in SQLite or PostgreSQL."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, exists, or_, select, update
+from typing_extensions import override
+
+from service.adapters import sql_tables as t
+from service.adapters.sql_database import Database, insert_if_new, locked, page_query, records
+from service.domain import errors, release_rules
+from service.domain.paging import DEFAULT_LIMIT, Page
+from service.domain.ports import Releases
+from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
+
+
+class SqlReleases(Releases):
+    """The synthetic sets of one database.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        missing = errors.SyntheticSetNotFound
+        made = self._database.one(t.SYNTHETIC_SETS, synthetic_set_id, missing)
+        if made.withdrawn:
+            raise missing.named(synthetic_set_id)
+        return made
+
+    @override
+    def synthetic_sets(
+        self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[SyntheticSet]:
+        query = page_query(t.synthetic_sets, cursor, limit).where(~t.synthetic_sets.c.withdrawn)
+        return self._database.page(t.SYNTHETIC_SETS, query, limit)
+
+    @override
+    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+        with self._database.writing() as connection:
+            made = _locked_set(connection, synthetic_set_id)
+            if made.stays_known:
+                return _replace(connection, replace(made, withdrawn=True))
+            sets = t.synthetic_sets
+            connection.execute(delete(sets).where(sets.c.id == synthetic_set_id))
+            return made
+
+    @override
+    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+        with self._database.writing() as connection:
+            made = _locked_set(connection, synthetic_set_id)
+            if not made.findings_read:
+                locked(connection, t.MODELS, made.model_id)  # so that two readers are counted both
+                sets = t.synthetic_sets.c
+                read = (sets.model_id == made.model_id, sets.findings_read)
+                known = connection.scalars(select(sets.id).where(*read)).all()
+                release_rules.check_findings(made.model_id, len(known), max_sets)
+                _replace(connection, replace(made, findings_read=True))
+            return made
+
+    @override
+    def releases(self, dataset_id: str) -> list[SyntheticSet]:
+        with self._database.reading() as connection:
+            released = [each.id for each in released_examinations(connection, dataset_id)]
+            query = select(t.synthetic_sets).where(t.synthetic_sets.c.id.in_(released))
+            made = records(connection, t.SYNTHETIC_SETS, query)
+        return sorted(made, key=lambda each: released.index(each.id))
+
+    @override
+    def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
+        with self._database.reading() as connection:
+            return released_examinations(connection, dataset_id)
+
+    @override
+    def examined_sets(self, model_id: str) -> list[ExaminedSet]:
+        with self._database.reading() as connection:
+            return examined_sets(connection, model_id)
+
+
+def examined_sets(connection: Connection, model_id: str) -> list[ExaminedSet]:
+    """Read the examined sets of a model and of its equals, with the same weights, by number."""
+    models, examined = t.models.c, t.examined_sets.c
+    weights = select(models.snapshot_sha256).where(models.id == model_id).scalar_subquery()
+    equals = select(models.id).where(models.snapshot_sha256 == weights)
+    query = select(t.examined_sets).where(
+        or_(examined.model_id == model_id, examined.model_id.in_(equals))
+    )
+    found = records(connection, t.EXAMINED_SETS, query)
+    return sorted(found, key=lambda each: each.number)
+
+
+def released_examinations(connection: Connection, dataset_id: str) -> list[ExaminedSet]:
+    """Read the released sets of the datasets that share patients with one, oldest first."""
+    examined = t.examined_sets.c
+    others = select(examined.dataset_id.label("id")).where(examined.released).distinct().subquery()
+    ours, theirs = t.trained_patients.alias(), t.trained_patients.alias()
+    # asked once for each other dataset, so that the search ends at the first patient found
+    shared = exists().where(
+        ours.c.dataset_id == dataset_id,
+        ours.c.patient == theirs.c.patient,
+        theirs.c.dataset_id == others.c.id,
+    )
+    sharing = select(others.c.id).where(others.c.id != dataset_id, shared)
+    of_patients = or_(examined.dataset_id == dataset_id, examined.dataset_id.in_(sharing))
+    query = (
+        select(t.examined_sets)
+        .where(examined.released, of_patients)
+        .order_by(examined.created_at, examined.id)
+    )
+    return records(connection, t.EXAMINED_SETS, query)
+
+
+def is_examined(connection: Connection, dataset_id: str) -> bool:
+    """Whether a set was ever examined against a dataset."""
+    found = exists().where(t.examined_sets.c.dataset_id == dataset_id)
+    return bool(connection.execute(select(found)).scalar())
+
+
+def hold_examinations(connection: Connection, now: datetime) -> None:
+    """Let nobody else end an examination until the transaction ends."""
+    name = "examinations"
+    insert_if_new(connection, t.locks, {"name": name, "holder": name, "expires_at": now})
+    connection.execute(select(t.locks).where(t.locks.c.name == name).with_for_update())
+
+
+def keep_examination(connection: Connection, made: GeneratedSet) -> None:
+    """Keep that a set was examined; see `release_rules.examined`."""
+    examined = release_rules.examined(
+        made,
+        examined_sets(connection, made.synthetic_set.model_id),
+        released_examinations(connection, made.synthetic_set.dataset_id),
+    )
+    row = t.EXAMINED_SETS.row(examined)
+    if not insert_if_new(connection, t.examined_sets, row):
+        known = t.examined_sets
+        connection.execute(update(known).where(known.c.id == examined.id).values(row))
+
+
+def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
+    """Insert a synthetic set unless it is there; see `release_rules.set_after_withdrawal`."""
+    if not insert_if_new(connection, t.synthetic_sets, t.SYNTHETIC_SETS.row(made)):
+        there = locked(connection, t.SYNTHETIC_SETS, made.id)
+        if there and there.withdrawn:
+            _replace(connection, release_rules.set_after_withdrawal(there, made))
+
+
+def _locked_set(connection: Connection, synthetic_set_id: str) -> SyntheticSet:
+    made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id)
+    if made is None or made.withdrawn:
+        raise errors.SyntheticSetNotFound.named(synthetic_set_id)
+    return made
+
+
+def _replace(connection: Connection, made: SyntheticSet) -> SyntheticSet:
+    """Write a synthetic set over its earlier version."""
+    row = t.SYNTHETIC_SETS.row(made)
+    sets = t.synthetic_sets
+    connection.execute(update(sets).where(sets.c.id == made.id).values(row))
+    return made
