@@ -85,8 +85,9 @@ def test_a_set_is_compared_by_the_networks_that_its_request_was_accepted_with(
     [further] = json.loads(page.with_suffix(".json").read_bytes())["further_fidelity"]
     assert further["extractor"]["sha256"] == corners.identity().sha256
     [row] = [row for row in further["rows"] if row["label"] == "normal"]
-    assert row["kid"]["low"] <= row["kid"]["value"] <= row["kid"]["high"]
-    assert row["kid_floor"] is not None
+    kid = row["synthetic"]["kid"]
+    assert kid["low"] <= kid["value"] <= kid["high"]
+    assert row["floor"]["kid"] is not None
 
 
 def test_a_worker_without_the_network_says_what_its_operator_mends(context, dataset_id, corners):
