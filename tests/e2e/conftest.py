@@ -96,7 +96,7 @@ def start_service():
         (data_dir / "keys" / "split.key").write_bytes(b"k" * 32)  # so that every run splits alike
         command = [sys.executable, "-m", "synthcxr", "up", "--data-dir", str(data_dir)]
         command += ["--port", str(port), "--workers", str(workers)]
-        command += ["--scope", "private:read"]  # so few patients make no set that may leave
+        command += ["--scope", "private:read"]  # no set of so few patients can be released
         log = data_dir / "up.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
