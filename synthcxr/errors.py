@@ -116,7 +116,7 @@ class DownloadMismatch(SynthCXRError):
 class SetProblem(StrEnum):
     """What is wrong with a set; the values are stable names."""
 
-    UNREADABLE = "unreadable"  # no ZIP, or no manifest that could tell
+    UNREADABLE = "unreadable"  # no ZIP, or no manifest of this format
     MISSING_FILE = "missing_file"
     EXTRA_FILE = "extra_file"
     ALTERED_FILE = "altered_file"

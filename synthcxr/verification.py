@@ -83,7 +83,7 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
 
     Raises:
         SetNotVerified: A file is missing, added or altered, the labels are not those of the
-            manifest, the signature does not hold, or none of this can be told; `problem` says
+            manifest, the signature does not hold, or the ZIP cannot be read; `problem` says
             which.
     """
     try:

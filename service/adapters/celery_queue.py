@@ -1,4 +1,4 @@
-"""The doorbell: a Celery message that names a job, and nothing else."""
+"""Notifies workers of waiting jobs: a Celery message with a job's identifier, nothing else."""
 
 import threading
 import time
@@ -15,19 +15,19 @@ _log = structlog.get_logger()
 
 TASK_NAME = "synthcxr.run_job"
 _TIMEOUT_SECONDS = 1.0
-# A worker drops an older ring unread, so that a queue that is busy for hours does not fill up; the
-# scheduler rings again in the meantime.
+# A worker drops an older message unread, so that a queue that is busy for hours does not fill up;
+# the scheduler sends another in the meantime.
 _EXPIRES_SECONDS = 30.0
 _REST_SECONDS = 5.0  # after a failure nobody waits for the broker again for this long
 
 
 class CeleryQueue(TaskQueue):
-    """Rings the workers, and lets a request pass when there is no broker.
+    """Notifies workers, and lets a request pass when there is no broker.
 
-    Losing a ring is harmless: the scheduler rings for every queued job again.
+    Losing a message is harmless: the scheduler sends one for every queued job again.
 
     Args:
-        broker_url: Where the workers listen; None means that nobody is rung.
+        broker_url: Where the workers listen; None sends no messages.
     """
 
     def __init__(self, broker_url: str | None) -> None:

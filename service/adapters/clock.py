@@ -8,7 +8,7 @@ from service.domain.ports import Clock
 
 
 class SystemClock(Clock):
-    """The time as the operating system tells it."""
+    """The time of the operating system."""
 
     @override
     def now(self) -> datetime:

@@ -69,7 +69,7 @@ async def get_job(
     wait: Wait = 0,
     if_none_match: IfNoneMatch = None,
 ) -> JobView | Response:
-    """Read a job, at once or when there is news."""
+    """Read a job, at once or when it changes."""
 
     def news(job: Job) -> bool:
         if if_none_match is None:

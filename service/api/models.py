@@ -45,7 +45,7 @@ def get_model(context: InContext, model_id: ModelId) -> ModelView:
     responses=documented(errors.ModelNotFound, errors.InvalidRequest),
 )
 def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
-    """Read what is known of a model's privacy: from its weights, and from each set it drew."""
+    """Read a model's privacy audit: of its weights, and of each set that it generated."""
     model = context.records.catalog.model(model_id)
     return AuditView.of(model, context.records.releases.examined_sets(model.id))
 
@@ -75,8 +75,8 @@ def get_model_weights(
 ) -> Response:
     """Download a model's averaged weights (safetensors); its strong ETag is their sha256.
 
-    They leave with the scope `weights:read` alone, and only where the model's audit, which is
-    linked, says that they may: white-box attacks tell far more than attacks on images drawn.
+    They need the scope `weights:read` and an audit, which is linked, that clears them: white-box
+    attacks disclose far more than attacks on generated images.
     """
     model = context.records.catalog.model(model_id)
     weights = access.weights(
@@ -115,7 +115,7 @@ def get_model_weights(
     },
 )
 def get_model_samples(context: InContext, model_id: ModelId) -> Response:
-    """Look at a grid of images the model drew at the end of its training.
+    """View a grid of images that the model generated at the end of its training.
 
     They were not examined, so they are for callers with the scope `private:read`.
     """

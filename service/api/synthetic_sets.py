@@ -87,7 +87,7 @@ def get_manifest(
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
+    """Read a set's manifest: how it was made, and path, kind and checksum of every file."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     manifest = access.manifest(context.scopes, made)
     return immutable_file(
@@ -117,7 +117,7 @@ def get_manifest(
 def get_image(
     context: InContext, synthetic_set_id: SetId, index: Index, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Look at one image."""
+    """View one image."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     images, manifest = access.images(context.scopes, made), access.manifest(context.scopes, made)
     if index >= made.num_images:
@@ -195,7 +195,7 @@ def get_report(
     if_none_match: IfNoneMatch = None,
     accept: Accept = None,
 ) -> Response:
-    """Read what was found of a set, whatever the verdict: a page, or JSON for who asks for it."""
+    """Read a set's report, whatever the verdict: a page, or JSON by `Accept`."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     page = made.report
     path = context.artifacts.path(page.key)
@@ -231,9 +231,9 @@ def get_report(
 def get_findings(
     context: InContext, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Read what the gate saw image by image; for those who may read what is private.
+    """Read the gate's findings per image; they need the scope `private:read`.
 
-    Distances to real images are an oracle, so they can be read of a few sets of a model only.
+    Distances to real images help an attacker, so they can be read of a few sets of a model only.
     """
     made = context.records.releases.synthetic_set(synthetic_set_id)
     seen = usecases.read_findings(context, made)
@@ -257,7 +257,7 @@ def get_findings(
 def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.
 
-    One that was released is withdrawn: nobody can read it any more, but its images are kept, since
+    One that was released is withdrawn: it can no longer be read, but its images are kept, since
     later sets of the same dataset are examined together with it.
     """
     usecases.delete_synthetic_set(context, synthetic_set_id)

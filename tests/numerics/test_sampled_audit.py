@@ -2,7 +2,7 @@
 
 One fair coin per canary decides whether it is in the training. The score of a canary is its inner
 product with all that the steps let out: the best test there is for Gaussian noise where it cannot
-be told who took part in which step. What the accountant says must stand, and code with any of the
+know who took part in which step. What the accountant says must stand, and code with any of the
 usual mistakes must be caught.
 
 Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).

@@ -20,7 +20,7 @@ DELTA = 1e-5
 
 
 def test_one_step_costs_what_the_definition_of_delta_says():
-    """Coins mix N(0, 1) with N(1 / sigma, 1), so that q of the second test's excess counts.
+    """Sampling mixes N(0, 1) with N(1 / sigma, 1), so that q of the second test's excess counts.
 
     max(0, (1 - q) P_0 + q P_1 - e^epsilon P_0) = q max(0, P_1 - e^epsilon_1 P_0)
     with e^epsilon_1 = 1 + (e^epsilon - 1) / q.

@@ -151,7 +151,7 @@ def test_a_metric_without_numbers_is_inconclusive() -> None:
 
 
 class TrainedOnT(Euclidean):
-    """A metric that has learned to tell apart the images of T, and those alone."""
+    """A metric that has learned to distinguish the training images, and those alone."""
 
     known = frozenset(image.tobytes() for image in WORLD.folds.trained.pixels)
 

@@ -257,7 +257,7 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     }
 
 
-def test_a_set_that_may_not_leave_ends_in_4_with_the_reason(serve, capsys, tmp_path: Path) -> None:
+def test_a_set_not_released_ends_in_4_with_the_reason(serve, capsys, tmp_path: Path) -> None:
     job = {**DONE, "kind": "generate", "result": {"synthetic_set_id": "syn_1"}}
     refused = {"id": "syn_1", "verdict": {"outcome": "refused", "code": "memorises"}}
     problem = {"code": "set_refused", "detail": "syn_1 is refused(memorises). Train less long."}
@@ -308,7 +308,7 @@ def test_a_list_is_a_table_with_the_image_counts(serve, capsys) -> None:
     assert "COVID 7" in capsys.readouterr().out
 
 
-def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys) -> None:
+def test_a_dataset_is_printed_as_received_and_omissions_are_listed(serve, capsys) -> None:
     dataset = {
         "id": "ds_1",
         "state": "ready",
@@ -319,9 +319,9 @@ def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys
     serve(lambda _: httpx.Response(200, json=dataset))
     assert run("datasets", "show", "ds_1") == 0
     printed = capsys.readouterr()
-    told = json.loads(printed.out)
-    assert told["classes"] == dataset["classes"]
-    assert told["dropped"] == dataset["dropped"]
+    shown = json.loads(printed.out)
+    assert shown["classes"] == dataset["classes"]
+    assert shown["dropped"] == dataset["dropped"]
     assert "private:read" in printed.err
 
 
@@ -443,7 +443,7 @@ CLEARED = {
 
 
 def with_weights(request: httpx.Request) -> httpx.Response:
-    """Answer as a service that has a model whose weights may leave."""
+    """Answer as a service that has a model whose weights can be released."""
     if request.url.path.endswith("/weights"):
         sha256 = hashlib.sha256(WEIGHTS).hexdigest()
         return httpx.Response(200, content=WEIGHTS, headers={"ETag": f'"{sha256}"'})
@@ -461,10 +461,10 @@ def test_weights_are_saved_beside_the_ground_and_the_terms_they_left_on(
     assert run("models", "weights", "mdl_1", "-o", str(file)) == 0
     assert file.read_bytes() == WEIGHTS
     beside = (tmp_path / "vae.safetensors.json").read_text()
-    told = json.loads(beside)
-    assert told["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()
-    assert told["clearance"] == CLEARED["weights"]
-    assert told["differential_privacy"] == {"epsilon": 3}
+    shown = json.loads(beside)
+    assert shown["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()
+    assert shown["clearance"] == CLEARED["weights"]
+    assert shown["differential_privacy"] == {"epsilon": 3}
     assert "seed" not in beside
     assert "f" * 64 not in beside
     printed = capsys.readouterr()
@@ -473,7 +473,7 @@ def test_weights_are_saved_beside_the_ground_and_the_terms_they_left_on(
     assert "Mind." in printed.err
 
 
-def test_weights_that_may_not_leave_are_refused_with_the_reason(
+def test_weights_that_are_not_released_are_refused_with_the_reason(
     serve, capsys, tmp_path: Path
 ) -> None:
     problem = {"code": "weights_not_cleared", "detail": "They stay.", "status": 409}

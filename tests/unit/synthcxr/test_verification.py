@@ -9,7 +9,7 @@ from synthcxr.errors import DownloadMismatch
 from synthcxr.verification import verify_set
 
 
-def test_a_right_set_tells_its_images_by_class(make_set) -> None:
+def test_a_right_set_counts_its_images_by_class(make_set) -> None:
     verified = verify_set(make_set())
     assert verified.num_images == 6
     assert verified.files_by_label["COVID"][0] == "images/COVID/000000.png"
@@ -45,7 +45,7 @@ INTERPOLATION = {
 }
 
 
-def test_what_is_of_no_class_is_verified_and_told_apart(make_set) -> None:
+def test_images_of_no_class_are_verified_and_counted_apart(make_set) -> None:
     verified = verify_set(make_set(unlabelled=[MIXTURE, INTERPOLATION]))
     assert verified.num_images == 8
     assert {label: len(names) for label, names in verified.files_by_label.items()} == {

@@ -1,4 +1,4 @@
-"""What a model knows by heart shows while it trains, and looking costs next to nothing."""
+"""The monitor detects memorisation during training, at next to no cost."""
 
 import numpy as np
 import pytest

@@ -210,7 +210,7 @@ def test_damaged_bytes_are_decoded_or_refused_and_nothing_else(noise, kind, at):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_a_header_tells_size_and_depth(encoded, kind):
+def test_a_header_has_size_and_depth(encoded, kind):
     assert tuple(read_header(encoded(GREY, kind))) == (64, 48, 8)
 
 

@@ -149,7 +149,7 @@ def test_a_private_training_is_queued_with_its_terms_spelled_out(scene: Any) -> 
     }
 
 
-def test_a_private_model_has_few_latents_unless_told_otherwise(scene: Any) -> None:
+def test_a_private_model_has_few_latents_by_default(scene: Any) -> None:
     """Every latent is one more number that noise must cover."""
     dataset_id = scene.dataset().id
     for given, expected in (({}, 32), ({"num_latents": 64}, 64)):

@@ -38,42 +38,42 @@ def by_gradients():
 
 
 def test_the_account_of_one_run_is_what_was_asked_for():
-    told = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=[])
-    assert (told.epsilon, told.delta, told.unit) == (2.0, DELTA, "patient")
-    assert told.label == "certified-dp(2, 1e-05, patient)"
-    assert (told.sample_rate, told.steps) == (1.0, 1)
-    assert told.mu == pytest.approx(1 / told.sigma)
-    assert told.runs.count == 1
-    assert told.runs.epsilon == pytest.approx(2.0)
+    reported = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=[])
+    assert (reported.epsilon, reported.delta, reported.unit) == (2.0, DELTA, "patient")
+    assert reported.label == "certified-dp(2, 1e-05, patient)"
+    assert (reported.sample_rate, reported.steps) == (1.0, 1)
+    assert reported.mu == pytest.approx(1 / reported.sigma)
+    assert reported.runs.count == 1
+    assert reported.runs.epsilon == pytest.approx(2.0)
 
 
 def test_runs_of_noisy_sums_add_up_by_their_squares():
     earlier = [cost_of(by_sums())] * 3
-    told = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=earlier)
-    assert told.runs.count == 4
-    assert told.runs.epsilon == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
-    assert told.epsilon == 2.0
+    reported = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=earlier)
+    assert reported.runs.count == 4
+    assert reported.runs.epsilon == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
+    assert reported.epsilon == 2.0
 
 
 def test_the_account_of_noisy_gradients_holds_all_it_takes_to_check_it():
-    told = account(
+    reported = account(
         by_gradients(), replace(TERMS, epsilon=4.0), DELTA, num_patients=10_000, earlier=[]
     )
-    assert cost_of(told) == SAMPLED
-    assert told.releases == (NoisySum("gradient", 1.5, 7),)
-    assert told.accountant.startswith("privacy loss random variables, Opacus 1.")
+    assert cost_of(reported) == SAMPLED
+    assert reported.releases == (NoisySum("gradient", 1.5, 7),)
+    assert reported.accountant.startswith("privacy loss random variables, Opacus 1.")
     exact = epsilon_by_prv([SAMPLED], DELTA)
-    assert exact < told.cross_check.epsilon < 4.0
-    assert told.runs.epsilon == 4.0
+    assert exact < reported.cross_check.epsilon < 4.0
+    assert reported.runs.epsilon == 4.0
 
 
 def test_runs_of_both_kinds_are_composed():
     earlier = [cost_of(by_sums())]
-    told = account(
+    reported = account(
         by_gradients(), replace(TERMS, epsilon=3.5), DELTA, num_patients=10_000, earlier=earlier
     )
-    assert told.runs.count == 2
-    assert 3.5 < told.runs.epsilon < 5.5
+    assert reported.runs.count == 2
+    assert 3.5 < reported.runs.epsilon < 5.5
 
 
 def model(version, mu=None):
