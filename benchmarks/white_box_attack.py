@@ -137,7 +137,7 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
     about = {
         "model": name,
         "audit_p_value": verdict.p_value,
-        "weights_may_leave": verdict.public["weights_may_leave"],
+        "weights_can_be_released": verdict.public["weights_can_be_released"],
     }
     return [
         {
@@ -169,7 +169,7 @@ def table(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         areas = (_interval(row[f"{kind}auc"]) for kind in ("", "calibrated_"))
-        leave = "yes" if row["weights_may_leave"] else "no"
+        leave = "yes" if row["weights_can_be_released"] else "no"
         cells = (
             row["model"],
             row["part"],

@@ -1,9 +1,9 @@
 """What noisy sums over sampled patients cost, by two accountants that must agree.
 
-In a step each patient takes part with probability q, by a coin of its own; the sum of what they
-add, each no more than C, is let out with noise N(0, (sigma C)^2). Steps follow each other, each
+In a step each patient takes part with probability q, independently; the sum of what they
+add, each no more than C, is released with noise N(0, (sigma C)^2). Steps follow each other, each
 chosen in the light of those before. The figure that counts is that of privacy loss random
-variables, which is all but exact; Renyi differential privacy bounds it from above by another road.
+variables, which is all but exact; Renyi differential privacy bounds it from above.
 
 References: Abadi et al. 2016 (arXiv:1607.00133); Gopi, Lee & Wutschitz 2021 (arXiv:2106.02848);
 Mironov, Talwar & Zhang 2019 (arXiv:1908.10530). Both accountants are Opacus's, whose import takes

@@ -1,8 +1,8 @@
 """How much Gaussian noise hides, in closed form; imports no torch.
 
-A sum that one patient moves by at most C, let out with noise N(0, (sigma C)^2) on every component,
-is mu-Gaussian differentially private with mu = 1 / sigma: whoever tries to tell from it whether
-the patient took part does no better than to tell N(0, 1) from N(mu, 1). Releases that follow each
+A sum that one patient moves by at most C, released with noise N(0, (sigma C)^2) on every component,
+is mu-Gaussian differentially private with mu = 1 / sigma: a test of whether the
+patient took part does no better than one of N(0, 1) against N(mu, 1). Releases that follow each
 other, each chosen in the light of those before, compose to mu^2 = mu_1^2 + mu_2^2 + ..., without
 loss.
 

@@ -73,7 +73,7 @@ class Drawing:
 
 @contextmanager
 def _page_style() -> Iterator[None]:
-    """Draw as told here, whatever a host's own settings say; decorates what draws."""
+    """Draw by these settings, whatever a host's own settings say; decorates what draws."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)

@@ -40,9 +40,9 @@ MEANINGS: dict[Outcome, str] = {
     "passed": WHAT_WAS_BOUNDED,
     "passed_filtered": WHAT_WAS_BOUNDED,
     "refused": (
-        "A refusal says that at least one test found what a model that tells nothing of its "
+        "A refusal says that at least one test found what a model that leaks nothing of its "
         "training patients would hardly show. It does not say which patients are concerned, nor "
-        "that every image tells of one."
+        "that every image leaks one."
     ),
     "inconclusive": (
         "An open verdict says that the tests, as they could be run here, would not have been sure "
@@ -86,11 +86,11 @@ def verdict_sentence(report: Report) -> str:
         )
     if outcome == "refused":
         return (
-            "The tests found that the images tell about training patients. The set was not "
-            "released, and nobody can download it."
+            "The tests found that the images leak information on training patients. The set was "
+            "not released, and nobody can download it."
         )
     undecided = (
-        "The tests could not tell whether the images are safe to give away. This is neither a pass "
+        "The tests could not decide whether the images can be released. This is neither a pass "
         "nor a finding against the set. It was not released."
     )
     if report.set.released:
@@ -229,12 +229,12 @@ def estimate(measured: Estimate | None) -> str:
 
 def _decimals(measured: Estimate) -> int:
     """Return how many decimals the interval allows, and no more than any of its numbers has."""
-    told = [x for x in (measured.value, measured.low, measured.high) if isfinite(x)]
-    half_width = (max(told) - min(told)) / 2 or abs(max(told, default=0))
+    given = [x for x in (measured.value, measured.low, measured.high) if isfinite(x)]
+    half_width = (max(given) - min(given)) / 2 or abs(max(given, default=0))
     if half_width == 0:
         return 0
     allowed = 1 - floor(log10(half_width))
-    return max(min(allowed, max(map(_decimals_of, told)), _MAX_DECIMALS), 0)
+    return max(min(allowed, max(map(_decimals_of, given)), _MAX_DECIMALS), 0)
 
 
 def _decimals_of(number: float) -> int:
