@@ -20,6 +20,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from release.fidelity.metrics import METRIC_GROUPS
+from release.gate.checks.table import table as checks_table
 from release.report import copy_kinds, text
 from release.report.certificate import certificate
 from release.report.contact_sheets import contact_sheets
@@ -70,6 +71,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "smallest_p": text.SMALLEST_P,
         "metric_groups": METRIC_GROUPS,
         "score_titles": SCORE_TITLES,
+        "checks_table": checks_table(),
         "size_category": size_category(shown.set.released),
     }
     return {
