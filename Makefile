@@ -28,7 +28,7 @@ CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call opti
 CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-integration fuzz openapi demo up bench quality utility \
+.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi demo up bench quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
 	bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
 
@@ -59,6 +59,14 @@ types: install ## Check the types
 test: install ## Run all tests; what a test cannot reach is skipped by name
 	$(PYTEST) -n 2 tests/unit tests/numerics tests/contract tests/integration
 	$(PYTEST) -n 2 --dist loadfile tests/e2e
+
+# Exact mathematics, and what must hold in either number format. Gate proofs are statistics: `make test` runs them.
+EXACT := tests/numerics --ignore tests/numerics/test_gate_proofs.py \
+	tests/contract/test_families.py::test_images_do_not_depend_on_the_number_of_threads
+
+test-bfloat16: install ## Run the tests of exact mathematics with native bfloat16 forced on, then off
+	SYNTHCXR_TEST_BFLOAT16=on $(PYTEST) -n 2 $(EXACT)
+	SYNTHCXR_TEST_BFLOAT16=off $(PYTEST) -n 2 $(EXACT)
 
 test-integration: install ## Run the tests with a real database, broker and workers
 	$(PYTEST) tests/integration tests/e2e
@@ -135,4 +143,4 @@ compose-up: ## Run the distributed service with Docker
 compose-down: ## Stop it; volumes stay
 	docker compose down
 
-all: lint types test ## What CI runs
+all: lint types test test-bfloat16 ## What CI runs

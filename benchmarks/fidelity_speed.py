@@ -139,7 +139,7 @@ def memory(num_images: int, num_side_by_side: int, rng: np.random.Generator) -> 
 
 
 def most_memory(task: Callable[[], object]) -> float:
-    """Run a task and tell the most memory it held, in MiB."""
+    """Run a task and return its peak memory, in MiB."""
     tracemalloc.start()
     try:
         task()

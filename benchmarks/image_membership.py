@@ -1,4 +1,4 @@
-"""Do the images of a set tell who was trained on, and does the gate see it?
+"""Can membership be inferred from the images of a set, and does the gate detect it?
 
     python -m benchmarks.image_membership --data FOLDER --keep FOLDER
     python -m benchmarks.image_membership --phantoms 4000 --families vae --images 1000
@@ -11,8 +11,8 @@ Of 1,000, 5,000 and 10,000 images, who of T and H, one image of each patient, wa
   of U explains of it;
 - gate: the strongest of the density attacks of G3, and the p-value of all of them together.
 
-Below stands what the same tell of planted leaks: images drawn from Gaussians fitted to T, whose
-statistics can be counted, and from those fitted to U, which tell nothing and must pass. Intervals
+Below are the same attacks on planted leaks: images drawn from Gaussians fitted to T, whose
+statistics can be counted, and from those fitted to U, which leak nothing and must pass. Intervals
 are the bootstrap's over patients; p-values of the outside attack are Mann and Whitney's.
 
 With --keep, drawn sets are kept in a folder and read from there the next time; they come from real

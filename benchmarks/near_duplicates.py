@@ -1,4 +1,4 @@
-"""How many changed copies ingest finds, how many strangers it joins, and what that costs.
+"""How many changed copies ingest finds, how many different patients it joins, and what that costs.
 
     python benchmarks/near_duplicates.py --data FOLDER   images of your own, one per patient at best
     python benchmarks/near_duplicates.py                 2,000 phantoms

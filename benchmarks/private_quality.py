@@ -33,13 +33,13 @@ from benchmarks.evaluation.report import table, write
 from models.config import Circumstances
 from models.family import Family, ImageSpec
 from models.presets import resolve_config
-from models.privacy.accounting import Spending, sigma_for
+from models.privacy.accounting import PrivacyCost, sigma_for
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanisms import GaussianMechanism, SampledSums
+from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.snapshot import Snapshot, new_model
 from models.training.budget import Budget
-from models.training.dp_sgd import noisy_descent
+from models.training.dp_sgd import dp_sgd
 from models.training.loop import Training
 from models.training_images import TrainingImages
 from radiographs.ingest import FolderSource
@@ -129,8 +129,10 @@ def by_gradients(
     for name, sigma in [*noises, ("no noise", 0.0)]:
         private = copy.deepcopy(model)
         stage = private.private_stage()
-        sums = SampledSums(Spending(sigma, rate, steps), len(patients), stage.num_values)
-        for _ in noisy_descent(stage, public, patients, sums, options.clipping):
+        sums = PoissonGaussianMechanism(
+            PrivacyCost(sigma, rate, steps), len(patients), stage.num_values
+        )
+        for _ in dp_sgd(stage, public, patients, sums, options.clipping):
             pass
         yield f"dp_sgd, {name}", private
 

@@ -6,9 +6,9 @@ Ours at 64 px by its default sampler, with the guidance it comes with (two evalu
 denoiser at a guided step) and without any, and by "fast" where that is offered; diffusers'
 UNet2DModel in pixel space with as many parameters by DDIM with 50 steps, with and without guidance,
 and by DPM-Solver++ with 20; MONAI's tutorial networks by DDIM with 50 (the tutorial's own 1,000
-steps take 20 times as long). All are told the class, draw the same number of images at once, and
-are timed in turn; ratios carry Student's interval over the rounds. Ours and MONAI compute in
-bfloat16 where the processor does; diffusers is timed in float32, as it comes, and in bfloat16.
+steps take 20 times as long). All are conditioned on the class, draw the same number of images at
+once, and are timed in turn; ratios carry Student's interval over the rounds. Ours and MONAI compute
+in bfloat16 where the processor does; diffusers is timed in float32, as it comes, and in bfloat16.
 Weights do not matter to speed; how good the images are is what `benchmarks.time_to_quality` says.
 """
 

@@ -6,7 +6,7 @@
 Every contestant (`benchmarks/peers/`) gets the same images, threads and seconds of processor time,
 and draws as many images of each class; the judge of `benchmarks.quality` then measures all of them
 alike. Peers that know no classes train one model for each, on an equal part of the time; peers
-whose networks can be told the class are told it, even where their example does not.
+whose networks support conditioning on the class use it, even where their example does not.
 
 Drawn images are derived from real ones: they stay in the store, outside the repository. A run skips
 what lies there, so it can be broken off and resumed, or begun on one day and judged on another.

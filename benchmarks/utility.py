@@ -149,7 +149,7 @@ def _models(
 
 
 def _predictions(arm: Arm, images: RealImages, seed: int, images_to_see: int) -> Labels:
-    """Train a classifier and let it tell the held-out images apart."""
+    """Train a classifier and let it classify the held-out images."""
     show(f"classifier, seed {seed}")
     num_classes = len(images.classes)
     classifier = fit_classifier(

@@ -1,4 +1,4 @@
-"""Whoever holds a model's weights: can they tell whose images it was trained on?
+"""White-box membership inference: who was trained on, from a model's weights?
 
     python -m benchmarks.white_box_attack --data FOLDER [--family gan vae ldm] [--images-seen 14000]
     python -m benchmarks.white_box_attack --data FOLDER --num-images 440     a small training set

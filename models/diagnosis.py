@@ -32,7 +32,7 @@ IMAGES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Finding:
+class TrainingFault:
     """One fault of a finished training.
 
     Attributes:
@@ -46,7 +46,7 @@ class Finding:
     fix: str
 
 
-def posterior_collapse(means: Tensor) -> Finding | None:
+def posterior_collapse(means: Tensor) -> TrainingFault | None:
     """Find latents that say nothing about the image.
 
     A latent is active when its posterior mean varies from image to image by more than 0.01.
@@ -59,7 +59,7 @@ def posterior_collapse(means: Tensor) -> Finding | None:
     num_active = int((means.float().var(0) > MIN_ACTIVE_VARIANCE).sum())
     if num_active >= MIN_ACTIVE_LATENTS:
         return None
-    return Finding(
+    return TrainingFault(
         "posterior_collapse",
         f"{num_active} of {means.shape[1]} latents vary with the image; the decoder ignores them "
         "and draws much the same image for everything in a class.",
@@ -67,7 +67,7 @@ def posterior_collapse(means: Tensor) -> Finding | None:
     )
 
 
-def discriminator_winning(preference: float) -> Finding | None:
+def discriminator_winning(preference: float) -> TrainingFault | None:
     """Find a discriminator that tells real from synthetic almost without fail.
 
     Args:
@@ -76,7 +76,7 @@ def discriminator_winning(preference: float) -> Finding | None:
     """
     if preference <= WINNING_PREFERENCE:
         return None
-    return Finding(
+    return TrainingFault(
         "discriminator_winning",
         f"Late in the training the discriminator scored the real image higher in {preference:.1%} "
         f"of all pairs; above {WINNING_PREFERENCE:.0%} the generator learns little from it.",
@@ -85,7 +85,7 @@ def discriminator_winning(preference: float) -> Finding | None:
     )
 
 
-def wrong_latent_scale(latents: Tensor) -> Finding | None:
+def wrong_latent_scale(latents: Tensor) -> TrainingFault | None:
     """Find latents that the denoiser's noise does not fit.
 
     Args:
@@ -96,7 +96,7 @@ def wrong_latent_scale(latents: Tensor) -> Finding | None:
     low, high = LATENT_SCALES
     if low <= scale <= high:
         return None
-    return Finding(
+    return TrainingFault(
         "wrong_latent_scale",
         f"The normalised latents have a root mean square of {scale:.2g} where 1 is expected: the "
         f"noise levels are too {'strong' if scale < 1 else 'weak'} for them.",
@@ -107,7 +107,7 @@ def wrong_latent_scale(latents: Tensor) -> Finding | None:
 
 def average_too_long(
     stage: str, live: Tensor, averaged: Tensor, first_loss: float
-) -> Finding | None:
+) -> TrainingFault | None:
     """Find an average that still carries weights from early in the training.
 
     Args:
@@ -124,7 +124,7 @@ def average_too_long(
     )
     if not mean > allowed:
         return None
-    return Finding(
+    return TrainingFault(
         "average_too_long",
         f"In stage {stage!r} the averaged weights have a loss of {last + mean:.3g}, the last ones "
         f"{last:.3g}: the average still carries weights from before they were any good.",
@@ -134,7 +134,7 @@ def average_too_long(
 
 def memorising(
     drawn: TrainingImages, training: TrainingImages, held_out: TrainingImages
-) -> Finding | None:
+) -> TrainingFault | None:
     """Find synthetic images that are copies of training images.
 
     An image's closeness is its distance to the nearest training image, divided by the mean distance
@@ -155,7 +155,7 @@ def memorising(
     share = float((_closeness(_small(drawn), known) < closest).double().mean())
     if share <= MAX_COPIED_SHARE + 2 / (1 + len(held_out)):
         return None
-    return Finding(
+    return TrainingFault(
         "memorising",
         f"{share:.0%} of {len(drawn)} synthetic images are nearer to one training image, against "
         f"the images around it, than any held-out image is.",
@@ -164,7 +164,7 @@ def memorising(
     )
 
 
-def overfitting(standard_errors: float, last_clean: int | None) -> Finding:
+def overfitting(standard_errors: float, last_clean: int | None) -> TrainingFault:
     """Name a model that knows images it was trained on better than held-out ones.
 
     Args:
@@ -172,7 +172,7 @@ def overfitting(standard_errors: float, last_clean: int | None) -> Finding:
         last_clean: After how many images that did not show yet; None where it always did.
     """
     fewer = "fewer images" if last_clean is None else f"about {last_clean:,} images"
-    return Finding(
+    return TrainingFault(
         OVERFITTING,
         f"{KNOWN.format(standard_errors)} Of an honest model 2.33 or less are expected.",
         f"Train with a budget of {fewer}, on more patients, or choose a smaller model, or raise "

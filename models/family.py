@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
-from models.diagnosis import Finding
+from models.diagnosis import TrainingFault
 from models.privacy.mechanisms import GaussianMechanism
 from models.privacy.patients import Patients
 from models.schedules import Schedule, constant
@@ -179,7 +179,7 @@ class PrivateStage:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What a family looks at to name what went wrong.
 
     Attributes:
@@ -282,7 +282,7 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         """
         return None
 
-    def revise(
+    def sdedit(
         self,
         images: Tensor,  # noqa: ARG002
         labels: Tensor,  # noqa: ARG002
@@ -304,7 +304,7 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         """
         return None
 
-    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
+    def membership_score(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
         """Score how well the model knows images, from what only its weights tell.
 
         Images of its training that score higher than others do were learned by heart.
@@ -318,6 +318,6 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         """
         return None
 
-    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:  # noqa: ARG002
+    def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:  # noqa: ARG002
         """Name what went wrong in a training that has just ended, if anything did."""
         yield from ()

@@ -1,4 +1,4 @@
-"""The number format a device computes convolutions in."""
+"""The number format a device computes in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     native = torch.cpu.get_capabilities()
     return torch.bfloat16 if native.get("avx512_bf16") or native.get("amx_bf16") else torch.float32
+
+
+def fastest_matmul_dtype(device: torch.device) -> torch.dtype:
+    """Choose bfloat16 where matrices are multiplied faster in it, else float32.
+
+    AVX-512 speeds convolutions in bfloat16, and multiplies matrices at half the speed of float32.
+    """
+    if device.type == "cpu" and not torch.cpu.get_capabilities().get("amx_bf16"):
+        return torch.float32
+    return fastest_dtype(device)
 
 
 def reproducible_dtype(device: torch.device) -> torch.dtype:

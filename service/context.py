@@ -1,4 +1,4 @@
-"""The ports of one running service, held together."""
+"""What use cases and endpoints work with: the ports and limits of one running service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, Tas
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """What a use case works with.
+    """The application context.
 
     Attributes:
         records: Jobs and what they made.
         artifacts: The files of those.
-        queue: The doorbell.
+        queue: Notifies workers of waiting jobs.
         clock: The time.
         signing_keys: What its sets are signed with.
         version: Version of this package, part of a synthetic set's identity.

@@ -122,7 +122,7 @@ AUDIT = {
     "white_box": {
         "statistic": 0.52,
         "p_value": 0.31,
-        "text": "The model's own scores do not tell who was trained on.",
+        "text": "The membership audit of the weights was negative.",
         "passed": True,
         "min_detectable_share": 0.0141,
         "scores": ["class_prior", "discriminator", "generator", "patch_whitening"],
@@ -130,7 +130,7 @@ AUDIT = {
     "weights": {
         "cleared": True,
         "ground": "white_box_audit",
-        "text": "The model's own scores do not tell who was trained on. That bounds this attack, "
+        "text": "The membership audit of the weights was negative. That bounds this attack, "
         "not every attack on weights.",
         "notice": "For whoever holds these weights: not for diagnosis.",
     },

@@ -18,7 +18,7 @@ NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 
 class Settings(BaseSettings):
-    """What the service and the workers are told, each by `SYNTHCXR_<NAME>`.
+    """Settings of the service and of the workers, each from `SYNTHCXR_<NAME>`.
 
     Attributes:
         data_dir: Where artifacts, uploads and the embedded database live.
@@ -26,8 +26,8 @@ class Settings(BaseSettings):
         broker_url: Celery broker; without one, jobs wait for the scheduler of a process that has.
         dataset_roots: Folders below which `POST /datasets {"path": ...}` may read; in the
             environment separated as in PATH.
-        fold_key_file: The secret that datasets are split under, 32 bytes; by default
-            `keys/folds.key` under `data_dir`, made when it is first needed.
+        split_key_file: The secret that datasets are split under, 32 bytes; by default
+            `keys/split.key` under `data_dir`, made when it is first needed.
         host: Address the API listens on.
         port: Port the API listens on.
         lease_seconds: How long a silent worker keeps its job.
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         max_images_per_set: Largest synthetic set.
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
         max_examinations_per_model: So many sets of one model are examined, refused and deleted ones
-            counted; the workers must be told the same.
+            counted; the workers need the same value.
         max_findings_per_model: Of so many sets of one model may be read what the gate saw image by
             image.
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     broker_url: str | None = None
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
-    fold_key_file: Path | None = None
+    split_key_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     lease_seconds: float = Field(default=30.0, gt=0)

@@ -165,7 +165,7 @@ class Client:
 
         Args:
             job_id: The job.
-            on_progress: Told the job about once a second, and at its end.
+            on_progress: Called with the job about once a second, and at its end.
 
         Returns:
             The job, done: succeeded, failed or cancelled.
@@ -255,14 +255,14 @@ class Client:
         return self._read(Model, self._connection.get(f"/models/{model_id}"))
 
     def audit(self, model_id: str) -> dict[str, Any]:
-        """Read what is known of a model's privacy."""
+        """Read the privacy audit of a model."""
         return self._read(View, self._connection.get(f"/models/{model_id}/audit")).model_dump()
 
     def save_weights(self, model_id: str, destination: Path) -> dict[str, Any]:
         """Save a model's weights, and beside them what goes with them; needs `weights:read`.
 
         Args:
-            model_id: A model whose audit says that its weights may leave.
+            model_id: A model whose audit clears its weights.
             destination: The safetensors file to make or replace; a file of the same name with
                 `.json` added says what to build the weights into, on what ground they left and on
                 what terms.
@@ -275,10 +275,10 @@ class Client:
             DownloadMismatch: What came is not what the service promised.
         """
         sha256 = download(self._connection, f"/models/{model_id}/weights", destination)
-        told = description_of(sha256, self.model(model_id), self.audit(model_id))
+        description = description_of(sha256, self.model(model_id), self.audit(model_id))
         beside = destination.with_name(f"{destination.name}.json")
-        beside.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        return told
+        beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        return description
 
     def synthetic_sets(self) -> Iterator[SyntheticSet]:
         """List the synthetic sets, newest first."""
@@ -289,7 +289,7 @@ class Client:
         return self._read(SyntheticSet, self._connection.get(f"/synthetic-sets/{set_id}"))
 
     def save_report(self, set_id: str, destination: Path) -> None:
-        """Save what was found of a set, whatever the verdict.
+        """Save the report of a set, whatever the verdict.
 
         Args:
             set_id: The synthetic set.
@@ -303,7 +303,7 @@ class Client:
         destination.write_bytes(answer.content)
 
     def findings(self, set_id: str) -> dict[str, Any]:
-        """Read what the gate saw of a set image by image; needs the scope private:read."""
+        """Read a set's findings per image; needs the scope private:read."""
         path = f"/synthetic-sets/{set_id}/findings"
         return self._read(View, self._connection.get(path)).model_dump()
 

@@ -116,13 +116,12 @@ class DownloadMismatch(SynthCXRError):
 class SetProblem(StrEnum):
     """What is wrong with a set; the values are stable names."""
 
-    UNREADABLE = "unreadable"  # no ZIP, or no manifest that could tell
+    UNREADABLE = "unreadable"  # no ZIP, or no manifest of this format
     MISSING_FILE = "missing_file"
     EXTRA_FILE = "extra_file"
     ALTERED_FILE = "altered_file"
     ALTERED_ARCHIVE = "altered_archive"  # something lies between the files
     LABELS_DIFFER = "labels_differ"
-    NOT_SIGNED = "not_signed"
     SIGNATURE_INVALID = "signature_invalid"
     FOREIGN_SIGNATURE = "foreign_signature"  # of none of the keys that the user gave
 

@@ -46,7 +46,7 @@ def plain_member(path: str, num_bytes: int) -> zipfile.ZipInfo:
 
 
 def statement(digests: Mapping[str, str]) -> dict[str, object]:
-    """Return the in-toto statement about files, less what is said of them.
+    """Return the in-toto statement about files, without the predicate.
 
     Args:
         digests: sha256 of each file, by name.

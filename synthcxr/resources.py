@@ -14,7 +14,7 @@ from synthcxr.errors import JobFailed
 
 
 class View(BaseModel):
-    """One resource as the service told it."""
+    """One resource as the service describes it."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
@@ -118,7 +118,7 @@ class Dataset(View):
     """A set of real or phantom images that models may be trained on.
 
     Attributes:
-        classes: By label, `images`; with the scope private:read also how many are in which fold,
+        classes: By label, `images`; with the scope private:read also how many are in which split,
             which are None without it.
         fingerprint: None without the scope private:read.
         version: Keyed hash of the fingerprint, for publication.
@@ -148,7 +148,7 @@ class Model(View):
 
 
 class Verdict(View):
-    """What the gate found of a set.
+    """The verdict of the gate on a set.
 
     Attributes:
         outcome: passed, passed_filtered, refused or inconclusive.
@@ -175,7 +175,7 @@ class SyntheticSet(View):
     """A generated set.
 
     Attributes:
-        verdict: What the gate found; None where an older service made the set.
+        verdict: Whether the set is released, and why.
         class_counts: Images per class.
         unlabelled_counts: Images of no class, by kind: mixture, interpolation.
     """
@@ -185,7 +185,7 @@ class SyntheticSet(View):
     num_images: int | None = None
     class_counts: dict[str, int] = Field(default_factory=dict)
     unlabelled_counts: dict[str, int] = Field(default_factory=dict)
-    verdict: Verdict | None = None
+    verdict: Verdict
     created_at: datetime | None = None
 
 

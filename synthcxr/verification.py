@@ -1,8 +1,7 @@
-"""Checking a downloaded set against its manifest, its sums and its signature; offline.
+"""Checks a downloaded set against its manifest, its sums and its signature; offline.
 
-A package of the third format is checked whole: every file is named by `SHA256SUMS` and by the
-manifest, both are signed, and nothing lies between the files. The formats before had no signature
-and a manifest of images alone; what they promise is checked.
+Every file is named by `SHA256SUMS` and by the manifest, both are signed, and nothing lies between
+the files.
 """
 
 from __future__ import annotations
@@ -55,13 +54,13 @@ class VerifiedSet:
         files_by_label: Names of its images in the ZIP, per class, in the manifest's order.
         unlabelled_files: Names of the images that are of no class, per mixture or way between two
             seeds, which the key describes.
-        signature: Whose word it is; None for the formats before the third.
+        signature: Whose word it is.
     """
 
     path: Path
     files_by_label: dict[str, list[str]]
     unlabelled_files: dict[str, list[str]]
-    signature: Signature | None = None
+    signature: Signature
 
     @property
     def num_images(self) -> int:
@@ -71,7 +70,7 @@ class VerifiedSet:
     @property
     def trust(self) -> str:
         """Say in words whose word the set is."""
-        return str(self.signature or "not signed")
+        return str(self.signature)
 
 
 def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
@@ -84,18 +83,17 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
 
     Raises:
         SetNotVerified: A file is missing, added or altered, the labels are not those of the
-            manifest, the signature does not hold, or none of this can be told; `problem` says
+            manifest, the signature does not hold, or the ZIP cannot be read; `problem` says
             which.
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             _require_stored(path, archive)
             manifest = json.loads(archive.read(MANIFEST))
-            if manifest.get("format") == MANIFEST_FORMAT:
-                return _verified(path, archive, manifest["files"], public_keys)
-            if public_keys:
-                raise SetNotVerified(SetProblem.NOT_SIGNED, path, "it carries no signature")
-            return _verified_unsigned(path, archive, manifest["files"])
+            if manifest["format"] != MANIFEST_FORMAT:
+                detail = f"its manifest is not of the format {MANIFEST_FORMAT}"
+                raise SetNotVerified(SetProblem.UNREADABLE, path, detail)
+            return _verified(path, archive, manifest["files"], public_keys)
     except FileNotFoundError:
         raise
     except _UNREADABLE as error:
@@ -104,8 +102,8 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
 
 
 def is_labelled(image: Line) -> bool:
-    """Say whether an image of a manifest is of a class; in the first format, all are."""
-    return bool(image.get("kind", "class") == "class")
+    """Say whether an image of a manifest is of a class."""
+    return bool(image["kind"] == "class")
 
 
 def describe(image: Line) -> str:
@@ -118,15 +116,15 @@ def describe(image: Line) -> str:
     of = " + ".join(f"{weight:g} {label}" for label, weight in weights.items())
     if image["kind"] == "interpolation":
         of = next(iter(weights)) if len(weights) == 1 else of
-        ends = (image.get(f"{end}_seed", image.get(f"{end}_seed_hash")) for end in ("from", "to"))
-        return "{}, from seed {:.12} to {:.12}".format(of, *map(str, ends))
+        ends = (image[f"{end}_seed_hash"] for end in ("from", "to"))
+        return "{}, from seed {:.12} to {:.12}".format(of, *ends)
     return str(of)
 
 
 def _verified(
     path: Path, archive: zipfile.ZipFile, lines: Sequence[Line], public_keys: Sequence[bytes]
 ) -> VerifiedSet:
-    """Check a package of the third format."""
+    """Check every file, the labels, the signature and that nothing lies between the files."""
     digests, nothing_else = repack(path, archive)
     for name in (SUMS, ATTESTATION, PUBLIC_KEY):
         if name not in digests:
@@ -153,18 +151,6 @@ def _verified(
         detail = "something was altered between the files of the ZIP"
         raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
     return _told_apart(path, images, signature)
-
-
-def _verified_unsigned(path: Path, archive: zipfile.ZipFile, lines: Sequence[Line]) -> VerifiedSet:
-    """Check the images and labels of a package of the first or second format."""
-    images = [(line["file"], line) for line in lines]
-    digests = repack(path, archive).digests
-    present = {
-        name: digests[name] for name in digests if name.startswith(("images/", "unlabelled/"))
-    }
-    _compare(path, {name: line["sha256"] for name, line in images}, present, named_in=MANIFEST)
-    _check_labels(path, archive, images)
-    return _told_apart(path, images)
 
 
 def _require_stored(path: Path, archive: zipfile.ZipFile) -> None:
@@ -215,7 +201,7 @@ def _require_same_labels(
 
 
 def _told_apart(
-    path: Path, images: Iterable[tuple[str, Line]], signature: Signature | None = None
+    path: Path, images: Iterable[tuple[str, Line]], signature: Signature
 ) -> VerifiedSet:
     by_label: dict[str, list[str]] = {}
     unlabelled: dict[str, list[str]] = {}

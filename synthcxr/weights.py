@@ -1,4 +1,4 @@
-"""What goes with a model's weights when they leave."""
+"""What goes with a model's weights when they are released."""
 
 from __future__ import annotations
 

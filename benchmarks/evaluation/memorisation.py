@@ -1,4 +1,4 @@
-"""How close an image stands to its nearest training image, against the crowd around it."""
+"""How close an image stands to its nearest training image, relative to other near ones."""
 
 from __future__ import annotations
 

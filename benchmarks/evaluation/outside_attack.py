@@ -15,7 +15,7 @@ from benchmarks.evaluation.real_images import Pixels
 
 SIDE = 32  # pixels
 NUM_COMPONENTS = 192
-NUM_LEADING = 16  # components that clusters are told apart by
+NUM_LEADING = 16  # components by which images are assigned to clusters
 IMAGES_PER_CLUSTER = 80
 RIDGE = 0.2  # weight of the covariance common to all clusters
 

@@ -1,7 +1,7 @@
 """Sets that hold so many statistics of the training images, and no more: what an attack must find.
 
 Images are drawn from Gaussians over principal components, as a generator would that learned these
-alone. Their number of statistics is known, and with it how much they can tell of a patient.
+alone. Their number of statistics is known, and with it how much they can disclose of a patient.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans
 
 from benchmarks.evaluation.real_images import Pixels
 
-NUM_LEADING = 16  # components that clusters are told apart by
+NUM_LEADING = 16  # components by which images are assigned to clusters
 SHRINKAGE = 2  # images that the covariance common to all clusters counts for
 NUM_COMPONENTS = 192
 

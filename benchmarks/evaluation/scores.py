@@ -1,4 +1,4 @@
-"""How well images were told apart, and how much better than by another classifier."""
+"""How well images were classified, and how much better than by another classifier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Score = Callable[[Labels, Labels, Array], Array]
 
 
 def balanced_accuracy(predictions: Labels, labels: Labels, counts: Array) -> Array:
-    """Mean over the classes of the share of their images told right, (replicates,)."""
+    """Mean over the classes of the share of their images classified correctly, (replicates,)."""
     recalls = [
         (counts[:, labels == label] @ (predictions[labels == label] == label))
         / counts[:, labels == label].sum(1)
@@ -31,7 +31,7 @@ def balanced_accuracy(predictions: Labels, labels: Labels, counts: Array) -> Arr
 
 
 def f1_of(label: int) -> Score:
-    """Make the score F1 = 2 TP / (2 TP + FP + FN) of one class; 0 where none is told right."""
+    """Make the score F1 = 2 TP / (2 TP + FP + FN) of one class; 0 without any TP."""
     return partial(_f1, label)
 
 
@@ -74,7 +74,7 @@ def compare(
     Args:
         ours: Predictions for the held-out images, (n,) for each seed.
         theirs: Likewise, with the same seeds in the same order.
-        held_out: What is told apart.
+        held_out: The images to classify.
         score: What is compared.
         rng: Draws the bootstrap's replicates.
     """

@@ -7,9 +7,9 @@ Adam at 1e-3, batches of 256, and ancestral sampling through all the steps.
 
 Reference: Ho et al. 2020, algorithms 1 and 2 (arXiv:2006.11239).
 
-In its favour: the denoiser is told the class by an embedding added to that of the step, so that one
-model learns from all images; the autoencoder has half of the budget and the denoiser the other
-half. The 128 latents have no places, so the U-Net sees them as 8 channels of 4x4.
+In its favour: the denoiser is conditioned on the class by an embedding added to that of the step,
+so that one model learns from all images; the autoencoder has half of the budget and the denoiser
+the other half. The 128 latents have no places, so the U-Net sees them as 8 channels of 4x4.
 """
 
 from __future__ import annotations

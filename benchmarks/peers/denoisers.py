@@ -45,7 +45,7 @@ class Latents:
     Attributes:
         channels: Of the latents.
         side: Their height and width.
-        num_classes: That it is told.
+        num_classes: Number of classes it is conditioned on.
         attends: For each level, the finest first, whether it has attention.
     """
 

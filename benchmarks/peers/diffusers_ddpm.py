@@ -45,7 +45,7 @@ SCHEDULERS = {
 
 
 class DiffusersDDPM(Contestant):
-    """One U-Net over pixels, told the step and the class."""
+    """One U-Net over pixels, conditioned on the step and the class."""
 
     name = "diffusers_ddpm"
     samplers = tuple(SCHEDULERS)
@@ -153,8 +153,8 @@ def denoise(
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
             noise = unet(torch.cat([x, x]) if guided else x, t, class_labels=classes).sample
         if guided:
-            told, untold = noise.chunk(2)
-            noise = untold + guidance * (told - untold)
+            conditional, unconditional = noise.chunk(2)
+            noise = unconditional + guidance * (conditional - unconditional)
         x = scheduler.step(noise.float(), t, x).prev_sample
     return x.clamp(-1, 1)
 

@@ -8,12 +8,12 @@ from 0.0015 to 0.0195 over 1,000 steps; Adam at 1e-4 (adversary 5e-4), batches o
 affine maps of half of the images, mixed precision. The budget is split as the tutorial's minutes
 are, 55 to 80.
 
-In its favour: the denoiser is told the class, which the network offers and the tutorial does not
-use, so that one model learns from all images. Its own 1,000 steps of ancestral sampling take hours
-on a processor, so MONAI's DDIM scheduler with 50 steps draws the images, without the clipping to
-[-1, 1] that is its default and that latents do not fit; `--samplers ddpm-1000` draws as the
-tutorial does. What is missing: the perceptual loss of weight 0.001, whose pretrained network would
-have to be downloaded; leaving it out makes updates cheaper.
+In its favour: the denoiser is conditioned on the class, which the network offers and the tutorial
+does not use, so that one model learns from all images. Its own 1,000 steps of ancestral sampling
+take hours on a processor, so MONAI's DDIM scheduler with 50 steps draws the images, without the
+clipping to [-1, 1] that is its default and that latents do not fit; `--samplers ddpm-1000` draws as
+the tutorial does. What is missing: the perceptual loss of weight 0.001, whose pretrained network
+would have to be downloaded; leaving it out makes updates cheaper.
 """
 
 from __future__ import annotations
@@ -106,18 +106,18 @@ class MonaiLDM(Contestant):
                 kl = 0.5 * (mean.float().square() + variance - variance.log() - 1).sum((1, 2, 3))
                 loss = F.l1_loss(drawn.float(), images) + KL_WEIGHT * kl.mean()
                 if warm:
-                    told = adversary(drawn.contiguous().float())[-1]
+                    logits = adversary(drawn.contiguous().float())[-1]
                     loss += ADVERSARY_WEIGHT * fooled(
-                        told, target_is_real=True, for_discriminator=False
+                        logits, target_is_real=True, for_discriminator=False
                     )
             _step(optimiser, loss)
             if warm:
                 with self.autocast():
                     fake = adversary(drawn.contiguous().detach())[-1]
                     real = adversary(images)[-1]
-                    told_fake = fooled(fake, target_is_real=False, for_discriminator=True)
-                    told_real = fooled(real, target_is_real=True, for_discriminator=True)
-                _step(adversary_optimiser, ADVERSARY_WEIGHT * (told_fake + told_real) * 0.5)
+                    loss_fake = fooled(fake, target_is_real=False, for_discriminator=True)
+                    loss_real = fooled(real, target_is_real=True, for_discriminator=True)
+                _step(adversary_optimiser, ADVERSARY_WEIGHT * (loss_fake + loss_real) * 0.5)
 
     def train_unet(self, stopwatch: Stopwatch, until: float) -> None:
         """Predict the noise in latents."""
@@ -187,7 +187,7 @@ def new_autoencoder() -> AutoencoderKL:
 
 
 def new_unet(num_classes: int) -> DiffusionModelUNet:
-    """Build the tutorial's denoiser, told the class."""
+    """Build the tutorial's denoiser, conditioned on the class."""
     return DiffusionModelUNet(
         spatial_dims=2,
         in_channels=3,

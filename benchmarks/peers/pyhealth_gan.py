@@ -96,8 +96,8 @@ class Pair:
 
         self.discriminator.zero_grad()
         fakes = self.gan.generate_fake(num_images, reals.device)
-        told_real, told_fake = loss(judge(reals), ones), loss(judge(fakes.detach()), zeros)
-        ((told_real + told_fake) / 2).backward()
+        loss_real, loss_fake = loss(judge(reals), ones), loss(judge(fakes.detach()), zeros)
+        ((loss_real + loss_fake) / 2).backward()
         self.discriminator.step()
 
         self.generator.zero_grad()

@@ -1,4 +1,4 @@
-"""Phantoms that nobody trained on, put to the gate as sets, under divisions drawn anew by coins."""
+"""Phantoms that nobody trained on, examined as sets, with splits drawn at random anew for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from release.gate.result import GateResult
 PART = "fresh phantoms"
 NUM_TRIALS = 200
 NUM_REAL, NUM_FRESH = 1200, 800
-AUDIT_SHARE = 0.4  # of the real ones, by coins
+AUDIT_SHARE = 0.4  # of the real ones, at random
 NUM_IMAGES = 480  # of a set
 
 
@@ -44,7 +44,7 @@ def _validity() -> Validity:
 
 
 def examined(seed: int) -> GateResult:
-    """Divide the real images by coins, and draw a set from the fresh ones."""
+    """Split the real images at random, and draw a set from the fresh ones."""
     rng = np.random.default_rng(seed)
     real, fresh = _images()
     held_out = rng.random(len(real)) < AUDIT_SHARE

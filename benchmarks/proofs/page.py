@@ -114,7 +114,7 @@ def _cost(outcomes: Sequence[Outcome]) -> str:
     return f"{minutes:.0f} minutes of processor time on one thread of {conditions()['cpu']}."
 
 
-PAGE = """# How often the gate is right
+PAGE = """# Error rates of the gate
 
 Written by `make proofs` ([proofs.json](../benchmarks/results/proofs.json)). "Passed" includes sets
 from which flagged images were dropped. The last column is the share of wrong verdicts and its exact
@@ -123,27 +123,29 @@ from which flagged images were dropped. The last column is the share of wrong ve
 TEXTS = {
     trained.PART: f"""## Models trained on phantoms
 
-Drawn images of 64 px, one of each patient. Models that are to learn few images by heart begin with
-the preset `tiny`, the others with `standard`; what they change, and how long they train, stands in
+Phantoms of 64 px, one of each patient. Models that are to memorise few images begin with the preset
+`tiny`, the others with `standard`; their other settings, and how long they train, are in
 `benchmarks/proofs/trained.py`. The gate is the service's own: both metrics, the copy detector
-learned from T and H alike, the classifier from T, all planted near duplicates. T is what the model
-was trained on; 1,000 other patients are held out as H and 1,000 as U. A model trained on 16 or 200
+trained on the training and holdout splits alike, the classifier on the training split, all positive
+controls. 1,000 patients are the holdout and 1,000 the test split. A model trained on 16 or 200
 images draws {trained.NUM_IMAGES_OF_MEMORISER}, one trained on 2,000 draws {trained.NUM_IMAGES:,}. A
-model that replays draws, in place of 1 or 2 % of its images, training images as they are; where
-five patients leak, 1 % are near duplicates of five training images, changed as the gate's own
-controls are.""",
+model that replays draws unchanged training images in place of 1 or 2 % of its images; where five
+patients leak, 1 % are near duplicates of five training images, changed as the positive controls
+are.""",
     fresh.PART: f"""## Phantoms that nobody trained on
 
 Sets of {fresh.NUM_IMAGES} out of {fresh.NUM_FRESH} images that no model and no metric has learned
-from, against {fresh.NUM_REAL:,} images that coins divide anew for every set, 40 % of them held out.
-Both metrics as above. The sets share their images with each other, so the runs are not independent
-and the interval is a little too narrow. Validity is measured once, of all images together.""",
-    cases.PART: """## Made-up worlds
+from, against {fresh.NUM_REAL:,} images that are split at random anew for every set, 40 % of them
+held out. Both metrics as above. The sets share their images with each other, so the runs are not
+independent and the interval is a little too narrow. Validity is measured once, of all images
+together.""",
+    cases.PART: """## Simulated datasets
 
-In a made-up world it is known what leaked. An image is a point of a mixture of Gaussians, written
-as 16 grey levels; patients keep their places, and their images scatter around them. Every world is
-drawn anew. At design size 3,600 patients are trained on, 640 are held out and a set has 5,000
-images; so it is for copies and leaks of few patients. Most other cases have 1,000, 400 and 1,000,
-which leaves the chance of refusing an honest set as it is. Distance is Euclidean, so this proves
-the statistics and not the metrics. Near copies carry noise of 5 % of a standard deviation.""",
+In a simulated dataset it is known what leaked. An image is a point of a mixture of Gaussians,
+written as 16 grey levels; every patient has a fixed mean, around which the patient's images
+scatter. Every simulation is drawn anew. At design size 3,600 patients are trained on, 640 are held
+out and a set has 5,000 images; so it is for copies and leaks of few patients. Most other cases have
+1,000, 400 and 1,000, which does not change the probability of refusing an honest set. Distance is
+Euclidean, so this tests the statistics and not the metrics. Near copies carry noise of 5 % of a
+standard deviation.""",
 }

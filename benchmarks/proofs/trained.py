@@ -29,7 +29,7 @@ from release.gate.neighbours import SetNeighbours
 from release.gate.result import GateResult
 
 PART = "trained models"
-SMALLEST, SMALL = 16, 200  # images that a model learns by heart
+SMALLEST, SMALL = 16, 200  # images that a model memorises
 NUM_IMAGES = 1500  # of a set
 NUM_IMAGES_OF_MEMORISER = 500
 REPLAYED = 0.01
@@ -165,7 +165,7 @@ def _with(family: str, put: LabelledImages) -> GateResult:
 
 def trials() -> Iterator[Trial]:
     """List all sets, those of one division after the other."""
-    for num, case in ((SMALLEST, "on 16 images"), (SMALL, "on 200 images, by heart")):
+    for num, case in ((SMALLEST, "on 16 images"), (SMALL, "on 200 images, memorised")):
         for family in FAMILIES:
             for seed in range(NUM_SEEDS.get((family, num), 1)):
                 examine = partial(as_drawn, family, num, seed)

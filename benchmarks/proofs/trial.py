@@ -22,7 +22,7 @@ class Trial:
         part: Of the proofs.
         case: Kind of set.
         expected: What the gate must say: `passed`, or a verdict, with its code unless any will do.
-        seed: Tells the trials of a case apart.
+        seed: Distinguishes the trials of a case.
         examine: Makes the set and puts it to the gate.
     """
 

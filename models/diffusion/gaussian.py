@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.diffusion.paths import Level
 from models.nn.blocks import of_classes
@@ -15,6 +16,7 @@ SEED = 0
 NUM_PASSES = 3
 OVERSAMPLING = 16
 MIN_VARIANCE = 1e-6
+BLOCK = 256  # numbers of an image that one matrix product sums over
 
 # reads all data in order, a batch at a time: images (b, c, h, w) and labels (b,)
 Reading = Callable[[], Iterator[tuple[Tensor, Tensor]]]
@@ -98,7 +100,7 @@ class GaussianDenoiser(nn.Module):
             mean = of_classes(self.means, classes)
             offset = x.flatten(1) - alpha * mean
             rest = gain(self.rest)
-            within = (offset @ self.directions) * (gain(self.variances) - rest)
+            within = _along(offset, self.directions) * (gain(self.variances) - rest)
             moved: Tensor = alpha_next * mean + rest * offset + within @ self.directions.T
         return moved.view_as(x)
 
@@ -141,3 +143,16 @@ class GaussianDenoiser(nn.Module):
 def _columns(level: Level, x: Tensor) -> tuple[Tensor, Tensor]:
     """Shape alpha and sigma to multiply images that are rows of numbers."""
     return level.alpha.to(x).reshape(-1, 1), level.sigma.to(x).reshape(-1, 1)
+
+
+def _along(rows: Tensor, directions: Tensor) -> Tensor:
+    """Multiply (b, n) by (n, k), in blocks of n that are added up in order.
+
+    One product for the whole would be parted among the CPU's threads, and its last bits would
+    depend on their number.
+    """
+    missing = -rows.shape[1] % BLOCK
+    blocks = F.pad(rows, (0, missing)).view(len(rows), -1, BLOCK).transpose(0, 1)
+    of_blocks = F.pad(directions, (0, 0, 0, missing)).view(-1, BLOCK, directions.shape[1])
+    summed: Tensor = torch.bmm(blocks, of_blocks).sum(0)
+    return summed

@@ -59,7 +59,7 @@ class JitteredComponents(nn.Module):
             coefficients = self.center + (latents * self.scale) @ self.directions.T
         return self.cosines.decode(coefficients)
 
-    def familiarity(self, images: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor) -> Tensor:
         """Score how little of images (b, 1, h, w) lies outside of the directions: (b,)."""
         coefficients = self.cosines.encode(images)
         within = self._latents(coefficients) * self.scale

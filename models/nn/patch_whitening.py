@@ -52,7 +52,7 @@ class PatchWhitening(nn.Module):
         patches = _mix(self.directions * self.scales, whitened)
         return F.pixel_shuffle(patches, self._patch_size)
 
-    def familiarity(self, images: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor) -> Tensor:
         """Give the mean log density of the patches of (b, 1, h, w) images, up to a constant: (b,).
 
         They are taken to be normal, with the moments measured.

@@ -27,7 +27,7 @@ MIN_SIGMA, MAX_SIGMA = 0.2, 1e5
 PRECISION = 1e-2  # to which noise is found, never below what is needed
 
 
-class Spending(NamedTuple):
+class PrivacyCost(NamedTuple):
     """Steps of one kind.
 
     Attributes:
@@ -41,20 +41,20 @@ class Spending(NamedTuple):
     steps: int
 
 
-Accountant = Callable[[Sequence[Spending], float], float]
+Accountant = Callable[[Sequence[PrivacyCost], float], float]
 
 
 class AccountantsDisagree(ArithmeticError):
     """The exact figure lies above the upper bound: one of the two cannot be right."""
 
 
-def checked_epsilon(spendings: Sequence[Spending], delta: float) -> float:
-    """Return the epsilon of all spendings together.
+def checked_epsilon(costs: Sequence[PrivacyCost], delta: float) -> float:
+    """Return the epsilon of all costs together.
 
     Raises:
         AccountantsDisagree: The two accountants contradict each other.
     """
-    epsilon, bound = epsilon_by_prv(spendings, delta), epsilon_by_renyi(spendings, delta)
+    epsilon, bound = epsilon_by_prv(costs, delta), epsilon_by_renyi(costs, delta)
     if not epsilon <= bound + TOLERANCE:
         raise AccountantsDisagree(
             f"Privacy loss random variables put epsilon at {epsilon:.3f}, and by Renyi "
@@ -64,22 +64,22 @@ def checked_epsilon(spendings: Sequence[Spending], delta: float) -> float:
     return epsilon
 
 
-def epsilon_by_prv(spendings: Sequence[Spending], delta: float) -> float:
+def epsilon_by_prv(costs: Sequence[PrivacyCost], delta: float) -> float:
     """Bound epsilon from above, tightly, by composing privacy losses numerically."""
     from opacus.accountants import PRVAccountant
 
     accountant = PRVAccountant()
-    accountant.history = [tuple(each) for each in spendings]
+    accountant.history = [tuple(each) for each in costs]
     with _quietly():
         return float(accountant.get_epsilon(delta, eps_error=EPSILON_ERROR))
 
 
-def epsilon_by_renyi(spendings: Sequence[Spending], delta: float) -> float:
+def epsilon_by_renyi(costs: Sequence[PrivacyCost], delta: float) -> float:
     """Bound epsilon from above, less tightly, by Renyi differential privacy."""
     from opacus.accountants import RDPAccountant
 
     accountant = RDPAccountant()
-    accountant.history = [tuple(each) for each in spendings]
+    accountant.history = [tuple(each) for each in costs]
     with _quietly():
         return float(accountant.get_epsilon(delta, alphas=ORDERS))
 
@@ -103,7 +103,7 @@ def sigma_for(epsilon: float, delta: float, sample_rate: float, steps: int) -> f
     """
 
     def costs(accountant: Accountant, sigma: float) -> float:
-        return accountant([Spending(sigma, sample_rate, steps)], delta)
+        return accountant([PrivacyCost(sigma, sample_rate, steps)], delta)
 
     enough = _least(lambda sigma: costs(epsilon_by_renyi, sigma) <= epsilon, MIN_SIGMA, MAX_SIGMA)
     return _least(lambda sigma: costs(epsilon_by_prv, sigma) <= epsilon, 0.8 * enough, 1.1 * enough)

@@ -13,7 +13,7 @@ KEY_BYTES = 32
 UNIT = 2.0**-53  # between neighbouring doubles below 1
 
 
-class SecretSource:
+class CsprngNoise:
     """Numbers from a stream cipher, ChaCha20, under a key from the operating system.
 
     Each draw names a purpose and a moment, and the same two give the same numbers under the same

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.privacy.accounting import Spending
-from models.privacy.csprng import SecretSource
+from models.privacy.accounting import PrivacyCost
+from models.privacy.csprng import CsprngNoise
 
 Noise = Callable[[int], Tensor]
 TOLERANCE = 1e-9
@@ -20,7 +20,7 @@ COINS, NOISE = 0, 1  # purposes
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleasedSum:
     """One noisy sum that was let out.
 
     Attributes:
@@ -50,7 +50,7 @@ class GaussianMechanism:
 
     def __init__(self, mu: float, noise: Noise | None = None) -> None:
         self.mu = mu
-        self.releases: list[Release] = []
+        self.releases: list[ReleasedSum] = []
         self._noise = noise or secret_noise
         self._left = 1.0
 
@@ -77,7 +77,7 @@ class GaussianMechanism:
         self._left -= share
         sigma = 1 / (self.mu * math.sqrt(share))
         total = torch.stack([clipped(each.cpu().double(), 1.0).sum(0) for each in vectors]).sum(0)
-        self.releases.append(Release(name, sigma, len(total)))
+        self.releases.append(ReleasedSum(name, sigma, len(total)))
         return total + sigma * self._noise(len(total))
 
 
@@ -102,14 +102,14 @@ def secret_noise(num_values: int) -> Tensor:
     return torch.tensor(drawn, dtype=torch.float64)
 
 
-class SampledSums:
+class PoissonGaussianMechanism:
     """Lets out one noisy sum a step, and no more steps than were accounted for.
 
     Who takes part is a secret as the noise is: a patient whom an attacker knows to be in a batch
     is hidden by the noise alone.
 
     Args:
-        spending: Agreed on.
+        cost: Agreed on.
         num_patients: Public.
         num_values: k, the length of what one patient adds.
         source: Of coins and noise.
@@ -122,21 +122,21 @@ class SampledSums:
 
     def __init__(
         self,
-        spending: Spending,
+        cost: PrivacyCost,
         num_patients: int,
         num_values: int,
-        source: SecretSource | None = None,
+        source: CsprngNoise | None = None,
     ) -> None:
-        self.spending = spending
+        self.cost = cost
         self.num_patients = num_patients
         self.steps_done = 0
         self._num_values = num_values
-        self._source = source or SecretSource()
+        self._source = source or CsprngNoise()
 
     @property
-    def release(self) -> Release:
+    def release(self) -> ReleasedSum:
         """Say what is let out in every step."""
-        return Release("gradient", self.spending.sigma, self._num_values)
+        return ReleasedSum("gradient", self.cost.sigma, self._num_values)
 
     def noisy_sum(self, vectors_of: Callable[[Tensor], Iterable[Tensor]]) -> Tensor:
         """Sum one vector for each patient who takes part, clipped to length 1, and add noise.
@@ -154,8 +154,8 @@ class SampledSums:
         Raises:
             ValueError: All steps that were agreed on are done.
         """
-        if self.steps_done == self.spending.steps:
-            raise ValueError(f"All {self.spending.steps} steps that were agreed on are done.")
+        if self.steps_done == self.cost.steps:
+            raise ValueError(f"All {self.cost.steps} steps that were agreed on are done.")
         chosen = self._sampled()
         total, num_rows = torch.zeros(self._num_values, dtype=torch.float64), 0
         for vectors in vectors_of(chosen):
@@ -164,12 +164,12 @@ class SampledSums:
         assert num_rows == len(chosen), "each patient adds one vector"
         noise = self._source.normal(NOISE, self.steps_done, self._num_values)
         self.steps_done += 1
-        return total + self.spending.sigma * torch.from_numpy(noise)
+        return total + self.cost.sigma * torch.from_numpy(noise)
 
     def _sampled(self) -> Tensor:
         """Toss a coin for each patient; returns the places of those who take part."""
         coins = self._source.uniform(COINS, self.steps_done, self.num_patients)
-        return torch.from_numpy(np.flatnonzero(coins <= self.spending.sample_rate))
+        return torch.from_numpy(np.flatnonzero(coins <= self.cost.sample_rate))
 
 
 def shrunk(estimate: Tensor, towards: Tensor, noise: Tensor) -> Tensor:

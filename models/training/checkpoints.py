@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.training.plan import Course, Pace, Plan, StagePlan
+from models.training.plan import Plan, StagePlan, StageSchedule, StageTiming
 
 KEPT = 2
 
@@ -27,7 +27,7 @@ class Position:
         stage: Index of the stage under way, or the number of stages when all are done.
         update: Updates done in that stage.
         plan: What each stage does; empty until the trial has been made.
-        course: How the fraction of the stage under way follows from its updates.
+        schedule: How the fraction of the stage under way follows from its updates.
         expected_seconds: How long the whole training was to take before it began.
         first_loss: The loss of the stage under way after its first update; None before.
         images_seen: Over all stages.
@@ -38,7 +38,7 @@ class Position:
     stage: int
     update: int
     plan: Plan
-    course: Course
+    schedule: StageSchedule
     expected_seconds: float | None
     first_loss: float | None
     images_seen: int
@@ -53,9 +53,10 @@ class Position:
             KeyError, TypeError: A field is missing or unknown.
         """
         plan = tuple(
-            StagePlan(**{**stage, "pace": Pace(**stage["pace"])}) for stage in fields["plan"]
+            StagePlan(**{**stage, "timing": StageTiming(**stage["timing"])})
+            for stage in fields["plan"]
         )
-        return cls(**{**fields, "plan": plan, "course": Course(**fields["course"])})
+        return cls(**{**fields, "plan": plan, "schedule": StageSchedule(**fields["schedule"])})
 
 
 class Checkpoints:

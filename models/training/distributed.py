@@ -18,58 +18,58 @@ from torch.distributed.distributed_c10d import Store
 T = TypeVar("T")
 
 
-class Team(Protocol):
+class ProcessGroup(Protocol):
     """What a training asks of the processes it runs in.
 
     Attributes:
         num_shards: Into how many parts each batch is cut.
         shards: The parts that this process walks.
-        leads: Whether this process writes, and decides by its clock.
+        is_leader: Whether this process writes, and decides by its clock.
     """
 
     num_shards: int
     shards: Sequence[int]
-    leads: bool
+    is_leader: bool
 
-    def add(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Add up each tensor over all processes, in place."""
 
-    def share(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Give every process the leader's tensors, in place."""
 
-    def agreed(self, value: T) -> T:
+    def broadcast_value(self, value: T) -> T:
         """Return the leader's value."""
 
 
-class Alone:
+class SingleProcess:
     """One process, which walks all shards in turn."""
 
-    leads = True
+    is_leader = True
 
     def __init__(self, num_shards: int = 1) -> None:
         self.num_shards = num_shards
         self.shards: Sequence[int] = range(num_shards)
 
-    def add(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Nobody else has anything to add."""
 
-    def share(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Nobody else needs anything."""
 
-    def agreed(self, value: T) -> T:
+    def broadcast_value(self, value: T) -> T:
         """Agree with oneself."""
         return value
 
 
-class Ranks:
+class TorchProcessGroup:
     """One process for each shard, joined by torch.distributed; made by `joined`."""
 
     def __init__(self, rank: int, num_ranks: int) -> None:
         self.num_shards = num_ranks
         self.shards: Sequence[int] = [rank]
-        self.leads = rank == 0
+        self.is_leader = rank == 0
 
-    def add(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Add up in one exchange."""
         if not tensors:
             return
@@ -79,14 +79,14 @@ class Ranks:
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def share(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Send the leader's bytes."""
         for tensor in tensors:
             sent = tensor.detach().contiguous().flatten().view(torch.uint8)
             dist.broadcast(sent, src=0)
             tensor.copy_(sent.view(tensor.dtype).view_as(tensor))
 
-    def agreed(self, value: T) -> T:
+    def broadcast_value(self, value: T) -> T:
         """Send the leader's value."""
         values = [value]
         dist.broadcast_object_list(values, src=0)
@@ -94,12 +94,14 @@ class Ranks:
 
 
 @contextmanager
-def joined(store: Store, rank: int, num_ranks: int, device: torch.device) -> Iterator[Ranks]:
+def join_process_group(
+    store: Store, rank: int, num_ranks: int, device: torch.device
+) -> Iterator[TorchProcessGroup]:
     """Meet the other processes; part from them at the end of the block.
 
     Args:
         store: Where they meet, a `torch.distributed.TCPStore`.
-        rank: This process's number; 0 leads.
+        rank: This process's number; 0 is_leader.
         num_ranks: How many there are.
         device: What this process computes on.
 
@@ -111,6 +113,6 @@ def joined(store: Store, rank: int, num_ranks: int, device: torch.device) -> Ite
         torch.cuda.set_device(device)
     dist.init_process_group(backend, store=store, rank=rank, world_size=num_ranks)
     try:
-        yield Ranks(rank, num_ranks)
+        yield TorchProcessGroup(rank, num_ranks)
     finally:
         dist.destroy_process_group()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.family import PrivateStage
-from models.privacy.mechanisms import SampledSums
+from models.privacy.mechanisms import PoissonGaussianMechanism
 from models.privacy.patient_gradients import PatientGradients
 from models.privacy.patients import Patients
 from models.schedules import warmup_cosine
@@ -28,11 +28,11 @@ PUBLIC_IMAGES = 128  # whose gradients tell at which length to clip
 BETAS = (0.9, 0.99)
 
 
-def noisy_descent(
+def dp_sgd(
     stage: PrivateStage,
     public: TrainingImages,
     patients: Patients,
-    sums: SampledSums,
+    sums: PoissonGaussianMechanism,
     clipping: float,
 ) -> Iterator[float]:
     """Move a stage's weights by the gradients of its patients, told through noise.
@@ -51,7 +51,7 @@ def noisy_descent(
     optimiser = torch.optim.AdamW(stage.trained, stage.learning_rate, BETAS, weight_decay=0.0)
     average = PowerAverage([nn.ParameterList(stage.trained)], stage.ema_relative_std)
     images_at_once = max(1, ROWS_AT_ONCE[public.device.type] // stage.num_draws)
-    batch_size = sums.spending.sample_rate * sums.num_patients  # what is expected, not what came
+    batch_size = sums.cost.sample_rate * sums.num_patients  # what is expected, not what came
     with gradients.hooked():
         bound = clipping * _median_length(gradients, public, images_at_once)
 
@@ -59,8 +59,8 @@ def noisy_descent(
             for some in torch.split(chosen, images_at_once) if len(chosen) else ():
                 yield gradients.rows(*patients.some(some)) / bound
 
-        for update in range(sums.spending.steps):
-            fraction = update / sums.spending.steps
+        for update in range(sums.cost.steps):
+            fraction = update / sums.cost.steps
             for group in optimiser.param_groups:
                 group["lr"] = stage.learning_rate * warmup_cosine(fraction)
             summed = sums.noisy_sum(vectors_of)

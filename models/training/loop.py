@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from models.diagnosis import Finding, average_too_long
-from models.family import Family, Losses, Outcome, Stage
+from models.diagnosis import TrainingFault, average_too_long
+from models.family import Family, Losses, Stage, TrainingOutcome
 from models.precision import fastest_dtype
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
-from models.training.distributed import Alone, Team
+from models.training.distributed import ProcessGroup, SingleProcess
 from models.training.ema import PowerAverage
 from models.training.inspection import LateLosses, averaged_phase, losses_of_average
 from models.training.plan import (
-    Course,
     Plan,
+    StageSchedule,
     plan_training,
     stage_deadline,
     updates_for_images,
@@ -33,13 +33,13 @@ from models.training.stage_state import (
     module_tensors,
     without_gradients,
 )
-from models.training.throughput_probe import measure_paces
+from models.training.throughput_probe import measure_throughput
 from models.training_images import TrainingImages
 
 TRIAL = "trial"
-TRIAL_SECONDS = 1.5  # for the updates of a stage
-MAX_TRIAL_SHARE = 0.02  # of a budget in seconds, for the same
-FRACTION_BETWEEN_BENDS = 0.05
+PROBE_SECONDS = 1.5  # for the updates of a stage
+MAX_PROBE_SHARE = 0.02  # of a budget in seconds, for the same
+FRACTION_BETWEEN_RESCALES = 0.05
 UPDATES_BETWEEN_NAN_CHECKS = 50
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Training:
         budget: Budget,
         *,
         seed: int,
-        team: Team | None = None,
+        process_group: ProcessGroup | None = None,
         checkpoints: Checkpoints | None = None,
         checkpoint_interval_seconds: float = 15.0,
     ) -> None:
@@ -106,13 +106,13 @@ class Training:
         self.images = images
         self.budget = budget
         self._seed = seed
-        self._team = team or Alone()
+        self._process_group = process_group or SingleProcess()
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
         self._average: PowerAverage | None = None
         self._late_losses: dict[str, float] = {}
         self.images_seen = 0
-        self.findings: list[Finding] = []
+        self.findings: list[TrainingFault] = []
 
     def run(self) -> Iterator[Progress]:
         """Train to the end of the budget, from the newest checkpoint if there is one.
@@ -132,9 +132,11 @@ class Training:
             tensors = {}
         self.images_seen = position.images_seen
         self.model.eval()
-        if self._team.leads:
+        if self._process_group.is_leader:
             with torch.no_grad():
-                self.findings += self.model.diagnose(Outcome(self.images, self._late_losses))
+                self.findings += self.model.diagnose(
+                    TrainingOutcome(self.images, self._late_losses)
+                )
 
     @contextmanager
     def averaged(self) -> Iterator[Family[Any, Any]]:
@@ -151,7 +153,7 @@ class Training:
             stage=0,
             update=0,
             plan=(),
-            course=Course(),
+            schedule=StageSchedule(),
             expected_seconds=None,
             first_loss=None,
             images_seen=0,
@@ -167,12 +169,12 @@ class Training:
         self.model.eval()
         for _ in stage.prepare(self.images):
             yield self._progress(stage, position)
-        self._team.share(list(self.model.state_dict().values()))
+        self._process_group.broadcast(list(self.model.state_dict().values()))
         if not position.plan:
             position = yield from self._plan(position)
             yield self._progress(stage, position)
-        position = self._set_out(index, position)
-        steps = StageState(stage, self.model, self._team)
+        position = self._start_schedule(index, position)
+        steps = StageState(stage, self.model, self._process_group)
         steps.load(tensors)
         self._average = steps.average
         late_losses = LateLosses()
@@ -180,7 +182,7 @@ class Training:
         self.model.train()
         while position.update < position.plan[index].updates:
             update = position.update
-            fraction = position.course.fraction_at(update, position.plan[index].updates)
+            fraction = position.schedule.fraction_at(update, position.plan[index].updates)
             losses = steps.walk(self.images, fraction, precision, (self._seed, index, update))
             steps.average.update(update + 1)
             late_losses.take(losses, fraction)
@@ -206,16 +208,18 @@ class Training:
         steps.average.apply()
         for _ in without_gradients(stage.conclude(self.images)):
             yield self._progress(stage, position)
-        self._team.share(list(self.model.state_dict().values()))
-        position = self._at(position, stage=index + 1, update=0, course=Course(), first_loss=None)
-        if self._checkpoints and self._team.leads:
+        self._process_group.broadcast(list(self.model.state_dict().values()))
+        position = self._at(
+            position, stage=index + 1, update=0, schedule=StageSchedule(), first_loss=None
+        )
+        if self._checkpoints and self._process_group.is_leader:
             self._checkpoints.save(position, module_tensors(self.model))
         yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
         return position
 
     def _inspect(self, steps: StageState, position: Position) -> Iterator[Progress]:
         """Hold the averaged weights of a stage that ends against its last ones."""
-        if not self._team.leads:
+        if not self._process_group.is_leader:
             return
         precision = getattr(torch, position.precision)
         comparison = losses_of_average(steps, self.model, self.images, precision, self._seed)
@@ -228,43 +232,45 @@ class Training:
     def _plan(self, position: Position) -> Generator[Progress, None, Position]:
         """Fit the training to its budget by a trial of every stage."""
         budget, stages = self.budget, self.model.stages()
-        seconds = TRIAL_SECONDS
+        seconds = PROBE_SECONDS
         if budget.seconds is not None:
-            seconds = min(seconds, MAX_TRIAL_SHARE * budget.seconds / len(stages))
+            seconds = min(seconds, MAX_PROBE_SHARE * budget.seconds / len(stages))
 
         def max_updates(stage: Stage) -> int:
             return updates_for_images(stage, budget.images) if budget.images else sys.maxsize
 
-        trial = measure_paces(
+        trial = measure_throughput(
             self.model,
             self.images,
             getattr(torch, position.precision),
             seconds=seconds,
             max_updates=max_updates,
-            team=self._team,
+            process_group=self._process_group,
         )
         random_state = torch.get_rng_state()
-        paces = yield from _each(trial, self._progress(replace(stages[0], name=TRIAL), position))
+        timings = yield from _each(trial, self._progress(replace(stages[0], name=TRIAL), position))
         torch.set_rng_state(random_state)
         position = self._at(position)
-        plan = plan_training(stages, paces, budget, position.elapsed_seconds)
+        plan = plan_training(stages, timings, budget, position.elapsed_seconds)
         expected = position.elapsed_seconds + sum(stage.seconds for stage in plan)
-        return self._team.agreed(replace(position, plan=plan, expected_seconds=expected))
+        return self._process_group.broadcast_value(
+            replace(position, plan=plan, expected_seconds=expected)
+        )
 
-    def _set_out(self, index: int, position: Position) -> Position:
+    def _start_schedule(self, index: int, position: Position) -> Position:
         """Begin to time a stage that was just prepared, anew or after a resume.
 
         A budget in images keeps to its plan, so that the clock has no part in the weights.
         """
         if self.budget.seconds is None:
             return position
-        position = self._team.agreed(self._at(position))
-        planned, course = position.plan[index], position.course
-        if course.deadline is not None:
-            fraction = course.fraction_at(position.update, planned.updates)
-            course = replace(course, update=position.update, fraction=fraction)
-            self._bent_at = position.elapsed_seconds
-            return replace(position, course=course)
+        position = self._process_group.broadcast_value(self._at(position))
+        planned, schedule = position.plan[index], position.schedule
+        if schedule.deadline is not None:
+            fraction = schedule.fraction_at(position.update, planned.updates)
+            schedule = replace(schedule, update=position.update, fraction=fraction)
+            self._rescaled_at = position.elapsed_seconds
+            return replace(position, schedule=schedule)
         deadline = stage_deadline(
             self.model.stages(),
             position.plan,
@@ -272,31 +278,31 @@ class Training:
             self.budget.seconds,
             position.elapsed_seconds,
         )
-        position = replace(position, course=Course(deadline=deadline))
-        return self._bend(index, position, planned.pace.seconds_per_update)
+        position = replace(position, schedule=StageSchedule(deadline=deadline))
+        return self._rescale(index, position, planned.timing.seconds_per_update)
 
     def _refit(self, index: int, position: Position) -> Position:
         """Fit a stage to the pace of its last stretch, now and then."""
-        planned, course = position.plan[index], position.course
-        if course.deadline is None or position.update >= planned.updates:
+        planned, schedule = position.plan[index], position.schedule
+        if schedule.deadline is None or position.update >= planned.updates:
             return position
-        fraction = course.fraction_at(position.update, planned.updates)
-        if fraction - course.fraction < FRACTION_BETWEEN_BENDS:
+        fraction = schedule.fraction_at(position.update, planned.updates)
+        if fraction - schedule.fraction < FRACTION_BETWEEN_RESCALES:
             return position
-        took = position.elapsed_seconds - self._bent_at
-        return self._bend(index, position, took / (position.update - course.update))
+        took = position.elapsed_seconds - self._rescaled_at
+        return self._rescale(index, position, took / (position.update - schedule.update))
 
-    def _bend(self, index: int, position: Position, seconds_per_update: float) -> Position:
-        course, planned = position.course.bent(
+    def _rescale(self, index: int, position: Position, seconds_per_update: float) -> Position:
+        schedule, planned = position.schedule.rescaled(
             position.plan[index], position.update, position.elapsed_seconds, seconds_per_update
         )
-        self._bent_at = position.elapsed_seconds
+        self._rescaled_at = position.elapsed_seconds
         plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
-        return self._team.agreed(replace(position, course=course, plan=plan))
+        return self._process_group.broadcast_value(replace(position, schedule=schedule, plan=plan))
 
     def _save_if_due(self, position: Position, steps: StageState, losses: Losses) -> bool:
         now = time.monotonic()
-        if not self._checkpoints or not self._team.leads:
+        if not self._checkpoints or not self._process_group.is_leader:
             return False
         if now - self._saved_at < self._interval_seconds:
             return False
@@ -341,7 +347,9 @@ class Training:
         done = sum(weights[: position.stage])
         if position.stage < len(position.plan):
             updates = position.plan[position.stage].updates
-            done += weights[position.stage] * position.course.fraction_at(position.update, updates)
+            done += weights[position.stage] * position.schedule.fraction_at(
+                position.update, updates
+            )
         return min(1.0, done / sum(weights))
 
 

@@ -37,7 +37,7 @@ def standard_errors(members: Tensor, others: Tensor) -> float:
     return float(difference / variance.clamp_min(1e-12).sqrt())
 
 
-class Watch:
+class MembershipMonitor:
     """Looks into a training now and then, for at most a fiftieth of its time.
 
     It draws nothing, changes nothing and decides nothing, so the model is the same with it.
@@ -82,7 +82,9 @@ class Watch:
         affordable = self._max_share * (self._clock() - self._began)
         return self._spent + (self._price or 0) <= affordable
 
-    def look(self, model: Family[Any, Any], fraction: float) -> Generator[None, None, float | None]:
+    def measure(
+        self, model: Family[Any, Any], fraction: float
+    ) -> Generator[None, None, float | None]:
         """Find by how many standard errors the model scores what it was trained on higher.
 
         A generator, which pauses between images so that its caller can stop.
@@ -115,7 +117,7 @@ class Watch:
         scores = []
         for some in torch.split(torch.arange(num_images), IMAGES_AT_ONCE):
             yield
-            found = model.familiarity(self._images[some], self._labels[some])
+            found = model.membership_score(self._images[some], self._labels[some])
             if found is not None:
                 scores.append(found.cpu())
         return scores

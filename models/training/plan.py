@@ -10,7 +10,7 @@ from models.training.budget import Budget
 
 
 @dataclass(frozen=True)
-class Pace:
+class StageTiming:
     """How fast a stage goes.
 
     Attributes:
@@ -32,13 +32,13 @@ class StagePlan:
         name: The stage's.
         batch_size: Images in a batch.
         updates: How many it makes.
-        pace: As the trial measured it, or since then the training itself.
+        timing: As the trial measured it, or since then the training itself.
     """
 
     name: str
     batch_size: int
     updates: int
-    pace: Pace
+    timing: StageTiming
 
     @property
     def images(self) -> int:
@@ -48,14 +48,14 @@ class StagePlan:
     @property
     def images_per_second(self) -> float:
         """Training images a second while it makes updates."""
-        return self.batch_size / self.pace.seconds_per_update
+        return self.batch_size / self.timing.seconds_per_update
 
     @property
     def seconds(self) -> float:
         """Time from the preparation to the conclusion."""
-        pace = self.pace
-        updating = self.updates * pace.seconds_per_update
-        return pace.prepare_seconds + updating + pace.conclude_seconds
+        timing = self.timing
+        updating = self.updates * timing.seconds_per_update
+        return timing.prepare_seconds + updating + timing.conclude_seconds
 
 
 Plan = tuple[StagePlan, ...]
@@ -67,7 +67,7 @@ def updates_for_images(stage: Stage, num_images: int) -> int:
 
 
 def plan_training(
-    stages: Sequence[Stage], paces: Sequence[Pace], budget: Budget, elapsed_seconds: float
+    stages: Sequence[Stage], timings: Sequence[StageTiming], budget: Budget, elapsed_seconds: float
 ) -> Plan:
     """Fit a training to its budget.
 
@@ -75,20 +75,20 @@ def plan_training(
 
     Args:
         stages: Those of the family.
-        paces: One for each stage.
+        timings: One for each stage.
         budget: In images or in seconds.
         elapsed_seconds: Time spent so far.
     """
-    other = sum(pace.prepare_seconds + pace.conclude_seconds for pace in paces)
+    other = sum(timing.prepare_seconds + timing.conclude_seconds for timing in timings)
     plan = []
-    for stage, pace in zip(stages, paces, strict=True):
+    for stage, timing in zip(stages, timings, strict=True):
         if budget.images is not None:
             updates = updates_for_images(stage, budget.images)
         else:
             assert budget.seconds is not None
             seconds = (budget.seconds - elapsed_seconds - other) * stage.share
-            updates = max(1, round(seconds / pace.seconds_per_update))
-        plan.append(StagePlan(stage.name, stage.batch_size, updates, pace))
+            updates = max(1, round(seconds / timing.seconds_per_update))
+        plan.append(StagePlan(stage.name, stage.batch_size, updates, timing))
     return tuple(plan)
 
 
@@ -107,21 +107,21 @@ def stage_deadline(
     Returns:
         A time on the clock that `elapsed_seconds` is read from.
     """
-    other = sum(each.pace.conclude_seconds for each in plan[index:])
-    other += sum(each.pace.prepare_seconds for each in plan[index + 1 :])
+    other = sum(each.timing.conclude_seconds for each in plan[index:])
+    other += sum(each.timing.prepare_seconds for each in plan[index + 1 :])
     share = stages[index].share / sum(stage.share for stage in stages[index:])
     return elapsed_seconds + max(0.0, budget_seconds - elapsed_seconds - other) * share
 
 
 @dataclass(frozen=True)
-class Course:
+class StageSchedule:
     """The way from update to fraction of a stage, bent where its pace changed.
 
     The fraction, which schedules follow, rises from `fraction` at `update` to 1 at the last one:
     a stage that is found to have fewer updates left goes on from where it stands, but faster.
 
     Attributes:
-        update: Where the course was last bent.
+        update: Where the schedule was last bent.
         fraction: How much of the stage was done there.
         deadline: When the last update is due, in elapsed seconds; None where updates are counted.
     """
@@ -135,25 +135,25 @@ class Course:
         left = (update - self.update) / max(1, num_updates - self.update)
         return self.fraction + (1 - self.fraction) * left
 
-    def bent(
+    def rescaled(
         self, planned: StagePlan, update: int, elapsed_seconds: float, seconds_per_update: float
-    ) -> tuple[Course, StagePlan]:
+    ) -> tuple[StageSchedule, StagePlan]:
         """Fit the rest of a stage to the time left.
 
         Args:
             planned: The plan so far.
             update: Updates done.
             elapsed_seconds: Time spent so far.
-            seconds_per_update: The present pace.
+            seconds_per_update: The present timing.
 
         Returns:
-            The course and the plan from here on.
+            The schedule and the plan from here on.
         """
         assert self.deadline is not None
         left = max(1, round((self.deadline - elapsed_seconds) / seconds_per_update))
-        pace = replace(planned.pace, seconds_per_update=seconds_per_update)
+        timing = replace(planned.timing, seconds_per_update=seconds_per_update)
         fraction = self.fraction_at(update, planned.updates)
         return (
             replace(self, update=update, fraction=fraction),
-            replace(planned, updates=update + left, pace=pace),
+            replace(planned, updates=update + left, timing=timing),
         )

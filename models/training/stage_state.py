@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.family import Batch, Losses, Phase, Stage
 from models.precision import autocast
 from models.seeding import RandomState, seed_update
-from models.training.distributed import Team
+from models.training.distributed import ProcessGroup
 from models.training.ema import PowerAverage
 from models.training_images import TrainingImages
 
@@ -35,10 +35,10 @@ class Shard:
 class StageState:
     """Walks the phases of a stage, and names every tensor that a resume needs."""
 
-    def __init__(self, stage: Stage, model: nn.Module, team: Team) -> None:
+    def __init__(self, stage: Stage, model: nn.Module, process_group: ProcessGroup) -> None:
         self.stage = stage
         self._model = model
-        self._team = team
+        self._process_group = process_group
         self._optimisers = [_optimiser(phase) for phase in stage.phases]
         self.average = PowerAverage(stage.averaged, stage.ema_relative_std)
 
@@ -57,7 +57,9 @@ class StageState:
             precision: The number format the losses are computed in.
             moment: Seed, stage and update: what the randomness depends on, besides the shard.
         """
-        shards = [self._shard(images, fraction, moment, number) for number in self._team.shards]
+        shards = [
+            self._shard(images, fraction, moment, number) for number in self._process_group.shards
+        ]
         reported: dict[str, Tensor] = {}
         for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
             if moment[2] % phase.every:
@@ -69,7 +71,7 @@ class StageState:
             losses = self._backward(phase, shards, precision)
             parameters = _parameters(phase.trained)
             gradients = [each.grad for each in parameters if each.grad is not None]
-            self._team.add([*gradients, *losses.values()])
+            self._process_group.all_reduce([*gradients, *losses.values()])
             if phase.max_gradient_norm is not None:
                 nn.utils.clip_grad_norm_(parameters, phase.max_gradient_norm)
             for group in optimiser.param_groups:
@@ -82,7 +84,7 @@ class StageState:
     def _shard(
         self, images: TrainingImages, fraction: float, moment: tuple[int, int, int], number: int
     ) -> Shard:
-        num_shards, size = self._team.num_shards, self.stage.batch_size
+        num_shards, size = self._process_group.num_shards, self.stage.batch_size
         seed_update(*moment, *([number] if num_shards > 1 else []))
         begin, end = (size * each // num_shards for each in (number, number + 1))
         indices = images.draw(end - begin)
@@ -95,7 +97,7 @@ class StageState:
         What a loss writes into buffers is averaged over all shards.
         """
         terms: dict[str, Tensor] = {}
-        buffers = _Buffers(self._model, self._team)
+        buffers = _Buffers(self._model, self._process_group)
         for shard in shards:
             shard.random_state.restore()
             with buffers.apart():
@@ -171,10 +173,12 @@ class _Buffers:
     Every shard begins from the same; in the end the buffers carry the mean over all shards.
     """
 
-    def __init__(self, model: nn.Module, team: Team) -> None:
-        self._team = team
-        self._live = [] if team.num_shards == 1 else list(model.buffers())
-        self._before = [buffer.clone() for buffer in self._live] if len(team.shards) > 1 else None
+    def __init__(self, model: nn.Module, process_group: ProcessGroup) -> None:
+        self._process_group = process_group
+        self._live = [] if process_group.num_shards == 1 else list(model.buffers())
+        self._before = (
+            [buffer.clone() for buffer in self._live] if len(process_group.shards) > 1 else None
+        )
         self._written: dict[int, Tensor] = {}  # sums over this process's shards
 
     @contextmanager
@@ -193,9 +197,9 @@ class _Buffers:
     def average(self) -> None:
         """Write the mean over all shards; of what is no fraction, the last shard's."""
         fractions = [each for each in self._written.values() if each.is_floating_point()]
-        self._team.add(fractions)
+        self._process_group.all_reduce(fractions)
         for index, written in self._written.items():
-            share = self._team.num_shards if written.is_floating_point() else 1
+            share = self._process_group.num_shards if written.is_floating_point() else 1
             self._live[index].copy_(written / share)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from models.family import Family, Stage
-from models.training.distributed import Team
+from models.training.distributed import ProcessGroup
 from models.training.inspection import losses_of_average
-from models.training.plan import Pace
+from models.training.plan import StageTiming
 from models.training.stage_state import StageState, without_gradients
 from models.training_images import TrainingImages
 
@@ -19,15 +19,15 @@ NUM_IMAGES = 256
 GOLDEN_RATIO = 0.618034
 
 
-def measure_paces(
+def measure_throughput(
     model: Family[Any, Any],
     images: TrainingImages,
     precision: torch.dtype,
     *,
     seconds: float,
     max_updates: Callable[[Stage], int],
-    team: Team,
-) -> Generator[None, None, list[Pace]]:
+    process_group: ProcessGroup,
+) -> Generator[None, None, list[StageTiming]]:
     """Train a copy of the model for a moment in every stage, one after another.
 
     The copy sees a few images only, so it caches little; what is done to each image in `prepare`
@@ -39,7 +39,7 @@ def measure_paces(
         precision: The number format the losses are computed in.
         seconds: Time for the updates of a stage; slow ones take longer.
         max_updates: Most updates to time in a stage; three are needed in any case.
-        team: The processes that train together; the leader's clock counts.
+        process_group: The processes that train together; the leader's clock counts.
 
     Yields:
         At least as often as the training would.
@@ -48,14 +48,14 @@ def measure_paces(
     trained.load_state_dict(model.state_dict())
     few = images.few(NUM_IMAGES)
     more = len(images) / len(few)
-    paces = []
+    timings = []
     for index in range(len(trained.stages())):
         stage = trained.stages()[index]
         prepare_seconds = yield from _timed(stage.prepare(few), images.device)
-        steps = StageState(stage, trained.train(), team)
+        steps = StageState(stage, trained.train(), process_group)
         updating = _updates(steps, few, precision, index)
         seconds_per_update = yield from _timed_updates(
-            updating, images.device, seconds, max_updates(stage), team
+            updating, images.device, seconds, max_updates(stage), process_group
         )
         trained.eval()
         inspecting = losses_of_average(steps, trained, few, precision, seed=0)
@@ -65,8 +65,8 @@ def measure_paces(
         if index == 0:
             prepare_seconds = 0.0
         conclude_seconds = conclude_seconds * more + inspect_seconds
-        paces.append(Pace(seconds_per_update, prepare_seconds * more, conclude_seconds))
-    return paces
+        timings.append(StageTiming(seconds_per_update, prepare_seconds * more, conclude_seconds))
+    return timings
 
 
 def _updates(
@@ -91,7 +91,11 @@ def _timed(work: Iterator[object], device: torch.device) -> Generator[None, None
 
 
 def _timed_updates(
-    updates: Iterator[None], device: torch.device, seconds: float, max_updates: int, team: Team
+    updates: Iterator[None],
+    device: torch.device,
+    seconds: float,
+    max_updates: int,
+    process_group: ProcessGroup,
 ) -> Generator[None, None, float]:
     """Return the seconds of one update: first one that is slow, then two, four and so on.
 
@@ -105,7 +109,7 @@ def _timed_updates(
             next(updates)
             yield
         _finish(device)
-        took = team.agreed(time.monotonic() - began)
+        took = process_group.broadcast_value(time.monotonic() - began)
         num_done += num_updates
         longer = min(2 * num_updates, max_updates - num_done)
         if num_done >= 3 and (took >= seconds / 2 or longer < num_updates):

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from radiographs.errors import UnreadableImage
-from radiographs.reading.orientation import read_orientation, upright
 from radiographs.reading.png import SIGNATURE, check_png
 from radiographs.store.pixels import Pixels
 
@@ -34,6 +33,17 @@ _REFUSED_FORMATS = {
     b"\0\0\0\x0cjP": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",
     b"%PDF": "PDF",
+}
+_UPRIGHT: dict[
+    int | None, Image.Transpose
+] = {  # by EXIF orientation: CIPA DC-008 (EXIF 2.32), section 4.6.4
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
 # What Pillow's readers raise on bytes that are not what they should be.
 _READ_ERRORS = (OSError, SyntaxError, ValueError, IndexError, EOFError, OverflowError, struct.error)
@@ -83,10 +93,23 @@ def decode(data: bytes) -> Pixels:
                 raise UnreadableImage("truncated", reason) from error
             reason = f"Its pixels cannot be decoded ({error}); copy it again."
             raise UnreadableImage("corrupt", reason) from error
-        pixels = upright(_grey(image), read_orientation(image.info.get("exif", b"")))
+        pixels = _grey(upright(image))
     if pixels.min() == pixels.max():
         raise UnreadableImage("blank", f"Every pixel has the value {pixels.flat[0]}.")
     return np.ascontiguousarray(pixels)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn and mirror an image as its EXIF orientation says; leave it where that makes no sense.
+
+    `ImageOps.exif_transpose` would also rewrite the EXIF data, and fail where they are damaged.
+    """
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except (*_READ_ERRORS, KeyError, TypeError, Warning):
+        return image
+    method = _UPRIGHT.get(orientation)
+    return image if method is None else image.transpose(method)
 
 
 def _open(data: bytes) -> ImageFile:

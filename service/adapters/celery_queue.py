@@ -1,4 +1,4 @@
-"""The doorbell: a Celery message that names a job, and nothing else."""
+"""Notifies workers of waiting jobs: a Celery message with a job's identifier, nothing else."""
 
 import threading
 import time
@@ -7,24 +7,27 @@ from typing import Any
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from typing_extensions import override
+
+from service.domain.ports import TaskQueue
 
 _log = structlog.get_logger()
 
 TASK_NAME = "synthcxr.run_job"
 _TIMEOUT_SECONDS = 1.0
-# A worker drops an older ring unread, so that a queue that is busy for hours does not fill up; the
-# scheduler rings again in the meantime.
+# A worker drops an older message unread, so that a queue that is busy for hours does not fill up;
+# the scheduler sends another in the meantime.
 _EXPIRES_SECONDS = 30.0
 _REST_SECONDS = 5.0  # after a failure nobody waits for the broker again for this long
 
 
-class CeleryQueue:
-    """Rings the workers, and lets a request pass when there is no broker.
+class CeleryQueue(TaskQueue):
+    """Notifies workers, and lets a request pass when there is no broker.
 
-    Losing a ring is harmless: the scheduler rings for every queued job again.
+    Losing a message is harmless: the scheduler sends one for every queued job again.
 
     Args:
-        broker_url: Where the workers listen; None means that nobody is rung.
+        broker_url: Where the workers listen; None sends no messages.
     """
 
     def __init__(self, broker_url: str | None) -> None:
@@ -43,6 +46,7 @@ class CeleryQueue:
         self._resting_until = 0.0
         self._lock = threading.Lock()
 
+    @override
     def ring(self, queue: str, job_id: str) -> None:
         """Send the message unless the broker failed a moment ago; never raise for a broker."""
         if self._broker_url is None or time.monotonic() < self._resting_until:
@@ -59,8 +63,8 @@ class CeleryQueue:
         finally:
             self._lock.release()
 
+    @override
     def reachable(self) -> bool:
-        """Try to connect."""
         if self._broker_url is None:
             return False
         try:

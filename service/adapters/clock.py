@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 
+from typing_extensions import override
 
-class SystemClock:
-    """The time as the operating system tells it."""
+from service.domain.ports import Clock
 
+
+class SystemClock(Clock):
+    """The time of the operating system."""
+
+    @override
     def now(self) -> datetime:
-        """Return the present moment, UTC and aware."""
         return datetime.now(UTC)

@@ -1,32 +1,17 @@
 """Artifacts in a local folder: written aside, made durable, then renamed into place."""
 
-import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from service.domain.errors import StorageFull
+from typing_extensions import override
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
-@contextmanager
-def storage_full_by_name() -> Iterator[None]:
-    """Turn the system's "no space left" into StorageFull."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
-        raise StorageFull(
-            "The disk of the data directory is full; nothing half-written was kept. "
-            "Free some space, then send the request again."
-        ) from error
+from service.adapters.durable_files import storage_full_by_name, sync
+from service.domain.ports import ArtifactStore, UploadWriter
 
 
-class LocalArtifacts:
+class LocalArtifacts(ArtifactStore):
     """The artifact store of one machine.
 
     Args:
@@ -39,6 +24,7 @@ class LocalArtifacts:
         self._staging = data_dir.resolve() / "staging"
         self._uploads = data_dir.resolve() / "uploads"
 
+    @override
     def path(self, key: str) -> Path:
         """Return where a key lies; a key never leads outside the store."""
         parts = PurePosixPath(key).parts
@@ -46,6 +32,7 @@ class LocalArtifacts:
             raise ValueError(f"{key!r} is not an artifact key.")
         return self._artifacts.joinpath(*parts)
 
+    @override
     def staging(self, name: str) -> Path:
         """Return a fresh empty folder; what an earlier attempt left under the name is removed."""
         folder = self._staging / name
@@ -54,12 +41,12 @@ class LocalArtifacts:
             folder.mkdir(parents=True)
         return folder
 
+    @override
     def publish(self, staged: Path, key: str) -> None:
-        """Make a staged file or folder durable, then visible in one step."""
         target = self.path(key)
         with storage_full_by_name():
             for path in [*staged.rglob("*"), staged]:
-                _sync(path)
+                sync(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 staged.rename(target)
@@ -67,8 +54,9 @@ class LocalArtifacts:
                 if not target.exists():
                     raise
                 _remove(staged)  # an earlier attempt published the same content
-            _sync(target.parent)
+            sync(target.parent)
 
+    @override
     def delete(self, key: str) -> None:
         """Remove what lies under a key; first out of sight, so that no reader meets half of it."""
         target = self.path(key)
@@ -80,22 +68,22 @@ class LocalArtifacts:
             target.rename(doomed)
         _remove(doomed)
 
+    @override
     def upload_path(self, job_id: str) -> Path:
-        """Return where the uploaded archive of an ingest job lies."""
         return self._uploads / f"{job_id}.zip"
 
+    @override
     def open_upload(self, job_id: str) -> "LocalUpload":
-        """Start to receive the archive of an ingest job."""
         with storage_full_by_name():
             self._uploads.mkdir(parents=True, exist_ok=True)
             return LocalUpload(self.upload_path(job_id))
 
+    @override
     def delete_upload(self, job_id: str) -> None:
-        """Remove the archive of an ingest job."""
         self.upload_path(job_id).unlink(missing_ok=True)
 
 
-class LocalUpload:
+class LocalUpload(UploadWriter):
     """An archive being received beside its final name.
 
     Args:
@@ -107,33 +95,26 @@ class LocalUpload:
         self._partial = target.with_suffix(".part")
         self._file = self._partial.open("xb", buffering=2**20)
 
+    @override
     def write(self, chunk: bytes) -> None:
-        """Append to it."""
         with storage_full_by_name():
             self._file.write(chunk)
 
+    @override
     def commit(self) -> None:
-        """Make it durable and visible."""
         with storage_full_by_name():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
             self._partial.rename(self._target)
-            _sync(self._target.parent)
+            sync(self._target.parent)
 
+    @override
     def discard(self) -> None:
         """Remove it; what a full disk kept in the buffer is let go."""
         with suppress(OSError):
             self._file.close()
         self._partial.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

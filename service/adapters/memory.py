@@ -1,4 +1,4 @@
-"""The twin of every adapter, in memory: for tests and for reading the ports as plain code."""
+"""Every adapter in memory: for tests, and to read the ports as plain code."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +49,7 @@ R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
 
 
 class ManualClock(Clock):
-    """A clock that moves when told."""
+    """A clock that tests move by hand."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._now = start
@@ -65,11 +65,11 @@ class ManualClock(Clock):
 
 @dataclass
 class MemoryQueue(TaskQueue):
-    """A doorbell that remembers who rang.
+    """A task queue that keeps what was sent.
 
     Attributes:
         rings: (queue, job id) in order.
-        up: Whether it pretends to reach a broker.
+        up: What `reachable` returns.
     """
 
     rings: list[tuple[str, str]] = field(default_factory=list)

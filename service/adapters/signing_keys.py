@@ -9,9 +9,6 @@ name a current key wins, and the others use it.
 """
 
 import hashlib
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from typing_extensions import override
 
-from service.adapters.local_artifacts import storage_full_by_name
+from service.adapters.durable_files import create_file, replace_file
 from service.domain.errors import SigningKeyLost
-from service.domain.ports import PublicKey
+from service.domain.ports import PublicKey, SigningKeys
 
 
 class SigningKey:
@@ -52,7 +50,7 @@ class SigningKey:
         return self._private.sign(message)
 
 
-class KeyRing:
+class KeyRing(SigningKeys):
     """The keys of one data directory; the first that asks makes them.
 
     Args:
@@ -83,8 +81,8 @@ class KeyRing:
                 raise SigningKeyLost.named(key_id)
             return SigningKey(private)
 
+    @override
     def public_keys(self) -> list[PublicKey]:
-        """Return the public keys of this service, the current one first."""
         current = self._current_id()
         keys = [
             PublicKey(path.stem, path.read_text(), is_current=path.stem == current)
@@ -100,8 +98,7 @@ class KeyRing:
         """
         before = self._current_id()
         key = self._make_key()
-        with storage_full_by_name():
-            self._written_aside(key.id.encode()).replace(self._folder / "current")
+        replace_file(self._folder / "current", key.id.encode())
         self._private(before).unlink(missing_ok=True)
         return key.id
 
@@ -109,50 +106,19 @@ class KeyRing:
         path = self._folder / "current"
         if not path.exists():
             key = self._make_key()
-            if not self._publish_first(key.id.encode(), path):
+            if not create_file(path, key.id.encode()):
                 self._private(key.id).unlink()
                 self._public(key.id).unlink()
         return path.read_text()
 
     def _make_key(self) -> SigningKey:
         key = SigningKey(Ed25519PrivateKey.generate())
-        with storage_full_by_name():
-            self._written_aside(key.private_pem).replace(self._private(key.id))
-            self._written_aside(key.public_pem).replace(self._public(key.id))
+        replace_file(self._private(key.id), key.private_pem)
+        replace_file(self._public(key.id), key.public_pem)
         return key
-
-    def _publish_first(self, content: bytes, path: Path) -> bool:
-        """Put a file in its place unless another process did; say whether it is ours."""
-        with storage_full_by_name():
-            aside = self._written_aside(content)
-            try:
-                os.link(aside, path)
-            except FileExistsError:
-                return False
-            finally:
-                aside.unlink()
-        return True
-
-    def _written_aside(self, content: bytes) -> Path:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f".{secrets.token_hex(8)}"
-        try:
-            with open(path, "xb", opener=_for_owner_alone) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            with suppress(OSError):
-                path.unlink()
-            raise
-        return path
 
     def _private(self, key_id: str) -> Path:
         return self._folder / f"{key_id}.key"
 
     def _public(self, key_id: str) -> Path:
         return self._folder / f"{key_id}.pub"
-
-
-def _for_owner_alone(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -1,7 +1,7 @@
 """Entity tags: what a client has already need not be sent again."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Header, Response
 from fastapi.responses import FileResponse
@@ -18,9 +18,6 @@ Range = Annotated[
     Header(alias="Range", description="Part of the file (RFC 9110).", examples=["bytes=0-1023"]),
 ]
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "What you have is still right."}
-}
 FOREVER = "private, immutable, max-age=31536000"
 
 

@@ -145,9 +145,9 @@ def list_datasets(
 def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     """Read a dataset: its classes, and why files were left out.
 
-    In which folds the images are, the fingerprint, the names of files left out and how many images
-    were known or near-duplicates are for callers with the scope `private:read`: a patient keeps
-    the fold of earlier datasets, so these would tell who was trained on.
+    Counts per split, the fingerprint, the names of files left out and how many images were known
+    or near-duplicates need the scope `private:read`: a patient keeps the split of earlier
+    datasets, so these would disclose who was trained on.
     """
     return DatasetView.of(
         access.dataset(context.scopes, context.records.catalog.dataset(dataset_id))

@@ -1,4 +1,4 @@
-"""What endpoints ask for: the application context, an idempotency key, a page."""
+"""What endpoints depend on: the application context, an idempotency key, a page."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ SetId = Annotated[str, identifier(examples.SET_ID)]
 
 
 def idempotency(key: str | None, operation: str, body: Any) -> Idempotency | None:
-    """Tie a client's key to what it asked for."""
+    """Tie a client's key to its request."""
     if key is None:
         return None
     asked = json.dumps([operation, body], sort_keys=True, default=str)

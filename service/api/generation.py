@@ -60,11 +60,11 @@ async def generate(
 ) -> JobView:
     """Make a labelled synthetic set with a trained model.
 
-    Images of classes are labelled. Mixtures of classes, and the ways from one image to another, lie
-    apart from them in the set, carry no label and count towards no class.
+    Images of classes are labelled. Mixtures of classes and interpolations have folders of their
+    own in the set, carry no label and count towards no class.
     The same request always yields the same set, byte for byte; one that exists is not made again.
-    Every set is examined before anybody can have it: its `verdict` says whether it may leave. So
-    many sets of a model are examined at most, since each is a chance for copies to be missed.
+    Every set is evaluated before it can be downloaded: its `verdict` says whether it is released.
+    The number of examined sets of a model is limited, since each is a chance to miss copies.
     """
     asked = body.model_dump(mode="json", exclude={"labels"})
     submission = Submission(idempotency(idempotency_key, "generate", asked), body.labels)

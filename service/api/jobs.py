@@ -7,9 +7,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
 from service import usecases
-from service.api.conditional import NOT_MODIFIED, IfNoneMatch, matches, not_modified
+from service.api.conditional import IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.errors import documented
+from service.api.responses import NOT_MODIFIED
 from service.api.views import JobView, Page
 from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
 from service.context import AppContext
@@ -68,7 +69,7 @@ async def get_job(
     wait: Wait = 0,
     if_none_match: IfNoneMatch = None,
 ) -> JobView | Response:
-    """Read a job, at once or when there is news."""
+    """Read a job, at once or when it changes."""
 
     def news(job: Job) -> bool:
         if if_none_match is None:

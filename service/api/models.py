@@ -5,7 +5,6 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.conditional import (
     FOREVER,
-    NOT_MODIFIED,
     IfNoneMatch,
     Range,
     immutable_file,
@@ -13,14 +12,13 @@ from service.api.conditional import (
 from service.api.dependencies import Cursor, InContext, Limit, ModelId
 from service.api.errors import documented
 from service.api.release_views import AuditView
+from service.api.responses import PNG, binary, whole_or_part
 from service.api.views import ModelView, Page
 from service.domain import access, errors
 from service.domain.access import PRIVATE_READ
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"])
-
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))
@@ -47,7 +45,7 @@ def get_model(context: InContext, model_id: ModelId) -> ModelView:
     responses=documented(errors.ModelNotFound, errors.InvalidRequest),
 )
 def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
-    """Read what is known of a model's privacy: from its weights, and from each set it drew."""
+    """Read a model's privacy audit: of its weights, and of each set that it generated."""
     model = context.records.catalog.model(model_id)
     return AuditView.of(model, context.records.releases.examined_sets(model.id))
 
@@ -57,12 +55,7 @@ def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     operation_id="get_model_weights",
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": _BINARY}},
-        206: {
-            "description": "The part asked for.",
-            "content": {"application/octet-stream": _BINARY},
-        },
-        **NOT_MODIFIED,
+        **whole_or_part(binary("application/octet-stream")),
         **documented(
             errors.ModelNotFound,
             errors.ArtifactMissing,
@@ -82,8 +75,8 @@ def get_model_weights(
 ) -> Response:
     """Download a model's averaged weights (safetensors); its strong ETag is their sha256.
 
-    They leave with the scope `weights:read` alone, and only where the model's audit, which is
-    linked, says that they may: white-box attacks tell far more than attacks on images drawn.
+    They need the scope `weights:read` and an audit, which is linked, that clears them: white-box
+    attacks disclose far more than attacks on generated images.
     """
     model = context.records.catalog.model(model_id)
     weights = access.weights(
@@ -112,7 +105,7 @@ def get_model_weights(
     operation_id="get_model_samples",
     response_class=Response,
     responses={
-        200: {"content": {"image/png": _BINARY}},
+        200: {"content": PNG},
         **documented(
             errors.ModelNotFound,
             errors.ImageNotFound,
@@ -122,7 +115,7 @@ def get_model_weights(
     },
 )
 def get_model_samples(context: InContext, model_id: ModelId) -> Response:
-    """Look at a grid of images the model drew at the end of its training.
+    """View a grid of images that the model generated at the end of its training.
 
     They were not examined, so they are for callers with the scope `private:read`.
     """

@@ -1,4 +1,4 @@
-"""Bodies of answers about what may leave: sets and their verdicts, audits, signing keys."""
+"""Bodies of answers about releases: sets and their verdicts, audits, signing keys."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,7 +13,7 @@ from service.domain.records import ExaminedSet, Model, Outcome, SyntheticSet
 
 
 class VerdictView(View):
-    """What the gate found of a set."""
+    """The verdict of the gate on a set."""
 
     outcome: Outcome
     code: str | None = Field(description="Why a set is refused or inconclusive.")
@@ -26,7 +26,7 @@ class VerdictView(View):
 
 
 class SyntheticSetView(View):
-    """A labelled set of synthetic images, and whether it may leave."""
+    """A labelled set of synthetic images, and whether it is released."""
 
     model_config = shown(examples.SYNTHETIC_SET)
 
@@ -113,7 +113,7 @@ class ClearanceView(View):
 
 
 class AuditedSetView(View):
-    """What the gate found of one of a model's sets."""
+    """The verdict of one of a model's sets."""
 
     id: str
     number: int = Field(description="Which of the model's sets was examined, from 1.")
@@ -122,7 +122,7 @@ class AuditedSetView(View):
 
 
 class AuditView(View):
-    """What is known of a model's privacy."""
+    """The privacy audit of a model."""
 
     model_config = shown(examples.AUDIT)
 

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Path, Response
 from service import usecases
 from service.api.conditional import (
     FOREVER,
-    NOT_MODIFIED,
     IfNoneMatch,
     Range,
     immutable_file,
@@ -22,6 +21,7 @@ from service.api.conditional import (
 from service.api.dependencies import Cursor, InContext, Limit, SetId
 from service.api.errors import documented
 from service.api.release_views import SyntheticSetView
+from service.api.responses import JSON, PNG, binary, whole, whole_or_part
 from service.api.views import Page
 from service.domain import access, errors
 
@@ -34,7 +34,6 @@ _UNREACHABLE = (
     errors.SetRefused,
     errors.SetInconclusive,
 )
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 Accept = Annotated[
     str | None,
@@ -72,9 +71,7 @@ def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticS
     operation_id="get_manifest",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
-        206: {"description": "The part asked for."},
-        **NOT_MODIFIED,
+        **whole_or_part(JSON),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
@@ -90,7 +87,7 @@ def get_manifest(
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Read a set's table of contents: what made it, and path, kind and checksum of every file."""
+    """Read a set's manifest: how it was made, and path, kind and checksum of every file."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     manifest = access.manifest(context.scopes, made)
     return immutable_file(
@@ -107,8 +104,7 @@ def get_manifest(
     operation_id="get_image",
     response_class=Response,
     responses={
-        200: {"content": {"image/png": _BINARY}},
-        **NOT_MODIFIED,
+        **whole(PNG),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ImageNotFound,
@@ -121,7 +117,7 @@ def get_manifest(
 def get_image(
     context: InContext, synthetic_set_id: SetId, index: Index, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Look at one image."""
+    """View one image."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     images, manifest = access.images(context.scopes, made), access.manifest(context.scopes, made)
     if index >= made.num_images:
@@ -150,9 +146,7 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
     operation_id="download_synthetic_set",
     response_class=Response,
     responses={
-        200: {"content": {"application/zip": _BINARY}},
-        206: {"description": "The part asked for.", "content": {"application/zip": _BINARY}},
-        **NOT_MODIFIED,
+        **whole_or_part(binary("application/zip")),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
@@ -185,14 +179,7 @@ def download_synthetic_set(
     operation_id="get_report",
     response_class=Response,
     responses={
-        200: {
-            "content": {
-                "text/html": {"schema": {"type": "string"}},
-                "application/json": {"schema": {"type": "object"}},
-            }
-        },
-        206: {"description": "The part asked for."},
-        **NOT_MODIFIED,
+        **whole_or_part({"text/html": {"schema": {"type": "string"}}, **JSON}),
         **documented(
             errors.SyntheticSetNotFound,
             errors.ArtifactMissing,
@@ -208,7 +195,7 @@ def get_report(
     if_none_match: IfNoneMatch = None,
     accept: Accept = None,
 ) -> Response:
-    """Read what was found of a set, whatever the verdict: a page, or JSON for who asks for it."""
+    """Read a set's report, whatever the verdict: a page, or JSON by `Accept`."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     page = made.report
     path = context.artifacts.path(page.key)
@@ -231,8 +218,7 @@ def get_report(
     operation_id="get_findings",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
-        **NOT_MODIFIED,
+        **whole(JSON),
         **documented(
             errors.SyntheticSetNotFound,
             errors.FindingsSpent,
@@ -245,9 +231,9 @@ def get_report(
 def get_findings(
     context: InContext, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Read what the gate saw image by image; for those who may read what is private.
+    """Read the gate's findings per image; they need the scope `private:read`.
 
-    Distances to real images are an oracle, so they can be read of a few sets of a model only.
+    Distances to real images help an attacker, so they can be read of a few sets of a model only.
     """
     made = context.records.releases.synthetic_set(synthetic_set_id)
     seen = usecases.read_findings(context, made)
@@ -271,7 +257,7 @@ def get_findings(
 def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.
 
-    One that was released is withdrawn: nobody can read it any more, but its images are kept, since
+    One that was released is withdrawn: it can no longer be read, but its images are kept, since
     later sets of the same dataset are examined together with it.
     """
     usecases.delete_synthetic_set(context, synthetic_set_id)

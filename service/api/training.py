@@ -23,7 +23,6 @@ router = APIRouter(tags=["training"])
         errors.JobNotFound,
         errors.DatasetNotReady,
         errors.DatasetFailed,
-        errors.DatasetOutdated,
         errors.InvalidRequest,
         errors.UnknownFamily,
         errors.UnknownPreset,

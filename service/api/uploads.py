@@ -1,13 +1,15 @@
 """A multipart upload, streamed to disk: memory stays constant, an aborted one leaves nothing."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import BinaryIO, cast
 
-from starlette.datastructures import Headers, UploadFile
+from anyio.to_thread import run_sync
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.domain.errors import InvalidRequest, NotAZip
 from service.domain.ports import UploadWriter
@@ -31,29 +33,110 @@ class ReceivedForm:
 
 
 async def receive_form(
-    headers: Headers, stream: AsyncGenerator[bytes, None], writer: UploadWriter
+    headers: Headers, stream: AsyncIterator[bytes], writer: UploadWriter
 ) -> ReceivedForm:
     """Read a form whose `file` goes to a writer, which the caller commits or discards.
 
     Raises:
         NotAZip: The first bytes of the file say so; the rest is not read.
         InvalidRequest: There is not exactly one file, or it has another name.
+        HTTPException: 400, the body is no form, or has too many or too large fields.
         StorageFull: The disk is full.
     """
-    sink = _Sink(writer)
-    parser = _StreamingParser(headers, stream, sink)
+    _, options = parse_options_header(headers.get("content-type"))
+    if b"boundary" not in options:
+        raise HTTPException(400, "Missing boundary in multipart.")
+    form = _Form(writer)
     try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise HTTPException(400, error.message) from error
-    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    if not isinstance(form.get("file"), UploadFile):
-        raise InvalidRequest.at("/file", "Send the ZIP as the one file of the form, named `file`.")
-    return ReceivedForm(fields, sink.finish())
+        parser = form.parser(options[b"boundary"])
+        async for chunk in stream:
+            await run_sync(parser.write, chunk)  # which writes to disk
+    except FormParserError as error:
+        raise HTTPException(400, str(error)) from error
+    return form.received()
 
 
-class _Sink:
-    """Looks like a file to the parser; checks the first bytes and passes all of them on."""
+class _Form:
+    """Takes the parts of a form as the parser finds them: the file to disk, fields to memory."""
+
+    def __init__(self, writer: UploadWriter) -> None:
+        self._file = _ZipWriter(writer)
+        self._num_files = 0
+        self._file_ended = False
+        self._fields: dict[str, str] = {}
+        self._header_name = b""
+        self._header_value = b""
+        self._disposition = b""
+        self._name = ""
+        self._field: bytearray | None = None  # of a part that is text
+
+    def parser(self, boundary: bytes) -> MultipartParser:
+        """Return a parser that fills this form."""
+        return MultipartParser(
+            boundary,
+            {
+                "on_header_field": self._on_header_name,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers_finished,
+                "on_part_data": self._on_data,
+                "on_part_end": self._on_part_end,
+            },
+        )
+
+    def received(self) -> ReceivedForm:
+        """Return the form, once all of it was read."""
+        if not self._file_ended:
+            raise InvalidRequest.at(
+                "/file", "Send the ZIP as the one file of the form, named `file`."
+            )
+        return ReceivedForm(self._fields, self._file.finish())
+
+    def _on_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = self._header_value
+        self._header_name = self._header_value = b""
+
+    def _on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        self._disposition = b""
+        if b"name" not in options:
+            raise HTTPException(400, "A part of the form has no name.")
+        self._name = options[b"name"].decode("utf-8", "replace")
+        if b"filename" not in options:
+            if len(self._fields) == _MAX_FIELDS:
+                raise HTTPException(400, f"The form has more than {_MAX_FIELDS} fields.")
+            self._field = bytearray()
+            return
+        self._field = None
+        self._num_files += 1
+        if self._num_files > 1:
+            raise HTTPException(400, "The form has more than one file.")
+
+    def _on_data(self, data: bytes, start: int, end: int) -> None:
+        if self._field is None:
+            if self._name == "file":
+                self._file.write(data[start:end])
+            return
+        self._field += data[start:end]
+        if len(self._field) > _MAX_FIELD_BYTES:
+            raise HTTPException(400, f"A field of the form exceeds {_MAX_FIELD_BYTES} bytes.")
+
+    def _on_part_end(self) -> None:
+        if self._field is None:
+            self._file_ended = self._name == "file"
+        else:
+            self._fields[self._name] = self._field.decode("utf-8", "replace")
+
+
+class _ZipWriter:
+    """Passes a file on to a writer if it begins like a ZIP, and computes its digest."""
 
     def __init__(self, writer: UploadWriter) -> None:
         self._writer = writer
@@ -61,6 +144,7 @@ class _Sink:
         self._head: bytes | None = b""
 
     def write(self, data: bytes) -> None:
+        """Append to the file, or raise NotAZip."""
         if self._head is not None:
             self._head += data
             if len(self._head) < len(_ZIP_STARTS[0]):
@@ -76,26 +160,3 @@ class _Sink:
         if self._head is not None:
             raise NotAZip.at("/file", "The file is empty. Pack the images as ZIP.")
         return self._digest.hexdigest()
-
-    def seek(self, offset: int) -> None:
-        """The parser rewinds a file that ended; ours went on."""
-
-    def close(self) -> None:
-        """The caller closes the writer."""
-
-
-class _StreamingParser(MultiPartParser):
-    """Starlette's parser, with our sink in the place of a temporary file."""
-
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], sink: _Sink) -> None:
-        super().__init__(
-            headers, stream, max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
-        )
-        self._sink = sink
-
-    def on_headers_finished(self) -> None:
-        """Begin a part."""
-        super().on_headers_finished()
-        if self._current_part.file is not None:
-            self._current_part.file.file.close()
-            self._current_part.file.file = cast("BinaryIO", self._sink)

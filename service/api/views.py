@@ -98,8 +98,8 @@ class ProgressView(View):
     images_per_second: float | None
     eta_seconds: float | None
     expected_seconds: float | None = Field(
-        description="Time the whole job takes, told before a training's first update from a short "
-        "measured trial."
+        description="Time the whole job takes, estimated before a training's first update by a "
+        "short measured trial."
     )
     plan: list[StagePlanView] = Field(
         description="The stages of a training, as the trial measured them; empty before it."
@@ -242,8 +242,7 @@ class DatasetView(View):
         "without the scope `private:read`."
     )
     version: str | None = Field(
-        description="Keyed hash of the fingerprint, for publication; null in a dataset of an "
-        "earlier version, which cannot be trained on any more."
+        description="Keyed hash of the fingerprint, for publication; null until it is ingested."
     )
     dropped: list[DroppedFileView]
     summary: dict[str, Any] = Field(
@@ -252,9 +251,9 @@ class DatasetView(View):
     )
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "DatasetView":
+    def of(cls, fields: Mapping[str, Any]) -> "DatasetView":
         """Show what `access.dataset` returns."""
-        return cls.model_validate(told)
+        return cls.model_validate(fields)
 
 
 class ModelView(View):

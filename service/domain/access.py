@@ -123,7 +123,7 @@ def job(scopes: Scopes, found: Job) -> Job:
         return found
     if error is None or not error.fields:
         return found
-    detail = f"{error.detail} Callers with the scope {PRIVATE_READ} are told which files."
+    detail = f"{error.detail} Callers with the scope {PRIVATE_READ} can read which files."
     return replace(found, error=replace(error, detail=detail, fields=()))
 
 

@@ -13,17 +13,17 @@ SyntheticDataError
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
-│   ├── DatasetNotReady, DatasetFailed, DatasetInUse, DatasetOutdated
+│   ├── DatasetNotReady, DatasetFailed, DatasetInUse
 │   ├── JobNotDone, IllegalMove, UploadGone
-│   ├── TooFewPatients              held out, for a set to be examined at all
+│   ├── TooFewPatients              in the holdout, for a set to be examined at all
 │   ├── DatasetGone                 the images that a set must be examined against were deleted
-│   ├── ExaminationFailed           images cannot be compared
+│   ├── ExaminationFailed           a similarity metric returned invalid distances
 │   ├── SetRefused, SetInconclusive
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
-│   ├── ExaminationsSpent           as many sets of the model were examined as may be
-│   ├── WeightsNotCleared           nothing shows that a model's weights keep its images secret
-│   └── FindingsSpent               image by image, a model's sets have been looked at often enough
-├── FoldKeyLost                     the secret that datasets were split under is not there
+│   ├── ExaminationsSpent           the limit of examined sets of a model is reached
+│   ├── WeightsNotCleared           no passed audit or differential privacy clears the weights
+│   └── FindingsSpent               the quota for per-image findings of a model is exhausted
+├── SplitKeyLost                     the secret that datasets were split under is not there
 ├── ScopeMissing                    for those only who may see what is not for everybody
 ├── StorageFull
 ├── RecordsUnavailable
@@ -121,7 +121,7 @@ class UnknownSampler(InvalidRequest):
 
 
 class UnknownClass(InvalidRequest):
-    """The model has never seen this class."""
+    """The model was not trained on this class."""
 
     code = "unknown_class"
 
@@ -272,21 +272,6 @@ class DatasetInUse(Conflict):
         return cls(f"Job {job_id} needs dataset {dataset_id}. Wait for it or cancel it first.")
 
 
-class DatasetOutdated(Conflict):
-    """The dataset was split by an earlier version, without folds for an audit."""
-
-    code = "dataset_outdated"
-
-    @classmethod
-    def named(cls, dataset_id: str) -> "DatasetOutdated":
-        """Say which, why and what to do."""
-        return cls(
-            f"Dataset {dataset_id} was ingested by an earlier version: none of its images was set "
-            "aside by a coin for the privacy audit or kept for the utility test, so nothing "
-            "trained on it could be released. Add the images again as a new dataset."
-        )
-
-
 class JobNotDone(Conflict):
     """The job must end before this can be done."""
 
@@ -306,10 +291,10 @@ class UploadGone(Conflict):
     code = "upload_gone"
 
 
-class FoldKeyLost(SyntheticDataError):
+class SplitKeyLost(SyntheticDataError):
     """The key that datasets were split under is missing, or is another one."""
 
-    code = "fold_key_lost"
+    code = "split_key_lost"
     retryable = True
 
 
@@ -320,25 +305,25 @@ class DatasetGone(Conflict):
 
 
 class TooFewPatients(Conflict):
-    """So few patients are held out that no set can be examined."""
+    """The holdout has too few patients for any set to be examined."""
 
     code = "too_few_patients"
 
 
 class ExaminationFailed(Conflict):
-    """The images or what they are compared by give distances that are no numbers."""
+    """A similarity metric returned invalid distances."""
 
     code = "examination_failed"
 
 
 class SetRefused(Conflict):
-    """The gate found that the set copies real images: they stay where they are."""
+    """The gate refused the set: it copies real images or discloses who was trained on."""
 
     code = "set_refused"
 
 
 class SetInconclusive(Conflict):
-    """The gate could not tell whether the set is fit to leave."""
+    """The gate could not decide whether the set can be released."""
 
     code = "set_inconclusive"
 
@@ -351,19 +336,19 @@ class ReleasesChanged(Conflict):
 
 
 class ExaminationsSpent(Conflict):
-    """As many sets of the model have been examined as may be."""
+    """The limit of examined sets of the model has been reached."""
 
     code = "examinations_spent"
 
 
 class WeightsNotCleared(Conflict):
-    """Nothing shows that the model's weights keep to themselves whose images they learned from."""
+    """The weights are not cleared for release: no passed audit, no differential privacy."""
 
     code = "weights_not_cleared"
 
 
 class FindingsSpent(Conflict):
-    """The findings of as many sets of the model have been read as may be."""
+    """The limit for reading per-image findings of the model has been reached."""
 
     code = "findings_spent"
 

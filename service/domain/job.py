@@ -54,7 +54,7 @@ HELD = (JobState.RUNNING, JobState.CANCELLING)  # the states in which a worker h
 
 
 class EventKind(StrEnum):
-    """What an entry of a job's log tells."""
+    """Kinds of entries in a job's log."""
 
     STATE = "state"
     PLAN = "plan"
@@ -75,7 +75,7 @@ class Event:
         sequence: Position in the job's log, from 1 without gaps.
         kind: One of EventKind.
         at: When it was written, UTC.
-        data: What it tells, as JSON.
+        data: Its content, as JSON.
     """
 
     sequence: int
@@ -204,7 +204,7 @@ class Job:
         metrics: Mapping[str, float] | None = None,
         checkpoint: bool = False,
     ) -> "Job":
-        """Take in what the worker tells of a running attempt."""
+        """Take in a report of the running attempt."""
         self._must_be("report", *HELD)
         return self._next(
             progress=self.progress if progress is None else progress,

@@ -57,9 +57,9 @@ def entries_of_report(
     """Return the log entries of a worker's report."""
     entries: list[EventDraft] = []
     if progress is not None:
-        told = asdict(progress)
-        del told["plan"]  # in the log once, as an entry of its own
-        entries.append((EventKind.PROGRESS, told))
+        reported = asdict(progress)
+        del reported["plan"]  # in the log once, as an entry of its own
+        entries.append((EventKind.PROGRESS, reported))
     if metrics is not None:
         entries.append((EventKind.METRICS, finite(metrics)))
     return [*entries, *((EventKind(kind), dict(data)) for kind, data in events)]

@@ -1,4 +1,4 @@
-"""What the core needs from outside: Records, ArtifactStore, TaskQueue, SigningKeys and Clock."""
+"""What the domain needs from outside: records, artifacts, a task queue, signing keys, a clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ class Clock(Protocol):
 
 
 class TaskQueue(Protocol):
-    """The doorbell: a hint to workers that a job waits. Losing or doubling it is harmless."""
+    """Notifies workers that a job waits; losing or doubling a message is harmless."""
 
     def ring(self, queue: str, job_id: str) -> None:
-        """Tell the workers of a queue to look; a broker that is down is no error."""
+        """Notify the workers of a queue; a broker that is down is no error."""
 
     def reachable(self) -> bool:
         """Say whether the broker answers."""
@@ -144,7 +144,7 @@ class Jobs(Protocol):
         """Write a new job, its first events, its key and, for an ingest, its dataset.
 
         Returns:
-            The job, or the earlier one that came with the same key and fingerprint; `id` tells.
+            The job, or the earlier one that came with the same key and fingerprint, by its `id`.
 
         Raises:
             IdempotencyConflict: The key was used for another request.

@@ -90,8 +90,8 @@ class Dataset:
         dropped: Files left out.
         artifact: The pixel store, `datasets/<id>`.
         summary: Whatever else the ingest found out.
-        version: Keyed hash of the fingerprint, the dataset's name in what is published; None where
-            the images were split before there were folds for an audit.
+        version: Keyed hash of the fingerprint, the dataset's name in what is published; None until
+            it is ingested.
     """
 
     id: str
@@ -204,7 +204,7 @@ class SyntheticSet:
         created_at: When it was finished, UTC.
         dataset_id: The dataset whose images it was examined against.
         verdict: What the gate found.
-        report: The page that tells it, `report.html`, with `report.json` beside it.
+        report: The report page, `report.html`, with `report.json` beside it.
         findings: What only the scope private:read may see, `findings.json`.
         unlabelled_counts: Images that are of no class, by kind: mixture, interpolation.
         findings_read: Whether they have been asked for.
@@ -245,7 +245,7 @@ class SyntheticSet:
 
     @property
     def released(self) -> bool:
-        """Whether its images have been free to leave the building."""
+        """Whether it was released."""
         return self.verdict.released
 
 
@@ -282,7 +282,7 @@ class ExaminedSet:
 
     @property
     def released(self) -> bool:
-        """Whether its images have been free to leave the building."""
+        """Whether it was ever released."""
         return any(each.released for each in self.verdicts)
 
     @property

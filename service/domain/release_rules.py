@@ -13,7 +13,7 @@ def examination_number(set_id: str, of_model: Sequence[ExaminedSet]) -> int:
 
 
 def check_examinations(model_id: str, number: int, max_sets: int) -> None:
-    """Insist that not too many sets of a model are examined: each is a chance to slip through."""
+    """Raise ExaminationsSpent past the limit: each set is one more chance for a false negative."""
     if number > max_sets:
         raise ExaminationsSpent(
             f"{max_sets} sets of model {model_id} have been examined, whatever was found of them, "

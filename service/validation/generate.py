@@ -100,7 +100,7 @@ class GenerateBody(Strict):
         default_factory=list, max_length=1000, description="Images that lie between classes."
     )
     interpolate: Interpolations = Field(
-        default_factory=list, description="Ways from one image to another: one, or a list."
+        default_factory=list, description="Interpolations between two seeds: one, or a list."
     )
     seed: Seed = 0
     sampler: dict[str, Any] = Field(

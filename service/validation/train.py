@@ -152,14 +152,7 @@ def ready_dataset(context: AppContext, dataset_id: str) -> Dataset:
             f"The ingest of dataset {dataset_id} did not succeed. Job {dataset.job_id} says why; "
             "retry it, or add the dataset again."
         )
-    check_folds(dataset)
     return dataset
-
-
-def check_folds(dataset: Dataset) -> None:
-    """Insist that a dataset's images were split into the folds that a release is judged by."""
-    if dataset.version is None:
-        raise errors.DatasetOutdated.named(dataset.id)
 
 
 def available_image_size(dataset: Dataset, wanted: int | None) -> int:

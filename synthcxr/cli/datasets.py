@@ -82,7 +82,7 @@ def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
     print_view(dataset)
     if dataset.state == "ready" and dataset.fingerprint is None:
         say(
-            "Not shown without the scope private:read: images by fold, the fingerprint, names of "
+            "Not shown without the scope private:read: images per split, the fingerprint, names of "
             "dropped files, known images and near-duplicates."
         )
 

@@ -23,7 +23,7 @@ def generate(
         str | None, typer.Option(metavar="LABEL=N,...", help="Such as COVID=100,Normal=100.")
     ] = None,
     balance: Annotated[
-        bool, typer.Option("--balance", help="As many per class as level the dataset.")
+        bool, typer.Option("--balance", help="Choose counts that balance the training classes.")
     ] = False,
     mixtures: Annotated[
         list[str] | None,

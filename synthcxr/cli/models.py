@@ -32,7 +32,7 @@ def show(model_id: str, url: Url = DEFAULT_URL) -> None:
 
 @app.command()
 def audit(model_id: str, url: Url = DEFAULT_URL) -> None:
-    """Print what is known of a model's privacy, and of each set it drew."""
+    """Print the privacy audit of a model, and the verdicts of its sets."""
     with Client(url) as client:
         print(json.dumps(client.audit(model_id), indent=2))
 
@@ -43,12 +43,12 @@ def weights(
     output: Annotated[Path, typer.Option("--output", "-o", help="The safetensors file to write.")],
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Save a model's weights and, in a JSON file beside them, why and on what terms they left.
+    """Save a model's weights and, in a JSON file beside them, why they were released and the terms.
 
-    Needs the scope weights:read, and an audit or differential privacy that lets them leave.
+    Needs the scope weights:read, and an audit or differential privacy that clears them.
     """
     with Client(url) as client:
-        told = client.save_weights(model_id, output)
-    say(f"cleared by {told['clearance']['ground']}: {told['clearance']['text']}")
-    say(told["clearance"]["notice"])
+        clearance = client.save_weights(model_id, output)["clearance"]
+    say(f"cleared by {clearance['ground']}: {clearance['text']}")
+    say(clearance["notice"])
     print(output)

@@ -57,7 +57,7 @@ def describe(job: Job) -> str:
 
 
 def expectation(job: Job) -> str | None:
-    """Say in one line how long a training will take, once its trial has told."""
+    """Say in one line how long a training will take, once its trial is over."""
     progress = job.progress
     if progress is None or progress.expected_seconds is None:
         return None

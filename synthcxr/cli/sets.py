@@ -59,7 +59,7 @@ def report(
     ],
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Save what was found of a set, whatever the verdict."""
+    """Save the report of a set, whatever the verdict."""
     with Client(url) as client:
         client.save_report(set_id, output)
     print(output)

@@ -71,8 +71,8 @@ def train(
             card = client.model(job.model_id).card
             for found in card.get("diagnosis", []):
                 say(f"{found['code']}: {found['what']} {found['fix']}")
-            if told := card.get("differential_privacy"):
-                say(_promise(told))
+            if account := card.get("differential_privacy"):
+                say(_promise(account))
     if as_json:
         print_view(job)
     else:
@@ -87,10 +87,10 @@ def _privacy(epsilon: float | None, delta: float | None) -> dict[str, Any] | Non
     return {"differential_privacy": terms}
 
 
-def _promise(told: dict[str, Any]) -> str:
+def _promise(account: dict[str, Any]) -> str:
     """Say what a model's card promises, and what all private runs on its images come to."""
-    runs = told["runs"]
+    runs = account["runs"]
     return (
-        f"{told['label']}; run {runs['count']} on these images, "
+        f"{account['label']}; run {runs['count']} on these images, "
         f"epsilon {runs['epsilon']:.2f} for all together"
     )

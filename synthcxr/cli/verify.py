@@ -29,5 +29,5 @@ def verify(
     counts = ", ".join(f"{name}: {len(files)}" for name, files in groups.items())
     print(f"{verified.num_images} images, each as the manifest says ({counts})")
     print(verified.trust)
-    if verified.signature and not verified.signature.confirmed:
+    if not verified.signature.confirmed:
         say("Compare it with a key you have from the service itself, or give that: --public-key.")

@@ -1,6 +1,6 @@
 """Which message broker the embedded service uses, and how it is started.
 
-The broker only carries doorbells: what is lost with it is rung again from the database. So it keeps
+The broker only notifies workers: what is lost with it is sent again from the database. So it keeps
 nothing on disk.
 """
 
@@ -107,12 +107,12 @@ def prepare_socket(path: Path) -> None:
 
 
 def wait_for_broker(path: Path, *, seconds: float = 10.0) -> bool:
-    """Wait until a server answers at a socket; tell whether it does."""
+    """Wait until a server answers at a socket; return whether it does."""
     return _wait_until(lambda: ping(path), seconds=seconds)
 
 
 def ping(path: Path) -> bool:
-    """Tell whether a server answers at a socket."""
+    """Return whether a server answers at a socket."""
     return _command(path, b"PING").startswith(b"+PONG")
 
 

@@ -16,7 +16,7 @@ class DataDirLock:
 
     Args:
         data_dir: The data directory; it exists.
-        url: What to tell others about who holds it.
+        url: Shown to others as who holds it.
 
     Raises:
         CannotStart: Another process holds it.

@@ -101,7 +101,7 @@ class Supervisor:
 
     Args:
         log_dir: Folder that gets one log file per program.
-        say: Told one line for every event that a person should know.
+        say: Called with one line for every event that a person should know.
     """
 
     def __init__(self, log_dir: Path, say: Callable[[str], None]) -> None:

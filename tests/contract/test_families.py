@@ -111,7 +111,7 @@ def test_what_a_model_makes_of_an_image_is_an_image_and_repeats(family, trained,
     batch, labels = images.read(torch.arange(6)), images.labels[:6]
 
     def revised():
-        return trained.revise(batch, labels, ImageNoise(range(6)), 0.2)
+        return trained.sdedit(batch, labels, ImageNoise(range(6)), 0.2)
 
     with torch.inference_mode():
         for make in (lambda: trained.reconstruct(batch, labels), revised):
@@ -168,9 +168,9 @@ def test_what_is_declared_as_unfitted_sees_no_image(family, trained, images):
             assert torch.equal(tensor, theirs[name]), name
 
 
-def test_familiarity_is_a_number_for_each_image(family, trained, images):
+def test_a_membership_score_is_a_number_for_each_image(family, trained, images):
     with torch.inference_mode():
-        scores = trained.familiarity(images.read(torch.arange(6)), images.labels[:6])
+        scores = trained.membership_score(images.read(torch.arange(6)), images.labels[:6])
     assert scores is None or scores.shape == (6,)
 
 

@@ -32,11 +32,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from service import examples
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.memory import MemoryQueue, MemoryStore
 from service.adapters.signing_keys import KeyRing
-from service.api import examples, generation, jobs
+from service.api import generation, jobs
 from service.api.waiting import wait_for_job
 from service.app import create_app
 from service.context import AppContext

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# `make test` tells the make it starts that it is not the first
+# `make test` sets variables for the make that it starts
 NOT_UNDER_MAKE = {name: value for name, value in os.environ.items() if "MAKE" not in name}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_ONLY = (
@@ -83,7 +83,7 @@ def test_every_make_target_is_listed_and_its_recipe_parses() -> None:
     subprocess.run(dry_run, capture_output=True, check=True, cwd=ROOT, env=NOT_UNDER_MAKE)
 
 
-def test_what_make_demo_is_told_stands_on_its_command_line_and_arrives_whole() -> None:
+def test_the_variables_of_make_demo_reach_its_command_line_unchanged() -> None:
     answer = subprocess.run(
         ["make", "--dry-run", "demo", "DATA=Anna's images, old", "OUT=my demo"],  # noqa: S607 - the make of the PATH
         capture_output=True,

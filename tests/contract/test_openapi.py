@@ -125,6 +125,6 @@ def test_every_code_is_explained_in_the_documentation() -> None:
 
 def test_every_finding_is_explained_in_the_documentation() -> None:
     explained = Path("docs/diagnosis.md").read_text()
-    codes = re.findall(r'Finding\(\s*"(\w+)"', Path("models/diagnosis.py").read_text())
+    codes = re.findall(r'TrainingFault\(\s*"(\w+)"', Path("models/diagnosis.py").read_text())
     assert len(codes) >= 5
     assert [code for code in codes if f"| `{code}` |" not in explained] == []

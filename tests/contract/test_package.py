@@ -231,15 +231,19 @@ def test_a_key_put_in_the_place_of_the_key_inside_is_found(path, tmp_path) -> No
     assert problem_of(changed) is SetProblem.SIGNATURE_INVALID
 
 
-def test_a_set_without_a_signature_is_no_answer_to_a_key(tmp_path, signer) -> None:
-    """Else a forger would write the older format."""
-    path = tmp_path / "set.zip"
-    with Archive(path) as archive:
-        archive.write("labels.csv", b"file,label\n")
-        manifest = {"format": "synthcxr-manifest/2", "files": []}
+def test_a_set_of_another_format_or_without_a_signature_is_not_verified(path, tmp_path) -> None:
+    for name in ("attestation.intoto.jsonl", "signing-key.pem"):
+        whole = path.read_bytes()
+        assert (
+            problem_of(repacked(path, lambda files, name=name: files.pop(name)))
+            is SetProblem.MISSING_FILE
+        )
+        path.write_bytes(whole)
+    other = tmp_path / "other.zip"
+    with Archive(other) as archive:
+        manifest = {"format": "synthcxr-manifest/0", "files": []}
         archive.write("manifest.json", json.dumps(manifest).encode())
-    assert verify_set(path).trust == "not signed"
-    assert problem_of(path, signer.public_pem) is SetProblem.NOT_SIGNED
+    assert problem_of(other) is SetProblem.UNREADABLE
 
 
 def test_what_lies_between_the_files_is_found(path) -> None:

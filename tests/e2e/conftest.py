@@ -93,10 +93,10 @@ def start_service():
         url = f"http://127.0.0.1:{port}"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SYNTHCXR_")}
         (data_dir / "keys").mkdir(exist_ok=True)
-        (data_dir / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
+        (data_dir / "keys" / "split.key").write_bytes(b"k" * 32)  # so that every run splits alike
         command = [sys.executable, "-m", "synthcxr", "up", "--data-dir", str(data_dir)]
         command += ["--port", str(port), "--workers", str(workers)]
-        command += ["--scope", "private:read"]  # so few patients make no set that may leave
+        command += ["--scope", "private:read"]  # no set of so few patients can be released
         log = data_dir / "up.log"
         with log.open("ab") as output:
             process = subprocess.Popen(

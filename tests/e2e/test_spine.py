@@ -84,7 +84,7 @@ def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_
     assert images == shown.class_counts
 
 
-def test_events_tell_the_whole_story(service):
+def test_events_cover_the_whole_job(service):
     dataset_id = service.phantoms(**COUNTS)
     job = service.start_training(dataset_id, images=256)
     followed = list(service.client.follow_events(job.id))

@@ -33,7 +33,7 @@ def opened(folder):
     engine = open_engine(settings.resolved_database_url)
     migrate(engine)
     (folder / "keys").mkdir()
-    (folder / "keys" / "folds.key").write_bytes(b"k" * 32)  # so that every run splits alike
+    (folder / "keys" / "split.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
     yield WorkerContext(
         "tester", settings, sql_records(engine, clock), LocalArtifacts(folder), clock

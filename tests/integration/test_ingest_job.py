@@ -37,7 +37,7 @@ def test_ingested_dataset_is_ready_and_split(context, dataset_id):
         assert split.holdout >= 1
         assert split.train == split.images - split.holdout - split.test >= split.included
     assert dataset.artifact.sha256 == dataset.fingerprint
-    key = (context.settings.data_dir / "keys" / "folds.key").read_bytes()
+    key = (context.settings.data_dir / "keys" / "split.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)
 
 
@@ -53,14 +53,14 @@ def test_the_same_images_are_split_alike_every_time(context, dataset_id):
 @pytest.mark.parametrize("key", [None, bytes(32), b"short"])
 def test_images_are_not_split_under_another_key_once_one_was_lost(context, dataset_id, key):
     """A held-out image would be trained on; what is ingested already needs the key no more."""
-    file = context.settings.data_dir / "keys" / "folds.key"
+    file = context.settings.data_dir / "keys" / "split.key"
     kept = file.read_bytes()
     if key is None:
         file.unlink()
     else:
         file.write_bytes(key)
     refused = finished(context, submit_ingest(context))
-    assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
+    assert (refused.state, refused.error.code) == (JobState.FAILED, "split_key_lost")
     assert finished(context, submit_training(context, dataset_id)).state is JobState.SUCCEEDED
     file.write_bytes(kept)
     context.records.jobs.retry(refused.id)
@@ -72,7 +72,7 @@ def test_images_are_not_split_without_the_ledger_once_there_was_one(context, dat
     kept = file.read_bytes()
     file.unlink()
     refused = finished(context, submit_ingest(context))
-    assert (refused.state, refused.error.code) == (JobState.FAILED, "fold_key_lost")
+    assert (refused.state, refused.error.code) == (JobState.FAILED, "split_key_lost")
     assert "identities.npz" in refused.error.detail
     file.write_bytes(kept)
     context.records.jobs.retry(refused.id)

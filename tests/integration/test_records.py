@@ -240,7 +240,7 @@ def test_a_queued_job_is_claimed_once(records: Records, job: Job) -> None:
     assert records.jobs.claim("job_unknown", worker="other", lease_seconds=30) is None
 
 
-def test_a_heartbeat_renews_the_lease_and_tells_of_a_cancel(
+def test_a_heartbeat_renews_the_lease_and_reports_a_cancel(
     records: Records, job: Job, clock: ManualClock
 ) -> None:
     claim = claimed(records, job).claim_held
@@ -491,7 +491,7 @@ def test_artifacts_of_records_and_unfinished_trainings_are_referenced(
     }
 
 
-def test_releases_of_a_dataset_are_told_oldest_first_and_nothing_else(
+def test_releases_of_a_dataset_are_listed_oldest_first_and_nothing_else(
     records: Records, clock: ManualClock
 ) -> None:
     first = examined(records, clock, "syn_1")

@@ -1,4 +1,4 @@
-"""What the runner does with a job of any kind: claims, doorbells, failures, clearing up."""
+"""What the runner does with a job of any kind: claims, messages, failures, cleaning up."""
 
 import threading
 import time
@@ -12,14 +12,14 @@ from workers import runner
 from workers.runner import answer_doorbell, ring_for_waiting, run_job
 
 
-def test_stale_doorbell_does_nothing(context, dataset_id):
+def test_a_stale_message_does_nothing(context, dataset_id):
     job_id = submit_training(context, dataset_id, images=8)
     first = finished(context, job_id)
     assert finished(context, job_id) == first
     run_job(new_id("job"), context)
 
 
-def test_a_stale_doorbell_is_spent_on_the_oldest_job_that_waits(context, dataset_id):
+def test_a_stale_message_runs_the_oldest_job_that_waits(context, dataset_id):
     done = submit_training(context, dataset_id, images=8)
     finished(context, done)
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
@@ -29,7 +29,7 @@ def test_a_stale_doorbell_is_spent_on_the_oldest_job_that_waits(context, dataset
     assert context.records.jobs.job(second).state is JobState.SUCCEEDED
 
 
-def test_a_doorbell_runs_the_job_it_names_and_no_other(context, dataset_id):
+def test_a_message_runs_the_job_it_names_and_no_other(context, dataset_id):
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
     answer_doorbell(second, ["gpu.train"], context)
     assert context.records.jobs.job(first).state is JobState.QUEUED

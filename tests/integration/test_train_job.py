@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from models.config import Circumstances
-from models.diagnosis import Finding
+from models.diagnosis import TrainingFault
 from models.presets import resolve_config
-from models.privacy.accounting import Spending, epsilon_by_prv
-from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
+from models.privacy.accounting import PrivacyCost, epsilon_by_prv
+from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from models.training.checkpoints import file_digest
-from models.training.monitor import Watch
+from models.training.monitor import MembershipMonitor
 from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
 from service.domain.model_card import Diagnosis
@@ -36,22 +36,22 @@ from workers.train import job as training
 from workers.train import public_images
 
 
-def test_a_training_is_watched_and_names_the_budget_that_may_be_enough(
+def test_a_training_is_monitored_and_names_the_budget_that_may_be_enough(
     context, dataset_id, monkeypatch
 ):
-    """The first image of each patient who had a coin, as often as the watch is due."""
+    """The first image of each patient of the audit pool, as often as the monitor is due."""
     seen = iter([0.5, 1.5])
-    often = partial(Watch, max_share=1e9)
+    often = partial(MembershipMonitor, max_share=1e9)
     monkeypatch.setattr("workers.train.membership_audit.MIN_PATIENTS", 4)
-    monkeypatch.setattr("workers.train.membership_audit.Watch", often)
+    monkeypatch.setattr("workers.train.membership_audit.MembershipMonitor", often)
     monkeypatch.setattr("models.training.monitor.standard_errors", lambda *_: next(seen, 3.0))
     monkeypatch.setattr("workers.train.membership_audit.standard_errors", lambda *_: 4.0)
     job = finished(context, submit_training(context, dataset_id))
     card = context.records.catalog.model(job.result.model_id).card
-    told = card.memorisation
-    assert (told.standard_errors, told.threshold) == (4.0, 2.33)
-    assert [check.standard_errors for check in told.checks][:3] == [0.5, 1.5, 3.0]
-    last_clean = told.checks[1].images_seen
+    reported = card.memorisation
+    assert (reported.standard_errors, reported.threshold) == (4.0, 2.33)
+    assert [check.standard_errors for check in reported.checks][:3] == [0.5, 1.5, 3.0]
+    last_clean = reported.checks[1].images_seen
     [found] = [each for each in card.diagnosis if each.code == "overfitting"]
     assert f"a budget of about {last_clean:,} images" in found.fix
     log = [
@@ -84,11 +84,13 @@ def test_progress_and_losses_enter_the_log(context, dataset_id):
 
 
 def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, monkeypatch):
-    found = Finding("memorising", "Images come out again.", "Train on more images.")
+    found = TrainingFault("memorising", "Images come out again.", "Train on more images.")
     monkeypatch.setattr(training, "memorising", lambda *images: found)
     job = finished(context, submit_training(context, dataset_id, images=32))
-    [told] = [event for event in context.records.jobs.events(job.id) if event.kind == "diagnosis"]
-    expected = told.data["findings"]
+    [reported] = [
+        event for event in context.records.jobs.events(job.id) if event.kind == "diagnosis"
+    ]
+    expected = reported.data["findings"]
     assert "memorising" in [each["code"] for each in expected]
     assert context.records.catalog.model(job.result.model_id).card.diagnosis == tuple(
         Diagnosis(**each) for each in expected
@@ -104,10 +106,10 @@ def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id
     events = [event for event in context.records.jobs.events(job.id) if event.kind != "state"]
     [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
     assert all(event.data["images_seen"] == 0 for event in events[:at])
-    told = events[at].data
-    assert [stage["stage"] for stage in told["stages"]] == ["autoencoder"]
-    assert job.progress.expected_seconds == told["expected_seconds"]
-    assert took / 3 < told["expected_seconds"] < 3 * took
+    reported = events[at].data
+    assert [stage["stage"] for stage in reported["stages"]] == ["autoencoder"]
+    assert job.progress.expected_seconds == reported["expected_seconds"]
+    assert took / 3 < reported["expected_seconds"] < 3 * took
 
 
 def children_of(pid):
@@ -198,20 +200,20 @@ def test_a_private_training_accounts_for_itself_and_for_the_runs_before_it(
     context, dataset_id, few_public_images
 ):
     model = private_model(context, dataset_id)
-    told = model.card.differential_privacy
-    assert told.delta == 1 / (10 * told.num_patients)
-    assert told.label.startswith("certified-dp(3, ")
-    assert told.unit == "patient"
-    assert 3.0 <= told.cross_check.epsilon < 3.5
-    assert told.runs.count == 1
-    assert told.runs.epsilon == pytest.approx(3.0)
+    reported = model.card.differential_privacy
+    assert reported.delta == 1 / (10 * reported.num_patients)
+    assert reported.label.startswith("certified-dp(3, ")
+    assert reported.unit == "patient"
+    assert 3.0 <= reported.cross_check.epsilon < 3.5
+    assert reported.runs.count == 1
+    assert reported.runs.epsilon == pytest.approx(3.0)
 
     again = private_model(context, dataset_id).card.differential_privacy
     assert again.runs.count == 2
     assert 4.2 < again.runs.epsilon < 6.0  # less than the sum: the mechanism is Gaussian
 
 
-def test_weights_of_a_private_training_may_leave_and_of_another_of_few_patients_not(
+def test_weights_of_a_private_training_are_released_and_of_another_of_few_patients_not(
     context, dataset_id, few_public_images
 ):
     model = private_model(context, dataset_id)
@@ -232,21 +234,21 @@ def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_s
 ):
     private_model(context, dataset_id)
     model = private_model(context, dataset_id, "ldm")
-    told = model.card.differential_privacy
-    assert told.label.startswith("certified-dp(3, ")
-    assert (told.method, told.steps, told.unit) == ("dp_sgd", 4, "patient")
-    assert told.sample_rate == pytest.approx(min(1, 8 / told.num_patients))
-    spent = [Spending(told.sigma, told.sample_rate, told.steps)]
-    assert 2.7 < epsilon_by_prv(spent, told.delta) <= 3.0
-    assert told.cross_check.epsilon > 2.7
-    assert told.runs.count == 2
-    assert 3.0 < told.runs.epsilon < 6.0
+    reported = model.card.differential_privacy
+    assert reported.label.startswith("certified-dp(3, ")
+    assert (reported.method, reported.steps, reported.unit) == ("dp_sgd", 4, "patient")
+    assert reported.sample_rate == pytest.approx(min(1, 8 / reported.num_patients))
+    spent = [PrivacyCost(reported.sigma, reported.sample_rate, reported.steps)]
+    assert 2.7 < epsilon_by_prv(spent, reported.delta) <= 3.0
+    assert reported.cross_check.epsilon > 2.7
+    assert reported.runs.count == 2
+    assert 3.0 < reported.runs.epsilon < 6.0
     assert model.card.white_box is None  # which would ask the images a second time
 
     job = finished(context, submit_generation(context, model.id, "ldm"))
     made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
-        assert json.loads(archive.read("certificate.json"))["label"] == told.label
+        assert json.loads(archive.read("certificate.json"))["label"] == reported.label
 
 
 @pytest.mark.parametrize("family", METHODS)
@@ -254,7 +256,9 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
     context, few_public_images, monkeypatch, family
 ):
     """Two datasets without an image in common: the weights, the samples, the log are the same."""
-    monkeypatch.setattr(SampledSums, "noisy_sum", lambda self, _: _numbers(self.release.num_values))
+    monkeypatch.setattr(
+        PoissonGaussianMechanism, "noisy_sum", lambda self, _: _numbers(self.release.num_values)
+    )
     monkeypatch.setattr(
         GaussianMechanism,
         "noisy_sum",
@@ -281,7 +285,7 @@ def test_with_the_mechanism_shut_a_private_model_knows_nothing_of_the_images(
 def _counted(mechanism, name, rows, share):
     """Give the same numbers whatever the images are; the first sum is divided by their number."""
     sigma = 1 / (mechanism.mu * math.sqrt(share))
-    mechanism.releases.append(Release(name, sigma, rows.shape[1]))
+    mechanism.releases.append(ReleasedSum(name, sigma, rows.shape[1]))
     return _numbers(rows.shape[1], len(mechanism.releases) - 1)
 
 

@@ -30,7 +30,7 @@ def logits(num_images=6):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_discriminator_gains_by_telling_images_apart(name):
+def test_the_discriminator_gains_by_distinguishing_images(name):
     """From where it is undecided, raising real logits and lowering synthetic ones costs less."""
     start = OBJECTIVES[name].boundary or 0.0
     real, synthetic = torch.full((2, 4), start, dtype=torch.float64).requires_grad_()

@@ -12,11 +12,7 @@ from models.privacy.patient_gradients import PatientGradients
 
 
 @pytest.fixture
-def model(monkeypatch):
-    """In single precision: in bfloat16, images in a batch round otherwise than one by one."""
-    monkeypatch.setattr(
-        "models.families.ldm.denoiser_task.fastest_dtype", lambda device: torch.float32
-    )
+def model():
     torch.manual_seed(0)
     config = resolve_config("ldm", "tiny", {"private_draws": 3}, Circumstances(64, private=True))
     model = LatentDiffusion(config, ImageSpec(64, 2))

@@ -107,14 +107,14 @@ def test_equal_images_leave_the_least_noise():
     assert principal.noise_variance.item() == pytest.approx(MIN_NOISE_VARIANCE)
 
 
-def test_components_of_changed_images_tell_less_of_whom_they_were_fitted_to(monkeypatch):
+def test_components_of_augmented_images_leak_less_of_whom_they_were_fitted_to(monkeypatch):
     """Of smooth images, most of which the components leave unexplained."""
     monkeypatch.setattr(principal_components, "IMAGES_PER_DIRECTION", 8)
     noise = np.random.default_rng(0).normal(size=(600, 32, 32))
     smooth = gaussian_filter(noise, (0, 1.5, 1.5))
     pixels = (128 + 40 * smooth / smooth.std()).clip(0, 255).astype(np.uint8)
     labels = np.arange(300) % 2
-    told = {}
+    auc = {}
     for changed in (as_they_are, jittered):
         torch.manual_seed(0)
         principal = PrincipalComponents(32, 37)
@@ -123,13 +123,13 @@ def test_components_of_changed_images_tell_less_of_whom_they_were_fitted_to(monk
             principal.overfit(everything(TrainingImages(some, labels)))
             for some in np.split(pixels, 2)
         )
-        told[changed] = float((members[:, None] > others).float().mean())
-    assert told[as_they_are] > 0.75
-    assert told[jittered] < told[as_they_are] - 0.1, told
+        auc[changed] = float((members[:, None] > others).float().mean())
+    assert auc[as_they_are] > 0.75
+    assert auc[jittered] < auc[as_they_are] - 0.1, auc
 
 
 @pytest.mark.parametrize(("images_per_direction", "least", "most"), [(8, 0.7, 1), (64, 0.4, 0.6)])
-def test_few_directions_do_not_tell_what_they_were_fitted_to(
+def test_few_directions_do_not_leak_what_they_were_fitted_to(
     monkeypatch, images_per_direction, least, most
 ):
     monkeypatch.setattr(principal_components, "IMAGES_PER_DIRECTION", images_per_direction)

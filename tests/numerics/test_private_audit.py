@@ -1,7 +1,7 @@
-"""An auditor plants canaries, sees what is let out, and bounds epsilon from below by guessing.
+"""An auditor plants canaries, sees what is released, and bounds epsilon from below by guessing.
 
-One fair coin per canary decides whether it is in. The score of a canary is its inner product with
-the noisy sum: the best test there is for Gaussian noise. What the code promises must stand, and
+One fair draw per canary decides whether it is included. The score of a canary is its inner product
+with the noisy sum: the best test there is for Gaussian noise. The code's guarantee must hold, and
 code with any of the usual mistakes must be caught.
 
 Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).

@@ -36,7 +36,7 @@ def silent_noise(num_values):
 
 
 class Recording(GaussianMechanism):
-    """Keeps the sums before the noise, and lets out the same whatever they are."""
+    """Keeps the sums before the noise, and releases the same whatever they are."""
 
     def __init__(self, mu=1.0):
         super().__init__(mu, silent_noise)

@@ -2,7 +2,7 @@
 
 One fair coin per canary decides whether it is in the training. The score of a canary is its inner
 product with all that the steps let out: the best test there is for Gaussian noise where it cannot
-be told who took part in which step. What the accountant says must stand, and code with any of the
+know who took part in which step. What the accountant says must stand, and code with any of the
 usual mistakes must be caught.
 
 Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).
@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from models.privacy import mechanisms as under_audit
-from models.privacy.accounting import Spending, epsilon_by_prv, epsilon_by_renyi, sigma_for
-from models.privacy.csprng import SecretSource
-from models.privacy.mechanisms import SampledSums
+from models.privacy.accounting import PrivacyCost, epsilon_by_prv, epsilon_by_renyi, sigma_for
+from models.privacy.csprng import CsprngNoise
+from models.privacy.mechanisms import PoissonGaussianMechanism
 from release.gate.checks import epsilon
 
 NUM_CANARIES, LENGTH = 600, 3000
@@ -23,7 +23,7 @@ CLAIMED, DELTA = 1.0, 1e-5
 SIGMA = 8.7  # enough for what is claimed
 
 
-class Scaled(SecretSource):
+class Scaled(CsprngNoise):
     """Noise that someone made smaller or larger."""
 
     scale = 1.0
@@ -45,7 +45,7 @@ def audited(sigma, canaries, rate=RATE, noise_scale=1.0, key=b"k" * 32):
     source.scale = noise_scale
     coins = source.uniform(2, 0, NUM_CANARIES) <= 0.5
     rows = torch.where(torch.from_numpy(coins)[:, None], canaries, 0.0)
-    door = SampledSums(Spending(sigma, rate, STEPS), NUM_CANARIES, LENGTH, source)
+    door = PoissonGaussianMechanism(PrivacyCost(sigma, rate, STEPS), NUM_CANARIES, LENGTH, source)
     seen = sum(door.noisy_sum(lambda chosen: [rows[chosen]]) for _ in range(STEPS))
     guesses = epsilon.num_guesses(NUM_CANARIES, 0.2)
     right = epsilon.num_right((canaries @ seen).numpy(), coins, guesses)
@@ -53,7 +53,7 @@ def audited(sigma, canaries, rate=RATE, noise_scale=1.0, key=b"k" * 32):
 
 
 def test_no_audit_refutes_what_the_accountant_says(canaries):
-    assert epsilon_by_prv([Spending(SIGMA, RATE, STEPS)], DELTA) <= CLAIMED
+    assert epsilon_by_prv([PrivacyCost(SIGMA, RATE, STEPS)], DELTA) <= CLAIMED
     keys = [bytes([number]) * 32 for number in range(3)]
     assert max(audited(SIGMA, canaries, key=key) for key in keys) <= CLAIMED
 
@@ -74,5 +74,5 @@ def test_long_canaries_give_nothing_away_where_they_are_clipped(canaries):
 def test_an_accountant_told_a_tenth_of_the_sampling_rate_is_caught(canaries):
     """The audit is not blind; and it refutes what is claimed, not what is true."""
     fooled = sigma_for(CLAIMED, DELTA, RATE / 10, STEPS)
-    true = epsilon_by_renyi([Spending(fooled, RATE, STEPS)], DELTA)
+    true = epsilon_by_renyi([PrivacyCost(fooled, RATE, STEPS)], DELTA)
     assert CLAIMED < audited(fooled, canaries) <= true

@@ -44,7 +44,7 @@ def test_without_corruption_images_are_shown_as_they_are(images):
     assert torch.equal(Denoising(Config(kind="denoising", corruption=0.0)).shown(images), images)
 
 
-def test_sparsity_divergence_equals_that_of_two_coins():
+def test_sparsity_divergence_equals_that_of_two_bernoulli_variables():
     rho_hat = torch.linspace(0.01, 0.99, 25)
     expected = kl_divergence(Bernoulli(torch.tensor(RHO)), Bernoulli(rho_hat))
     torch.testing.assert_close(divergence_from_sparsity(rho_hat, RHO), expected)

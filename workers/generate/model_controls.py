@@ -51,7 +51,7 @@ def _augmented(model: Family[Any, Any], images: Tensor, seeds: Sequence[int]) ->
 def _revised(
     model: Family[Any, Any], share: float, images: Tensor, labels: Tensor, seeds: Sequence[int]
 ) -> Tensor | None:
-    return model.revise(images, labels, ImageNoise(seeds, images.device), share)
+    return model.sdedit(images, labels, ImageNoise(seeds, images.device), share)
 
 
 def _changed(

@@ -34,7 +34,7 @@ from service.domain.records import ArtifactRef, Dataset, Model, Outcome, Synthet
 from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
-from workers.ingest.split_key import fold_key
+from workers.ingest.split_key import split_key
 from workers.runtime.attempt import Attempt
 
 SHOWN_PER_CLASS = 8
@@ -171,7 +171,7 @@ def _contents(
     report: Report,
     pages: dict[str, bytes],
 ) -> Contents:
-    hashing_key = fold_key(attempt.settings, attempt.records.catalog)
+    hashing_key = split_key(attempt.settings, attempt.records.catalog)
     also = inputs.request.format
     return Contents(
         description=describe(

@@ -22,7 +22,7 @@ from service.domain.records import (
     IngestedDataset,
 )
 from service.domain.requests import DatasetSource, IngestRequest
-from workers.ingest.split_key import fold_key, identity_ledger
+from workers.ingest.split_key import identity_ledger, split_key
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
@@ -34,7 +34,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     )  # gone when it was deleted meanwhile
     source = _source(request.source, attempt.artifacts.upload_path(attempt.job.id))
     options = IngestOptions(
-        fold_key(attempt.settings, attempt.records.catalog),
+        split_key(attempt.settings, attempt.records.catalog),
         image_size=request.image_size,
         fit=request.fit,
         bit_depth=request.bit_depth,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from radiographs.splits.keyed_hash import published_version
-from service.adapters.fold_key import FoldKey
-from service.domain.errors import FoldKeyLost
+from service.adapters.split_key import SplitKey
+from service.domain.errors import SplitKeyLost
 from service.domain.ports import Catalog
 from service.settings import Settings
 
 LEDGER = "identities.npz"
 
 
-def fold_key(settings: Settings, catalog: Catalog) -> bytes:
+def split_key(settings: Settings, catalog: Catalog) -> bytes:
     """Return the key that every dataset of this service is split under.
 
     A new key for old images would put into training what an earlier split held out. So a key is
@@ -21,16 +21,16 @@ def fold_key(settings: Settings, catalog: Catalog) -> bytes:
     datasets: it names the newest as the records do.
 
     Raises:
-        FoldKeyLost: The key is missing, or is not that of the datasets.
+        SplitKeyLost: The key is missing, or is not that of the datasets.
     """
-    file = FoldKey(settings.data_dir, settings.fold_key_file)
+    file = SplitKey(settings.data_dir, settings.split_key_file)
     split = catalog.newest_split_dataset()
     if split is None:
         return file.read_or_make()
     key = file.read()
     assert split.fingerprint is not None, "a dataset with a version has a fingerprint"
     if published_version(key, split.fingerprint) != split.version:
-        raise FoldKeyLost(
+        raise SplitKeyLost(
             f"Dataset {split.id} was not split under the key in {file}. Restore the key it was "
             "split under, then retry: under another one, images that were held out would be "
             "trained on. Where no dataset is kept any more, a new key is made."
@@ -39,15 +39,15 @@ def fold_key(settings: Settings, catalog: Catalog) -> bytes:
 
 
 def identity_ledger(settings: Settings, catalog: Catalog) -> Path:
-    """Return where the fold of every patient is kept who was ever split under the key.
+    """Return where the split of every patient is kept who was ever split under the key.
 
     Raises:
-        FoldKeyLost: There are datasets and the ledger is missing: patients who were held out
+        SplitKeyLost: There are datasets and the ledger is missing: patients who were held out
             could be trained on.
     """
     path = settings.data_dir.resolve() / "keys" / LEDGER
     if not path.exists() and catalog.newest_split_dataset() is not None:
-        raise FoldKeyLost(
+        raise SplitKeyLost(
             f"The ledger of the patients that were split before, keys/{LEDGER} in the data "
             "directory, is missing. Restore it from a backup of the data directory, then retry: "
             "without it patients who were held out could be trained on."

@@ -15,9 +15,9 @@ from release.similarity.knn import InvalidDistances
 from service.domain.errors import (
     ExaminationFailed,
     FieldError,
-    FoldKeyLost,
     PrivacyUnavailable,
     Problem,
+    SplitKeyLost,
     StorageFull,
     SyntheticDataError,
 )
@@ -35,7 +35,7 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         fields = tuple(FieldError("/file", reason) for reason in error.files)
         return Problem(error.code, error.message, fields=fields)
     if isinstance(error, LedgerUnusable):
-        return Problem(FoldKeyLost.code, str(error), retryable=True)
+        return Problem(SplitKeyLost.code, str(error), retryable=True)
     if isinstance(error, InvalidDistances):
         return Problem(ExaminationFailed.code, str(error))
     if isinstance(error, AccountantsDisagree):

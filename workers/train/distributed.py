@@ -18,7 +18,7 @@ from datetime import timedelta
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from models.training.distributed import Alone, Team, joined
+from models.training.distributed import ProcessGroup, SingleProcess, join_process_group
 from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
 from workers.runtime.device import choose_device, prepare_torch
@@ -51,7 +51,7 @@ def rank_device(rank: int, num_devices: int) -> torch.device:
 
 
 @contextmanager
-def leading_team(spec: TrainingSpec, device: torch.device) -> Iterator[Team]:
+def leading_process_group(spec: TrainingSpec, device: torch.device) -> Iterator[ProcessGroup]:
     """Gather the processes that a training asks for; none but this outlives the block.
 
     Args:
@@ -63,7 +63,7 @@ def leading_team(spec: TrainingSpec, device: torch.device) -> Iterator[Team]:
     """
     num_ranks = spec.request.num_devices
     if num_ranks == 1:
-        yield Alone()
+        yield SingleProcess()
         return
     if sys.platform.startswith("linux"):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -73,8 +73,8 @@ def leading_team(spec: TrainingSpec, device: torch.device) -> Iterator[Team]:
     others = [_start(rank, store.port, spec) for rank in range(1, num_ranks)]
     try:
         _await(store, others)
-        with joined(store, 0, num_ranks, device) as team:
-            yield team
+        with join_process_group(store, 0, num_ranks, device) as process_group:
+            yield process_group
     except RuntimeError as error:
         ended = _ended(others)
         if ended:
@@ -156,8 +156,8 @@ def follow() -> None:
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = TCPStore(host, port, num_ranks, is_master=False, timeout=TIMEOUT)
     store.set(_ready_key(rank), "")
-    with joined(store, rank, num_ranks, device) as team:
-        for _ in spec.training(device, team).run():
+    with join_process_group(store, rank, num_ranks, device) as process_group:
+        for _ in spec.training(device, process_group).run():
             pass
 
 

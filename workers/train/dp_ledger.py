@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from models.privacy import accounting
-from models.privacy.accounting import Spending, checked_epsilon
+from models.privacy.accounting import PrivacyCost, checked_epsilon
 from models.privacy.gaussian import composed, epsilon_by_renyi, epsilon_of
-from models.privacy.mechanisms import GaussianMechanism, Release, SampledSums
+from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
 from service.domain.ports import Catalog
 from service.domain.requests import PrivacyTerms
@@ -36,7 +36,7 @@ def account(
     terms: PrivacyTerms,
     delta: float,
     num_patients: int,
-    earlier: Sequence[Spending],
+    earlier: Sequence[PrivacyCost],
 ) -> PrivacyAccount:
     """Describe a privacy guarantee, how it was kept, and the budget of all runs together.
 
@@ -47,7 +47,7 @@ def account(
         num_patients: One image each.
         earlier: What the runs before this one spent.
     """
-    together, composition = _together([*earlier, spending_of(spent)], delta)
+    together, composition = _together([*earlier, cost_of(spent)], delta)
     return PrivacyAccount(
         label=f"certified-dp({terms.epsilon:g}, {delta:g}, patient)",
         epsilon=terms.epsilon,
@@ -85,47 +85,47 @@ def of_noisy_sums(mechanism: GaussianMechanism, delta: float) -> Spent:
     )
 
 
-def of_noisy_gradients(sums: SampledSums, delta: float) -> Spent:
+def of_noisy_gradients(sums: PoissonGaussianMechanism, delta: float) -> Spent:
     """Account for many sums over sampled patients.
 
     Raises:
         AccountantsDisagree: Two accountants differ in what they cost.
     """
-    checked_epsilon([sums.spending], delta)
+    checked_epsilon([sums.cost], delta)
     by = f"Opacus {version('opacus')}"
     return Spent(
-        **sums.spending._asdict(),
+        **sums.cost._asdict(),
         releases=(_noisy_sum(sums.release),),
         accountant=f"privacy loss random variables, {by}",
         cross_check=CrossCheck(
             f"Renyi differential privacy, upper bound, {by}",
-            accounting.epsilon_by_renyi([sums.spending], delta),
+            accounting.epsilon_by_renyi([sums.cost], delta),
         ),
     )
 
 
-def earlier_runs(catalog: Catalog, dataset_version: str) -> list[Spending]:
+def earlier_runs(catalog: Catalog, dataset_version: str) -> list[PrivacyCost]:
     """Return what every model spent that was trained privately on a dataset version."""
     accounts = (
         model.card.differential_privacy for model in catalog.private_models(dataset_version)
     )
-    return [spending_of(account) for account in accounts if account]
+    return [cost_of(account) for account in accounts if account]
 
 
-def spending_of(spent: Spent | PrivacyAccount) -> Spending:
+def cost_of(spent: Spent | PrivacyAccount) -> PrivacyCost:
     """Return what a run spent; several sums over all patients count as one."""
     if spent.mu is not None:
-        return Spending(1 / spent.mu, 1.0, 1)
-    return Spending(spent.sigma, spent.sample_rate, spent.steps)
+        return PrivacyCost(1 / spent.mu, 1.0, 1)
+    return PrivacyCost(spent.sigma, spent.sample_rate, spent.steps)
 
 
-def _together(spendings: Sequence[Spending], delta: float) -> tuple[float, str]:
+def _together(costs: Sequence[PrivacyCost], delta: float) -> tuple[float, str]:
     """Return the epsilon of all runs at the same delta, and how it was found."""
-    if all(each.sample_rate == 1 for each in spendings):
-        mu = composed(math.sqrt(each.steps) / each.sigma for each in spendings)
+    if all(each.sample_rate == 1 for each in costs):
+        mu = composed(math.sqrt(each.steps) / each.sigma for each in costs)
         return epsilon_of(mu, delta), "mu^2 of all runs added up"
-    return checked_epsilon(spendings, delta), "privacy losses of all runs composed"
+    return checked_epsilon(costs, delta), "privacy losses of all runs composed"
 
 
-def _noisy_sum(release: Release) -> NoisySum:
+def _noisy_sum(release: ReleasedSum) -> NoisySum:
     return NoisySum(release.name, release.sigma, release.num_values)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.family import Family
-from models.privacy.accounting import Spending, sigma_for
+from models.privacy.accounting import PrivacyCost, sigma_for
 from models.privacy.gaussian import mu_for
-from models.privacy.mechanisms import GaussianMechanism, SampledSums
+from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
-from models.training.dp_sgd import noisy_descent
+from models.training.dp_sgd import dp_sgd
 from models.training_images import TrainingImages
 from release.cancellation import check_cancelled
 from service.domain.model_card import PrivacyAccount
@@ -23,7 +23,7 @@ def train_with_dp(
     public: TrainingImages,
     patients: Patients,
     terms: PrivacyTerms,
-    earlier: Sequence[Spending],
+    earlier: Sequence[PrivacyCost],
 ) -> PrivacyAccount:
     """Train a model on patients within a privacy budget; returns the account for its card.
 
@@ -68,8 +68,10 @@ def _by_dp_sgd(
     stage = model.private_stage()
     rate, steps = min(1.0, stage.batch_size / len(patients)), stage.num_updates
     sigma = sigma_for(terms.epsilon, delta, rate, steps)
-    sums = SampledSums(Spending(sigma, rate, steps), len(patients), stage.num_values)
+    sums = PoissonGaussianMechanism(
+        PrivacyCost(sigma, rate, steps), len(patients), stage.num_values
+    )
     spent = of_noisy_gradients(sums, delta)  # before anything is spent
-    for _ in noisy_descent(stage, public, patients, sums, terms.max_grad_norm):
+    for _ in dp_sgd(stage, public, patients, sums, terms.max_grad_norm):
         check_cancelled()
     return spent

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.diagnosis import Finding, memorising, overfitting
+from models.diagnosis import TrainingFault, memorising, overfitting
 from models.family import Family
 from models.registry import sampler_class
 from models.sampling import sample_pixels
@@ -32,7 +32,7 @@ from service.domain.model_card import Diagnosis, Memorisation, ModelCard, Privac
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt
-from workers.train.distributed import leading_team, rank_device
+from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
 from workers.train.membership_audit import (
@@ -94,8 +94,8 @@ def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
 def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
     """Run the training to its end, on as many devices as the job asks for."""
     device = rank_device(0, spec.request.num_devices)
-    with leading_team(spec, device) as team:
-        training = spec.training(device, team)
+    with leading_process_group(spec, device) as process_group:
+        training = spec.training(device, process_group)
         monitor = None
         if not spec.privacy:  # held-out images are private too
             monitor = membership_monitor(spec.store, spec.request.image_size, device)
@@ -165,7 +165,7 @@ def _memorisation(
     return Memorisation(round(found, 2), THRESHOLD, checks)
 
 
-def _overfitting(memorisation: Memorisation) -> Iterator[Finding]:
+def _overfitting(memorisation: Memorisation) -> Iterator[TrainingFault]:
     """Name the fault, and after how many images it was not there yet."""
     found = memorisation.standard_errors
     if found is None or found <= THRESHOLD:
@@ -177,7 +177,7 @@ def _overfitting(memorisation: Memorisation) -> Iterator[Finding]:
 
 def _findings(
     training: Training, samples: NDArray[np.uint8], spec: TrainingSpec
-) -> Iterator[Finding]:
+) -> Iterator[TrainingFault]:
     """Name what went wrong; the samples are compared with images the model has never seen."""
     yield from training.findings
     if spec.privacy:

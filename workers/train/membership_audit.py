@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.family import Family
-from models.training.monitor import Watch, standard_errors
+from models.training.monitor import MembershipMonitor, standard_errors
 from models.training_images import as_images
 from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore, SplitImages
@@ -38,12 +38,12 @@ class MembershipAudit:
     Attributes:
         scores: By part of the model, (n,), higher where the part fits better; calibrated, see
             `release.gate.score_calibration`.
-        familiarity: (n,), how well the model as a whole knows them; None where it has no score.
+        membership_score: (n,), of the model as a whole; None where it has no score.
         included: (n,), whose images were trained on.
     """
 
     scores: Mapping[str, NDArray[np.float64]]
-    familiarity: NDArray[np.float64] | None
+    membership_score: NDArray[np.float64] | None
     included: NDArray[np.bool_]
 
     def white_box(self) -> WhiteBoxAudit:
@@ -60,11 +60,11 @@ class MembershipAudit:
 
     def standard_errors(self) -> float | None:
         """Return by how many standard errors included patients score above excluded ones."""
-        if self.familiarity is None:
+        if self.membership_score is None:
             return None
         return standard_errors(
-            torch.from_numpy(self.familiarity[self.included]),
-            torch.from_numpy(self.familiarity[~self.included]),
+            torch.from_numpy(self.membership_score[self.included]),
+            torch.from_numpy(self.membership_score[~self.included]),
         )
 
 
@@ -91,10 +91,14 @@ def audit_membership(model: Family[Any, Any], store: PixelStore) -> MembershipAu
             scores[part.name] = calibrated(raw, described)
     if not scores:
         return None
-    return MembershipAudit(scores, _scores(model.familiarity, images, device), _included(images))
+    return MembershipAudit(
+        scores, _scores(model.membership_score, images, device), _included(images)
+    )
 
 
-def membership_monitor(store: PixelStore, size: int, device: torch.device) -> Watch | None:
+def membership_monitor(
+    store: PixelStore, size: int, device: torch.device
+) -> MembershipMonitor | None:
     """Prepare to audit a model while it trains; None where the pool has too few patients."""
     images = _audit_images(store, size)
     if images is None:
@@ -106,7 +110,7 @@ def membership_monitor(store: PixelStore, size: int, device: torch.device) -> Wa
         some = places[np.linspace(0, len(places) - 1, num_images).astype(int)]
         labels = torch.from_numpy(images.labels[some]).to(device)
         sides += [as_images(images.pixels[some], device), labels]
-    return Watch(*sides)
+    return MembershipMonitor(*sides)
 
 
 def _scores(

@@ -18,7 +18,7 @@ from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
 from models.training.loop import Progress, Training
-from models.training.monitor import THRESHOLD, Watch
+from models.training.monitor import THRESHOLD, MembershipMonitor
 from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
@@ -44,7 +44,7 @@ class Reporter:
     """
 
     def __init__(
-        self, attempt: Attempt, training: Training, family: str, monitor: Watch | None
+        self, attempt: Attempt, training: Training, family: str, monitor: MembershipMonitor | None
     ) -> None:
         self._attempt = attempt
         self._training = training
@@ -72,10 +72,10 @@ class Reporter:
         if self._monitor and progress.can_sample and self._monitor.due(progress.fraction):
             self._report_memorisation(progress, self._monitor)
 
-    def _report_memorisation(self, progress: Progress, monitor: Watch) -> None:
+    def _report_memorisation(self, progress: Progress, monitor: MembershipMonitor) -> None:
         """Compare included with excluded patients; report it, and warn the first time."""
         with self._training.averaged() as model:
-            found = completed(monitor.look(model, progress.fraction))
+            found = completed(monitor.measure(model, progress.fraction))
         if found is None:
             return
         self._attempt.report(self._job_progress(progress), {MEMORISATION: found})

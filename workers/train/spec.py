@@ -15,7 +15,7 @@ from models.privacy.patients import Patients
 from models.snapshot import new_model
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
-from models.training.distributed import Team
+from models.training.distributed import ProcessGroup
 from models.training.loop import Training
 from models.training_images import TrainingImages
 from radiographs.store.pixel_store import PixelStore
@@ -83,7 +83,7 @@ class TrainingSpec:
         groups = self.store.groups[self.store.trained]
         return Patients(*self.store.training(self.request.image_size), groups, device)
 
-    def training(self, device: torch.device, team: Team) -> Training:
+    def training(self, device: torch.device, process_group: ProcessGroup) -> Training:
         """Put the images on the device, and an untrained model beside them."""
         request = self.request
         spec = ImageSpec(request.image_size, len(self.store.classes))
@@ -93,7 +93,7 @@ class TrainingSpec:
             images,
             Budget(request.budget.images, request.budget.seconds),
             seed=request.seed,
-            team=team,
+            process_group=process_group,
             checkpoints=Checkpoints(Path(self.checkpoints)),
             checkpoint_interval_seconds=self.checkpoint_interval_seconds,
         )

@@ -29,7 +29,7 @@ from models.nn.blocks import of_classes
 from models.nn.jitter import NUM_CHANGES, changed, draw_changes
 from models.nn.jittered_components import JitteredComponents
 from models.nn.latent_flow import LatentFlow
-from models.precision import autocast, fastest_dtype
+from models.precision import autocast, fastest_matmul_dtype
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise, RandomState, seed_update
 from models.training_images import TrainingImages
@@ -122,7 +122,7 @@ class ClassPrior(nn.Module):
         """Turn latents, (b, num_latents), into drafts, (b, 1, h, w)."""
         return self.components.decode(latents)
 
-    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Measure how little the flow errs about images, the same noise for each of them: (b,)."""
         vectors = told_apart(self.encode(images))
         noise = ImageNoise([0], vectors.device)
@@ -205,7 +205,7 @@ class ClassPrior(nn.Module):
         x, labels = vectors[copies, indices], images.labels[indices]
         times = logit_normal_times(BATCH_SIZE, 0.0, 1.0, images.device)
         self.flow.requires_grad_(requires_grad=True)
-        with torch.enable_grad(), autocast(images.device, fastest_dtype(images.device)):
+        with torch.enable_grad(), autocast(images.device, fastest_matmul_dtype(images.device)):
             noise = torch.randn_like(x)
             loss = self._errors(x, noise, times, labels, changes[copies, indices]).mean()
             optimiser.zero_grad()

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from models.config import Circumstances, FamilyConfig, FamilySampler
 
 PRIOR_UPDATES = 2500
-PRIOR_UPDATES_PER_SECOND = 4  # of a budget: a third of its time on one core
+PRIOR_UPDATES_PER_SECOND = 6  # of a budget: a third to three quarters of its time on one core
 MIN_PRIOR_UPDATES = 100
 UNPENALISED: dict[str, Any] = {"penalty": 0.0, "final_penalty": 0.0}
 FITTED: dict[str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ class Config(FamilyConfig):
         ge=1,
         le=100_000,
         description="Updates of that flow before the adversarial training, at most 600 passes over "
-        "the images; 2,500 take about 200 s of one core that multiplies bfloat16 natively.",
+        "the images; 2,500 take 200 to 330 s of one core.",
     )
     prior_guidance: float = Field(
         0.7,

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from models.diagnosis import Finding, discriminator_winning
+from models.diagnosis import TrainingFault, discriminator_winning
 from models.families.gan.augmentation import AdaptiveStrength, augment
 from models.families.gan.class_prior import ClassPrior
 from models.families.gan.config import Config, Sampler
@@ -25,7 +25,16 @@ from models.families.gan.penalties import (
     squared_gradient_norm,
     unit_gradient_deviation,
 )
-from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
+from models.family import (
+    Batch,
+    Family,
+    FittedPart,
+    ImageSpec,
+    Losses,
+    Phase,
+    Stage,
+    TrainingOutcome,
+)
 from models.nn.patch_whitening import PatchWhitening
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
@@ -165,7 +174,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
         texture = images.new_zeros(len(images), *self.noise_shape)
         return self.generate(self.prior.encode(images), labels, texture).clamp(-1, 1)
 
-    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Ask the discriminator, which knows best the images it was shown as real."""
         return self.judge(images, labels)
 
@@ -175,16 +184,18 @@ class AdversarialNetwork(Family[Config, Sampler]):
             FittedPart(
                 "components",
                 ("prior.components",),
-                lambda images, _: self.prior.components.familiarity(images),
+                lambda images, _: self.prior.components.membership_score(images),
             ),
             FittedPart(
                 "class_gaussians",
                 ("prior.gaussians",),
                 self.prior.log_density,
             ),
-            FittedPart("class_prior", ("prior.flow", "prior.fitted"), self.prior.familiarity),
+            FittedPart("class_prior", ("prior.flow", "prior.fitted"), self.prior.membership_score),
             FittedPart(
-                "patch_whitening", ("patches",), lambda images, _: self.patches.familiarity(images)
+                "patch_whitening",
+                ("patches",),
+                lambda images, _: self.patches.membership_score(images),
             ),
             FittedPart(
                 "generator",
@@ -196,7 +207,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             FittedPart("discriminator", ("discriminator", "adaptive"), self.judge),
         ]
 
-    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
+    def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:
         """Look for a discriminator that wins."""
         if found := discriminator_winning(outcome.late_losses.get("discriminator_preference", 0.5)):
             yield found

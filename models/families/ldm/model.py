@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.diagnosis import Finding, wrong_latent_scale
+from models.diagnosis import TrainingFault, wrong_latent_scale
 from models.diffusion.denoiser import Denoiser
 from models.diffusion.gaussian import GaussianDenoiser
 from models.diffusion.guidance import EarlySnapshot, extrapolated, in_halves, towards_class, within
@@ -35,7 +35,7 @@ from models.families.ldm.classifier_task import ClassifierTask, NoiseClassifier
 from models.families.ldm.config import Config, Sampler
 from models.families.ldm.denoiser_task import DenoiserTask, DiffusionProcess
 from models.families.ldm.distillation_task import DistillationTask, Student
-from models.family import Family, FittedPart, ImageSpec, Outcome, PrivateStage, Stage
+from models.family import Family, FittedPart, ImageSpec, PrivateStage, Stage, TrainingOutcome
 from models.nn.image_augmentation import NUM_CHANGES, augmented
 from models.nn.unet import UNet
 from models.seeding import ImageNoise
@@ -129,7 +129,7 @@ class LatentDiffusion(Family[Config, Sampler]):
         start = trajectory.levels[0].sigma * trajectory.fresh_noise()
         return self.space.decode(SAMPLERS[sampler.name](trajectory, start))
 
-    def revise(
+    def sdedit(
         self, images: Tensor, labels: Tensor, noise: ImageNoise, noise_share: float
     ) -> Tensor:
         """Begin the sampling at noisy images instead of at noise."""
@@ -153,11 +153,11 @@ class LatentDiffusion(Family[Config, Sampler]):
         """Go through the autoencoder and back."""
         return self.space.reconstruct(images)
 
-    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Measure how little the denoiser errs, at some levels, the same noise for every image."""
         return self.process.score(self.denoiser, images, labels)
 
-    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
+    def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:
         """Look for latents that the denoiser's noise does not fit."""
         few = outcome.images.few(IMAGES_AT_ONCE)
         latents = self.space.encode(few.read(torch.arange(len(few), device=few.device)))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.diagnosis import Finding, posterior_collapse
+from models.diagnosis import TrainingFault, posterior_collapse
 from models.families.vae.aggregate import AggregatePosterior
 from models.families.vae.config import Config, Sampler
 from models.families.vae.dp_density import Frame, private_gaussians
@@ -23,7 +23,16 @@ from models.families.vae.dp_remainder import private_remainder
 from models.families.vae.likelihood import LIKELIHOODS, MIN_VARIANCE, optimal_variance
 from models.families.vae.networks import Decoder, Encoder
 from models.families.vae.objectives import OBJECTIVES, divergence_from_prior
-from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Outcome, Phase, Stage
+from models.family import (
+    Batch,
+    Family,
+    FittedPart,
+    ImageSpec,
+    Losses,
+    Phase,
+    Stage,
+    TrainingOutcome,
+)
 from models.nn.jitter import jittered
 from models.nn.pca import PrincipalComponents
 from models.privacy.mechanisms import GaussianMechanism
@@ -143,7 +152,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         mean, _ = self.encode(images, labels)
         return self._likelihood.mean(self.decode(mean, labels)).clamp(-1, 1)
 
-    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+    def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Bound log p(x|y) from below, up to a constant, at the mean of q(z|x, y)."""
         mean, log_variance = self.encode(images, labels)
         expected = self._likelihood.mean(self.decode(mean, labels))
@@ -162,7 +171,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
                 ("principal",),
                 lambda images, _: self.principal.overfit(images),
             ),
-            FittedPart("autoencoder", ("encoder", "decoder", "deviation"), self.familiarity),
+            FittedPart("autoencoder", ("encoder", "decoder", "deviation"), self.membership_score),
             FittedPart(
                 "aggregate_posterior",
                 ("aggregate",),
@@ -176,7 +185,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
             parts.append(FittedPart("remainder", ("remainder",), unfitted=reason))
         return parts
 
-    def diagnose(self, outcome: Outcome) -> Iterator[Finding]:
+    def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:
         """Look for latents that say nothing of the image."""
         few = outcome.images.few(NUM_MEASURED)
         means, _ = self.encode(few.read(torch.arange(len(few), device=few.device)), few.labels)

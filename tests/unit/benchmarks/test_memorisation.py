@@ -16,7 +16,7 @@ def test_a_shifted_noisy_copy_stands_closer_than_any_held_out_image(images: Real
 
 
 def test_the_mean_image_is_no_copy(images: RealImages) -> None:
-    """It correlates well with every image, so only the crowd around it tells."""
+    """It correlates well with every image, so only the images around the nearest one matter."""
     training = images.training.pixels
     mean = training.mean(0, keepdims=True).astype(np.uint8)
     assert closeness(mean, training)[0] > 0.5

@@ -47,7 +47,7 @@ def test_an_image_that_counts_twice_counts_like_two_images() -> None:
         assert counted == pytest.approx(repeated)
 
 
-def test_a_class_never_told_right_has_no_f1() -> None:
+def test_a_class_that_is_never_predicted_correctly_has_no_f1() -> None:
     images = held_out()
     assert score_each([np.zeros(300, np.int64)], images, f1_of(1)) == [0.0]
 
@@ -71,7 +71,7 @@ def test_a_clear_gain_lies_above_zero_and_its_opposite_below(rng: np.random.Gene
 
 
 def test_near_duplicates_are_one_piece_of_evidence(rng: np.random.Generator) -> None:
-    """Images in groups of ten tell less than as many independent ones."""
+    """Images in groups of ten are less informative than as many independent ones."""
 
     def width(images_per_group: int) -> float:
         images = held_out(300, images_per_group)

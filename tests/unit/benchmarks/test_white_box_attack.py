@@ -30,7 +30,7 @@ def patients() -> Patients:
 
 
 class Remembering:
-    """One part knows its training images by heart, another knows nothing, a third saw none."""
+    """One part has memorised its training images, another leaks nothing, a third saw none."""
 
     def __init__(self, patients: Patients) -> None:
         self._known = {pixels.tobytes() for pixels in patients.where(patients.member).pixels}

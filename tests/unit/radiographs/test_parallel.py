@@ -8,7 +8,7 @@ import pytest
 from radiographs.parallel import in_order
 
 
-def test_results_come_in_the_order_of_the_items():
+def test_results_have_the_order_of_the_items():
     def work(item):
         time.sleep(0.001 * (item % 7))
         return item * item

@@ -61,7 +61,7 @@ def test_an_ordinary_heart_is_at_most_half_the_chest():
 
 
 @pytest.mark.parametrize("label", ["lobar_opacity", "effusion"])
-def test_a_finding_lies_on_the_side_that_is_told_and_is_brighter_than_the_other(label):
+def test_a_finding_lies_on_the_side_given_and_is_brighter_than_the_other(label):
     brighter = []
     for index in range(40):
         image = draw(label, seed=3, index=index, size=128)

@@ -42,7 +42,7 @@ def test_the_training_device_is_that_of_this_machine_unless_named(
     assert Settings(train_device="cpu").resolved_train_device == "cpu"
 
 
-def test_a_worker_s_queues_are_all_unless_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_s_queues_are_all_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(Settings().worker_queues) == {"cpu.ingest", "gpu.train", "gpu.generate"}
     monkeypatch.setenv("SYNTHCXR_WORKER_QUEUES", "gpu.train,cpu.ingest")
     assert Settings().worker_queues == ("gpu.train", "cpu.ingest")

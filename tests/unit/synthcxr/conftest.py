@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -9,17 +10,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from PIL import Image
 
+from synthcxr.package_format import (
+    ATTESTATION,
+    LABELS,
+    MANIFEST,
+    MANIFEST_FORMAT,
+    METADATA,
+    PAYLOAD_TYPE,
+    PUBLIC_KEY,
+    SUMS,
+    plain_member,
+    signed_bytes,
+    statement,
+    write_sums,
+)
+
 MakeSet = Callable[..., Path]
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+KEY_ID = hashlib.sha256(
+    KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+).hexdigest()
+CLASSES = [
+    {"path": f"images/{label}/{index:06}.png", "kind": "class", "label": label}
+    for label in ("COVID", "Normal")
+    for index in range(3)
+]
 
 
 @pytest.fixture
 def make_set(tmp_path: Path) -> MakeSet:
-    """Write a small synthetic set; `added`, `altered` and `missing` name images to spoil.
+    """Write a small signed set; `added`, `altered` and `missing` name images to spoil.
 
-    `unlabelled` adds lines to the manifest, with their images; without any, the manifest is one of
-    the first format.
+    `unlabelled` adds lines to the manifest, with their images.
     """
 
     def make(
@@ -31,37 +58,50 @@ def make_set(tmp_path: Path) -> MakeSet:
         unlabelled: Sequence[Mapping[str, Any]] = (),
         labels: str | None = None,
     ) -> Path:
-        lines = [
-            {"file": f"images/{label}/{index:06}.png", "label": label}
-            for label in ("COVID", "Normal")
-            for index in range(3)
-        ]
-        images: dict[str, bytes] = {}
-        for index, line in enumerate([*lines, *unlabelled]):
-            png = io.BytesIO()
-            Image.new("L", (size, size), 10 * (index % 3)).save(png, "PNG")
-            images[str(line["file"])] = png.getvalue()
+        lines = [*CLASSES, *unlabelled]
+        files = {line["path"]: png(size, index) for index, line in enumerate(lines)}
         if labels is None:
-            labels = "\n".join(
-                ["file,label", *(f"{line['file']},{line['label']}" for line in lines)]
-            )
-        if unlabelled:
-            lines = [{"kind": "class", **line} for line in lines]
-        manifest = {
-            "files": [
-                {**line, "sha256": hashlib.sha256(images[str(line["file"])]).hexdigest()}
-                for line in [*lines, *unlabelled]
-            ]
-        }
-        images |= {altered: b"altered"} if altered else {}
-        images |= {added: b"added"} if added else {}
-        images.pop(missing, None)
+            labels = "\n".join(["file,label", *(f"{x['path']},{x['label']}" for x in CLASSES)])
+        rows = [f"{line['path']},{line.get('label', '')},{line['kind']}" for line in lines]
+        files[LABELS] = labels.encode()
+        files[METADATA] = "\n".join(["file_name,label,kind", *rows]).encode()
+        lines += [{"path": name, "kind": "table"} for name in (LABELS, METADATA)]
+        named = [
+            {**line, "sha256": digest(files[line["path"]]), "bytes": len(files[line["path"]])}
+            for line in lines
+        ]
+        files[MANIFEST] = json.dumps({"format": MANIFEST_FORMAT, "files": named}).encode()
+        files[SUMS] = write_sums((name, digest(data)) for name, data in files.items())
+        attested = statement({name: digest(files[name]) for name in (MANIFEST, SUMS)})
+        files[ATTESTATION] = signed(json.dumps(attested).encode())
+        files[PUBLIC_KEY] = PUBLIC_PEM
+        files |= {altered: b"altered"} if altered else {}
+        files |= {added: b"added"} if added else {}
+        files.pop(missing, None)
         path = tmp_path / "set.zip"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("manifest.json", json.dumps(manifest))
-            archive.writestr("labels.csv", labels)
-            for name, content in images.items():
-                archive.writestr(name, content)
+            for name, content in files.items():
+                archive.writestr(plain_member(name, len(content)), content)
         return path
 
     return make
+
+
+def png(size: int, index: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("L", (size, size), 10 * (index % 3)).save(content, "PNG")
+    return content.getvalue()
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def signed(payload: bytes) -> bytes:
+    signature = KEY.sign(signed_bytes(PAYLOAD_TYPE, payload))
+    envelope = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": KEY_ID, "sig": base64.b64encode(signature).decode()}],
+    }
+    return json.dumps(envelope).encode()

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import synthcxr.client
 from synthcxr.cli import main, server
@@ -245,7 +247,7 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     assert run("generate", "mdl_1", *counts, "--steps", "20", "-o", str(output)) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{output}\n"
-    assert "6 images, each as its manifest says; not signed" in printed.err
+    assert "6 images, each as its manifest says; signed by key " in printed.err
     assert "verdict: passed_filtered(2)" in printed.err
     assert output.read_bytes() == content
     assert json.loads(requests[0].content) == {
@@ -255,7 +257,7 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     }
 
 
-def test_a_set_that_may_not_leave_ends_in_4_with_the_reason(serve, capsys, tmp_path: Path) -> None:
+def test_a_set_not_released_ends_in_4_with_the_reason(serve, capsys, tmp_path: Path) -> None:
     job = {**DONE, "kind": "generate", "result": {"synthetic_set_id": "syn_1"}}
     refused = {"id": "syn_1", "verdict": {"outcome": "refused", "code": "memorises"}}
     problem = {"code": "set_refused", "detail": "syn_1 is refused(memorises). Train less long."}
@@ -306,7 +308,7 @@ def test_a_list_is_a_table_with_the_image_counts(serve, capsys) -> None:
     assert "COVID 7" in capsys.readouterr().out
 
 
-def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys) -> None:
+def test_a_dataset_is_printed_as_received_and_omissions_are_listed(serve, capsys) -> None:
     dataset = {
         "id": "ds_1",
         "state": "ready",
@@ -317,9 +319,9 @@ def test_a_dataset_is_printed_as_told_and_what_is_left_out_is_said(serve, capsys
     serve(lambda _: httpx.Response(200, json=dataset))
     assert run("datasets", "show", "ds_1") == 0
     printed = capsys.readouterr()
-    told = json.loads(printed.out)
-    assert told["classes"] == dataset["classes"]
-    assert told["dropped"] == dataset["dropped"]
+    shown = json.loads(printed.out)
+    assert shown["classes"] == dataset["classes"]
+    assert shown["dropped"] == dataset["dropped"]
     assert "private:read" in printed.err
 
 
@@ -379,8 +381,10 @@ def test_single_processes_become_their_modules(
 
 def test_a_set_is_verified_without_a_service(make_set, capsys) -> None:
     assert run("verify", str(make_set())) == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == ["6 images, each as the manifest says (COVID: 3, Normal: 3)", "not signed"]
+    counted, trust = capsys.readouterr().out.splitlines()
+    assert counted == "6 images, each as the manifest says (COVID: 3, Normal: 3)"
+    assert trust.startswith("signed by key ")
+    assert trust.endswith(", which nobody has confirmed")
 
 
 def test_a_spoilt_set_ends_in_1_by_the_name_of_the_problem(make_set, capsys) -> None:
@@ -389,10 +393,12 @@ def test_a_spoilt_set_ends_in_1_by_the_name_of_the_problem(make_set, capsys) -> 
 
 
 def test_a_key_given_to_verify_must_have_signed(make_set, capsys, tmp_path: Path) -> None:
-    (tmp_path / "key.pem").write_text("key")
+    other = Ed25519PrivateKey.from_private_bytes(b"o" * 32).public_key()
+    pem = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "key.pem").write_bytes(pem)
     given = ("--public-key", str(tmp_path / "key.pem"))
     assert run("verify", str(make_set()), *given) == 1
-    assert "[not_signed]" in capsys.readouterr().err
+    assert "[foreign_signature]" in capsys.readouterr().err
 
 
 def test_a_set_that_is_not_there_ends_in_1_by_its_name(capsys, tmp_path: Path) -> None:
@@ -437,7 +443,7 @@ CLEARED = {
 
 
 def with_weights(request: httpx.Request) -> httpx.Response:
-    """Answer as a service that has a model whose weights may leave."""
+    """Answer as a service that has a model whose weights can be released."""
     if request.url.path.endswith("/weights"):
         sha256 = hashlib.sha256(WEIGHTS).hexdigest()
         return httpx.Response(200, content=WEIGHTS, headers={"ETag": f'"{sha256}"'})
@@ -455,10 +461,10 @@ def test_weights_are_saved_beside_the_ground_and_the_terms_they_left_on(
     assert run("models", "weights", "mdl_1", "-o", str(file)) == 0
     assert file.read_bytes() == WEIGHTS
     beside = (tmp_path / "vae.safetensors.json").read_text()
-    told = json.loads(beside)
-    assert told["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()
-    assert told["clearance"] == CLEARED["weights"]
-    assert told["differential_privacy"] == {"epsilon": 3}
+    shown = json.loads(beside)
+    assert shown["sha256"] == hashlib.sha256(WEIGHTS).hexdigest()
+    assert shown["clearance"] == CLEARED["weights"]
+    assert shown["differential_privacy"] == {"epsilon": 3}
     assert "seed" not in beside
     assert "f" * 64 not in beside
     printed = capsys.readouterr()
@@ -467,7 +473,7 @@ def test_weights_are_saved_beside_the_ground_and_the_terms_they_left_on(
     assert "Mind." in printed.err
 
 
-def test_weights_that_may_not_leave_are_refused_with_the_reason(
+def test_weights_that_are_not_released_are_refused_with_the_reason(
     serve, capsys, tmp_path: Path
 ) -> None:
     problem = {"code": "weights_not_cleared", "detail": "They stay.", "status": 409}

@@ -28,7 +28,7 @@ def test_a_sheet_shows_the_sets_own_pixels_one_row_per_class(make_set, tmp_path:
 
 def test_a_mixture_has_a_row_of_its_own(make_set, tmp_path: Path) -> None:
     mixture = {
-        "file": "unlabelled/mixtures/000006.png",
+        "path": "unlabelled/mixtures/000006.png",
         "kind": "mixture",
         "weights": {"COVID": 0.6, "Normal": 0.4},
     }

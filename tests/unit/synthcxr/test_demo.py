@@ -21,11 +21,11 @@ class Recorder:
         return lambda first, **options: self.calls.append((name, first))
 
 
-def test_without_data_phantoms_of_four_classes_are_drawn() -> None:
+def test_without_data_phantoms_of_three_classes_are_drawn() -> None:
     recorder = Recorder()
     _add_dataset(recorder, None)
     assert recorder.calls == [("add_phantom_dataset", PHANTOM_IMAGES)]
-    assert len(PHANTOM_IMAGES) == 4
+    assert len(PHANTOM_IMAGES) == 3
 
 
 def test_a_folder_is_read_where_it_lies_and_a_zip_is_uploaded(tmp_path: Path) -> None:

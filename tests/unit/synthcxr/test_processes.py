@@ -120,5 +120,5 @@ def test_a_child_that_ignores_sigterm_is_killed_in_the_end(tmp_path, children) -
     ("code", "words"),
     [(0, "ended with exit code 0"), (7, "ended with exit code 7"), (-9, "was killed by SIGKILL")],
 )
-def test_an_exit_is_told_in_words(code: int, words: str) -> None:
+def test_an_exit_is_explained_in_words(code: int, words: str) -> None:
     assert describe_exit(code) == words

@@ -114,7 +114,7 @@ def test_a_data_directory_is_free_after_its_holder_let_go(tmp_path: Path) -> Non
     DataDirLock(tmp_path, "http://another").release()
 
 
-def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port: int = other.getsockname()[1]
         with pytest.raises(CannotStart, match=f"port {port}: Address already in use"):

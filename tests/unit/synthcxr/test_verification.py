@@ -9,7 +9,7 @@ from synthcxr.errors import DownloadMismatch
 from synthcxr.verification import verify_set
 
 
-def test_a_right_set_tells_its_images_by_class(make_set) -> None:
+def test_a_right_set_counts_its_images_by_class(make_set) -> None:
     verified = verify_set(make_set())
     assert verified.num_images == 6
     assert verified.files_by_label["COVID"][0] == "images/COVID/000000.png"
@@ -18,9 +18,9 @@ def test_a_right_set_tells_its_images_by_class(make_set) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        ({"missing": "images/COVID/000001.png"}, "in the manifest but not in the ZIP"),
-        ({"added": "images/COVID/000009.png"}, "in the ZIP but not in the manifest"),
-        ({"altered": "images/Normal/000002.png"}, "not the file that the manifest names"),
+        ({"missing": "images/COVID/000001.png"}, "in SHA256SUMS but not in the ZIP"),
+        ({"added": "images/COVID/000009.png"}, "in the ZIP but not in SHA256SUMS"),
+        ({"altered": "images/Normal/000002.png"}, "not the file that SHA256SUMS names"),
     ],
 )
 def test_a_spoilt_set_is_refused_by_the_name_of_the_image(make_set, spoil, complaint) -> None:
@@ -30,22 +30,22 @@ def test_a_spoilt_set_is_refused_by_the_name_of_the_image(make_set, spoil, compl
 
 
 MIXTURE = {
-    "file": "unlabelled/mixtures/000006.png",
+    "path": "unlabelled/mixtures/000006.png",
     "kind": "mixture",
     "weights": {"COVID": 0.6, "Normal": 0.4},
-    "seed": 1,
+    "seed_hash": "c" * 64,
 }
 INTERPOLATION = {
-    "file": "unlabelled/interpolations/000007.png",
+    "path": "unlabelled/interpolations/000007.png",
     "kind": "interpolation",
     "weights": {"COVID": 1.0},
-    "from_seed": 1,
-    "to_seed": 2,
+    "from_seed_hash": "a" * 64,
+    "to_seed_hash": "b" * 64,
     "position": 0.0,
 }
 
 
-def test_what_is_of_no_class_is_verified_and_told_apart(make_set) -> None:
+def test_images_of_no_class_are_verified_and_counted_apart(make_set) -> None:
     verified = verify_set(make_set(unlabelled=[MIXTURE, INTERPOLATION]))
     assert verified.num_images == 8
     assert {label: len(names) for label, names in verified.files_by_label.items()} == {
@@ -53,16 +53,16 @@ def test_what_is_of_no_class_is_verified_and_told_apart(make_set) -> None:
         "Normal": 3,
     }
     assert verified.unlabelled_files == {
-        "0.6 COVID + 0.4 Normal": [MIXTURE["file"]],
-        "COVID, from seed 1 to 2": [INTERPOLATION["file"]],
+        "0.6 COVID + 0.4 Normal": [MIXTURE["path"]],
+        "COVID, from seed aaaaaaaaaaaa to bbbbbbbbbbbb": [INTERPOLATION["path"]],
     }
 
 
 def test_an_altered_or_smuggled_in_mixture_is_noticed(make_set) -> None:
-    with pytest.raises(DownloadMismatch, match="not the file that the manifest names"):
-        verify_set(make_set(unlabelled=[MIXTURE], altered=MIXTURE["file"]))
-    with pytest.raises(DownloadMismatch, match="in the ZIP but not in the manifest"):
-        verify_set(make_set(added=MIXTURE["file"]))
+    with pytest.raises(DownloadMismatch, match="not the file that SHA256SUMS names"):
+        verify_set(make_set(unlabelled=[MIXTURE], altered=MIXTURE["path"]))
+    with pytest.raises(DownloadMismatch, match="in the ZIP but not in SHA256SUMS"):
+        verify_set(make_set(added=MIXTURE["path"]))
 
 
 @pytest.mark.parametrize(

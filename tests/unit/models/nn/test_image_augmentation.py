@@ -18,7 +18,7 @@ def test_nothing_is_changed_at_probability_zero() -> None:
     assert torch.equal(amounts, torch.zeros(4, NUM_CHANGES))
 
 
-def test_amounts_tell_what_was_done() -> None:
+def test_amounts_describe_what_was_done() -> None:
     torch.manual_seed(0)
     images = 2 * torch.rand(16, 1, 32, 32) - 1
     changed, amounts = augmented(images, 0.5)

@@ -11,7 +11,7 @@ def test_no_change_leaves_images_as_they_are():
     torch.testing.assert_close(changed(images(), torch.zeros(6, NUM_CHANGES)), images())
 
 
-def test_a_change_reaches_as_far_as_it_is_told():
+def test_a_change_has_the_strength_given():
     brighter = torch.zeros(6, NUM_CHANGES)
     brighter[:, -1] = 1
     torch.testing.assert_close(

@@ -46,7 +46,7 @@ def test_latents_vary_by_one(images, components):
 def test_what_lies_within_is_familiar(components):
     within = components.decode(torch.randn(4, 16))
     outside = within + 0.5 * torch.randn(within.shape)
-    assert (components.familiarity(within) > components.familiarity(outside)).all()
+    assert (components.membership_score(within) > components.membership_score(outside)).all()
 
 
 def test_fitting_happens_once(images, components):

@@ -91,7 +91,7 @@ def test_conditional_block_follows_its_condition() -> None:
     assert not torch.allclose(block(x, torch.zeros(2, 5)), block(x, torch.ones(2, 5)))
 
 
-def test_embedding_tells_near_times_apart_and_stays_bounded() -> None:
+def test_embedding_distinguishes_near_times_and_stays_bounded() -> None:
     vectors = sinusoidal_embedding(torch.linspace(0, 1, 1001), 64)
     assert vectors.shape == (1001, 64)
     assert vectors.abs().max() <= 1

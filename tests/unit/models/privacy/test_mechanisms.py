@@ -35,7 +35,7 @@ def test_a_sum_does_not_depend_on_how_it_is_batched():
     torch.testing.assert_close(sums[0], sums[2])
 
 
-def test_no_more_is_let_out_than_was_agreed_on():
+def test_no_more_is_released_than_the_budget_permits():
     mechanism = silent()
     mechanism.noisy_sum("x", [torch.zeros(1, 1)], 0.4)
     mechanism.noisy_sum("x", [torch.zeros(1, 1)], 0.6)

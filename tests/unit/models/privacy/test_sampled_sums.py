@@ -2,27 +2,27 @@ import numpy as np
 import pytest
 import torch
 
-from models.privacy.accounting import Spending
-from models.privacy.csprng import SecretSource
-from models.privacy.mechanisms import SampledSums
+from models.privacy.accounting import PrivacyCost
+from models.privacy.csprng import CsprngNoise
+from models.privacy.mechanisms import PoissonGaussianMechanism
 
 KEY = bytes(range(32))
 
 
-class Silent(SecretSource):
+class Silent(CsprngNoise):
     def normal(self, purpose, moment, num_values):
         return np.zeros(num_values)
 
 
 def sums(rate, steps=1, num_patients=1000, num_values=1, source=None):
-    return SampledSums(Spending(2.0, rate, steps), num_patients, num_values, source)
+    return PoissonGaussianMechanism(PrivacyCost(2.0, rate, steps), num_patients, num_values, source)
 
 
 def test_each_patient_takes_part_as_often_as_the_accountant_counts():
-    door = sums(rate=0.2, steps=200, source=SecretSource(KEY))
+    mechanism = sums(rate=0.2, steps=200, source=CsprngNoise(KEY))
     seen = []
     for _ in range(200):
-        door.noisy_sum(lambda chosen: [seen.append(chosen) or torch.zeros(len(chosen), 1)])
+        mechanism.noisy_sum(lambda chosen: [seen.append(chosen) or torch.zeros(len(chosen), 1)])
     sizes = [len(chosen) for chosen in seen]
     assert np.mean(sizes) == pytest.approx(200, abs=4)
     assert np.var(sizes) == pytest.approx(1000 * 0.2 * 0.8, rel=0.35)  # binomial, not constant
@@ -31,10 +31,10 @@ def test_each_patient_takes_part_as_often_as_the_accountant_counts():
     assert int(each.min()) > 15
 
 
-def test_coins_of_two_patients_and_of_two_steps_are_independent():
-    source = SecretSource(KEY)
-    coins = np.array([source.uniform(0, step, 100) <= 0.5 for step in range(400)])
-    correlations = np.corrcoef(np.concatenate([coins[:-1], coins[1:]], 1).T)
+def test_draws_of_two_patients_and_of_two_steps_are_independent():
+    source = CsprngNoise(KEY)
+    drawn = np.array([source.uniform(0, step, 100) <= 0.5 for step in range(400)])
+    correlations = np.corrcoef(np.concatenate([drawn[:-1], drawn[1:]], 1).T)
     np.fill_diagonal(correlations, 0)
     assert np.abs(correlations).max() < 0.25
 
@@ -58,15 +58,15 @@ def test_no_patient_moves_a_sum_by_more_than_one(value):
 
 
 def test_no_more_steps_are_made_than_were_accounted_for():
-    door = sums(rate=0.5, steps=1)
-    door.noisy_sum(lambda chosen: [torch.zeros(len(chosen), 1)])
+    mechanism = sums(rate=0.5, steps=1)
+    mechanism.noisy_sum(lambda chosen: [torch.zeros(len(chosen), 1)])
     with pytest.raises(ValueError, match="All 1 steps"):
-        door.noisy_sum(lambda chosen: [torch.zeros(len(chosen), 1)])
+        mechanism.noisy_sum(lambda chosen: [torch.zeros(len(chosen), 1)])
 
 
 def test_the_same_key_repeats_a_step_and_another_does_not():
     def released(source):
         return sums(0.5, source=source).noisy_sum(lambda chosen: [torch.ones(len(chosen), 1)])
 
-    assert torch.equal(released(SecretSource(KEY)), released(SecretSource(KEY)))
-    assert not torch.equal(released(SecretSource()), released(SecretSource()))
+    assert torch.equal(released(CsprngNoise(KEY)), released(CsprngNoise(KEY)))
+    assert not torch.equal(released(CsprngNoise()), released(CsprngNoise()))

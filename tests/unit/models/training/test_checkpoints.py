@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from models.training.checkpoints import Checkpoints, Position
-from models.training.plan import Course, Pace, StagePlan
+from models.training.plan import StagePlan, StageSchedule, StageTiming
 
 START = Position(
     stage=0,
     update=1,
-    plan=(StagePlan("means", batch_size=4, updates=5, pace=Pace(0.1, 0.0, 2.5)),),
-    course=Course(update=1, fraction=0.25, deadline=9.5),
+    plan=(StagePlan("means", batch_size=4, updates=5, timing=StageTiming(0.1, 0.0, 2.5)),),
+    schedule=StageSchedule(update=1, fraction=0.25, deadline=9.5),
     expected_seconds=3.0,
     first_loss=0.7,
     images_seen=4,

@@ -15,7 +15,7 @@ from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model
 from models.training.budget import Budget
-from models.training.distributed import Alone, joined
+from models.training.distributed import SingleProcess, join_process_group
 from models.training.loop import Training
 from models.training_images import TrainingImages
 
@@ -23,15 +23,15 @@ NUM_RANKS = 2
 CPU = torch.device("cpu")
 
 
-def train(family, team, budget):
+def train(family, process_group, budget):
     """Losses in the order they came, and the weights at the end."""
     torch.set_num_threads(1)
     pixels = np.random.default_rng(0).integers(0, 256, (24, 64, 64), np.uint8)
     images = TrainingImages(pixels, np.arange(24) % 3)
     config = resolve_config(family, "tiny", {}, Circumstances(64)).model_dump(mode="json")
     # of another seed in each process: the leader's weights count
-    model = new_model(family, config, ImageSpec(64, 3), seed=0 if team.leads else 9)
-    progress = list(Training(model, images, budget, seed=3, team=team).run())
+    model = new_model(family, config, ImageSpec(64, 3), seed=0 if process_group.is_leader else 9)
+    progress = list(Training(model, images, budget, seed=3, process_group=process_group).run())
     curve = [{name: float(term) for name, term in each.losses.items()} for each in progress]
     weights = {name: tensor.float().numpy() for name, tensor in model.state_dict().items()}
     return [losses for losses in curve if losses], weights
@@ -41,10 +41,10 @@ def _rank(rank, port, families, results):
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     timeout = timedelta(seconds=60)
     store = dist.TCPStore("127.0.0.1", port, NUM_RANKS, rank == 0, timeout)
-    with joined(store, rank, NUM_RANKS, CPU) as team:
+    with join_process_group(store, rank, NUM_RANKS, CPU) as process_group:
         for family in families:
-            made = train(family, team, Budget(images=96))
-            if team.leads:
+            made = train(family, process_group, Budget(images=96))
+            if process_group.is_leader:
                 results.put((family, *made))
 
 
@@ -70,7 +70,7 @@ def of_two_processes():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_two_processes_train_as_one_that_walks_both_shards(family, of_two_processes):
-    curve, weights = train(family, Alone(NUM_RANKS), Budget(images=96))
+    curve, weights = train(family, SingleProcess(NUM_RANKS), Budget(images=96))
     curve_of_two, weights_of_two = of_two_processes[family]
     assert len(curve) == len(curve_of_two) > 4
     for losses, losses_of_two in zip(curve, curve_of_two, strict=True):

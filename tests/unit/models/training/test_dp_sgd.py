@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from models.family import PrivateStage
-from models.privacy.accounting import Spending
-from models.privacy.mechanisms import SampledSums
+from models.privacy.accounting import PrivacyCost
+from models.privacy.mechanisms import PoissonGaussianMechanism
 from models.privacy.patients import Patients
-from models.training.dp_sgd import noisy_descent
+from models.training.dp_sgd import dp_sgd
 from models.training_images import TrainingImages
 
 SIZE, CLASSES = 4, 2
@@ -48,11 +48,11 @@ def stage_of(network, num_draws=1, num_updates=3):
     )
 
 
-class Watched(SampledSums):
+class Watched(PoissonGaussianMechanism):
     """Keeps what was summed, and lets it out as it is."""
 
     def __init__(self, stage, rate, sigma=0.0):
-        super().__init__(Spending(sigma, rate, stage.num_updates), 10, stage.num_values)
+        super().__init__(PrivacyCost(sigma, rate, stage.num_updates), 10, stage.num_values)
         self.released = []
 
     def noisy_sum(self, vectors_of):
@@ -66,7 +66,7 @@ def network():
 
 
 def run(stage, public, patients, sums, clipping=1.0):
-    return list(noisy_descent(stage, public, patients, sums, clipping))
+    return list(dp_sgd(stage, public, patients, sums, clipping))
 
 
 @pytest.mark.parametrize("num_draws", [1, 3, 100])

@@ -21,7 +21,7 @@ def trained(model, images, **options):
 
 
 def after_the_trial(training):
-    """What it tells from its first update on, or the conclusion of a stage."""
+    """What it reports from its first update on, or the conclusion of a stage."""
     planned = (progress for progress in training.run() if progress.plan)
     next(planned)
     return planned
@@ -166,7 +166,7 @@ def test_resumed_budget_in_seconds_goes_on_where_it_stood(
 
 
 @pytest.mark.parametrize("budget", [Budget(images=1_600), Budget(seconds=60.0)])
-def test_expected_time_is_told_before_the_first_update(
+def test_expected_time_is_reported_before_the_first_update(
     images, new_mean_images, monkeypatch, clock, budget
 ):
     model = new_mean_images()

@@ -1,4 +1,4 @@
-"""What a model knows by heart shows while it trains, and looking costs next to nothing."""
+"""The monitor detects memorisation during training, at next to no cost."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from models.presets import resolve_config
 from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
-from models.training.monitor import THRESHOLD, Watch, standard_errors
+from models.training.monitor import THRESHOLD, MembershipMonitor, standard_errors
 from models.training_images import TrainingImages, as_images
 from release.cancellation import completed
 
@@ -41,7 +41,7 @@ def watching(members, others, **options):
         for pixels, labels in (members, others)
         for tensor in (as_images(pixels, "cpu"), torch.from_numpy(labels))
     ]
-    return Watch(*sides, max_share=AS_OFTEN_AS_IT_LIKES, **options)
+    return MembershipMonitor(*sides, max_share=AS_OFTEN_AS_IT_LIKES, **options)
 
 
 def looked(training, watch):
@@ -50,7 +50,7 @@ def looked(training, watch):
     for progress in training.run():
         if progress.can_sample and watch.due(progress.fraction):
             with training.averaged() as model:
-                found.append(completed(watch.look(model, progress.fraction)))
+                found.append(completed(watch.measure(model, progress.fraction)))
     return [each for each in found if each is not None]
 
 
@@ -100,7 +100,7 @@ def test_looking_changes_nothing_of_the_model_stopped_and_resumed_or_not(tmp_pat
         for progress in training.run():
             if watched and progress.can_sample and watch.due(progress.fraction):
                 with training.averaged() as averaged:
-                    completed(watch.look(averaged, progress.fraction))
+                    completed(watch.measure(averaged, progress.fraction))
             if stop_after and progress.images_seen >= stop_after:
                 return None
         return {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -117,7 +117,7 @@ class Familiar:
     def __init__(self):
         self.seconds = 0.0
 
-    def familiarity(self, images, labels):
+    def membership_score(self, images, labels):
         self.seconds += len(images)
         return images.flatten(1).mean(1)
 
@@ -125,12 +125,12 @@ class Familiar:
 def test_looks_take_no_more_than_their_share_of_the_time():
     model, trained = Familiar(), [0.0]
     sides = [torch.rand(20, 1, 2, 2), torch.zeros(20, dtype=torch.int64)] * 2
-    watch = Watch(*sides, max_share=0.02, clock=lambda: trained[0] + model.seconds)
+    watch = MembershipMonitor(*sides, max_share=0.02, clock=lambda: trained[0] + model.seconds)
     num_looks = 0
     for step in range(1, 1_001):
         trained[0] += 10
         if watch.due(step / 1_000):
-            num_looks += completed(watch.look(model, step / 1_000)) is not None
+            num_looks += completed(watch.measure(model, step / 1_000)) is not None
         elapsed = trained[0] + model.seconds
         assert model.seconds <= 0.02 * elapsed
     assert num_looks == 4  # of 40 seconds, within 10,000
@@ -140,12 +140,12 @@ def test_a_model_without_a_score_of_its_own_is_left_alone():
     class Silent:
         num_asked = 0
 
-        def familiarity(self, images, labels):
+        def membership_score(self, images, labels):
             self.num_asked += 1
 
     silent, images = Silent(), chests(4, 1)
     watch = watching(images, images)
     for step in range(10):
         if watch.due(step / 10):
-            assert completed(watch.look(silent, step / 10)) is None
+            assert completed(watch.measure(silent, step / 10)) is None
     assert silent.num_asked == 1

@@ -114,7 +114,7 @@ def test_other_class_names_change_no_split(stored, originals):
 
 
 @pytest.mark.parametrize("ledger", [True, False])
-def test_an_image_more_or_fewer_changes_no_other_s_coin(stored, originals, ledger):
+def test_an_image_more_or_fewer_changes_no_other_s_draw(stored, originals, ledger):
     first, _ = stored(originals, ledger=ledger)
     fewer = {name: x for name, x in originals.items() if name not in {"Sick/03", "Normal/11"}}
     more = fewer | {"Sick/99": phantom(64)}
@@ -206,7 +206,7 @@ def test_the_ledger_is_written_before_the_store(stored, originals, folder_of, en
     assert summary.num_known_images == len(originals)
 
 
-def test_progress_does_not_tell_how_many_images_are_known(
+def test_progress_does_not_disclose_how_many_images_are_known(
     stored, originals, folder_of, encoded, tmp_path
 ):
     known = dict(list(originals.items())[::2])
@@ -220,7 +220,7 @@ def test_progress_does_not_tell_how_many_images_are_known(
     assert seen <= {int(tenth / 10 * len(originals)) for tenth in range(11)}
 
 
-def test_a_class_that_cannot_be_split_does_not_tell_the_folds_of_its_patients(stored, originals):
+def test_a_class_that_cannot_be_split_does_not_disclose_its_splits(stored, originals):
     _, summary = stored(originals)
     counts = {str(n) for of_class in summary.classes.values() for n in of_class.values()}
     known = {name: originals[name] for name in NAMES[:16]}

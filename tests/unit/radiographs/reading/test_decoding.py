@@ -12,7 +12,7 @@ from PIL import Image
 
 from radiographs.errors import UnreadableImage
 from radiographs.phantom import draw
-from radiographs.reading.decoding import MAX_PIXELS, decode, read_header
+from radiographs.reading.decoding import MAX_PIXELS, decode, read_header, upright
 
 GREY = draw("normal", seed=1, index=0, size=64).pixels[:48]  # 48 rows, 64 columns
 DEEP = np.add(GREY * np.uint16(256), np.arange(64, dtype=np.uint16))
@@ -210,9 +210,31 @@ def test_damaged_bytes_are_decoded_or_refused_and_nothing_else(noise, kind, at):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_a_header_tells_size_and_depth(encoded, kind):
+def test_a_header_has_size_and_depth(encoded, kind):
     assert tuple(read_header(encoded(GREY, kind))) == (64, 48, 8)
 
 
 def test_a_png_header_is_read_from_its_first_bytes(encoded):
     assert tuple(read_header(encoded(GREY)[:100])) == (64, 48, 8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_orientation_is_found_among_other_tags_in_either_byte_order(orientation, order):
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010F] = "maker"
+    exif[0x0112] = orientation
+    exif[0x0131] = "software"
+    image = Image.new("L", (3, 2))
+    image.info["exif"] = exif.tobytes()
+    assert upright(image).size == ((2, 3) if orientation >= 5 else (3, 2))
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+@given(exif=st.binary(max_size=100))
+def test_any_exif_data_leave_an_image(mode, exif):
+    for begun in (b"", b"Exif\0\0II*\0\x08\0\0\0", b"Exif\0\0MM\0*\0\0\0\x08"):
+        image = Image.new(mode, (3, 2))
+        image.info["exif"] = begun + exif
+        assert sorted(upright(image).size) == [2, 3]

@@ -63,7 +63,7 @@ def test_labels_csv_names_files_relative_to_itself(tree_of, root, inner):
     ]
 
 
-def test_labels_csv_may_leave_out_the_folder_images(tree_of):
+def test_labels_csv_can_omit_the_folder_images(tree_of):
     csv = b"file,label\n1.png,a\n"
     assert found(find_images(tree_of({**files("images/1.png"), "labels.csv": csv}))) == [
         ("images/1.png", "a")

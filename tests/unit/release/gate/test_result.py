@@ -1,4 +1,4 @@
-"""What an examination tells everyone."""
+"""The public part of an examination."""
 
 import numpy as np
 import pytest

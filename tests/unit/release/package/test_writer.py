@@ -88,7 +88,7 @@ def test_the_manifest_lists_the_images_first_then_every_file_before_it(write, im
 
 
 def test_a_seed_stands_nowhere_but_equal_seeds_have_equal_hashes(write, tmp_path, contents) -> None:
-    """The ends of a way can be told from the images of the set, by nobody's leave but the key's."""
+    """Seeds of interpolations can be matched with images of the set only with the key."""
     seed = 7_465_001_223_990_517_002
     images = [(np.zeros((16, 16), np.uint8), ClassSample("COVID", seed))]
     write_package(tmp_path / "one.zip", images, contents)

@@ -219,7 +219,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     "membership",
                     "passed",
                     0.1,
-                    "The attack tells training images no better than chance.",
+                    "The attack distinguishes training images no better than chance.",
                 ),
                 finding(
                     "G4",

@@ -35,7 +35,7 @@ def test_standardised_values_are_unit_vectors_without_a_mean() -> None:
     assert values.mean(1).abs().max() < 1e-6
 
 
-def test_features_tell_vectors_along_the_axes_and_forget_the_rest() -> None:
+def test_features_keep_vectors_along_the_axes_and_drop_the_rest() -> None:
     """Of vectors that differ along 64 directions alone nothing is lost."""
     basis = torch.linalg.qr(torch.randn(100, NUM_FEATURES, generator=RNG)).Q
     vectors = torch.randn(300, NUM_FEATURES, generator=RNG) @ basis.T + 5

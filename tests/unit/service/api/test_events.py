@@ -74,7 +74,7 @@ def test_a_stream_resumes_behind_the_last_event_it_sent(scene: Any, job_id: str)
     assert resumed == complete[1:]
 
 
-def test_a_stream_that_has_everything_is_told_to_stop(scene: Any, job_id: str) -> None:
+def test_a_stream_that_has_everything_is_ended(scene: Any, job_id: str) -> None:
     scene.records.jobs.request_cancel(job_id)
     headers = {**STREAM, "Last-Event-ID": "3"}
     answer = scene.client.get(f"/jobs/{job_id}/events", headers=headers)
@@ -115,9 +115,9 @@ def test_what_a_model_draws_while_it_trains_is_for_who_may_read_what_is_private(
         path = f"/jobs/{job_id}/events"
         return str(scene.client.get(path, headers=STREAM if as_stream else {}).text)
 
-    told = read()
-    assert "images_seen" in told
-    assert PRIVATE_READ in told
-    assert sample["png_base64"] not in told
+    shown = read()
+    assert "images_seen" in shown
+    assert PRIVATE_READ in shown
+    assert sample["png_base64"] not in shown
     scene.app.state.context = replace(scene.context, scopes=frozenset({PRIVATE_READ}))
     assert sample["png_base64"] in read()

@@ -317,7 +317,7 @@ def test_a_preference_is_read_or_ignored(header: str | None, seconds: int) -> No
     assert preferred_wait_seconds(header) == seconds
 
 
-def test_a_private_model_does_not_tell_how_many_images_its_classes_have(scene: Any) -> None:
+def test_a_private_model_does_not_disclose_how_many_images_its_classes_have(scene: Any) -> None:
     model = scene.model(card=model_card(differential_privacy=privacy_account()))
     answer = scene.client.post("/generate", json={"model_id": model.id, "balance": True})
     scene.refused(answer, 422, "privacy_unavailable", "/balance")

@@ -32,12 +32,14 @@ def test_readyz_says_503_when_the_database_cannot_serve(
     assert answer.headers["retry-after"]
 
 
-def test_a_broker_that_is_down_is_told_and_not_fatal(scene: Any) -> None:
+def test_a_broker_that_is_down_is_reported_and_not_fatal(scene: Any) -> None:
     scene.queue.up = False
     assert scene.client.get("/readyz").json()["broker"] == "unreachable"
 
 
-def test_an_extractor_whose_file_is_gone_is_told_and_not_fatal(scene: Any, tmp_path: Path) -> None:
+def test_an_extractor_without_its_file_is_reported_and_not_fatal(
+    scene: Any, tmp_path: Path
+) -> None:
     gone = SuppliedExtractor("inception", "inception_v3", tmp_path / "none.safetensors")
     scene.app.state.context = replace(scene.context, extractors=(gone,))
     answer = scene.client.get("/readyz")
@@ -69,7 +71,7 @@ def test_errors_of_the_protocol_are_problems_too(scene: Any) -> None:
     assert wrong.headers["allow"] == "POST"
 
 
-def test_a_bug_is_a_problem_that_tells_nothing_but_its_id(
+def test_a_bug_is_a_problem_that_discloses_nothing_but_its_id(
     scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def bug(*_: object, **__: object) -> None:

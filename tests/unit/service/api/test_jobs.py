@@ -41,7 +41,7 @@ def test_an_unknown_job_is_not_found(scene: Any) -> None:
         scene.refused(scene.client.request(method, path), 404, "job_not_found")
 
 
-def test_a_running_job_tells_its_progress_and_when_to_ask_again(
+def test_a_running_job_shows_its_progress_and_when_to_ask_again(
     scene: Any, job: dict[str, Any]
 ) -> None:
     claim = scene.claimed(job["id"]).claim_held

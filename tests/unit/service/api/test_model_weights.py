@@ -15,7 +15,7 @@ CARD = model_card(weights_sha256=sha256(WEIGHTS).hexdigest(), white_box=white_bo
 
 @pytest.fixture
 def model(scene: Any) -> Model:
-    """A model whose weights may leave, and a caller who may have them."""
+    """A model whose weights can be released, and a caller with the scope for them."""
     scene.app.state.context = replace(scene.context, scopes=frozenset({WEIGHTS_READ}))
     model: Model = scene.model(card=CARD)
     path = scene.context.artifacts.path(model.snapshot.key)
@@ -38,10 +38,10 @@ def test_cleared_weights_come_whole_with_a_link_to_what_clears_them(
     assert f"{model.id}.safetensors" in answer.headers["content-disposition"]
     link = answer.headers["link"]
     assert link == f'</models/{model.id}/audit>; rel="describedby"'
-    told = scene.client.get(f"/models/{model.id}/audit").json()
-    assert (told["weights"]["cleared"], told["weights"]["ground"]) == (True, "white_box_audit")
-    assert told["white_box"]["min_detectable_share"] == 0.0141
-    assert "not for diagnosis" in told["weights"]["notice"]
+    shown = scene.client.get(f"/models/{model.id}/audit").json()
+    assert (shown["weights"]["cleared"], shown["weights"]["ground"]) == (True, "white_box_audit")
+    assert shown["white_box"]["min_detectable_share"] == 0.0141
+    assert "not for diagnosis" in shown["weights"]["notice"]
 
 
 def test_they_can_be_had_in_part_and_not_twice(scene: Any, model: Model) -> None:
@@ -60,13 +60,13 @@ def test_without_the_scope_no_weights_leave_however_harmless(scene: Any, model: 
     assert WEIGHTS_READ in answer.json()["detail"]
 
 
-def test_weights_that_tell_who_was_trained_on_stay(scene: Any, model: Model) -> None:
-    leaks = white_box_audit(passed=False, text="They tell.")
-    telling = scene.model(card=replace(CARD, white_box=leaks))
-    answer = weights(scene, telling)
+def test_weights_that_leak_membership_are_not_released(scene: Any, model: Model) -> None:
+    leaks = white_box_audit(passed=False, text="Members score higher.")
+    leaking = scene.model(card=replace(CARD, white_box=leaks))
+    answer = weights(scene, leaking)
     scene.refused(answer, 409, "weights_not_cleared")
-    assert "They tell." in answer.json()["detail"]
-    shown = scene.client.get(f"/models/{telling.id}/audit").json()["weights"]
+    assert "Members score higher." in answer.json()["detail"]
+    shown = scene.client.get(f"/models/{leaking.id}/audit").json()["weights"]
     assert (shown["cleared"], shown["ground"]) == (False, None)
 
 

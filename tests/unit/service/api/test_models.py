@@ -4,7 +4,7 @@ from typing import Any
 from service.domain.access import PRIVATE_READ
 
 
-def test_a_model_tells_what_it_learned(scene: Any) -> None:
+def test_a_model_shows_what_it_learned(scene: Any) -> None:
     model = scene.model(config={"width": 8})
     view = scene.client.get(f"/models/{model.id}").json()
     assert view["classes"] == ["normal", "effusion"]

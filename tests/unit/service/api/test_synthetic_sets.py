@@ -76,7 +76,7 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
     return made
 
 
-def test_a_set_tells_what_it_holds(scene: Any, made: SyntheticSet, content: bytes) -> None:
+def test_a_set_shows_what_it_holds(scene: Any, made: SyntheticSet, content: bytes) -> None:
     view = scene.client.get("/synthetic-sets/syn_1").json()
     assert (view["num_images"], view["class_counts"]) == (2, {"normal": 2})
     assert (view["sha256"], view["num_bytes"]) == (sha256_of(made), len(content))
@@ -213,7 +213,7 @@ def test_a_set_of_too_few_patients_is_for_those_who_may_read_what_is_private(
     assert scene.client.get(f"/synthetic-sets/syn_1/{part}").status_code == 200
 
 
-def test_the_verdict_is_told_and_links_lead_only_where_there_is_something(
+def test_the_verdict_is_shown_and_links_lead_only_to_what_exists(
     scene: Any, made: SyntheticSet
 ) -> None:
     verdict = Verdict(Outcome.REFUSED, "scan", remedies=("Train for less long.",))
@@ -248,7 +248,7 @@ def test_findings_are_private_and_of_a_few_sets_of_a_model_only(
     scene.app.state.context = replace(
         scene.context, scopes=frozenset({PRIVATE_READ}), max_findings_per_model=1
     )
-    for _ in range(2):  # reading the same again tells nothing new
+    for _ in range(2):  # reading the same again discloses nothing new
         assert scene.client.get("/synthetic-sets/syn_1/findings").content == FINDINGS
     scene.synthetic_set(replace(made, id="syn_2", verdict=Verdict(Outcome.INCONCLUSIVE)))
     scene.refused(scene.client.get("/synthetic-sets/syn_2/findings"), 409, "findings_spent")

@@ -57,17 +57,6 @@ def test_a_dataset_still_ingesting_is_not_ready(scene: Any) -> None:
     assert scene.num_jobs() == 1
 
 
-def test_a_dataset_split_by_an_earlier_version_is_kept_but_not_trained_on(scene: Any) -> None:
-    dataset = scene.dataset(version=None, classes={"normal": ClassSplit(10, 8, holdout=2)})
-    answer = scene.client.post("/train", json=body(dataset.id))
-    scene.refused(answer, 409, "dataset_outdated")
-    assert "Add the images again" in answer.json()["detail"]
-    shown = scene.client.get(f"/datasets/{dataset.id}").json()
-    assert shown["version"] is None
-    assert shown["classes"]["normal"]["images"] == 10
-    assert scene.client.delete(f"/datasets/{dataset.id}").status_code == 204
-
-
 @pytest.mark.parametrize(
     ("changes", "code", "pointer"),
     [
@@ -160,7 +149,7 @@ def test_a_private_training_is_queued_with_its_terms_spelled_out(scene: Any) -> 
     }
 
 
-def test_a_private_model_has_few_latents_unless_told_otherwise(scene: Any) -> None:
+def test_a_private_model_has_few_latents_by_default(scene: Any) -> None:
     """Every latent is one more number that noise must cover."""
     dataset_id = scene.dataset().id
     for given, expected in (({}, 32), ({"num_latents": 64}, 64)):

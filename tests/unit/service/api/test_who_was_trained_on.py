@@ -1,4 +1,4 @@
-"""How a dataset was split tells who was trained on, so it is for the scope private:read alone."""
+"""How a dataset was split discloses who was trained on: for the scope private:read alone."""
 
 import json
 from collections.abc import Iterator
@@ -57,33 +57,33 @@ def bodies(scene: Any, dataset: Any) -> Iterator[str]:
     yield scene.client.get(f"/jobs/{dataset.job_id}/events", headers=stream).text
 
 
-def test_a_dataset_and_its_ingest_do_not_tell_how_it_was_split(scene: Any, dataset: Any) -> None:
+def test_a_dataset_and_its_ingest_do_not_disclose_its_split(scene: Any, dataset: Any) -> None:
     for body in bodies(scene, dataset):
         assert dataset.id in body
         assert [secret for secret in PRIVATE if secret in body] == []
-    told = scene.client.get(f"/datasets/{dataset.id}").json()
-    assert told["classes"]["normal"] == {"images": 5000} | dict.fromkeys(SPLITS)
-    assert told["fingerprint"] is None
-    assert told["dropped"] == [
+    shown = scene.client.get(f"/datasets/{dataset.id}").json()
+    assert shown["classes"]["normal"] == {"images": 5000} | dict.fromkeys(SPLITS)
+    assert shown["fingerprint"] is None
+    assert shown["dropped"] == [
         {"file": None, "reason": "The file ends early.", "code": "truncated"}
     ]
-    assert told["summary"] == {
+    assert shown["summary"] == {
         "num_exact_duplicates": 2,
         "num_upsampled": 3,
         "has_patient_ids": True,
     }
-    assert scene.client.get("/datasets").json()["items"] == [told]
+    assert scene.client.get("/datasets").json()["items"] == [shown]
 
 
-def test_who_may_read_what_is_private_is_told_all_of_it(scene: Any, dataset: Any) -> None:
+def test_a_caller_with_the_scope_sees_all_of_it(scene: Any, dataset: Any) -> None:
     allow(scene)
-    told = scene.client.get(f"/datasets/{dataset.id}").json()
-    assert [secret for secret in PRIVATE if secret not in json.dumps(told)] == []
-    assert told["summary"] == SUMMARY
-    assert scene.client.get("/datasets").json()["items"] == [told]
+    shown = scene.client.get(f"/datasets/{dataset.id}").json()
+    assert [secret for secret in PRIVATE if secret not in json.dumps(shown)] == []
+    assert shown["summary"] == SUMMARY
+    assert scene.client.get("/datasets").json()["items"] == [shown]
 
 
-def test_a_model_s_card_does_not_tell_how_many_images_it_learned_from(scene: Any) -> None:
+def test_a_model_s_card_does_not_disclose_how_many_images_it_learned_from(scene: Any) -> None:
     private = {"num_training_images": 4801, "dataset_fingerprint": "f" * 64}
     model = scene.model(card=model_card(**private))
     shown = scene.client.get(f"/models/{model.id}").json()

@@ -123,9 +123,9 @@ def test_a_checkpoint_report_resets_the_fruitless_attempts() -> None:
 
 
 def test_what_a_report_leaves_out_stays() -> None:
-    told = job_in(R).report(progress=JobProgress("training"), metrics={"loss": 1.0})
-    assert told.report().progress == JobProgress("training")
-    assert told.report().metrics == {"loss": 1.0}
+    reported = job_in(R).report(progress=JobProgress("training"), metrics={"loss": 1.0})
+    assert reported.report().progress == JobProgress("training")
+    assert reported.report().metrics == {"loss": 1.0}
 
 
 def test_figures_json_cannot_carry_are_left_out() -> None:

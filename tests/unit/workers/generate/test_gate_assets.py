@@ -17,7 +17,7 @@ from release.gate.gate import Gate
 from service.adapters.local_artifacts import LocalArtifacts
 from workers.generate.gate_assets import ArtifactArrayCache
 
-FOLDER = "datasets/ds_1/remembered-64"
+FOLDER = "datasets/ds_1/arrays-64"
 
 
 @pytest.fixture

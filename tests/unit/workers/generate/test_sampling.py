@@ -1,4 +1,4 @@
-"""Rounds of drawing, with a gate that flags what it is told to."""
+"""Rounds of sampling, with a gate that flags given images."""
 
 from collections import Counter
 from dataclasses import dataclass

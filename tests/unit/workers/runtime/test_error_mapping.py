@@ -17,7 +17,7 @@ from workers.runtime.error_mapping import problem_of
     [
         (DatasetNotFound.named("ds_1"), "dataset_not_found", False),
         (IngestRefused("single_class", "Only one class."), "single_class", False),
-        (LedgerUnusable("it was written under another key"), "fold_key_lost", True),
+        (LedgerUnusable("it was written under another key"), "split_key_lost", True),
         (TrainingDiverged("not finite"), "training_diverged", False),
         (OSError(errno.ENOSPC, "full"), "storage_full", True),
         (OSError(errno.EDQUOT, "quota"), "storage_full", True),

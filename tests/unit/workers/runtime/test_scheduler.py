@@ -48,14 +48,14 @@ def submit(context, kind=JobKind.TRAIN):
     return context.records.jobs.submit(job).id
 
 
-def test_lost_doorbell_is_rung_again(scheduler, context, queue):
+def test_a_lost_message_is_sent_again(scheduler, context, queue):
     job_id = submit(context)
     scheduler.run_once()
     assert queue.rings == [("gpu.train", job_id)]
 
 
 def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
-    """A queue that is busy for hours must not fill up with doorbells."""
+    """A queue that is busy for hours must not fill up with messages."""
     submit(context)
     for _ in range(5):
         scheduler.run_once()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.privacy.accounting import Spending, epsilon_by_prv
+from models.privacy.accounting import PrivacyCost, epsilon_by_prv
 from models.privacy.gaussian import epsilon_of, mu_for
-from models.privacy.mechanisms import GaussianMechanism, SampledSums
+from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from release.cancellation import cancellable
 from service.domain.model_card import NoisySum
 from service.domain.requests import PrivacyTerms
@@ -16,15 +16,15 @@ from tests.sample_records import model_card, privacy_account
 from workers.train import public_images
 from workers.train.dp_ledger import (
     account,
+    cost_of,
     earlier_runs,
     of_noisy_gradients,
     of_noisy_sums,
-    spending_of,
 )
 
 DELTA = 1e-5
 TERMS = PrivacyTerms(2.0, DELTA, 1.0, "mixture")
-SAMPLED = Spending(1.5, 0.05, 400)
+SAMPLED = PrivacyCost(1.5, 0.05, 400)
 
 
 def by_sums():
@@ -34,46 +34,46 @@ def by_sums():
 
 
 def by_gradients():
-    return of_noisy_gradients(SampledSums(SAMPLED, 10_000, 7), DELTA)
+    return of_noisy_gradients(PoissonGaussianMechanism(SAMPLED, 10_000, 7), DELTA)
 
 
 def test_the_account_of_one_run_is_what_was_asked_for():
-    told = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=[])
-    assert (told.epsilon, told.delta, told.unit) == (2.0, DELTA, "patient")
-    assert told.label == "certified-dp(2, 1e-05, patient)"
-    assert (told.sample_rate, told.steps) == (1.0, 1)
-    assert told.mu == pytest.approx(1 / told.sigma)
-    assert told.runs.count == 1
-    assert told.runs.epsilon == pytest.approx(2.0)
+    reported = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=[])
+    assert (reported.epsilon, reported.delta, reported.unit) == (2.0, DELTA, "patient")
+    assert reported.label == "certified-dp(2, 1e-05, patient)"
+    assert (reported.sample_rate, reported.steps) == (1.0, 1)
+    assert reported.mu == pytest.approx(1 / reported.sigma)
+    assert reported.runs.count == 1
+    assert reported.runs.epsilon == pytest.approx(2.0)
 
 
 def test_runs_of_noisy_sums_add_up_by_their_squares():
-    earlier = [spending_of(by_sums())] * 3
-    told = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=earlier)
-    assert told.runs.count == 4
-    assert told.runs.epsilon == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
-    assert told.epsilon == 2.0
+    earlier = [cost_of(by_sums())] * 3
+    reported = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=earlier)
+    assert reported.runs.count == 4
+    assert reported.runs.epsilon == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
+    assert reported.epsilon == 2.0
 
 
 def test_the_account_of_noisy_gradients_holds_all_it_takes_to_check_it():
-    told = account(
+    reported = account(
         by_gradients(), replace(TERMS, epsilon=4.0), DELTA, num_patients=10_000, earlier=[]
     )
-    assert spending_of(told) == SAMPLED
-    assert told.releases == (NoisySum("gradient", 1.5, 7),)
-    assert told.accountant.startswith("privacy loss random variables, Opacus 1.")
+    assert cost_of(reported) == SAMPLED
+    assert reported.releases == (NoisySum("gradient", 1.5, 7),)
+    assert reported.accountant.startswith("privacy loss random variables, Opacus 1.")
     exact = epsilon_by_prv([SAMPLED], DELTA)
-    assert exact < told.cross_check.epsilon < 4.0
-    assert told.runs.epsilon == 4.0
+    assert exact < reported.cross_check.epsilon < 4.0
+    assert reported.runs.epsilon == 4.0
 
 
 def test_runs_of_both_kinds_are_composed():
-    earlier = [spending_of(by_sums())]
-    told = account(
+    earlier = [cost_of(by_sums())]
+    reported = account(
         by_gradients(), replace(TERMS, epsilon=3.5), DELTA, num_patients=10_000, earlier=earlier
     )
-    assert told.runs.count == 2
-    assert 3.5 < told.runs.epsilon < 5.5
+    assert reported.runs.count == 2
+    assert 3.5 < reported.runs.epsilon < 5.5
 
 
 def model(version, mu=None):
@@ -84,7 +84,7 @@ def model(version, mu=None):
 def test_runs_are_counted_of_these_images_alone():
     known = {"a": [model("a", 0.1), model("a", 0.25)], "b": [model("b", 0.2)]}
     catalog = SimpleNamespace(private_models=known.get)
-    assert earlier_runs(catalog, "a") == [Spending(10.0, 1.0, 1), Spending(4.0, 1.0, 1)]
+    assert earlier_runs(catalog, "a") == [PrivacyCost(10.0, 1.0, 1), PrivacyCost(4.0, 1.0, 1)]
 
 
 def test_public_images_are_the_same_each_time_and_their_labels_say_nothing(monkeypatch):

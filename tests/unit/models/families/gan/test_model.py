@@ -60,7 +60,7 @@ def test_discriminator_listens_to_the_label():
 
 
 def test_class_enters_the_discriminator_as_a_projection():
-    """Miyato & Koyama 2018, eq. 3: classes with the same vector are not told apart."""
+    """Miyato & Koyama 2018, eq. 3: classes with the same vector are not distinguished."""
     model = build()
     with torch.no_grad():
         classes = model.discriminator.head.classes.weight
@@ -143,7 +143,7 @@ def test_what_is_given_goes_before_what_the_objective_brings():
     assert Config.model_validate(config.model_dump(mode="json")) == config
 
 
-def test_clipped_weights_are_within_their_bound_when_they_judge():
+def test_clipped_weights_are_within_their_bound_when_they_are_used():
     model = build(objective="wgan", weight_bound=0.02)
     model.discriminator_loss(batch_at(0.0))
     assert all(weight.abs().max() <= 0.02 for weight in model.discriminator.parameters())
@@ -188,7 +188,7 @@ def test_partners_differ_from_images_in_detail_alone():
     )
 
 
-def test_variety_tells_a_collapsed_generator():
+def test_variety_detects_a_collapsed_generator():
     model = build()
     varied = model.discriminator_loss(batch_at(0.0))["variety"]
     with torch.no_grad():

@@ -14,7 +14,7 @@ def test_preset_gives_latents_of_16_or_32(name: str, image_size: int) -> None:
     assert image_size // config.patch_size in (16, 32)
 
 
-def test_small_sets_are_kept_from_being_learnt_by_heart() -> None:
+def test_small_sets_are_protected_from_memorisation() -> None:
     few, many = (Config.preset("standard", Circumstances(64, num_images=n)) for n in (500, 5000))
     assert few["dropout"] > 0
     assert few["augmentation"] > 0

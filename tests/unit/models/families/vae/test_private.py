@@ -54,7 +54,7 @@ def prepared(public, **changes):
 
 
 @pytest.mark.parametrize("size", [0, 16])
-def test_nothing_changes_but_what_the_mechanism_let_out(public, patients, size):
+def test_nothing_changes_but_what_the_mechanism_released(public, patients, size):
     model = prepared(public, remainder_size=size)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     mechanism = silent(1.0)
@@ -70,7 +70,7 @@ def test_nothing_changes_but_what_the_mechanism_let_out(public, patients, size):
 
 
 def test_images_of_a_class_have_that_class_s_brightness(public, patients):
-    """The decoder knows noise alone: what is bright is what the remainder tells."""
+    """The decoder knows noise alone: what is bright comes from the remainder."""
     model = prepared(public)
     for _ in model.learn_privately(public, patients, silent(), 1.0):
         pass

@@ -61,7 +61,7 @@ def test_small_sets_of_copies_pass_alone_and_not_together() -> None:
 
 
 def test_the_copies_of_a_rare_class_add_up_over_sets() -> None:
-    """Nothing is near in the other classes, so that all images together tell little."""
+    """Nothing is near in the other classes, so that all images together show little."""
     one = tally(count(5000, 2), rare=count(100, 2))
     assert together(one) == "passed"
     assert together(*[one] * 12) == "refused"

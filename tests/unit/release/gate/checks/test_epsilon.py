@@ -17,7 +17,7 @@ from release.gate.policy import Policy
 
 
 def test_the_p_value_is_that_of_coins_answered_at_random() -> None:
-    """With epsilon 0 a guess is a fair coin."""
+    """With epsilon 0 a guess is right with probability 1/2."""
     assert p_value(10, 10, 100, Claim(0, 0)) == pytest.approx(2**-10)
 
 

@@ -29,7 +29,7 @@ def test_the_audit_detects_the_share_of_memorised_patients_that_it_claims(
 
 
 def test_an_audit_of_too_few_patients_keeps_the_weights() -> None:
-    """A fair coin needs nine heads in a row to show at this level."""
+    """Fair draws need nine of nine to show at this level."""
     assert detectable_share(640, 640, 1, LEVEL, RATES) == pytest.approx(9 / 640, abs=1e-4)
     few = np.arange(400) % 2 == 0
     silent = judge({"elbo": np.random.default_rng(0).random(400)}, few, Policy())
@@ -51,7 +51,7 @@ def test_a_leaking_model_keeps_its_weights_and_only_warns_of_samples() -> None:
 
 
 def test_a_model_that_knows_everybody_a_little_keeps_its_weights() -> None:
-    """No tail is heavy, but ranks tell: the chance that a member scores higher is 0.57."""
+    """No tail is heavy, but ranks show it: the chance that a member scores higher is 0.57."""
     included = np.arange(1600) < 800
     blind = np.random.default_rng(0).normal(size=1600)
     leaking = judge({"density": blind + 0.25 * included}, included, Policy())

@@ -1,4 +1,4 @@
-"""The audit rests on coins: each patient of the pool is trained on by one, fair and independent."""
+"""The audit rests on fair, independent draws of which patients of the pool are trained on."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ POOL = (FOLDS == Split.INCLUDED) | (FOLDS == Split.HOLDOUT)
 HELD_OUT = FOLDS == Split.HOLDOUT
 
 
-def test_the_coins_are_fair() -> None:
+def test_the_draws_are_fair() -> None:
     assert binomtest(int(HELD_OUT.sum()), int(POOL.sum())).pvalue > 0.001
 
 
-def test_the_coins_of_two_patients_agree_as_often_as_not() -> None:
+def test_the_draws_of_two_patients_agree_as_often_as_not() -> None:
     both = POOL[:, :-1] & POOL[:, 1:]
     agree = HELD_OUT[:, :-1] == HELD_OUT[:, 1:]
     assert binomtest(int((agree & both).sum()), int(both.sum())).pvalue > 0.001
 
 
 def test_half_of_the_pool_is_held_out_with_the_spread_of_a_binomial_and_not_exactly() -> None:
-    """An exact half would tell of the last patient's coin from all others'."""
+    """With an exact half the last patient's draw would follow from all others'."""
     num_pool, num_held_out = POOL.sum(1), HELD_OUT.sum(1)
     z = (num_held_out - num_pool / 2) / np.sqrt(num_pool / 4)
     assert 0.6 < z.std() < 1.4
@@ -58,10 +58,8 @@ def test_a_patient_is_in_the_pool_under_one_key_as_often_as_any_other() -> None:
     assert chisquare(seen, expected / expected.sum() * seen.sum()).pvalue > 0.001
 
 
-def test_a_class_of_few_patients_keeps_one_for_the_audit_though_all_coins_fell_for_training() -> (
-    None
-):
-    """Two of its eight are in the pool: by fair coins a quarter of the keys would hold out none."""
+def test_a_class_of_few_patients_has_one_held_out_though_all_were_drawn_for_training() -> None:
+    """Two of its eight are in the pool: by fair draws a quarter of the keys would hold out none."""
     labels, groups = np.zeros(8, np.int64), np.arange(8)
     num_held_out = Counter(
         int(

@@ -1,52 +1,50 @@
 """The secret that datasets are split under: a file of 32 random bytes."""
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
-from service.adapters.local_artifacts import storage_full_by_name
-from service.domain.errors import FoldKeyLost
+from service.adapters.durable_files import create_file
+from service.domain.errors import SplitKeyLost
 
 KEY_BYTES = 32
 
 
-class FoldKey:
+class SplitKey:
     """The file that holds the key.
 
-    Without the key nobody can compute which fold an image is in, and nobody can repeat a split. A
+    Without the key nobody can compute which split an image is in, and nobody can repeat it. A
     backup that lacks it is no backup.
 
     Args:
-        data_dir: The key lies in `keys/folds.key`, and is made there when it is first needed.
+        data_dir: The key lies in `keys/split.key`, and is made there when it is first needed.
         named: Where the operator keeps it instead; such a file is never made here.
     """
 
     def __init__(self, data_dir: Path, named: Path | None = None) -> None:
         self._own = named is None
-        self._path = named or data_dir.resolve() / "keys" / "folds.key"
+        self._path = named or data_dir.resolve() / "keys" / "split.key"
 
     def __str__(self) -> str:
         """Name the file to those who may not know where it lies."""
         if self._own:
-            return "keys/folds.key in the data directory"
-        return "the file that SYNTHCXR_FOLD_KEY_FILE names"
+            return "keys/split.key in the data directory"
+        return "the file that SYNTHCXR_SPLIT_KEY_FILE names"
 
     def read(self) -> bytes:
         """Return the key.
 
         Raises:
-            FoldKeyLost: The file is missing, cannot be read or does not hold 32 bytes.
+            SplitKeyLost: The file is missing, cannot be read or does not hold 32 bytes.
         """
         try:
             key = self._path.read_bytes()
         except OSError as error:
-            raise FoldKeyLost(
+            raise SplitKeyLost(
                 f"The key that datasets are split under, {self}, cannot be read: "
                 f"{error.strerror}. {self._remedy}"
             ) from error
         if len(key) != KEY_BYTES:
-            raise FoldKeyLost(
+            raise SplitKeyLost(
                 f"The key that datasets are split under has {KEY_BYTES} bytes; {self} holds "
                 f"{len(key)}. {self._remedy}"
             )
@@ -58,12 +56,11 @@ class FoldKey:
         Of several processes that make it at once, one wins and all return the winner's.
 
         Raises:
-            FoldKeyLost: As `read`; a file that the operator named is not made.
+            SplitKeyLost: As `read`; a file that the operator named is not made.
             StorageFull: The disk is full.
         """
         if self._own and not self._path.exists():
-            with storage_full_by_name():
-                self._make()
+            create_file(self._path, secrets.token_bytes(KEY_BYTES))
         return self.read()
 
     @property
@@ -73,23 +70,3 @@ class FoldKey:
         return (
             f"Restore it, then retry; a new service makes it: `openssl rand -out FILE {KEY_BYTES}`."
         )
-
-    def _make(self) -> None:
-        folder = self._path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / f"{secrets.token_hex(8)}.part"
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):  # another process was first
-                os.link(draft, self._path)
-        finally:
-            draft.unlink(missing_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
