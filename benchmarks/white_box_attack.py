@@ -62,14 +62,14 @@ class Patients:
         pixels: (n, size, size), uint8.
         labels: (n,).
         groups: (n,), equal for images of one patient.
-        folds: (n,), as `radiographs.splits.split.Fold`.
+        splits: (n,), as `radiographs.splits.split.Split`.
         classes: Names of the labels.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
-    folds: NDArray[np.int8]
+    splits: NDArray[np.int8]
     classes: tuple[str, ...]
 
     @property

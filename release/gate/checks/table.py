@@ -23,11 +23,13 @@ def table() -> str:
         "| check | name | null hypothesis | what is computed | how it is judged |",
         "| --- | --- | --- | --- | --- |",
     ]
-    checks: tuple[Check[Any], ...] = (*CHECKS, WEIGHTS_CHECK)
-    for check in checks:
-        cells = (check.id, check.name, check.null, check.statistic, check.decision)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    lines += [_row(check) for check in CHECKS]
+    return "\n".join([*lines, _row(WEIGHTS_CHECK)])
+
+
+def _row(check: Check[Any]) -> str:
+    cells = (check.id, check.name, check.null, check.statistic, check.decision)
+    return f"| {' | '.join(cells)} |"
 
 
 def with_table(page: str) -> str:

@@ -165,7 +165,7 @@ def test_a_metric_without_numbers_is_inconclusive() -> None:
 
 
 class TrainedOnTraining(Euclidean):
-    """A metric that has learned to separate the training images, and those alone."""
+    """A metric that has learned to distinguish the training images, and those alone."""
 
     known = frozenset(image.tobytes() for image in WORLD.splits.train.pixels)
 
