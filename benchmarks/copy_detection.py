@@ -32,20 +32,19 @@ from benchmarks.evaluation.report import interval, rounded
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.sources import Source
 from radiographs.store.pixel_store import PixelStore
-from release.controls.kinds import CONTROLS, of_parts
-from release.labelled_images import Folds, Pixels, class_weights
-from release.memory import Forgetful
-from release.metrics.copies import train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.pixels import PixelMetric
-from release.panel import Panel
-from release.policy import Policy
-from release.privacy.calibration import Closeness
-from release.privacy.copies import Copies, copies
-from release.privacy.crowd import Crowd
+from release.data import Pixels, Splits, class_weights
+from release.gate.calibration import Closeness
+from release.gate.checks import copy_count
+from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
+from release.gate.copy_counts import CopyCounts
+from release.gate.index import RealIndex
+from release.gate.policy import Policy
+from release.similarity.copy_embedding import train_copy_metric
+from release.similarity.copy_training import Recipe
+from release.similarity.registered_pixels import PixelMetric
 from release.stats.estimate import Estimate
 from release.stats.intervals import share
-from workers.generate.gate_assets import folds_of, search_of
+from workers.generate.gate_assets import search_of, splits_of
 
 RESULTS = Path(__file__).parent / "results" / "copy_detection.json"
 SET_SIZE, COPIED, NUM_DRAWS, NUM_HONEST = 900, 0.02, 20, 200
@@ -95,35 +94,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.torch_threads or torch.get_num_threads())
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
-    folds = load(source, options.image_size)
-    detectors = Detectors(folds, options.seed, options.views)
+    splits = load(source, options.image_size)
+    detectors = Detectors(splits, options.seed, options.views)
     rng = np.random.default_rng(options.seed)
-    fresh = detectors.seen(folds.utility.pixels, folds.utility.labels)
+    fresh = detectors.seen(splits.test.pixels, splits.test.labels)
     honest = [
         _finding(fresh.where(each), detectors) for each in _resamplings(len(fresh.labels), rng)
     ]
-    flags = detectors.panel.calibration.flagged(fresh.closeness)
+    flags = detectors.index.calibration.flagged(fresh.closeness)
     about: dict[str, Any] = {
         **conditions(),
-        "dataset": folds.fingerprint[:16],
+        "dataset": splits.fingerprint[:16],
         "image_size": options.image_size,
         "seed": options.seed,
-        "T": len(folds.trained),
-        "H": len(folds.audit),
-        "calibrating patients": detectors.panel.calibration.overall.num_patients,
+        "T": len(splits.train),
+        "H": len(splits.holdout),
+        "calibrating patients": detectors.index.calibration.overall.num_patients,
         "fresh images": len(fresh.labels),
         "fresh images flagged": asdict(share(int(flags.sum()), len(flags))),
         "honest sets refused": f"{sum(honest)} of {len(honest)}",
         "CPU seconds": detectors.seconds,
     }
-    chosen = folds.trained.where(rng.permutation(len(folds.trained))[: options.planted])
-    hosts = folds.utility.pixels[rng.integers(0, len(folds.utility), len(chosen))]
+    chosen = splits.train.where(rng.permutation(len(splits.train))[: options.planted])
+    hosts = splits.test.pixels[rng.integers(0, len(splits.test), len(chosen))]
     rows = []
-    for control in (*CONTROLS, *of_parts(hosts)):
-        planted = detectors.seen(control.plant(chosen.pixels, options.seed), chosen.labels)
+    for control in (*CONTROL_TRANSFORMS, *part_transforms(hosts)):
+        planted = detectors.seen(control.apply(chosen.pixels, options.seed), chosen.labels)
         rows.append(_row(control.name, planted, fresh, detectors, rng))
         print(_line(rows[-1]), flush=True)
-    rare = _rare(folds, fresh, detectors, rng)
+    rare = _rare(splits, fresh, detectors, rng)
     _write(options.output, "images" if options.data else "phantoms", about, rows, rare)
     print("\n".join(f"{name}: {value}" for name, value in about.items()))
     print("\n".join(f"{each['class']}: {each}" for each in rare))
@@ -133,20 +132,20 @@ class Detectors:
     """What the gate measures closeness by, made ready for one dataset.
 
     Args:
-        folds: The dataset.
+        splits: The dataset.
         seed: Of the learned metric.
         views: That it is trained on.
     """
 
-    def __init__(self, folds: Folds, seed: int, views: int) -> None:
+    def __init__(self, splits: Splits, seed: int, views: int) -> None:
         self.seconds: dict[str, float] = {}
         with_metric = self._timed("learn to see copies")
-        learned = train_copy_metric(folds, seed=seed, recipe=Recipe(num_views=views))
+        learned = train_copy_metric(splits, seed=seed, recipe=Recipe(num_views=views))
         with_metric()
         done = self._timed("calibrate")
         metrics = [PixelMetric(), learned]
-        self.panel = Panel(Crowd(folds), metrics, POLICY, Forgetful(), search_of(folds))
-        _ = self.panel.calibration
+        self.index = RealIndex(splits, metrics, POLICY, search=search_of(splits))
+        _ = self.index.calibration
         done()
 
     def _timed(self, name: str) -> Any:
@@ -159,21 +158,21 @@ class Detectors:
 
     def seen(self, pixels: Pixels, labels: NDArray[np.int64]) -> Seen:
         """Measure the closeness of images."""
-        return Seen(self.panel.closeness(pixels), labels)
+        return Seen(self.index.closeness(pixels), labels)
 
 
-def load(source: Source, image_size: int) -> Folds:
-    """Ingest images into a folder that is thrown away, and read their folds."""
+def load(source: Source, image_size: int) -> Splits:
+    """Ingest images into a folder that is thrown away, and read their splits."""
     with tempfile.TemporaryDirectory() as folder:
         run(source, Path(folder), IngestOptions(PUBLIC_KEY, image_size=image_size, bit_depth=8))
-        return folds_of(PixelStore.open(Path(folder)), image_size)
+        return splits_of(PixelStore.open(Path(folder)), image_size)
 
 
 def _finding(seen: Seen, detectors: Detectors) -> bool:
     """Whether G1 refuses images as a set."""
     weights = class_weights(seen.labels, int(seen.labels.max()) + 1)
-    counted = Copies.of(seen.closeness, weights, detectors.panel.calibration)
-    return copies(counted, POLICY).decision == "refused"
+    counted = CopyCounts.of(seen.closeness, weights, detectors.index.calibration)
+    return copy_count.judge(counted, POLICY).decision == "refused"
 
 
 def _resamplings(num: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -184,7 +183,7 @@ def _resamplings(num: int, rng: np.random.Generator) -> Iterator[NDArray[np.int6
 def _row(
     kind: str, planted: Seen, fresh: Seen, detectors: Detectors, rng: np.random.Generator
 ) -> Row:
-    flags = detectors.panel.calibration.flagged(planted.closeness)
+    flags = detectors.index.calibration.flagged(planted.closeness)
     num = round(COPIED * SET_SIZE)
     refused = 0
     for _ in range(NUM_DRAWS):
@@ -195,13 +194,13 @@ def _row(
 
 
 def _rare(
-    folds: Folds, fresh: Seen, detectors: Detectors, rng: np.random.Generator
+    splits: Splits, fresh: Seen, detectors: Detectors, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """Let exact copies be a share of one class alone; classes in proportion to the real ones."""
     found = []
-    shares = np.bincount(folds.trained.labels) / len(folds.trained)
-    for label, name in enumerate(folds.classes):
-        own = folds.trained.where(folds.trained.labels == label)
+    shares = np.bincount(splits.train.labels) / len(splits.train)
+    for label, name in enumerate(splits.classes):
+        own = splits.train.where(splits.train.labels == label)
         copied = detectors.seen(own.pixels[:100], own.labels[:100])
         of_class = np.flatnonzero(fresh.labels == label)
         others = np.flatnonzero(fresh.labels != label)

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.copy_detection import load as load_folds
+from benchmarks.copy_detection import load as load_splits
 from benchmarks.evaluation.families import train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.real_images import RealImages, load, phantoms
@@ -43,22 +43,24 @@ from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.snapshot import Snapshot, new_model
 from radiographs.ingest import FolderSource
+from release.array_cache import Arrays
+from release.data import Pixels, Splits, class_weights
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
-from release.gate import Gate
-from release.labelled_images import Folds, Pixels, class_weights
-from release.memory import Arrays
-from release.metrics.copies import train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.pixels import PixelMetric
-from release.metrics.survey import survey
-from release.origin import OfClass
+from release.gate.attack_scores import NUM_NEIGHBOURS
+from release.gate.context import Candidate
+from release.gate.gate import Gate
+from release.gate.neighbours import search_both_ways
+from release.gate.positive_controls import transformed_controls
 from release.package.writer import write_package
-from release.privacy.scores import NUM_NEIGHBOURS
 from release.report.build import build_report
 from release.report.documents import documents
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary
+from release.samples import ClassSample
+from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_search import CopySearch
+from release.similarity.copy_training import Recipe
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.gate_assets import (
     CLASSIFIER_PASSES,
     IMAGES,
@@ -66,7 +68,7 @@ from workers.generate.gate_assets import (
     VIEWS_PER_IMAGE,
     search_of,
 )
-from workers.planting import by_changes, by_model
+from workers.generate.model_controls import model_controls
 
 RESULTS = Path(__file__).parent / "results" / "gate_cost.json"
 SIZE = 64
@@ -79,16 +81,16 @@ Seconds = dict[str, float]
 
 
 class InProcess:
-    """A memory that goes with the process."""
+    """A cache that lives as long as the process."""
 
     def __init__(self) -> None:
         self._known: dict[str, Arrays] = {}
 
-    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
-        """Find each thing once."""
-        if name not in self._known:
-            self._known[name] = find()
-        return self._known[name]
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Compute each thing once."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,66 +100,62 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
     part: dict[str, Any]
     if options.large:
-        part = {"large": large(load_folds(source, SIZE), options.large, options.queries)}
+        part = {"large": large(load_splits(source, SIZE), options.large, options.queries)}
     else:
-        images, folds = load(source, SIZE), load_folds(source, SIZE)
-        part = {"images" if options.data else "phantoms": job(images, folds, options.images)}
+        images, splits = load(source, SIZE), load_splits(source, SIZE)
+        part = {"images" if options.data else "phantoms": job(images, splits, options.images)}
     known = json.loads(options.output.read_text()) if options.output.exists() else {}
     known |= rounded({name: {"conditions": conditions(), **each} for name, each in part.items()})
     options.output.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(rounded(part), indent=1))
 
 
-def job(images: RealImages, folds: Folds, num_images: int) -> dict[str, Any]:
+def job(images: RealImages, splits: Splits, num_images: int) -> dict[str, Any]:
     """Measure what a generate job spends on a set, and its share of the job for two families."""
     rng = np.random.default_rng(SEED)
-    pixels = blends(folds.utility.pixels, num_images, rng)
+    pixels = blends(splits.test.pixels, num_images, rng)
     labels = rng.integers(0, len(images.classes), num_images)
     once: Seconds = {}
     started: Seconds = {}
     each: Seconds = {}
-    num_real = len(folds.trained) + len(folds.audit)
+    num_real = len(splits.train) + len(splits.holdout)
     with timed(once, "learn to see copies"):
         views = int(np.clip(VIEWS_PER_IMAGE * num_real, *VIEWS))
-        copies = train_copy_metric(folds, recipe=Recipe(num_views=views))
+        copies = train_copy_metric(splits, recipe=Recipe(num_views=views))
     with timed(once, "learn to classify"):
         num_seen = int(np.clip(CLASSIFIER_PASSES * num_real, *IMAGES))
-        classifier = train_classifier(folds.trained, len(images.classes), SEED, num_seen)
-    metrics, memory = (PixelMetric(), copies), InProcess()
+        classifier = train_classifier(splits.train, len(images.classes), SEED, num_seen)
+    metrics, cache = (PixelMetric(), copies), InProcess()
     with timed(once, "real images among each other"):
-        gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
-        gate.look(pixels[:1])
+        gate = Gate(splits, metrics, cache=cache, search=search_of(splits))
+        gate.compare(pixels[:1])
     with timed(once, "planted changes"):
-        controls = [gate.control(planted) for planted in by_changes(folds)]
+        controls = [gate.measure(planted) for planted in transformed_controls(splits)]
     with timed(started, "real images embedded"):
-        gate = Gate(folds, metrics, memory=memory, search=search_of(folds))
-        gate.look(pixels[:1])
-    with timed(each, "look"):
-        look = gate.look(pixels)
+        gate = Gate(splits, metrics, cache=cache, search=search_of(splits))
+        gate.compare(pixels[:1])
+    with timed(each, "compare"):
+        neighbours = gate.compare(pixels)
     with timed(each, "fidelity"):
-        fidelity = measure_fidelity(classifier, folds, pixels, labels, np.random.default_rng(SEED))
+        fidelity = measure_fidelity(classifier, splits, pixels, labels, np.random.default_rng(SEED))
     with timed(each, "examine"):
-        examination = gate.examine(
-            pixels,
-            class_weights(labels, len(folds.classes)),
-            validity=fidelity.validity,
-            controls=controls,
-            look=look,
-        )
+        weights = class_weights(labels, len(splits.classes))
+        candidate = Candidate(pixels, weights, fidelity.validity, neighbours)
+        examination = gate.evaluate(candidate, controls)
     with timed(each, "report"):
         pages = _pages(images, examination, fidelity, pixels, labels)
     with timed(each, "package"), tempfile.TemporaryDirectory() as folder:
-        origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
+        origins = [ClassSample(images.classes[label], k) for k, label in enumerate(labels)]
         about = contents(Path(folder), frozenset())
         whole = replace(about, documents=pages, classes=images.classes)
         write_package(Path(folder) / "set.zip", zip(pixels, origins, strict=True), whole)
     families = {
-        family: share(snapshot, folds, gate, num_images, each)
+        family: share(snapshot, splits, gate, num_images, each)
         for family, snapshot in snapshots(images)
     }
     return {
-        "T": len(folds.trained),
-        "H": len(folds.audit),
+        "T": len(splits.train),
+        "H": len(splits.holdout),
         "images": num_images,
         "once for a dataset": once,
         "once for a process": started,
@@ -167,7 +165,7 @@ def job(images: RealImages, folds: Folds, num_images: int) -> dict[str, Any]:
 
 
 def share(
-    snapshot: Snapshot, folds: Folds, gate: Gate, num_images: int, each: Seconds
+    snapshot: Snapshot, splits: Splits, gate: Gate, num_images: int, each: Seconds
 ) -> dict[str, float]:
     """Measure drawing and what the model itself is asked, and take the examination's share."""
     spent: Seconds = {}
@@ -179,8 +177,8 @@ def share(
             pass
     drawing = spent["draw"] * num_images / num_drawn
     with timed(spent, "planted by the model"):
-        for planted in by_model(folds, snapshot, lambda: None):
-            gate.control(planted)
+        for planted in model_controls(splits, snapshot):
+            gate.measure(planted)
     examining = sum(each.values()) + spent["planted by the model"]
     return {
         "images per second": num_drawn / spent["draw"],
@@ -191,19 +189,19 @@ def share(
     }
 
 
-def large(folds: Folds, num_images: int, num_queries: int) -> dict[str, Any]:
+def large(splits: Splits, num_images: int, num_queries: int) -> dict[str, Any]:
     """Measure the search of many images among as many, on a sample of the queries."""
     rng = np.random.default_rng(SEED)
     metric = PixelMetric()
     spent: Seconds = {}
     with timed(spent, "embed"):
-        pixels = blends(folds.trained.pixels, num_images, rng)
-        asked = blends(folds.utility.pixels, num_queries, rng)
+        pixels = blends(splits.train.pixels, num_images, rng)
+        asked = blends(splits.test.pixels, num_queries, rng)
         real, queries = metric.embed(pixels), metric.embed(asked)
         copies = CopySearch(pixels, np.arange(num_images))
     part = rng.random(num_images) < 0.15
     with timed(spent, "search"):
-        survey(
+        search_both_ways(
             metric,
             queries,
             real,
@@ -264,7 +262,7 @@ def _pages(
         snapshot_sha256=sha256,
     )
     dataset = DatasetSummary(version=sha256, class_counts={})
-    origins = [OfClass(images.classes[label], k) for k, label in enumerate(labels)]
+    origins = [ClassSample(images.classes[label], k) for k, label in enumerate(labels)]
     report = build_report(
         "syn_" + "0" * 26,
         model,

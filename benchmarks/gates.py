@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.evaluation.machine import conditions
-from benchmarks.proofs.cases import VALID, planted
+from benchmarks.proofs.cases import evaluated
 from benchmarks.proofs.world import Euclidean, World
-from release.gate import Gate
-from release.labelled_images import Pixels
+from release.data import Pixels
+from release.gate.gate import Gate
 from release.stats.intervals import share
 
 RESULTS = Path(__file__).parent / "results" / "gates.json"
@@ -69,18 +69,17 @@ def main() -> None:
 
 def gate(world: World, images: Pixels) -> bool:
     """Refuse as the service does."""
-    of_no_class = np.zeros((len(images), len(world.folds.classes)))
-    found = Gate(world.folds, [Euclidean()]).examine(
-        images, of_no_class, validity=VALID, planted=[planted(world)]
-    )
+    of_no_class = np.zeros((len(images), len(world.splits.classes)))
+    judge = Gate(world.splits, [Euclidean()])
+    found = evaluated(judge, world, images, of_no_class)
     return found.verdict.outcome == "refused"
 
 
 def dcr_share(world: World, images: Pixels) -> bool:
     """Refuse where images lie nearer to T than to as many images of H too often."""
-    audit = world.folds.audit.pixels
-    as_many = world.rng.choice(len(world.folds.trained), len(audit), replace=False)
-    to_trained = _distances(images, world.folds.trained.pixels[as_many], 1)[:, 0]
+    audit = world.splits.holdout.pixels
+    as_many = world.rng.choice(len(world.splits.train), len(audit), replace=False)
+    to_trained = _distances(images, world.splits.train.pixels[as_many], 1)[:, 0]
     to_audit = _distances(images, audit, 1)[:, 0]
     return bool(2 * (1 - (to_trained < to_audit).mean()) < 0.9)
 
@@ -89,16 +88,16 @@ def neighbour_ratio(world: World, images: Pixels) -> bool:
     """Refuse where the nearest image of T stands out from the second nearest too often."""
 
     def low_ratio(queries: Pixels) -> float:
-        near = _distances(queries, world.folds.trained.pixels, 2)
+        near = _distances(queries, world.splits.train.pixels, 2)
         return float(np.quantile(near[:, 0] / np.maximum(near[:, 1], 1e-9), 0.05))
 
-    return low_ratio(images) < 0.8 * low_ratio(world.folds.audit.pixels)
+    return low_ratio(images) < 0.8 * low_ratio(world.splits.holdout.pixels)
 
 
 def fixed_distance(world: World, images: Pixels) -> bool:
     """Refuse where any image is nearer to T than images that nobody trained on ever are."""
-    trained = world.folds.trained.pixels
-    held_out = _distances(world.folds.audit.pixels, trained, 1)[:, 0]
+    trained = world.splits.train.pixels
+    held_out = _distances(world.splits.holdout.pixels, trained, 1)[:, 0]
     return bool((_distances(images, trained, 1)[:, 0] < np.quantile(held_out, 0.001)).any())
 
 

@@ -44,12 +44,12 @@ from models.registry import FAMILIES
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.splits.split import TRAINED, Split
 from radiographs.store.pixel_store import PixelStore
-from release.policy import Policy
-from release.privacy.density import Array
-from release.privacy.density_attack import SIDE, Candidates, density_scores, features
-from release.privacy.exact import members_by_rank
-from release.privacy.membership import membership
-from release.privacy.roc import auc, roc
+from release.gate.checks import membership
+from release.gate.density_attack import SIDE, Candidates, density_scores, thumbnails
+from release.gate.policy import Policy
+from release.similarity.knn import Array
+from release.stats.fisher import members_by_rank
+from release.stats.roc import auc, roc
 
 RESULTS = Path(__file__).parent / "results" / "image_membership.json"
 COUNTS = (1000, 5000, 10_000)
@@ -99,15 +99,15 @@ class Attackers:
         self._patients = patients
         self._reference = SetDensity(patients.fresh.pixels).log_density(patients.asked.pixels)
         asked = patients.asked
-        self._candidates = Candidates(features(asked.pixels), asked.labels)
+        self._candidates = Candidates(thumbnails(asked.pixels), asked.labels)
 
     def row(self, pixels: Pixels) -> Row:
         """Attack a set by its images."""
         member, policy = self._patients.member, Policy()
         of_set = SetDensity(pixels).log_density(self._patients.asked.pixels)
-        scores = density_scores(features(pixels), self._candidates)
+        scores = density_scores(thumbnails(pixels), self._candidates)
         labels = self._candidates.labels
-        told, _ = membership({"density": scores}, member, policy, labels=labels)
+        told = membership.judge(scores, member, policy, labels=labels)
         areas = {name: auc(members_by_rank(each, member)) for name, each in scores.items()}
         strongest = max(areas, key=areas.__getitem__)
         return {
@@ -193,7 +193,7 @@ def _patients(options: argparse.Namespace) -> Patients:
 def _reduced(pixels: Pixels) -> Pixels:
     """Mean grey levels of at most 32 x 32 blocks, as images."""
     side = min(SIDE, pixels.shape[1])
-    return features(pixels).reshape(-1, side, side)
+    return thumbnails(pixels).reshape(-1, side, side)
 
 
 def _measured(scores: Array, member: NDArray[np.bool_]) -> dict[str, Any]:

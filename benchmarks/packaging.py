@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.phantom import FINDINGS, draw
-from release.origin import OfClass
 from release.package.manifest import Description
 from release.package.spool import StagedImages
 from release.package.writer import Contents, write_package
+from release.samples import ClassSample
 from service.adapters.signing_keys import KeyRing
 from synthcxr.verification import verify_set
 
@@ -100,7 +100,7 @@ def package(folder: Path, raw: Path, num_images: int, name: str) -> None:
         raw, np.uint8, "r", shape=(num_images, IMAGE_SIZE, IMAGE_SIZE)
     )
     images = (
-        (image, OfClass(FINDINGS[index % len(FINDINGS)], index))
+        (image, ClassSample(FINDINGS[index % len(FINDINGS)], index))
         for index, image in enumerate(pixels)
     )
     write_package(folder / f"{name}.zip", images, contents(folder, FORMATS[name]))

@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.machine import conditions
-from release.policy import Policy
-from release.privacy.calibration import rank_of_threshold
-from release.privacy.copies import Copies, Count, copies
-from release.privacy.tally import Tally, copies_together, refused_before, tally_of
+from release.gate.calibration import rank_of_threshold
+from release.gate.checks import copy_count, cumulative_tally, earlier_refusal
+from release.gate.checks.cumulative_tally import tally_of
+from release.gate.context import Tally
+from release.gate.copy_counts import CopyCounts, Count
+from release.gate.policy import Policy
 from release.stats.intervals import share
 
 RESULTS = Path(__file__).parent / "results" / "repeated_sets.json"
@@ -59,14 +61,14 @@ def judge(copied: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     for place in range(NUM_SETS):
         places = rng.random(NUM_IMAGES) * (rng.random(NUM_IMAGES) >= copied)  # copies at 0
         near = tuple(int((places <= threshold).sum()) for threshold in thresholds)
-        found = Copies(Count(NUM_IMAGES, NUM_PATIENTS, tuple(ranks), near), {}, 0)
-        own = copies(found, POLICY)
+        found = CopyCounts(Count(NUM_IMAGES, NUM_PATIENTS, tuple(ranks), near), {}, 0)
+        own = copy_count.judge(found, POLICY)
         told = tally_of(found, (), [own])
         passed[:, place] = own.decision == "passed"
         if tallies:
             findings = (
-                copies_together([*tallies, told], POLICY),
-                refused_before(tallies, place + 1),
+                cumulative_tally.judge([*tallies, told], POLICY),
+                earlier_refusal.judge(tallies, place + 1),
             )
             passed[1, place] &= all(each.decision == "passed" for each in findings)
         tallies.append(told)

@@ -5,7 +5,7 @@
     python -m benchmarks.white_box_attack --data FOLDER --snapshots DIR      of what is trained
 
 Every fitted part of a model scores one image of each patient, of the training set and of the held-
-out one, as it is and calibrated (`release.privacy.score_calibration`). The area under the curve is
+out one, as it is and calibrated (`release.gate.score_calibration`). The area under the curve is
 over all patients; beside it stands what the audit at the end of a training finds, which knows the
 audit pool alone.
 
@@ -41,11 +41,11 @@ from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.sources import Source
 from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore
-from release.policy import Policy
-from release.privacy.exact import members_by_rank
-from release.privacy.roc import roc
-from release.privacy.score_calibration import calibrated, complexity
-from release.privacy.white_box import rank_p_value, white_box
+from release.gate.checks import white_box
+from release.gate.policy import Policy
+from release.gate.score_calibration import calibrated, complexity
+from release.stats.fisher import members_by_rank, rank_p_value
+from release.stats.roc import roc
 
 RESULTS = Path(__file__).parent / "results" / "white_box.json"
 IMAGES_AT_ONCE = 64
@@ -62,14 +62,14 @@ class Patients:
         pixels: (n, size, size), uint8.
         labels: (n,).
         groups: (n,), equal for images of one patient.
-        folds: (n,), as `radiographs.splits.split.Fold`.
+        splits: (n,), as `radiographs.splits.split.Split`.
         classes: Names of the labels.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
-    folds: NDArray[np.int8]
+    splits: NDArray[np.int8]
     classes: tuple[str, ...]
 
     @property
@@ -133,7 +133,7 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
     coins = asked.splits[pool] == Split.INCLUDED
     described = complexity(asked.pixels, asked.labels)
     audited = {part: calibrated(values[pool], described[pool]) for part, values in scores.items()}
-    verdict = white_box(audited, coins, Policy())
+    verdict = white_box.judge(audited, coins, Policy())
     about = {
         "model": name,
         "audit_p_value": verdict.p_value,

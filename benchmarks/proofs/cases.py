@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from benchmarks.proofs.trial import Trial
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.examination import Examination
+from release.data import Pixels, class_weights
 from release.fidelity.validity import Validity
-from release.gate import Gate
-from release.labelled_images import Pixels, class_weights
-from release.policy import Policy
-from release.privacy.controls import Planted
+from release.gate.context import Candidate, History
+from release.gate.gate import Gate
+from release.gate.policy import Policy
+from release.gate.positive_controls import PositiveControl
+from release.gate.result import GateResult
 from release.stats.estimate import Estimate
 
 PART = "made-up worlds"
@@ -51,32 +52,37 @@ class Case:
     policy: Policy = field(default_factory=Policy)
 
 
-def examined(case: Case, seed: int) -> Examination:
-    """Make a world, draw a set in it and put it to the gate; validity is given as good."""
+def examined(case: Case, seed: int) -> GateResult:
+    """Make a world, draw a set in it and evaluate it."""
     world = World(seed, case.design)
-    gate = Gate(world.folds, [Euclidean()], case.policy)
+    gate = Gate(world.splits, [Euclidean()], case.policy)
     earlier = None
     if case.earlier is not None:
         earlier = case.earlier(world)
-        before = gate.examine(
-            earlier, weights(case, world, len(earlier)), validity=VALID, planted=[planted(world)]
-        )
-        if not before.verdict.may_leave:
+        before = evaluated(gate, world, earlier, weights(case, world, len(earlier)))
+        if not before.verdict.released:
             return before
         earlier = earlier[before.kept]
     images = case.make(world)
-    return gate.examine(
-        images,
-        weights(case, world, len(images)),
-        validity=VALID,
-        planted=[planted(world)],
-        earlier=None if earlier is None else gate.look(earlier),
-    )
+    history = History() if earlier is None else History(gate.compare(earlier))
+    return evaluated(gate, world, images, weights(case, world, len(images)), history)
+
+
+def evaluated(
+    gate: Gate,
+    world: World,
+    images: Pixels,
+    class_weights: NDArray[np.float64],
+    history: History | None = None,
+) -> GateResult:
+    """Evaluate a set whose validity is given as good, with one kind of positive control."""
+    controls = [gate.measure(planted(world))]
+    return gate.evaluate(Candidate(images, class_weights, VALID), controls, history)
 
 
 def weights(case: Case, world: World, num_images: int) -> NDArray[np.float64]:
     """Classes in the shares of a set; of none where they are those of the patients."""
-    num_classes = len(world.folds.classes)
+    num_classes = len(world.splits.classes)
     if case.shares is None:
         return np.zeros((num_images, num_classes))
     labels = np.repeat(
@@ -85,11 +91,11 @@ def weights(case: Case, world: World, num_images: int) -> NDArray[np.float64]:
     return class_weights(labels, num_classes)
 
 
-def planted(world: World) -> Planted:
+def planted(world: World) -> PositiveControl:
     """Training images under a little noise."""
-    images = world.folds.trained.pixels[:NUM_PLANTED].astype(np.int64)
+    images = world.splits.train.pixels[:NUM_PLANTED].astype(np.int64)
     noise = world.rng.integers(-1, 2, images.shape)
-    return Planted("noise", np.clip(images + noise, 0, 255).astype(np.uint8), required=True)
+    return PositiveControl("noise", np.clip(images + noise, 0, 255).astype(np.uint8), required=True)
 
 
 def _exactly(value: float) -> Estimate:

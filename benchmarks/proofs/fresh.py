@@ -12,10 +12,11 @@ from benchmarks.proofs.pool import Pool
 from benchmarks.proofs.trained import bench
 from benchmarks.proofs.trial import Trial
 from radiographs.phantom import FINDINGS
-from release.examination import Examination
+from release.data import LabelledImages, Splits, class_weights
 from release.fidelity.validity import Validity
-from release.gate import Gate
-from release.labelled_images import Folds, LabelledImages, class_weights
+from release.gate.context import Candidate
+from release.gate.gate import Gate
+from release.gate.result import GateResult
 
 PART = "fresh phantoms"
 NUM_TRIALS = 200
@@ -27,8 +28,8 @@ NUM_IMAGES = 480  # of a set
 @cache
 def _images() -> tuple[LabelledImages, LabelledImages]:
     """Give real images, which the metrics have all learned from alike, and fresh ones."""
-    folds = bench(NUM_TRAINED).folds
-    return folds.trained.where(np.arange(NUM_REAL)), folds.utility.where(np.arange(NUM_FRESH))
+    splits = bench(NUM_TRAINED).splits
+    return splits.train.where(np.arange(NUM_REAL)), splits.test.where(np.arange(NUM_FRESH))
 
 
 @cache
@@ -42,13 +43,13 @@ def _validity() -> Validity:
     return bench(NUM_TRAINED).validity(_images()[1])
 
 
-def examined(seed: int) -> Examination:
+def examined(seed: int) -> GateResult:
     """Split the real images at random, and draw a set from the fresh ones."""
     rng = np.random.default_rng(seed)
     real, fresh = _images()
     held_out = rng.random(len(real)) < AUDIT_SHARE
     trained = real.where(~held_out)
-    folds = Folds(
+    splits = Splits(
         FINDINGS,
         trained,
         rng.random(len(trained)) < AUDIT_SHARE / (1 - AUDIT_SHARE),
@@ -57,12 +58,9 @@ def examined(seed: int) -> Examination:
         f"coins-{seed}",
     )
     images = fresh.where(rng.choice(len(fresh), NUM_IMAGES, replace=False))
-    return Gate(folds, _metrics()).examine(
-        images.pixels,
-        class_weights(images.labels, len(folds.classes)),
-        validity=_validity(),
-        controls=bench(NUM_TRAINED).controls,
-    )
+    weights = class_weights(images.labels, len(splits.classes))
+    candidate = Candidate(images.pixels, weights, _validity())
+    return Gate(splits, _metrics()).evaluate(candidate, bench(NUM_TRAINED).controls)
 
 
 def trials() -> Iterator[Trial]:

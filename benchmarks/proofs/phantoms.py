@@ -7,19 +7,20 @@ from functools import cache, cached_property
 import numpy as np
 
 from radiographs.phantom import FINDINGS, draw
-from release.examination import Examination
+from release.data import LabelledImages, Splits, class_weights
 from release.features.classifier import ImageClassifier
 from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
-from release.gate import Gate
-from release.labelled_images import Folds, LabelledImages, class_weights
-from release.look import Look
-from release.metrics.copies import train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.metric import Metric
-from release.metrics.pixels import PixelMetric
-from release.privacy.controls import Control
+from release.gate.context import Candidate
+from release.gate.gate import Gate
+from release.gate.neighbours import SetNeighbours
+from release.gate.positive_controls import ControlResult, transformed_controls
+from release.gate.result import GateResult
+from release.similarity.copy_embedding import train_copy_metric
+from release.similarity.copy_training import Recipe
+from release.similarity.metric import Metric
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.gate_assets import (
     CLASSIFIER_PASSES,
     IMAGES,
@@ -27,7 +28,6 @@ from workers.generate.gate_assets import (
     VIEWS_PER_IMAGE,
     search_of,
 )
-from workers.planting import by_changes
 
 SIZE = 64  # pixels
 NUM_TRAINED, NUM_AUDIT, NUM_UTILITY = 2000, 1000, 1000
@@ -50,18 +50,18 @@ def _everyone() -> LabelledImages:
     return phantoms(0, NUM_TRAINED + NUM_AUDIT + NUM_UTILITY)
 
 
-def division(num_trained: int = NUM_TRAINED) -> Folds:
+def division(num_trained: int = NUM_TRAINED) -> Splits:
     """Divide 4,000 patients, of whom the first few or all 2,000 of T are trained on."""
     everyone = _everyone()
     number = everyone.patients
     held_out = (number >= NUM_TRAINED) & (number < NUM_TRAINED + NUM_AUDIT)
-    coins = np.random.default_rng(SEED).random(num_trained) < NUM_AUDIT / NUM_TRAINED
-    return Folds(
+    included = np.random.default_rng(SEED).random(num_trained) < NUM_AUDIT / NUM_TRAINED
+    return Splits(
         classes=FINDINGS,
-        trained=everyone.where(number < num_trained),
-        coins=coins,
-        audit=everyone.where(held_out),
-        utility=everyone.where(number >= NUM_TRAINED + NUM_AUDIT),
+        train=everyone.where(number < num_trained),
+        included=included,
+        holdout=everyone.where(held_out),
+        test=everyone.where(number >= NUM_TRAINED + NUM_AUDIT),
         fingerprint=f"phantoms-{num_trained}",
     )
 
@@ -70,56 +70,56 @@ class Bench:
     """One division of phantoms, and what the service would learn from it to examine sets.
 
     Attributes:
-        folds: The images.
+        splits: The images.
     """
 
-    def __init__(self, folds: Folds) -> None:
-        self.folds = folds
+    def __init__(self, splits: Splits) -> None:
+        self.splits = splits
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """Pixels, and copies learned from T and H alike."""
-        num_images = len(self.folds.trained) + len(self.folds.audit)
+        num_images = len(self.splits.train) + len(self.splits.holdout)
         num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
-        return PixelMetric(), train_copy_metric(self.folds, recipe=Recipe(num_views=num_views))
+        return PixelMetric(), train_copy_metric(self.splits, recipe=Recipe(num_views=num_views))
 
     @cached_property
     def gate(self) -> Gate:
         """The gate under the default policy."""
-        return Gate(self.folds, self.metrics, search=search_of(self.folds))
+        return Gate(self.splits, self.metrics, search=search_of(self.splits))
 
     @cached_property
-    def controls(self) -> list[Control]:
+    def controls(self) -> list[ControlResult]:
         """How many near duplicates of each kind the gate finds."""
-        return [self.gate.control(each) for each in by_changes(self.folds)]
+        return [self.gate.measure(each) for each in transformed_controls(self.splits)]
 
     @cached_property
     def classifier(self) -> ImageClassifier:
         """Learned from T."""
-        num_images = int(np.clip(CLASSIFIER_PASSES * len(self.folds.trained), *IMAGES))
-        return train_classifier(self.folds.trained, len(FINDINGS), 0, num_images)
+        num_images = int(np.clip(CLASSIFIER_PASSES * len(self.splits.train), *IMAGES))
+        return train_classifier(self.splits.train, len(FINDINGS), 0, num_images)
 
     def validity(self, images: LabelledImages) -> Validity:
         """Ask whether images look like real ones."""
         rng = np.random.default_rng(0)
         try:
             return measure_fidelity(
-                self.classifier, self.folds, images.pixels, images.labels, rng
+                self.classifier, self.splits, images.pixels, images.labels, rng
             ).validity
         except ValueError:  # too few patients to compare
             return Validity.unknown()
 
-    def examined(self, images: LabelledImages, look: Look) -> Examination:
-        """Put a set to the gate, as the service does.
+    def examined(self, images: LabelledImages, neighbours: SetNeighbours) -> GateResult:
+        """Evaluate a set, as the service does.
 
         Args:
             images: The set, flagged images included.
-            look: What the gate saw of it.
+            neighbours: The same, compared with the real images.
         """
-        return self.gate.examine(
+        candidate = Candidate(
             images.pixels,
-            class_weights(images.labels, len(self.folds.classes)),
-            validity=self.validity(images.where(~look.flagged)),
-            controls=self.controls,
-            look=look,
+            class_weights(images.labels, len(self.splits.classes)),
+            self.validity(images.where(~neighbours.flagged)),
+            neighbours,
         )
+        return self.gate.evaluate(candidate, self.controls)

@@ -23,10 +23,10 @@ from models.training.budget import Budget
 from models.training.loop import Training
 from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS
-from release.controls.kinds import CONTROLS
-from release.examination import Examination
-from release.labelled_images import LabelledImages
-from release.look import Look
+from release.data import LabelledImages
+from release.gate.control_transforms import CONTROL_TRANSFORMS
+from release.gate.neighbours import SetNeighbours
+from release.gate.result import GateResult
 
 PART = "trained models"
 SMALLEST, SMALL = 16, 200  # images that a model memorises
@@ -83,7 +83,7 @@ def bench(num_trained: int) -> Bench:
 
 def trained(family: str, num_trained: int, seed: int) -> Snapshot:
     """Train a model on all of T."""
-    images = bench(num_trained).folds.trained
+    images = bench(num_trained).splits.train
     recipe = RECIPES[family, num_trained]
     given = Circumstances(SIZE, len(images))
     config = resolve_config(family, recipe.preset, recipe.config, given)
@@ -106,7 +106,7 @@ def drawn(family: str, num_trained: int, seed: int) -> LabelledImages:
 
 
 @cache
-def seen(family: str, num_trained: int, seed: int) -> tuple[LabelledImages, list[Look]]:
+def seen(family: str, num_trained: int, seed: int) -> tuple[LabelledImages, list[SetNeighbours]]:
     """Draw a set and look at it in three parts: two that replayed images may replace, and the rest.
 
     So what the gate saw of the rest serves every set that differs in these parts alone.
@@ -114,7 +114,7 @@ def seen(family: str, num_trained: int, seed: int) -> tuple[LabelledImages, list
     images = drawn(family, num_trained, seed)
     ends = [0, num_of(REPLAYED), num_of(2 * REPLAYED), len(images)]
     gate = bench(num_trained).gate
-    return images, [gate.look(images.pixels[a:b]) for a, b in pairwise(ends)]
+    return images, [gate.compare(images.pixels[a:b]) for a, b in pairwise(ends)]
 
 
 def num_of(share: float) -> int:
@@ -122,44 +122,45 @@ def num_of(share: float) -> int:
     return round(share * NUM_IMAGES)
 
 
-def as_drawn(family: str, num_trained: int, seed: int) -> Examination:
+def as_drawn(family: str, num_trained: int, seed: int) -> GateResult:
     """Examine a set as the model drew it."""
-    images, looks = seen(family, num_trained, seed)
-    return bench(num_trained).examined(images, Look.together(looks))
+    images, parts = seen(family, num_trained, seed)
+    return bench(num_trained).examined(images, SetNeighbours.concatenated(parts))
 
 
-def replaying(family: str, share: float) -> Examination:
+def replaying(family: str, share: float) -> GateResult:
     """Examine an honest model's set in which each image is, by that chance, a training image."""
-    images = bench(NUM_TRAINED).folds.trained
+    images = bench(NUM_TRAINED).splits.train
     rng = np.random.default_rng(round(1000 * share))
     return _with(family, images.where(rng.choice(len(images), num_of(share))))
 
 
-def leaking(family: str) -> Examination:
+def leaking(family: str) -> GateResult:
     """Examine an honest model's set of which 1 % are near duplicates of five patients' images."""
-    trained = bench(NUM_TRAINED).folds.trained
+    trained = bench(NUM_TRAINED).splits.train
     rng = np.random.default_rng(NUM_LEAKED)
     leaked = trained.where(rng.choice(len(trained), NUM_LEAKED, replace=False))
     leaked = leaked.where(np.arange(num_of(REPLAYED)) % NUM_LEAKED)
-    kinds = rng.choice(len(CONTROLS), len(leaked))
+    kinds = rng.choice(len(CONTROL_TRANSFORMS), len(leaked))
     changed = [
-        CONTROLS[kind].plant(image[None], seed)
+        CONTROL_TRANSFORMS[kind].apply(image[None], seed)
         for seed, (kind, image) in enumerate(zip(kinds, leaked.pixels, strict=True))
     ]
     return _with(family, replace(leaked, pixels=np.concatenate(changed)))
 
 
-def _with(family: str, put: LabelledImages) -> Examination:
+def _with(family: str, put: LabelledImages) -> GateResult:
     """Examine an honest model's set with other images in place of its first ones."""
-    images, looks = seen(family, NUM_TRAINED, 0)
-    unreplaced = looks[1:] if len(put) == num_of(REPLAYED) else looks[2:]
+    images, parts = seen(family, NUM_TRAINED, 0)
+    unreplaced = parts[1:] if len(put) == num_of(REPLAYED) else parts[2:]
     judge = bench(NUM_TRAINED)
     whole = LabelledImages(
         np.concatenate([put.pixels, images.pixels[len(put) :]]),
         np.concatenate([put.labels, images.labels[len(put) :]]),
         images.patients,
     )
-    return judge.examined(whole, Look.together([judge.gate.look(put.pixels), *unreplaced]))
+    compared = SetNeighbours.concatenated([judge.gate.compare(put.pixels), *unreplaced])
+    return judge.examined(whole, compared)
 
 
 def trials() -> Iterator[Trial]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from release.examination import Examination
+from release.gate.result import GateResult
 
 Facts = Mapping[str, float | int | None]
 
@@ -30,7 +30,7 @@ class Trial:
     case: str
     expected: str
     seed: int
-    examine: Callable[[], Examination]
+    examine: Callable[[], GateResult]
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -81,13 +81,13 @@ def tried(trial: Trial) -> Outcome:
         trial.case,
         trial.expected,
         trial.seed,
-        "passed" if verdict.may_leave else str(verdict),
+        "passed" if verdict.released else str(verdict),
         round(time.process_time() - began, 1),
         _facts(examination),
     )
 
 
-def _facts(examination: Examination) -> dict[str, Any]:
+def _facts(examination: GateResult) -> dict[str, Any]:
     facts: dict[str, Any] = {"dropped": int((~examination.kept).sum())}
     for finding in examination.findings:
         name = f"{finding.id} {finding.name}"

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from release.labelled_images import Folds, LabelledImages, Pixels
-from release.metrics.fairness import LearnedFrom
-from release.metrics.metric import Embedded, Metric, Pairs, Vectors
+from release.data import LabelledImages, Pixels, Splits
+from release.similarity.metric import Embedded, LearnedFrom, Metric, Pairs, Vectors
 
 SIDE = 4  # pixels
 _DIMENSIONS = SIDE**2
@@ -31,11 +30,12 @@ class Euclidean(Metric):
     digest = hashlib.sha256(b"euclidean/1").hexdigest()
     learned_from = LearnedFrom()
 
-    def embed(self, pixels: Pixels) -> Embedded:
+    def _embed(self, pixels: Pixels) -> Vectors:
         """Write images as vectors."""
-        return Embedded(pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS)
+        vectors: Vectors = pixels.reshape(len(pixels), -1).astype(np.float32) / _GREY_LEVELS
+        return vectors
 
-    def likeness(self, queries: Embedded, among: Embedded) -> Vectors:
+    def similarity(self, queries: Embedded, among: Embedded) -> Vectors:
         """Take squared distances, with the sign turned."""
         x, y = queries.vectors, among.vectors
         alike: Vectors = 2 * x @ y.T - (x**2).sum(1)[:, None] - (y**2).sum(1)
@@ -43,7 +43,7 @@ class Euclidean(Metric):
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:
         """Take the distance of each pair."""
-        between = queries.vectors[pairs.queries] - among.vectors[pairs.images]
+        between = queries.vectors[pairs.queries] - among.vectors[pairs.others]
         far: Vectors = np.linalg.norm(between, axis=1)
         return far
 
@@ -89,7 +89,7 @@ class World:
         images = LabelledImages(_pixels(points), labels[each], each)
         in_t = each < design.trained
         coin = self.rng.random(n) < design.audit / design.trained
-        self.folds = Folds(
+        self.splits = Splits(
             _CLASSES,
             images.where(in_t),
             coin[each[in_t]],
@@ -125,7 +125,7 @@ class World:
 
     def learned(self) -> Pixels:
         """Images of the Gaussian mixture fitted to T."""
-        labels = self.folds.trained.labels
+        labels = self.splits.train.labels
         drawn = np.sort(self.rng.choice(labels, self.design.images))
         return _pixels(
             np.concatenate(
@@ -147,7 +147,7 @@ class World:
     def leaking(self, num_patients: int, rate: float, noise: float = 0.05) -> Pixels:
         """Honest images, and a share of near duplicates of the images of few patients."""
         patients = self.rng.choice(self.design.trained, num_patients, replace=False)
-        rows = np.flatnonzero(np.isin(self.folds.trained.patients, patients))
+        rows = np.flatnonzero(np.isin(self.splits.train.patients, patients))
         return self._with(self.rng.choice(rows, self._num(rate)), noise)
 
     def drawn_towards(self, share: float, pull: float) -> Pixels:
@@ -172,7 +172,7 @@ class World:
         metric = Euclidean()
         to_trained, to_audit = (
             metric.nearest(metric.embed(images), metric.embed(real.pixels), 1).distances[:, 0]
-            for real in (self.folds.trained, self.folds.audit)
+            for real in (self.splits.train, self.splits.holdout)
         )
         return images[to_trained < to_audit][: self.design.images]
 

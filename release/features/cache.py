@@ -9,8 +9,8 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from release.cancellation import check_cancelled
+from release.data import Pixels
 from release.features.extractors import Extractor
-from release.labelled_images import Pixels
 
 MAX_IMAGES = 10_000  # 80 MB of 2,048 features, in single precision
 

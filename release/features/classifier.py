@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 NAME = "image-classifier"
 RECIPE = 2  # raise it when anything in the architecture or its training changes what is learned

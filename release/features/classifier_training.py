@@ -14,8 +14,8 @@ from torch import Tensor
 from models.nn.warp import warp
 from models.precision import autocast, fastest_dtype
 from release.cancellation import check_cancelled
+from release.data import Pixels
 from release.features.classifier import ImageClassifier, as_images, read
-from release.labelled_images import Pixels
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 64

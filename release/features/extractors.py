@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from release.data import Pixels
 from release.features.classifier import NAME, ImageClassifier, digest, load_classifier, read
-from release.labelled_images import Pixels
 
 INCEPTION_SIDE = 299  # pixels
 _NOT_FEATURES = ("fc.", "AuxLogits.")  # layers of the classes and of the auxiliary head

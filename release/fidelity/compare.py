@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from release.data import LabelledImages
 from release.fidelity.kid import Sample
 from release.fidelity.prdc import Neighbourhoods, neighbourhoods
-from release.labelled_images import LabelledImages
 
 MIN_PATIENTS_OF_CLASS = 3  # the bootstrap of fewer would often draw one alone
 MIN_PATIENTS = 20  # on each side, for all but KID and label agreement

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.cancellation import check_cancelled
+from release.data import LabelledImages, Pixels, Splits
 from release.features.classifier import ImageClassifier, read
 from release.features.extractors import ClassifierExtractor, Extractor
 from release.fidelity.compare import (
@@ -23,7 +24,6 @@ from release.fidelity.kid import Sample, kid
 from release.fidelity.metrics import AGREEMENT, KID, label_agreement, measure_all
 from release.fidelity.results import ALL, ExtractorSummary, Fidelity, FidelityRow
 from release.fidelity.validity import Validity
-from release.labelled_images import Folds, LabelledImages, Pixels
 from release.stats.estimate import Estimate
 
 NUM_MEAN_IMAGES = 50  # of each class
@@ -31,7 +31,7 @@ NUM_MEAN_IMAGES = 50  # of each class
 
 def measure_fidelity(
     classifier: ImageClassifier,
-    folds: Folds,
+    splits: Splits,
     pixels: Pixels,
     labels: NDArray[np.int64],
     rng: np.random.Generator,
@@ -42,9 +42,9 @@ def measure_fidelity(
 
     Args:
         classifier: Trained on the training images alone; it says whether labels agree.
-        folds: The real images.
+        splits: The real images.
         pixels: (n, size, size), the set, each image an independent draw.
-        labels: (n,), places in `folds.classes`; -1 for an image of no class, which is only looked
+        labels: (n,), places in `splits.classes`; -1 for an image of no class, which is only looked
             at in a set that has no others.
         rng: Draws the images that are compared and the bootstrap.
         extractor: Where features come from; the classifier when None.
@@ -56,21 +56,21 @@ def measure_fidelity(
 
     def opened(images: LabelledImages) -> ReadImages:
         check_cancelled()
-        drawn = images.where(drawn_evenly(images.labels, len(folds.classes), rng))
+        drawn = images.where(drawn_evenly(images.labels, len(splits.classes), rng))
         reading = read(classifier, drawn.pixels)
         check_cancelled()
         features = extractor.features(drawn.pixels) if extractor else reading.features
         return ReadImages(drawn, features, reading.predictions == drawn.labels)
 
     synthetic = LabelledImages(pixels, labels, np.arange(len(labels)))
-    sides = Sides(*(opened(images) for images in (synthetic, folds.utility, folds.audit)))
+    sides = Sides(*(opened(images) for images in (synthetic, splits.test, splits.holdout)))
     rows = []
     for label in np.unique(labels[labels >= 0]).tolist():
         check_cancelled()
         num_images = int((labels == label).sum())
-        rows.append(_row(folds.classes[label], num_images, sides.of([label]), rng))
+        rows.append(_row(splits.classes[label], num_images, sides.of([label]), rng))
     check_cancelled()
-    weighed = comparable(sides.each(), range(len(folds.classes)))
+    weighed = comparable(sides.each(), range(len(splits.classes)))
     if weighed:
         num_images = int(np.isin(labels, weighed).sum())
         rows.append(_row(ALL, num_images, sides.of(weighed), rng))
@@ -78,7 +78,7 @@ def measure_fidelity(
     return Fidelity(
         ExtractorSummary(seen_by.name, seen_by.digest, seen_by.preparation),
         tuple(rows),
-        _validity(rows[-1] if weighed else None, weighed, sides, folds, seen_by, rng),
+        _validity(rows[-1] if weighed else None, weighed, sides, splits, seen_by, rng),
     )
 
 
@@ -97,7 +97,7 @@ def _validity(
     everything: FidelityRow | None,
     weighed: list[int],
     sides: Sides,
-    folds: Folds,
+    splits: Splits,
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> Validity:
@@ -108,11 +108,11 @@ def _validity(
             classes of the holdout together stand for what its images should be.
         weighed: The classes of that row.
         sides: What is compared.
-        folds: The real images.
+        splits: The real images.
         extractor: Where features come from.
         rng: Draws the bootstrap.
     """
-    labels = weighed or comparable([sides.test, sides.holdout], range(len(folds.classes)))
+    labels = weighed or comparable([sides.test, sides.holdout], range(len(splits.classes)))
     unlabelled = sides.synthetic.where(sides.synthetic.images.labels < 0)
     if not labels or (everything is None and unlabelled.num_patients() < MIN_PATIENTS_OF_CLASS):
         raise ValueError(
@@ -128,13 +128,13 @@ def _validity(
         assert of_set is not None, "the classes of the row have enough patients on every side"
         assert of_test is not None, "the classes of the row have enough patients on every side"
         found, floor, agreement = of_set, of_test, everything.synthetic[AGREEMENT.name]
-    means = [folds.trained.pixels[folds.trained.labels == k].mean(0) for k in labels]
+    means = [splits.train.pixels[splits.train.labels == k].mean(0) for k in labels]
     points = extractor.features(np.stack(means).round().astype(np.uint8))
     same = [
         Sample(np.repeat(point[None], NUM_MEAN_IMAGES, 0), np.arange(NUM_MEAN_IMAGES))
         for point in points
     ]
-    chance = 1 / len(folds.classes)
+    chance = 1 / len(splits.classes)
     return Validity(
         kid=found,
         kid_floor=floor,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.nn.image_losses import ms_ssim
-from release.labelled_images import Pixels
+from release.data import Pixels
 
 NUM_PAIRS = 200
 PAIRS_AT_ONCE = 64

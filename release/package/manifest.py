@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from radiographs.splits.keyed_hash import keyed_hash
-from release.origin import OfClass, Origin, count_by_class
 from release.package.archive import Member
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Part, Report
+from release.samples import ClassSample, SampleSpec, count_by_class
 from release.utility.results import Utility
 from synthcxr.package_format import MANIFEST_FORMAT
 
@@ -96,13 +96,13 @@ class PackagedImage:
     """
 
     index: int
-    origin: Origin
+    origin: SampleSpec
     member: Member
 
     @property
     def label(self) -> str | None:
         """Its class, None for an image of no class."""
-        return self.origin.label if isinstance(self.origin, OfClass) else None
+        return self.origin.label if isinstance(self.origin, ClassSample) else None
 
 
 def describe(
@@ -110,9 +110,9 @@ def describe(
     request: Mapping[str, Any],
     hashing_key: bytes,
     *,
-    generated: Iterable[Origin],
-    rejected: Iterable[Origin],
-    released: Iterable[Origin],
+    generated: Iterable[SampleSpec],
+    rejected: Iterable[SampleSpec],
+    released: Iterable[SampleSpec],
     earlier_releases: Sequence[str],
 ) -> Description:
     """Describe a set whose images are packaged.
@@ -196,7 +196,7 @@ def listed(member: Member, described: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         member: The file.
-        described: Its kind, and of an image what `Origin.described` says.
+        described: Its kind, and of an image what `SampleSpec.described` says.
     """
     return {
         "path": member.path,

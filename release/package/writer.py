@@ -20,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from release.origin import Origin
 from release.package.archive import Archive
 from release.package.attestation import Signer, attestation
 from release.package.croissant import croissant
@@ -37,6 +36,7 @@ from release.package.manifest import (
 )
 from release.package.png import png
 from release.package.tables import labels_csv, metadata_csv
+from release.samples import SampleSpec
 from synthcxr.package_format import (
     ATTESTATION,
     CROISSANT,
@@ -74,7 +74,7 @@ class Contents:
 
 
 def write_package(
-    path: Path, images: Iterable[tuple[NDArray[np.uint8], Origin]], contents: Contents
+    path: Path, images: Iterable[tuple[NDArray[np.uint8], SampleSpec]], contents: Contents
 ) -> bytes:
     """Write a package, in constant memory but for its table of contents.
 
@@ -110,7 +110,7 @@ def write_package(
 
 def _write_images(
     archive: Archive,
-    images: Iterable[tuple[NDArray[np.uint8], Origin]],
+    images: Iterable[tuple[NDArray[np.uint8], SampleSpec]],
     contents: Contents,
     scratch: Path,
 ) -> list[PackagedImage]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from release.examination import Examination
 from release.fidelity.results import Fidelity
-from release.origin import OfInterpolation, Origin, count_by_class
+from release.gate.result import GateResult
 from release.report.schema import (
     DatasetSummary,
     ExaminationCount,
@@ -16,6 +15,7 @@ from release.report.schema import (
     SetSummary,
     VerdictSummary,
 )
+from release.samples import InterpolatedSample, SampleSpec, count_by_class
 from release.utility.results import Utility
 
 ALWAYS = (
@@ -44,13 +44,13 @@ def build_report(
     set_id: str,
     model: ModelSummary,
     dataset: DatasetSummary,
-    examination: Examination,
+    examination: GateResult,
     fidelity: Fidelity | None,
     further_fidelity: Sequence[Fidelity],
     utility: Utility | None,
     *,
     num_generated: int,
-    released: Iterable[Origin],
+    released: Iterable[SampleSpec],
     examination_count: ExaminationCount,
 ) -> Report:
     """Bring together all that may be published about a set.
@@ -91,15 +91,11 @@ def build_report(
             *ALWAYS,
             *([] if dataset.patient_ids else [NO_PATIENT_IDS]),
             *([SMALL_SET] if 0 < num_released < int(examination.kept.sum()) else []),
-            *([INTERPOLATIONS] if OfInterpolation.kind in of_none else []),
-            *(
-                []
-                if utility
-                else [NOT_REQUESTED if examination.verdict.may_leave else NOT_RELEASED]
-            ),
+            *([INTERPOLATIONS] if InterpolatedSample.kind in of_none else []),
+            *([] if utility else [NOT_REQUESTED if examination.verdict.released else NOT_RELEASED]),
         ),
     )
 
 
-def _why_no_utility(examination: Examination) -> str:
-    return NOT_REQUESTED if examination.verdict.may_leave else NOT_RELEASED
+def _why_no_utility(examination: GateResult) -> str:
+    return NOT_REQUESTED if examination.verdict.released else NOT_RELEASED

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from release.fidelity.metrics import METRIC_GROUPS
+from release.gate.checks.table import table
 from release.report import copy_kinds, text
 from release.report.certificate import certificate
 from release.report.contact_sheets import contact_sheets
@@ -68,6 +69,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
         "smallest_p": text.SMALLEST_P,
+        "checks_table": table(),
         "metric_groups": METRIC_GROUPS,
         "score_titles": SCORE_TITLES,
         "size_category": size_category(shown.set.released),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
+from release.gate.result import COARSE_P_VALUES
 from release.report.schema import Outcome, Power, Report
 from release.stats.estimate import Estimate
 
 NOT_MEASURED = "not measured"
 NO_BREAK = "\u00a0"  # keeps a number and its unit on one line
 MINUS = "\u2212"  # which is read out as minus, where a hyphen is not
-SMALLEST_P = 0.001  # a smaller p-value tells more of single images than of the decision
+SMALLEST_P = COARSE_P_VALUES[0]
 UNBOUNDED = "unbounded"
 _MAX_DECIMALS = 8
 

@@ -9,7 +9,7 @@ and in detail, and by the half and the quarter of the image that agrees best.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import cos, radians, sin
@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from release.labelled_images import Pixels
+from release.cancellation import check_cancelled
+from release.data import Pixels
 from release.similarity.alignment import (
     Targets,
     agreement,
@@ -81,8 +82,6 @@ class CopySearch:
     Args:
         pixels: (n, size, size).
         patients: (n,).
-        check: Called between a few images; raises to give up. It may be replaced, since a search
-            serves one job after another.
 
     Attributes:
         patients: (n,).
@@ -91,13 +90,7 @@ class CopySearch:
 
     digest = hashlib.sha256(VERSION.encode()).hexdigest()
 
-    def __init__(
-        self,
-        pixels: Pixels,
-        patients: NDArray[np.int64],
-        check: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.check = check
+    def __init__(self, pixels: Pixels, patients: NDArray[np.int64]) -> None:
         self.patients = patients
         self._patients = torch.from_numpy(patients)
         self._structure = Structure.of(pixels)
@@ -131,7 +124,7 @@ class CopySearch:
         """
         places, distances = [], []
         for start in range(0, len(pixels), _QUERIES_AT_ONCE):
-            self.check()
+            check_cancelled()
             lot = slice(start, start + _QUERIES_AT_ONCE)
             own = None if apart is None else torch.from_numpy(apart[lot])
             hidden = None if own is None else own[:, None] == self._patients

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from release.data import LabelledImages
 from release.features.classifier_training import Labelled, evenly
-from release.labelled_images import LabelledImages
 
 SYNTHETIC_SHARE = 0.5  # of what is drawn of a class, where real and synthetic images are mixed
 REAL = "real"

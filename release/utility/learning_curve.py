@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.stats.estimate import Estimate
 from release.utility.results import EquivalentSize
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from release.data import LabelledImages, Pixels, Splits
 from release.features.classifier import read
 from release.features.classifier_training import fit_classifier
-from release.labelled_images import Folds, LabelledImages, Pixels
 from release.utility.arms import (
     OVERSAMPLED,
     REAL,
@@ -36,7 +36,7 @@ Array = NDArray[np.float64]
 
 
 def measure_utility(
-    folds: Folds,
+    splits: Splits,
     pixels: Pixels,
     labels: NDArray[np.int64],
     *,
@@ -48,10 +48,10 @@ def measure_utility(
     """Measure a set; the same images and seed give the same figures.
 
     Args:
-        folds: The real images; classifiers learn from the training images, and are tested on
+        splits: The real images; classifiers learn from the training images, and are tested on
             the test images.
         pixels: (n, size, size), the set.
-        labels: (n,), places in `folds.classes`; images of -1 are not used.
+        labels: (n,), places in `splits.classes`; images of -1 are not used.
         num_seeds: How often each classifier is trained; one or two for a quick look.
         images_to_see: Length of each training.
         seed: Of everything drawn here.
@@ -66,22 +66,22 @@ def measure_utility(
         raise ValueError("Only labelled images can be trained with, and the set has none.")
     synthetic = LabelledImages(pixels[labelled], labels[labelled], np.flatnonzero(labelled))
     rng = np.random.default_rng(seed)
-    bootstrap = PairedBootstrap(folds.utility, len(folds.classes), num_seeds, rng)
+    bootstrap = PairedBootstrap(splits.test, len(splits.classes), num_seeds, rng)
     if not bootstrap.classes():
         raise ValueError("Utility is tested on images of at least two classes.")
 
     def tried(arm: Arm) -> list[Array]:
-        return [_chances(arm, folds, seed + k, images_to_see) for k in range(num_seeds)]
+        return [_chances(arm, splits, seed + k, images_to_see) for k in range(num_seeds)]
 
     scored, areas = [], {}
-    for name, arm in all_arms(folds.trained, synthetic).items():
+    for name, arm in all_arms(splits.train, synthetic).items():
         found = _Scored(bootstrap, tried(arm))
         areas[name] = found.macro("auroc")
-        scored.append(found.estimated(name, len(arm.images.labels), folds.classes, subgroups))
-    parts = [part_of(folds.trained, share, rng) for share in SHARES]
+        scored.append(found.estimated(name, len(arm.images.labels), splits.classes, subgroups))
+    parts = [part_of(splits.train, share, rng) for share in SHARES]
     curve = [_area(bootstrap, tried(even_arm(part))) for part in parts]
     curve.append(areas[OVERSAMPLED])
-    sizes = [*(len(part) for part in parts), len(folds.trained)]
+    sizes = [*(len(part) for part in parts), len(splits.train)]
     gains = [
         _gain(bootstrap, arm, over, areas)
         for arm in (SYNTHETIC, REAL_AND_SYNTHETIC)
@@ -101,13 +101,13 @@ def measure_utility(
     )
 
 
-def _chances(arm: Arm, folds: Folds, seed: int, images_to_see: int) -> Array:
+def _chances(arm: Arm, splits: Splits, seed: int, images_to_see: int) -> Array:
     """Train a classifier; return how likely each test image is to be of each class."""
-    num_classes = len(folds.classes)
+    num_classes = len(splits.classes)
     classifier = fit_classifier(
         arm.images, arm.chances, num_classes, seed, images_to_see, arm.class_weights
     )
-    return read(classifier, folds.utility.pixels).chances
+    return read(classifier, splits.test.pixels).chances
 
 
 class _Scored:

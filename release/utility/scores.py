@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.stats.bootstrap import NUM_REPLICATES, patient_replicates
 from release.stats.estimate import Estimate
 from release.stats.intervals import mean, percentile

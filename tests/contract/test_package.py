@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from release.origin import OfClass, OfInterpolation, OfMixture
 from release.package.archive import Archive
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
+from release.samples import ClassSample, InterpolatedSample, MixtureSample
 from service.adapters.signing_keys import KeyRing, SigningKey
 from synthcxr.cli import verify
 from synthcxr.contact_sheet import write_contact_sheet
@@ -59,10 +59,10 @@ def key_in(folder: Path) -> SigningKey:
 def pack(path: Path, signer: SigningKey, label: str = "COVID", **changes: Any) -> Path:
     rng = np.random.default_rng(0)
     origins = [
-        *(OfClass(label, index) for index in range(3)),
-        *(OfClass("Normal", index) for index in range(3, 6)),
-        OfMixture({"COVID": 0.6, "Normal": 0.4}, 6),
-        OfInterpolation({"COVID": 1.0}, 0, 1, 0.5),
+        *(ClassSample(label, index) for index in range(3)),
+        *(ClassSample("Normal", index) for index in range(3, 6)),
+        MixtureSample({"COVID": 0.6, "Normal": 0.4}, 6),
+        InterpolatedSample({"COVID": 1.0}, 0, 1, 0.5),
     ]
     images = [(rng.integers(0, 256, (16, 16), np.uint8), origin) for origin in origins]
     contents = Contents(

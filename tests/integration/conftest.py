@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from release.privacy.calibration import Calibration
+from release.gate.calibration import Calibration
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from tests.integration.jobs import finished, opened, submit_ingest
@@ -70,4 +70,6 @@ def dataset_id(context):
 def nothing_dropped(monkeypatch):
     """Let the gate drop no image: drawing is looked at, not what of so few patients is left."""
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: near["pixels"] < 0)
-    monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
+    monkeypatch.setattr(
+        "release.gate.filtering.over_represented", lambda *_: np.array([], np.int64)
+    )

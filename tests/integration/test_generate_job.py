@@ -16,8 +16,8 @@ from models.registry import FAMILIES
 from models.seeding import image_seed
 from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore
-from release.privacy.calibration import Calibration
-from release.privacy.power import NUMS_EXAMINED
+from release.gate.calibration import Calibration
+from release.gate.power import NUMS_EXAMINED
 from service.domain.extractors import SuppliedExtractor
 from service.domain.job import JobState
 from service.domain.requests import Interpolation, Mixture
@@ -209,7 +209,8 @@ def test_a_set_of_which_every_image_was_dropped_says_so_whatever_the_power(
 ):
     """Those drawn beside the twelve asked for, to examine them by, are kept and are none of it."""
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: np.arange(len(near["pixels"])) < 12)
-    monkeypatch.setattr("release.panel.exposed", lambda *_: np.array([], np.int64))
+    nobody = np.array([], np.int64)
+    monkeypatch.setattr("release.gate.filtering.over_represented", lambda *_: nobody)
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     job = finished(context, submit_generation(context, model_id))
     made = context.records.releases.synthetic_set(job.result.synthetic_set_id)

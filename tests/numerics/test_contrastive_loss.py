@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from release.metrics.copy_training import contrastive_loss
+from release.similarity.copy_training import contrastive_loss
 
 
 def test_the_loss_is_the_definition_view_by_view() -> None:

@@ -12,18 +12,17 @@ from benchmarks.proofs.cases import OF_35, TWO_OF_35, WITH_RARE, Case, balanced,
 from benchmarks.proofs.phantoms import phantoms
 from benchmarks.proofs.world import Design, World
 from radiographs.phantom import FINDINGS
-from release.controls.control import Control
-from release.controls.kinds import CONTROLS, of_parts
-from release.gate import Gate
-from release.labelled_images import Folds, Pixels
-from release.metrics.pixels import PixelMetric
-from release.policy import Policy
+from release.data import Pixels, Splits
+from release.gate.control_transforms import CONTROL_TRANSFORMS, ControlTransform, part_transforms
+from release.gate.gate import Gate
+from release.gate.policy import Policy
+from release.similarity.registered_pixels import PixelMetric
 from workers.generate.gate_assets import search_of
 
 SMALL = Design(trained=1100, audit=400, images=1000)
 SMALLEST = Design(trained=250, audit=160, images=150)
 # what so few patients and images suffice for
-ASKING_LESS = replace(Policy(), max_mdcr=0.07, max_membership=0.09, materiality=0.15)
+ASKING_LESS = replace(Policy(), max_mdcr=0.07, max_membership=0.09, max_advantage=0.15)
 SHARP = Design(trained=600, audit=900, images=2000)  # where 1 % is well above what must be found
 
 
@@ -36,7 +35,7 @@ def verdicts(
 ) -> list[str]:
     case = Case("", "", make, design, shares=shares, policy=policy or Policy())
     found = [examined(case, seed).verdict for seed in range(num_worlds)]
-    return ["passed" if verdict.may_leave else str(verdict) for verdict in found]
+    return ["passed" if verdict.released else str(verdict) for verdict in found]
 
 
 def test_of_200_honest_sets_three_in_a_hundred_are_refused_at_most() -> None:
@@ -100,24 +99,26 @@ def test_overfitting_without_copies_is_refused() -> None:
 def of_phantoms() -> Gate:
     images = phantoms(0, 300)
     trained, held_out = images.where(np.arange(150)), images.where(np.arange(150, 300))
-    folds = Folds(FINDINGS, trained, np.arange(150) % 3 == 0, held_out, trained, "")
-    return Gate(folds, [PixelMetric()], search=search_of(folds))
+    splits = Splits(FINDINGS, trained, np.arange(150) % 3 == 0, held_out, trained, "")
+    return Gate(splits, [PixelMetric()], search=search_of(splits))
 
 
 @pytest.mark.parametrize(
-    "control", [each for each in CONTROLS if each.required], ids=lambda each: each.name
+    "control", [each for each in CONTROL_TRANSFORMS if each.required], ids=lambda each: each.name
 )
-def test_near_duplicates_of_phantoms_are_flagged(of_phantoms: Gate, control: Control) -> None:
+def test_near_duplicates_of_phantoms_are_flagged(
+    of_phantoms: Gate, control: ControlTransform
+) -> None:
     """Of 20, one at most is missed."""
-    copies = control.plant(phantoms(0, 20).pixels, seed=0)
+    copies = control.apply(phantoms(0, 20).pixels, seed=0)
     assert of_phantoms.flagged(copies).sum() >= 19
 
 
 def test_halves_of_phantoms_within_others_are_flagged(of_phantoms: Gate) -> None:
     hosts = phantoms(300, 20).pixels
-    for control in of_parts(hosts):
+    for control in part_transforms(hosts):
         if control.name.endswith("half"):
-            copies = control.plant(phantoms(0, 20).pixels, seed=0)
+            copies = control.apply(phantoms(0, 20).pixels, seed=0)
             assert of_phantoms.flagged(copies).sum() >= 19, control.name
 
 

@@ -3,8 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.metrics import search
-from release.metrics.search import nearest
+from release.similarity import metric
+from release.similarity.knn import Neighbours, Vectors
+from release.similarity.metric import CorrelationMetric, Embedded, Patients
+
+
+class UnitVectors(CorrelationMetric):
+    """Images that are unit vectors already."""
+
+    def _embed(self, pixels: np.ndarray) -> Vectors:
+        return pixels
+
+
+def nearest(
+    queries: np.ndarray, among: np.ndarray, k: int, patients: Patients | None = None
+) -> Neighbours:
+    return UnitVectors().nearest(Embedded(queries), Embedded(among), k, patients=patients)
 
 
 def unit_rows(rng: np.random.Generator, n: int, d: int = 16) -> np.ndarray:
@@ -13,8 +27,7 @@ def unit_rows(rng: np.random.Generator, n: int, d: int = 16) -> np.ndarray:
 
 
 def test_the_search_equals_brute_force_however_it_is_cut_into_blocks(monkeypatch) -> None:
-    monkeypatch.setattr(search, "QUERIES_AT_ONCE", 7)
-    monkeypatch.setattr(search, "IMAGES_AT_ONCE", 11)
+    monkeypatch.setattr(metric, "IMAGES_AT_ONCE", 7)
     rng = np.random.default_rng(0)
     queries, among = unit_rows(rng, 30), unit_rows(rng, 50)
     found = nearest(queries, among, 5)
@@ -29,7 +42,7 @@ def test_the_search_equals_brute_force_however_it_is_cut_into_blocks(monkeypatch
 def test_images_of_one_patient_are_no_neighbours() -> None:
     rng = np.random.default_rng(2)
     rows, patients = unit_rows(rng, 12), np.arange(12) // 3
-    found = nearest(rows, rows, 9, apart=(patients, patients))
+    found = nearest(rows, rows, 9, (patients, patients))
     assert (patients[found.indices] != patients[:, None]).all()
     assert (found.distances > 0).all()
 
@@ -38,7 +51,7 @@ def test_what_is_missing_is_infinitely_far() -> None:
     rng = np.random.default_rng(3)
     rows = unit_rows(rng, 4)
     patients = np.array([0, 0, 1, 1])
-    found = nearest(rows, rows, 3, apart=(patients, patients))
+    found = nearest(rows, rows, 3, (patients, patients))
     assert (found.indices[:, 2] == -1).all()
     assert np.isinf(found.distances[:, 2]).all()
     assert np.isfinite(found.distances[:, :2]).all()
@@ -54,5 +67,5 @@ def test_no_queries_and_no_images_are_searched_too() -> None:
     rows = unit_rows(np.random.default_rng(5), 3)
     assert nearest(rows[:0], rows, 2).distances.shape == (0, 2)
     assert (nearest(rows, rows[:0], 2).indices == -1).all()
-    with pytest.raises(ValueError, match="At least 1"):
+    with pytest.raises(ValueError, match="at least 1"):
         nearest(rows, rows, 0)

@@ -13,7 +13,7 @@ import torch
 from models.privacy import mechanisms as under_audit
 from models.privacy.gaussian import mu_for
 from models.privacy.mechanisms import GaussianMechanism
-from release.privacy import epsilon
+from release.gate.checks import epsilon
 
 NUM_CANARIES, LENGTH = 1000, 4000
 CLAIMED, DELTA = 1.0, 1e-5

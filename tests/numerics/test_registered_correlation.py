@@ -7,9 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from release.metrics.pixels import PixelMetric
-from release.metrics.posing import SIDE
-from release.metrics.registration import TURNS_AND_ZOOMS, Middles, registered_correlation
+from release.similarity.registered_pixels import PixelMetric
+from release.similarity.registration import (
+    SIDE,
+    TURNS_AND_ZOOMS,
+    Middles,
+    registered_correlation,
+)
 
 
 def drawn(n: int, seed: int, side: int = SIDE) -> np.ndarray:

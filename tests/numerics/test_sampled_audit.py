@@ -15,7 +15,7 @@ from models.privacy import mechanisms as under_audit
 from models.privacy.accounting import PrivacyCost, epsilon_by_prv, epsilon_by_renyi, sigma_for
 from models.privacy.csprng import CsprngNoise
 from models.privacy.mechanisms import PoissonGaussianMechanism
-from release.privacy import epsilon
+from release.gate.checks import epsilon
 
 NUM_CANARIES, LENGTH = 600, 3000
 RATE, STEPS = 0.5, 20

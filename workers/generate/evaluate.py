@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from release.cancellation import check_cancelled
-from release.examination import Examination
 from release.features.extractors import Extractor
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.results import Fidelity
 from release.fidelity.validity import Validity
+from release.gate.context import Candidate, History
+from release.gate.result import GateResult
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
-from release.verdict import Verdict
 from workers.generate.gate_assets import GateAssets
 from workers.generate.load import Inputs
-from workers.generate.prior_releases import look_at_prior_releases
+from workers.generate.model_controls import model_controls
+from workers.generate.prior_releases import neighbours_of_prior_releases
 from workers.generate.sampling import SampledSet
-from workers.planting import by_model
 from workers.runtime.attempt import Attempt
 
 SEED = 0
@@ -39,7 +38,7 @@ class Evaluation:
         utility: None where it was not asked for, or the set may not be released anyway.
     """
 
-    examination: Examination
+    examination: GateResult
     fidelity: Fidelity | None
     further_fidelity: tuple[Fidelity, ...]
     utility: Utility | None
@@ -54,14 +53,14 @@ def evaluate(attempt: Attempt, inputs: Inputs, sampled: SampledSet) -> Evaluatio
         sampled: The set, flagged images included.
     """
     labels = sampled.labels(inputs.snapshot.classes)
-    unflagged = ~sampled.look.flagged | (inputs.claim is not None)
+    unflagged = ~sampled.neighbours.flagged | (inputs.claim is not None)
     seen = sampled.pixels[unflagged], labels[unflagged]
     fidelity = _fidelity(inputs.assets, *seen)
     further = [_fidelity(inputs.assets, *seen, each) for each in inputs.extractors]
     validity = fidelity.validity if fidelity else Validity.unknown()
     examination = _examine(attempt, inputs, sampled, validity)
     utility = None
-    if inputs.request.report == "full" and examination.verdict.may_leave:
+    if inputs.request.report == "full" and examination.verdict.released:
         kept = examination.kept & (labels >= 0)
         utility = _utility(inputs.assets, sampled.pixels[kept], labels[kept])
     return Evaluation(examination, fidelity, tuple(filter(None, further)), utility)
@@ -69,28 +68,25 @@ def evaluate(attempt: Attempt, inputs: Inputs, sampled: SampledSet) -> Evaluatio
 
 def _examine(
     attempt: Attempt, inputs: Inputs, sampled: SampledSet, validity: Validity
-) -> Examination:
+) -> GateResult:
     """Put the set before the gate, together with what is known of earlier ones."""
     assets, prior, snapshot = inputs.assets, inputs.prior, inputs.snapshot
     size = inputs.model.image_size
-    examination = assets.gate.examine(
+    candidate = Candidate(
         sampled.pixels,
         sampled.weights(snapshot.classes),
-        look=sampled.look,
-        validity=validity,
-        planted=list(by_model(assets.folds, snapshot, check_cancelled)),
-        controls=assets.controls,
-        earlier=look_at_prior_releases(attempt.artifacts, assets, prior.releases, size),
-        attempts=prior.tallies,
-        attempt_number=prior.number,
+        validity,
+        neighbours=sampled.neighbours,
+        offered=sampled.offered,
         claim=inputs.claim,
     )
-    verdict = examination.verdict
-    readable = verdict.may_leave or verdict.code == "power"  # by some, see service.domain.access
-    if readable and not sampled.released(examination.kept):
-        nothing = Verdict.inconclusive("nothing_left", verdict.num_filtered)
-        examination = replace(examination, verdict=nothing)
-    return examination
+    by_this_model = map(assets.gate.measure, model_controls(assets.splits, snapshot))
+    history = History(
+        neighbours_of_prior_releases(attempt.artifacts, assets, prior.releases, size),
+        prior.tallies,
+        prior.number,
+    )
+    return assets.gate.evaluate(candidate, [*assets.controls, *by_this_model], history)
 
 
 def _fidelity(
@@ -103,7 +99,7 @@ def _fidelity(
     try:
         return measure_fidelity(
             assets.classifier,
-            assets.folds,
+            assets.splits,
             pixels,
             labels,
             rng,
@@ -119,7 +115,7 @@ def _utility(
     if not len(labels):
         return None
     return measure_utility(
-        assets.folds,
+        assets.splits,
         pixels,
         labels,
         num_seeds=UTILITY_SEEDS,

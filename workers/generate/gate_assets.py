@@ -24,26 +24,24 @@ from numpy.typing import NDArray
 
 from radiographs.splits.split import TRAINED, Split
 from radiographs.store.pixel_store import PixelStore, SplitImages
-from release.cancellation import check_cancelled
+from release.array_cache import Arrays
+from release.data import LabelledImages, Splits
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
-from release.gate import FEWEST_PATIENTS, Gate
-from release.labelled_images import Folds, LabelledImages
-from release.look import Look
-from release.memory import Arrays
-from release.metrics.copies import VERSION as COPY_VERSION
-from release.metrics.copies import CopyMetric, train_copy_metric
-from release.metrics.copy_training import Recipe
-from release.metrics.pixels import PixelMetric
-from release.policy import Policy
-from release.privacy.controls import Control
+from release.gate.context import MIN_HOLDOUT
+from release.gate.gate import Gate
+from release.gate.neighbours import SetNeighbours
+from release.gate.policy import Policy
+from release.gate.positive_controls import ControlResult, transformed_controls
 from release.report.disclosure import rounded_count
+from release.similarity.copy_embedding import VERSION as COPY_VERSION
+from release.similarity.copy_embedding import CopyMetric, train_copy_metric
 from release.similarity.copy_search import CopySearch
+from release.similarity.copy_training import Recipe
+from release.similarity.registered_pixels import PixelMetric
 from service.domain.errors import StorageFull, TooFewPatients
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
-from workers.generate.interruptible import Interruptible
-from workers.planting import by_changes
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
@@ -73,13 +71,13 @@ class ArtifactArrayCache:
         self._artifacts = artifacts
         self._folder = folder
 
-    def recall(self, name: str, find: Callable[[], Arrays]) -> Arrays:
-        """Return what is kept under a name; find it where nothing is, or nothing that is whole."""
-        key = f"{self._folder}/{hashlib.sha256(name.encode()).hexdigest()}.npz"
-        kept = self._read(key)
+    def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Return what is cached; compute it where nothing is, or nothing that is whole."""
+        file = f"{self._folder}/{hashlib.sha256(key.encode()).hexdigest()}.npz"
+        kept = self._read(file)
         if kept is None:
-            kept = find()
-            self._keep(key, kept)
+            kept = compute()
+            self._keep(file, kept)
         return kept
 
     def _read(self, key: str) -> Arrays | None:
@@ -114,49 +112,49 @@ class GateAssets:
     """The real images of a dataset, and what a set is evaluated with against them.
 
     Attributes:
-        folds: The real images, by fold.
+        splits: The real images, by fold.
         classifier: Learned from T.
         gate: Sees T and H.
         metric_names: The gate's own.
         arrays: Keeps what is the same for every set.
     """
 
-    folds: Folds
+    splits: Splits
     classifier: ImageClassifier
     gate: Gate
     metric_names: tuple[str, ...]
     arrays: ArtifactArrayCache
 
     @cached_property
-    def controls(self) -> list[Control]:
+    def controls(self) -> list[ControlResult]:
         """How many of the images that were changed a little the gate finds."""
-        planted = list(by_changes(self.folds))
+        planted = list(transformed_controls(self.splits))
         pixels = hashlib.sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
-        found = self.arrays.recall(
+        found = self.arrays.get(
             f"controls {self.gate.digest} {pixels}",
-            lambda: {"found": np.array([self.gate.control(each).found for each in planted])},
+            lambda: {"found": np.array([self.gate.measure(each).found for each in planted])},
         )["found"]
         return [
-            Control(each.name, len(each.pixels), int(num), each.required)
+            ControlResult(each.name, len(each.pixels), int(num), each.required)
             for each, num in zip(planted, found, strict=True)
         ]
 
-    def look(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> Look:
+    def neighbours_of(self, release: str, pixels: Callable[[], NDArray[np.uint8]]) -> SetNeighbours:
         """Compare the images of a prior release with the real ones, once for all sets to come.
 
         Args:
             release: Names it by its content.
             pixels: Reads its images, (n, size, size); called where nothing is kept of them.
         """
-        found = self.arrays.recall(
-            self._name_of(release), lambda: self.gate.look(pixels()).arrays()
+        found = self.arrays.get(
+            self._name_of(release), lambda: self.gate.compare(pixels()).arrays()
         )
-        return Look.of_arrays(found, self.metric_names)
+        return SetNeighbours.of_arrays(found, self.metric_names)
 
-    def remember(self, release: str, look: Look) -> None:
+    def remember(self, release: str, neighbours: SetNeighbours) -> None:
         """Keep what was found of images that are about to leave, if later sets need no more."""
-        if look.suffices:
-            self.arrays.recall(self._name_of(release), look.arrays)
+        if neighbours.is_complete:
+            self.arrays.get(self._name_of(release), neighbours.arrays)
 
     def _name_of(self, release: str) -> str:
         return f"release {self.gate.digest} {release}"
@@ -191,68 +189,67 @@ class GateAssetCache:
 
 
 def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
-    folds = folds_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
-    if len(np.unique(folds.audit.patients)) < FEWEST_PATIENTS:
+    splits = splits_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
+    if len(np.unique(splits.holdout.patients)) < MIN_HOLDOUT:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
-            f"{FEWEST_PATIENTS} at least are needed. Ingest images of more patients: twenty of "
+            f"{MIN_HOLDOUT} at least are needed. Ingest images of more patients: twenty of "
             "each class are usually enough to evaluate sets, some 1,800 to release them."
         )
     key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
-        attempt.artifacts.publish(_learned(attempt, folds), key)
+        attempt.artifacts.publish(_learned(attempt, splits), key)
     copies = CopyMetric.load(folder)
-    copies.learned_from.check(folds, copies.name)
-    metrics = tuple(map(Interruptible, (PixelMetric(), copies)))
+    copies.learned_from.check(splits, copies.name)
+    metrics = PixelMetric(), copies
     arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}")
     return GateAssets(
-        folds=folds,
+        splits=splits,
         classifier=load_classifier(folder / CLASSIFIER),
-        gate=Gate(folds, metrics, policy, arrays, search_of(folds)),
+        gate=Gate(splits, metrics, policy, arrays, search_of(splits)),
         metric_names=tuple(metric.name for metric in metrics),
         arrays=arrays,
     )
 
 
-def _learned(attempt: Attempt, folds: Folds) -> Path:
+def _learned(attempt: Attempt, splits: Splits) -> Path:
     """Train the classifier and the copy detector, for longer where there are more images."""
     estimator = ProgressEstimator()
 
     def watch(share: float) -> None:
-        check_cancelled()
         if attempt.report_due():
             seen = round(share * num_reported)
             attempt.report(estimator.progress(LEARNING, seen, num_reported, share))
 
-    num_images = len(folds.trained) + len(folds.audit)
+    num_images = len(splits.train) + len(splits.holdout)
     num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))
-    # progress is for everybody, and how many images are in these folds is not
+    # progress is for everybody, and how many images are in these splits is not
     num_reported = int(np.clip(VIEWS_PER_IMAGE * rounded_count(num_images), *VIEWS))
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
     staged = attempt.staging("gate-assets")
-    train_copy_metric(folds, recipe=Recipe(num_views=num_views), watch=watch).save(staged)
-    classifier = train_classifier(folds.trained, len(folds.classes), SEED, images)
+    train_copy_metric(splits, recipe=Recipe(num_views=num_views), on_progress=watch).save(staged)
+    classifier = train_classifier(splits.train, len(splits.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
     return staged
 
 
-def search_of(folds: Folds) -> CopySearch:
+def search_of(splits: Splits) -> CopySearch:
     """Make the images of T and H ready to be found."""
-    pixels = np.concatenate([folds.trained.pixels, folds.audit.pixels])
-    patients = np.concatenate([folds.trained.patients, folds.audit.patients])
-    return CopySearch(pixels, patients, check_cancelled)
+    pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
+    patients = np.concatenate([splits.train.patients, splits.holdout.patients])
+    return CopySearch(pixels, patients)
 
 
-def folds_of(store: PixelStore, size: int) -> Folds:
+def splits_of(store: PixelStore, size: int) -> Splits:
     """Read the real images of a store, (n, size, size), by fold."""
-    trained = store.images_of(*TRAINED, size=size)
-    return Folds(
+    train = store.images_of(*TRAINED, size=size)
+    return Splits(
         classes=store.classes,
-        trained=_labelled(trained),
-        coins=np.asarray(trained.splits == Split.INCLUDED),
-        audit=_labelled(store.images_of(Split.HOLDOUT, size=size)),
-        utility=_labelled(store.images_of(Split.TEST, size=size)),
+        train=_labelled(train),
+        included=np.asarray(train.splits == Split.INCLUDED),
+        holdout=_labelled(store.images_of(Split.HOLDOUT, size=size)),
+        test=_labelled(store.images_of(Split.TEST, size=size)),
         fingerprint=store.fingerprint,
     )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from models.snapshot import Snapshot
 from release.features.extractors import Extractor
-from release.policy import Policy
-from release.privacy.epsilon import Claim
+from release.gate.context import Claim
+from release.gate.policy import Policy
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
 from service.domain.records import Dataset, Model
 from service.domain.release_rules import check_examinations

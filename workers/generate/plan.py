@@ -7,11 +7,11 @@ from itertools import count
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
-from release.origin import OfClass, OfInterpolation, OfMixture, Origin
+from release.samples import ClassSample, InterpolatedSample, MixtureSample, SampleSpec
 from service.domain.requests import GenerateRequest
 
 
-def plan_samples(request: GenerateRequest) -> list[Origin]:
+def plan_samples(request: GenerateRequest) -> list[SampleSpec]:
     """List what each image of a set is drawn from: classes first, then mixtures, then ways.
 
     Image k draws from `image_seed(seed, k)`, so what is added behind it does not change it. The
@@ -20,30 +20,30 @@ def plan_samples(request: GenerateRequest) -> list[Origin]:
     return list(_origins(request))
 
 
-def to_draw(image: Origin, classes: Sequence[str]) -> Draw:
+def to_draw(image: SampleSpec, classes: Sequence[str]) -> Draw:
     """Return what the model draws for an image of the plan."""
     match image:
-        case OfClass(label, seed):
+        case ClassSample(label, seed):
             return Draw({classes.index(label): 1.0}, seed)
-        case OfMixture(weights, seed):
+        case MixtureSample(weights, seed):
             return Draw(_by_index(weights, classes), seed)
-        case OfInterpolation(weights, from_seed, to_seed, position):
+        case InterpolatedSample(weights, from_seed, to_seed, position):
             return Draw(_by_index(weights, classes), Between(from_seed, to_seed, position))
     raise AssertionError(f"no such origin: {image}")
 
 
-def _origins(request: GenerateRequest) -> Iterator[Origin]:
+def _origins(request: GenerateRequest) -> Iterator[SampleSpec]:
     seeds = (image_seed(request.seed, index) for index in count())
     for label, number in request.class_counts.items():
         for _ in range(number):
-            yield OfClass(label, next(seeds))
+            yield ClassSample(label, next(seeds))
     for mixture in request.mixtures:
         for _ in range(mixture.count):
-            yield OfMixture(mixture.weights, next(seeds))
+            yield MixtureSample(mixture.weights, next(seeds))
     for way in request.interpolate:
         last = way.steps - 1
         for step in range(way.steps):
-            yield OfInterpolation(way.class_weights, way.from_seed, way.to_seed, step / last)
+            yield InterpolatedSample(way.class_weights, way.from_seed, way.to_seed, step / last)
 
 
 def _by_index(weights: Mapping[str, float], classes: Sequence[str]) -> dict[int, float]:

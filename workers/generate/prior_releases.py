@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from release.cancellation import check_cancelled
-from release.look import Look
+from release.gate.neighbours import SetNeighbours
 from service.domain.errors import ArtifactMissing
 from service.domain.ports import ArtifactStore, Records
 from service.domain.records import Dataset, Model, SyntheticSet
@@ -58,9 +58,9 @@ class PriorSets:
         return cls(number, names, [each.tally for each in before], releases)
 
 
-def look_at_prior_releases(
+def neighbours_of_prior_releases(
     artifacts: ArtifactStore, assets: GateAssets, releases: Sequence[SyntheticSet], size: int
-) -> Look | None:
+) -> SetNeighbours | None:
     """Compare the images of earlier releases with the real ones; None where there are no images.
 
     Args:
@@ -72,14 +72,14 @@ def look_at_prior_releases(
     Raises:
         ArtifactMissing: The files of a release are gone.
     """
-    looks = []
+    found = []
     for made in releases:
         assert made.zip is not None, "the images of a released set are kept"
         path = artifacts.path(made.zip.key)
         if not path.exists():
             raise ArtifactMissing.named(made.id)
-        looks.append(assets.look(made.zip.sha256, partial(_images, path, size)))
-    return Look.together(looks) if looks else None
+        found.append(assets.neighbours_of(made.zip.sha256, partial(_images, path, size)))
+    return SetNeighbours.concatenated(found) if found else None
 
 
 def _images(path: Path, size: int) -> NDArray[np.uint8]:

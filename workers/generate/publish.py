@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
-from release.origin import OfClass, Origin, count_by_class
 from release.package.manifest import describe
 from release.package.writer import Contents, write_package
 from release.report.build import build_report
@@ -28,6 +27,7 @@ from release.report.schema import (
     Report,
     canonical_json,
 )
+from release.samples import ClassSample, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
 from service.domain.json_form import as_json
 from service.domain.records import ArtifactRef, Dataset, Model, Outcome, SyntheticSet, Verdict
@@ -39,7 +39,7 @@ from workers.runtime.attempt import Attempt
 
 SHOWN_PER_CLASS = 8
 
-Released = Sequence[tuple[int, Origin]]  # places among the images drawn, and what these show
+Released = Sequence[tuple[int, SampleSpec]]  # places among the images drawn, and what these show
 
 
 def publish(
@@ -67,8 +67,8 @@ def publish(
         manifest = write_package(staged / "set.zip", _images(sampled, released), contents)
         (staged / "manifest.json").write_bytes(manifest)
     if released and verdict.released:
-        look = sampled.look.where([place for place, _ in released])
-        inputs.assets.remember(file_digest(staged / "set.zip"), look)
+        neighbours = sampled.neighbours.where([place for place, _ in released])
+        inputs.assets.remember(file_digest(staged / "set.zip"), neighbours)
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
     folder = f"synthetic-sets/{inputs.request.synthetic_set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
@@ -139,7 +139,7 @@ def _shown(sampled: SampledSet, released: Released) -> dict[str, NDArray[np.uint
     """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
     for place, origin in released:
-        if isinstance(origin, OfClass):
+        if isinstance(origin, ClassSample):
             places.setdefault(origin.label, []).append(place)
     return {label: sampled.pixels[each[:SHOWN_PER_CLASS]] for label, each in places.items()}
 
@@ -156,7 +156,7 @@ def _findings(
             "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
             "flagged": [
                 {"drawn": place, **asdict(sampled.origins[place])}
-                for place in np.flatnonzero(sampled.look.flagged).tolist()
+                for place in np.flatnonzero(sampled.neighbours.flagged).tolist()
             ],
         }
     )
@@ -191,7 +191,9 @@ def _contents(
     )
 
 
-def _images(sampled: SampledSet, released: Released) -> Iterator[tuple[NDArray[np.uint8], Origin]]:
+def _images(
+    sampled: SampledSet, released: Released
+) -> Iterator[tuple[NDArray[np.uint8], SampleSpec]]:
     for place, origin in released:
         yield sampled.pixels[place], origin
         check_cancelled()

@@ -17,11 +17,11 @@ from models.sampling import draw_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot
 from release.cancellation import check_cancelled
-from release.gate import Gate
-from release.look import Look
-from release.origin import OfClass, OfInterpolation, Origin
+from release.gate.gate import Gate
+from release.gate.neighbours import SetNeighbours
+from release.gate.policy import Policy
 from release.package.spool import StagedImages
-from release.policy import Policy
+from release.samples import ClassSample, InterpolatedSample, SampleSpec
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt
@@ -38,14 +38,14 @@ class SampledSet:
     Attributes:
         pixels: (n, size, size), in the order of drawing, flagged images included.
         origins: (n,), what each was drawn from.
-        look: What the gate saw of each.
+        neighbours: Of each, among the real images.
         offered: (images asked for,), the place among those drawn of the image for each; -1 where
             every one drawn for it was flagged.
     """
 
     pixels: NDArray[np.uint8]
-    origins: Sequence[Origin]
-    look: Look
+    origins: Sequence[SampleSpec]
+    neighbours: SetNeighbours
     offered: NDArray[np.int64]
 
     def released(self, kept: NDArray[np.bool_]) -> list[int]:
@@ -59,7 +59,7 @@ class SampledSet:
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return the class of each image by its place in `classes`; -1 for an image of no class."""
         numbers = [
-            classes.index(origin.label) if isinstance(origin, OfClass) else NONE
+            classes.index(origin.label) if isinstance(origin, ClassSample) else NONE
             for origin in self.origins
         ]
         return np.array(numbers, dtype=np.int64)
@@ -70,7 +70,7 @@ class SampledSet:
         return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
 
 
-def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[Origin]) -> SampledSet:
+def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> SampledSet:
     """Sample a set; with differential privacy nothing may depend on what the gate flags.
 
     Args:
@@ -105,16 +105,16 @@ class SetSampler:
         attempt: Attempt,
         snapshot: Snapshot,
         sampler: FamilySampler,
-        wanted: Sequence[Origin],
+        wanted: Sequence[SampleSpec],
         seed: int,
         path: Path,
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
-        num_own = sum(not isinstance(each, OfInterpolation) for each in wanted)
+        num_own = sum(not isinstance(each, InterpolatedSample) for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._images = StagedImages(path, snapshot.model.spec.size)
-        self._origins: list[Origin] = []
+        self._origins: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
 
     def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
@@ -125,41 +125,41 @@ class SetSampler:
             policy: Says how often images may be drawn anew, and how many.
             replace_flagged: False where nothing may depend on what is flagged.
         """
-        looks = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
+        compared = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
-            return SampledSet(self._images.pixels, self._origins, looks[0], offered)
+            return SampledSet(self._images.pixels, self._origins, compared[0], offered)
         spare = ceil(policy.spare_share * len(self._wanted))
         for _ in range(policy.rounds):
-            flagged = looks[-1].flagged if len(looks) == 1 else Look.together(looks).flagged
+            flagged = np.concatenate([each.flagged for each in compared])
             lacking = [
                 place
                 for place in np.flatnonzero(flagged[offered]).tolist()
-                if not isinstance(self._wanted[place], OfInterpolation)
+                if not isinstance(self._wanted[place], InterpolatedSample)
             ][:spare]
             if not lacking:
                 break
             spare -= len(lacking)
             first = len(self._origins)
-            looks.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
+            compared.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
             offered[lacking] = np.arange(first, first + len(lacking))
-        look = Look.together(looks)
-        offered[look.flagged[offered]] = NONE
-        return SampledSet(self._images.pixels, self._origins, look, offered)
+        neighbours = SetNeighbours.concatenated(compared)
+        offered[neighbours.flagged[offered]] = NONE
+        return SampledSet(self._images.pixels, self._origins, neighbours, offered)
 
-    def _extra(self, num_needed: int) -> Iterator[Origin]:
+    def _extra(self, num_needed: int) -> Iterator[SampleSpec]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
         lacking = max(0, num_needed - len(self._wanted))
         return (self._redrawn(origin) for origin in islice(cycle(self._wanted), lacking))
 
-    def _redrawn(self, origin: Origin) -> Origin:
+    def _redrawn(self, origin: SampleSpec) -> SampleSpec:
         """Draw from other seeds: an image on a way from another way between the same classes."""
-        if isinstance(origin, OfInterpolation):
+        if isinstance(origin, InterpolatedSample):
             return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
         return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
-    def _round(self, gate: Gate, origins: Sequence[Origin]) -> Look:
-        """Draw images and look at them.
+    def _round(self, gate: Gate, origins: Sequence[SampleSpec]) -> SetNeighbours:
+        """Draw images and compare them with the real ones.
 
         Only the first round is reported: the progress of others would show what was flagged.
         """
@@ -173,4 +173,4 @@ class SetSampler:
                 done = len(self._images)
                 self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
         self._origins += origins
-        return gate.look(self._images.pixels[first:])
+        return gate.compare(self._images.pixels[first:])

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, LedgerUnusable
-from release.privacy.density import UnfitMetric
+from release.similarity.knn import InvalidDistances
 from service.domain.errors import (
     ExaminationFailed,
     FieldError,
@@ -36,7 +36,7 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         return Problem(error.code, error.message, fields=fields)
     if isinstance(error, LedgerUnusable):
         return Problem(SplitKeyLost.code, str(error), retryable=True)
-    if isinstance(error, UnfitMetric):
+    if isinstance(error, InvalidDistances):
         return Problem(ExaminationFailed.code, str(error))
     if isinstance(error, AccountantsDisagree):
         return Problem(PrivacyUnavailable.code, str(error))

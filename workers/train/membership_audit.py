@@ -21,9 +21,9 @@ from models.training_images import as_images
 from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore, SplitImages
 from release.cancellation import check_cancelled
-from release.policy import Policy
-from release.privacy.score_calibration import calibrated, complexity
-from release.privacy.white_box import white_box
+from release.gate.checks import white_box
+from release.gate.policy import Policy
+from release.gate.score_calibration import calibrated, complexity
 from service.domain.model_card import WhiteBoxAudit
 
 IMAGES_AT_ONCE = 64
@@ -37,7 +37,7 @@ class MembershipAudit:
 
     Attributes:
         scores: By part of the model, (n,), higher where the part fits better; calibrated, see
-            `release.privacy.score_calibration`.
+            `release.gate.score_calibration`.
         membership_score: (n,), of the model as a whole; None where it has no score.
         included: (n,), whose images were trained on.
     """
@@ -48,7 +48,7 @@ class MembershipAudit:
 
     def white_box(self) -> WhiteBoxAudit:
         """Test whether the weights may be released."""
-        found = white_box(self.scores, self.included, Policy())
+        found = white_box.judge(self.scores, self.included, Policy())
         return WhiteBoxAudit(
             statistic=found.statistic,
             p_value=found.p_value,

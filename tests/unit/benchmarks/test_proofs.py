@@ -11,11 +11,9 @@ from benchmarks.proofs import cases, fresh, trained
 from benchmarks.proofs.page import clopper_pearson, figures, page
 from benchmarks.proofs.pool import Pool
 from benchmarks.proofs.trial import Journal, Outcome, Trial, tried
-from benchmarks.proofs.world import Design
-from release.metrics.fairness import LearnedFrom
-from release.metrics.latent import LatentMetric
+from benchmarks.proofs.world import Design, Euclidean
 
-METRIC = LatentMetric(lambda pixels: pixels.reshape(len(pixels), -1), "0" * 64, LearnedFrom())
+METRIC = Euclidean()
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
 
 
@@ -70,12 +68,12 @@ def test_a_pool_finds_what_its_metric_finds_and_compares_no_pair_twice(
 ) -> None:
     pool = Pool(METRIC, IMAGES)
     ours, theirs = IMAGES[15:], IMAGES[:20]
-    apart = np.arange(15, 40), np.arange(20)
-    expected = METRIC.nearest(METRIC.embed(ours), METRIC.embed(theirs), 3, apart=apart)
-    found = pool.nearest(pool.embed(ours), pool.embed(theirs), 3, apart=apart)
+    patients = np.arange(15, 40), np.arange(20)
+    expected = METRIC.nearest(METRIC.embed(ours), METRIC.embed(theirs), 3, patients=patients)
+    found = pool.nearest(pool.embed(ours), pool.embed(theirs), 3, patients=patients)
     monkeypatch.setattr(METRIC, "distances", None)
     again = pool.nearest(
-        pool.embed(ours[5:]), pool.embed(theirs), 3, apart=(apart[0][5:], apart[1])
+        pool.embed(ours[5:]), pool.embed(theirs), 3, patients=(patients[0][5:], patients[1])
     )
     for neighbours, rows in ((found, expected), (again, expected)):
         some = slice(-len(neighbours.indices), None)

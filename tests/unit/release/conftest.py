@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from release.data import LabelledImages, Splits
 from release.features.classifier import ImageClassifier
 from release.features.classifier_training import train_classifier
-from release.labelled_images import Folds, LabelledImages
 
 SIZE = 32
 
@@ -23,12 +23,12 @@ def toy_images(rng: np.random.Generator, num_per_class: int, first_patient: int)
 
 
 @pytest.fixture(scope="session")
-def toy_folds() -> Folds:
+def toy_splits() -> Splits:
     rng = np.random.default_rng(0)
     trained = toy_images(rng, 100, 0)
     coins = rng.random(len(trained)) < 0.2
     audit, utility = toy_images(rng, 40, 1000), toy_images(rng, 45, 2000)
-    return Folds(("left", "right"), trained, coins, audit, utility, "f" * 64)
+    return Splits(("left", "right"), trained, coins, audit, utility, "f" * 64)
 
 
 @pytest.fixture(scope="session")
@@ -38,5 +38,5 @@ def fresh_images() -> LabelledImages:
 
 
 @pytest.fixture(scope="session")
-def toy_classifier(toy_folds: Folds) -> ImageClassifier:
-    return train_classifier(toy_folds.trained, 2, seed=0, images_to_see=1600)
+def toy_classifier(toy_splits: Splits) -> ImageClassifier:
+    return train_classifier(toy_splits.train, 2, seed=0, images_to_see=1600)

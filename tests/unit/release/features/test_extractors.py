@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from release.cancellation import cancellable
+from release.data import LabelledImages, Pixels, Splits
 from release.features.cache import CachedExtractor
 from release.features.classifier import ImageClassifier, digest, read, save_classifier
 from release.features.extractors import Inception, supplied_extractor
 from release.fidelity.measure import measure_fidelity
-from release.labelled_images import Folds, LabelledImages, Pixels
 
 
 class Corners(nn.Module):
@@ -37,12 +37,12 @@ def torchscript(tmp_path: Path) -> Path:
 
 
 def test_a_classifier_of_ours_is_read_from_its_file(
-    toy_folds: Folds, toy_classifier: ImageClassifier, tmp_path: Path
+    toy_splits: Splits, toy_classifier: ImageClassifier, tmp_path: Path
 ) -> None:
     save_classifier(tmp_path / "ours.safetensors", toy_classifier)
     found = supplied_extractor("image_classifier", tmp_path / "ours.safetensors", "ours")
     assert (found.name, found.digest) == ("ours", digest(toy_classifier))
-    pixels = toy_folds.utility.pixels
+    pixels = toy_splits.test.pixels
     np.testing.assert_array_equal(found.features(pixels), read(toy_classifier, pixels).features)
 
 
@@ -82,13 +82,13 @@ def test_a_trusted_network_sees_grey_images_in_three_channels(
 
 def test_fidelity_is_measured_on_the_network_supplied(
     torchscript: Path,
-    toy_folds: Folds,
+    toy_splits: Splits,
     toy_classifier: ImageClassifier,
     fresh_images: LabelledImages,
 ) -> None:
     found = measure_fidelity(
         toy_classifier,
-        toy_folds,
+        toy_splits,
         fresh_images.pixels,
         fresh_images.labels,
         np.random.default_rng(0),

@@ -8,33 +8,33 @@ import pytest
 from pydantic import TypeAdapter
 
 from release.cancellation import cancellable
+from release.data import LabelledImages, Splits
 from release.features.classifier import NAME, ImageClassifier, digest
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.metrics import METRICS
 from release.fidelity.results import ExtractorSummary, Fidelity, FidelityRow
-from release.labelled_images import Folds, LabelledImages
 
 
 def measured(
-    folds: Folds, classifier: ImageClassifier, images: LabelledImages, seed: int = 0
+    splits: Splits, classifier: ImageClassifier, images: LabelledImages, seed: int = 0
 ) -> Fidelity:
     rng = np.random.default_rng(seed)
-    return measure_fidelity(classifier, folds, images.pixels, images.labels, rng)
+    return measure_fidelity(classifier, splits, images.pixels, images.labels, rng)
 
 
 @pytest.fixture(scope="module")
 def perfect(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> Fidelity:
-    return measured(toy_folds, toy_classifier, fresh_images)
+    return measured(toy_splits, toy_classifier, fresh_images)
 
 
 @pytest.fixture(scope="module")
 def noise(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> Fidelity:
     pixels = np.random.default_rng(2).integers(0, 256, fresh_images.pixels.shape, np.uint8)
-    return measured(toy_folds, toy_classifier, replace(fresh_images, pixels=pixels))
+    return measured(toy_splits, toy_classifier, replace(fresh_images, pixels=pixels))
 
 
 def row(found: Fidelity, label: str = "all") -> FidelityRow:
@@ -64,12 +64,12 @@ def test_noise_is_far_from_the_floor(noise: Fidelity) -> None:
 
 
 def test_the_same_images_and_seed_give_the_same_figures(
-    toy_folds: Folds,
+    toy_splits: Splits,
     toy_classifier: ImageClassifier,
     fresh_images: LabelledImages,
     perfect: Fidelity,
 ) -> None:
-    assert measured(toy_folds, toy_classifier, fresh_images) == perfect
+    assert measured(toy_splits, toy_classifier, fresh_images) == perfect
 
 
 def test_validity_lies_between_real_images_and_mean_images(
@@ -85,54 +85,54 @@ def test_validity_lies_between_real_images_and_mean_images(
 
 
 def test_images_under_the_wrong_label_do_not_agree(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     swapped = replace(fresh_images, labels=1 - fresh_images.labels)
-    found = measured(toy_folds, toy_classifier, swapped)
+    found = measured(toy_splits, toy_classifier, swapped)
     assert row(found).synthetic["agreement"].high < 0.2
     assert found.validity.kid.value < 0.2  # both classes together still look like images
     assert row(found, "left").synthetic["kid"].low > row(found, "left").floor["kid"].high
 
 
 def test_as_many_images_are_compared_as_there_are_real_ones_to_set_the_floor(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     fewer = fresh_images.where(np.r_[0:60, 60:90])
-    found = measured(toy_folds, toy_classifier, fewer)
+    found = measured(toy_splits, toy_classifier, fewer)
     assert [each.num_compared for each in found.rows] == [45, 30, 60]
 
 
 def test_a_class_of_few_images_is_left_unmeasured_where_it_must_be(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
-    found = measured(toy_folds, toy_classifier, fresh_images.where(np.r_[0:60, 60:65, 70]))
+    found = measured(toy_splits, toy_classifier, fresh_images.where(np.r_[0:60, 60:65, 70]))
     few = row(found, "right").synthetic
     assert few["kid"] is not None
     assert few["fd"] is None
-    alone = measured(toy_folds, toy_classifier, fresh_images.where(np.r_[0:60, 70]))
+    alone = measured(toy_splits, toy_classifier, fresh_images.where(np.r_[0:60, 70]))
     assert row(alone, "right").synthetic["kid"] is None
     assert row(alone).num_images == 60  # a single image is no class to weigh
 
 
 def test_a_set_of_mixtures_has_validity_and_no_rows(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     unlabelled = replace(fresh_images, labels=np.full(len(fresh_images), -1))
-    found = measured(toy_folds, toy_classifier, unlabelled)
+    found = measured(toy_splits, toy_classifier, unlabelled)
     assert found.rows == ()
     assert found.validity.agreement is None
     assert found.validity.kid.high < found.validity.kid_ceiling.low
 
 
 def test_one_image_alone_cannot_be_judged(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     with pytest.raises(ValueError, match="3 images"):
-        measured(toy_folds, toy_classifier, fresh_images.where(np.r_[0:1]))
+        measured(toy_splits, toy_classifier, fresh_images.where(np.r_[0:1]))
 
 
 def test_it_can_be_given_up(
-    toy_folds: Folds, toy_classifier: ImageClassifier, fresh_images: LabelledImages
+    toy_splits: Splits, toy_classifier: ImageClassifier, fresh_images: LabelledImages
 ) -> None:
     def check() -> None:
         raise InterruptedError
@@ -140,7 +140,7 @@ def test_it_can_be_given_up(
     with cancellable(check), pytest.raises(InterruptedError):
         measure_fidelity(
             toy_classifier,
-            toy_folds,
+            toy_splits,
             fresh_images.pixels,
             fresh_images.labels,
             np.random.default_rng(0),

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from release.origin import OfClass, OfInterpolation, OfMixture
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
+from release.samples import ClassSample, InterpolatedSample, MixtureSample
 
 SET_ID = "syn_00000000000000000000000001"
 
@@ -88,10 +88,10 @@ def images() -> list[tuple[np.ndarray, Any]]:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (8, 16, 16), np.uint8)
     origins = [
-        *(OfClass("COVID", 100 + index) for index in range(3)),
-        *(OfClass("Viral Pneumonia", 103 + index) for index in range(3)),
-        OfMixture({"COVID": 0.5, "Viral Pneumonia": 0.5}, 106),
-        OfInterpolation({"COVID": 1.0}, 100, 101, 0.25),
+        *(ClassSample("COVID", 100 + index) for index in range(3)),
+        *(ClassSample("Viral Pneumonia", 103 + index) for index in range(3)),
+        MixtureSample({"COVID": 0.5, "Viral Pneumonia": 0.5}, 106),
+        InterpolatedSample({"COVID": 1.0}, 100, 101, 0.25),
     ]
     return list(zip(pixels, origins, strict=True))
 

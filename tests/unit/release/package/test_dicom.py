@@ -13,10 +13,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from release.origin import OfClass
 from release.package.archive import Member
 from release.package.formats.dicom import dicom
 from release.package.manifest import PackagedImage
+from release.samples import ClassSample
 
 WRITTEN = frozenset({"dicom"})
 
@@ -65,7 +65,8 @@ def test_the_pixels_are_the_images(datasets, images) -> None:
 
 def test_an_odd_number_of_pixels_is_filled_up_to_an_even_number_of_bytes(description) -> None:
     pixels = np.arange(25, dtype=np.uint8).reshape(5, 5)
-    image = PackagedImage(0, OfClass("COVID", 1), Member("images/COVID/000000.png", 1, "0" * 64))
+    member = Member("images/COVID/000000.png", 1, "0" * 64)
+    image = PackagedImage(0, ClassSample("COVID", 1), member)
     dataset = pydicom.dcmread(io.BytesIO(dicom(image, pixels, description)))
     assert len(dataset.PixelData) == 26
     assert np.array_equal(dataset.pixel_array, pixels)
@@ -83,7 +84,8 @@ def test_uids_are_version_5_uuids_under_2_25(datasets) -> None:
 
 
 def test_a_label_of_any_length_and_alphabet_fits(description) -> None:
-    image = PackagedImage(0, OfClass("Ödem\\" + "x" * 80, 1), Member("images/x.png", 1, "0" * 64))
+    label = "Ödem\\" + "x" * 80
+    image = PackagedImage(0, ClassSample(label, 1), Member("images/x.png", 1, "0" * 64))
     data = dicom(image, np.zeros((4, 4), np.uint8), description)
     read = pydicom.dcmread(io.BytesIO(data)).SeriesDescription
     assert read.startswith("SYNTHETIC Ödem/xxx")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from release.origin import OfClass
 from release.package.formats import webdataset
 from release.package.writer import write_package
+from release.samples import ClassSample
 
 
 def test_the_numpy_file_holds_the_images_of_classes_under_the_keys_of_medmnist(
@@ -46,7 +46,7 @@ def test_shards_hold_png_class_and_json_of_every_image(
     monkeypatch.setattr(webdataset, "IMAGES_PER_SHARD", 2)
     rng = np.random.default_rng(0)
     images = [
-        (rng.integers(0, 256, (8, 8), np.uint8), OfClass("Viral Pneumonia", k))
+        (rng.integers(0, 256, (8, 8), np.uint8), ClassSample("Viral Pneumonia", k))
         for k in range(num_images)
     ]
     write_package(

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from release.origin import OfClass, OfMixture
 from release.package.manifest import Description, hashed_seed
 from release.package.writer import Contents, write_package
+from release.samples import ClassSample, MixtureSample
 
 ALL_FORMATS = frozenset({"npz", "webdataset", "dicom"})
 EVERYTHING = {
@@ -90,7 +90,7 @@ def test_the_manifest_lists_the_images_first_then_every_file_before_it(write, im
 def test_a_seed_stands_nowhere_but_equal_seeds_have_equal_hashes(write, tmp_path, contents) -> None:
     """Seeds of interpolations can be matched with images of the set only with the key."""
     seed = 7_465_001_223_990_517_002
-    images = [(np.zeros((16, 16), np.uint8), OfClass("COVID", seed))]
+    images = [(np.zeros((16, 16), np.uint8), ClassSample("COVID", seed))]
     write_package(tmp_path / "one.zip", images, contents)
     files = members(tmp_path / "one.zip")
     assert all(str(seed).encode() not in data for data in files.values())
@@ -193,7 +193,7 @@ def test_a_document_cannot_take_the_place_of_what_the_package_writes(write, name
 
 def test_a_package_that_breaks_off_has_no_manifest(tmp_path, contents) -> None:
     def break_off() -> Any:
-        yield np.zeros((16, 16), np.uint8), OfMixture({"COVID": 1.0}, 1)
+        yield np.zeros((16, 16), np.uint8), MixtureSample({"COVID": 1.0}, 1)
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -215,7 +215,7 @@ def test_no_format_keeps_images_in_memory(tmp_path, contents) -> None:
 def peak_bytes(path: Path, num_images: int, contents: Contents) -> int:
     """Measure what packaging images of 64 px takes at most."""
     pixels = np.random.default_rng(0).integers(0, 256, (16, 64, 64), np.uint8)
-    images = ((pixels[k % 16], OfClass("COVID", k)) for k in range(num_images))
+    images = ((pixels[k % 16], ClassSample("COVID", k)) for k in range(num_images))
     tracemalloc.start()
     try:
         write_package(path, images, contents)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.proofs.phantoms import phantoms
-from release.labelled_images import LabelledImages, Pixels
+from release.data import LabelledImages, Pixels
 
 NUM_REAL = 300
 

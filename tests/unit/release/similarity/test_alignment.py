@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from release.labelled_images import LabelledImages, Pixels
+from release.data import LabelledImages, Pixels
 from release.similarity.alignment import (
     Targets,
     agreement,

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from release.controls.control import Change
-from release.controls.tones import brightened, contrasted, gamma, inverted
-from release.labelled_images import LabelledImages, Pixels
+from release.data import LabelledImages, Pixels
+from release.gate.control_transforms import Change, brightened, contrasted, gamma
 from release.similarity.structure import COARSE_SIDE, FINE_SIDE, Structure
 
 NUM = 12
@@ -44,7 +43,7 @@ def test_other_images_have_another_structure(pixels: Pixels) -> None:
 
 
 def test_an_inverted_image_has_the_structure_with_the_other_sign(pixels: Pixels) -> None:
-    changed = inverted(pixels, np.random.default_rng(0))
+    changed = 255 - pixels
     for before, after in zip(Structure.of(pixels), Structure.of(changed), strict=True):
         torch.testing.assert_close(after, -before, atol=1e-3, rtol=0)
 

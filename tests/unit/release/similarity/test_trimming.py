@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.controls.overlays import bordered, framed
-from release.similarity.trimming import trimmed
+from release.gate.control_transforms import bordered, framed
+from release.similarity.structure import trimmed
 
 
 @pytest.fixture(scope="module")

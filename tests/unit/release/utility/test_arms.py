@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.utility.arms import (
     OVERSAMPLED,
     REAL,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import isotonic_regression
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.utility.learning_curve import equivalent_size, part_of, rising
 
 SIZES = [100, 200, 400, 800]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.labelled_images import LabelledImages
+from release.data import LabelledImages
 from release.utility.scores import PairedBootstrap, auroc
 
 Array = np.ndarray

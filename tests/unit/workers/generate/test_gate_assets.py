@@ -11,8 +11,9 @@ import pytest
 
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.world import Design, Euclidean, World
-from release.gate import Gate
-from release.memory import Arrays, Memory
+from release.array_cache import ArrayCache, Arrays
+from release.gate.context import Candidate
+from release.gate.gate import Gate
 from service.adapters.local_artifacts import LocalArtifacts
 from workers.generate.gate_assets import ArtifactArrayCache
 
@@ -25,7 +26,7 @@ def artifacts(tmp_path: Path) -> LocalArtifacts:
 
 
 @pytest.fixture
-def memory(artifacts: LocalArtifacts) -> ArtifactArrayCache:
+def cache(artifacts: LocalArtifacts) -> ArtifactArrayCache:
     return ArtifactArrayCache(artifacts, FOLDER)
 
 
@@ -40,9 +41,9 @@ class Finding:
         return {"far": np.array([0.5, np.inf], np.float32), "who": np.array([3, -1])}
 
 
-def test_what_was_found_is_not_sought_again(memory: ArtifactArrayCache) -> None:
+def test_what_was_found_is_not_sought_again(cache: ArtifactArrayCache) -> None:
     find = Finding()
-    first, second = memory.recall("one", find), memory.recall("one", find)
+    first, second = cache.get("one", find), cache.get("one", find)
     assert find.times == 1
     assert set(first) == set(second)
     for name in first:
@@ -50,10 +51,10 @@ def test_what_was_found_is_not_sought_again(memory: ArtifactArrayCache) -> None:
         assert np.array_equal(first[name], second[name])
 
 
-def test_another_name_is_another_thing(memory: ArtifactArrayCache) -> None:
+def test_another_name_is_another_thing(cache: ArtifactArrayCache) -> None:
     find = Finding()
-    memory.recall("one", find)
-    memory.recall("one, by a later version", find)
+    cache.get("one", find)
+    cache.get("one, by a later version", find)
     assert find.times == 2
 
 
@@ -68,33 +69,34 @@ def test_another_name_is_another_thing(memory: ArtifactArrayCache) -> None:
     ids=["cut short", "empty", "of another kind", "changed"],
 )
 def test_a_file_that_is_not_whole_is_made_again(
-    memory: ArtifactArrayCache, artifacts: LocalArtifacts, harm: Callable[[bytes], bytes]
+    cache: ArtifactArrayCache, artifacts: LocalArtifacts, harm: Callable[[bytes], bytes]
 ) -> None:
     find = Finding()
-    memory.recall("one", find)
+    cache.get("one", find)
     (file,) = artifacts.path(FOLDER).iterdir()
     file.write_bytes(harm(file.read_bytes()))
-    assert memory.recall("one", find)["far"][0] == 0.5
+    assert cache.get("one", find)["far"][0] == 0.5
     assert find.times == 2
-    memory.recall("one", find)
+    cache.get("one", find)
     assert find.times == 2
 
 
 def test_all_of_it_goes_when_the_dataset_goes(
-    memory: ArtifactArrayCache, artifacts: LocalArtifacts, tmp_path: Path
+    cache: ArtifactArrayCache, artifacts: LocalArtifacts, tmp_path: Path
 ) -> None:
-    memory.recall("one", Finding())
+    cache.get("one", Finding())
     artifacts.delete("datasets/ds_1")
     assert not list(tmp_path.rglob("*.npz"))
 
 
-def test_a_gate_that_remembers_judges_as_one_that_does_not(memory: ArtifactArrayCache) -> None:
+def test_a_gate_with_a_cache_judges_as_one_without(cache: ArtifactArrayCache) -> None:
     world = World(0, Design(trained=500, audit=300, images=400))
     images, known = world.honest(), planted(world)
-    of_no_class = np.zeros((len(images), len(world.folds.classes)))
+    of_no_class = np.zeros((len(images), len(world.splits.classes)))
 
-    def judged(memory: Memory | None) -> dict[str, Any]:
-        gate = Gate(world.folds, [Euclidean()], memory=memory)
-        return gate.examine(images, of_no_class, validity=VALID, planted=[known]).private()
+    def judged(cache: ArrayCache | None) -> dict[str, Any]:
+        gate = Gate(world.splits, [Euclidean()], cache=cache)
+        candidate = Candidate(images, of_no_class, VALID)
+        return gate.evaluate(candidate, [gate.measure(known)]).private()
 
-    assert judged(None) == judged(memory) == judged(memory)
+    assert judged(None) == judged(cache) == judged(cache)

@@ -14,8 +14,8 @@ from models.family import ImageSpec
 from models.presets import resolve_config
 from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
-from release.origin import OfClass
-from release.policy import Policy
+from release.gate.policy import Policy
+from release.samples import ClassSample
 from service.domain.requests import Interpolation, Mixture
 from tests.sample_records import generate_request
 from workers.generate.plan import plan_samples
@@ -25,12 +25,12 @@ CLASSES = ("normal", "effusion")
 
 
 @dataclass
-class StubLook:
+class StubNeighbours:
     flagged: NDArray[np.bool_]
 
     @classmethod
-    def together(cls, looks):
-        return cls(np.concatenate([look.flagged for look in looks]))
+    def concatenated(cls, parts):
+        return cls(np.concatenate([part.flagged for part in parts]))
 
 
 class StubGate:
@@ -41,10 +41,10 @@ class StubGate:
     def __init__(self, *flagged):
         self.flagged, self.num_seen = set(flagged), 0
 
-    def look(self, pixels):
+    def compare(self, pixels):
         places = range(self.num_seen, self.num_seen + len(pixels))
         self.num_seen += len(pixels)
-        return StubLook(np.array([place in self.flagged for place in places], dtype=np.bool_))
+        return StubNeighbours(np.array([place in self.flagged for place in places], dtype=np.bool_))
 
 
 class StubAttempt:
@@ -60,7 +60,7 @@ class StubAttempt:
 
 @pytest.fixture(autouse=True)
 def stub_looks(monkeypatch):
-    monkeypatch.setattr(workers.generate.sampling, "Look", StubLook)
+    monkeypatch.setattr(workers.generate.sampling, "SetNeighbours", StubNeighbours)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_a_model_that_only_copies_is_not_asked_for_ever(draw):
     drawn = draw(StubGate(*range(10_000)), class_counts={"normal": 300})
     assert (drawn.offered == NONE).all()
     assert len(drawn.pixels) <= 300 * (1 + Policy().spare_share)
-    assert drawn.look.flagged.all()
+    assert drawn.neighbours.flagged.all()
 
 
 def test_a_small_set_is_examined_by_more_images_than_it_has(draw):
@@ -118,7 +118,7 @@ def test_a_flagged_image_on_a_way_between_two_is_left_out(draw):
     way = Interpolation(1, 2, 4, label="normal")
     drawn = draw(StubGate(258), class_counts={"normal": 256}, interpolate=(way,))
     assert drawn.offered.tolist() == [*range(258), NONE, 259]
-    assert all(isinstance(image, OfClass) for image in drawn.origins[:256])
+    assert all(isinstance(image, ClassSample) for image in drawn.origins[:256])
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
 
 
@@ -138,7 +138,7 @@ def test_every_image_shows_its_classes_by_their_weights(draw):
 
 def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
     drawn = draw(StubGate(1), class_counts={"normal": 3, "effusion": 1})
-    kept = ~drawn.look.flagged
+    kept = ~drawn.neighbours.flagged
     kept[0] = False
     assert drawn.released(kept) == [256, 2, 3]
 

@@ -1,0 +1,37 @@
+"""MDCR: is the minimum detectable copy rate as low as policy asks?"""
+
+from __future__ import annotations
+
+from release.gate.context import Check, Context, Stage
+from release.gate.power import percent, rounded_up
+from release.gate.verdict import POWER, Finding
+
+
+def run(context: Context) -> Finding:
+    """Compare the minimum detectable copy rate with policy."""
+    power = context.power
+    suffices = power.mdcr <= power.max_mdcr
+    return Finding(
+        id="MDCR",
+        name="minimum detectable copy rate",
+        decision="passed" if suffices else "inconclusive",
+        reason=None if suffices else POWER,
+        statistic=rounded_up(power.mdcr),
+        threshold=power.max_mdcr,
+        p_value=None,
+        text=f"Of {power.num_examined} examined images, compared with {power.num_calibrating} "
+        f"patients, {percent(power.mdcr)} copies of the kinds that were planted and found lead to "
+        f"a refusal; policy asks for {percent(power.max_mdcr)}.",
+    )
+
+
+CHECK = Check(
+    id="MDCR",
+    name="minimum detectable copy rate",
+    null="The copy count is sure to detect copies as rare as policy asks.",
+    statistic="From which share of copies on the set is refused 95 times in 100, see below",
+    decision="The policy's limit",
+    run=run,
+    reasons=(POWER,),
+    stage=Stage.HOLDOUT_TOO_SMALL,
+)

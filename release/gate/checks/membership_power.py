@@ -1,0 +1,37 @@
+"""Power: is membership inference sure to be detected on as few patients as policy asks?"""
+
+from __future__ import annotations
+
+from release.gate.context import Check, Context, Stage
+from release.gate.power import percent, rounded_up
+from release.gate.verdict import POWER, Finding
+
+
+def run(context: Context) -> Finding:
+    """Compare the smallest detectable share of training patients with policy."""
+    power = context.power
+    return Finding(
+        id="power",
+        name="membership power",
+        decision="passed" if power.sees_membership else "inconclusive",
+        reason=None if power.sees_membership else POWER,
+        statistic=rounded_up(power.membership),
+        threshold=power.max_membership,
+        p_value=None,
+        text=f"With {power.num_patients} holdout patients, an attack that is right on "
+        f"{percent(power.membership)} of the training patients is detected; policy asks for "
+        f"{percent(power.max_membership)}.",
+    )
+
+
+CHECK = Check(
+    id="power",
+    name="membership power",
+    null="Membership inference is sure to be detected on as few patients as policy asks.",
+    statistic="From which share of training patients on an attack is sure to be detected, see "
+    "below",
+    decision="The policy's limit",
+    run=run,
+    reasons=(POWER,),
+    stage=Stage.HOLDOUT_TOO_SMALL,
+)

@@ -1,0 +1,34 @@
+"""G0: do the metrics give valid distances?"""
+
+from __future__ import annotations
+
+from release.gate.context import Check, Context, Stage
+from release.gate.verdict import INVALID_METRIC, Finding
+
+
+def run(context: Context) -> Finding | None:
+    """Say that a metric's distances are invalid: nothing else can be asked of it."""
+    if context.error is None:
+        return None
+    return Finding(
+        id="G0",
+        name="embedding",
+        decision="inconclusive",
+        reason=INVALID_METRIC,
+        statistic=None,
+        threshold=None,
+        p_value=None,
+        text=str(context.error),
+    )
+
+
+CHECK = Check(
+    id="G0",
+    name="embedding",
+    null="Every metric gives finite distances of at least 0.",
+    statistic="The distances between images",
+    decision="An invalid distance leaves everything open",
+    run=run,
+    reasons=(INVALID_METRIC,),
+    stage=Stage.INVALID_DISTANCES,
+)

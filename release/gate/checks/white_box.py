@@ -1,0 +1,123 @@
+"""G6: does the model itself, once its weights are known, reveal who was trained on?
+
+Every fitted part of a model has a score (a density, a discriminator's output, a diffusion loss).
+The scores of the audit pool's included patients are compared with those of the others: by exact
+tests of the tails, which detect a few memorised patients, and by rank tests of the whole, which
+detect that all of them are known a little: from above and from below, since whoever holds the
+weights may turn a score around. What they find keeps the weights; of samples it only warns.
+
+A negative result clears the weights only where the test had sufficient power: where it is sure to
+detect as small a share of memorised patients as policy asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.data import Array
+from release.gate.context import Check
+from release.gate.policy import Policy
+from release.gate.verdict import Finding
+from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
+from release.stats.power import detectable_share
+from release.stats.roc import auc
+
+
+@dataclass(frozen=True, eq=False)
+class ModelScores:
+    """A model's own scores of the audit pool.
+
+    Attributes:
+        scores: By part of the model, (c,), of one image of each patient; the higher, the more
+            likely trained on.
+        included: (c,), who was included in the training.
+        policy: What is demanded.
+    """
+
+    scores: Mapping[str, Array]
+    included: NDArray[np.bool_]
+    policy: Policy
+
+
+def run(context: ModelScores) -> Finding:
+    """Judge the weights of a model."""
+    return judge(context.scores, context.included, context.policy)
+
+
+def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Policy) -> Finding:
+    """Judge the weights by the most significant of the model's scores.
+
+    Args:
+        scores: By name, (c,), of one image of each patient of the audit pool; the higher, the
+            more likely trained on.
+        included: (c,), who was included in the training.
+        policy: Says at which level and at which rates.
+
+    Returns:
+        Its p-value is the smallest over scores and tests, times their number (Bonferroni).
+    """
+    ranked = {name: members_by_rank(values, included) for name, values in scores.items()}
+    p_values = {name: _p_value(by_rank, policy) for name, by_rank in ranked.items()}
+    p = min(1.0, len(ranked) * min(p_values.values()))
+    areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
+    leaks = p < policy.alpha
+    num_members = int(included.sum())
+    share = detectable_share(
+        num_members,
+        len(included) - num_members,
+        len(ranked),
+        policy.alpha,
+        policy.false_positive_rates,
+    )
+    suffices = share <= policy.max_mdcr
+    if leaks:
+        text = "The model's own scores reveal who was trained on: its weights must not be released."
+    elif suffices:
+        text = (
+            "The model's own scores do not reveal who was trained on, and would have if "
+            f"{100 * share:.2f} % of the patients were memorised."
+        )
+    else:
+        text = (
+            "The model's own scores do not reveal who was trained on, but with so few patients "
+            f"might not if {100 * share:.1f} % of them were memorised; policy asks for "
+            f"{100 * policy.max_mdcr:.1f} %."
+        )
+    return Finding(
+        id="G6",
+        name="white box",
+        decision="reported",
+        statistic=round(max(areas.values()), 2),
+        threshold=policy.alpha,
+        p_value=p,
+        text=text,
+        public={
+            "weights_may_leave": suffices and not leaks,
+            "min_detectable_share": ceil(1e4 * share) / 1e4,
+            "asked": sorted(scores),
+        },
+        private={"p_value_by_score": p_values, "auc_by_score": areas},
+    )
+
+
+def _p_value(by_rank: NDArray[np.bool_], policy: Policy) -> float:
+    """Return the smallest p-value of a score's tests, corrected for their number."""
+    upper = upper_p_values(by_rank, policy.false_positive_rates)
+    p_values = [*upper, rank_p_value(by_rank[::-1])]
+    return min(1.0, len(p_values) * min(p_values))
+
+
+CHECK = Check(
+    id="G6",
+    name="white box",
+    null="The model's own scores do not depend on who of the audit pool was included in the "
+    "training.",
+    statistic="White-box audit: the model's own scores of the audit pool",
+    decision="Not run on sets. A model is audited by it before its weights are released",
+    run=run,
+)

@@ -1,0 +1,158 @@
+"""The gate: whether a set is valid and private enough to be released.
+
+All images that were generated are compared with the real ones. Flagged ones (G1) are to be replaced
+by the caller, a few times; then everything that was generated is evaluated together, flagged images
+included, since how many there were is evidence. What is kept can be released.
+
+The chance of refusing an honest set, alpha, is divided in equal parts among G1, G2 and G3. A
+p-value is first multiplied by the number of metrics, and of tests within a metric, and then held
+against alpha / 3. When earlier releases of the same dataset are evaluated with a set, G2 and G3 are
+made twice, of the set and of all releases together, and their p-values are doubled. G1 is not: its
+power is bounded by the holdout patients and does not grow with the number of images; what it
+counted of earlier sets is tested besides, at a further alpha / 6 (see
+`release.gate.checks.cumulative_tally`). So where there were sets before, alpha / 2 may go to G1,
+and 7 alpha / 6 to all three.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from release.array_cache import ArrayCache
+from release.data import Pixels, Splits
+from release.gate.checks import CHECKS
+from release.gate.checks.cumulative_tally import tally_of
+from release.gate.context import MIN_HOLDOUT, Candidate, Context, History, Stage
+from release.gate.index import RealIndex
+from release.gate.neighbours import SetNeighbours
+from release.gate.policy import Policy
+from release.gate.positive_controls import ControlResult, PositiveControl
+from release.gate.power import images_needed
+from release.gate.result import VERSION, GateResult, Histograms
+from release.gate.verdict import Finding, Verdict
+from release.similarity.copy_search import CopySearch
+from release.similarity.knn import InvalidDistances
+from release.similarity.metric import Metric
+
+
+class Gate:
+    """Evaluates sets made by models that learned from one dataset version.
+
+    Args:
+        splits: The real images; nothing is computed before the first image is compared.
+        metrics: Which compare images; at least one.
+        policy: What is demanded.
+        cache: Keeps what is the same for every set; nothing when None.
+        search: Finds changed copies of the training, then holdout images; None where only the
+            metrics do.
+    """
+
+    def __init__(
+        self,
+        splits: Splits,
+        metrics: Sequence[Metric],
+        policy: Policy | None = None,
+        cache: ArrayCache | None = None,
+        search: CopySearch | None = None,
+    ) -> None:
+        self._splits, self._policy = splits, policy or Policy()
+        self._index = RealIndex(splits, metrics, self._policy, cache, search)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that a comparison of images depends on, in hexadecimal."""
+        detectors = [digest for _, digest in self._index.detectors]
+        parts = [VERSION, self._index.images.digest, *detectors, self._policy.digest]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    @property
+    def num_needed(self) -> int:
+        """How many images of a model must be evaluated to detect what policy asks for."""
+        num_patients = len(self._index.images.representatives)
+        return images_needed(num_patients, len(self._splits.classes), self._policy)
+
+    def compare(self, pixels: Pixels) -> SetNeighbours:
+        """Compare images with the real ones, and flag copies (G1).
+
+        Args:
+            pixels: (n, size, size).
+
+        Raises:
+            ValueError: The holdout is too small.
+            InvalidDistances: A metric gives invalid distances.
+        """
+        self._require_holdout()
+        return self._index.compare(pixels)
+
+    def flagged(self, pixels: Pixels) -> NDArray[np.bool_]:
+        """Flag copies, (n,); raises what `compare` raises."""
+        self._require_holdout()
+        return self._index.calibration.flagged(self._index.closeness(pixels))
+
+    def measure(self, control: PositiveControl) -> ControlResult:
+        """Count how many near-duplicates are flagged; raises what `compare` raises."""
+        num_planted = len(control.pixels)
+        found = int(self.flagged(control.pixels).sum()) if num_planted else 0
+        return ControlResult(control.name, num_planted, found, control.required)
+
+    def evaluate(
+        self,
+        candidate: Candidate,
+        controls: Sequence[ControlResult] = (),
+        history: History | None = None,
+    ) -> GateResult:
+        """Decide whether a set can be released.
+
+        Args:
+            candidate: The set.
+            controls: How many of the positive controls `measure` found (G7).
+            history: The earlier sets that count.
+        """
+        context = Context(
+            self._policy, self._splits, self._index, candidate, controls, history or History()
+        )
+        try:
+            return self._result(context, _findings(context))
+        except InvalidDistances as error:
+            context = replace(context, error=error)
+            return self._result(context, _findings(context))
+
+    def _result(self, context: Context, findings: Sequence[Finding]) -> GateResult:
+        kept, compared = context.kept, context.stage >= Stage.NOTHING_KEPT
+        num_filtered, num_left = int((~kept).sum()), context.candidate.num_left(kept)
+        return GateResult(
+            verdict=Verdict.of(findings, num_filtered, num_left),
+            kept=kept,
+            findings=tuple(findings),
+            power=context.power,
+            controls=tuple(context.controls) if compared else (),
+            histograms=self._histograms(context) if context.stage == Stage.COMPLETE else None,
+            policy=self._policy,
+            metrics=tuple(self._index.detectors),
+            tally=tally_of(context.counts, self._splits.classes, findings) if compared else {},
+        )
+
+    def _histograms(self, context: Context) -> Histograms:
+        """Count holdout images and the set's by their closeness, by the first metric."""
+        name, index = next(iter(self._index.by_metric.items()))
+        return Histograms.of(index.holdout.closeness, context.left.statistics[name].closeness)
+
+    def _require_holdout(self) -> None:
+        num_patients = len(self._index.images.holdout_patients)
+        if num_patients < MIN_HOLDOUT:
+            raise ValueError(
+                f"The holdout is too small: it has {num_patients} patients, and at least "
+                f"{MIN_HOLDOUT} are needed. Ingest more patients."
+            )
+
+
+def _findings(context: Context) -> list[Finding]:
+    """Run every check that the set can be put to, in their order."""
+    runnable = (check for check in CHECKS if check.stage <= context.stage)
+    return [finding for check in runnable if (finding := check.run(context))]

@@ -1,0 +1,91 @@
+"""Positive controls: near-duplicates of training images that the gate is tried on.
+
+A gate that finds nothing is believed only where it finds these. A kind that is found as often as
+policy asks is claimed; any other is named in the report as not looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from release.data import LabelledImages, Pixels, Splits
+from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
+from release.gate.policy import Policy
+from release.stats.estimate import Estimate
+from release.stats.intervals import share
+
+NUM_CONTROLS = (8, 100)  # of each kind, at least and at most
+IMAGES_PER_CONTROL = 10  # training images for one that is changed
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PositiveControl:
+    """Near-duplicates of training images, made in one way.
+
+    Attributes:
+        name: How they were made.
+        pixels: (n, size, size), at least one.
+        required: Whether a gate that misses them decides nothing.
+    """
+
+    name: str
+    pixels: Pixels
+    required: bool
+
+
+@dataclass(frozen=True)
+class ControlResult:
+    """How many near-duplicates of one kind were found."""
+
+    name: str
+    planted: int
+    found: int
+    required: bool
+
+    @property
+    def recall(self) -> Estimate:
+        """Share that was found, with its interval."""
+        return share(self.found, self.planted)
+
+    def claimed(self, policy: Policy) -> bool:
+        """Whether copies of this kind are claimed to be found."""
+        return self.planted > 0 and self.found >= policy.min_control_recall * self.planted
+
+    def described(self) -> dict[str, object]:
+        """Return JSON values."""
+        return {
+            "name": self.name,
+            "planted": self.planted,
+            "found": self.found,
+            "recall": self.recall.to_json(),
+            "required": self.required,
+        }
+
+
+def transformed_controls(splits: Splits) -> Iterator[PositiveControl]:
+    """Change training images in all ways; the same for every set."""
+    chosen = control_images(splits)
+    hosts = splits.holdout.pixels[np.arange(len(chosen)) % len(splits.holdout)]
+    for transform in (*CONTROL_TRANSFORMS, *part_transforms(hosts)):
+        changed = transform.apply(chosen.pixels, SEED)
+        yield PositiveControl(transform.name, changed, transform.required)
+
+
+def control_images(splits: Splits) -> LabelledImages:
+    """Choose the training images that are changed."""
+    num_images = int(np.clip(len(splits.train) // IMAGES_PER_CONTROL, *NUM_CONTROLS))
+    order = np.random.default_rng(SEED).permutation(len(splits.train))
+    return splits.train.where(order[:num_images])
+
+
+def least_recall(results: Sequence[ControlResult], policy: Policy) -> float:
+    """Return the least recall of a kind that is claimed, by its interval's end; 0 if there is none.
+
+    The recall of some kind is chosen after it was measured; its lower end allows for that.
+    """
+    claimed = [result.recall.low for result in results if result.claimed(policy)]
+    return min(claimed, default=0.0)

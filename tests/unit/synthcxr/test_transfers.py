@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from synthcxr.connection import Connection
+from synthcxr.errors import DownloadMismatch, ProblemError, ServiceUnreachable
+from synthcxr.transfers import download
+
+CONTENT = bytes(range(256)) * 64
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Dropping(httpx.SyncByteStream):
+    """A body that breaks off."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.content
+        raise httpx.ReadError("connection lost")
+
+
+class FileService:
+    """Serves CONTENT by range; breaks off after so many bytes while `num_drops` lasts."""
+
+    def __init__(
+        self,
+        *,
+        drop_after: int = 0,
+        num_drops: int = 0,
+        dies_after: int | None = None,
+        content: bytes = CONTENT,
+    ) -> None:
+        self.drop_after = drop_after
+        self.dies_after = dies_after
+        self.num_drops = num_drops
+        self.content = content
+        self.etag = f'"{SHA256}"'
+        self.ranges: list[str | None] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self.dies_after is not None and len(self.ranges) >= self.dies_after:
+            raise httpx.ConnectError("gone")
+        asked = request.headers.get("range")
+        self.ranges.append(asked)
+        start = 0
+        if asked and request.headers.get("if-range") == self.etag:
+            start = int(asked.removeprefix("bytes=").rstrip("-"))
+        if start >= len(self.content):
+            return httpx.Response(416)
+        headers = {"ETag": self.etag}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+        body = self.content[start:]
+        status = 206 if start else 200
+        if self.num_drops:
+            self.num_drops -= 1
+            return httpx.Response(status, headers=headers, stream=Dropping(body[: self.drop_after]))
+        return httpx.Response(status, headers=headers, content=body)
+
+
+def fetch(service: FileService, destination: Path) -> str:
+    connection = Connection(
+        "http://service", transport=httpx.MockTransport(service), sleep=lambda _: None
+    )
+    return download(connection, "/file", destination)
+
+
+def test_a_download_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    assert fetch(FileService(), tmp_path / "set.zip") == SHA256
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zip"]
+
+
+def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
+    service = FileService(drop_after=5000, num_drops=2)
+    fetch(service, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert service.ranges == [None, "bytes=5000-", "bytes=10000-"]
+
+
+def test_a_later_call_takes_up_what_an_earlier_one_left(tmp_path: Path) -> None:
+    dying = FileService(drop_after=3000, num_drops=1, dies_after=1)
+    with pytest.raises(ServiceUnreachable):
+        fetch(dying, tmp_path / "set.zip")
+    assert not (tmp_path / "set.zip").exists()
+    service = FileService()
+    fetch(service, tmp_path / "set.zip")
+    assert service.ranges == ["bytes=3000-"]
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+
+
+def test_a_part_of_another_file_is_thrown_away(tmp_path: Path) -> None:
+    (tmp_path / ".set.zip.part").write_bytes(b"something else")
+    (tmp_path / ".set.zip.etag").write_text('"another"')
+    fetch(FileService(), tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+
+
+def test_a_part_that_is_complete_already_is_only_checked(tmp_path: Path) -> None:
+    (tmp_path / ".set.zip.part").write_bytes(CONTENT)
+    (tmp_path / ".set.zip.etag").write_text(f'"{SHA256}"')
+    assert fetch(FileService(), tmp_path / "set.zip") == SHA256
+
+
+def test_wrong_bytes_get_no_name_and_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(DownloadMismatch, match="promised"):
+        fetch(FileService(content=CONTENT[:-1] + b"!"), tmp_path / "set.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_download_leaves_an_earlier_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "set.zip").write_bytes(b"earlier")
+    with pytest.raises(DownloadMismatch):
+        fetch(FileService(content=b"wrong"), tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == b"earlier"
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    connection = Connection(
+        "http://service", transport=httpx.MockTransport(lambda _: httpx.Response(404))
+    )
+    with pytest.raises(ProblemError):
+        download(connection, "/file", tmp_path / "set.zip")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,73 @@
+"""Positive controls made by a model itself: what it turns training images into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.family import Family
+from models.sampling import to_pixels
+from models.seeding import ImageNoise
+from models.snapshot import Snapshot
+from release.cancellation import check_cancelled
+from release.data import LabelledImages, Splits
+from release.gate.positive_controls import PositiveControl, control_images
+
+IMAGES_AT_ONCE = 25
+REVISED = (0.2, 0.4)  # shares of noise
+
+# from images (b, 1, h, w), labels (b,) and a seed for each to as many images
+Change = Callable[[Tensor, Tensor, Sequence[int]], Tensor | None]
+
+
+def model_controls(splits: Splits, snapshot: Snapshot) -> Iterator[PositiveControl]:
+    """Make near-duplicates by the model that generated a set; none of them must be found."""
+    chosen = control_images(splits)
+    for name, change in _changes(snapshot):
+        if (made := _changed(snapshot, chosen, change)) is not None:
+            yield PositiveControl(name, made, required=False)
+
+
+def _changes(snapshot: Snapshot) -> Iterator[tuple[str, Change]]:
+    yield "the model's own reconstruction", lambda x, y, _: snapshot.model.reconstruct(x, y)
+    yield "changed as in the training", lambda x, _, seeds: _augmented(snapshot.model, x, seeds)
+    for share in REVISED:
+        yield f"drawn anew from {share:.0%} noise", partial(_revised, snapshot.model, share)
+
+
+def _augmented(model: Family[Any, Any], images: Tensor, seeds: Sequence[int]) -> Tensor | None:
+    devices = [images.device] if images.is_cuda else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seeds[0])
+        return model.augment(images)
+
+
+def _revised(
+    model: Family[Any, Any], share: float, images: Tensor, labels: Tensor, seeds: Sequence[int]
+) -> Tensor | None:
+    return model.sdedit(images, labels, ImageNoise(seeds, images.device), share)
+
+
+def _changed(
+    snapshot: Snapshot, images: LabelledImages, change: Change
+) -> NDArray[np.uint8] | None:
+    """Change images, (n, size, size); None where the model cannot."""
+    device = next(snapshot.model.parameters()).device
+    made = []
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        check_cancelled()
+        some = slice(start, start + IMAGES_AT_ONCE)
+        batch = torch.from_numpy(images.pixels[some]).float().unsqueeze(1) / 127.5 - 1
+        labels = torch.from_numpy(images.labels[some])
+        with torch.inference_mode():
+            changed = change(batch.to(device), labels.to(device), range(start, start + len(batch)))
+        if changed is None:
+            return None
+        made.append(to_pixels(changed))
+    return np.concatenate(made)
