@@ -12,7 +12,8 @@ images: a few are drawn, by each family's default sampler.
 
 With --large, N blends are searched among N others for a sample of the queries and of as many
 representative images. All batches of queries cost the same and each of these images adds as many
-pairs, so that the whole is linear in the queries; what is written is measured on the sample and scaled.
+pairs, so that the whole is linear in the queries; what is written is measured on the sample and
+scaled.
 """
 
 from __future__ import annotations
