@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.training_images import TrainingImages
 
-# A direction that stands for fewer images turns towards them and tells who they are (`overfit`). Of
+# A direction that stands for fewer images turns towards them and reveals which (`overfit`). Of
 # 4,612 radiographs at 64 px, 192 directions tell training images from others with an AUC of 0.69
 # and 64 with 0.53; of 440, 64 directions with 0.84.
 IMAGES_PER_DIRECTION = 64

@@ -28,7 +28,7 @@ class UNet(nn.Module):
         max_attention_size: Levels whose side is at most this have attention after every block.
         num_classes: Label `num_classes` stands for "no class".
         dropout: Probability that a feature is left out of a block while training.
-        num_changes: Numbers that tell how an image was augmented.
+        num_changes: Numbers that describe how an image was augmented.
 
     Reference: Dhariwal & Nichol 2021, section 3 (arXiv:2105.05233).
     """

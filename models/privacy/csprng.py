@@ -1,4 +1,4 @@
-"""Random numbers that nobody without the key can tell from true ones, nor foretell."""
+"""Cryptographically secure random numbers: uniform and normal, from ChaCha20."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Does a model learn its images by heart while it trains?
+"""Memorisation monitor: does a model, while it trains, score its training images higher?
 
-Images that a fair coin brought into the training are held against those that it kept out. Until the
-model tells them apart, the two score alike; what it has learned by heart it knows better.
+Included patients of the audit pool are compared with the holdout. They were chosen by a fair random
+bit, so the two score alike until the model has memorised some of its training images.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def standard_errors(members: Tensor, others: Tensor) -> float:
 
 
 class MembershipMonitor:
-    """Looks into a training now and then, for at most a fiftieth of its time.
+    """Measures memorisation now and then, for at most a fiftieth of the training's time.
 
     It draws nothing, changes nothing and decides nothing, so the model is the same with it.
 
     Args:
-        members: Images of patients whom a coin brought in, (n, 1, h, w), in [-1, 1].
+        members: Images of included patients, (n, 1, h, w), in [-1, 1].
         member_labels: (n,).
-        others: Images of patients whom it kept out, (m, 1, h, w).
+        others: Images of the holdout, (m, 1, h, w).
         other_labels: (m,).
         max_share: Of the time.
         clock: Tells the time in seconds, from anywhere.

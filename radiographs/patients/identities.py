@@ -63,7 +63,7 @@ class Identified:
 
 @dataclass(frozen=True)
 class Learned:
-    """What a dataset tells that the ledger does not know yet.
+    """What a dataset adds to the ledger.
 
     Args:
         images: The first image of each unknown descriptor.

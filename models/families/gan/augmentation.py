@@ -1,4 +1,4 @@
-"""Differentiable changes to images, which keep a small training set from being learnt by heart.
+"""Differentiable changes to images, which keep a small training set from being memorised.
 
 Each change is made to each image with a probability, the strength. None mirrors an image: the heart
 is on the left.

@@ -1,4 +1,4 @@
-"""How busy an image is at each scale, told apart from what it shows.
+"""The contrast of an image at each scale, separated from what it shows.
 
 Some images are plain and some are busy, far beyond what a Gaussian of many dimensions would have
 them: one number for each band of latents says by how much, and the latents are left with a fixed

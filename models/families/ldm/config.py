@@ -24,7 +24,7 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "edm": ("preconditioned",),
 }
 
-SMALL_SET = 1500  # images; below, the denoiser sees each often enough to learn it by heart
+SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memorise it
 # the price of the `fast` sampler
 STANDARD: dict[str, Any] = {"fast_share": 0.1}
 # a student would learn from the denoiser as it was before it saw a private image; the autoencoder
@@ -120,7 +120,7 @@ class Config(FamilyConfig):
         ge=0,
         le=1,
         description="Probability of each small shift, rotation and change of contrast (no flips); "
-        "the denoiser is told of them, so that none shows in samples. For small sets.",
+        "the denoiser is conditioned on them, so that none shows in samples. For small sets.",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
     class_dropout: float = Field(
@@ -186,7 +186,7 @@ class Config(FamilyConfig):
         256,
         ge=1,
         le=1_000_000,
-        description="With differential privacy: patients in a batch on average, chosen by coins; "
+        description="With differential privacy: patients in a batch on average, sampled at random; "
         "all of them where there are fewer. A large batch drowns the noise.",
     )
     private_draws: int = Field(
