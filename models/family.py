@@ -87,7 +87,7 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class FittedPart:
-    """A part of a trained model, with the score of a membership inference attack on it.
+    """A part of a trained model, and how to ask it who it was fitted to.
 
     Attributes:
         name: Names it in audits.
@@ -152,7 +152,7 @@ class PrivateStage:
     """What noisy gradients of private images move, once the public stages are done.
 
     Attributes:
-        network: Holds what moves; its layers treat each image of a batch by itself.
+        network: Holds what moves; no layer of it lets images of a batch know of each other.
         trained: Its parameters that move.
         losses: From images (b, 1, h, w) and labels (b,) to losses (b * num_draws,), those of an
             image side by side.
@@ -305,9 +305,9 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         return None
 
     def membership_score(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Score images by how well the model fits them: a white-box membership inference signal.
+        """Score how well the model knows images, by its weights alone: a membership score.
 
-        Training images that score higher than others were memorised.
+        Images of its training that score higher than others do were memorised.
 
         Args:
             images: (b, 1, h, w), in [-1, 1].

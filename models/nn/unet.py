@@ -21,7 +21,7 @@ class UNet(nn.Module):
     """A U-Net under time and class, which starts at zero everywhere.
 
     Args:
-        image_channels: Channels of the image that comes in and of the one that goes out.
+        image_channels: Channels of the input image and of the output image.
         size: Side of that image; each further level halves it.
         channels: Channels at each level, the finest first; multiples of 8.
         num_blocks: Residual blocks at each level on the way down, and as many on the way up.

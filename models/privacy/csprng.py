@@ -1,4 +1,4 @@
-"""Cryptographically secure random numbers: uniform and normal, from ChaCha20."""
+"""Random numbers that nobody without the key can distinguish from true ones or predict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mechanisms of differential privacy: the only way in which private images reach a model."""
+"""Differential privacy: the mechanisms through which alone private images reach a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.privacy.csprng import CsprngNoise
 
 Noise = Callable[[int], Tensor]
 TOLERANCE = 1e-9
-SAMPLING, NOISE = 0, 1  # purposes of random numbers
+SAMPLING, NOISE = 0, 1  # purposes
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ReleasedSum:
 
 
 class GaussianMechanism:
-    """The Gaussian mechanism: releases noisy sums until the privacy budget is exhausted.
+    """Releases noisy sums over patients until the privacy budget is exhausted.
 
     A sum of one vector per patient, none longer than 1, changes by no more than 1 in Euclidean
     length when one patient's vector is replaced by zero: the sensitivity is 1. Noise N(0, sigma^2)
@@ -44,7 +44,7 @@ class GaussianMechanism:
     (see `models.privacy.accounting`).
 
     Attributes:
-        mu: The privacy budget of all releases together.
+        mu: What all releases together may come to.
         releases: Those made so far.
     """
 
@@ -67,7 +67,7 @@ class GaussianMechanism:
             (k,), float64, on the CPU.
 
         Raises:
-            ValueError: More than the privacy budget would be spent.
+            ValueError: More would be spent than was agreed on.
         """
         if share > self._left + TOLERANCE:
             raise ValueError(
@@ -103,16 +103,16 @@ def secret_noise(num_values: int) -> Tensor:
 
 
 class PoissonGaussianMechanism:
-    """The Poisson-subsampled Gaussian mechanism: one noisy sum a step, for the steps accounted for.
+    """Releases one noisy sum a step, and no more steps than were accounted for.
 
     Who takes part is a secret as the noise is: a patient whom an attacker knows to be in a batch
     is hidden by the noise alone.
 
     Args:
-        cost: Noise, sampling rate and number of steps.
+        cost: Agreed on.
         num_patients: Public.
         num_values: k, the length of what one patient adds.
-        source: Random numbers for sampling and noise.
+        source: Of the sampling and the noise.
 
     Attributes:
         steps_done: Sums released so far.
@@ -141,7 +141,7 @@ class PoissonGaussianMechanism:
     def noisy_sum(self, vectors_of: Callable[[Tensor], Iterable[Tensor]]) -> Tensor:
         """Sum one vector for each patient who takes part, clipped to length 1, and add noise.
 
-        An empty batch is a step like any other: noise is released.
+        A batch without anybody is a step like any other: noise is released.
 
         Args:
             vectors_of: From the places of the patients who take part, in ascending order, to
@@ -167,9 +167,9 @@ class PoissonGaussianMechanism:
         return total + self.cost.sigma * torch.from_numpy(noise)
 
     def _sampled(self) -> Tensor:
-        """Sample each patient independently; returns the indices of those who take part."""
-        uniform = self._source.uniform(SAMPLING, self.steps_done, self.num_patients)
-        return torch.from_numpy(np.flatnonzero(uniform <= self.cost.sample_rate))
+        """Sample each patient independently; returns the places of those who take part."""
+        drawn = self._source.uniform(SAMPLING, self.steps_done, self.num_patients)
+        return torch.from_numpy(np.flatnonzero(drawn <= self.cost.sample_rate))
 
 
 def shrunk(estimate: Tensor, towards: Tensor, noise: Tensor) -> Tensor:

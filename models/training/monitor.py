@@ -1,7 +1,7 @@
-"""Memorisation monitor: does a model, while it trains, score its training images higher?
+"""Does a model memorise its images while it trains?
 
-Included patients of the audit pool are compared with the holdout. They were chosen by a fair random
-bit, so the two score alike until the model has memorised some of its training images.
+Scores of the included patients of the audit pool are compared with those of the holdout. Inclusion
+is random, so the two score alike until the model memorises the included ones.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def standard_errors(members: Tensor, others: Tensor) -> float:
 
 
 class MembershipMonitor:
-    """Measures memorisation now and then, for at most a fiftieth of the training's time.
+    """Looks into a training now and then, for at most a fiftieth of its time.
 
     It draws nothing, changes nothing and decides nothing, so the model is the same with it.
 
     Args:
         members: Images of included patients, (n, 1, h, w), in [-1, 1].
         member_labels: (n,).
-        others: Images of the holdout, (m, 1, h, w).
+        others: Images of holdout patients, (m, 1, h, w).
         other_labels: (m,).
         max_share: Of the time.
-        clock: Tells the time in seconds, from anywhere.
+        clock: Gives the time in seconds, from anywhere.
     """
 
     def __init__(

@@ -176,7 +176,7 @@ class _Identification:
     def _names_hold(self) -> bool:
         """Say whether names mean the patients that they meant before.
 
-        Pseudonyms that were drawn anew would join everybody with everybody: known images tell,
+        Pseudonyms that were drawn anew would join everybody with everybody. Known images decide,
         by the patient whom the ledger has under their name.
         """
         agree = 0

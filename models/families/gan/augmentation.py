@@ -75,7 +75,7 @@ def turn(images: Tensor, amount: Tensor) -> Tensor:
 
 
 def shift(images: Tensor, amount: Tensor) -> Tensor:
-    """Move images by up to an eighth; black comes in.
+    """Move images by up to an eighth; the border is filled with black.
 
     Args:
         images: (b, c, h, w).

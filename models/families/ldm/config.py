@@ -15,8 +15,8 @@ DEFAULT_FAST_STEPS = MAX_FAST_STEPS = 4
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
 PathName = Literal["straight", "linear", "cosine", "edm"]
 PredictionName = Literal["velocity", "epsilon", "x0", "v", "preconditioned"]
-# the velocity of linear and cosine is without bound at the image; epsilon does not tell the image
-# at the end of the straight path; edm is defined by its own preconditioning
+# the velocity of linear and cosine is without bound at the image; epsilon does not give the
+# image at the end of the straight path; edm is defined by its own preconditioning
 PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "straight": ("velocity", "x0", "v"),
     "linear": ("epsilon", "x0", "v"),
@@ -120,7 +120,7 @@ class Config(FamilyConfig):
         ge=0,
         le=1,
         description="Probability of each small shift, rotation and change of contrast (no flips); "
-        "the denoiser is conditioned on them, so that none shows in samples. For small sets.",
+        "the denoiser is conditioned on them, so that samples have none. For small sets.",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
     class_dropout: float = Field(

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from release.data import Array
 from release.gate.context import Check, Context
+from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
 from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
-from release.gate.verdict import CUMULATIVE, OTHER_MODEL, Finding, Reason
 from release.stats.fisher import members_by_rank
 from release.stats.permutation import smallest_p_values
 from release.stats.roc import auc, roc
@@ -91,7 +91,7 @@ def judge(
         statistic=round(curve.auc.value, 2),
         threshold=policy.alpha / 3,
         p_value=p,
-        text=f"Attacks on the set {can} tell who was trained on better than chance; the strongest "
+        text=f"Attacks on the set {can} infer who was trained on better than chance; the strongest "
         f"has an AUC of {curve.auc.value:.2f}.",
         private={
             "p_value_by_score": dict(zip(scores, alone.tolist(), strict=True)),
