@@ -37,13 +37,13 @@ class LearnedFrom:
         num_trained: Training images.
         num_audit: Holdout images.
         num_utility: Test images.
-        folds: Fingerprint of the splits meant; empty where no image of theirs was seen.
+        splits: Fingerprint of the splits meant; empty where no image of theirs was seen.
     """
 
     num_trained: int = 0
     num_audit: int = 0
     num_utility: int = 0
-    folds: str = ""
+    splits: str = ""
 
     def check(self, splits: Splits, name: str = "embedding") -> None:
         """Refuse an embedding that treats the splits differently.
@@ -60,10 +60,10 @@ class LearnedFrom:
         if ours == (0, 0, 0):
             return
         expected = (len(splits.train), len(splits.holdout), 0)
-        if ours != expected or self.folds != splits.fingerprint:
+        if ours != expected or self.splits != splits.fingerprint:
             raise EmbeddingUnfair(
                 f"{name} has learned from {ours[0]} training, {ours[1]} holdout and {ours[2]} test "
-                f"images of splits {self.folds[:12]!r}; expected none, or all {expected[0]}, all "
+                f"images of splits {self.splits[:12]!r}; expected none, or all {expected[0]}, all "
                 f"{expected[1]} and 0 of {splits.fingerprint[:12]!r}. "
                 "Train it on both alike, or on other images."
             )
