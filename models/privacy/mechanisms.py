@@ -41,7 +41,7 @@ class GaussianMechanism:
     length when one patient's vector is replaced by zero: the sensitivity is 1. Noise N(0, sigma^2)
     on every component then makes it 1/sigma-Gaussian private, and the releases together are
     mu-Gaussian private when the sum of their 1/sigma^2 is mu^2, whatever is made of them later
-    (see `models.privacy.gaussian`).
+    (see `models.privacy.accounting`).
 
     Attributes:
         mu: What all releases together may come to.

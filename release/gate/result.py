@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.data import Array
+from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
 from release.gate.published import (
@@ -22,7 +23,7 @@ from release.gate.published import (
     PublishedGate,
     PublishedMetric,
 )
-from release.gate.verdict import Finding, Verdict
+from release.gate.verdict import Verdict
 from release.stats.estimate import Estimate
 from release.stats.roc import Roc
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
+from release.gate.verdict import Verdict
 from release.package.manifest import describe
 from release.package.writer import Contents, write_package
 from release.report.build import build_report
@@ -30,7 +31,7 @@ from release.report.schema import (
 from release.samples import ClassSample, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
 from service.domain.json_form import as_json
-from service.domain.records import ArtifactRef, Dataset, Model, Outcome, SyntheticSet, Verdict
+from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
 from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
@@ -54,7 +55,7 @@ def publish(
         evaluation: What was measured of it.
     """
     staged = attempt.staging()
-    verdict = _verdict(evaluation)
+    verdict = evaluation.examination.verdict
     released = _released(verdict, sampled, evaluation)
     report = _report(inputs, sampled, evaluation, released)
     pages = documents(report, _shown(sampled, released))
@@ -74,18 +75,6 @@ def publish(
     made = _record(attempt, inputs, verdict, released, staged, folder)
     attempt.artifacts.publish(staged, folder)
     return made
-
-
-def _verdict(evaluation: Evaluation) -> Verdict:
-    given, power = evaluation.examination.verdict, evaluation.examination.power
-    return Verdict(
-        Outcome(given.outcome),
-        given.code,
-        given.num_filtered,
-        tuple(given.reasons),
-        tuple(given.remedies),
-        power.mdcr,
-    )
 
 
 def _released(verdict: Verdict, sampled: SampledSet, evaluation: Evaluation) -> Released:

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.nn.warp import warp
+
 MAX_TURN = 0.1  # radians
 MAX_SHIFT = 1 / 8  # of the side
 CUT_OUT = 3 / 8  # of the side
@@ -69,13 +71,7 @@ def turn(images: Tensor, amount: Tensor) -> Tensor:
     Arguments as in `shift`.
     """
     angle = (amount * _uniform(images, -MAX_TURN, MAX_TURN)).flatten()
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    rotation = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
-    with torch.autocast(images.device.type, enabled=False):
-        grid = F.affine_grid(rotation.float(), list(images.shape), align_corners=False)
-        return F.grid_sample(
-            images, grid.to(images.dtype), padding_mode="border", align_corners=False
-        )
+    return warp(images, angle)
 
 
 def shift(images: Tensor, amount: Tensor) -> Tensor:

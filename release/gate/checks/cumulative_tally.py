@@ -45,8 +45,8 @@ from typing import Any
 
 from release.gate.context import Check, Context, Stage, Tally
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts, Count
+from release.gate.finding import CUMULATIVE, Finding
 from release.gate.policy import Policy
-from release.gate.verdict import CUMULATIVE, Finding
 
 COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals for what earlier sets contributed
 

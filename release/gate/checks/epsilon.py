@@ -25,8 +25,8 @@ from scipy.stats import binom
 
 from release.data import Array
 from release.gate.context import Check, Claim, Context
+from release.gate.finding import Finding, Reason
 from release.gate.policy import Policy
-from release.gate.verdict import Finding, Reason
 from release.stats.fisher import members_by_rank
 
 REASON = Reason(

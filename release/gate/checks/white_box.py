@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from release.data import Array
 from release.gate.context import Check
+from release.gate.finding import Finding
 from release.gate.policy import Policy
-from release.gate.verdict import Finding
 from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
 from release.stats.power import detectable_share
 from release.stats.roc import auc

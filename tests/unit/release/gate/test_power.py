@@ -10,6 +10,7 @@ from release.data import LabelledImages, Splits
 from release.gate.calibration import rank_of_threshold
 from release.gate.checks import copy_power, membership_power
 from release.gate.copy_counts import CopyCounts, Count, p_value
+from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import NUM_CONTROLS
 from release.gate.power import (
@@ -19,7 +20,6 @@ from release.gate.power import (
     power_of,
 )
 from release.gate.published import Power
-from release.gate.verdict import Finding
 from release.stats.intervals import proportion
 
 POLICY = Policy()
