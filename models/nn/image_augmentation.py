@@ -1,7 +1,7 @@
 """Changes an image may undergo and stay one: small shifts, rotations and contrasts, but no flips.
 
-The heart is on the left. What was done to an image is told to the denoiser and is nothing when it
-samples, so that nothing of it leaks into synthetic images.
+The heart is on the left. The denoiser is conditioned on the change of an image, which is none
+in sampling, so that nothing of it leaks into synthetic images.
 
 Reference: Karras et al. 2022, appendix F.2, for the labels (arXiv:2206.00364).
 """
@@ -32,7 +32,7 @@ def augmented(images: Tensor, probability: float) -> tuple[Tensor, Tensor]:
     amounts = 2 * torch.rand(len(images), NUM_CHANGES, device=images.device) - 1
     amounts = amounts * (torch.rand_like(amounts) < probability)
     down, right, turn, contrast = amounts.unbind(1)
-    # what comes in from outside is black: 0 in images shifted to [0, 2]
+    # what moves in from outside is black: 0 in images shifted to [0, 2]
     moved = (
         warp(
             images + 1,

@@ -1,6 +1,6 @@
 """Small changes that leave an image about as likely as it was: another breath, another exposure.
 
-A density that learns from changed images learns less of each by heart; what it draws varies by
+A density that learns from changed images memorises less of each; what it draws varies by
 these changes too.
 """
 

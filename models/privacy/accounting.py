@@ -2,7 +2,7 @@
 
 *Sums over all patients* (`gaussian_...`): a sum that one patient moves by at most C, released with
 noise N(0, (sigma C)^2) on every component, is mu-Gaussian differentially private with mu = 1 /
-sigma: whether the patient took part is as hard to tell as N(0, 1) from N(mu, 1).
+sigma: testing whether the patient took part is as hard as N(0, 1) against N(mu, 1).
 Releases that follow each other compose to mu^2 = mu_1^2 + mu_2^2 + ..., without loss.
 
 *Sums over sampled patients* (DP-SGD): in a step each patient takes part with probability q. Two

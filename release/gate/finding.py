@@ -48,7 +48,7 @@ CUMULATIVE = Reason(
 )
 INVALID_METRIC = Reason(
     "embedding",
-    "a metric gave invalid distances, or can tell training images from holdout images",
+    "a metric gave invalid distances, or distinguishes training images from holdout images",
     ("ingest the images anew, and report it if that does not help",),
 )
 
@@ -87,20 +87,6 @@ class Finding:
     def code(self) -> str | None:
         """The reason's code."""
         return self.reason.code if self.reason else None
-
-    def described(self) -> dict[str, Any]:
-        """Return JSON values, all but the private ones."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "decision": self.decision,
-            "statistic": self.statistic,
-            "threshold": self.threshold,
-            "p_value": self.p_value,
-            "text": self.text,
-            "code": self.code,
-            "public": dict(self.public),
-        }
 
 
 def decide(

@@ -1,4 +1,4 @@
-"""What the gate demands of a set before it may leave."""
+"""What the gate demands of a set before its release."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _released(verdict: Verdict, sampled: SampledSet, evaluation: Evaluation) -> 
     if not (verdict.released or verdict.for_research):
         return []
     places = sampled.released(evaluation.examination.kept)
-    return [(place, sampled.origins[place]) for place in places]
+    return [(place, sampled.specs[place]) for place in places]
 
 
 def _report(
@@ -95,8 +95,8 @@ def _report(
         evaluation.fidelity,
         evaluation.further_fidelity,
         evaluation.utility,
-        num_generated=len(sampled.origins),
-        released=[origin for _, origin in released],
+        num_generated=len(sampled.specs),
+        released=[spec for _, spec in released],
         examination_count=ExaminationCount(number=inputs.prior.number, at_most=inputs.max_sets),
     )
 
@@ -127,9 +127,9 @@ def _dataset_summary(dataset: Dataset) -> DatasetSummary:
 def _shown(sampled: SampledSet, released: Released) -> dict[str, NDArray[np.uint8]]:
     """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
-    for place, origin in released:
-        if isinstance(origin, ClassSample):
-            places.setdefault(origin.label, []).append(place)
+    for place, spec in released:
+        if isinstance(spec, ClassSample):
+            places.setdefault(spec.label, []).append(place)
     return {label: sampled.pixels[each[:SHOWN_PER_CLASS]] for label, each in places.items()}
 
 
@@ -142,9 +142,9 @@ def _findings(
             "synthetic_set_id": inputs.request.synthetic_set_id,
             "seed": inputs.request.seed,
             "examination": evaluation.examination.private(),
-            "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
+            "released": [{"drawn": place, **asdict(spec)} for place, spec in released],
             "flagged": [
-                {"drawn": place, **asdict(sampled.origins[place])}
+                {"drawn": place, **asdict(sampled.specs[place])}
                 for place in np.flatnonzero(sampled.neighbours.flagged).tolist()
             ],
         }
@@ -167,9 +167,9 @@ def _contents(
             report,
             as_json(inputs.request),
             hashing_key,
-            generated=sampled.origins,
-            rejected=list(compress(sampled.origins, ~evaluation.examination.kept)),
-            released=[origin for _, origin in released],
+            generated=sampled.specs,
+            rejected=list(compress(sampled.specs, ~evaluation.examination.kept)),
+            released=[spec for _, spec in released],
             earlier_releases=[each.id for each in inputs.prior.releases],
         ),
         classes=inputs.snapshot.classes,
@@ -183,8 +183,8 @@ def _contents(
 def _images(
     sampled: SampledSet, released: Released
 ) -> Iterator[tuple[NDArray[np.uint8], SampleSpec]]:
-    for place, origin in released:
-        yield sampled.pixels[place], origin
+    for place, spec in released:
+        yield sampled.pixels[place], spec
         check_cancelled()
 
 
@@ -202,7 +202,7 @@ def _record(
         path = staged / name
         return ArtifactRef(f"{folder}/{name}", file_digest(path), path.stat().st_size)
 
-    of_class, of_none = count_by_class(origin for _, origin in released)
+    of_class, of_none = count_by_class(spec for _, spec in released)
     return SyntheticSet(
         id=inputs.request.synthetic_set_id,
         model_id=inputs.model.id,

@@ -1,4 +1,4 @@
-"""Differentiable changes to images, which keep a small training set from being learnt by heart.
+"""Differentiable changes to images, which keep a small training set from being memorised.
 
 Each change is made to each image with a probability, the strength. None mirrors an image: the heart
 is on the left.
@@ -75,7 +75,7 @@ def turn(images: Tensor, amount: Tensor) -> Tensor:
 
 
 def shift(images: Tensor, amount: Tensor) -> Tensor:
-    """Move images by up to an eighth; black comes in.
+    """Move images by up to an eighth; the border is filled with black.
 
     Args:
         images: (b, c, h, w).

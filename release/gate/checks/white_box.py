@@ -97,7 +97,7 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
         p_value=p,
         text=text,
         public={
-            "weights_may_leave": suffices and not leaks,
+            "weights_can_be_released": suffices and not leaks,
             "min_detectable_share": ceil(1e4 * share) / 1e4,
             "asked": sorted(scores),
         },
