@@ -48,7 +48,7 @@ CUMULATIVE = Reason(
 )
 INVALID_METRIC = Reason(
     "embedding",
-    "a metric gave invalid distances, or can tell training images from holdout images",
+    "a metric gave invalid distances, or treats training images unlike holdout images",
     ("ingest the images anew, and report it if that does not help",),
 )
 

@@ -34,16 +34,16 @@ class LearnedFrom:
     neither.
 
     Attributes:
-        num_trained: Training images.
-        num_audit: Holdout images.
-        num_utility: Test images.
-        folds: Fingerprint of the splits meant; empty where no image of theirs was seen.
+        num_train: Training images.
+        num_holdout: Holdout images.
+        num_test: Test images.
+        splits: Fingerprint of the splits meant; empty where no image of theirs was seen.
     """
 
-    num_trained: int = 0
-    num_audit: int = 0
-    num_utility: int = 0
-    folds: str = ""
+    num_train: int = 0
+    num_holdout: int = 0
+    num_test: int = 0
+    splits: str = ""
 
     def check(self, splits: Splits, name: str = "embedding") -> None:
         """Refuse an embedding that treats the splits differently.
@@ -56,14 +56,14 @@ class LearnedFrom:
             EmbeddingUnfair: It has learned from test images, from a part of the training or holdout
                 images, or from other splits.
         """
-        ours = (self.num_trained, self.num_audit, self.num_utility)
+        ours = (self.num_train, self.num_holdout, self.num_test)
         if ours == (0, 0, 0):
             return
         expected = (len(splits.train), len(splits.holdout), 0)
-        if ours != expected or self.folds != splits.fingerprint:
+        if ours != expected or self.splits != splits.fingerprint:
             raise EmbeddingUnfair(
                 f"{name} has learned from {ours[0]} training, {ours[1]} holdout and {ours[2]} test "
-                f"images of splits {self.folds[:12]!r}; expected none, or all {expected[0]}, all "
+                f"images of splits {self.splits[:12]!r}; expected none, or all {expected[0]}, all "
                 f"{expected[1]} and 0 of {splits.fingerprint[:12]!r}. "
                 "Train it on both alike, or on other images."
             )

@@ -34,7 +34,7 @@ class Structure(NamedTuple):
     """The structure of n images.
 
     Attributes:
-        fine: (n, 64, 64), where edges and ribs are told apart.
+        fine: (n, 64, 64), where edges and ribs are distinct.
         medium: (n, 32, 32), means of it.
         coarse: (n, 32, 32), of the smoothed image: noise, blur and compression leave it as it is.
     """

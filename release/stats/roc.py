@@ -1,4 +1,4 @@
-"""How well an attack tells members from others, with what chance does to it."""
+"""How well an attack separates members from others, with its uncertainty."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """G5: the least epsilon that is consistent with what the set reveals: a one-run audit.
 
-Fair coins decided which patients of the audit pool were included in the training. An auditor who
-sees the set and not the coins guesses r of them, r fixed before. If what made the set is (epsilon,
+Which patients of the audit pool were included in the training was drawn at random. An auditor who
+sees the set and not the draw guesses r of them, r fixed before. If what made the set is (epsilon,
 delta)-differentially private, the number W of right guesses satisfies
 
     P(W >= v) <= P(B >= v) + 2 c delta max_i P(v - i <= B < v) / i,    i = 1 ... v,

@@ -91,7 +91,7 @@ def judge(
         statistic=round(curve.auc.value, 2),
         threshold=policy.alpha / 3,
         p_value=p,
-        text=f"Attacks on the set {can} tell who was trained on better than chance; the strongest "
+        text=f"Attacks on the set {can} infer who was trained on better than chance; the strongest "
         f"has an AUC of {curve.auc.value:.2f}.",
         private={
             "p_value_by_score": dict(zip(scores, alone.tolist(), strict=True)),

@@ -110,7 +110,7 @@ def test_too_many_flags_refuse_a_set() -> None:
     assert judge(CopyCounts(Count(1000, 640, (1,), (2,)), {}, 0), POLICY).decision == "passed"
 
 
-def test_a_rare_class_that_is_copied_is_refused_though_the_whole_tells_nothing() -> None:
+def test_a_rare_class_that_is_copied_is_refused_though_the_whole_shows_nothing() -> None:
     """Exact copies are 5 % of a class with 500 calibrating patients, 0.2 % of the set."""
     rng = np.random.default_rng(2)
     real_labels = np.repeat([0, 1], [12_000, 500])

@@ -95,7 +95,7 @@ def test_a_set_of_a_model_that_was_refused_stays_though_it_is_honest() -> None:
     assert str(third.verdict) == "refused(refused_before)"
 
 
-def test_a_tally_tells_the_public_nothing() -> None:
+def test_a_tally_is_private() -> None:
     result = evaluate(HONEST)
     assert "tally" in result.private()
     assert "tally" not in json.dumps(result.public())
@@ -110,7 +110,7 @@ def test_a_set_of_one_image_can_be_evaluated_but_says_too_little() -> None:
     assert str(evaluate(HONEST[:1]).verdict) == "inconclusive(power)"
 
 
-def test_images_in_the_training_data_and_held_out_as_well_void_every_test() -> None:
+def test_images_in_the_training_and_in_the_holdout_void_every_test() -> None:
     splits = WORLD.splits
     mixed = replace(splits, holdout=splits.train)
     with pytest.raises(ValueError, match="in the holdout as well"):
@@ -118,7 +118,7 @@ def test_images_in_the_training_data_and_held_out_as_well_void_every_test() -> N
 
 
 @pytest.mark.parametrize("num_patients", [0, 3, 20])
-def test_few_held_out_patients_leave_the_gate_without_power(num_patients: int) -> None:
+def test_a_small_holdout_leaves_the_gate_without_power(num_patients: int) -> None:
     """Also fewer than there are neighbours in a density."""
     holdout = WORLD.splits.holdout.where(np.arange(num_patients))
     few = replace(WORLD.splits, holdout=holdout)
@@ -136,7 +136,7 @@ def test_a_class_that_the_set_does_not_show_has_no_power_of_its_own() -> None:
     assert max(power.by_class["Clear"], power.by_class["Opacity"]) < 0.5
 
 
-def test_patients_of_both_splits_calibrate_and_those_of_h_tell_of_membership() -> None:
+def test_patients_of_both_splits_calibrate_and_holdout_patients_bound_membership() -> None:
     power = evaluate(HONEST).power
     assert (power.num_calibrating, power.num_patients) == (1500, 400)
     assert (power.num_examined, power.recall > 0.95) == (len(HONEST), True)
@@ -146,7 +146,7 @@ def test_a_gate_asks_for_as_many_images_as_its_patients_need() -> None:
     assert GATE.num_needed == images_needed(1500, 3, Policy())
 
 
-def test_the_search_for_changed_copies_holds_the_images_of_t_and_h() -> None:
+def test_the_search_for_changed_copies_holds_the_training_and_holdout_images() -> None:
     search = CopySearch(WORLD.splits.holdout.pixels, WORLD.splits.holdout.patients)
     with pytest.raises(ValueError, match="other images than training and holdout"):
         Gate(WORLD.splits, [Euclidean()], search=search)
@@ -187,7 +187,7 @@ def test_a_copy_that_the_gate_misses_is_no_power() -> None:
     assert str(evaluate(HONEST, controls=[missed]).verdict) == "inconclusive(power)"
 
 
-def test_controls_that_need_not_be_found_are_told() -> None:
+def test_controls_that_need_not_be_found_are_reported() -> None:
     missed = PositiveControl("far away", WORLD.honest()[:50], required=False)
     result = evaluate(HONEST, controls=[*PLANTED, missed])
     assert result.verdict.released
@@ -207,7 +207,7 @@ def test_leakage_beyond_a_claim_is_refused() -> None:
     assert result.verdict.outcome == "refused"
 
 
-def test_what_everyone_may_know_is_json_and_tells_of_no_single_image() -> None:
+def test_what_everyone_may_know_is_json_and_reveals_no_single_image() -> None:
     public = evaluate(HONEST).public()
     told = json.dumps(public, allow_nan=False)
     for secret in ("kept", "by_metric", "by_score", "nearest_patient", "bounds"):

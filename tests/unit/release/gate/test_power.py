@@ -104,9 +104,7 @@ def test_where_no_number_suffices_as_few_images_as_may_be_are_examined() -> None
     assert images_needed(200, 3, POLICY) == min(NUMS_EXAMINED)
 
 
-def test_patients_without_any_image_held_out_calibrate_copies_and_tell_nothing_of_membership() -> (
-    None
-):
+def test_without_a_holdout_patients_calibrate_copies_and_bound_no_membership() -> None:
     """The claim about copies rests on T and H together, that about membership on H alone."""
     few, many = power(real(5000, 100)), power(real(4100, 1000))
     assert few.num_calibrating == many.num_calibrating == 5100

@@ -77,7 +77,7 @@ def test_an_image_finds_itself_and_flat_images_do_no_harm(splits, metric) -> Non
     assert found.distances.max() < 1e-5
 
 
-def test_training_tells_how_far_it_is_and_can_be_stopped(splits) -> None:
+def test_training_reports_its_progress_and_can_be_stopped(splits) -> None:
     class Stopped(Exception):
         pass
 

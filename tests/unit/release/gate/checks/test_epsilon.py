@@ -16,7 +16,7 @@ from release.gate.context import Claim
 from release.gate.policy import Policy
 
 
-def test_the_p_value_is_that_of_coins_answered_at_random() -> None:
+def test_the_p_value_is_that_of_random_guesses() -> None:
     """With epsilon 0 a guess is right with probability 1/2."""
     assert p_value(10, 10, 100, Claim(0, 0)) == pytest.approx(2**-10)
 
@@ -59,7 +59,7 @@ def test_the_bound_errs_no_more_often_than_its_confidence() -> None:
     assert np.mean(np.array(bounds) > claim.epsilon) < 0.05 + 3 * np.sqrt(0.05 / 300)
 
 
-def test_guesses_are_even_and_no_more_than_coins() -> None:
+def test_guesses_are_even_and_no_more_than_patients() -> None:
     assert num_guesses(1280, 0.1) == 128
     assert num_guesses(3, 0.1) == 2
 

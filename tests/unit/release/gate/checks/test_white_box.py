@@ -60,7 +60,7 @@ def test_a_model_that_knows_everybody_a_little_keeps_its_weights() -> None:
     assert not leaking.public["weights_may_leave"]
 
 
-def test_a_score_that_tells_upside_down_keeps_the_weights_too() -> None:
+def test_a_score_that_leaks_upside_down_keeps_the_weights_too() -> None:
     included = np.arange(1600) < 800
     blind = np.random.default_rng(0).normal(size=1600)
     leaking = judge({"density": blind - 0.3 * included}, included, Policy())
