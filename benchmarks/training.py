@@ -98,7 +98,7 @@ def our_denoiser(image_size: int) -> tuple[nn.Module, Forward, Latents]:
     config = resolve_config("ldm", "standard", {}, given)
     model: Any = new_model("ldm", config.model_dump(), ImageSpec(image_size, NUM_CLASSES), seed=0)
     settings: Any = model.config
-    channels, side, _ = model.latent_shape
+    channels, side, _ = model.space.shape
     attends = tuple(
         side >> level <= settings.max_attention_size
         for level in range(len(settings.denoiser_channels))

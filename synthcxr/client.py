@@ -14,9 +14,7 @@ import httpx
 from httpx_sse import EventSource
 
 from synthcxr.connection import Connection
-from synthcxr.downloads import download
 from synthcxr.errors import ServiceUnreachable
-from synthcxr.packing import as_zip
 from synthcxr.resources import (
     Dataset,
     Event,
@@ -27,8 +25,8 @@ from synthcxr.resources import (
     SyntheticSet,
     View,
 )
+from synthcxr.transfers import as_zip, download
 from synthcxr.verification import VerifiedSet, verify_set
-from synthcxr.weights import description_of
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 
@@ -275,7 +273,7 @@ class Client:
             DownloadMismatch: What came is not what the service promised.
         """
         sha256 = download(self._connection, f"/models/{model_id}/weights", destination)
-        description = description_of(sha256, self.model(model_id), self.audit(model_id))
+        description = self.model(model_id).describe_weights(sha256, self.audit(model_id))
         beside = destination.with_name(f"{destination.name}.json")
         beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         return description

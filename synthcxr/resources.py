@@ -5,6 +5,7 @@ Each view keeps the fields it does not know, so an older client reads a newer se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -145,6 +146,25 @@ class Model(View):
     images_seen: int | None = None
     created_at: datetime | None = None
     card: dict[str, Any] = Field(default_factory=dict)
+
+    def describe_weights(self, sha256: str, audit: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what weights are built into, on what ground they were released and on what terms.
+
+        Nothing else of the card is included: its seed and its curves are of the private images.
+
+        Args:
+            sha256: Of the weights' file, in hexadecimal.
+            audit: From `GET /models/{id}/audit`.
+        """
+        view = self.model_dump(mode="json")
+        built = ("id", "family", "image_size", "classes", "config")
+        return {
+            "sha256": sha256,
+            "model": {name: view.get(name) for name in built},
+            "clearance": audit["weights"],
+            "white_box": audit["white_box"],
+            "differential_privacy": self.card.get("differential_privacy"),
+        }
 
 
 class Verdict(View):

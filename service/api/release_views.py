@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from service import examples
-from service.api.views import Moment, View, shown
+from service.api.views import Moment, View, attributes, shown
 from service.domain.access import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
 from service.domain.records import ExaminedSet, Model, Outcome, SyntheticSet
@@ -47,18 +47,13 @@ class SyntheticSetView(View):
     @classmethod
     def of(cls, made: SyntheticSet) -> "SyntheticSetView":
         """Show a set."""
-        return cls(
-            id=made.id,
-            model_id=made.model_id,
-            job_id=made.job_id,
-            num_images=made.num_images,
-            class_counts=dict(made.class_counts),
-            unlabelled_counts=dict(made.unlabelled_counts),
-            verdict=VerdictView.model_validate(made.verdict),
-            num_bytes=made.zip.num_bytes if made.zip else None,
-            sha256=made.zip.sha256 if made.zip else None,
-            created_at=made.created_at,
-            links=_links_of_set(made),
+        return cls.model_validate(
+            attributes(cls, made)
+            | {
+                "num_bytes": made.zip.num_bytes if made.zip else None,
+                "sha256": made.zip.sha256 if made.zip else None,
+                "links": _links_of_set(made),
+            }
         )
 
 
@@ -144,11 +139,8 @@ class AuditView(View):
         return cls(
             model_id=model.id,
             white_box=WhiteBoxView.model_validate(found) if found else None,
-            weights=ClearanceView(
-                cleared=weights.cleared,
-                ground=weights.ground,
-                text=weights.text,
-                notice=NOTICE,
+            weights=ClearanceView.model_validate(
+                attributes(ClearanceView, weights) | {"notice": NOTICE}
             ),
             sets=[AuditedSetView.model_validate(made) for made in sets],
         )

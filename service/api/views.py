@@ -29,6 +29,11 @@ class View(BaseModel):
     model_config = ConfigDict(from_attributes=True, protected_namespaces=())
 
 
+def attributes(view: type[View], record: object) -> dict[str, Any]:
+    """Return the attributes of a record that a view has fields for."""
+    return {name: getattr(record, name) for name in view.model_fields if hasattr(record, name)}
+
+
 def shown(example: Mapping[str, Any]) -> ConfigDict:
     """Configure a view that shows an example in openapi.yaml."""
     return ConfigDict(json_schema_extra={"examples": [dict(example)]})
@@ -139,23 +144,15 @@ class JobView(View):
     @classmethod
     def of(cls, job: Job, queue_position: int | None) -> "JobView":
         """Show a job."""
-        return cls(
-            id=job.id,
-            kind=job.kind,
-            state=job.state,
-            done=job.state.done,
-            created_at=job.created_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            attempt=job.attempt,
-            queue_position=queue_position,
-            progress=ProgressView.model_validate(job.progress) if job.progress else None,
-            metrics=dict(job.metrics),
-            request=as_json(job.request),
-            result=ResultView.model_validate(job.result) if job.result else None,
-            error=ProblemView.of(job.error) if job.error else None,
-            labels=dict(job.labels),
-            links=_links(job),
+        return cls.model_validate(
+            attributes(cls, job)
+            | {
+                "done": job.state.done,
+                "queue_position": queue_position,
+                "request": as_json(job.request),
+                "error": ProblemView.of(job.error) if job.error else None,
+                "links": _links(job),
+            }
         )
 
 
@@ -280,9 +277,8 @@ class ModelView(View):
     @classmethod
     def of(cls, model: Model) -> "ModelView":
         """Show a model."""
-        fields = {name: getattr(model, name) for name in cls.model_fields if hasattr(model, name)}
-        fields |= {"snapshot_sha256": model.snapshot.sha256, "card": as_json(model.card)}
-        return cls.model_validate(fields)
+        own = {"snapshot_sha256": model.snapshot.sha256, "card": as_json(model.card)}
+        return cls.model_validate(attributes(cls, model) | own)
 
 
 class HealthView(View):

@@ -5,7 +5,7 @@ import pytest
 import scipy.fft
 import torch
 
-from models.nn.cosine_components import CosineComponents
+from models.families.gan.jittered_components import CosineComponents
 
 
 @pytest.fixture

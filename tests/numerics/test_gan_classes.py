@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.families.gan.losses import bce_discriminator, bce_generator
 from models.families.gan.networks import ClassesAndSynthetic
+from models.families.gan.objectives import bce_discriminator, bce_generator
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +23,10 @@ def test_with_bce_it_pays_the_cross_entropy_over_all_classes(features):
     head = ClassesAndSynthetic(5, num_classes=3)
     labels = torch.arange(8) % 3
     real, synthetic = (head(each, labels) for each in features)
-    paid = bce_discriminator(real.realism, synthetic.realism)
-    paid = paid + real.confusion.mean() + synthetic.confusion.mean()
-    right = F.cross_entropy(head.logits(features[0]), labels)
-    right = right + F.cross_entropy(head.logits(features[1]), torch.full_like(labels, 3))
+    paid = bce_discriminator(real.logits, synthetic.logits)
+    paid = paid + real.class_loss.mean() + synthetic.class_loss.mean()
+    right = F.cross_entropy(head.classifier(features[0]), labels)
+    right = right + F.cross_entropy(head.classifier(features[1]), torch.full_like(labels, 3))
     torch.testing.assert_close(paid, right)
 
 
@@ -34,23 +34,23 @@ def test_with_bce_the_generator_pays_for_not_being_taken_for_its_class(features)
     head = ClassesAndSynthetic(5, num_classes=3)
     labels = torch.arange(8) % 3
     real, synthetic = (head(each, labels) for each in features)
-    paid = bce_generator(real.realism, synthetic.realism) + synthetic.confusion.mean()
-    torch.testing.assert_close(paid, F.cross_entropy(head.logits(features[1]), labels))
+    paid = bce_generator(real.logits, synthetic.logits) + synthetic.class_loss.mean()
+    torch.testing.assert_close(paid, F.cross_entropy(head.classifier(features[1]), labels))
 
 
 def test_with_one_class_it_reduces_to_an_unconditional_discriminator(features):
     head = ClassesAndSynthetic(5, num_classes=1)
-    judgement = head(features[0], torch.zeros(8, dtype=torch.int64))
-    torch.testing.assert_close(judgement.confusion, torch.zeros(8), rtol=0, atol=1e-6)
-    logits = head.logits(features[0])
-    torch.testing.assert_close(judgement.realism.sigmoid(), logits.softmax(1)[:, 0])
+    output = head(features[0], torch.zeros(8, dtype=torch.int64))
+    torch.testing.assert_close(output.class_loss, torch.zeros(8), rtol=0, atol=1e-6)
+    logits = head.classifier(features[0])
+    torch.testing.assert_close(output.logits.sigmoid(), logits.softmax(1)[:, 0])
 
 
-def test_certainty_about_the_class_leaves_no_confusion():
+def test_certainty_about_the_class_leaves_no_class_loss():
     head = ClassesAndSynthetic(2, num_classes=3)
     with torch.no_grad():
-        head.logits.weight.zero_()
-        head.logits.bias.copy_(torch.tensor([0.0, -40.0, -40.0, 1.0]))
-    judgement = head(torch.randn(1, 2), torch.tensor([0]))
-    assert judgement.confusion.item() == pytest.approx(0, abs=1e-6)
-    assert judgement.realism.item() == pytest.approx(-1)
+        head.classifier.weight.zero_()
+        head.classifier.bias.copy_(torch.tensor([0.0, -40.0, -40.0, 1.0]))
+    output = head(torch.randn(1, 2), torch.tensor([0]))
+    assert output.class_loss.item() == pytest.approx(0, abs=1e-6)
+    assert output.logits.item() == pytest.approx(-1)

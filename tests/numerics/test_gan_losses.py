@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from models.families.gan.losses import (
+from models.families.gan.objectives import (
+    OBJECTIVES,
     bce_discriminator,
     bce_generator,
     hinge_discriminator,
@@ -17,7 +18,6 @@ from models.families.gan.losses import (
     wasserstein_discriminator,
     wasserstein_generator,
 )
-from models.families.gan.objectives import OBJECTIVES
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.families.gan.penalties import (
+from models.families.gan.objectives import (
     clip_weights,
     squared_gradient_norm,
     unit_gradient_deviation,

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.nn.patch_whitening import NOISE_STD, PatchWhitening
+from models.families.gan.patch_whitening import NOISE_STD, PatchWhitening
 from models.training_images import TrainingImages
 
 

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SamplingTrajectory, heun
-from models.families.gan.busyness import bands, put_together, told_apart
+from models.families.gan.band_lengths import bands, put_together, told_apart
 from models.families.gan.class_gaussians import ClassGaussians
+from models.families.gan.jittered_components import JitteredComponents
+from models.families.gan.latent_flow import LatentFlow
 from models.nn.blocks import of_classes
 from models.nn.jitter import NUM_CHANGES, changed, draw_changes
-from models.nn.jittered_components import JitteredComponents
-from models.nn.latent_flow import LatentFlow
 from models.precision import autocast, fastest_matmul_dtype
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise, RandomState, seed_update
@@ -48,7 +48,7 @@ REACH = 2.0  # of the changes, in units of those that leave an image about as li
 NUM_CHANGED = 75_000  # changed images to learn from, and at most so many of one:
 MAX_CHANGED = 64
 NUM_STEPS = 4
-COMPONENTS_SHARE = 0.2  # of the time of a fit
+IMAGES_PER_UPDATE = 1400  # changed images that are read in the time of an update, on one core
 IMAGES_PER_READING = 256
 LISTENING_TIMES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 NUM_LISTENING = 4  # draws of noise at each
@@ -59,8 +59,7 @@ class ClassPrior(nn.Module):
     """From noise and a class to latents, and from latents to a draft and back.
 
     Latents are principal components with mean 0 and variance 1 over the training images. The flow
-    draws them with their lengths told apart, see `models.families.gan.busyness`. Until `fit` has
-    run it draws noise.
+    draws them with their lengths apart, see `band_lengths`. Until `fit` has run it draws noise.
 
     Args:
         size: Side of the square images.
@@ -145,14 +144,17 @@ class ClassPrior(nn.Module):
             return
         random_state = RandomState(images.device)
         seed_update(SEED)
+        num_updates = self._num_updates_for(len(images))
+        num_copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(images)))
+        num_read = 2 * num_copies * len(images)  # once for the components, once for the vectors
+        share = num_read / (num_read + IMAGES_PER_UPDATE * num_updates)  # of the time of a fit
         for fraction in self.components.fit(images):
-            yield COMPONENTS_SHARE * fraction
-        vectors, changes = yield from self._changed_vectors(images)
+            yield 0.5 * share * fraction
+        vectors, changes = yield from self._changed_vectors(images, num_copies, share)
         optimiser = torch.optim.AdamW(
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
         averages = [weight.detach().clone() for weight in self.flow.parameters()]
-        num_updates = self._num_updates_for(len(images))
         for number in range(num_updates):
             seed_update(SEED, number)
             for group in optimiser.param_groups:
@@ -160,7 +162,7 @@ class ClassPrior(nn.Module):
             self._update(optimiser, vectors, changes, images)
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 average.lerp_(weight.detach(), max(1 / (number + 1), 1 / AVERAGED))
-            yield COMPONENTS_SHARE + (1 - COMPONENTS_SHARE) * (number + 1) / num_updates
+            yield share + (1 - share) * (number + 1) / num_updates
         with torch.no_grad():
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 weight.copy_(average)
@@ -173,22 +175,26 @@ class ClassPrior(nn.Module):
 
     @torch.no_grad()
     def _changed_vectors(
-        self, images: TrainingImages
+        self, images: TrainingImages, copies: int, share: float
     ) -> Generator[float, None, tuple[Tensor, Tensor]]:
         """Read every image, changed in several ways, and fit the Gaussians.
+
+        Args:
+            images: The training images.
+            copies: In how many ways.
+            share: Of the whole fit, when this is done; half of it is done before.
 
         Returns:
             (copies, n, noise_size), and how each was changed, (copies, n, NUM_CHANGES).
         """
         seed_update(SEED)
-        copies = max(1, min(MAX_CHANGED, NUM_CHANGED // len(images)))
         changes = draw_changes(copies * len(images), images.device).view(copies, len(images), -1)
         vectors = torch.empty(copies, len(images), self.noise_size, device=images.device)
-        for of_copy, read in zip(changes, vectors, strict=True):
+        for num_done, (of_copy, read) in enumerate(zip(changes, vectors, strict=True), start=1):
             for indices in images.in_order(IMAGES_PER_READING):
                 batch = changed(images.read(indices), of_copy[indices], REACH)
                 read[indices] = told_apart(self.encode(batch))
-            yield COMPONENTS_SHARE
+            yield 0.5 * share * (1 + num_done / copies)
         self.gaussians.fit(vectors, images.labels)
         return vectors, changes
 

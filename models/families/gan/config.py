@@ -11,7 +11,7 @@ from models.config import Circumstances, FamilyConfig, FamilySampler
 PRIOR_UPDATES = 2500
 PRIOR_UPDATES_PER_SECOND = 6  # of a budget: a third to three quarters of its time on one core
 MIN_PRIOR_UPDATES = 100
-UNPENALISED: dict[str, Any] = {"penalty": 0.0, "final_penalty": 0.0}
+UNPENALISED: dict[str, Any] = {"penalty": 0.0}
 FITTED: dict[str, dict[str, Any]] = {
     "r3gan": {},
     "bce": UNPENALISED,
@@ -28,7 +28,6 @@ FITTED: dict[str, dict[str, Any]] = {
     # Gulrajani et al. 2017, algorithm 1 (arXiv:1704.00028)
     "wgan_gp": {
         "penalty": 10.0,
-        "final_penalty": 10.0,
         "penalised_share": 1.0,
         "discriminator_updates": 5,
         "generator_learning_rate": 1e-4,
@@ -113,14 +112,8 @@ class Config(FamilyConfig):
         1.0,
         ge=0,
         le=1000,
-        description="Weight gamma of the zero-centred gradient penalties R1 and R2 at the start; "
-        "with wgan_gp, lambda of its penalty; 0 for none.",
-    )
-    final_penalty: float = Field(
-        1.0,
-        ge=0,
-        le=1000,
-        description="The same at the end; between them it changes along a cosine.",
+        description="Weight gamma of the zero-centred gradient penalties R1 and R2; with wgan_gp, "
+        "lambda of its penalty; 0 for none.",
     )
     penalised_share: float = Field(
         0.125,

@@ -18,13 +18,14 @@ from models.diagnosis import TrainingFault, discriminator_winning
 from models.families.gan.augmentation import AdaptiveStrength, augment
 from models.families.gan.class_prior import ClassPrior
 from models.families.gan.config import Config, Sampler
-from models.families.gan.networks import Discriminator, Generator, Judgement
-from models.families.gan.objectives import OBJECTIVES
-from models.families.gan.penalties import (
+from models.families.gan.networks import Discriminator, DiscriminatorOutput, Generator
+from models.families.gan.objectives import (
+    OBJECTIVES,
     clip_weights,
     squared_gradient_norm,
     unit_gradient_deviation,
 )
+from models.families.gan.patch_whitening import PatchWhitening
 from models.family import (
     Batch,
     Family,
@@ -35,7 +36,6 @@ from models.family import (
     Stage,
     TrainingOutcome,
 )
-from models.nn.patch_whitening import PatchWhitening
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from models.training_images import TrainingImages
@@ -96,7 +96,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
         ]
 
     def discriminator_loss(self, batch: Batch) -> Losses:
-        """L(D), the confusion of classes if it names them, and what keeps it smooth.
+        """L(D), the loss of the classes if it names them, and what keeps it smooth.
 
         Beside the loss it reports `preference`, the share of pairs in which the real image looks
         more real (1/2: it guesses; near 1 for long: it wins), and `variety`, how much synthetic
@@ -107,19 +107,19 @@ class AdversarialNetwork(Family[Config, Sampler]):
             synthetic = self._finish(batch)
             variety = synthetic.std(0).mean() / batch.images.std(0).mean()
             real, synthetic = self._shown(batch.images, synthetic)
-        judgement = self._judged(torch.cat([real, synthetic]), batch.labels.repeat(2))
-        real_logits, synthetic_logits = judgement.realism.chunk(2)
+        output = self._discriminated(torch.cat([real, synthetic]), batch.labels.repeat(2))
+        real_logits, synthetic_logits = output.logits.chunk(2)
         adversarial = self.objective.discriminator(real_logits, synthetic_logits)
-        confusion = 2 * judgement.confusion.mean()
+        class_loss = 2 * output.class_loss.mean()
         penalties, charge = self._penalties(batch, real, synthetic)
         if self.config.augmentation == "adaptive":
             boundary = self.objective.boundary
             undecided = synthetic_logits if boundary is None else boundary
             self.adaptive.observe(real_logits.detach() - undecided)
         return {
-            "loss": adversarial + confusion + charge,
+            "loss": adversarial + class_loss + charge,
             "adversarial": adversarial,
-            **({"confusion": confusion} if self.config.conditioning == "k_plus_1" else {}),
+            **({"class_loss": class_loss} if self.config.conditioning == "k_plus_1" else {}),
             **penalties,
             "preference": (real_logits > synthetic_logits).float().mean(),
             "variety": variety,
@@ -127,14 +127,14 @@ class AdversarialNetwork(Family[Config, Sampler]):
         }
 
     def generator_loss(self, batch: Batch) -> Losses:
-        """L(G), and the confusion of classes if the discriminator names them."""
+        """L(G), and the loss of the classes if the discriminator names them."""
         self._bound_weights()
         real, synthetic = self._shown(batch.images, self._finish(batch))
         with torch.no_grad():
-            real_logits = self.judge(real, batch.labels)
-        judgement = self._judged(synthetic, batch.labels)
-        adversarial = self.objective.generator(real_logits, judgement.realism)
-        return {"loss": adversarial + judgement.confusion.mean(), "adversarial": adversarial}
+            real_logits = self.discriminate(real, batch.labels)
+        output = self._discriminated(synthetic, batch.labels)
+        adversarial = self.objective.generator(real_logits, output.logits)
+        return {"loss": adversarial + output.class_loss.mean(), "adversarial": adversarial}
 
     def generate(self, latents: Tensor, classes: Tensor, noise: Tensor) -> Tensor:
         """Finish the drafts at latents: images, (b, 1, h, w), about in [-1, 1].
@@ -154,9 +154,9 @@ class AdversarialNetwork(Family[Config, Sampler]):
         side = self.spec.size // self.config.patch_size
         return self.config.num_noise_maps, side, side
 
-    def judge(self, images: Tensor, labels: Tensor) -> Tensor:
+    def discriminate(self, images: Tensor, labels: Tensor) -> Tensor:
         """Score how real (b, 1, h, w) images look for their labels: logits, (b,)."""
-        return self._judged(images, labels).realism
+        return self._discriminated(images, labels).logits
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw drafts of the mixtures and finish them."""
@@ -176,7 +176,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
 
     def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Ask the discriminator, which knows best the images it was shown as real."""
-        return self.judge(images, labels)
+        return self.discriminate(images, labels)
 
     def fitted_parts(self) -> Sequence[FittedPart]:
         """Ask each part of the prior, the patches' moments and both networks."""
@@ -204,7 +204,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
                     -(self.reconstruct(images, labels) - images).abs().flatten(1).mean(1)
                 ),
             ),
-            FittedPart("discriminator", ("discriminator", "adaptive"), self.judge),
+            FittedPart("discriminator", ("discriminator", "adaptive"), self.discriminate),
         ]
 
     def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:
@@ -232,34 +232,27 @@ class AdversarialNetwork(Family[Config, Sampler]):
             return self.adaptive.strength
         return self.config.augmentation
 
-    def _judged(self, images: Tensor, labels: Tensor) -> Judgement:
-        judgement: Judgement = self.discriminator(self.patches.fold(images), labels)
-        return judgement
+    def _discriminated(self, images: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        output: DiscriminatorOutput = self.discriminator(self.patches.fold(images), labels)
+        return output
 
     def _penalties(
         self, batch: Batch, real: Tensor, synthetic: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Measure the gradient on a share of the batch; returns it by name, and its charge."""
-        weight = self._penalty_weight(batch.fraction)
+        weight = self.config.penalty
         if weight == 0:
             return {}, torch.zeros((), device=real.device)
         m = math.ceil(self.config.penalised_share * len(real))
         labels = batch.labels[:m]
         if self.objective.unit_gradient:
             deviation = unit_gradient_deviation(
-                lambda x: self.judge(x, labels), real[:m], synthetic[:m]
+                lambda x: self.discriminate(x, labels), real[:m], synthetic[:m]
             )
             return {"gradient_penalty": deviation}, weight * deviation
-        r1 = squared_gradient_norm(lambda x: self.judge(x, labels), real[:m])
-        r2 = squared_gradient_norm(lambda x: self.judge(x, labels), synthetic[:m])
+        r1 = squared_gradient_norm(lambda x: self.discriminate(x, labels), real[:m])
+        r2 = squared_gradient_norm(lambda x: self.discriminate(x, labels), synthetic[:m])
         return {"r1": r1, "r2": r2}, 0.5 * weight * (r1 + r2)
-
-    def _penalty_weight(self, fraction: float) -> float:
-        """Gamma falls from `penalty` to `final_penalty` along a cosine."""
-        remaining = 0.5 * (1 + math.cos(math.pi * fraction))
-        return self.config.final_penalty + remaining * (
-            self.config.penalty - self.config.final_penalty
-        )
 
     def _bound_weights(self) -> None:
         if self.config.weight_bound is not None:

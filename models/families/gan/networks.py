@@ -1,7 +1,7 @@
 """The generator and the discriminator: residual networks without normalisation.
 
-Both see images as whitened patches, `models.nn.patch_whitening`, so that every convolution runs at
-a low resolution. Residual branches end in a convolution that starts at zero, which takes the place
+Both see images as whitened patches (`patch_whitening`), so that every convolution runs at a low
+resolution. Residual branches end in a convolution that starts at zero, which takes the place
 of normalisation (Zhang et al. 2019, arXiv:1901.09321; Huang et al. 2024, section 3.2,
 arXiv:2501.05441).
 """
@@ -108,17 +108,17 @@ class Generator(nn.Module):
         return CORRECTION_SCALE * corrections.float()
 
 
-class Judgement(NamedTuple):
-    """What the discriminator makes of images.
+class DiscriminatorOutput(NamedTuple):
+    """What the discriminator says of images.
 
     Attributes:
-        realism: (b,), logits: how real each image looks for its label.
-        confusion: (b,), what each image costs for being taken for another class; 0 where the
+        logits: (b,), how real each image looks for its label.
+        class_loss: (b,), what each image costs for being taken for another class; 0 where the
             discriminator names no classes.
     """
 
-    realism: Tensor
-    confusion: Tensor
+    logits: Tensor
+    class_loss: Tensor
 
 
 class Discriminator(nn.Module):
@@ -141,8 +141,8 @@ class Discriminator(nn.Module):
         head = {"projection": Projection, "k_plus_1": ClassesAndSynthetic}[config.conditioning]
         self.head = head(channels[-1], spec.num_classes)
 
-    def forward(self, patches: Tensor, labels: Tensor) -> Judgement:
-        """Judge patches (b, p^2, h / p, w / p) for labels (b,)."""
+    def forward(self, patches: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        """Score patches (b, p^2, h / p, w / p) for labels (b,)."""
         x = self.from_patches(patches)
         for i, block in enumerate(self.levels):
             if i > 0:
@@ -160,35 +160,35 @@ class Projection(nn.Module):
 
     def __init__(self, num_features: int, num_classes: int) -> None:
         super().__init__()
-        self.realism = keeping_variance(nn.Linear(num_features, 1), SLOPE)
+        self.unconditional = keeping_variance(nn.Linear(num_features, 1), SLOPE)
         self.classes = nn.Embedding(num_classes, num_features)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Judgement:
-        """Judge features (b, num_features) for labels (b,)."""
+    def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        """Score features (b, num_features) for labels (b,)."""
         projected = (features * self.classes(labels)).sum(1) / features.shape[1] ** 0.5
-        realism = self.realism(features).float().squeeze(1) + projected
-        return Judgement(realism, torch.zeros_like(realism))
+        logit = self.unconditional(features).float().squeeze(1) + projected
+        return DiscriminatorOutput(logit, torch.zeros_like(logit))
 
 
 class ClassesAndSynthetic(nn.Module):
     """A classifier of K real classes and one more: synthetic.
 
-    With p = softmax(l), an image's realism is the log-odds l_y - l_(K+1) of its class y against
-    "synthetic", and its confusion -log(p_y + p_(K+1)). Under the bce objective the two make up the
-    (K+1)-way cross entropy: -log p_y = log(1 + e^-realism) + confusion for a real image, and
-    -log p_(K+1) = log(1 + e^realism) + confusion for a synthetic one. With one class there is no
-    confusion and this is an unconditional discriminator.
+    With p = softmax(l), an image's logit is the log-odds l_y - l_(K+1) of its class y against
+    "synthetic", and its class loss -log(p_y + p_(K+1)). Under the bce objective the two make up the
+    (K+1)-way cross entropy: -log p_y = log(1 + e^-logit) + class loss for a real image, and
+    -log p_(K+1) = log(1 + e^logit) + class loss for a synthetic one. With one class there is no
+    class loss and this is an unconditional discriminator.
 
     Reference: Salimans et al. 2016, section 5 (arXiv:1606.03498); Odena 2016 (arXiv:1606.01583).
     """
 
     def __init__(self, num_features: int, num_classes: int) -> None:
         super().__init__()
-        self.logits = keeping_variance(nn.Linear(num_features, num_classes + 1), SLOPE)
+        self.classifier = keeping_variance(nn.Linear(num_features, num_classes + 1), SLOPE)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Judgement:
-        """Judge features (b, num_features) for labels (b,)."""
-        logits = self.logits(features).float()  # (b, K + 1)
+    def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        """Score features (b, num_features) for labels (b,)."""
+        logits = self.classifier(features).float()  # (b, K + 1)
         own, synthetic = logits.gather(1, labels[:, None]).squeeze(1), logits[:, -1]
-        confusion = logits.logsumexp(1) - torch.logaddexp(own, synthetic)
-        return Judgement(own - synthetic, confusion)
+        class_loss = logits.logsumexp(1) - torch.logaddexp(own, synthetic)
+        return DiscriminatorOutput(own - synthetic, class_loss)

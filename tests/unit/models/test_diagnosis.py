@@ -74,7 +74,6 @@ def test_generator_that_stands_still_is_named():
         discriminator_learning_rate=2e-3,
         augmentation=0.0,
         penalty=0.0,
-        final_penalty=0.0,
     )
     assert codes(training) == ["discriminator_winning"]
     assert "discriminator_learning_rate" in training.findings[0].fix

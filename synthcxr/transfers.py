@@ -1,10 +1,15 @@
-"""Downloads that survive a lost connection and are checked before they get their name."""
+"""Uploads and downloads: folders packed into a ZIP; downloads that resume and are checked."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -12,6 +17,31 @@ from synthcxr.connection import Connection
 from synthcxr.errors import DownloadMismatch, ProblemError, ServiceUnreachable
 
 MAX_FRUITLESS_ATTEMPTS = 5
+
+
+@contextmanager
+def as_zip(source: Path) -> Iterator[IO[bytes]]:
+    """Open a ZIP as it is, or a folder packed into a temporary ZIP.
+
+    Hidden files and symbolic links stay behind. Images are stored, not deflated: they are
+    compressed already.
+
+    Args:
+        source: A ZIP file or a folder of images.
+    """
+    if source.is_file():
+        with source.open("rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile(suffix=".zip") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for path in sorted(source.rglob("*")):
+                name = path.relative_to(source)
+                hidden = any(part.startswith(".") for part in name.parts)
+                if path.is_file() and not path.is_symlink() and not hidden:
+                    archive.write(path, name.as_posix())
+        file.seek(0)
+        yield file
 
 
 def download(

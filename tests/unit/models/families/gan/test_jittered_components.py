@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.nn.jittered_components import JitteredComponents
+from models.families.gan.jittered_components import JitteredComponents
 from models.training_images import TrainingImages
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.families.gan.busyness import FIRST, bands, put_together, told_apart
+from models.families.gan.band_lengths import FIRST, bands, put_together, told_apart
 
 
 @pytest.mark.parametrize("num_latents", [6, FIRST, FIRST + 1, 192])

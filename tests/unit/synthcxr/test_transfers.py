@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from synthcxr.connection import Connection
-from synthcxr.downloads import download
 from synthcxr.errors import DownloadMismatch, ProblemError, ServiceUnreachable
+from synthcxr.transfers import download
 
 CONTENT = bytes(range(256)) * 64
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
