@@ -1,9 +1,10 @@
 """Do members score higher by any of several scores? One exact test of them all.
 
 If the scores do not depend on who was trained on, memberships permuted among the patients of each
-class are as likely as the real ones. Each permutation gives every score its rank sum, and its number of
-members above the j-th highest of the others, as in `release.stats.fisher`. The smallest p-value over all scores
-and tests is held against the smallest one in N permutations: with R of them as small,
+class are as likely as the real ones. Each permutation gives every score its rank sum, and its
+number of members above the j-th highest of the others, as in `release.stats.fisher`. The smallest
+p-value over all scores and tests is held against the smallest one in N permutations: with R of them
+as small,
 
     p = (1 + R) / (1 + N),
 
