@@ -11,8 +11,9 @@ does what the latent diffusion has learned, so that it is hardly trained. Drawin
 images: a few are drawn, by each family's default sampler.
 
 With --large, N blends are searched among N others for a sample of the queries and of as many
-witnesses. All lots of queries cost the same and each witness adds as many pairs, so that the whole
-is linear in the queries; what is written is measured on the sample and scaled.
+representative images. All batches of queries cost the same and each of these images adds as many
+pairs, so that the whole is linear in the queries; what is written is measured on the sample and
+scaled.
 """
 
 from __future__ import annotations

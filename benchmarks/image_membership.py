@@ -107,7 +107,7 @@ class Attackers:
         of_set = SetDensity(pixels).log_density(self._patients.asked.pixels)
         scores = density_scores(thumbnails(pixels), self._candidates)
         labels = self._candidates.labels
-        told = membership.judge(scores, member, policy, labels=labels)
+        finding = membership.judge(scores, member, policy, labels=labels)
         areas = {name: auc(members_by_rank(each, member)) for name, each in scores.items()}
         strongest = max(areas, key=areas.__getitem__)
         return {
@@ -116,8 +116,8 @@ class Attackers:
                 against_reference(of_set, self._reference), member
             ),
             "gate": {"attack": strongest, **_measured(scores[strongest], member)},
-            "gate_p": told.p_value,
-            "gate_says": told.decision,
+            "gate_p": finding.p_value,
+            "gate_says": finding.decision,
         }
 
 

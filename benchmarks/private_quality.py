@@ -33,8 +33,7 @@ from benchmarks.evaluation.report import table, write
 from models.config import Circumstances
 from models.family import Family, ImageSpec
 from models.presets import resolve_config
-from models.privacy.accounting import PrivacyCost, sigma_for
-from models.privacy.gaussian import mu_for
+from models.privacy.accounting import PrivacyCost, gaussian_mu, sigma_for
 from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.snapshot import Snapshot, new_model
@@ -104,7 +103,7 @@ def by_sums(
     delta: float,
 ) -> Iterator[tuple[str, Family[Any, Any]]]:
     """Let the density of the latents be learned anew through each amount of noise."""
-    noises = [(f"epsilon {epsilon:g}", mu_for(epsilon, delta)) for epsilon in options.epsilon]
+    noises = [(f"epsilon {epsilon:g}", gaussian_mu(epsilon, delta)) for epsilon in options.epsilon]
     for name, mu in [*noises, ("no noise", NO_NOISE)]:
         for _ in model.learn_privately(public, patients, GaussianMechanism(mu), options.clipping):
             pass

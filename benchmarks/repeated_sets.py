@@ -63,15 +63,15 @@ def judge(copied: float, rng: np.random.Generator) -> NDArray[np.bool_]:
         near = tuple(int((places <= threshold).sum()) for threshold in thresholds)
         found = CopyCounts(Count(NUM_IMAGES, NUM_PATIENTS, tuple(ranks), near), {}, 0)
         own = copy_count.judge(found, POLICY)
-        told = tally_of(found, (), [own])
+        counted = tally_of(found, (), [own])
         passed[:, place] = own.decision == "passed"
         if tallies:
             findings = (
-                cumulative_tally.judge([*tallies, told], POLICY),
+                cumulative_tally.judge([*tallies, counted], POLICY),
                 earlier_refusal.judge(tallies, place + 1),
             )
             passed[1, place] &= all(each.decision == "passed" for each in findings)
-        tallies.append(told)
+        tallies.append(counted)
     return passed
 
 

@@ -130,14 +130,14 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
         if part.score is not None
     }
     pool = np.isin(asked.splits, (Split.INCLUDED, Split.HOLDOUT))
-    coins = asked.splits[pool] == Split.INCLUDED
+    included = asked.splits[pool] == Split.INCLUDED
     described = complexity(asked.pixels, asked.labels)
     audited = {part: calibrated(values[pool], described[pool]) for part, values in scores.items()}
-    verdict = white_box.judge(audited, coins, Policy())
+    verdict = white_box.judge(audited, included, Policy())
     about = {
         "model": name,
         "audit_p_value": verdict.p_value,
-        "weights_may_leave": verdict.public["weights_may_leave"],
+        "weights_can_be_released": verdict.public["weights_can_be_released"],
     }
     return [
         {
@@ -152,24 +152,24 @@ def attacked(name: str, model: Family[Any, Any], patients: Patients) -> list[Row
 
 def score(ask: Any, patients: Patients) -> Array:
     """Score images, some at a time: (n,)."""
-    told = []
+    scores = []
     for start in range(0, len(patients.labels), IMAGES_AT_ONCE):
         some = slice(start, start + IMAGES_AT_ONCE)
         images = as_images(patients.pixels[some], "cpu")
         with torch.inference_mode():
-            told.append(ask(images, torch.from_numpy(patients.labels[some])).double().numpy())
-    return np.concatenate(told)
+            scores.append(ask(images, torch.from_numpy(patients.labels[some])).double().numpy())
+    return np.concatenate(scores)
 
 
 def table(rows: Sequence[Row]) -> str:
     """Lay rows out in Markdown."""
     lines = [
-        "| model | part | AUC | calibrated | p | TPR at 1 % | audit's p | weights may leave |",
+        "| model | part | AUC | calibrated | p | TPR at 1 % | audit's p | weights released |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         areas = (_interval(row[f"{kind}auc"]) for kind in ("", "calibrated_"))
-        leave = "yes" if row["weights_may_leave"] else "no"
+        leave = "yes" if row["weights_can_be_released"] else "no"
         cells = (
             row["model"],
             row["part"],

@@ -41,7 +41,7 @@ class FamilyConfig(Frozen):
 
     Attributes:
         private_methods: How its models can be trained with differential privacy, by name; each
-            accounts for all that is in the snapshot, since such weights may leave unaudited.
+            accounts for all that is in the snapshot, since such weights can be released unaudited.
     """
 
     private_methods: ClassVar[tuple[str, ...]] = ()

@@ -68,11 +68,11 @@ def posterior_collapse(means: Tensor) -> TrainingFault | None:
 
 
 def discriminator_winning(preference: float) -> TrainingFault | None:
-    """Find a discriminator that tells real from synthetic almost without fail.
+    """Find a discriminator that distinguishes real from synthetic images almost always.
 
     Args:
         preference: Share of the last pairs in which the real image was scored higher; 0.5 when the
-            two cannot be told apart.
+            two cannot be distinguished.
     """
     if preference <= WINNING_PREFERENCE:
         return None

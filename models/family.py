@@ -305,9 +305,9 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         return None
 
     def membership_score(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Score how well the model knows images, from what only its weights tell.
+        """Score how well the model knows images, by its weights alone: a membership score.
 
-        Images of its training that score higher than others do were learned by heart.
+        Images of its training that score higher than others do were memorised.
 
         Args:
             images: (b, 1, h, w), in [-1, 1].

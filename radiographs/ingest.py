@@ -371,7 +371,7 @@ def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageT
         brought = bool((found.splits[of_class] != UNKNOWN).any())
         needed = 1 if brought else TEST_SHARE * counts["images"]
         if counts["test"] < needed or not counts["holdout"] or not counts["train"]:
-            # no counts: they would tell the splits that patients have from earlier datasets
+            # no counts: they would disclose the splits that patients have from earlier datasets
             raise IngestRefused(
                 "class_too_small",
                 f"Class {label!r} has too few patients to be split: {TEST_SHARE:.0%} of its "

@@ -60,7 +60,7 @@ class Splits:
         classes: Names of the classes, in the order of their numbers.
         train: What models learn from; in texts also T.
         included: (len(train),), images of the audit pool's patients who were included in the
-            training, each at random with chance one half. The others of the pool are the holdout.
+            training, each by a fair random draw. The others of the pool are the holdout.
         holdout: What no model ever learns from; in texts also H.
         test: What the utility of a set is tested on, and nobody sees before; in texts also U.
         fingerprint: Names the division.

@@ -47,14 +47,14 @@ class Settings(BaseSettings):
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
         max_examinations_per_model: So many sets of one model are examined, refused and deleted ones
             counted; the workers need the same value.
-        max_findings_per_model: Of so many sets of one model may be read what the gate saw image by
-            image.
+        max_findings_per_model: Largest number of sets per model whose findings of single images can
+            be read.
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
             `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
             torchscript (a program, which is run) or image_classifier (one of our own).
-        scopes: What callers may see beyond what is for everybody, separated by commas:
-            private:read for images and findings that may not leave the building, such as what a
-            model draws while it trains, weights:read for the weights of models that were cleared.
+        scopes: What callers may see besides public data, separated by commas: private:read for
+            images and findings that are not released, such as previews of a training, weights:read
+            for the weights of models that were cleared.
         log_level: As Python's logging names it.
     """
 

@@ -262,14 +262,14 @@ class Client:
         Args:
             model_id: A model whose audit clears its weights.
             destination: The safetensors file to make or replace; a file of the same name with
-                `.json` added says what to build the weights into, on what ground they left and on
-                what terms.
+                `.json` added says what to build the weights into, on what ground and terms they
+                were released.
 
         Returns:
             What the file beside them says.
 
         Raises:
-            ProblemError: They may not leave (`weights_not_cleared`, `scope_missing`).
+            ProblemError: They are not released (`weights_not_cleared`, `scope_missing`).
             DownloadMismatch: What came is not what the service promised.
         """
         sha256 = download(self._connection, f"/models/{model_id}/weights", destination)

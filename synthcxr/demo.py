@@ -70,10 +70,10 @@ def run_demo(
             f"peak memory: {memory.peak_bytes / 2**30:.2f} GiB, the resident memory of all "
             "processes added up (memory they share counts in each)"
         )
-        _tell(made, verified, options, say)
+        _summarise(made, verified, options, say)
 
 
-def _tell(
+def _summarise(
     made: SyntheticSet,
     verified: VerifiedSet | None,
     options: DemoOptions,
@@ -153,7 +153,7 @@ def _service(
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "synthcxr", "up", "--port", str(port)]
     command += ["--data-dir", str(data_dir)]
-    # on one's own machine also the images of a set that too few patients stand behind
+    # on one's own machine also the images of a set of too few patients
     command += ["--scope", "private:read"]
     if options.data is not None and options.data.is_dir():
         command += ["--dataset-root", str(options.data)]

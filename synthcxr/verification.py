@@ -150,7 +150,7 @@ def _verified(
     if not nothing_else:
         detail = "something was altered between the files of the ZIP"
         raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
-    return _told_apart(path, images, signature)
+    return _by_label(path, images, signature)
 
 
 def _require_stored(path: Path, archive: zipfile.ZipFile) -> None:
@@ -200,9 +200,7 @@ def _require_same_labels(
         raise SetNotVerified(SetProblem.LABELS_DIFFER, path, detail)
 
 
-def _told_apart(
-    path: Path, images: Iterable[tuple[str, Line]], signature: Signature
-) -> VerifiedSet:
+def _by_label(path: Path, images: Iterable[tuple[str, Line]], signature: Signature) -> VerifiedSet:
     by_label: dict[str, list[str]] = {}
     unlabelled: dict[str, list[str]] = {}
     for name, line in images:

@@ -21,7 +21,7 @@ app.conf.update(
     worker_concurrency=1,
     # a child imports torch before it reports itself alive; the default of 4 s kills it in a loop
     worker_proc_alive_timeout=120,
-    # the row is the truth: a message is a doorbell, so it may be acknowledged on receipt
+    # the row is the truth: a message only announces a job, so it can be acknowledged on receipt
     task_acks_late=False,
     # results live in the records; a result backend broke clients when the broker restarted
     task_ignore_result=True,
@@ -47,10 +47,10 @@ def _log(**_: object) -> None:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _prepare_child(**_: object) -> None:
-    """Import torch before the first job, so that a job starts at once, and ring for what waits.
+    """Import torch before the first job, so that a job starts at once, and announce a waiting job.
 
-    A doorbell that reached the process before this one as it ended was lost with it.
-    The worker's own process never does: it only hands on doorbells. When it is killed, a job
+    A message that reached the process before this one as it ended was lost with it.
+    The worker's own process never does: it only hands on messages. When it is killed, a job
     that went on without it would only keep a device from the attempt that follows.
     """
     from service.adapters.celery_queue import CeleryQueue
@@ -60,6 +60,6 @@ def _prepare_child(**_: object) -> None:
 
     die_with_parent()
     prepare_torch(settings.torch_threads)
-    runner.ring_for_waiting(
+    runner.announce_waiting(
         settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.broker_url)
     )

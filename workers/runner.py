@@ -33,10 +33,10 @@ def work(attempt: Attempt) -> JobOutput:
             return generate(attempt, request)
 
 
-def answer_doorbell(job_id: str, queues: Sequence[str], context: WorkerContext) -> None:
-    """Run the job a doorbell names, or where it waits no more the oldest that does.
+def run_announced(job_id: str, queues: Sequence[str], context: WorkerContext) -> None:
+    """Run the job that a message names, or if it waits no more the oldest that does.
 
-    A worker that starts a fresh process for each job spends one on a stale doorbell too; so it is
+    A worker that starts a fresh process for each job spends one on a stale message too; so it is
     not spent in vain while another job waits.
 
     Args:
@@ -50,8 +50,8 @@ def answer_doorbell(job_id: str, queues: Sequence[str], context: WorkerContext) 
                 return
 
 
-def ring_for_waiting(queues: Sequence[str], context: WorkerContext, bell: TaskQueue) -> None:
-    """Ring for the oldest job that waits, if any; a database that is away is no reason to stop."""
+def announce_waiting(queues: Sequence[str], context: WorkerContext, bell: TaskQueue) -> None:
+    """Announce the oldest job that waits, if any; a database that is away is no reason to stop."""
     try:
         for job in waiting_jobs(queues, context)[:1]:
             bell.ring(job.queue, job.id)

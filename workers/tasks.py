@@ -1,4 +1,4 @@
-"""The one Celery task: a doorbell that names a job."""
+"""The one Celery task: a message that names a job."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ def run_job(job_id: str) -> None:
     from workers import runner
     from workers.runtime.context import WorkerContext
 
-    runner.answer_doorbell(job_id, settings.worker_queues, WorkerContext.of(settings))
+    runner.run_announced(job_id, settings.worker_queues, WorkerContext.of(settings))

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.proofs import cases, fresh, trained
 from benchmarks.proofs.page import figures, page
-from benchmarks.proofs.trial import Journal, tried
+from benchmarks.proofs.trial import OutcomeLog, tried
 
 RESULTS = Path(__file__).parents[1] / "results" / "proofs.json"
 PARTS = {part.PART: part.trials for part in (trained, fresh, cases)}
@@ -30,17 +30,17 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    journal = Journal(options.kept / "sets.jsonl")
+    log = OutcomeLog(options.kept / "sets.jsonl")
     trials = chain.from_iterable(PARTS[part]() for part in options.part)
     try:
-        for trial in journal.lacking(trials):
+        for trial in log.lacking(trials):
             outcome = tried(trial)
-            journal.write(outcome)
+            log.write(outcome)
             print(f"{outcome.case} ({outcome.seed}): {outcome.said}", flush=True)
     except KeyboardInterrupt:
         print("Interrupted: the page says what is lacking, and the next run goes on from here.")
     every = [trial for part in PARTS.values() for trial in part()]
-    outcomes, lacking = journal.of(every), list(journal.lacking(every))
+    outcomes, lacking = log.of(every), list(log.lacking(every))
     options.out.write_text(page(outcomes, lacking), encoding="utf-8")
     text = json.dumps(figures(outcomes), indent=1)
     options.results.write_text(text + "\n", encoding="utf-8")

@@ -55,7 +55,7 @@ def examined(seed: int) -> GateResult:
         rng.random(len(trained)) < AUDIT_SHARE / (1 - AUDIT_SHARE),
         real.where(held_out),
         real.where(np.zeros(len(real), np.bool_)),
-        f"coins-{seed}",
+        f"random-split-{seed}",
     )
     images = fresh.where(rng.choice(len(fresh), NUM_IMAGES, replace=False))
     weights = class_weights(images.labels, len(splits.classes))

@@ -100,7 +100,7 @@ def _facts(examination: GateResult) -> dict[str, Any]:
     return facts
 
 
-class Journal:
+class OutcomeLog:
     """Outcomes on disk, a JSON line each, so that an interrupted run goes on where it was."""
 
     def __init__(self, path: Path) -> None:

@@ -32,7 +32,7 @@ class GaussianDenoiser(nn.Module):
 
     Args:
         shape: Channels, height and width of the images.
-        num_classes: The mean of all classes stands behind those of each, as "no class".
+        num_classes: The mean of all classes comes after those of each, as "no class".
         num_components: Principal components kept, at most one for every IMAGES_PER_DIRECTION
             images; less than there are numbers in an image.
 

@@ -31,7 +31,7 @@ class Prediction(ABC):
         return 1.0
 
     def c_noise(self, level: Level) -> Tensor:
-        """Give what the network is told of the time."""
+        """Give the network's input for the time."""
         return level.t
 
 

@@ -1,7 +1,7 @@
 """Changes an image may undergo and stay one: small shifts, rotations and contrasts, but no flips.
 
-The heart is on the left. What was done to an image is told to the denoiser and is nothing when it
-samples, so that nothing of it leaks into synthetic images.
+The heart is on the left. The denoiser is conditioned on the change of an image, which is none
+in sampling, so that nothing of it leaks into synthetic images.
 
 Reference: Karras et al. 2022, appendix F.2, for the labels (arXiv:2206.00364).
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from models.nn.warp import warp
 
 NUM_CHANGES = 4  # down, right, rotation, contrast
 MAX_SHIFT = 0.06  # of the side
@@ -31,15 +32,17 @@ def augmented(images: Tensor, probability: float) -> tuple[Tensor, Tensor]:
     amounts = 2 * torch.rand(len(images), NUM_CHANGES, device=images.device) - 1
     amounts = amounts * (torch.rand_like(amounts) < probability)
     down, right, turn, contrast = amounts.unbind(1)
-    angle = MAX_ROTATION * turn
-    cos, sin = angle.cos(), angle.sin()
-    rows = [
-        torch.stack([cos, -sin, 2 * MAX_SHIFT * right], dim=1),
-        torch.stack([sin, cos, 2 * MAX_SHIFT * down], dim=1),
-    ]
-    grid = F.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
-    # what comes in from outside is black: 0 in images shifted to [0, 2]
-    moved = F.grid_sample(images + 1, grid.to(images), align_corners=False) - 1
+    # what moves in from outside is black: 0 in images shifted to [0, 2]
+    moved = (
+        warp(
+            images + 1,
+            MAX_ROTATION * turn,
+            right=MAX_SHIFT * right,
+            down=MAX_SHIFT * down,
+            padding="zeros",
+        )
+        - 1
+    )
     mean = moved.mean(dim=(1, 2, 3), keepdim=True)
     scale = (1 + MAX_CONTRAST * contrast).view(-1, 1, 1, 1)
     return (mean + scale * (moved - mean)).clamp(-1, 1), amounts

@@ -1,6 +1,6 @@
 """Small changes that leave an image about as likely as it was: another breath, another exposure.
 
-A density that learns from changed images learns less of each by heart; what it draws varies by
+A density that learns from changed images memorises less of each; what it draws varies by
 these changes too.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from models.nn.warp import warp
 
 NUM_CHANGES = 7
 MAX_TURN = 0.05  # radians
@@ -40,14 +41,14 @@ def changed(images: Tensor, changes: Tensor, reach: float = 1.0) -> Tensor:
         reach: How many times as far as `jittered` goes a change of 1 goes.
     """
     turn, wider, higher, right, down, contrast, brightness = (reach * changes).unbind(1)
-    angle, wide, high = MAX_TURN * turn, 1 + MAX_ZOOM * wider, 1 + MAX_ZOOM * higher
-    across = torch.stack([wide * angle.cos(), -wide * angle.sin(), 2 * MAX_SHIFT * right], 1)
-    along = torch.stack([high * angle.sin(), high * angle.cos(), 2 * MAX_SHIFT * down], 1)
-    with torch.autocast(images.device.type, enabled=False):
-        places = F.affine_grid(
-            torch.stack([across, along], 1), list(images.shape), align_corners=False
-        )
-        moved = F.grid_sample(images, places, padding_mode="border", align_corners=False)
+    moved = warp(
+        images,
+        MAX_TURN * turn,
+        width=1 + MAX_ZOOM * wider,
+        height=1 + MAX_ZOOM * higher,
+        right=MAX_SHIFT * right,
+        down=MAX_SHIFT * down,
+    )
     mean = moved.mean((1, 2, 3), keepdim=True)
     stretched: Tensor = (1 + MAX_CONTRAST * contrast).view(-1, 1, 1, 1) * (moved - mean)
     return mean + stretched + (MAX_BRIGHTNESS * brightness).view(-1, 1, 1, 1)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from models.training_images import TrainingImages
 
-# A direction that stands for fewer images turns towards them and tells who they are (`overfit`). Of
-# 4,612 radiographs at 64 px, 192 directions tell training images from others with an AUC of 0.69
+# A direction for fewer images turns towards them and leaks membership (`overfit`). Of 4,612
+# radiographs at 64 px, 192 directions distinguish training images from others with an AUC of 0.69
 # and 64 with 0.53; of 440, 64 directions with 0.84.
 IMAGES_PER_DIRECTION = 64
 MAX_SIDE = 64  # larger images are halved first: the components are smooth
@@ -75,7 +75,7 @@ def overfit(centred: Tensor, directions: Tensor, variances: Tensor, rest: Tensor
 
     The directions that vary least turn towards what they were fitted to: it has more along them,
     and less outside of all directions, than other vectors have. Where a direction stands for d
-    vectors, the score tells those from others long before their density does.
+    vectors, the score distinguishes those from others long before their density does.
 
     Args:
         centred: Vectors less their mean, (n, d).
@@ -167,7 +167,7 @@ class PrincipalComponents(nn.Module):
         Args:
             images: What to fit to.
             changed: Applied whenever images are read. Components of changed images turn less
-                towards these very images, and tell less of whom they were fitted to.
+                towards these very images, and leak less of whom they were fitted to.
 
         Reference: Halko et al. 2011, algorithm 4.4 (arXiv:0909.4061).
         """

@@ -21,14 +21,14 @@ class UNet(nn.Module):
     """A U-Net under time and class, which starts at zero everywhere.
 
     Args:
-        image_channels: Channels of the image that comes in and of the one that goes out.
+        image_channels: Channels of the input image and of the output image.
         size: Side of that image; each further level halves it.
         channels: Channels at each level, the finest first; multiples of 8.
         num_blocks: Residual blocks at each level on the way down, and as many on the way up.
         max_attention_size: Levels whose side is at most this have attention after every block.
         num_classes: Label `num_classes` stands for "no class".
         dropout: Probability that a feature is left out of a block while training.
-        num_changes: Numbers that tell how an image was augmented.
+        num_changes: Numbers that describe how an image was augmented.
 
     Reference: Dhariwal & Nichol 2021, section 3 (arXiv:2105.05233).
     """

@@ -1,30 +1,104 @@
-"""What noisy sums over sampled patients cost, by two accountants that must agree.
+"""Accounting: the epsilon that noisy sums over patients cost, at a given delta.
 
-In a step each patient takes part with probability q, by a coin of its own; the sum of what they
-add, each no more than C, is let out with noise N(0, (sigma C)^2). Steps follow each other, each
-chosen in the light of those before. The figure that counts is that of privacy loss random
-variables, which is all but exact; Renyi differential privacy bounds it from above by another road.
+*Sums over all patients* (`gaussian_...`): a sum that one patient moves by at most C, released with
+noise N(0, (sigma C)^2) on every component, is mu-Gaussian differentially private with mu = 1 /
+sigma: testing whether the patient took part is as hard as N(0, 1) against N(mu, 1).
+Releases that follow each other compose to mu^2 = mu_1^2 + mu_2^2 + ..., without loss.
 
-References: Abadi et al. 2016 (arXiv:1607.00133); Gopi, Lee & Wutschitz 2021 (arXiv:2106.02848);
-Mironov, Talwar & Zhang 2019 (arXiv:1908.10530). Both accountants are Opacus's, whose import takes
-seconds and is therefore made where it is needed.
+*Sums over sampled patients* (DP-SGD): in a step each patient takes part with probability q. Two
+accountants of Opacus, whose import takes seconds, must agree: privacy loss random variables, which
+are all but exact and give the figure that counts, and Renyi differential privacy, which bounds it
+from above.
+
+References: Dong, Roth & Su 2022, theorem 1 and corollaries 1 and 2 (arXiv:1905.02383); the first
+is the analytic Gaussian mechanism of Balle & Wang 2018, theorem 8 (arXiv:1805.06530). Abadi et al.
+2016 (arXiv:1607.00133); Gopi, Lee & Wutschitz 2021 (arXiv:2106.02848); Mironov, Talwar & Zhang 2019
+(arXiv:1908.10530).
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
+
+MAX_EPSILON = 500.0  # beyond what is worth a promise, and still exp(epsilon) is a number
+MAX_MU = 30.0
+MIN_SIGMA_RATIO = 1e-6
+GAUSSIAN_ORDERS = [1 + 10 ** (step / 50) for step in range(-100, 201)]  # of Renyi, 1.01 to 10,001
+
 
 EPSILON_ERROR = 0.01  # by which the figure may be too high
 TOLERANCE = 0.05  # by which it may exceed the upper bound, the error included
 ORDERS = [1.5, *range(2, 65), 80, 128, 256, 512, 1024]  # whole ones have a closed form
 MIN_SIGMA, MAX_SIGMA = 0.2, 1e5
 PRECISION = 1e-2  # to which noise is found, never below what is needed
+
+
+def gaussian_delta(mu: float, epsilon: float) -> float:
+    """Return the least delta at which mu-Gaussian privacy is (epsilon, delta)-private.
+
+    delta = Phi(mu/2 - epsilon/mu) - exp(epsilon) Phi(-mu/2 - epsilon/mu).
+    """
+    if mu == 0:
+        return 0.0
+    likely = _normal_cdf(mu / 2 - epsilon / mu)
+    return max(0.0, likely - math.exp(epsilon) * _normal_cdf(-mu / 2 - epsilon / mu))
+
+
+def gaussian_epsilon(mu: float, delta: float) -> float:
+    """Return the least epsilon, up to MAX_EPSILON, at which it is (epsilon, delta)-private."""
+    if gaussian_delta(mu, 0.0) <= delta:
+        return 0.0
+    return _crossing(lambda epsilon: gaussian_delta(mu, epsilon) <= delta, 0.0, MAX_EPSILON)
+
+
+def gaussian_mu(epsilon: float, delta: float) -> float:
+    """Return the largest mu that is still (epsilon, delta)-private."""
+    return 1 / _crossing(
+        lambda sigma: gaussian_delta(1 / sigma, epsilon) <= delta, 1 / MAX_MU, 1 / MIN_SIGMA_RATIO
+    )
+
+
+def composed_mu(mus: Iterable[float]) -> float:
+    """Return the mu of several releases together."""
+    return math.hypot(*mus)
+
+
+def gaussian_epsilon_by_renyi(mu: float, delta: float) -> float:
+    """Bound the same epsilon by another road: Renyi differential privacy.
+
+    Of order alpha it is alpha mu^2 / 2, and it implies (epsilon, delta) with
+    epsilon = alpha mu^2 / 2 + log((alpha - 1) / alpha) - log(delta alpha) / (alpha - 1). The best
+    of many orders is never less than the exact epsilon, and little more.
+
+    Reference: Mironov 2017, proposition 7 (arXiv:1702.07476); Canonne, Kamath & Steinke 2020,
+    proposition 12 (arXiv:2004.00010).
+    """
+    bounds = (
+        alpha * mu**2 / 2 + math.log1p(-1 / alpha) - math.log(delta * alpha) / (alpha - 1)
+        for alpha in GAUSSIAN_ORDERS
+    )
+    return max(0.0, min(bounds))
+
+
+def _normal_cdf(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def _crossing(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Return where a condition begins to hold, from above; `high` where it never does."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 class PrivacyCost(NamedTuple):

@@ -1,4 +1,4 @@
-"""Random numbers that nobody without the key can tell from true ones, nor foretell."""
+"""Random numbers that nobody without the key can distinguish from true ones or predict."""
 
 from __future__ import annotations
 

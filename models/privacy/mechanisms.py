@@ -16,17 +16,17 @@ from models.privacy.csprng import CsprngNoise
 
 Noise = Callable[[int], Tensor]
 TOLERANCE = 1e-9
-COINS, NOISE = 0, 1  # purposes
+SAMPLING, NOISE = 0, 1  # purposes
 
 
 @dataclass(frozen=True)
 class ReleasedSum:
-    """One noisy sum that was let out.
+    """One noisy sum that was released.
 
     Attributes:
         name: What was summed.
         sigma: Standard deviation of the noise, in units of the most that one patient adds.
-        num_values: How many numbers were let out.
+        num_values: How many numbers were released.
     """
 
     name: str
@@ -35,13 +35,13 @@ class ReleasedSum:
 
 
 class GaussianMechanism:
-    """Lets out sums over patients until the privacy agreed on is spent.
+    """Releases noisy sums over patients until the privacy budget is exhausted.
 
     A sum of one vector per patient, none longer than 1, changes by no more than 1 in Euclidean
     length when one patient's vector is replaced by zero: the sensitivity is 1. Noise N(0, sigma^2)
     on every component then makes it 1/sigma-Gaussian private, and the releases together are
     mu-Gaussian private when the sum of their 1/sigma^2 is mu^2, whatever is made of them later
-    (see `models.privacy.gaussian`).
+    (see `models.privacy.accounting`).
 
     Attributes:
         mu: What all releases together may come to.
@@ -60,7 +60,7 @@ class GaussianMechanism:
         Args:
             name: What is summed.
             vectors: Batches (b, k): a row for each patient, computed from that patient's image and
-                from what is public or was let out before, and from nothing else.
+                from what is public or was released before, and from nothing else.
             share: Part of mu^2 to spend, in (0, 1].
 
         Returns:
@@ -103,7 +103,7 @@ def secret_noise(num_values: int) -> Tensor:
 
 
 class PoissonGaussianMechanism:
-    """Lets out one noisy sum a step, and no more steps than were accounted for.
+    """Releases one noisy sum a step, and no more steps than were accounted for.
 
     Who takes part is a secret as the noise is: a patient whom an attacker knows to be in a batch
     is hidden by the noise alone.
@@ -112,10 +112,10 @@ class PoissonGaussianMechanism:
         cost: Agreed on.
         num_patients: Public.
         num_values: k, the length of what one patient adds.
-        source: Of coins and noise.
+        source: Of the sampling and the noise.
 
     Attributes:
-        steps_done: Sums let out so far.
+        steps_done: Sums released so far.
 
     Reference: Abadi et al. 2016, algorithm 1 (arXiv:1607.00133).
     """
@@ -135,18 +135,18 @@ class PoissonGaussianMechanism:
 
     @property
     def release(self) -> ReleasedSum:
-        """Say what is let out in every step."""
+        """Describe what is released in every step."""
         return ReleasedSum("gradient", self.cost.sigma, self._num_values)
 
     def noisy_sum(self, vectors_of: Callable[[Tensor], Iterable[Tensor]]) -> Tensor:
         """Sum one vector for each patient who takes part, clipped to length 1, and add noise.
 
-        A batch without anybody is a step like any other: noise is let out.
+        A batch without anybody is a step like any other: noise is released.
 
         Args:
             vectors_of: From the places of the patients who take part, in ascending order, to
                 batches (b, k): a row for each, computed from that patient's image and from what is
-                public or was let out before, and from nothing else.
+                public or was released before, and from nothing else.
 
         Returns:
             (k,), float64, on the CPU.
@@ -167,9 +167,9 @@ class PoissonGaussianMechanism:
         return total + self.cost.sigma * torch.from_numpy(noise)
 
     def _sampled(self) -> Tensor:
-        """Toss a coin for each patient; returns the places of those who take part."""
-        coins = self._source.uniform(COINS, self.steps_done, self.num_patients)
-        return torch.from_numpy(np.flatnonzero(coins <= self.cost.sample_rate))
+        """Sample each patient independently; returns the places of those who take part."""
+        drawn = self._source.uniform(SAMPLING, self.steps_done, self.num_patients)
+        return torch.from_numpy(np.flatnonzero(drawn <= self.cost.sample_rate))
 
 
 def shrunk(estimate: Tensor, towards: Tensor, noise: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from models.training.ema import PowerAverage
 from models.training_images import TrainingImages
 
 ROWS_AT_ONCE = {"cpu": 64, "cuda": 1024}  # losses of a pass: memory does not grow with the batch
-PUBLIC_IMAGES = 128  # whose gradients tell at which length to clip
+PUBLIC_IMAGES = 128  # whose gradients set the length to clip at
 BETAS = (0.9, 0.99)
 
 
@@ -35,13 +35,13 @@ def dp_sgd(
     sums: PoissonGaussianMechanism,
     clipping: float,
 ) -> Iterator[float]:
-    """Move a stage's weights by the gradients of its patients, told through noise.
+    """Train a stage by DP-SGD: clipped gradients of sampled patients with noise.
 
     Args:
         stage: What moves, and how far.
         public: What it learned from before; sets the length to clip at.
         patients: One image each. How many there are is public.
-        sums: The door: tosses the coins and adds the noise.
+        sums: The mechanism: samples the patients and adds the noise.
         clipping: Gradients are clipped at so many times the median length of public ones.
 
     Yields:

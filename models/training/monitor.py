@@ -1,7 +1,7 @@
-"""Does a model learn its images by heart while it trains?
+"""Does a model memorise its images while it trains?
 
-Images that a fair coin brought into the training are held against those that it kept out. Until the
-model tells them apart, the two score alike; what it has learned by heart it knows better.
+Scores of the included patients of the audit pool are compared with those of the holdout. Inclusion
+is random, so the two score alike until the model memorises the included ones.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class MembershipMonitor:
     It draws nothing, changes nothing and decides nothing, so the model is the same with it.
 
     Args:
-        members: Images of patients whom a coin brought in, (n, 1, h, w), in [-1, 1].
+        members: Images of included patients, (n, 1, h, w), in [-1, 1].
         member_labels: (n,).
-        others: Images of patients whom it kept out, (m, 1, h, w).
+        others: Images of holdout patients, (m, 1, h, w).
         other_labels: (m,).
         max_share: Of the time.
-        clock: Tells the time in seconds, from anywhere.
+        clock: Gives the time in seconds, from anywhere.
     """
 
     def __init__(

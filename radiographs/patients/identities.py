@@ -63,7 +63,7 @@ class Identified:
 
 @dataclass(frozen=True)
 class Learned:
-    """What a dataset tells that the ledger does not know yet.
+    """What a dataset adds to the ledger.
 
     Args:
         images: The first image of each unknown descriptor.
@@ -176,7 +176,7 @@ class _Identification:
     def _names_hold(self) -> bool:
         """Say whether names mean the patients that they meant before.
 
-        Pseudonyms that were drawn anew would join everybody with everybody: known images tell,
+        Pseudonyms that were drawn anew would join everybody with everybody. Known images decide,
         by the patient whom the ledger has under their name.
         """
         agree = 0

@@ -1,7 +1,7 @@
 """Who was ever split by this service, and into which split: a private file beside the key.
 
 A patient who was held out once must be held out of every later dataset, whatever size, depth or
-format the images come in then. So the ledger keeps, of each image ever split:
+format the images have then. So the ledger keeps, of each image ever split:
 
     marks, descriptors          its descriptor, and a keyed hash of that
     identities, splits           the number of its patient, and the split that was drawn
@@ -9,7 +9,7 @@ format the images come in then. So the ledger keeps, of each image ever split:
     links                       numbers that a later image showed to be one patient
 
 The descriptors are small pictures of patients: the file is for the service's own eyes, as the
-key is, and is never part of what leaves. It outlives the datasets, since models and sets made of
+key is, and is never part of a release. It outlives the datasets, since models and sets made of
 them outlive them. It belongs to one key.
 """
 

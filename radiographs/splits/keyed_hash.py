@@ -32,6 +32,6 @@ def keyed_hash(key: bytes, purpose: Purpose, content: str) -> bytes:
 def published_version(key: bytes, fingerprint: str) -> str:
     """Name a version of a dataset to the outside, in hexadecimal.
 
-    The fingerprint itself would tell anyone who has the images that these are the ones.
+    The fingerprint itself would disclose to anyone who has the images that these are the ones.
     """
     return keyed_hash(key, "version", fingerprint).hex()

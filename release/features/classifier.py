@@ -50,7 +50,7 @@ class ResidualBlock(nn.Module):
 class ImageClassifier(nn.Module):
     """A ResNet whose last layer reads the pooled maps of every stage.
 
-    So the penultimate layer tells texture (early stages) as well as shape (late ones), and KID on
+    So the penultimate layer has texture (early stages) as well as shape (late ones), and KID on
     it sees blur and noise that the classes alone would let a network forget.
     """
 

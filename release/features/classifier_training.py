@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.nn.warp import warp
 from models.precision import autocast, fastest_dtype
 from release.cancellation import check_cancelled
 from release.data import Pixels
@@ -132,10 +133,7 @@ def _augmented(images: Tensor) -> Tensor:
 
 def _turned(images: Tensor) -> Tensor:
     angle, zoom = ROTATION * _uniform(len(images)), 1 + ZOOM * _uniform(len(images))
-    cos, sin, zero = zoom * angle.cos(), zoom * angle.sin(), torch.zeros(len(images))
-    matrix = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return warp(images, angle, width=zoom, height=zoom)
 
 
 def _shifted(images: Tensor) -> Tensor:

@@ -33,8 +33,8 @@ def similarity_within(
         ValueError: The images are smaller than the window of 11 pixels.
     """
     first = rng.integers(len(pixels), size=NUM_PAIRS)
-    strangers = [np.flatnonzero(patients != patients[image]) for image in first]
-    second = np.array([rng.choice(each) for each in strangers])
+    other_patients = [np.flatnonzero(patients != patients[image]) for image in first]
+    second = np.array([rng.choice(each) for each in other_patients])
     pairs = [torch.from_numpy(pixels[some])[:, None].double() for some in (first, second)]
     parts = zip(*(torch.split(each, PAIRS_AT_ONCE) for each in pairs), strict=True)
     return torch.cat([ms_ssim(x, y, value_range=255) for x, y in parts]).numpy()

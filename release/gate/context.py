@@ -20,12 +20,12 @@ from release.gate.attack_scores import NUM_ATTACKS
 from release.gate.copy_counts import CopyCounts
 from release.gate.density_attack import NUM_ATTACKS as NUM_DENSITY_ATTACKS
 from release.gate.filtering import kept_images
+from release.gate.finding import Finding, Reason
 from release.gate.index import RealIndex
 from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, least_recall
 from release.gate.power import Power
-from release.gate.verdict import Finding, Reason
 from release.similarity.knn import InvalidDistances
 
 MIN_HOLDOUT = 4  # patients: two in each half of the negative control

@@ -17,7 +17,7 @@ on who was trained on, their scores are exchangeable, whatever the law of the im
 References: the density of one's own images as an attack, Hilprecht et al. 2019
 (https://doi.org/10.2478/popets-2019-0067); calibration by what is usual for the candidate, Watson
 et al. 2022 (arXiv:2111.08440) and Carlini et al. 2022 (arXiv:2112.03570); what statistics of many
-dimensions reveal of each person, Dwork et al. 2015 (https://doi.org/10.1109/FOCS.2015.46).
+dimensions disclose of each person, Dwork et al. 2015 (https://doi.org/10.1109/FOCS.2015.46).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ what is usual. Two laws are fitted to them, a negative binomial to all and a pow
 largest. A training patient whose exposure is beyond both, after correction for the number of
 patients, is over-represented, and the images around the patient are dropped.
 
-A permutation of the labels training and holdout would not show it: the most exposed patient is a
+A permutation of the labels training and holdout has no power here: the most exposed patient is a
 training patient with chance |T| / (|T| + |H|), whatever the exposure. The fits make this no exact
 test; it drops images and refuses no set.
 

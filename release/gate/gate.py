@@ -29,13 +29,13 @@ from release.data import Pixels, Splits
 from release.gate.checks import CHECKS
 from release.gate.checks.cumulative_tally import tally_of
 from release.gate.context import MIN_HOLDOUT, Candidate, Context, History, Stage
+from release.gate.finding import Finding, decide
 from release.gate.index import RealIndex
 from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, PositiveControl
 from release.gate.power import images_needed
 from release.gate.result import VERSION, GateResult, Histograms
-from release.gate.verdict import Finding, Verdict
 from release.similarity.copy_search import CopySearch
 from release.similarity.knn import InvalidDistances
 from release.similarity.metric import Metric
@@ -127,7 +127,7 @@ class Gate:
         kept, compared = context.kept, context.stage >= Stage.NOTHING_KEPT
         num_filtered, num_left = int((~kept).sum()), context.candidate.num_left(kept)
         return GateResult(
-            verdict=Verdict.of(findings, num_filtered, num_left),
+            verdict=decide(findings, num_filtered, num_left, context.power.mdcr),
             kept=kept,
             findings=tuple(findings),
             power=context.power,

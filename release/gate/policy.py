@@ -1,4 +1,4 @@
-"""What the gate demands of a set before it is released."""
+"""What the gate demands of a set before its release."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.data import Array
+from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
 from release.gate.power import Power
-from release.gate.verdict import Finding, Verdict
+from release.gate.verdict import Verdict
 from release.stats.roc import Roc
 
 VERSION = "3"

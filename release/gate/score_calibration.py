@@ -2,8 +2,8 @@
 
 Smooth images are easy for every model: they score high whether trained on or not, and that spread
 hides what training adds. A line through the scores of all patients, blind to who was trained on,
-says what to expect of an image of its class and as busy as it is; what is left shows more. Since
-the line does not know who was included, tests of that stay exact.
+says what to expect of an image of its class and as busy as it is; the residual is more informative.
+Since the line is blind to the inclusion, tests of inclusion stay exact.
 
 Reference: Watson et al. 2022 (arXiv:2111.08440), whose second model the line stands in for.
 """

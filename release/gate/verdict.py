@@ -1,119 +1,29 @@
-"""What a check found, and the verdict that follows from all findings."""
+"""The verdict on a set: the one that the gate decides, the records keep and the API shows.
+
+The standard library alone, since the API process imports it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from release.stats.roc import Roc
+from dataclasses import dataclass
+from typing import Literal
 
 Outcome = Literal["passed", "passed_filtered", "refused", "inconclusive"]
-Decision = Literal["passed", "refused", "inconclusive", "reported"]
-
-OTHER_MODEL = (
-    "release from an earlier checkpoint",
-    "train with stronger augmentation",
-    "train a smaller network",
-    "train on more patients",
-    "train with differential privacy",
-)
-MORE_PATIENTS = ("ingest more patients, so that the holdout is larger",)
-BETTER_MODEL = ("train longer", "train on more images", "choose another model family")
 
 
-@dataclass(frozen=True)
-class Reason:
-    """Why a set is refused or cannot be decided.
-
-    Attributes:
-        code: Stable name, part of the public API.
-        text: The reason in words.
-        remedies: What can be done about it.
-    """
-
-    code: str
-    text: str
-    remedies: tuple[str, ...]
-
-
-NOTHING_LEFT = Reason("nothing_left", "every image asked for was dropped", OTHER_MODEL)
-POWER = Reason(
-    "power", "the holdout is too small to detect copies as rare as policy asks", MORE_PATIENTS
-)
-CUMULATIVE = Reason(
-    "cumulative",
-    "together with the sets before it, the set reveals too much of the training data",
-    ("release fewer images of this dataset", *OTHER_MODEL),
-)
-INVALID_METRIC = Reason(
-    "embedding",
-    "a metric gave invalid distances, or treats training images unlike holdout images",
-    ("ingest the images anew, and report it if that does not help",),
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        id: MDCR, power or G0 to G8.
-        name: What was asked, in a word or two.
-        decision: What follows; `reported` where nothing does.
-        statistic: What was counted or measured, too coarse to reveal a single image.
-        threshold: What it was compared with.
-        p_value: Of the null hypothesis, corrected for the tests within this check.
-        text: The finding in a sentence.
-        reason: Why a set is refused or inconclusive.
-        public: More that everyone may know.
-        private: What only the owner of the real images may know.
-        roc: Of the strongest attack, where attacks were run.
-    """
-
-    id: str
-    name: str
-    decision: Decision
-    statistic: float | None
-    threshold: float | None
-    p_value: float | None
-    text: str
-    reason: Reason | None = None
-    public: Mapping[str, Any] = field(default_factory=dict)
-    private: Mapping[str, Any] = field(default_factory=dict)
-    roc: Roc | None = None
-
-    @property
-    def code(self) -> str | None:
-        """The reason's code."""
-        return self.reason.code if self.reason else None
-
-    def described(self) -> dict[str, Any]:
-        """Return JSON values, all but the private ones."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "decision": self.decision,
-            "statistic": self.statistic,
-            "threshold": self.threshold,
-            "p_value": self.p_value,
-            "text": self.text,
-            "code": self.code,
-            "public": dict(self.public),
-        }
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a set is released.
+    """Whether a set is released, in public: no distances, no neighbours, no single image.
 
     Attributes:
         outcome: `passed`, `passed_filtered` (after images were dropped), `refused` or
             `inconclusive` (nothing was found, and nothing could have been).
-        code: Of the first reason why a set is refused or inconclusive.
+        code: Of the first reason why a set is refused or inconclusive, such as `memorises`.
         num_filtered: How many images were dropped.
         reasons: All reasons, in words.
         remedies: What can be done about them.
+        min_detectable_copy_rate: The smallest rate of copied images that the checks detect, in
+            (0, 1]; None where it could not be determined.
     """
 
     outcome: Outcome
@@ -121,45 +31,19 @@ class Verdict:
     num_filtered: int = 0
     reasons: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    min_detectable_copy_rate: float | None = None
 
     def __str__(self) -> str:
         """Name the verdict: passed, passed_filtered(3), refused(memorises)."""
-        if self.outcome == "passed":
-            return self.outcome
-        return f"{self.outcome}({self.code or self.num_filtered})"
+        detail = self.code or (self.num_filtered or None)
+        return f"{self.outcome}({detail})" if detail else self.outcome
 
     @property
     def released(self) -> bool:
         """Whether the set can be downloaded."""
         return self.outcome in ("passed", "passed_filtered")
 
-    @classmethod
-    def of(cls, findings: Sequence[Finding], num_filtered: int, num_left: int) -> Verdict:
-        """Decide from all findings: a refusal outweighs doubt, and doubt a pass.
-
-        Args:
-            findings: Of all checks.
-            num_filtered: How many images were dropped.
-            num_left: How many of the images asked for remain. A set that somebody could read, at
-                least with the right to see the real images, is inconclusive where none does.
-        """
-        verdict = cls._of(findings, num_filtered)
-        readable = verdict.released or verdict.code == POWER.code
-        if readable and not num_left:
-            return cls._because("inconclusive", [NOTHING_LEFT], num_filtered)
-        return verdict
-
-    @classmethod
-    def _of(cls, findings: Sequence[Finding], num_filtered: int) -> Verdict:
-        outcomes: tuple[Outcome, ...] = ("refused", "inconclusive")
-        for outcome in outcomes:
-            reasons = [each.reason for each in findings if each.decision == outcome]
-            if found := list(dict.fromkeys(filter(None, reasons))):
-                return cls._because(outcome, found, num_filtered)
-        return cls("passed_filtered", None, num_filtered) if num_filtered else cls("passed")
-
-    @classmethod
-    def _because(cls, outcome: Outcome, reasons: Sequence[Reason], num_filtered: int) -> Verdict:
-        texts = tuple(reason.text for reason in reasons)
-        remedies = dict.fromkeys(remedy for reason in reasons for remedy in reason.remedies)
-        return cls(outcome, reasons[0].code, num_filtered, texts, tuple(remedies))
+    @property
+    def for_research(self) -> bool:
+        """Whether its images may be read inside the institution: negative, but with low power."""
+        return self.outcome == "inconclusive" and self.code == "power"

@@ -1,7 +1,7 @@
-"""Which kinds of copies the gate looks for, and which it does not: what was planted, and what not.
+"""Which kinds of copies the gate looks for, by its positive controls.
 
-A kind of which the gate found enough, where its copies were planted, is looked for. The claim about
-copies holds for these kinds, and for no other.
+A kind of which the gate found enough controls is looked for. The claim about copies holds for these
+kinds, and for no other.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 All of it is a function of the report's JSON and of the images shown; nothing depends on the clock
 or the host. What fills a template is escaped as HTML or as Markdown: the labels of classes come
-from a stranger's folders and the reasons from a gate, and neither may put markup into a page.
+from user input and the reasons from a gate, and neither may put markup into a page.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _VARIABLES = {
     PAPER: "var(--paper)",
 }
 _STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "synthcxr",  # or ids would be drawn by lot
+    "svg.hashsalt": "synthcxr",  # or ids would be random
     "svg.fonttype": "none",
     "text.parse_math": False,  # a dollar in a name is a dollar
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the layout is the same everywhere
@@ -73,7 +73,7 @@ class Drawing:
 
 @contextmanager
 def _page_style() -> Iterator[None]:
-    """Draw as told here, whatever a host's own settings say; decorates what draws."""
+    """Draw in this style, whatever the settings of the host; a decorator."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -88,12 +88,12 @@ def distance_histograms(histograms: Histograms) -> Drawing:
     real = _density(histograms.real_to_real, edges)
     synthetic = _density(histograms.synthetic_to_real, edges)
     axes.stairs(real, edges, fill=True, color=REAL, alpha=0.3, linewidth=0)
-    axes.stairs(real, edges, color=REAL, linewidth=1.2, label="held-out real images")
+    axes.stairs(real, edges, color=REAL, linewidth=1.2, label="holdout images")
     axes.stairs(
         synthetic, edges, color=SYNTHETIC, linewidth=1.8, linestyle="--", label="synthetic images"
     )
     axes.set_xlabel(
-        "distance to the nearest training image,\nin units of the distance to unseen images",
+        "distance to the nearest training image,\nin units of the distance to holdout images",
         color=INK,
     )
     axes.set_ylabel("share of images per unit", color=INK)
@@ -123,10 +123,10 @@ def _distances_seen(histograms: Histograms) -> str:
         if right <= _first_occupied(histograms)
     ) / sum(histograms.synthetic_to_real)
     return (
-        f"Half of the held-out real images lie within {significant(real)} of a training image, in "
-        "units of their distance to unseen images, and half of the synthetic images within "
+        f"Half of the holdout images lie within {significant(real)} of a training image, in "
+        "units of their distance to holdout images, and half of the synthetic images within "
         f"{significant(synthetic)}, read off the bins. {percent(nearer)} of the synthetic images "
-        "lie in bins nearer than any held-out image's."
+        "lie in bins nearer than any holdout image's."
     )
 
 
@@ -140,7 +140,7 @@ def _median(counts: Sequence[float], edges: Sequence[float]) -> float:
 
 
 def _first_occupied(histograms: Histograms) -> float:
-    """Return where the first bin begins that holds a held-out image."""
+    """Return where the first bin begins that holds a holdout image."""
     return next(
         (
             left
@@ -161,7 +161,7 @@ def membership_curve(membership: Membership) -> Drawing:
     axes.plot(roc.fpr, roc.tpr, color=SYNTHETIC, linewidth=1.8)
     axes.text(0.62, 0.5, "guessing", color=MUTED, rotation=0)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    axes.set_xlabel("held-out images called members", color=INK)
+    axes.set_xlabel("holdout images called members", color=INK)
     axes.set_ylabel("training images called members", color=INK)
     axes.grid(color=GRID, linewidth=0.6)
     return _draw(
@@ -182,7 +182,7 @@ def _membership_seen(membership: Membership) -> str:
     )
     return (
         f"The area under the curve is {estimate(membership.auc)}, where 0.5 is guessing and 1 is "
-        "certainty. At 1 % of the held-out images wrongly called members, the attack "
+        "certainty. At 1 % of the holdout images wrongly called members, the attack "
         f"recognises {found} of the training images. The curve is farthest above the diagonal at a "
         f"false positive rate of {percent(highest[0])}, where the true positive rate is "
         f"{percent(highest[1])}. {band}"
@@ -219,10 +219,10 @@ def control_recalls(controls: Sequence[Control], min_recall: float | None) -> Dr
     axes.set_yticks(list(rows), [control.name for control in ordered])
     axes.set(xlim=(0, 1), ylim=(-0.6, len(ordered) - 0.4))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axes.set_xlabel("found among those planted", color=INK)
+    axes.set_xlabel("share of the controls found", color=INK)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.tick_params(axis="y", length=0)
-    title = "Recall of planted copies, by kind"
+    title = "Recall of positive controls, by kind"
     return _draw(figure, "recalls", title, _recalls_seen(ordered, min_recall))
 
 
@@ -231,7 +231,7 @@ def _recalls_seen(ordered: Sequence[Control], min_recall: float | None) -> str:
     at = "" if min_recall is None else f", at or right of the line at {percent(min_recall, 3)}"
     least = ordered[-1]
     return (
-        f"One dot for each kind of copy that was planted, the best found on top: {num_claimed} of "
+        f"One dot for each kind of positive control, the best found on top: {num_claimed} of "
         f"{len(ordered)} are looked for{at}. The least found is {least.name}, with "
         f"{percent(share_found(least), 3)}."
     )

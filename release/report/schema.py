@@ -109,7 +109,7 @@ class Curve(Part):
 
 
 class Membership(Part):
-    """How well an attack told the images the model learned from apart from held-out ones."""
+    """How well an attack distinguished training images from held-out ones."""
 
     auc: Estimate
     tpr_at_1_percent_fpr: Estimate

@@ -40,13 +40,13 @@ MEANINGS: dict[Outcome, str] = {
     "passed": WHAT_WAS_BOUNDED,
     "passed_filtered": WHAT_WAS_BOUNDED,
     "refused": (
-        "A refusal says that at least one test found what a model that tells nothing of its "
-        "training patients would hardly show. It does not say which patients are concerned, nor "
-        "that every image tells of one."
+        "A refusal says that at least one test rejected its null hypothesis: a model that does "
+        "not memorise its training patients would hardly give such a set. It does not say which "
+        "patients are concerned, nor that every image is a copy."
     ),
     "inconclusive": (
-        "An open verdict says that the tests, as they could be run here, would not have been sure "
-        "to find what they look for. That they found nothing is then no evidence."
+        "An open verdict says that the tests did not have the power that the policy asks for. "
+        "That they found nothing is then no evidence."
     ),
 }
 EACH_IMAGE_A_PATIENT = (
@@ -74,23 +74,24 @@ def verdict_sentence(report: Report) -> str:
     if outcome == "passed":
         return (
             "The tests found no copies of training images, of the kinds that they look for, and "
-            "no sign of who was among the training patients. The set was released."
+            "no sign of membership: who was in the training cannot be inferred by the attacks "
+            "that were run. The set was released."
         )
     if outcome == "passed_filtered":
         dropped = report.set.rejected
-        images = "image" if dropped == 1 else "images"
+        images, were = ("image", "was") if dropped == 1 else ("images", "were")
         return (
-            f"{dropped} {images} came too near to a training image and did not leave. In what was "
-            "left the tests found no copies, of the kinds that they look for, and no sign of who "
-            "was among the training patients. The set was released."
+            f"{dropped} {images} came too near to a training image and {were} dropped. Among the "
+            "others the tests found no copies, of the kinds that they look for, and no sign of "
+            "membership. The set was released."
         )
     if outcome == "refused":
         return (
-            "The tests found that the images tell about training patients. The set was not "
-            "released, and nobody can download it."
+            "The tests found that the set discloses training patients. It was not released, and "
+            "nobody can download it."
         )
     undecided = (
-        "The tests could not tell whether the images are safe to give away. This is neither a pass "
+        "The tests could not decide whether the set is safe to release. This is neither a pass "
         "nor a finding against the set. It was not released."
     )
     if report.set.released:
@@ -119,7 +120,7 @@ def copy_claim(power: Power) -> str:
 
 
 def membership_claim(power: Power) -> str:
-    """Say what is claimed about attacks that ask who was in the training."""
+    """Say what is claimed about membership inference attacks."""
     if not power.num_examined:
         return "No claim about membership: not measured."
     share = rate(power.membership)
@@ -229,12 +230,12 @@ def estimate(measured: Estimate | None) -> str:
 
 def _decimals(measured: Estimate) -> int:
     """Return how many decimals the interval allows, and no more than any of its numbers has."""
-    told = [x for x in (measured.value, measured.low, measured.high) if isfinite(x)]
-    half_width = (max(told) - min(told)) / 2 or abs(max(told, default=0))
+    finite = [x for x in (measured.value, measured.low, measured.high) if isfinite(x)]
+    half_width = (max(finite) - min(finite)) / 2 or abs(max(finite, default=0))
     if half_width == 0:
         return 0
     allowed = 1 - floor(log10(half_width))
-    return max(min(allowed, max(map(_decimals_of, told)), _MAX_DECIMALS), 0)
+    return max(min(allowed, max(map(_decimals_of, finite)), _MAX_DECIMALS), 0)
 
 
 def _decimals_of(number: float) -> int:

@@ -49,7 +49,7 @@ def _moved(images: Tensor, rng: torch.Generator) -> Tensor:
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
     matrix = torch.stack([mirror * cos, -mirror * sin, right, sin, cos, down], 1).view(-1, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    # zeros come in from beyond the edge: black, where black is 0
+    # zeros move in from beyond the edge: black, where black is 0
     drawn_out = _uniform(images, rng, 0, 1) < 0.5
     inside = grid.clamp(-1, 1)
     grid = torch.where(drawn_out, inside, grid)

@@ -21,7 +21,7 @@ from scipy.special import logsumexp
 
 from release.data import Array
 
-NUM_LEADING = 16  # components that clusters are found by
+NUM_LEADING = 16  # components by which images are assigned to clusters
 SHRINKAGE = 20  # images that the covariance common to all clusters counts for
 NUM_ROUNDS = 10
 _SEED = 0

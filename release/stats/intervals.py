@@ -45,7 +45,7 @@ def mean(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
     Reference: Student 1908, Biometrika 6(1), 1-25.
     """
     if len(values) < 2:
-        raise ValueError("One value alone tells nothing of its uncertainty.")
+        raise ValueError("One value alone has no estimate of its uncertainty.")
     error = float(np.std(values, ddof=1)) / sqrt(len(values))
     return _by_student(float(np.mean(values)), error, len(values) - 1)
 

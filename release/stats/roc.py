@@ -1,4 +1,4 @@
-"""How well an attack separates members from others, with its uncertainty."""
+"""How well an attack distinguishes members from others, with what chance does to it."""
 
 from __future__ import annotations
 

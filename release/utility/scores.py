@@ -1,4 +1,4 @@
-"""How well one class is told from the others, on images that count differently often.
+"""How well one class is distinguished from the others, on images that count differently often.
 
 Every score takes what a classifier answers about one class and the counts of R replicates, and
 gives the score in each. A replicate without images of the class, or without others, gives NaN where
@@ -63,7 +63,7 @@ def auprc(answers: Answers, counts: Array) -> Array:
 
 
 def f1(answers: Answers, counts: Array) -> Array:
-    """Compute 2 TP / (2 TP + FP + FN); 0 where none is told right."""
+    """Compute 2 TP / (2 TP + FP + FN); 0 where none is called right."""
     right = counts @ (answers.called & answers.true)
     score: Array = 2 * right / np.maximum(counts @ answers.called + counts @ answers.true, 1e-12)
     return score
@@ -150,7 +150,7 @@ class PairedBootstrap:
         Args:
             trials: The chances (n, num_classes) that the classifier of each seed gives.
             score: What is measured.
-            label: The class that is told from the others.
+            label: The class that is distinguished from the others.
             among: (n,), the images of a subgroup; all when None.
         """
         chosen = slice(None) if among is None else among

@@ -58,7 +58,7 @@ class LocalArtifacts(ArtifactStore):
 
     @override
     def delete(self, key: str) -> None:
-        """Remove what lies under a key; first out of sight, so that no reader meets half of it."""
+        """Remove what lies under a key; first renamed, so that no reader meets half of it."""
         target = self.path(key)
         if not target.exists():
             return

@@ -5,11 +5,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from release.gate.verdict import Outcome
 from service import examples
 from service.api.views import Moment, View, attributes, shown
 from service.domain.access import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
-from service.domain.records import ExaminedSet, Model, Outcome, SyntheticSet
+from service.domain.records import ExaminedSet, Model, SyntheticSet
 
 
 class VerdictView(View):

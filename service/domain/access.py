@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from release.gate.verdict import Verdict
 from service.domain import errors
 from service.domain.job import Event, EventKind, Job, JobKind
 from service.domain.json_form import as_json
@@ -15,9 +16,7 @@ from service.domain.records import (
     Dataset,
     ExaminedSet,
     Model,
-    Outcome,
     SyntheticSet,
-    Verdict,
 )
 
 PRIVATE_READ = "private:read"
@@ -132,7 +131,7 @@ def _released(scopes: Scopes, made: SyntheticSet, artifact: ArtifactRef | None) 
     if verdict.for_research:
         require(scopes, PRIVATE_READ)
     elif not verdict.released:
-        refused = verdict.outcome is Outcome.REFUSED
+        refused = verdict.outcome == "refused"
         kind = errors.SetRefused if refused else errors.SetInconclusive
         raise kind(_why(made, verdict))
     assert artifact is not None, "the images of a set that may be read are kept"

@@ -292,7 +292,7 @@ class UploadGone(Conflict):
 
 
 class SplitKeyLost(SyntheticDataError):
-    """The key that datasets were split under is missing, or is another one."""
+    """The split key or the patient ledger is missing, or is another one."""
 
     code = "split_key_lost"
     retryable = True
@@ -406,7 +406,7 @@ class ExtractorUnavailable(SyntheticDataError):
     def named(cls, name: str, why: str) -> "ExtractorUnavailable":
         """Say which one, why, and what to do."""
         return cls(
-            f"The extractor {name} cannot be used: {why.rstrip('.')}. The operator mends or "
+            f"The extractor {name} cannot be used: {why.rstrip('.')}. The operator corrects or "
             "removes its entry in SYNTHCXR_EXTRACTORS, which the service and all workers must "
             "share, and restarts them; then send the request again."
         )

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from release.gate.verdict import Verdict
 from service.domain.model_card import ModelCard
 from service.domain.requests import DatasetSource
 
@@ -143,51 +144,6 @@ class Model:
     card: ModelCard
 
 
-class Outcome(StrEnum):
-    """How the evaluation of a set ended."""
-
-    PASSED = "passed"
-    PASSED_FILTERED = "passed_filtered"
-    REFUSED = "refused"
-    INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The public result of a set's evaluation: no distances, no neighbours, no single image.
-
-    Attributes:
-        outcome: How the evaluation ended.
-        code: Why a set is refused or inconclusive, as a stable name such as `memorises`, `power`.
-        num_filtered: Images that were dropped and drawn anew.
-        reasons: Why, in sentences.
-        remedies: What may help, in sentences.
-        min_detectable_copy_rate: The smallest rate of copied images that the evaluation detects,
-            in (0, 1]; None where it could not be determined.
-    """
-
-    outcome: Outcome
-    code: str | None = None
-    num_filtered: int = 0
-    reasons: tuple[str, ...] = ()
-    remedies: tuple[str, ...] = ()
-    min_detectable_copy_rate: float | None = None
-
-    def __str__(self) -> str:
-        detail = self.code or (self.num_filtered or None)
-        return f"{self.outcome}({detail})" if detail else str(self.outcome)
-
-    @property
-    def released(self) -> bool:
-        """Whether the set is released."""
-        return self.outcome in {Outcome.PASSED, Outcome.PASSED_FILTERED}
-
-    @property
-    def for_research(self) -> bool:
-        """Whether its images may be read inside the institution: negative, but with low power."""
-        return self.outcome is Outcome.INCONCLUSIVE and self.code == "power"
-
-
 @dataclass(frozen=True, slots=True)
 class SyntheticSet:
     """A labelled set of synthetic images, and what the gate found of it.
@@ -288,7 +244,7 @@ class ExaminedSet:
     @property
     def refused(self) -> bool:
         """Whether it was ever refused."""
-        return any(each.outcome is Outcome.REFUSED for each in self.verdicts)
+        return any(each.outcome == "refused" for each in self.verdicts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def sets_before(
 def examined(
     output: GeneratedSet, of_model: Sequence[ExaminedSet], releases: Sequence[ExaminedSet]
 ) -> ExaminedSet:
-    """Return what is kept of an examination, once nothing that counts in it came in between.
+    """Return what is kept of an examination, once nothing that counts in it has changed meanwhile.
 
     Args:
         output: The set that was examined, and the sets that its examination took into account.

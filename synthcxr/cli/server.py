@@ -38,8 +38,8 @@ def up(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="What callers may see beyond what is for everybody: private:read, for images and "
-            "findings that may not leave the building; weights:read, for the weights of models "
+            help="What callers may see besides public data: private:read, for images and "
+            "findings that are not released; weights:read, for the weights of models "
             "that were cleared. Repeatable."
         ),
     ] = None,

@@ -32,6 +32,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from release.gate.verdict import Verdict
 from service import examples
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
@@ -49,9 +50,7 @@ from service.domain.records import (
     Dataset,
     DatasetState,
     Model,
-    Outcome,
     SyntheticSet,
-    Verdict,
 )
 from service.domain.requests import DatasetSource
 from service.settings import Settings
@@ -191,7 +190,7 @@ class Target:
             manifest=ArtifactRef(f"{key}/manifest.json", "1" * 64, len(manifest)),
             created_at=MOMENT,
             dataset_id=examples.DATASET_ID,
-            verdict=Verdict(Outcome.PASSED),
+            verdict=Verdict("passed"),
             report=ArtifactRef(f"{key}/report.html", "2" * 64, 1),
             findings=ArtifactRef(f"{key}/findings.json", "3" * 64, 1),
         )

@@ -8,15 +8,9 @@ from PIL import Image
 from models.training.checkpoints import file_digest
 from radiographs.phantom import draw as draw_phantom
 from radiographs.splits.keyed_hash import published_version
+from release.gate.verdict import Verdict
 from service.domain.job import JobKind, JobState
-from service.domain.records import (
-    ArtifactRef,
-    DatasetState,
-    GeneratedSet,
-    Outcome,
-    SyntheticSet,
-    Verdict,
-)
+from service.domain.records import ArtifactRef, DatasetState, GeneratedSet, SyntheticSet
 from tests.integration.jobs import (
     COUNTS,
     files_under,
@@ -118,7 +112,7 @@ def released_set(context, dataset_id):
         manifest=None,
         created_at=datetime.now(UTC),
         dataset_id=dataset_id,
-        verdict=Verdict(Outcome.PASSED),
+        verdict=Verdict("passed"),
         report=page,
         findings=findings,
     )

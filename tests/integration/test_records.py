@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from release.gate.verdict import Outcome, Verdict
 from service.adapters.memory import ManualClock, MemoryStore
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -22,10 +23,8 @@ from service.domain.records import (
     GeneratedSet,
     IngestedDataset,
     Model,
-    Outcome,
     SyntheticSet,
     TrainedModel,
-    Verdict,
 )
 from service.domain.release_rules import check_examinations, examination_number, sets_before
 from service.domain.requests import (
@@ -116,7 +115,7 @@ def make_set(
     job: Job,
     clock: ManualClock,
     identifier: str = "syn_1",
-    outcome: Outcome = Outcome.INCONCLUSIVE,
+    outcome: Outcome = "inconclusive",
     **changes: Any,
 ) -> SyntheticSet:
     made = SyntheticSet(
@@ -140,7 +139,7 @@ def examined(
     records: Records,
     clock: ManualClock,
     identifier: str,
-    outcome: Outcome = Outcome.PASSED,
+    outcome: Outcome = "passed",
     after: Sequence[str] | None = None,
     **changes: Any,
 ) -> SyntheticSet:
@@ -496,7 +495,7 @@ def test_releases_of_a_dataset_are_listed_oldest_first_and_nothing_else(
 ) -> None:
     first = examined(records, clock, "syn_1")
     second = examined(records, clock, "syn_2")
-    examined(records, clock, "syn_3", Outcome.REFUSED)
+    examined(records, clock, "syn_3", "refused")
     assert records.releases.releases("ds_1") == [first, second]
     assert [each.id for each in records.releases.released_examinations("ds_1")] == [
         "syn_1",
@@ -560,7 +559,7 @@ def test_whom_a_deleted_dataset_held_is_forgotten_where_no_set_of_it_was_examine
 def test_every_examined_set_of_a_model_is_numbered_and_kept_with_its_tally(
     records: Records, clock: ManualClock
 ) -> None:
-    outcomes = [Outcome.REFUSED, Outcome.INCONCLUSIVE, Outcome.PASSED]
+    outcomes = ["refused", "inconclusive", "passed"]
     for number, outcome in enumerate(outcomes, 1):
         examined(records, clock, f"syn_{number}", outcome)
     examined(records, clock, "syn_other", model_id="mdl_2")
@@ -588,7 +587,7 @@ def test_a_model_with_the_same_weights_starts_no_new_count(
         model = replace(make_model(job, clock), id=f"mdl_{number}")
         snapshot = replace(model.snapshot, sha256=64 * digest)
         records.jobs.succeed(job.claim_held, TrainedModel(replace(model, snapshot=snapshot)))
-    examined(records, clock, "syn_1", Outcome.REFUSED, model_id="mdl_1")
+    examined(records, clock, "syn_1", "refused", model_id="mdl_1")
     examined(records, clock, "syn_2", model_id="mdl_2")
     numbered = [(each.id, each.number) for each in records.releases.examined_sets("mdl_2")]
     assert numbered == [("syn_1", 1), ("syn_2", 2)]
@@ -600,19 +599,19 @@ def test_a_set_made_once_more_keeps_its_number_and_is_examined_after_the_same_se
     records: Records, clock: ManualClock
 ) -> None:
     for number in (1, 2, 3):
-        examined(records, clock, f"syn_{number}", Outcome.REFUSED)
+        examined(records, clock, f"syn_{number}", "refused")
     first_time = records.releases.examined_sets("mdl_1")
     records.releases.delete_synthetic_set("syn_2")
-    examined(records, clock, "syn_2", Outcome.REFUSED, after=["syn_1"])
+    examined(records, clock, "syn_2", "refused", after=["syn_1"])
     assert records.releases.examined_sets("mdl_1") == first_time
 
 
 def test_a_set_is_refused_for_good_though_it_passes_when_it_is_made_once_more(
     records: Records, clock: ManualClock
 ) -> None:
-    examined(records, clock, "syn_1", Outcome.REFUSED)
+    examined(records, clock, "syn_1", "refused")
     records.releases.delete_synthetic_set("syn_1")
-    examined(records, clock, "syn_1", Outcome.PASSED)
+    examined(records, clock, "syn_1", "passed")
     [found] = records.releases.examined_sets("mdl_1")
     assert (found.refused, found.released) == (True, True)
     assert [each.id for each in records.releases.releases("ds_1")] == ["syn_1"]
@@ -631,7 +630,7 @@ def test_so_many_sets_of_a_model_are_examined_and_a_known_one_once_more(
     records: Records, clock: ManualClock
 ) -> None:
     for number in (1, 2):
-        examined(records, clock, f"syn_{number}", Outcome.REFUSED)
+        examined(records, clock, f"syn_{number}", "refused")
         records.releases.delete_synthetic_set(f"syn_{number}")
     known = records.releases.examined_sets("mdl_1")
     check_examinations("mdl_1", examination_number("syn_2", known), max_sets=2)
@@ -639,7 +638,7 @@ def test_so_many_sets_of_a_model_are_examined_and_a_known_one_once_more(
         check_examinations("mdl_1", examination_number("syn_3", known), max_sets=2)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.REFUSED])
+@pytest.mark.parametrize("outcome", ["passed", "refused"])
 def test_of_two_sets_examined_at_once_the_second_is_examined_again(
     records: Records, clock: ManualClock, outcome: Outcome
 ) -> None:
@@ -649,14 +648,14 @@ def test_of_two_sets_examined_at_once_the_second_is_examined_again(
         examined(records, clock, "syn_2", after=[])
     [job] = records.jobs.jobs(state=JobState.RUNNING).items
     assert [each.id for each in records.releases.synthetic_sets().items] == ["syn_1"]
-    made = make_set(job, clock, "syn_2", Outcome.PASSED)
+    made = make_set(job, clock, "syn_2", "passed")
     records.jobs.succeed(job.claim_held, GeneratedSet(made, examined_after=["syn_1"]))
     assert [each.number for each in records.releases.examined_sets("mdl_1")] == [1, 2]
 
 
 def test_of_another_model_only_releases_count(records: Records, clock: ManualClock) -> None:
-    examined(records, clock, "syn_1", Outcome.REFUSED)
-    examined(records, clock, "syn_2", Outcome.PASSED, model_id="mdl_2", after=[])
+    examined(records, clock, "syn_1", "refused")
+    examined(records, clock, "syn_2", "passed", model_id="mdl_2", after=[])
     with pytest.raises(errors.ReleasesChanged, match="syn_2"):
         examined(records, clock, "syn_3", model_id="mdl_3", after=[])
 
@@ -681,7 +680,7 @@ def test_a_release_stays_one_though_it_would_not_pass_beside_later_ones(
 ) -> None:
     made = examined(records, clock, "syn_1")
     records.releases.delete_synthetic_set("syn_1")
-    examined(records, clock, "syn_1", Outcome.REFUSED)
+    examined(records, clock, "syn_1", "refused")
     assert records.releases.synthetic_set("syn_1") == made
     assert records.releases.releases("ds_1") == [made]
     [found] = records.releases.examined_sets("mdl_1")
@@ -692,7 +691,7 @@ def test_findings_that_were_read_count_though_their_set_is_deleted(
     records: Records, clock: ManualClock
 ) -> None:
     for number in range(2):
-        examined(records, clock, f"syn_{number}", Outcome.INCONCLUSIVE)
+        examined(records, clock, f"syn_{number}", "inconclusive")
     records.releases.read_findings("syn_0", max_sets=1)
     assert records.releases.delete_synthetic_set("syn_0").withdrawn
     with pytest.raises(errors.FindingsSpent):
@@ -703,7 +702,7 @@ def test_the_findings_of_so_many_sets_of_a_model_can_be_read(
     records: Records, clock: ManualClock
 ) -> None:
     for number in range(3):
-        examined(records, clock, f"syn_{number}", Outcome.INCONCLUSIVE)
+        examined(records, clock, f"syn_{number}", "inconclusive")
     for number in (0, 1, 0):
         records.releases.read_findings(f"syn_{number}", max_sets=2)
     with pytest.raises(errors.FindingsSpent):

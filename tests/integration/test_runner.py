@@ -9,7 +9,7 @@ from service.domain.identifiers import new_id
 from service.domain.job import JobState
 from tests.integration.jobs import files_under, finished, submit_ingest, submit_training
 from workers import runner
-from workers.runner import answer_doorbell, ring_for_waiting, run_job
+from workers.runner import announce_waiting, run_announced, run_job
 
 
 def test_a_stale_message_does_nothing(context, dataset_id):
@@ -25,25 +25,25 @@ def test_a_stale_message_runs_the_oldest_job_that_waits(context, dataset_id):
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
     for waits in ([first, second], [second], []):
         assert [job.id for job in context.records.jobs.queued_jobs("gpu.train")] == waits
-        answer_doorbell(done, ["cpu.ingest", "gpu.train"], context)
+        run_announced(done, ["cpu.ingest", "gpu.train"], context)
     assert context.records.jobs.job(second).state is JobState.SUCCEEDED
 
 
 def test_a_message_runs_the_job_it_names_and_no_other(context, dataset_id):
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
-    answer_doorbell(second, ["gpu.train"], context)
+    run_announced(second, ["gpu.train"], context)
     assert context.records.jobs.job(first).state is JobState.QUEUED
-    answer_doorbell(second, ["gpu.generate"], context)
+    run_announced(second, ["gpu.generate"], context)
     assert context.records.jobs.job(first).state is JobState.QUEUED
 
 
 def test_a_fresh_process_rings_once_for_what_waits_in_its_queues(context, dataset_id):
     bell = MemoryQueue()
-    ring_for_waiting(["gpu.train"], context, bell)
+    announce_waiting(["gpu.train"], context, bell)
     assert bell.rings == []
     first, _ = (submit_training(context, dataset_id, images=8) for _ in range(2))
-    ring_for_waiting(["cpu.ingest"], context, bell)
-    ring_for_waiting(["cpu.ingest", "gpu.train"], context, bell)
+    announce_waiting(["cpu.ingest"], context, bell)
+    announce_waiting(["cpu.ingest", "gpu.train"], context, bell)
     assert bell.rings == [("gpu.train", first)]
 
 

@@ -1,4 +1,4 @@
-"""How often the gate is right in worlds where it is known what leaked; `make proofs` asks more."""
+"""Error rates of the gate in simulations where the leak is known; `make proofs` has more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.proofs.cases import OF_35, TWO_OF_35, WITH_RARE, Case, balanced, examined
 from benchmarks.proofs.phantoms import phantoms
-from benchmarks.proofs.world import Design, World
+from benchmarks.proofs.simulation import Design, Simulation
 from radiographs.phantom import FINDINGS
 from release.data import Pixels, Splits
 from release.gate.control_transforms import CONTROL_TRANSFORMS, ControlTransform, part_transforms
@@ -27,45 +27,45 @@ SHARP = Design(trained=600, audit=900, images=2000)  # where 1 % is well above w
 
 
 def verdicts(
-    make: Callable[[World], Pixels],
-    num_worlds: int,
+    make: Callable[[Simulation], Pixels],
+    num_simulations: int,
     design: Design = SMALL,
     shares: tuple[float, ...] | None = None,
     policy: Policy | None = None,
 ) -> list[str]:
     case = Case("", "", make, design, shares=shares, policy=policy or Policy())
-    found = [examined(case, seed).verdict for seed in range(num_worlds)]
+    found = [examined(case, seed).verdict for seed in range(num_simulations)]
     return ["passed" if verdict.released else str(verdict) for verdict in found]
 
 
 def test_of_200_honest_sets_three_in_a_hundred_are_refused_at_most() -> None:
-    found = verdicts(World.honest, 200, SMALLEST, policy=ASKING_LESS)
+    found = verdicts(Simulation.honest, 200, SMALLEST, policy=ASKING_LESS)
     assert sum(verdict.startswith("refused") for verdict in found) <= 6
     assert found.count("passed") >= 190
 
 
 def test_honest_sets_pass() -> None:
-    assert verdicts(World.honest, 6).count("passed") >= 5
+    assert verdicts(Simulation.honest, 6).count("passed") >= 5
 
 
 def test_honest_sets_of_patients_with_two_images_pass() -> None:
-    assert verdicts(World.honest, 6, replace(SMALL, images_each=2)).count("passed") >= 5
+    assert verdicts(Simulation.honest, 6, replace(SMALL, images_each=2)).count("passed") >= 5
 
 
 def test_sets_that_are_all_too_typical_pass() -> None:
-    assert verdicts(World.typical, 6).count("passed") >= 5
+    assert verdicts(Simulation.typical, 6).count("passed") >= 5
 
 
 @pytest.mark.parametrize(
     ("make", "shares", "verdict"),
     [
         (balanced, (1 / 3, 1 / 3, 1 / 3), "passed"),
-        (lambda world: world.honest(2), (0.0, 0.0, 1.0), "inconclusive(power)"),
+        (lambda simulation: simulation.honest(2), (0.0, 0.0, 1.0), "inconclusive(power)"),
     ],
     ids=["balanced", "rare alone"],
 )
 def test_sets_that_show_a_rare_class_more_often_are_not_refused_and_alone_beyond_the_power(
-    make: Callable[[World], Pixels], shares: tuple[float, ...], verdict: str
+    make: Callable[[Simulation], Pixels], shares: tuple[float, ...], verdict: str
 ) -> None:
     """A class with fewer held-out images than the density has neighbours: 20 of 400."""
     assert verdicts(make, 5, WITH_RARE, shares).count(verdict) >= 4
@@ -73,14 +73,14 @@ def test_sets_that_show_a_rare_class_more_often_are_not_refused_and_alone_beyond
 
 @pytest.mark.parametrize("make", [lambda w: w.copying(0.01), lambda w: w.leaking(5, 0.01)])
 def test_one_per_cent_of_copies_is_refused_ten_times_of_ten(
-    make: Callable[[World], Pixels],
+    make: Callable[[Simulation], Pixels],
 ) -> None:
     """Where 900 are held out; the proofs proper ask as often at design size."""
     assert set(verdicts(make, 10, SHARP)) == {"refused(memorises)"}
 
 
 @pytest.mark.parametrize("make", [lambda w: w.copying(0.01), lambda w: w.leaking(5, 0.01)])
-def test_one_per_cent_is_refused_at_design_size(make: Callable[[World], Pixels]) -> None:
+def test_one_per_cent_is_refused_at_design_size(make: Callable[[Simulation], Pixels]) -> None:
     assert set(verdicts(make, 1, Design())) == {"refused(memorises)"}
 
 
@@ -127,9 +127,9 @@ def test_phantoms_of_other_patients_are_not_flagged(of_phantoms: Gate) -> None:
 
 
 def test_garbage_is_inconclusive() -> None:
-    assert set(verdicts(World.noise, 2)) == {"inconclusive(validity)"}
+    assert set(verdicts(Simulation.noise, 2)) == {"inconclusive(validity)"}
 
 
 def test_two_releases_that_pass_alone_are_refused_together() -> None:
-    case = Case("", "", World.siding, TWO_OF_35, earlier=World.siding, policy=OF_35)
+    case = Case("", "", Simulation.siding, TWO_OF_35, earlier=Simulation.siding, policy=OF_35)
     assert [str(examined(case, seed).verdict) for seed in (0, 1)] == ["refused(cumulative)"] * 2

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models.privacy import mechanisms as under_audit
-from models.privacy.gaussian import mu_for
+from models.privacy.accounting import gaussian_mu
 from models.privacy.mechanisms import GaussianMechanism
 from release.gate.checks import epsilon
 
@@ -21,12 +21,12 @@ CLAIMED, DELTA = 1.0, 1e-5
 
 def audited(mu, canaries, rng, noise_scale=1.0):
     """Bound epsilon from below, at 99 % confidence."""
-    coins = torch.rand(NUM_CANARIES, generator=rng) < 0.5
-    rows = torch.where(coins[:, None], canaries, 0.0)
+    included = torch.rand(NUM_CANARIES, generator=rng) < 0.5
+    rows = torch.where(included[:, None], canaries, 0.0)
     mechanism = GaussianMechanism(mu, lambda k: noise_scale * torch.randn(k, generator=rng))
     scores = canaries @ mechanism.noisy_sum("canaries", rows.split(100), 1.0)
     guesses = epsilon.num_guesses(NUM_CANARIES, 0.2)
-    right = epsilon.num_right(scores.numpy(), coins.numpy(), guesses)
+    right = epsilon.num_right(scores.numpy(), included.numpy(), guesses)
     return epsilon.lower_bound(right, guesses, NUM_CANARIES, 0.99, DELTA)
 
 
@@ -41,28 +41,28 @@ def rng():
 
 
 def test_no_audit_refutes_what_the_right_code_promises(rng):
-    bounds = [audited(mu_for(CLAIMED, DELTA), directions(rng), rng) for _ in range(5)]
+    bounds = [audited(gaussian_mu(CLAIMED, DELTA), directions(rng), rng) for _ in range(5)]
     assert max(bounds) <= CLAIMED
 
 
-def test_an_audit_does_find_what_an_honest_mechanism_lets_out(rng):
+def test_an_audit_does_find_what_an_honest_mechanism_releases(rng):
     """At epsilon 10 much is to be seen, or else the audit would be blind."""
-    assert 1 < audited(mu_for(10.0, DELTA), directions(rng), rng) <= 10
+    assert 1 < audited(gaussian_mu(10.0, DELTA), directions(rng), rng) <= 10
 
 
 def test_noise_that_was_forgotten_is_caught(rng):
-    mu = mu_for(CLAIMED, DELTA)
+    mu = gaussian_mu(CLAIMED, DELTA)
     assert audited(mu, directions(rng), rng, noise_scale=0.0) > CLAIMED
 
 
 def test_clipping_that_was_forgotten_is_caught(rng, monkeypatch):
     monkeypatch.setattr(under_audit, "clipped", lambda vectors, bound: vectors)
-    assert audited(mu_for(CLAIMED, DELTA), 20 * directions(rng), rng) > CLAIMED
+    assert audited(gaussian_mu(CLAIMED, DELTA), 20 * directions(rng), rng) > CLAIMED
 
 
 def test_long_canaries_give_nothing_away_where_they_are_clipped(rng):
-    assert audited(mu_for(CLAIMED, DELTA), 20 * directions(rng), rng) <= CLAIMED
+    assert audited(gaussian_mu(CLAIMED, DELTA), 20 * directions(rng), rng) <= CLAIMED
 
 
-def test_an_accountant_told_a_tenth_of_what_is_spent_is_caught(rng):
-    assert audited(10 * mu_for(CLAIMED, DELTA), directions(rng), rng) > CLAIMED
+def test_an_accountant_given_a_tenth_of_what_is_spent_is_caught(rng):
+    assert audited(10 * gaussian_mu(CLAIMED, DELTA), directions(rng), rng) > CLAIMED

@@ -10,7 +10,7 @@ from torch.distributions import MultivariateNormal
 from models.families.vae.dp_density import Frame, positive, private_gaussians
 from models.families.vae.dp_moments import Moments, contributions
 from models.families.vae.dp_remainder import private_remainder
-from models.privacy.gaussian import mu_for
+from models.privacy.accounting import gaussian_mu
 from models.privacy.mechanisms import GaussianMechanism, shrunk
 from models.privacy.patients import Patients
 from models.training_images import TrainingImages
@@ -123,7 +123,7 @@ def test_with_the_noise_fixed_one_patient_moves_what_is_learned_little():
 
 
 def test_all_the_privacy_agreed_on_is_spent_and_no_more():
-    mechanism = GaussianMechanism(mu_for(3.0, 1e-5))
+    mechanism = GaussianMechanism(gaussian_mu(3.0, 1e-5))
     learned(Patients(*random_images(30)), mechanism)
     spent = math.hypot(*(1 / each.sigma for each in mechanism.releases))
     assert spent == pytest.approx(mechanism.mu)
@@ -160,7 +160,7 @@ def test_shrinking_is_nearer_to_the_truth_on_average(rng):
 def test_a_class_without_images_still_gets_a_density():
     pixels, _, groups = random_images(60)
     patients = Patients(pixels, np.zeros(60, np.int64), groups)
-    means, covariances, _ = learned(patients, GaussianMechanism(mu_for(1.0, 1e-3)))
+    means, covariances, _ = learned(patients, GaussianMechanism(gaussian_mu(1.0, 1e-3)))
     assert means.isfinite().all()
     assert float(torch.linalg.eigvalsh(covariances).min()) > 0
 
@@ -194,7 +194,7 @@ def test_with_many_patients_the_true_gaussians_are_found(rng):
         return images, images
 
     learning = private_gaussians(
-        as_they_are, Given(), FRAME, CLASSES, GaussianMechanism(mu_for(3.0, 1e-6)), 1.0, 1.0
+        as_they_are, Given(), FRAME, CLASSES, GaussianMechanism(gaussian_mu(3.0, 1e-6)), 1.0, 1.0
     )
     try:
         while True:

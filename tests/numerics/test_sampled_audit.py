@@ -1,7 +1,7 @@
 """An auditor plants canaries in a descent by noisy gradients, and bounds epsilon by guessing.
 
-One fair coin per canary decides whether it is in the training. The score of a canary is its inner
-product with all that the steps let out: the best test there is for Gaussian noise where it cannot
+One fair draw per canary decides whether it is in the training. The score of a canary is its inner
+product with all that the steps release: the best test there is for Gaussian noise where it cannot
 know who took part in which step. What the accountant says must stand, and code with any of the
 usual mistakes must be caught.
 
@@ -43,12 +43,14 @@ def audited(sigma, canaries, rate=RATE, noise_scale=1.0, key=b"k" * 32):
     """Bound epsilon from below, at 99 % confidence."""
     source = Scaled(key)
     source.scale = noise_scale
-    coins = source.uniform(2, 0, NUM_CANARIES) <= 0.5
-    rows = torch.where(torch.from_numpy(coins)[:, None], canaries, 0.0)
-    door = PoissonGaussianMechanism(PrivacyCost(sigma, rate, STEPS), NUM_CANARIES, LENGTH, source)
-    seen = sum(door.noisy_sum(lambda chosen: [rows[chosen]]) for _ in range(STEPS))
+    included = source.uniform(2, 0, NUM_CANARIES) <= 0.5
+    rows = torch.where(torch.from_numpy(included)[:, None], canaries, 0.0)
+    mechanism = PoissonGaussianMechanism(
+        PrivacyCost(sigma, rate, STEPS), NUM_CANARIES, LENGTH, source
+    )
+    seen = sum(mechanism.noisy_sum(lambda chosen: [rows[chosen]]) for _ in range(STEPS))
     guesses = epsilon.num_guesses(NUM_CANARIES, 0.2)
-    right = epsilon.num_right((canaries @ seen).numpy(), coins, guesses)
+    right = epsilon.num_right((canaries @ seen).numpy(), included, guesses)
     return epsilon.lower_bound(right, guesses, NUM_CANARIES, 0.99, DELTA)
 
 
@@ -71,7 +73,7 @@ def test_long_canaries_give_nothing_away_where_they_are_clipped(canaries):
     assert audited(SIGMA, 20 * canaries) <= CLAIMED
 
 
-def test_an_accountant_told_a_tenth_of_the_sampling_rate_is_caught(canaries):
+def test_an_accountant_given_a_tenth_of_the_sampling_rate_is_caught(canaries):
     """The audit is not blind; and it refutes what is claimed, not what is true."""
     fooled = sigma_for(CLAIMED, DELTA, RATE / 10, STEPS)
     true = epsilon_by_renyi([PrivacyCost(fooled, RATE, STEPS)], DELTA)

@@ -12,9 +12,10 @@ from models.privacy.accounting import (
     checked_epsilon,
     epsilon_by_prv,
     epsilon_by_renyi,
+    gaussian_delta,
+    gaussian_epsilon,
     sigma_for,
 )
-from models.privacy.gaussian import delta_of, epsilon_of
 
 DELTA = 1e-5
 
@@ -28,12 +29,12 @@ def test_one_step_costs_what_the_definition_of_delta_says():
     sigma, rate = 0.7, 0.1
     epsilon = epsilon_by_prv([PrivacyCost(sigma, rate, 1)], DELTA)
     inside = math.log1p(math.expm1(epsilon - EPSILON_ERROR) / rate)
-    assert rate * delta_of(1 / sigma, inside) == pytest.approx(DELTA, rel=0.1)
+    assert rate * gaussian_delta(1 / sigma, inside) == pytest.approx(DELTA, rel=0.1)
 
 
 @pytest.mark.parametrize(("sigma", "steps"), [(2.0, 1), (20.0, 100)])
 def test_where_everybody_takes_part_steps_compose_as_gaussians_do(sigma, steps):
-    exact = epsilon_of(math.sqrt(steps) / sigma, DELTA)
+    exact = gaussian_epsilon(math.sqrt(steps) / sigma, DELTA)
     found = epsilon_by_prv([PrivacyCost(sigma, 1.0, steps)], DELTA)
     assert exact <= found <= exact + 2 * EPSILON_ERROR
 

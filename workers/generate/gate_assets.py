@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
-LEARNING = "learning to examine"
+TRAINING = "training gate assets"  # the phase that a job reports
 CLASSIFIER_PASSES, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
 VIEWS_PER_IMAGE, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
 SEED = 0
@@ -184,11 +184,11 @@ class GateAssetCache:
         if key not in self._kept:
             while len(self._kept) >= MAX_KEPT:  # before the new ones take memory
                 self._kept.popitem()
-            self._kept[key] = _gathered(attempt, dataset.artifact.key, size, policy)
+            self._kept[key] = _load_assets(attempt, dataset.artifact.key, size, policy)
         return self._kept[key]
 
 
-def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
+def _load_assets(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
     splits = splits_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
     if len(np.unique(splits.holdout.patients)) < MIN_HOLDOUT:
         raise TooFewPatients(
@@ -199,7 +199,7 @@ def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> 
     key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
     folder = attempt.artifacts.path(key)
     if not folder.exists():
-        attempt.artifacts.publish(_learned(attempt, splits), key)
+        attempt.artifacts.publish(_train_assets(attempt, splits), key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(splits, copies.name)
     metrics = PixelMetric(), copies
@@ -213,14 +213,14 @@ def _gathered(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> 
     )
 
 
-def _learned(attempt: Attempt, splits: Splits) -> Path:
+def _train_assets(attempt: Attempt, splits: Splits) -> Path:
     """Train the classifier and the copy detector, for longer where there are more images."""
     estimator = ProgressEstimator()
 
     def watch(share: float) -> None:
         if attempt.report_due():
             seen = round(share * num_reported)
-            attempt.report(estimator.progress(LEARNING, seen, num_reported, share))
+            attempt.report(estimator.progress(TRAINING, seen, num_reported, share))
 
     num_images = len(splits.train) + len(splits.holdout)
     num_views = int(np.clip(VIEWS_PER_IMAGE * num_images, *VIEWS))

@@ -17,7 +17,7 @@ def plan_samples(request: GenerateRequest) -> list[SampleSpec]:
     Image k draws from `image_seed(seed, k)`, so what is added behind it does not change it. The
     images of a way draw from the seeds the request names: its ends are the images of those seeds.
     """
-    return list(_origins(request))
+    return list(_specs(request))
 
 
 def to_draw(image: SampleSpec, classes: Sequence[str]) -> Draw:
@@ -29,10 +29,10 @@ def to_draw(image: SampleSpec, classes: Sequence[str]) -> Draw:
             return Draw(_by_index(weights, classes), seed)
         case InterpolatedSample(weights, from_seed, to_seed, position):
             return Draw(_by_index(weights, classes), Between(from_seed, to_seed, position))
-    raise AssertionError(f"no such origin: {image}")
+    raise AssertionError(f"no such spec: {image}")
 
 
-def _origins(request: GenerateRequest) -> Iterator[SampleSpec]:
+def _specs(request: GenerateRequest) -> Iterator[SampleSpec]:
     seeds = (image_seed(request.seed, index) for index in count())
     for label, number in request.class_counts.items():
         for _ in range(number):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
+from release.gate.verdict import Verdict
 from release.package.manifest import describe
 from release.package.writer import Contents, write_package
 from release.report.build import build_report
@@ -30,7 +31,7 @@ from release.report.schema import (
 from release.samples import ClassSample, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
 from service.domain.json_form import as_json
-from service.domain.records import ArtifactRef, Dataset, Model, Outcome, SyntheticSet, Verdict
+from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
 from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
@@ -54,7 +55,7 @@ def publish(
         evaluation: What was measured of it.
     """
     staged = attempt.staging()
-    verdict = _verdict(evaluation)
+    verdict = evaluation.examination.verdict
     released = _released(verdict, sampled, evaluation)
     report = _report(inputs, sampled, evaluation, released)
     pages = documents(report, _shown(sampled, released))
@@ -76,23 +77,11 @@ def publish(
     return made
 
 
-def _verdict(evaluation: Evaluation) -> Verdict:
-    given, power = evaluation.examination.verdict, evaluation.examination.power
-    return Verdict(
-        Outcome(given.outcome),
-        given.code,
-        given.num_filtered,
-        tuple(given.reasons),
-        tuple(given.remedies),
-        power.mdcr,
-    )
-
-
 def _released(verdict: Verdict, sampled: SampledSet, evaluation: Evaluation) -> Released:
     if not (verdict.released or verdict.for_research):
         return []
     places = sampled.released(evaluation.examination.kept)
-    return [(place, sampled.origins[place]) for place in places]
+    return [(place, sampled.specs[place]) for place in places]
 
 
 def _report(
@@ -106,8 +95,8 @@ def _report(
         evaluation.fidelity,
         evaluation.further_fidelity,
         evaluation.utility,
-        num_generated=len(sampled.origins),
-        released=[origin for _, origin in released],
+        num_generated=len(sampled.specs),
+        released=[spec for _, spec in released],
         examination_count=ExaminationCount(number=inputs.prior.number, at_most=inputs.max_sets),
     )
 
@@ -138,9 +127,9 @@ def _dataset_summary(dataset: Dataset) -> DatasetSummary:
 def _shown(sampled: SampledSet, released: Released) -> dict[str, NDArray[np.uint8]]:
     """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
-    for place, origin in released:
-        if isinstance(origin, ClassSample):
-            places.setdefault(origin.label, []).append(place)
+    for place, spec in released:
+        if isinstance(spec, ClassSample):
+            places.setdefault(spec.label, []).append(place)
     return {label: sampled.pixels[each[:SHOWN_PER_CLASS]] for label, each in places.items()}
 
 
@@ -153,9 +142,9 @@ def _findings(
             "synthetic_set_id": inputs.request.synthetic_set_id,
             "seed": inputs.request.seed,
             "examination": evaluation.examination.private(),
-            "released": [{"drawn": place, **asdict(origin)} for place, origin in released],
+            "released": [{"drawn": place, **asdict(spec)} for place, spec in released],
             "flagged": [
-                {"drawn": place, **asdict(sampled.origins[place])}
+                {"drawn": place, **asdict(sampled.specs[place])}
                 for place in np.flatnonzero(sampled.neighbours.flagged).tolist()
             ],
         }
@@ -178,9 +167,9 @@ def _contents(
             report,
             as_json(inputs.request),
             hashing_key,
-            generated=sampled.origins,
-            rejected=list(compress(sampled.origins, ~evaluation.examination.kept)),
-            released=[origin for _, origin in released],
+            generated=sampled.specs,
+            rejected=list(compress(sampled.specs, ~evaluation.examination.kept)),
+            released=[spec for _, spec in released],
             earlier_releases=[each.id for each in inputs.prior.releases],
         ),
         classes=inputs.snapshot.classes,
@@ -194,8 +183,8 @@ def _contents(
 def _images(
     sampled: SampledSet, released: Released
 ) -> Iterator[tuple[NDArray[np.uint8], SampleSpec]]:
-    for place, origin in released:
-        yield sampled.pixels[place], origin
+    for place, spec in released:
+        yield sampled.pixels[place], spec
         check_cancelled()
 
 
@@ -213,7 +202,7 @@ def _record(
         path = staged / name
         return ArtifactRef(f"{folder}/{name}", file_digest(path), path.stat().st_size)
 
-    of_class, of_none = count_by_class(origin for _, origin in released)
+    of_class, of_none = count_by_class(spec for _, spec in released)
     return SyntheticSet(
         id=inputs.request.synthetic_set_id,
         model_id=inputs.model.id,

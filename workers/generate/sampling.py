@@ -37,14 +37,14 @@ class SampledSet:
 
     Attributes:
         pixels: (n, size, size), in the order of drawing, flagged images included.
-        origins: (n,), what each was drawn from.
+        specs: (n,), what each was drawn from.
         neighbours: Of each, among the real images.
         offered: (images asked for,), the place among those drawn of the image for each; -1 where
             every one drawn for it was flagged.
     """
 
     pixels: NDArray[np.uint8]
-    origins: Sequence[SampleSpec]
+    specs: Sequence[SampleSpec]
     neighbours: SetNeighbours
     offered: NDArray[np.int64]
 
@@ -59,14 +59,14 @@ class SampledSet:
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return the class of each image by its place in `classes`; -1 for an image of no class."""
         numbers = [
-            classes.index(origin.label) if isinstance(origin, ClassSample) else NONE
-            for origin in self.origins
+            classes.index(spec.label) if isinstance(spec, ClassSample) else NONE
+            for spec in self.specs
         ]
         return np.array(numbers, dtype=np.int64)
 
     def weights(self, classes: Sequence[str]) -> NDArray[np.float64]:
         """Return how much of each class each image shows, (n, classes); rows add up to 1."""
-        shown = [origin.class_weights for origin in self.origins]
+        shown = [spec.class_weights for spec in self.specs]
         return np.array([[each.get(label, 0.0) for label in classes] for each in shown])
 
 
@@ -114,7 +114,7 @@ class SetSampler:
         num_own = sum(not isinstance(each, InterpolatedSample) for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._images = StagedImages(path, snapshot.model.spec.size)
-        self._origins: list[SampleSpec] = []
+        self._specs: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
 
     def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
@@ -128,7 +128,7 @@ class SetSampler:
         compared = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
-            return SampledSet(self._images.pixels, self._origins, compared[0], offered)
+            return SampledSet(self._images.pixels, self._specs, compared[0], offered)
         spare = ceil(policy.spare_share * len(self._wanted))
         for _ in range(policy.rounds):
             flagged = np.concatenate([each.flagged for each in compared])
@@ -140,31 +140,31 @@ class SetSampler:
             if not lacking:
                 break
             spare -= len(lacking)
-            first = len(self._origins)
+            first = len(self._specs)
             compared.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
             offered[lacking] = np.arange(first, first + len(lacking))
         neighbours = SetNeighbours.concatenated(compared)
         offered[neighbours.flagged[offered]] = NONE
-        return SampledSet(self._images.pixels, self._origins, neighbours, offered)
+        return SampledSet(self._images.pixels, self._specs, neighbours, offered)
 
     def _extra(self, num_needed: int) -> Iterator[SampleSpec]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
         lacking = max(0, num_needed - len(self._wanted))
-        return (self._redrawn(origin) for origin in islice(cycle(self._wanted), lacking))
+        return (self._redrawn(spec) for spec in islice(cycle(self._wanted), lacking))
 
-    def _redrawn(self, origin: SampleSpec) -> SampleSpec:
+    def _redrawn(self, spec: SampleSpec) -> SampleSpec:
         """Draw from other seeds: an image on a way from another way between the same classes."""
-        if isinstance(origin, InterpolatedSample):
-            return replace(origin, from_seed=next(self._seeds), to_seed=next(self._seeds))
-        return replace(origin, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
+        if isinstance(spec, InterpolatedSample):
+            return replace(spec, from_seed=next(self._seeds), to_seed=next(self._seeds))
+        return replace(spec, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
 
-    def _round(self, gate: Gate, origins: Sequence[SampleSpec]) -> SetNeighbours:
+    def _round(self, gate: Gate, specs: Sequence[SampleSpec]) -> SetNeighbours:
         """Draw images and compare them with the real ones.
 
         Only the first round is reported: the progress of others would show what was flagged.
         """
-        first = len(self._origins)
-        draws = [to_draw(origin, self._snapshot.classes) for origin in origins]
+        first = len(self._specs)
+        draws = [to_draw(spec, self._snapshot.classes) for spec in specs]
         total = len(draws)
         for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
             self._images.append(batch)
@@ -172,5 +172,5 @@ class SetSampler:
             if first == 0 and self._attempt.report_due():
                 done = len(self._images)
                 self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
-        self._origins += origins
+        self._specs += specs
         return gate.compare(self._images.pixels[first:])

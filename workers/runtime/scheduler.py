@@ -29,7 +29,7 @@ class Scheduler:
 
     Args:
         context: Where the records are.
-        queue: The doorbell.
+        queue: Notifies the workers.
     """
 
     def __init__(self, context: WorkerContext, queue: TaskQueue) -> None:
@@ -66,7 +66,7 @@ class Scheduler:
             self._pruned_at = time.monotonic()
 
     def _ring(self) -> None:
-        """Ring for every waiting job, again after a while: a doorbell may have been lost."""
+        """Announce every waiting job, again after a while: a message may have been lost."""
         now = time.monotonic()
         records = self._context.records
         waiting = {

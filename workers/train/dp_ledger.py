@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from models.privacy import accounting
-from models.privacy.accounting import PrivacyCost, checked_epsilon
-from models.privacy.gaussian import composed, epsilon_by_renyi, epsilon_of
+from models.privacy.accounting import (
+    PrivacyCost,
+    checked_epsilon,
+    composed_mu,
+    gaussian_epsilon,
+    gaussian_epsilon_by_renyi,
+)
 from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
 from service.domain.ports import Catalog
@@ -79,7 +84,7 @@ def of_noisy_sums(mechanism: GaussianMechanism, delta: float) -> Spent:
         releases=tuple(map(_noisy_sum, mechanism.releases)),
         accountant="Gaussian differential privacy, exact",
         cross_check=CrossCheck(
-            "Renyi differential privacy, upper bound", epsilon_by_renyi(mu, delta)
+            "Renyi differential privacy, upper bound", gaussian_epsilon_by_renyi(mu, delta)
         ),
         mu=mu,
     )
@@ -122,8 +127,8 @@ def cost_of(spent: Spent | PrivacyAccount) -> PrivacyCost:
 def _together(costs: Sequence[PrivacyCost], delta: float) -> tuple[float, str]:
     """Return the epsilon of all runs at the same delta, and how it was found."""
     if all(each.sample_rate == 1 for each in costs):
-        mu = composed(math.sqrt(each.steps) / each.sigma for each in costs)
-        return epsilon_of(mu, delta), "mu^2 of all runs added up"
+        mu = composed_mu(math.sqrt(each.steps) / each.sigma for each in costs)
+        return gaussian_epsilon(mu, delta), "mu^2 of all runs added up"
     return checked_epsilon(costs, delta), "privacy losses of all runs composed"
 
 

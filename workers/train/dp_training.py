@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.family import Family
-from models.privacy.accounting import PrivacyCost, sigma_for
-from models.privacy.gaussian import mu_for
+from models.privacy.accounting import PrivacyCost, gaussian_mu, sigma_for
 from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.training.dp_sgd import dp_sgd
@@ -51,7 +50,7 @@ def _by_noisy_sums(
     delta: float,
 ) -> Spent:
     """Fit the model's density to a few noisy sums over all patients."""
-    mechanism = GaussianMechanism(mu_for(terms.epsilon, delta))
+    mechanism = GaussianMechanism(gaussian_mu(terms.epsilon, delta))
     for _ in model.learn_privately(public, patients, mechanism, terms.max_grad_norm):
         check_cancelled()
     return of_noisy_sums(mechanism, delta)

@@ -53,7 +53,7 @@ class MembershipAudit:
             statistic=found.statistic,
             p_value=found.p_value,
             text=found.text,
-            passed=found.public["weights_may_leave"],
+            passed=found.public["weights_can_be_released"],
             min_detectable_share=found.public["min_detectable_share"],
             scores=tuple(found.public["asked"]),
         )

@@ -1,4 +1,4 @@
-"""Differentiable changes to images, which keep a small training set from being learnt by heart.
+"""Differentiable changes to images, which keep a small training set from being memorised.
 
 Each change is made to each image with a probability, the strength. None mirrors an image: the heart
 is on the left.
@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from models.nn.warp import warp
 
 MAX_TURN = 0.1  # radians
 MAX_SHIFT = 1 / 8  # of the side
@@ -69,17 +71,11 @@ def turn(images: Tensor, amount: Tensor) -> Tensor:
     Arguments as in `shift`.
     """
     angle = (amount * _uniform(images, -MAX_TURN, MAX_TURN)).flatten()
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    rotation = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
-    with torch.autocast(images.device.type, enabled=False):
-        grid = F.affine_grid(rotation.float(), list(images.shape), align_corners=False)
-        return F.grid_sample(
-            images, grid.to(images.dtype), padding_mode="border", align_corners=False
-        )
+    return warp(images, angle)
 
 
 def shift(images: Tensor, amount: Tensor) -> Tensor:
-    """Move images by up to an eighth; black comes in.
+    """Move images by up to an eighth; the border is filled with black.
 
     Args:
         images: (b, c, h, w).

@@ -1,4 +1,4 @@
-"""How busy an image is at each scale, told apart from what it shows.
+"""How busy an image is at each scale, separated from what it shows.
 
 Some images are plain and some are busy, far beyond what a Gaussian of many dimensions would have
 them: one number for each band of latents says by how much, and the latents are left with a fixed
@@ -29,7 +29,7 @@ def bands(num_latents: int) -> list[slice]:
     ]
 
 
-def told_apart(latents: Tensor) -> Tensor:
+def split_busyness(latents: Tensor) -> Tensor:
     """Turn latents, (..., d), into (..., d + bands): lengths apart, as logarithms, at the end."""
     parts, logarithms = [latents[..., :FIRST]], []
     for band in bands(latents.shape[-1]):
@@ -40,7 +40,7 @@ def told_apart(latents: Tensor) -> Tensor:
     return torch.cat([*parts, *logarithms], dim=-1)
 
 
-def put_together(vectors: Tensor, num_latents: int) -> Tensor:
+def join_busyness(vectors: Tensor, num_latents: int) -> Tensor:
     """Turn vectors back into latents, (..., d), whose bands are as long as the vectors say."""
     parts = [vectors[..., : min(FIRST, num_latents)]]
     for index, band in enumerate(bands(num_latents)):

@@ -1,8 +1,8 @@
 """A Gaussian for each class, as a flow: what the network of the prior need not learn.
 
-All classes have one covariance. One for each class tells of rare classes who their images were: in
-192 dimensions, of 4,612 changed images, with an AUC of 0.52 (0.54 calibrated), one covariance with
-0.50; clusters of 300 images tell with 0.62.
+All classes have one covariance. One for each class leaks membership in rare classes: in 192
+dimensions, of 4,612 augmented images, with an AUC of 0.52 (0.54 calibrated), one covariance with
+0.50; clusters of 300 images with 0.62.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ collapses to a few images.
 
 Drafts are drawn by a flow from noise to components: that of a Gaussian for each class, and a small
 network's correction. Everything is fitted to slightly changed images. Statistics of the images as
-they are remember whom they were fitted to: a density attack on means and covariances of clusters of
-40 images told every training image from every other one, and even 192 principal components of 4,612
-images tell them with an AUC of 0.69. The network is told how each image was changed (Karras et al.
-2022, appendix F.2, arXiv:2206.00364), so that what it draws is not changed, and stops early. The
-audit of the weights asks each part.
+they are memorise them: a density attack on means and covariances of clusters of 40 images
+distinguished every training image from every other one, and even 192 principal components of 4,612
+images distinguish them with an AUC of 0.69. The network is conditioned on the change of each image
+(Karras et al. 2022, appendix F.2, arXiv:2206.00364), so that its samples are unchanged, and stops
+early. The audit of the weights scores each part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SamplingTrajectory, heun
-from models.families.gan.band_lengths import bands, put_together, told_apart
+from models.families.gan.band_lengths import bands, join_busyness, split_busyness
 from models.families.gan.class_gaussians import ClassGaussians
 from models.families.gan.jittered_components import JitteredComponents
 from models.families.gan.latent_flow import LatentFlow
@@ -111,7 +111,7 @@ class ClassPrior(nn.Module):
             vectors = heun(
                 SamplingTrajectory(denoise, levels, lambda: torch.zeros_like(noise)), noise
             )
-        return put_together(vectors, self._num_latents)
+        return join_busyness(vectors, self._num_latents)
 
     def encode(self, images: Tensor) -> Tensor:
         """Read the latents, (b, num_latents), that (b, 1, h, w) images have a draft at."""
@@ -123,7 +123,7 @@ class ClassPrior(nn.Module):
 
     def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
         """Measure how little the flow errs about images, the same noise for each of them: (b,)."""
-        vectors = told_apart(self.encode(images))
+        vectors = split_busyness(self.encode(images))
         noise = ImageNoise([0], vectors.device)
 
         def errors(time: float) -> Tensor:
@@ -136,7 +136,7 @@ class ClassPrior(nn.Module):
 
     def log_density(self, images: Tensor, labels: Tensor) -> Tensor:
         """Score images, (b, 1, h, w), under the Gaussians of their classes: (b,)."""
-        return self.gaussians.log_density(told_apart(self.encode(images)), labels)
+        return self.gaussians.log_density(split_busyness(self.encode(images)), labels)
 
     def fit(self, images: TrainingImages) -> Iterator[float]:
         """Let the flow learn from the images, once; yields the fraction done."""
@@ -193,7 +193,7 @@ class ClassPrior(nn.Module):
         for num_done, (of_copy, read) in enumerate(zip(changes, vectors, strict=True), start=1):
             for indices in images.in_order(IMAGES_PER_READING):
                 batch = changed(images.read(indices), of_copy[indices], REACH)
-                read[indices] = told_apart(self.encode(batch))
+                read[indices] = split_busyness(self.encode(batch))
             yield 0.5 * share * (1 + num_done / copies)
         self.gaussians.fit(vectors, images.labels)
         return vectors, changes

@@ -136,8 +136,8 @@ class Config(FamilyConfig):
         0.8,
         description="Probability that each change (small turn, shift, brightness, contrast, "
         "cut-out) is made to an image before the discriminator sees it; real and synthetic alike, "
-        "never a flip. Or adaptive: as much as keeps the discriminator from knowing the real "
-        "images by heart.",
+        "never a flip. Or adaptive: as much as keeps the discriminator from memorising the real "
+        "images.",
     )
     augmentation_target: float = Field(
         0.6,

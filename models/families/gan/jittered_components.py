@@ -1,9 +1,9 @@
-"""Principal components of changed images: compact, and telling little of whom they were fitted to.
+"""Principal components of changed images: compact, and leaking little of whom they were fitted to.
 
 The components of images as they are turn towards these very images: 192 components of 4,612
-radiographs at 64 px tell them from others with an AUC of 0.69. Seen with small changes, the images
-look like many more, and their components tell them with 0.51, though they leave no more of other
-images unexplained.
+radiographs at 64 px separate them from others with an AUC of 0.69. Seen with small changes, the
+images look like many more, and their components separate them with 0.51, though they leave no more
+of other images unexplained.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CosineComponents(nn.Module):
     """The lowest frequencies of the discrete cosine transform, the lowest first.
 
     Nearly as compact as principal components, which smooth images resemble, but principal
-    components are made of the images that they were fitted to and tell which these were. Here
+    components are made of the images that they were fitted to and disclose which these were. Here
     nothing is fitted, and nothing is stored with a model.
 
     Args:

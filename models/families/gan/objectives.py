@@ -18,7 +18,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def bce_discriminator(real: Tensor, synthetic: Tensor) -> Tensor:
-    """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))); 2 log 2 where the best D cannot tell.
+    """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))); 2 log 2 at the optimum.
 
     Reference: Goodfellow et al. 2014, eq. 1 (arXiv:1406.2661).
     """

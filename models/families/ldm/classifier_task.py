@@ -27,7 +27,7 @@ class NoiseClassifier(nn.Module):
     Args:
         image_channels: Channels of the images.
         channels: Width; a multiple of 8.
-        num_classes: Classes to tell apart.
+        num_classes: Number of classes.
     """
 
     def __init__(self, image_channels: int, channels: int, num_classes: int) -> None:
@@ -50,7 +50,7 @@ class NoiseClassifier(nn.Module):
 
 @final
 class ClassifierTask:
-    """Trains a network to tell the class of latents at any place of the path.
+    """Trains a network to classify latents at any place of the path.
 
     Args:
         config: Batches, learning rate and length.

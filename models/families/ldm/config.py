@@ -15,8 +15,8 @@ DEFAULT_FAST_STEPS = MAX_FAST_STEPS = 4
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
 PathName = Literal["straight", "linear", "cosine", "edm"]
 PredictionName = Literal["velocity", "epsilon", "x0", "v", "preconditioned"]
-# the velocity of linear and cosine is without bound at the image; epsilon does not tell the image
-# at the end of the straight path; edm is defined by its own preconditioning
+# the velocity of linear and cosine is without bound at the image; epsilon does not give the
+# image at the end of the straight path; edm is defined by its own preconditioning
 PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "straight": ("velocity", "x0", "v"),
     "linear": ("epsilon", "x0", "v"),
@@ -24,7 +24,7 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "edm": ("preconditioned",),
 }
 
-SMALL_SET = 1500  # images; below, the denoiser sees each often enough to learn it by heart
+SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memorise it
 # the price of the `fast` sampler
 STANDARD: dict[str, Any] = {"fast_share": 0.1}
 # a student would learn from the denoiser as it was before it saw a private image; the autoencoder
@@ -120,7 +120,7 @@ class Config(FamilyConfig):
         ge=0,
         le=1,
         description="Probability of each small shift, rotation and change of contrast (no flips); "
-        "the denoiser is told of them, so that none shows in samples. For small sets.",
+        "the denoiser is conditioned on them, so that samples have none. For small sets.",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
     class_dropout: float = Field(
@@ -186,7 +186,7 @@ class Config(FamilyConfig):
         256,
         ge=1,
         le=1_000_000,
-        description="With differential privacy: patients in a batch on average, chosen by coins; "
+        description="With differential privacy: patients in a batch on average, sampled at random; "
         "all of them where there are fewer. A large batch drowns the noise.",
     )
     private_draws: int = Field(

@@ -3,8 +3,8 @@
 The aggregate posterior q(z|y) = mean over the images x of class y of q(z|x, y) is what the decoder
 has learnt to read; the standard normal prior covers it badly (Tomczak & Welling 2018, section 2,
 arXiv:1705.07120). It is taken to be one Gaussian for each class, fitted to images that were changed
-a little, in several ways each: fitted to them as they are it would tell of single images, and
-clusters within a class would tell all the more. A rare class leans on the covariance of all.
+a little, in several ways each: fitted to unchanged images it would leak single images, and
+clusters within a class would leak more. A rare class uses the covariance of all.
 """
 
 from __future__ import annotations

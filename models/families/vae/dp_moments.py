@@ -1,7 +1,7 @@
-"""Noisy moments of each class, and the Gaussians that they tell of.
+"""Noisy moments of each class, and the Gaussians that they describe.
 
 What a patient adds to the moments is bounded by construction: see `contributions`. What follows
-the noise is arithmetic on what was let out, which costs no more privacy: a class whose own
+the noise is post-processing of released sums, which costs no more privacy: a class whose own
 covariance drowns in the noise takes on that of all classes, and this one, where it drowns, a round
 one (James & Stein's estimator, the noise being known).
 """

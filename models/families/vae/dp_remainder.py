@@ -41,7 +41,7 @@ def private_remainder(
             by image and public.
         public: Set the radius to clip at.
         patients: One image each.
-        counts: (c,), of each class's images, as they were let out before; positive.
+        counts: (c,), of each class's images, as they were released before; positive.
         mechanism: Adds the noise.
         share: Of the privacy, to be spent here.
         clipping: Multiplies the radius.

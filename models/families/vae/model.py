@@ -92,7 +92,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         """Reconstruction and the price of the latents, in nats per pixel; parts in nats per image.
 
         For the variational kind that is the negative evidence lower bound. The images are seen with
-        small changes, so that little of each is learned by heart.
+        small changes, so that little of each is memorised.
         """
         images = jittered(batch.images).clamp(-1, 1)
         mean, log_variance = self.encode(self._objective.shown(images), batch.labels)

@@ -35,7 +35,7 @@ class Objective:
         return images
 
     def activated(self, latents: Tensor) -> Tensor:
-        """Give what the decoder is told of latents, (b, num_latents)."""
+        """Give the decoder's input for latents, (b, num_latents)."""
         return latents
 
     def price(self, mean: Tensor, log_variance: Tensor, fraction: float) -> tuple[Tensor, Losses]:  # noqa: ARG002
@@ -87,7 +87,7 @@ class Denoising(Objective):
 class Sparse(Objective):
     """Units that are on for rho of the images each, on average.
 
-    The units are sigmoids, which the decoder is told relative to rho and to their slope there, so
+    The units are sigmoids, which the decoder gets relative to rho and to their slope there, so
     that small latents pass unchanged.
 
     Reference: Ng 2011, CS294A lecture notes, "Sparse autoencoder", section 3.
@@ -118,7 +118,7 @@ def divergence_from_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def divergence_from_sparsity(mean_activations: Tensor, rho: float) -> Tensor:
-    """KL divergence of a coin that shows heads with `mean_activations` from one with `rho`.
+    """KL divergence of a Bernoulli variable of mean `mean_activations` from one of mean `rho`.
 
     KL(rho || rho_hat) = rho log(rho / rho_hat) + (1 - rho) log((1 - rho) / (1 - rho_hat)).
 

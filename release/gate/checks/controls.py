@@ -12,10 +12,10 @@ from release.data import class_weights
 from release.gate.checks.proximity_scan import scan
 from release.gate.context import Check, Context
 from release.gate.copy_counts import CopyCounts
+from release.gate.finding import MORE_PATIENTS, Finding, Reason
 from release.gate.index import RealIndex
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
-from release.gate.verdict import MORE_PATIENTS, Finding, Reason
 
 REASON = Reason(
     "no_power",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from release.gate.context import Check, Context, Stage
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts
+from release.gate.finding import OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
-from release.gate.verdict import OTHER_MODEL, Finding, Reason
 
 REASON = Reason(
     "memorises", "too many of the generated images are copies of training images", OTHER_MODEL

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from release.gate.context import Check, Context, Stage
+from release.gate.finding import POWER, Finding
 from release.gate.power import percent, rounded_up
-from release.gate.verdict import POWER, Finding
 
 
 def run(context: Context) -> Finding:

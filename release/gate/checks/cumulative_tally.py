@@ -27,7 +27,7 @@ and so the largest chance of counts well above the mean, where sets are refused.
 beside a dataset of half as many patients, up to some twice as many images near are put down to
 chance, and up to four times where j is 1 or 2. Where m and j are the same, nothing changes.
 
-Refusals. A set that was refused for what it reveals by itself is evidence against its model, which
+Refusals. A set that was refused by its own tests is evidence against its model, which
 asking again with one step more does not undo: all further sets of the model are refused.
 
 The level of a set's own tests does not depend on how many there were. Were alpha divided among them
@@ -45,8 +45,8 @@ from typing import Any
 
 from release.gate.context import Check, Context, Stage, Tally
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts, Count
+from release.gate.finding import CUMULATIVE, Finding
 from release.gate.policy import Policy
-from release.gate.verdict import CUMULATIVE, Finding
 
 COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals for what earlier sets contributed
 

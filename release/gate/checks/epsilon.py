@@ -1,8 +1,8 @@
 """G5: the least epsilon that is consistent with what the set reveals: a one-run audit.
 
-Which patients of the audit pool were included in the training was drawn at random. An auditor who
-sees the set and not the draw guesses r of them, r fixed before. If what made the set is (epsilon,
-delta)-differentially private, the number W of right guesses satisfies
+Fair random draws decided which patients of the audit pool were included in the training. An auditor
+who sees the set and not the draws guesses r of them, r fixed before. If what made the set is
+(epsilon, delta)-differentially private, the number W of right guesses satisfies
 
     P(W >= v) <= P(B >= v) + 2 c delta max_i P(v - i <= B < v) / i,    i = 1 ... v,
 
@@ -25,8 +25,8 @@ from scipy.stats import binom
 
 from release.data import Array
 from release.gate.context import Check, Claim, Context
+from release.gate.finding import Finding, Reason
 from release.gate.policy import Policy
-from release.gate.verdict import Finding, Reason
 from release.stats.fisher import members_by_rank
 
 REASON = Reason(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from release.gate.context import Check, Context, Stage
-from release.gate.verdict import INVALID_METRIC, Finding
+from release.gate.finding import INVALID_METRIC, Finding
 
 
 def run(context: Context) -> Finding | None:

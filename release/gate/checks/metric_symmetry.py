@@ -18,8 +18,8 @@ from scipy.stats import mannwhitneyu
 
 from release.data import Array
 from release.gate.context import Check, Context
+from release.gate.finding import INVALID_METRIC, Finding
 from release.gate.policy import Policy
-from release.gate.verdict import INVALID_METRIC, Finding
 
 
 def run(context: Context) -> Finding:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.gate.context import Check, Context
+from release.gate.finding import Finding
 from release.gate.policy import Policy
-from release.gate.verdict import Finding
 
 
 def run(context: Context) -> Finding:

@@ -22,8 +22,8 @@ import numpy as np
 from release.data import Array
 from release.fidelity.validity import Validity
 from release.gate.context import Check, Context
+from release.gate.finding import BETTER_MODEL, Finding, Reason
 from release.gate.policy import Policy
-from release.gate.verdict import BETTER_MODEL, Finding, Reason
 
 REASON = Reason(
     "validity", "the images are too far from real ones for privacy to mean anything", BETTER_MODEL

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from release.data import Array
 from release.gate.context import Check
+from release.gate.finding import Finding
 from release.gate.policy import Policy
-from release.gate.verdict import Finding
 from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
 from release.stats.power import detectable_share
 from release.stats.roc import auc
@@ -97,7 +97,7 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
         p_value=p,
         text=text,
         public={
-            "weights_may_leave": suffices and not leaks,
+            "weights_can_be_released": suffices and not leaks,
             "min_detectable_share": ceil(1e4 * share) / 1e4,
             "asked": sorted(scores),
         },

@@ -10,8 +10,8 @@ import pytest
 from benchmarks.proofs import cases, fresh, trained
 from benchmarks.proofs.page import clopper_pearson, figures, page
 from benchmarks.proofs.pool import Pool
-from benchmarks.proofs.trial import Journal, Outcome, Trial, tried
-from benchmarks.proofs.world import Design, Euclidean
+from benchmarks.proofs.simulation import Design, Euclidean
+from benchmarks.proofs.trial import Outcome, OutcomeLog, Trial, tried
 
 METRIC = Euclidean()
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
@@ -22,14 +22,14 @@ def outcome(said: str, seed: int = 0, expected: str = "passed") -> Outcome:
 
 
 def test_what_is_written_is_not_tried_again(tmp_path: Path) -> None:
-    case = cases.Case("honest", "passed", cases.World.honest, Design(60, 20, 1, 30))
+    case = cases.Case("honest", "passed", cases.Simulation.honest, Design(60, 20, 1, 30))
     trials = [Trial("", "", "", seed, partial(cases.examined, case, seed)) for seed in (0, 1)]
-    journal = Journal(tmp_path / "kept" / "sets.jsonl")
-    journal.write(tried(trials[0]))
-    again = Journal(tmp_path / "kept" / "sets.jsonl")
-    assert again.outcomes == journal.outcomes
+    log = OutcomeLog(tmp_path / "kept" / "sets.jsonl")
+    log.write(tried(trials[0]))
+    again = OutcomeLog(tmp_path / "kept" / "sets.jsonl")
+    assert again.outcomes == log.outcomes
     assert [trial.seed for trial in again.lacking(trials)] == [1]
-    assert again.of(reversed(trials)) == journal.outcomes
+    assert again.of(reversed(trials)) == log.outcomes
     assert again.outcomes[0].said.startswith("inconclusive")  # of 20 patients
 
 

@@ -52,7 +52,7 @@ def test_a_part_that_remembers_is_found_and_the_audit_agrees(patients: Patients)
     assert (memory["part"], blind["part"]) == ("memory", "blind")
     assert memory["calibrated_auc"]["value"] == pytest.approx(1, abs=0.01)
     assert blind["auc"]["low"] < 0.5 < blind["auc"]["high"]
-    assert not memory["weights_may_leave"]
+    assert not memory["weights_can_be_released"]
     assert "| model | memory |" in table([memory, blind])
 
 

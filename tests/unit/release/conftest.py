@@ -26,9 +26,9 @@ def toy_images(rng: np.random.Generator, num_per_class: int, first_patient: int)
 def toy_splits() -> Splits:
     rng = np.random.default_rng(0)
     trained = toy_images(rng, 100, 0)
-    coins = rng.random(len(trained)) < 0.2
+    included = rng.random(len(trained)) < 0.2
     audit, utility = toy_images(rng, 40, 1000), toy_images(rng, 45, 2000)
-    return Splits(("left", "right"), trained, coins, audit, utility, "f" * 64)
+    return Splits(("left", "right"), trained, included, audit, utility, "f" * 64)
 
 
 @pytest.fixture(scope="session")

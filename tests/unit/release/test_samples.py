@@ -22,7 +22,7 @@ def test_no_class_lies_where_images_of_no_class_lie() -> None:
     assert MixtureSample({"COVID": 0.5, "Normal": 0.5}, 2).folder == "unlabelled/mixtures"
 
 
-def test_seeds_are_only_told_hashed() -> None:
+def test_seeds_are_only_shown_hashed() -> None:
     assert ClassSample("COVID", 5).described(lambda seed: f"#{seed}") == {
         "kind": "class",
         "label": "COVID",

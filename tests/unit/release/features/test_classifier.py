@@ -19,7 +19,7 @@ from release.features.classifier import (
 from release.features.classifier_training import train_classifier
 
 
-def test_it_tells_unseen_images_apart(toy_splits: Splits, toy_classifier: ImageClassifier) -> None:
+def test_it_classifies_unseen_images(toy_splits: Splits, toy_classifier: ImageClassifier) -> None:
     found = read(toy_classifier, toy_splits.test.pixels)
     assert (found.predictions == toy_splits.test.labels).mean() > 0.9
 

@@ -55,7 +55,7 @@ def test_small_images_are_mean_grey_levels_of_blocks() -> None:
     assert np.array_equal(thumbnails(pixels[:, :4, :4]), pixels[:, :4, :4].reshape(3, -1))
 
 
-def test_a_set_drawn_from_gaussians_of_few_training_images_reveals_who_they_are() -> None:
+def test_a_set_drawn_from_gaussians_of_few_training_images_leaks_membership() -> None:
     of_set = by_clusters(2800)
     assert p_value(of_set) < 0.001
     calibrated = density_scores(of_set, CANDIDATES)["clusters, calibrated"]
@@ -71,7 +71,7 @@ def test_calibration_finds_the_statistics_of_one_gaussian_that_the_set_alone_doe
     assert areas["60 components, calibrated"] > max(0.7, areas["60 components, alone"] + 0.1)
 
 
-def test_fresh_images_reveal_nothing() -> None:
+def test_fresh_images_leak_nothing() -> None:
     p_values = [p_value(grey(images(500, np.random.default_rng(seed)))) for seed in range(6)]
     assert min(p_values) > 0.001
     assert max(p_values) > 0.3

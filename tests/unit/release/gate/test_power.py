@@ -10,6 +10,7 @@ from release.data import LabelledImages, Splits
 from release.gate.calibration import rank_of_threshold
 from release.gate.checks import copy_power, membership_power
 from release.gate.copy_counts import CopyCounts, Count, p_value
+from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import NUM_CONTROLS
 from release.gate.power import (
@@ -18,7 +19,6 @@ from release.gate.power import (
     detectable_copy_rate,
     images_needed,
 )
-from release.gate.verdict import Finding
 from release.stats.intervals import proportion
 
 POLICY = Policy()
@@ -104,7 +104,7 @@ def test_where_no_number_suffices_as_few_images_as_may_be_are_examined() -> None
     assert images_needed(200, 3, POLICY) == min(NUMS_EXAMINED)
 
 
-def test_without_a_holdout_patients_calibrate_copies_and_bound_no_membership() -> None:
+def test_patients_without_any_image_held_out_calibrate_copies_and_not_membership() -> None:
     """The claim about copies rests on T and H together, that about membership on H alone."""
     few, many = power(real(5000, 100)), power(real(4100, 1000))
     assert few.num_calibrating == many.num_calibrating == 5100

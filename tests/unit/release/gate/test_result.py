@@ -34,7 +34,7 @@ def test_a_kind_is_claimed_where_as_many_were_found_as_policy_asks_required_or_n
     assert [each["claimed"] for each in public["gate"]["controls"]] == [claimed]
 
 
-def test_the_report_reads_what_a_result_publishes():
+def test_the_report_reads_the_public_part_of_an_examination():
     public = examined(ControlResult("shift", 100, 99, True)).public()
     summary = GateSummary.model_validate(public["gate"])
     assert summary.power.claims_copies

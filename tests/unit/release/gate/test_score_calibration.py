@@ -27,7 +27,7 @@ def test_what_training_adds_shows_more_clearly() -> None:
     assert auc(members_by_rank(calibrated(scores, DESCRIBED), MEMBER)) > plain + 0.1
 
 
-def test_a_few_memorised_patients_still_stand_above_all_others() -> None:
+def test_a_few_memorised_patients_still_score_above_all_others() -> None:
     scores = RNG.normal(size=600)
     scores[:6] += 20
     assert set(np.argsort(calibrated(scores, DESCRIBED))[-6:]) == set(range(6))

@@ -107,9 +107,9 @@ def test_a_pass_is_said_to_bound_these_attacks_and_not_all(written, verdict):
 @pytest.mark.parametrize("verdict", ["refused(memorises)", "inconclusive(power)"])
 def test_a_set_that_stays_says_why_and_what_can_be_done(written, made_up_reports, verdict):
     text = text_of(written[verdict]["report.html"])
-    told = made_up_reports[verdict].verdict
-    assert told.remedies
-    for sentence in (*told.reasons, *told.remedies):
+    shown = made_up_reports[verdict].verdict
+    assert shown.remedies
+    for sentence in (*shown.reasons, *shown.remedies):
         assert sentence in text
 
 
@@ -266,7 +266,7 @@ def test_a_dollar_in_a_name_is_a_dollar(made_up):
     assert files["report.html"].decode().count("$x_1$ &amp; $broken") == 2  # plot, table
 
 
-def test_two_findings_of_one_test_are_both_told(made_up):
+def test_two_findings_of_one_test_are_both_reported(made_up):
     """A scan of this set alone and one of all sets so far are both G2."""
     [scan] = [finding for finding in made_up["gate"]["findings"] if finding["id"] == "G2"]
     made_up["gate"]["findings"].append({**scan, "name": "scan, cumulative", "p_value": 0.05})

@@ -154,7 +154,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("background", ["paper", "panel"])
+@pytest.mark.parametrize("background", ["paper", "box"])
 @pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
 def test_text_and_plots_stand_out_by_day_and_by_night(written, mode, background):
     """Text by 4.5 to 1, marks of a plot by 3 to 1 (WCAG 2.2, 1.4.3 and 1.4.11)."""

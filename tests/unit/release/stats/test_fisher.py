@@ -65,7 +65,7 @@ def test_one_other_suffices() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_ranks_of_exchangeable_scores_show_nothing_at_their_level(seed: int) -> None:
+def test_ranks_of_exchangeable_scores_reject_no_more_often_than_their_level(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = [rank_p_value(rng.permutation(np.arange(200) < 90)) for _ in range(300)]
     assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.06)

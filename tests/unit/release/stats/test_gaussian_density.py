@@ -43,7 +43,7 @@ def test_column_k_is_by_the_first_k_coordinates_alone() -> None:
         assert differences(every[:, k - 1]) == pytest.approx(differences(alone), abs=1e-3)
 
 
-def test_heaps_far_apart_are_separated_whatever_the_order() -> None:
+def test_clusters_far_apart_are_separated_whatever_the_order() -> None:
     labels = clusters(TWO_HEAPS, 2)
     assert len(set(labels[:60])) == len(set(labels[60:])) == 1
     assert labels[0] != labels[-1]

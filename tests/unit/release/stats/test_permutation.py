@@ -31,7 +31,7 @@ def test_under_exchangeable_members_the_p_value_is_uniform() -> None:
         assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / len(found))
 
 
-def test_no_p_value_is_below_what_the_permutations_can_show() -> None:
+def test_no_p_value_is_below_what_the_permutations_can_resolve() -> None:
     assert p_value(MEMBER.astype(float)) == 1 / (1 + NUM_PERMUTATIONS)
 
 
@@ -56,7 +56,7 @@ def test_the_same_score_twice_costs_nothing() -> None:
     assert p_value(score, score) == p_value(score)
 
 
-def test_what_separates_the_classes_separates_nobody_within_a_class() -> None:
+def test_what_distinguishes_classes_distinguishes_nobody_within_a_class() -> None:
     """Members are all of one class but a few: a score of the class alone is no leak."""
     labels = (np.arange(300) >= 190).astype(np.int64)
     labels[200:204] = 0

@@ -7,18 +7,12 @@ from typing import Any
 
 import pytest
 
+from release.gate.verdict import Verdict
 from service.api.generation import preferred_wait_seconds
 from service.domain.extractors import SuppliedExtractor
 from service.domain.identifiers import synthetic_set_id
 from service.domain.json_form import as_json
-from service.domain.records import (
-    ArtifactRef,
-    ClassSplit,
-    GeneratedSet,
-    Outcome,
-    SyntheticSet,
-    Verdict,
-)
+from service.domain.records import ArtifactRef, ClassSplit, GeneratedSet, SyntheticSet
 from service.domain.requests import Interpolation, Mixture
 from tests.sample_records import generate_request, model_card, privacy_account
 
@@ -39,7 +33,7 @@ def made_for(scene: Any, request: dict[str, Any]) -> SyntheticSet:
         manifest=ArtifactRef(f"synthetic-sets/{identifier}-0/manifest.json", "1" * 64, 1),
         created_at=scene.context.clock.now(),
         dataset_id="ds_1",
-        verdict=Verdict(Outcome.REFUSED, "memorises"),
+        verdict=Verdict("refused", "memorises"),
         report=ArtifactRef(f"synthetic-sets/{identifier}-0/report.html", "2" * 64, 1),
         findings=ArtifactRef(f"synthetic-sets/{identifier}-0/findings.json", "3" * 64, 1),
     )

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from release.gate.verdict import Verdict
 from service.domain.access import WEIGHTS_READ
-from service.domain.records import ArtifactRef, Model, Outcome, SyntheticSet, Verdict
+from service.domain.records import ArtifactRef, Model, SyntheticSet
 from tests.sample_records import model_card, white_box_audit
 
 WEIGHTS = b"0123456789"
@@ -81,7 +82,7 @@ def test_a_refused_set_keeps_the_weights_even_when_it_is_deleted(scene: Any, mod
         manifest=None,
         created_at=scene.context.clock.now(),
         dataset_id=model.dataset_id,
-        verdict=Verdict(Outcome.REFUSED, "memorises"),
+        verdict=Verdict("refused", "memorises"),
         report=ArtifactRef("synthetic-sets/syn_1-0/report.html", "0" * 64, 1),
         findings=ArtifactRef("synthetic-sets/syn_1-0/findings.json", "1" * 64, 1),
     )

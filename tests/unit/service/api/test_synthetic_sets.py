@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from release.gate.verdict import Outcome, Verdict
 from service.domain.access import PRIVATE_READ
-from service.domain.records import ArtifactRef, Outcome, SyntheticSet, Verdict
+from service.domain.records import ArtifactRef, SyntheticSet
 
 IMAGES = [b"first", b"second"]
 REPORT = b"<!doctype html><title>Report</title>"
@@ -68,7 +69,7 @@ def made(scene: Any, content: bytes) -> SyntheticSet:
         manifest=reference("manifest.json", manifest),
         created_at=scene.context.clock.now(),
         dataset_id="ds_1",
-        verdict=Verdict(Outcome.PASSED),
+        verdict=Verdict("passed"),
         report=reference("report.html", REPORT),
         findings=reference("findings.json", FINDINGS),
     )
@@ -160,7 +161,7 @@ def test_a_set_whose_files_are_gone_is_missing_not_broken(scene: Any, made: Synt
 
 
 def test_a_deleted_set_is_gone_with_its_files(scene: Any, made: SyntheticSet) -> None:
-    judged(scene, made, Verdict(Outcome.INCONCLUSIVE, "power"))
+    judged(scene, made, Verdict("inconclusive", "power"))
     assert scene.client.delete("/synthetic-sets/syn_1").status_code == 204
     assert scene.files() == []
     for part in ("", "/report", "/download", "/manifest", "/images/0.png"):
@@ -187,8 +188,8 @@ def test_a_released_set_that_is_deleted_is_out_of_reach_but_kept_for_later_exami
 @pytest.mark.parametrize(
     ("verdict", "code"),
     [
-        (Verdict(Outcome.REFUSED, "memorises", reasons=("3 images are copies.",)), "set_refused"),
-        (Verdict(Outcome.INCONCLUSIVE, "validity"), "set_inconclusive"),
+        (Verdict("refused", "memorises", reasons=("3 images are copies.",)), "set_refused"),
+        (Verdict("inconclusive", "validity"), "set_inconclusive"),
     ],
 )
 def test_no_image_of_a_set_that_did_not_pass_can_be_had(
@@ -205,7 +206,7 @@ def test_no_image_of_a_set_that_did_not_pass_can_be_had(
 def test_a_set_of_too_few_patients_is_for_those_who_may_read_what_is_private(
     scene: Any, made: SyntheticSet, part: str
 ) -> None:
-    judged(scene, made, Verdict(Outcome.INCONCLUSIVE, "power"))
+    judged(scene, made, Verdict("inconclusive", "power"))
     answer = scene.client.get(f"/synthetic-sets/syn_1/{part}")
     scene.refused(answer, 403, "scope_missing")
     assert PRIVATE_READ in answer.json()["detail"]
@@ -216,7 +217,7 @@ def test_a_set_of_too_few_patients_is_for_those_who_may_read_what_is_private(
 def test_the_verdict_is_shown_and_links_lead_only_to_what_exists(
     scene: Any, made: SyntheticSet
 ) -> None:
-    verdict = Verdict(Outcome.REFUSED, "scan", remedies=("Train for less long.",))
+    verdict = Verdict("refused", "scan", remedies=("Train for less long.",))
     judged(scene, made, verdict, zip=None, manifest=None, num_images=0)
     view = scene.client.get("/synthetic-sets/syn_1").json()
     assert (view["verdict"]["outcome"], view["verdict"]["code"]) == ("refused", "scan")
@@ -250,5 +251,5 @@ def test_findings_are_private_and_of_a_few_sets_of_a_model_only(
     )
     for _ in range(2):  # reading the same again discloses nothing new
         assert scene.client.get("/synthetic-sets/syn_1/findings").content == FINDINGS
-    scene.synthetic_set(replace(made, id="syn_2", verdict=Verdict(Outcome.INCONCLUSIVE)))
+    scene.synthetic_set(replace(made, id="syn_2", verdict=Verdict("inconclusive")))
     scene.refused(scene.client.get("/synthetic-sets/syn_2/findings"), 409, "findings_spent")

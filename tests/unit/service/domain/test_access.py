@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from release.gate.verdict import Verdict
 from service.domain.access import Clearance
-from service.domain.records import ArtifactRef, ExaminedSet, Model, Outcome, Verdict
+from service.domain.records import ArtifactRef, ExaminedSet, Model
 from tests.sample_records import model_card, privacy_account, white_box_audit
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,7 @@ MODEL = Model(
     created_at=NOW,
     card=model_card(),
 )
-PASSED, REFUSED = Verdict(Outcome.PASSED), Verdict(Outcome.REFUSED, "memorises")
+PASSED, REFUSED = Verdict("passed"), Verdict("refused", "memorises")
 SET = ExaminedSet("syn_1", "mdl_1", "ds_1", 1, (REFUSED,), {}, NOW)
 PRIVATE = {"differential_privacy": privacy_account()}
 AUDITED = {"white_box": white_box_audit()}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.proofs.cases import VALID, planted
-from benchmarks.proofs.world import Design, Euclidean, World
+from benchmarks.proofs.simulation import Design, Euclidean, Simulation
 from release.array_cache import ArrayCache, Arrays
 from release.gate.context import Candidate
 from release.gate.gate import Gate
@@ -90,12 +90,12 @@ def test_all_of_it_goes_when_the_dataset_goes(
 
 
 def test_a_gate_with_a_cache_judges_as_one_without(cache: ArtifactArrayCache) -> None:
-    world = World(0, Design(trained=500, audit=300, images=400))
-    images, known = world.honest(), planted(world)
-    of_no_class = np.zeros((len(images), len(world.splits.classes)))
+    simulation = Simulation(0, Design(trained=500, audit=300, images=400))
+    images, known = simulation.honest(), planted(simulation)
+    of_no_class = np.zeros((len(images), len(simulation.splits.classes)))
 
     def judged(cache: ArrayCache | None) -> dict[str, Any]:
-        gate = Gate(world.splits, [Euclidean()], cache=cache)
+        gate = Gate(simulation.splits, [Euclidean()], cache=cache)
         candidate = Candidate(images, of_no_class, VALID)
         return gate.evaluate(candidate, [gate.measure(known)]).private()
 

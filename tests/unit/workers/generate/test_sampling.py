@@ -94,8 +94,8 @@ def test_a_flagged_image_makes_way_for_another_of_its_class(draw):
     drawn = draw(StubGate(7, 250, 300), class_counts={"normal": 200, "effusion": 100})
     # 7 and 250 were drawn anew as 300 and 301, and 300 once more as 302
     assert drawn.offered[[7, 250]].tolist() == [302, 301]
-    assert [drawn.origins[place].label for place in (302, 301)] == ["normal", "effusion"]
-    assert len({image.seed for image in drawn.origins}) == len(drawn.origins) == 303
+    assert [drawn.specs[place].label for place in (302, 301)] == ["normal", "effusion"]
+    assert len({image.seed for image in drawn.specs}) == len(drawn.specs) == 303
     kept = np.delete(np.arange(300), [7, 250])
     assert np.array_equal(drawn.pixels[kept], clean.pixels[kept])
 
@@ -118,7 +118,7 @@ def test_a_flagged_image_on_a_way_between_two_is_left_out(draw):
     way = Interpolation(1, 2, 4, label="normal")
     drawn = draw(StubGate(258), class_counts={"normal": 256}, interpolate=(way,))
     assert drawn.offered.tolist() == [*range(258), NONE, 259]
-    assert all(isinstance(image, ClassSample) for image in drawn.origins[:256])
+    assert all(isinstance(image, ClassSample) for image in drawn.specs[:256])
     assert drawn.labels(CLASSES)[256:].tolist() == [NONE] * 4
 
 
@@ -146,9 +146,9 @@ def test_what_was_asked_for_and_kept_is_released_in_its_order(draw):
 def test_a_small_set_is_examined_with_more_of_every_kind_asked_for(draw):
     way = Interpolation(1, 2, 3, label="normal")
     drawn = draw(StubGate(), class_counts={"effusion": 1}, interpolate=(way,))
-    kinds = Counter(origin.kind for origin in drawn.origins)
+    kinds = Counter(spec.kind for spec in drawn.specs)
     assert kinds == {"class": 64, "interpolation": 192}
-    ways = [each for each in drawn.origins if each.kind == "interpolation"]
+    ways = [each for each in drawn.specs if each.kind == "interpolation"]
     assert Counter(each.position for each in ways) == {0.0: 64, 0.5: 64, 1.0: 64}
     assert len({(each.from_seed, each.to_seed) for each in ways[3:]}) == 189
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.privacy.accounting import PrivacyCost, epsilon_by_prv
-from models.privacy.gaussian import epsilon_of, mu_for
+from models.privacy.accounting import PrivacyCost, epsilon_by_prv, gaussian_epsilon, gaussian_mu
 from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from release.cancellation import cancellable
 from service.domain.model_card import NoisySum
@@ -28,7 +27,7 @@ SAMPLED = PrivacyCost(1.5, 0.05, 400)
 
 
 def by_sums():
-    mechanism = GaussianMechanism(mu_for(2.0, DELTA))
+    mechanism = GaussianMechanism(gaussian_mu(2.0, DELTA))
     mechanism.noisy_sum("all", [torch.zeros(3, 2)], 1.0)
     return of_noisy_sums(mechanism, DELTA)
 
@@ -51,7 +50,9 @@ def test_runs_of_noisy_sums_add_up_by_their_squares():
     earlier = [cost_of(by_sums())] * 3
     reported = account(by_sums(), TERMS, DELTA, num_patients=10_000, earlier=earlier)
     assert reported.runs.count == 4
-    assert reported.runs.epsilon == pytest.approx(epsilon_of(2 * mu_for(2.0, DELTA), DELTA))
+    assert reported.runs.epsilon == pytest.approx(
+        gaussian_epsilon(2 * gaussian_mu(2.0, DELTA), DELTA)
+    )
     assert reported.epsilon == 2.0
 
 

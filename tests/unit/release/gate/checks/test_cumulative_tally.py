@@ -45,11 +45,11 @@ def together(*tallies: Any) -> str:
 
 
 def test_a_tally_names_its_classes_and_is_json() -> None:
-    told = tally(count(900, 4, np.inf), 1, rare=count(40, 2))
-    assert json.loads(json.dumps(told, allow_nan=False))["all"]["num_near"][0] == 4
-    assert told["all"]["excess"] is None
-    assert told["classes"]["rare"]["num_images"] == 40
-    assert (told["num_certain"], told["refused"]) == (1, False)
+    counted = tally(count(900, 4, np.inf), 1, rare=count(40, 2))
+    assert json.loads(json.dumps(counted, allow_nan=False))["all"]["num_near"][0] == 4
+    assert counted["all"]["excess"] is None
+    assert counted["classes"]["rare"]["num_images"] == 40
+    assert (counted["num_certain"], counted["refused"]) == (1, False)
 
 
 def test_small_sets_of_copies_pass_alone_and_not_together() -> None:

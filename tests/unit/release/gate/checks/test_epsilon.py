@@ -25,14 +25,14 @@ def test_delta_adds_what_the_theorem_says() -> None:
     """The sum over i of the paper's appendix D, term by term."""
     from scipy.stats import binom
 
-    right, guesses, coins, claim = 9, 12, 100, Claim(1.0, 1e-3)
+    right, guesses, included, claim = 9, 12, 100, Claim(1.0, 1e-3)
     q = 1 / (1 + exp(-1))
     tail, alpha = 0.0, 0.0
     for i in range(1, right + 1):
         tail += binom.pmf(right - i, guesses, q)
         alpha = max(alpha, tail / i)
-    expected = binom.sf(right - 1, guesses, q) + 2 * coins * 1e-3 * alpha
-    assert p_value(right, guesses, coins, claim) == pytest.approx(expected)
+    expected = binom.sf(right - 1, guesses, q) + 2 * included * 1e-3 * alpha
+    assert p_value(right, guesses, included, claim) == pytest.approx(expected)
 
 
 def test_right_guesses_alone_bound_epsilon_by_their_number() -> None:
@@ -49,11 +49,11 @@ def test_the_bound_errs_no_more_often_than_its_confidence() -> None:
     """On randomised response, whose epsilon is known and which the bound is tight for."""
     rng = np.random.default_rng(0)
     claim = Claim(1.0, 0.0)
-    coins = rng.random((2000, 200)) < 0.5
-    told = coins ^ (rng.random(coins.shape) < 1 / (1 + exp(claim.epsilon)))
+    included = rng.random((2000, 200)) < 0.5
+    guessed = included ^ (rng.random(included.shape) < 1 / (1 + exp(claim.epsilon)))
     guesses = num_guesses(200, 0.5)
     bounds = [
-        lower_bound(num_right(told[k].astype(float), coins[k], guesses), guesses, 200, 0.95)
+        lower_bound(num_right(guessed[k].astype(float), included[k], guesses), guesses, 200, 0.95)
         for k in range(300)
     ]
     assert np.mean(np.array(bounds) > claim.epsilon) < 0.05 + 3 * np.sqrt(0.05 / 300)
@@ -65,12 +65,12 @@ def test_guesses_are_even_and_no_more_than_patients() -> None:
 
 
 def test_a_claim_that_the_guesses_refute_is_refused() -> None:
-    coins = np.arange(400) < 200
-    telling = {"score": coins.astype(float)}
-    found = judge(telling, coins, Policy(), Claim(1.0, 1e-6))
+    included = np.arange(400) < 200
+    leaking = {"score": included.astype(float)}
+    found = judge(leaking, included, Policy(), Claim(1.0, 1e-6))
     assert (found.decision, found.code) == ("refused", "epsilon")
-    assert judge(telling, coins, Policy(), Claim(8.0, 1e-6)).decision == "passed"
-    assert judge(telling, coins, Policy(), None).decision == "reported"
+    assert judge(leaking, included, Policy(), Claim(8.0, 1e-6)).decision == "passed"
+    assert judge(leaking, included, Policy(), None).decision == "reported"
 
 
 def test_a_bound_stays_finite_where_few_are_guessed() -> None:

@@ -25,7 +25,7 @@ def test_the_audit_detects_the_share_of_memorised_patients_that_it_claims(
         leaking = judge({"loss": scores}, member, Policy())
         assert leaking.p_value is not None
         assert leaking.p_value < Policy().alpha
-        assert not leaking.public["weights_may_leave"]
+        assert not leaking.public["weights_can_be_released"]
 
 
 def test_an_audit_of_too_few_patients_keeps_the_weights() -> None:
@@ -36,7 +36,7 @@ def test_an_audit_of_too_few_patients_keeps_the_weights() -> None:
     assert silent.public["min_detectable_share"] == 9 / 200
     assert silent.p_value is not None
     assert silent.p_value > Policy().alpha
-    assert not silent.public["weights_may_leave"]
+    assert not silent.public["weights_can_be_released"]
     assert "might not" in silent.text
 
 
@@ -45,8 +45,8 @@ def test_a_leaking_model_keeps_its_weights_and_only_warns_of_samples() -> None:
     blind = np.random.default_rng(0).normal(size=1400)
     leaking = judge({"elbo": blind + included}, included, Policy())
     silent = judge({"elbo": blind}, included, Policy())
-    assert not leaking.public["weights_may_leave"]
-    assert silent.public["weights_may_leave"]
+    assert not leaking.public["weights_can_be_released"]
+    assert silent.public["weights_can_be_released"]
     assert leaking.decision == silent.decision == "reported"
 
 
@@ -58,14 +58,14 @@ def test_a_model_that_knows_everybody_a_little_keeps_its_weights() -> None:
     by_rank = members_by_rank(blind + 0.25 * included, included)
     tails = 2 * min(p_value(by_rank, rate) for rate in (0.002, 0.01))
     assert tails > Policy().alpha / 8
-    assert not leaking.public["weights_may_leave"]
+    assert not leaking.public["weights_can_be_released"]
 
 
-def test_a_score_that_leaks_upside_down_keeps_the_weights_too() -> None:
+def test_a_score_that_is_lower_for_members_withholds_the_weights_too() -> None:
     included = np.arange(1600) < 800
     blind = np.random.default_rng(0).normal(size=1600)
     leaking = judge({"density": blind - 0.3 * included}, included, Policy())
-    assert not leaking.public["weights_may_leave"]
+    assert not leaking.public["weights_can_be_released"]
     assert leaking.p_value is not None
     assert leaking.p_value < Policy().alpha
 

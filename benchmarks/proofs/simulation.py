@@ -1,4 +1,4 @@
-"""A world of which everything is known: made-up images of persistent patients, and ways to leak.
+"""Simulated datasets of which everything is known: images of patients, and ways to leak.
 
 An image is a point of a mixture of Gaussians, one for each class, written as 16 grey levels. A
 patient has a place of its own, and the patient's images scatter around it. So the honest
@@ -70,7 +70,7 @@ class Design:
 
 
 @dataclass(eq=False)
-class World:
+class Simulation:
     """One draw of patients, divided into T and H."""
 
     seed: int
@@ -88,14 +88,14 @@ class World:
         points = self._images_at(places[each])
         images = LabelledImages(_pixels(points), labels[each], each)
         in_t = each < design.trained
-        coin = self.rng.random(n) < design.audit / design.trained
+        included = self.rng.random(n) < design.audit / design.trained
         self.splits = Splits(
             _CLASSES,
             images.where(in_t),
-            coin[each[in_t]],
+            included[each[in_t]],
             images.where(~in_t),
             images.where(np.zeros(len(each), np.bool_)),
-            f"world-{self.seed}",
+            f"simulation-{self.seed}",
         )
         self._points = points[in_t]
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from release.gate.checks import CHECKS
-from release.gate.verdict import NOTHING_LEFT, Finding, Reason, Verdict
+from release.gate.finding import NOTHING_LEFT, Finding, Reason, decide
+from release.gate.verdict import Verdict
 
 REASONS = {reason.code: reason for check in CHECKS for reason in check.reasons}
 REASONS[NOTHING_LEFT.code] = NOTHING_LEFT
@@ -17,7 +18,7 @@ def finding(decision: Any, code: str | None = None) -> Finding:
 
 
 def verdict_of(*findings: Finding, num_filtered: int = 0, num_left: int = 9) -> Verdict:
-    return Verdict.of(findings, num_filtered, num_left)
+    return decide(findings, num_filtered, num_left)
 
 
 PASSED = finding("passed")

@@ -1,0 +1,147 @@
+"""What a check found, and the verdict that follows from all findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from release.gate.verdict import Outcome, Verdict
+from release.stats.roc import Roc
+
+Decision = Literal["passed", "refused", "inconclusive", "reported"]
+
+OTHER_MODEL = (
+    "release from an earlier checkpoint",
+    "train with stronger augmentation",
+    "train a smaller network",
+    "train on more patients",
+    "train with differential privacy",
+)
+MORE_PATIENTS = ("ingest more patients, so that the holdout is larger",)
+BETTER_MODEL = ("train longer", "train on more images", "choose another model family")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a set is refused or cannot be decided.
+
+    Attributes:
+        code: Stable name, part of the public API.
+        text: The reason in words.
+        remedies: What can be done about it.
+    """
+
+    code: str
+    text: str
+    remedies: tuple[str, ...]
+
+
+NOTHING_LEFT = Reason("nothing_left", "every image asked for was dropped", OTHER_MODEL)
+POWER = Reason(
+    "power", "the holdout is too small to detect copies as rare as policy asks", MORE_PATIENTS
+)
+CUMULATIVE = Reason(
+    "cumulative",
+    "together with the sets before it, the set reveals too much of the training data",
+    ("release fewer images of this dataset", *OTHER_MODEL),
+)
+INVALID_METRIC = Reason(
+    "embedding",
+    "a metric gave invalid distances, or distinguishes training images from holdout images",
+    ("ingest the images anew, and report it if that does not help",),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        id: MDCR, power or G0 to G8.
+        name: What was asked, in a word or two.
+        decision: What follows; `reported` where nothing does.
+        statistic: What was counted or measured, too coarse to reveal a single image.
+        threshold: What it was compared with.
+        p_value: Of the null hypothesis, corrected for the tests within this check.
+        text: The finding in a sentence.
+        reason: Why a set is refused or inconclusive.
+        public: More that everyone may know.
+        private: What only the owner of the real images may know.
+        roc: Of the strongest attack, where attacks were run.
+    """
+
+    id: str
+    name: str
+    decision: Decision
+    statistic: float | None
+    threshold: float | None
+    p_value: float | None
+    text: str
+    reason: Reason | None = None
+    public: Mapping[str, Any] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict)
+    roc: Roc | None = None
+
+    @property
+    def code(self) -> str | None:
+        """The reason's code."""
+        return self.reason.code if self.reason else None
+
+    def described(self) -> dict[str, Any]:
+        """Return JSON values, all but the private ones."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "decision": self.decision,
+            "statistic": self.statistic,
+            "threshold": self.threshold,
+            "p_value": self.p_value,
+            "text": self.text,
+            "code": self.code,
+            "public": dict(self.public),
+        }
+
+
+def decide(
+    findings: Sequence[Finding],
+    num_filtered: int,
+    num_left: int,
+    min_detectable_copy_rate: float | None = None,
+) -> Verdict:
+    """Decide from all findings: a refusal outweighs doubt, and doubt a pass.
+
+    Args:
+        findings: Of all checks.
+        num_filtered: How many images were dropped.
+        num_left: How many of the images asked for remain. A set that somebody could read, at
+            least with the right to see the real images, is inconclusive where none does.
+        min_detectable_copy_rate: What the checks could have detected.
+    """
+    outcome, reasons = _outcome(findings, num_filtered)
+    verdict = Verdict(
+        outcome,
+        reasons[0].code if reasons else None,
+        num_filtered,
+        tuple(reason.text for reason in reasons),
+        tuple(dict.fromkeys(remedy for reason in reasons for remedy in reason.remedies)),
+        min_detectable_copy_rate,
+    )
+    if num_left or not (verdict.released or verdict.for_research):
+        return verdict
+    return replace(
+        verdict,
+        outcome="inconclusive",
+        code=NOTHING_LEFT.code,
+        reasons=(NOTHING_LEFT.text,),
+        remedies=NOTHING_LEFT.remedies,
+    )
+
+
+def _outcome(findings: Sequence[Finding], num_filtered: int) -> tuple[Outcome, list[Reason]]:
+    outcomes: tuple[Outcome, ...] = ("refused", "inconclusive")
+    for outcome in outcomes:
+        reasons = [each.reason for each in findings if each.decision == outcome]
+        if found := list(dict.fromkeys(filter(None, reasons))):
+            return outcome, found
+    return ("passed_filtered" if num_filtered else "passed"), []
