@@ -5,7 +5,7 @@
 
 Images are divided as for a release. Near-duplicates of training images are planted kind by kind:
 how many are flagged, and in how many of 20 sets of 900 images, 2 % of them copies, G1 refuses. The
-other images of these sets are fresh: those of the utility fold, which no model learns from. Honest
+other images of these sets are fresh: those of the test split, which no model learns from. Honest
 sets are 200 draws of every second fresh image, without replacement: were an image drawn twice, its
 chance would count twice. In a rare class, exact copies replace a share of
 its images. Prints tables, and writes the figures to benchmarks/results/copy_detection.json.

@@ -60,7 +60,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """The real images of a pixel store, by fold.
+    """The real images of a pixel store, by split.
 
     Attributes:
         classes: Names.

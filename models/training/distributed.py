@@ -24,7 +24,7 @@ class ProcessGroup(Protocol):
     Attributes:
         num_shards: Into how many parts each batch is cut.
         shards: The parts that this process walks.
-        is_leader: Whether this process writes, and decides by its clock.
+        is_leader: Whether this process is rank 0, which writes files and whose clock counts.
     """
 
     num_shards: int
@@ -51,13 +51,13 @@ class SingleProcess:
         self.shards: Sequence[int] = range(num_shards)
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
-        """Nobody else has anything to add."""
+        """Leave the tensors: there is one process."""
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
-        """Nobody else needs anything."""
+        """Leave the tensors: there is one process."""
 
     def broadcast_value(self, value: T) -> T:
-        """Agree with oneself."""
+        """Return the value of the only process."""
         return value
 
 

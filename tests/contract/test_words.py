@@ -31,6 +31,7 @@ RETIRED = {
     r"lopsided": "class shift",
     r"journals?": "job events, log",
     r"worlds?": "simulation",
+    r"folds": "splits",
     r"speaks? for": "represents",
     r"stands? behind": "shows, supports",
     r"familiarity": "membership score",

@@ -24,9 +24,9 @@ def drawn(key: int) -> NDArray[np.int8]:
     return splits[np.unique(GROUPS, return_index=True)[1]]
 
 
-FOLDS = np.stack([drawn(key) for key in range(NUM_KEYS)])  # (keys, groups)
-POOL = (FOLDS == Split.INCLUDED) | (FOLDS == Split.HOLDOUT)
-HELD_OUT = FOLDS == Split.HOLDOUT
+SPLITS = np.stack([drawn(key) for key in range(NUM_KEYS)])  # (keys, groups)
+POOL = (SPLITS == Split.INCLUDED) | (SPLITS == Split.HOLDOUT)
+HELD_OUT = SPLITS == Split.HOLDOUT
 
 
 def test_the_draws_are_fair() -> None:

@@ -112,7 +112,7 @@ class GateAssets:
     """The real images of a dataset, and what a set is evaluated with against them.
 
     Attributes:
-        splits: The real images, by fold.
+        splits: The real images, by split.
         classifier: Learned from T.
         gate: Sees T and H.
         metric_names: The gate's own.
@@ -242,7 +242,7 @@ def search_of(splits: Splits) -> CopySearch:
 
 
 def splits_of(store: PixelStore, size: int) -> Splits:
-    """Read the real images of a store, (n, size, size), by fold."""
+    """Read the real images of a store, (n, size, size), by split."""
     train = store.images_of(*TRAINED, size=size)
     return Splits(
         classes=store.classes,

@@ -20,7 +20,7 @@ from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, Privac
 from service.domain.ports import Catalog
 from service.domain.requests import PrivacyTerms
 
-PUBLIC_FACTS = ("classes", "num_patients", "folds", "groups")
+PUBLIC_FACTS = ("classes", "num_patients", "splits", "groups")
 
 
 @dataclass(frozen=True)

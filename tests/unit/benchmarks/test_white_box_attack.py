@@ -17,7 +17,7 @@ CLASSES = ("normal", "opacity")
 
 @pytest.fixture
 def patients() -> Patients:
-    """Two images of each of 1,600 patients, a quarter in each fold."""
+    """Two images of each of 1,600 patients, a quarter in each split."""
     rng = np.random.default_rng(0)
     groups = np.arange(3200) // 2
     return Patients(

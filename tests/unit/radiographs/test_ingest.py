@@ -79,7 +79,7 @@ def test_names_and_order_of_files_do_not_change_the_fingerprint_or_the_splits(
         assert (destination / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
-def test_another_key_draws_other_folds_of_the_same_images(
+def test_another_key_draws_other_splits_of_the_same_images(
     folder_of, two_classes, destination, tmp_path
 ):
     (tmp_path / "other").mkdir()

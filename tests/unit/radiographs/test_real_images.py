@@ -68,7 +68,7 @@ def test_the_main_set_is_ingested_whole(main_set):
         assert abs(count["holdout"] - pool / 2) < 2 * np.sqrt(pool)
 
 
-def test_no_known_near_duplicates_straddle_the_folds_of_the_main_set(main_set):
+def test_no_known_near_duplicates_straddle_the_splits_of_the_main_set(main_set):
     _, store = main_set
     split = dict(zip(store.files, store.splits, strict=True))
     splits, sizes = defaultdict(set), Counter()

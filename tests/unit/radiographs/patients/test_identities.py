@@ -80,7 +80,7 @@ ANOTHER_WAY = {
 
 
 @pytest.mark.parametrize("options", ANOTHER_WAY.values(), ids=ANOTHER_WAY)
-def test_images_stored_another_way_are_in_the_folds_they_were_in(stored, originals, options):
+def test_images_stored_another_way_are_in_the_splits_they_were_in(stored, originals, options):
     first, _ = stored(originals, image_size=128)
     second, summary = stored(originals, **({"image_size": 128} | options))
     same_for_all_shared(first, second)
@@ -97,7 +97,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
-def test_images_that_come_changed_are_in_the_folds_they_were_in(stored, originals, changed):
+def test_images_that_come_changed_are_in_the_splits_they_were_in(stored, originals, changed):
     first, _ = stored(originals)
     second, summary = stored(changed(originals))
     same_for_all_shared(first, second)
@@ -172,7 +172,7 @@ def test_patients_who_turn_out_to_be_one_serve_only_the_utility_test(stored, ori
         assert len(set(store.identities[of_one])) == 2  # by which earlier datasets know them
 
 
-def test_folds_that_agree_stay_and_others_are_settled():
+def test_splits_that_agree_stay_and_others_are_settled():
     assert settled({Split.HOLDOUT}) == Split.HOLDOUT
     assert settled({Split.INCLUDED, Split.TRAIN}) == Split.TRAIN
     assert settled({Split.INCLUDED, Split.HOLDOUT}) == Split.TEST

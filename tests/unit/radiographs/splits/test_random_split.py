@@ -16,7 +16,7 @@ def digests(num_images):
     return [hashlib.sha256(str(image).encode()).hexdigest() for image in range(num_images)]
 
 
-def folds_of(labels, groups=None, key=KEY):
+def splits_of(labels, groups=None, key=KEY):
     labels = np.asarray(labels)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     return draw_splits(labels, groups, digests(len(labels)), key)
@@ -35,7 +35,7 @@ def test_small_groups_give_each_class_its_shares_and_hardly_more(sizes, key):
     sizes = [(k, 1) for k in range(3) for _ in range(8)] + sizes
     labels = np.concatenate([np.full(n, k) for k, n in sizes])
     groups = np.concatenate([np.full(n, g) for g, (_, n) in enumerate(sizes)])
-    splits = folds_of(labels, groups, key)
+    splits = splits_of(labels, groups, key)
     for k in range(3):
         images = splits[labels == k]
         utility, pool = np.sum(images == Split.TEST), np.sum(in_pool(images))
@@ -53,14 +53,14 @@ def test_a_group_of_several_classes_is_in_one_split():
     groups = np.arange(40)
     groups[[3, 4, 25, 26]] = 3
     _, groups = np.unique(groups, return_inverse=True)
-    splits = [folds_of(labels, groups, bytes([key]) * 32)[[3, 4, 25, 26]] for key in range(80)]
+    splits = [splits_of(labels, groups, bytes([key]) * 32)[[3, 4, 25, 26]] for key in range(80)]
     assert all(len(set(theirs)) == 1 for theirs in splits)
     assert {int(theirs[0]) for theirs in splits} == set(Split)
 
 
-def test_eight_images_are_in_all_folds_that_nobody_trains_on_and_some_are_trained_on():
+def test_eight_images_are_in_all_splits_that_nobody_trains_on_and_some_are_trained_on():
     for key in range(40):
-        splits = folds_of(np.repeat([0, 1], 8), key=bytes([key]) * 32)
+        splits = splits_of(np.repeat([0, 1], 8), key=bytes([key]) * 32)
         for images in (splits[:8], splits[8:]):
             assert np.sum(images == Split.TEST) == 2
             assert np.sum(in_pool(images)) == 2
@@ -68,14 +68,14 @@ def test_eight_images_are_in_all_folds_that_nobody_trains_on_and_some_are_traine
 
 
 def test_a_large_group_is_trained_on_where_smaller_ones_can_be_held_out():
-    splits = folds_of(np.zeros(100, int), [0] * 60 + list(range(1, 41)))
+    splits = splits_of(np.zeros(100, int), [0] * 60 + list(range(1, 41)))
     assert (splits[:60] == Split.TRAIN).all()
     assert 15 <= np.sum(splits == Split.TEST) <= 17
     assert np.sum(in_pool(splits)) == np.sum(splits[60:] != Split.TEST)  # all others, short of 30 %
 
 
 def test_a_class_of_three_patients_has_one_of_them_on_each_side():
-    splits = folds_of(np.zeros(100, int), np.repeat([0, 1, 2], [50, 30, 20]))
+    splits = splits_of(np.zeros(100, int), np.repeat([0, 1, 2], [50, 30, 20]))
     assert (splits[:50] == Split.TRAIN).all()
     assert (splits[50:80] == Split.HOLDOUT).all()
     assert (splits[80:] == Split.TEST).all()
@@ -83,25 +83,25 @@ def test_a_class_of_three_patients_has_one_of_them_on_each_side():
 
 def test_a_class_of_one_group_is_never_emptied():
     groups = np.concatenate([np.zeros(20, int), np.arange(1, 21)])
-    assert (folds_of(np.repeat([0, 1], 20), groups)[:20] == Split.TRAIN).all()
+    assert (splits_of(np.repeat([0, 1], 20), groups)[:20] == Split.TRAIN).all()
 
 
 def test_no_class_gives_more_than_half_of_its_images_for_the_sake_of_another():
     labels = np.array([0] * 1000 + [0] * 20 + [1] * 20)
     groups = np.concatenate([np.zeros(1000, int), np.arange(1, 21), np.arange(1, 21)])
-    splits = folds_of(labels, groups)
+    splits = splits_of(labels, groups)
     assert (splits[:1000] == Split.TRAIN).all()
     assert 3 <= np.sum(splits[labels == 1] == Split.TEST) <= 10
 
 
-def test_another_key_draws_other_folds_and_the_same_key_the_same():
+def test_another_key_draws_other_splits_and_the_same_key_the_same():
     labels = np.repeat([0, 1], 50)
-    first, second = (folds_of(labels, key=key * 32) for key in (b"a", b"b"))
+    first, second = (splits_of(labels, key=key * 32) for key in (b"a", b"b"))
     assert (first != second).any()
-    np.testing.assert_array_equal(first, folds_of(labels, key=b"a" * 32))
+    np.testing.assert_array_equal(first, splits_of(labels, key=b"a" * 32))
 
 
-def test_an_image_s_fold_depends_neither_on_the_order_nor_on_the_numbers_of_classes_and_groups():
+def test_an_image_s_split_depends_neither_on_the_order_nor_on_the_numbers_of_classes_and_groups():
     rng = np.random.default_rng(0)
     labels, groups = rng.integers(0, 3, 300), rng.integers(0, 150, 300)
     _, groups = np.unique(groups, return_inverse=True)

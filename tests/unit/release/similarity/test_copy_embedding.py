@@ -38,7 +38,7 @@ def test_equal_images_and_seeds_learn_equal_weights(splits, metric) -> None:
     assert train_copy_metric(splits, recipe=TINY, seed=1).digest != metric.digest
 
 
-def test_which_image_is_in_which_fold_has_no_part_in_the_weights(splits, metric) -> None:
+def test_which_image_is_in_which_split_has_no_part_in_the_weights(splits, metric) -> None:
     swapped = Splits(
         splits.classes, splits.holdout, np.zeros(8, np.bool_), splits.train, splits.test, "e" * 64
     )

@@ -24,7 +24,7 @@ def test_only_the_nearest_images_of_the_depth_count() -> None:
     assert far_first == pytest.approx(hypergeom.sf(9, 1000, 850, 10))
 
 
-def test_patients_drawn_without_regard_to_their_fold_pass() -> None:
+def test_patients_drawn_without_regard_to_their_split_pass() -> None:
     """Though some patients are nearest to many images, as hubs are."""
     rng = np.random.default_rng(0)
     popularity = rng.lognormal(0, 1.5, 1000)
