@@ -30,7 +30,7 @@ from release.similarity.knn import SMALLEST
 _SCALE = -1  # of the shares, by which detectors are brought to one scale
 # Real images at or below it, at least: where it follows a few, calibrating images lie farther from
 # it than new ones do, and of 500 patients three times as many honest sets were refused.
-_FEWEST_AT_SCALE = 25
+_MIN_AT_SCALE = 25
 
 Closeness = Mapping[str, Array]  # by detector: (n,), small where T is near
 
@@ -80,7 +80,7 @@ class Calibration:
     def __init__(
         self, closeness: Closeness, labels: NDArray[np.int64], shares: Sequence[float]
     ) -> None:
-        rank = max(rank_of_threshold(len(labels), shares[_SCALE]), _FEWEST_AT_SCALE)
+        rank = max(rank_of_threshold(len(labels), shares[_SCALE]), _MIN_AT_SCALE)
         rank = min(rank, len(labels))
         self._scales = {
             name: max(SMALLEST, float(np.partition(values, rank - 1)[rank - 1]))

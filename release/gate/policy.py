@@ -15,7 +15,7 @@ class Policy:
         alpha: Chance that an honest set is refused by the privacy tests G1, G2 and G3 together;
             each has a third of it, divided once more among the metrics.
         max_mdcr: Largest minimum detectable copy rate at which a pass means anything.
-        max_mdcr_of_set: The same for a set that shows some class more often than the held-out
+        max_mdcr_of_set: The same for a set that shows some class more often than the holdout
             images do.
         max_membership: Largest share of the training patients that an attack may be right on and
             not be sure to be found.
@@ -31,7 +31,7 @@ class Policy:
         min_control_recall: Share of planted near duplicates that must be found (G7).
         max_relative_kid: Where a set's KID may lie between real images (0) and mean images (1).
         min_relative_agreement: Where label agreement must lie between chance and real images.
-        density_range: Quantiles of the held-out densities between which the set's median lies.
+        density_range: Quantiles of the holdout densities between which the set's median lies.
         exposure_alpha: Chance that G4 drops images of an honest set.
         audit_guess_share: Share of the audited patients about whom G5 guesses.
         audit_confidence: Confidence of the lower bound on epsilon (G5).

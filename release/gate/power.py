@@ -32,7 +32,7 @@ from release.stats.intervals import proportion
 from release.stats.power import detectable_share
 
 CONFIDENCE = 0.95
-_MARGIN = 0.8  # of the level of G3: its p-value is found by dealing anew, and varies a little
+_MARGIN = 0.8  # of the level of G3: its p-value is found by permutations, and varies a little
 NUMS_EXAMINED = (256, 500, 750, 1000, 1250, 1500, 2000)
 
 

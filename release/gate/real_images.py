@@ -55,7 +55,7 @@ class RealImages:
 
     @property
     def in_audit_pool(self) -> NDArray[np.bool_]:
-        """(patients,), who was included or held out at random."""
+        """(patients,), who was included in the training or held out, at random."""
         return self.included | ~self.member
 
     @property

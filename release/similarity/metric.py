@@ -34,15 +34,15 @@ class LearnedFrom:
     neither.
 
     Attributes:
-        num_trained: Training images.
-        num_audit: Holdout images.
-        num_utility: Test images.
+        num_train: Training images.
+        num_holdout: Holdout images.
+        num_test: Test images.
         splits: Fingerprint of the splits meant; empty where no image of theirs was seen.
     """
 
-    num_trained: int = 0
-    num_audit: int = 0
-    num_utility: int = 0
+    num_train: int = 0
+    num_holdout: int = 0
+    num_test: int = 0
     splits: str = ""
 
     def check(self, splits: Splits, name: str = "embedding") -> None:
@@ -56,7 +56,7 @@ class LearnedFrom:
             EmbeddingUnfair: It has learned from test images, from a part of the training or holdout
                 images, or from other splits.
         """
-        ours = (self.num_trained, self.num_audit, self.num_utility)
+        ours = (self.num_train, self.num_holdout, self.num_test)
         if ours == (0, 0, 0):
             return
         expected = (len(splits.train), len(splits.holdout), 0)

@@ -66,11 +66,6 @@ def p_value(by_rank: NDArray[np.bool_], rate: float) -> float:
     return float(hypergeom.sf(found.num_members - 1, len(by_rank), num_members, num_above))
 
 
-def smallest_p_value(by_rank: NDArray[np.bool_], rates: tuple[float, ...]) -> float:
-    """Return the smallest p-value over several rates, corrected for their number."""
-    return min(1.0, len(rates) * min(p_value(by_rank, rate) for rate in rates))
-
-
 def rank_p_value(by_rank: NDArray[np.bool_]) -> float:
     """Return the chance that members rank as high or higher by chance, all of them together.
 

@@ -1,9 +1,10 @@
 """Do members score higher by any of several scores? One exact test of them all.
 
-If the scores do not depend on who was trained on, memberships dealt anew among the patients of each
-class are as likely as the real ones. Each dealing gives every score its rank sum, and its number of
-members above the j-th highest of the others, as in `exact`. The smallest p-value over all scores
-and tests is held against the smallest one in N dealings: with R of them as small,
+If the scores do not depend on who was trained on, memberships permuted among the patients of each
+class are as likely as the real ones. Each permutation gives every score its rank sum, and its
+number of members above the j-th highest of the others, as in `release.stats.fisher`. The smallest
+p-value over all scores and tests is held against the smallest one in N permutations: with R of them
+as small,
 
     p = (1 + R) / (1 + N),
 
@@ -27,7 +28,7 @@ from scipy.stats import hypergeom, norm
 from release.data import Array
 from release.stats.fisher import ranks
 
-NUM_DEALINGS = 2999
+NUM_PERMUTATIONS = 2999
 _SEED = 0
 
 Places = NDArray[np.int64]
@@ -38,7 +39,7 @@ def smallest_p_values(
     member: NDArray[np.bool_],
     labels: NDArray[np.int64],
     rates: Sequence[float],
-    num_dealings: int = NUM_DEALINGS,
+    num_permutations: int = NUM_PERMUTATIONS,
 ) -> tuple[float, Array]:
     """Test all scores at once, and name the p-value of each alone.
 
@@ -47,22 +48,24 @@ def smallest_p_values(
         member: (patients,), who was trained on; at least one was and one was not.
         labels: (patients,), the classes within which membership was decided.
         rates: False-positive rates at which members are counted.
-        num_dealings: N.
+        num_permutations: N.
 
     Returns:
         The p-value of all scores together, at least 1 / (1 + N); and (scores,) the smallest p-value
         of each score's tests, not corrected.
     """
-    others = np.vstack([np.flatnonzero(~member), _dealt(member, labels, num_dealings)])
+    others = np.vstack([np.flatnonzero(~member), _permuted(member, labels, num_permutations)])
     laws = [_law(len(member), others.shape[1], j) for j in _counts(rates, others.shape[1])]
     smallest = np.stack([_p_values(ranks(each)[others], len(member), laws) for each in scores])
-    least = smallest.min(0)  # (1 + dealings,)
+    least = smallest.min(0)  # (1 + permutations,)
     as_small = int((least[1:] <= least[0] * (1 + 1e-9)).sum())
-    return (1 + as_small) / (1 + num_dealings), smallest[:, 0]
+    return (1 + as_small) / (1 + num_permutations), smallest[:, 0]
 
 
-def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64], num_dealings: int) -> Places:
-    """Deal memberships anew within each class: (dealings, others), who is none."""
+def _permuted(
+    member: NDArray[np.bool_], labels: NDArray[np.int64], num_permutations: int
+) -> Places:
+    """Permute memberships within each class: (permutations, others), who is none."""
     rng = np.random.default_rng(_SEED)
     parts = []
     for label in np.unique(labels):
@@ -70,7 +73,7 @@ def _dealt(member: NDArray[np.bool_], labels: NDArray[np.int64], num_dealings: i
         num_others = int((~member[patients]).sum())
         drawn = [
             rng.choice(len(patients), num_others, replace=False, shuffle=False)
-            for _ in range(num_dealings)
+            for _ in range(num_permutations)
         ]
         parts.append(patients[np.stack(drawn)])
     return np.hstack(parts)
@@ -89,10 +92,10 @@ def _law(num: int, num_others: int, j: int) -> tuple[int, Array]:
 
 
 def _p_values(places: Places, num: int, laws: Sequence[tuple[int, Array]]) -> Array:
-    """Return the smallest p-value of one score, (dealings,).
+    """Return the smallest p-value of one score, (permutations,).
 
     Args:
-        places: (dealings, others), the ranks of the others, 0 the highest.
+        places: (permutations, others), the ranks of the others, 0 the highest.
         num: Patients.
         laws: Of each number of others.
     """
@@ -105,7 +108,7 @@ def _p_values(places: Places, num: int, laws: Sequence[tuple[int, Array]]) -> Ar
 
 
 def _by_rank_sum(places: Places, num: int) -> Array:
-    """Return the p-value, (dealings,), of how low the others rank in sum."""
+    """Return the p-value, (permutations,), of how low the others rank in sum."""
     m = places.shape[1]
     excess = places.sum(1) - m * (num - 1) / 2
     p: Array = norm.sf(excess / np.sqrt(m * (num - m) * (num + 1) / 12))

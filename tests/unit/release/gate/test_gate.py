@@ -118,7 +118,7 @@ def test_images_in_the_training_data_and_held_out_as_well_void_every_test() -> N
 
 
 @pytest.mark.parametrize("num_patients", [0, 3, 20])
-def test_few_held_out_patients_leave_the_gate_without_power(num_patients: int) -> None:
+def test_a_small_holdout_leaves_the_gate_without_power(num_patients: int) -> None:
     """Also fewer than there are neighbours in a density."""
     holdout = SIMULATION.splits.holdout.where(np.arange(num_patients))
     few = replace(SIMULATION.splits, holdout=holdout)

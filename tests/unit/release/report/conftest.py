@@ -244,7 +244,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                 ),
                 finding(
                     "G8",
-                    "materiality",
+                    "attack advantage",
                     "passed",
                     None,
                     "The upper bound of the advantage is below what policy allows.",

@@ -28,7 +28,7 @@ def test_other_images_of_the_nearest_patient_do_not_count() -> None:
     assert whole([0, 1, 3], [0.2, 0.1, 0.4]) == pytest.approx(0.1 / 0.4)
 
 
-def test_a_copy_is_at_0_and_a_copy_of_a_held_out_image_is_far() -> None:
+def test_a_copy_is_at_0_and_a_copy_of_a_holdout_image_is_far() -> None:
     assert whole([2, 3, 4], [0.0, 0.5, 0.3]) == 0
     assert whole([2, 3, 4], [0.4, 0.0, 0.4]) == pytest.approx(2)
 

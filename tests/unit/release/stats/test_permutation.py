@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact, mannwhitneyu
 
-from release.stats.permutation import NUM_DEALINGS, smallest_p_values
+from release.stats.permutation import NUM_PERMUTATIONS, smallest_p_values
 
 RATES = (0.01, 0.05)
 MEMBER = np.arange(300) < 200
@@ -25,14 +25,14 @@ def test_under_exchangeable_members_the_p_value_is_uniform() -> None:
     for seed in range(200):
         score = drawn(0, seed)
         scores = [score, -score, score + drawn(0, 1000 + seed)]
-        found.append(smallest_p_values(scores, MEMBER, ONE_CLASS, RATES, num_dealings=99)[0])
+        found.append(smallest_p_values(scores, MEMBER, ONE_CLASS, RATES, num_permutations=99)[0])
     for level in (0.1, 0.3, 0.6):
         share = np.mean(np.array(found) <= level)
         assert abs(share - level) < 4 * np.sqrt(level * (1 - level) / len(found))
 
 
-def test_no_p_value_is_below_what_the_dealings_can_resolve() -> None:
-    assert p_value(MEMBER.astype(float)) == 1 / (1 + NUM_DEALINGS)
+def test_no_p_value_is_below_what_the_permutations_can_resolve() -> None:
+    assert p_value(MEMBER.astype(float)) == 1 / (1 + NUM_PERMUTATIONS)
 
 
 def test_each_score_alone_has_the_smaller_of_fishers_and_of_mann_and_whitneys_p_value() -> None:

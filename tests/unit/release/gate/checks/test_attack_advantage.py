@@ -42,7 +42,7 @@ def scores(num_members: int, num_others: int, shift: float) -> tuple[dict, np.nd
         (12, 3.0, "inconclusive", "power"),  # for G1 to G3 to refuse: so few bound nothing
     ],
 )
-def test_the_bound_decides_unless_too_few_are_held_out(
+def test_the_bound_decides_unless_the_holdout_is_too_small(
     num_others: int, shift: float, decision: str, code: str | None
 ) -> None:
     bound = POLICY.max_membership
