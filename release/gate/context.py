@@ -25,7 +25,8 @@ from release.gate.index import RealIndex
 from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, least_recall
-from release.gate.power import Power
+from release.gate.power import power_of
+from release.gate.published import Power
 from release.similarity.knn import InvalidDistances
 
 MIN_HOLDOUT = 4  # patients: two in each half of the negative control
@@ -190,7 +191,7 @@ class Context:
     def power(self) -> Power:
         """What the checks are sure to detect."""
         counted = self.stage >= Stage.NOTHING_KEPT
-        return Power.of(
+        return power_of(
             self.splits,
             self.policy,
             len(self.index.metrics) * NUM_ATTACKS + NUM_DENSITY_ATTACKS,

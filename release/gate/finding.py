@@ -88,20 +88,6 @@ class Finding:
         """The reason's code."""
         return self.reason.code if self.reason else None
 
-    def described(self) -> dict[str, Any]:
-        """Return JSON values, all but the private ones."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "decision": self.decision,
-            "statistic": self.statistic,
-            "threshold": self.threshold,
-            "p_value": self.p_value,
-            "text": self.text,
-            "code": self.code,
-            "public": dict(self.public),
-        }
-
 
 def decide(
     findings: Sequence[Finding],

@@ -35,7 +35,8 @@ from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, PositiveControl
 from release.gate.power import images_needed
-from release.gate.result import VERSION, GateResult, Histograms
+from release.gate.published import Histograms
+from release.gate.result import VERSION, GateResult, histograms_of
 from release.similarity.copy_search import CopySearch
 from release.similarity.knn import InvalidDistances
 from release.similarity.metric import Metric
@@ -141,7 +142,7 @@ class Gate:
     def _histograms(self, context: Context) -> Histograms:
         """Count holdout images and the set's by their closeness, by the first metric."""
         name, index = next(iter(self._index.by_metric.items()))
-        return Histograms.of(index.holdout.closeness, context.left.statistics[name].closeness)
+        return histograms_of(index.holdout.closeness, context.left.statistics[name].closeness)
 
     def _require_holdout(self) -> None:
         num_patients = len(self._index.images.holdout_patients)

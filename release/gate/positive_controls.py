@@ -55,16 +55,6 @@ class ControlResult:
         """Whether copies of this kind are claimed to be found."""
         return self.planted > 0 and self.found >= policy.min_control_recall * self.planted
 
-    def described(self) -> dict[str, object]:
-        """Return JSON values."""
-        return {
-            "name": self.name,
-            "planted": self.planted,
-            "found": self.found,
-            "recall": self.recall.to_json(),
-            "required": self.required,
-        }
-
 
 def transformed_controls(splits: Splits) -> Iterator[PositiveControl]:
     """Change training images in all ways; the same for every set."""

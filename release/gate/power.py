@@ -17,9 +17,7 @@ of them ranking below everybody (see `release.stats.power`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from math import ceil
+from dataclasses import replace
 
 import numpy as np
 from scipy.stats import beta
@@ -29,6 +27,7 @@ from release.gate.calibration import rank_of_threshold
 from release.gate.copy_counts import CopyCounts, Count, p_value
 from release.gate.policy import Policy
 from release.gate.positive_controls import NUM_CONTROLS
+from release.gate.published import Power, rounded_up
 from release.stats.intervals import proportion
 from release.stats.power import detectable_share
 
@@ -81,120 +80,60 @@ def images_needed(num_patients: int, num_classes: int, policy: Policy) -> int:
     return NUMS_EXAMINED[0]
 
 
-@dataclass(frozen=True)
-class Power:
-    """What could be found of a set.
+def power_of(
+    splits: Splits,
+    policy: Policy,
+    num_attacks: int,
+    found: CopyCounts | None,
+    recall: float,
+    num_sets: int = 1,
+) -> Power:
+    """Find the power that real images and a set's size give.
 
-    Attributes:
-        num_held_out: Images of H.
-        num_patients: Patients of H.
-        num_calibrating: Patients of T and H whose images say how near honest images come.
-        num_examined: Images that were examined.
-        recall: Least share found of a kind of copy that is claimed to be found.
-        mdcr: Minimum detectable copy rate of the set, in [0, 1].
-        by_class: The same of the images of each class, among these; 1 where the set has none.
-        membership: Share of the training patients from which membership is sure to be found.
-        max_mdcr: What policy asks for.
-        max_membership: Likewise.
+    Args:
+        splits: The real images.
+        policy: Says at which level, and what is asked for.
+        num_attacks: How many scores G3 corrects for.
+        found: What G1 counts of the set; None where nothing could be counted.
+        recall: Least share found of a kind that is claimed; 0 where none is.
+        num_sets: How many sets share the level of G3: the set, and it with those before it.
     """
-
-    num_held_out: int
-    num_patients: int
-    num_calibrating: int = 0
-    num_examined: int = 0
-    recall: float = 0.0
-    mdcr: float = 1.0
-    by_class: Mapping[str, float] = field(default_factory=dict)
-    membership: float = 1.0
-    max_mdcr: float = 0.0
-    max_membership: float = 0.0
-
-    @classmethod
-    def of(
-        cls,
-        splits: Splits,
-        policy: Policy,
-        num_attacks: int,
-        found: CopyCounts | None,
-        recall: float,
-        num_sets: int = 1,
-    ) -> Power:
-        """Find the power that real images and a set's size give.
-
-        Args:
-            splits: The real images.
-            policy: Says at which level, and what is asked for.
-            num_attacks: How many scores G3 corrects for.
-            found: What G1 counts of the set; None where nothing could be counted.
-            recall: Least share found of a kind that is claimed; 0 where none is.
-            num_sets: How many sets share the level of G3: the set, and it with those before it.
-        """
-        num_patients = len(np.unique(splits.holdout.patients))
-        num_members = len(np.unique(splits.train.patients))
-        excess = found.overall.excess if found else 1.0
-        level_of_membership = _MARGIN * policy.alpha / 3 / num_sets
-        without = cls(
-            num_held_out=len(splits.holdout),
-            num_patients=num_patients,
-            membership=detectable_share(
-                num_members,
-                num_patients,
-                num_attacks,
-                level_of_membership,
-                policy.false_positive_rates,
-            ),
-            max_mdcr=policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set,
-            max_membership=policy.max_membership,
-        )
-        if found is None or not recall:
-            return without
-        level = policy.alpha / 3 / len(found.p_values)
-        by_class = {
-            name: detectable_copy_rate(found.by_class[label], level, recall)
-            if label in found.by_class
-            else 1.0
-            for label, name in enumerate(splits.classes)
-        }
-        return replace(
-            without,
-            num_calibrating=found.overall.num_patients,
-            num_examined=found.overall.num_images,
-            recall=recall,
-            mdcr=detectable_copy_rate(found.overall, level, recall),
-            by_class=by_class,
-        )
-
-    @property
-    def sees_membership(self) -> bool:
-        """Whether enough patients are held out for a claim about membership."""
-        return self.membership <= self.max_membership
-
-    @property
-    def suffices(self) -> bool:
-        """Whether a pass means what policy asks of it."""
-        return self.mdcr <= self.max_mdcr and self.sees_membership
-
-    def described(self) -> dict[str, object]:
-        """Return JSON values, rates rounded up to a hundredth of a per cent."""
-        return {
-            "num_held_out": self.num_held_out,
-            "num_patients": self.num_patients,
-            "num_calibrating": self.num_calibrating,
-            "num_examined": self.num_examined,
-            "recall": round(self.recall, 3),
-            "mdcr": rounded_up(self.mdcr),
-            "max_mdcr": self.max_mdcr,
-            "by_class": {name: rounded_up(rate) for name, rate in self.by_class.items()},
-            "membership": rounded_up(self.membership),
-            "max_membership": self.max_membership,
-        }
+    num_patients = len(np.unique(splits.holdout.patients))
+    num_members = len(np.unique(splits.train.patients))
+    excess = found.overall.excess if found else 1.0
+    level_of_membership = _MARGIN * policy.alpha / 3 / num_sets
+    without = Power(
+        num_held_out=len(splits.holdout),
+        num_patients=num_patients,
+        membership=detectable_share(
+            num_members,
+            num_patients,
+            num_attacks,
+            level_of_membership,
+            policy.false_positive_rates,
+        ),
+        max_mdcr=policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set,
+        max_membership=policy.max_membership,
+    )
+    if found is None or not recall:
+        return without
+    level = policy.alpha / 3 / len(found.p_values)
+    by_class = {
+        name: detectable_copy_rate(found.by_class[label], level, recall)
+        if label in found.by_class
+        else 1.0
+        for label, name in enumerate(splits.classes)
+    }
+    return replace(
+        without,
+        num_calibrating=found.overall.num_patients,
+        num_examined=found.overall.num_images,
+        recall=recall,
+        mdcr=detectable_copy_rate(found.overall, level, recall),
+        by_class=by_class,
+    )
 
 
 def percent(rate: float) -> str:
     """Write a rate in per cent, rounded up."""
     return f"{100 * rounded_up(rate):.2f} %"
-
-
-def rounded_up(rate: float) -> float:
-    """Round a rate up to a hundredth of a per cent."""
-    return min(1.0, ceil(rate * 1e4) / 1e4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,18 @@ from release.data import Array
 from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
-from release.gate.power import Power
+from release.gate.published import (
+    Curve,
+    Histograms,
+    MembershipAttack,
+    Power,
+    PublishedControl,
+    PublishedFinding,
+    PublishedGate,
+    PublishedMetric,
+)
 from release.gate.verdict import Verdict
+from release.stats.estimate import Estimate
 from release.stats.roc import Roc
 
 VERSION = "3"
@@ -27,30 +37,24 @@ def coarse(p_value: float) -> float:
     return next(level for level in COARSE_P_VALUES if p_value <= level)
 
 
-@dataclass(frozen=True, eq=False)
-class Histograms:
-    """How near the training images are, in units of the holdout density.
+def histograms_of(holdout: Array, of_set: Array) -> Histograms:
+    """Count images by their closeness to the training images.
 
     Bins may hold a single image: what is published of them is merged by
     `release.report.disclosure`.
 
-    Attributes:
-        edges: Bounds of the bins; what lies beyond the last is counted in the last bin.
-        real_to_real: Holdout images, one of each patient, in each bin.
-        synthetic_to_real: Images of the set in each bin.
+    Args:
+        holdout: One image of each patient, in units of the holdout density.
+        of_set: The images of the set, likewise.
     """
-
-    edges: tuple[float, ...]
-    real_to_real: tuple[int, ...]
-    synthetic_to_real: tuple[int, ...]
-
-    @classmethod
-    def of(cls, holdout: Array, of_set: Array) -> Histograms:
-        """Count images by their closeness to the training images."""
-        real, synthetic = (
-            np.histogram(np.minimum(values, _BINS[-1]), _BINS)[0] for values in (holdout, of_set)
-        )
-        return cls(tuple(_BINS.tolist()), tuple(real.tolist()), tuple(synthetic.tolist()))
+    real, synthetic = (
+        np.histogram(np.minimum(values, _BINS[-1]), _BINS)[0] for values in (holdout, of_set)
+    )
+    return Histograms(
+        edges=tuple(_BINS.tolist()),
+        real_to_real=tuple(real.tolist()),
+        synthetic_to_real=tuple(synthetic.tolist()),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +93,36 @@ class GateResult:
         """Lower bound of G5; None where it was not computed."""
         return next((each.statistic for each in self.findings if each.id == "G5"), None)
 
+    def published(self) -> PublishedGate:
+        """Return what everybody may know, coarsely."""
+        return PublishedGate(
+            version=VERSION,
+            policy=self.policy,
+            policy_sha256=self.policy.digest,
+            power=self.power,
+            findings=tuple(map(_published, self.findings)),
+            controls=tuple(
+                PublishedControl(
+                    name=each.name,
+                    planted=each.planted,
+                    found=each.found,
+                    recall=each.recall,
+                    required=each.required,
+                    claimed=each.claimed(self.policy),
+                )
+                for each in self.controls
+            ),
+            membership=_membership(self.membership) if self.membership else None,
+            histograms=self.histograms,
+            metrics=tuple(
+                PublishedMetric(name=name, digest=sha256) for name, sha256 in self.metrics
+            ),
+            epsilon_lower_bound=self.epsilon,
+        )
+
     def public(self) -> dict[str, Any]:
-        """Return JSON values for everyone: coarse, and nothing of a single image."""
-        return {"verdict": self._verdict(), "gate": self._gate()}
+        """Return JSON values of the verdict and of what is published."""
+        return {"verdict": self._verdict(), "gate": self.published().model_dump(mode="json")}
 
     def private(self) -> dict[str, Any]:
         """Return JSON values for the owner of the real images, in full."""
@@ -115,47 +146,28 @@ class GateResult:
             "remedies": list(self.verdict.remedies),
         }
 
-    def _gate(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "policy": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in asdict(self.policy).items()
-            },
-            "policy_sha256": self.policy.digest,
-            "power": self.power.described(),
-            "findings": [_published(finding) for finding in self.findings],
-            "controls": [
-                {**control.described(), "claimed": control.claimed(self.policy)}
-                for control in self.controls
-            ],
-            "membership": _membership(self.membership) if self.membership else None,
-            "histograms": _lists(self.histograms) if self.histograms else None,
-            "metrics": [{"name": name, "digest": digest} for name, digest in self.metrics],
-            "epsilon_lower_bound": self.epsilon,
-        }
+
+def _published(finding: Finding) -> PublishedFinding:
+    return PublishedFinding(
+        id=finding.id,
+        name=finding.name,
+        decision=finding.decision,
+        statistic=finding.statistic,
+        threshold=finding.threshold,
+        p_value=None if finding.p_value is None else coarse(finding.p_value),
+        text=finding.text,
+    )
 
 
-def _published(finding: Finding) -> dict[str, Any]:
-    values = finding.described()
-    del values["code"], values["public"]
-    p_value = finding.p_value
-    return {**values, "p_value": None if p_value is None else coarse(p_value)}
+def _membership(roc: Roc) -> MembershipAttack:
+    """Round the curve and its figures to two digits."""
 
+    def rounded(estimate: Estimate) -> Estimate:
+        return Estimate(*(round(each, 2) for each in (estimate.value, estimate.low, estimate.high)))
 
-def _membership(roc: Roc) -> dict[str, Any]:
-    def interval(estimate: Any) -> dict[str, float]:
-        return {name: round(getattr(estimate, name), 2) for name in ("value", "low", "high")}
-
-    return {
-        "auc": interval(roc.auc),
-        "tpr_at_1_percent_fpr": interval(roc.tpr_at_low_fpr),
-        "roc": {
-            "fpr": roc.fpr.tolist(),
-            **{name: np.round(getattr(roc, name), 2).tolist() for name in ("tpr", "low", "high")},
-        },
-    }
-
-
-def _lists(histograms: Histograms) -> Mapping[str, Any]:
-    return {name: list(value) for name, value in asdict(histograms).items()}
+    tpr, low, high = (tuple(np.round(each, 2).tolist()) for each in (roc.tpr, roc.low, roc.high))
+    return MembershipAttack(
+        auc=rounded(roc.auc),
+        tpr_at_1_percent_fpr=rounded(roc.tpr_at_low_fpr),
+        roc=Curve(fpr=tuple(roc.fpr.tolist()), tpr=tpr, low=low, high=high),
+    )

@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from radiographs.splits.keyed_hash import keyed_hash
+from release.gate.published import Part
 from release.package.archive import Member
-from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Part, Report
+from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report
 from release.samples import ClassSample, SampleSpec, count_by_class
 from release.utility.results import Utility
 from synthcxr.package_format import MANIFEST_FORMAT

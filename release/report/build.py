@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from release.fidelity.results import Fidelity
 from release.gate.result import GateResult
+from release.gate.verdict import Verdict
 from release.report.schema import (
     DatasetSummary,
     ExaminationCount,
-    GateSummary,
     ModelSummary,
     Report,
     SetSummary,
@@ -69,7 +69,6 @@ def build_report(
     """
     of_class, of_none = count_by_class(released)
     num_released = of_class.total() + of_none.total()
-    public = examination.public()
     return Report(
         set=SetSummary(
             id=set_id,
@@ -82,8 +81,8 @@ def build_report(
         ),
         model=model,
         dataset=dataset,
-        verdict=VerdictSummary.model_validate(public["verdict"]),
-        gate=GateSummary.model_validate(public["gate"]),
+        verdict=_verdict(examination.verdict),
+        gate=examination.published(),
         fidelity=fidelity,
         further_fidelity=tuple(further_fidelity),
         utility=utility,
@@ -99,3 +98,13 @@ def build_report(
 
 def _why_no_utility(examination: GateResult) -> str:
     return NOT_REQUESTED if examination.verdict.released else NOT_RELEASED
+
+
+def _verdict(verdict: Verdict) -> VerdictSummary:
+    return VerdictSummary(
+        outcome=verdict.outcome,
+        code=verdict.code,
+        text=str(verdict),
+        reasons=verdict.reasons,
+        remedies=verdict.remedies,
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from release.gate.published import Power, PublishedGate
 from release.report import text
 from release.report.copy_kinds import NOT_PLANTED
-from release.report.schema import GateSummary, Power, Report
+from release.report.schema import Report
 
 CERTIFICATE_FORMAT = "synthcxr-certificate/1"
 
@@ -65,7 +66,7 @@ def _about_membership(power: Power) -> dict[str, Any]:
     }
 
 
-def _kinds(gate: GateSummary) -> dict[str, Any]:
+def _kinds(gate: PublishedGate) -> dict[str, Any]:
     """Name what is looked for, what was planted and is not, and what nobody planted."""
     planted = [control.model_dump(mode="json") for control in gate.controls]
     return {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from release.report.schema import Control
+from release.gate.published import PublishedControl
 from release.stats.estimate import Estimate
 
 NOT_PLANTED = (
@@ -40,27 +40,27 @@ class FoundAlike:
     recall: Estimate
 
 
-def looked_for(controls: Sequence[Control]) -> list[FoundAlike]:
+def looked_for(controls: Sequence[PublishedControl]) -> list[FoundAlike]:
     """Return the kinds that are claimed to be found, those found best first."""
     return _together(control for control in controls if control.claimed)
 
 
-def not_looked_for(controls: Sequence[Control]) -> list[FoundAlike]:
+def not_looked_for(controls: Sequence[PublishedControl]) -> list[FoundAlike]:
     """Return the kinds that were planted and are not claimed, those found best first."""
     return _together(control for control in controls if not control.claimed)
 
 
-def by_recall(controls: Iterable[Control]) -> list[Control]:
+def by_recall(controls: Iterable[PublishedControl]) -> list[PublishedControl]:
     """Order controls by the share that was found, the largest first."""
     return sorted(controls, key=lambda each: (-share_found(each), -each.planted))
 
 
-def share_found(control: Control) -> float:
+def share_found(control: PublishedControl) -> float:
     """Return the share of a control that was found; 0 where nothing was planted."""
     return control.found / control.planted if control.planted else 0.0
 
 
-def _together(controls: Iterable[Control]) -> list[FoundAlike]:
+def _together(controls: Iterable[PublishedControl]) -> list[FoundAlike]:
     lots = groupby(by_recall(controls), key=lambda each: (each.planted, each.found, each.recall))
     return [
         FoundAlike(tuple(control.name for control in lot), planted, found, recall)

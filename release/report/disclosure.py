@@ -4,12 +4,13 @@ A bin of a histogram that holds one image is that image's distance. Bins are mer
 empty or holds at least five images of either kind, for sets that leave and for refused ones alike.
 
 Reference: the threshold rule for frequency tables; Hundepool et al. 2012, Statistical Disclosure
-Control, section 5.2.
+PublishedControl, section 5.2.
 """
 
 from __future__ import annotations
 
-from release.report.schema import Histograms, Report
+from release.gate.published import Histograms
+from release.report.schema import Report
 
 FEWEST_IMAGES = 5
 ROUNDED_TO = 10

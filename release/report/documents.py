@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
         "sheets": pictures,
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
+        "policy": asdict(shown.gate.policy),
         "smallest_p": text.SMALLEST_P,
         "checks_table": table(),
         "metric_groups": METRIC_GROUPS,
@@ -90,9 +92,7 @@ def drawings(report: Report) -> dict[str, Drawing]:
     gate = report.gate
     drawn = []
     if gate.controls:
-        asked = gate.policy.get("min_control_recall")
-        min_recall = float(asked) if isinstance(asked, int | float) else None
-        drawn.append(control_recalls(gate.controls, min_recall))
+        drawn.append(control_recalls(gate.controls, gate.policy.min_control_recall))
     if gate.membership:
         drawn.append(membership_curve(gate.membership))
     if gate.histograms:

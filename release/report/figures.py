@@ -20,8 +20,8 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from release.gate.published import Histograms, MembershipAttack, PublishedControl
 from release.report.copy_kinds import by_recall, share_found
-from release.report.schema import Control, Histograms, Membership
 from release.report.text import estimate, estimated_percent, percent, significant
 from release.stats.estimate import Estimate
 
@@ -152,7 +152,7 @@ def _first_occupied(histograms: Histograms) -> float:
 
 
 @_page_style()
-def membership_curve(membership: Membership) -> Drawing:
+def membership_curve(membership: MembershipAttack) -> Drawing:
     """Draw the curve with its band, and the diagonal of an attack that only guesses."""
     roc = membership.roc
     figure, axes = _canvas(height_inches=4.0)
@@ -169,7 +169,7 @@ def membership_curve(membership: Membership) -> Drawing:
     )
 
 
-def _membership_seen(membership: Membership) -> str:
+def _membership_seen(membership: MembershipAttack) -> str:
     roc, found = membership.roc, estimated_percent(membership.tpr_at_1_percent_fpr)
     points = list(zip(roc.fpr, roc.tpr, roc.low, strict=True))
     highest = max(points, key=lambda point: point[1] - point[0])
@@ -190,13 +190,12 @@ def _membership_seen(membership: Membership) -> str:
 
 
 @_page_style()
-def control_recalls(controls: Sequence[Control], min_recall: float | None) -> Drawing:
+def control_recalls(controls: Sequence[PublishedControl], min_recall: float) -> Drawing:
     """Draw the recall of each kind, the best found on top, and the line that claimed ones reach."""
     figure, axes = _canvas(height_inches=0.9 + _ROW_INCHES * len(controls))
     ordered = by_recall(controls)
     rows = range(len(ordered) - 1, -1, -1)
-    if min_recall is not None:
-        axes.axvline(min_recall, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+    axes.axvline(min_recall, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
     for row, control in zip(rows, ordered, strict=True):
         axes.plot(
             _bounds(control.recall),
@@ -226,13 +225,13 @@ def control_recalls(controls: Sequence[Control], min_recall: float | None) -> Dr
     return _draw(figure, "recalls", title, _recalls_seen(ordered, min_recall))
 
 
-def _recalls_seen(ordered: Sequence[Control], min_recall: float | None) -> str:
+def _recalls_seen(ordered: Sequence[PublishedControl], min_recall: float) -> str:
     num_claimed = sum(control.claimed for control in ordered)
-    at = "" if min_recall is None else f", at or right of the line at {percent(min_recall, 3)}"
     least = ordered[-1]
     return (
         f"One dot for each kind of positive control, the best found on top: {num_claimed} of "
-        f"{len(ordered)} are looked for{at}. The least found is {least.name}, with "
+        f"{len(ordered)} are looked for, at or right of "
+        f"the line at {percent(min_recall, 3)}. The least found is {least.name}, with "
         f"{percent(share_found(least), 3)}."
     )
 

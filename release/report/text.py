@@ -9,8 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
+from release.gate.published import Power
 from release.gate.result import COARSE_P_VALUES
-from release.report.schema import Outcome, Power, Report
+from release.report.schema import Outcome, Report
 from release.stats.estimate import Estimate
 
 NOT_MEASURED = "not measured"

@@ -25,7 +25,7 @@ from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import MORE_PATIENTS, OTHER_MODEL, POWER, Decision, Finding, Reason
 from release.gate.policy import Policy
-from release.gate.power import Power
+from release.gate.published import Power
 from release.stats.estimate import Estimate
 from release.stats.fisher import above, members_by_rank
 from release.stats.intervals import share
@@ -82,8 +82,8 @@ def judge(
     decision: Decision = "passed"
     reason = None
     if worst.high > policy.max_advantage:
-        decision = "refused" if worst.low > 0 and power.sees_membership else "inconclusive"
-        reason = REASON if power.sees_membership else POWER
+        decision = "refused" if worst.low > 0 and power.claims_membership else "inconclusive"
+        reason = REASON if power.claims_membership else POWER
     return Finding(
         id="G8",
         name="attack advantage",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from release.gate.context import Check, Context, Stage
 from release.gate.finding import POWER, Finding
-from release.gate.power import percent, rounded_up
+from release.gate.power import percent
+from release.gate.published import rounded_up
 
 
 def run(context: Context) -> Finding:
@@ -13,8 +14,8 @@ def run(context: Context) -> Finding:
     return Finding(
         id="power",
         name="membership power",
-        decision="passed" if power.sees_membership else "inconclusive",
-        reason=None if power.sees_membership else POWER,
+        decision="passed" if power.claims_membership else "inconclusive",
+        reason=None if power.claims_membership else POWER,
         statistic=rounded_up(power.membership),
         threshold=power.max_membership,
         p_value=None,

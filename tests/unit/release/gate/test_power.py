@@ -15,10 +15,11 @@ from release.gate.policy import Policy
 from release.gate.positive_controls import NUM_CONTROLS
 from release.gate.power import (
     NUMS_EXAMINED,
-    Power,
     detectable_copy_rate,
     images_needed,
+    power_of,
 )
+from release.gate.published import Power
 from release.stats.intervals import proportion
 
 POLICY = Policy()
@@ -53,7 +54,7 @@ def power(
         1: count(num_images // 10, num_patients // 10),
     }
     found = CopyCounts(count(num_images, num_patients, excess), by_class, 0)
-    return Power.of(splits, POLICY, 3, found, recall)
+    return power_of(splits, POLICY, 3, found, recall)
 
 
 FEWEST = {  # the number flagged that refuses a set, by its images and patients
@@ -119,14 +120,14 @@ def test_membership_is_seen_with_enough_patients_in_h_alone() -> None:
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > 0.2
     tiny = power(real(5000, 20))
-    assert not tiny.sees_membership
+    assert not tiny.claims_membership
     assert not tiny.suffices
     assert tiny.mdcr <= POLICY.max_mdcr
 
 
 def test_patients_count_and_not_their_images() -> None:
     twice, once = (
-        Power.of(real(600, 300, each), POLICY, 3, CopyCounts(count(1000, 900), {}, 0), 1.0)
+        power_of(real(600, 300, each), POLICY, 3, CopyCounts(count(1000, 900), {}, 0), 1.0)
         for each in (3, 1)
     )
     assert replace(twice, num_held_out=once.num_held_out) == once
@@ -140,7 +141,7 @@ def test_a_class_has_the_power_of_its_own_patients_and_images() -> None:
 
 def test_what_is_not_found_or_not_claimed_leaves_no_power() -> None:
     splits = real(3000, 1000)
-    for nothing in (power(splits, recall=0.0), Power.of(splits, POLICY, 3, None, 1.0)):
+    for nothing in (power(splits, recall=0.0), power_of(splits, POLICY, 3, None, 1.0)):
         assert (nothing.mdcr, nothing.suffices) == (1, False)
         assert nothing.membership == power(splits).membership
 

@@ -5,10 +5,9 @@ import pytest
 
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
-from release.gate.power import Power
+from release.gate.published import Power, PublishedGate
 from release.gate.result import GateResult
 from release.gate.verdict import Verdict
-from release.report.schema import GateSummary
 
 
 def examined(*controls: ControlResult) -> GateResult:
@@ -36,7 +35,7 @@ def test_a_kind_is_claimed_where_as_many_were_found_as_policy_asks_required_or_n
 
 def test_the_report_reads_the_public_part_of_an_examination():
     public = examined(ControlResult("shift", 100, 99, True)).public()
-    summary = GateSummary.model_validate(public["gate"])
+    summary = PublishedGate.model_validate(public["gate"])
     assert summary.power.claims_copies
     assert summary.power.claims_membership
     assert summary.power.by_class == {"a": 0.05, "b": 1.0}

@@ -174,7 +174,7 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                 "alpha": 0.01,
                 "max_mdcr": 0.015,
                 "min_control_recall": 0.95,
-                "materiality": 0.09,
+                "max_advantage": 0.09,
                 "scan_depths": [10, 30, 100, 300],
             },
             "policy_sha256": "b1" * 32,

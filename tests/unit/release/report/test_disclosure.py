@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from release.gate.published import Histograms
 from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed, rounded_count
-from release.report.schema import Histograms, Report
+from release.report.schema import Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
 
