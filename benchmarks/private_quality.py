@@ -37,9 +37,9 @@ from models.privacy.accounting import PrivacyCost, gaussian_mu, sigma_for
 from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.snapshot import Snapshot, new_model
-from models.training.budget import Budget
 from models.training.dp_sgd import dp_sgd
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 from radiographs.ingest import FolderSource
 from workers.train.public_images import public_images

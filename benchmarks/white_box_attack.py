@@ -34,8 +34,8 @@ from models.family import Family, ImageSpec
 from models.presets import PRESETS, resolve_config
 from models.registry import FAMILIES
 from models.snapshot import DESCRIPTION, load_snapshot, new_model
-from models.training.budget import Budget
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages, as_images
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.sources import Source

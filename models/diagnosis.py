@@ -22,7 +22,7 @@ MAX_LOSS_EXCESS = 0.25
 MAX_SHARE_OF_GAIN = 0.1
 COMPARED_SIDE = 16  # pixels
 NUM_NEIGHBOURS = 50
-MIN_KNOWN = 3
+MIN_KNOWN = 3  # training images to be compared with
 MAX_COPIED_SHARE = 0.1
 OVERFITTING = "overfitting"
 KNOWN = (
@@ -149,7 +149,7 @@ def memorising(
     Reference: Carlini et al. 2023, section 4.2 (arXiv:2301.13188).
     """
     known = _small(training)
-    if len(known) < 3 or not len(held_out):
+    if len(known) < MIN_KNOWN or not len(held_out):
         return None
     closest = float(_closeness(_small(held_out), known).min())
     share = float((_closeness(_small(drawn), known) < closest).double().mean())

@@ -21,8 +21,3 @@ def warmup_cosine(fraction: float, warmup: float = 0.02) -> float:
     if fraction < warmup:
         return fraction / warmup
     return 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
-
-
-def warmup_constant(fraction: float, warmup: float = 0.02) -> float:
-    """Rise linearly over the first `warmup` of the stage, then stay."""
-    return min(1.0, fraction / warmup)

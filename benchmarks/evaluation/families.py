@@ -17,8 +17,8 @@ from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, Snapshot, load_snapshot, new_model
-from models.training.budget import Budget
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 Cost = dict[str, float | int]

@@ -35,8 +35,8 @@ from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import new_model, save_snapshot
-from models.training.budget import Budget
 from models.training.loop import Training
+from models.training.plan import Budget
 
 PRESET = "standard"
 DEFAULT = "default"

@@ -19,8 +19,8 @@ from models.registry import FAMILIES, sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot, new_model
-from models.training.budget import Budget
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS
 from release.data import LabelledImages

@@ -15,12 +15,12 @@ from torch import Tensor
 from models.diagnosis import TrainingFault, average_too_long
 from models.family import Family, Losses, Stage, TrainingOutcome
 from models.precision import fastest_dtype
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints, Position
 from models.training.distributed import ProcessGroup, SingleProcess
 from models.training.ema import PowerAverage
 from models.training.inspection import LateLosses, averaged_phase, losses_of_average
 from models.training.plan import (
+    Budget,
     Plan,
     StageSchedule,
     plan_training,

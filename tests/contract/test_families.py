@@ -16,9 +16,9 @@ from models.registry import FAMILIES, config_class, sampler_class
 from models.sampling import MICRO_BATCH, Draw, draw_pixels, sample_pixels
 from models.seeding import Between, ImageNoise
 from models.snapshot import load_snapshot, new_model, save_snapshot
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 pytestmark = pytest.mark.parametrize("family", [*FAMILIES, "example"])

@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 from models.family import ImageSpec
 from models.privacy.patients import Patients
 from models.snapshot import new_model
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.distributed import ProcessGroup
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 from radiographs.store.pixel_store import PixelStore
 from service.domain.requests import PrivacyTerms, TrainRequest

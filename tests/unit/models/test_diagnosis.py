@@ -20,8 +20,8 @@ from models.nn.pca import PrincipalComponents
 from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model
-from models.training.budget import Budget
 from models.training.loop import Training, TrainingDiverged
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 

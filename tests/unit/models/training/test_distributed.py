@@ -14,9 +14,9 @@ from models.family import ImageSpec
 from models.presets import resolve_config
 from models.registry import FAMILIES
 from models.snapshot import new_model
-from models.training.budget import Budget
 from models.training.distributed import SingleProcess, join_process_group
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 NUM_RANKS = 2

@@ -8,9 +8,9 @@ import torch
 
 from models.training import loop
 from models.training import throughput_probe as trial
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training, TrainingDiverged
+from models.training.plan import Budget
 
 BUDGET = Budget(images=320)  # 60 updates of the first stage, 20 of the second
 

@@ -9,10 +9,10 @@ from models.config import Circumstances
 from models.families.vae.model import VariationalAutoencoder
 from models.family import ImageSpec
 from models.presets import resolve_config
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.monitor import THRESHOLD, MembershipMonitor, standard_errors
+from models.training.plan import Budget
 from models.training_images import TrainingImages, as_images
 from release.cancellation import completed
 

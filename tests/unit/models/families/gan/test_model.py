@@ -11,9 +11,9 @@ from models.families.gan.objectives import OBJECTIVES
 from models.family import Batch, ImageSpec
 from models.presets import resolve_config
 from models.seeding import ImageNoise
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 NUM_CLASSES = 3

@@ -14,9 +14,9 @@ from models.families.ldm.config import PREDICTIONS_ON, Config, Sampler
 from models.families.ldm.model import LatentDiffusion
 from models.family import ImageSpec
 from models.seeding import ImageNoise
-from models.training.budget import Budget
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
+from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 SAMPLER = Sampler(num_steps=4)
