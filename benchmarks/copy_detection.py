@@ -37,8 +37,8 @@ from release.gate.calibration import Closeness
 from release.gate.checks import copy_count
 from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
 from release.gate.copy_counts import CopyCounts
-from release.gate.index import RealIndex
 from release.gate.policy import Policy
+from release.gate.real_index import RealIndex
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_training import Recipe
 from release.similarity.registered_pixels import PixelMetric

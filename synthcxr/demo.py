@@ -16,7 +16,7 @@ from synthcxr.client import Client
 from synthcxr.contact_sheet import write_contact_sheet
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, ServiceUnreachable
-from synthcxr.memory import PeakMemory
+from synthcxr.peak_memory import PeakMemory
 from synthcxr.resources import Job, SyntheticSet
 from synthcxr.verification import VerifiedSet
 

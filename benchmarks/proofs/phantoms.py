@@ -14,9 +14,9 @@ from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
 from release.gate.context import Candidate
 from release.gate.gate import Gate
-from release.gate.neighbours import SetNeighbours
 from release.gate.positive_controls import ControlResult, transformed_controls
 from release.gate.result import GateResult
+from release.gate.set_neighbours import SetNeighbours
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_training import Recipe
 from release.similarity.metric import Metric

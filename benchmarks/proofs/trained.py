@@ -25,8 +25,8 @@ from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS
 from release.data import LabelledImages
 from release.gate.control_transforms import CONTROL_TRANSFORMS
-from release.gate.neighbours import SetNeighbours
 from release.gate.result import GateResult
+from release.gate.set_neighbours import SetNeighbours
 
 PART = "trained models"
 SMALLEST, SMALL = 16, 200  # images that a model memorises

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from scipy.stats import nbinom, poisson
 
 from release.gate.copy_counts import certain_copies
-from release.gate.neighbours import SetNeighbours
 from release.gate.real_images import RealImages
+from release.gate.set_neighbours import SetNeighbours
 
 MIN_HOLDOUT = 30  # patients: two laws cannot be fitted to fewer, and nobody is named
 Counts = NDArray[np.int64]

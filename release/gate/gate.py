@@ -29,14 +29,15 @@ from release.data import Pixels, Splits
 from release.gate.checks import CHECKS
 from release.gate.checks.cumulative_tally import tally_of
 from release.gate.context import MIN_HOLDOUT, Candidate, Context, History, Stage
-from release.gate.finding import Finding, decide
-from release.gate.index import RealIndex
-from release.gate.neighbours import SetNeighbours
+from release.gate.decision import decide
+from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, PositiveControl
 from release.gate.power import images_needed
 from release.gate.published import Histograms
+from release.gate.real_index import RealIndex
 from release.gate.result import VERSION, GateResult, histograms_of
+from release.gate.set_neighbours import SetNeighbours
 from release.similarity.copy_search import CopySearch
 from release.similarity.knn import InvalidDistances
 from release.similarity.metric import Metric

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from release.fidelity.metrics import METRIC_GROUPS
-from release.gate.checks.table import table
+from release.gate.checks_table import table
 from release.report import copy_kinds, text
 from release.report.certificate import certificate
 from release.report.contact_sheets import contact_sheets

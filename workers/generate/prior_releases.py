@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from release.cancellation import check_cancelled
-from release.gate.neighbours import SetNeighbours
+from release.gate.set_neighbours import SetNeighbours
 from service.domain.errors import ArtifactMissing
 from service.domain.ports import ArtifactStore, Records
 from service.domain.records import Dataset, Model, SyntheticSet

@@ -18,8 +18,8 @@ from models.seeding import image_seed
 from models.snapshot import Snapshot
 from release.cancellation import check_cancelled
 from release.gate.gate import Gate
-from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
+from release.gate.set_neighbours import SetNeighbours
 from release.package.spool import StagedImages
 from release.samples import ClassSample, InterpolatedSample, SampleSpec
 from workers.generate.load import POLICY, Inputs

@@ -13,9 +13,9 @@ from release.gate.checks.proximity_scan import scan
 from release.gate.context import Check, Context
 from release.gate.copy_counts import CopyCounts
 from release.gate.finding import MORE_PATIENTS, Finding, Reason
-from release.gate.index import RealIndex
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
+from release.gate.real_index import RealIndex
 
 REASON = Reason(
     "no_power",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
-from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
+from release.gate.set_neighbours import SetNeighbours
 from release.stats.fisher import members_by_rank
 from release.stats.permutation import smallest_p_values
 from release.stats.roc import auc, roc

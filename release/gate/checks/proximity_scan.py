@@ -18,8 +18,8 @@ from scipy.stats import hypergeom
 from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
-from release.gate.neighbours import ImageStatistics, SetNeighbours
 from release.gate.policy import Policy
+from release.gate.set_neighbours import ImageStatistics, SetNeighbours
 
 REASON = Reason(
     "scan", "the images nearest to real ones are near to training images too often", OTHER_MODEL

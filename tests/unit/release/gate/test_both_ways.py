@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.gate.neighbours import BothWays, search_both_ways
+from release.gate.set_neighbours import BothWays, search_both_ways
 from release.similarity.knn import Vectors
 from release.similarity.metric import Embedded, Metric, Pairs
 from release.similarity.registered_pixels import PixelMetric

@@ -13,12 +13,12 @@ from benchmarks.proofs.simulation import Design, Euclidean, Simulation
 from release.data import Splits, class_weights
 from release.gate.context import Candidate, Claim, History
 from release.gate.gate import Gate
-from release.gate.neighbours import SetNeighbours
 from release.gate.policy import Policy
 from release.gate.positive_controls import PositiveControl
 from release.gate.power import images_needed
 from release.gate.real_images import RealImages
 from release.gate.result import GateResult
+from release.gate.set_neighbours import SetNeighbours
 from release.report import disclosure
 from release.similarity.copy_search import CopySearch
 from release.similarity.knn import Vectors

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from release.gate.checks.table import table as checks_table
+from release.gate.checks_table import table as checks_table
 from release.report.copy_kinds import NOT_PLANTED
 from release.report.documents import documents, size_category
 from release.report.schema import Report

@@ -19,9 +19,9 @@ from release.data import Array, Pixels, Splits
 from release.gate.attack_scores import NUM_NEIGHBOURS, attack_scores
 from release.gate.calibration import Calibration, Closeness
 from release.gate.density_attack import Candidates, density_scores, thumbnails
-from release.gate.neighbours import ImageStatistics, SetNeighbours, search_both_ways
 from release.gate.policy import Policy
 from release.gate.real_images import RealImages
+from release.gate.set_neighbours import ImageStatistics, SetNeighbours, search_both_ways
 from release.similarity.closeness import closeness
 from release.similarity.copy_search import Aligned, CopySearch
 from release.similarity.knn import NUM_NEAREST, Neighbours, Places

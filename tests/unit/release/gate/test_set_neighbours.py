@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from release.gate.neighbours import ImageStatistics, SetNeighbours
+from release.gate.set_neighbours import ImageStatistics, SetNeighbours
 from release.similarity.knn import Neighbours
 
 INF = np.inf

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from release.gate.checks import CHECKS
-from release.gate.finding import NOTHING_LEFT, Finding, Reason, decide
+from release.gate.decision import NOTHING_LEFT, decide
+from release.gate.finding import Finding, Reason
 from release.gate.verdict import Verdict
 
 REASONS = {reason.code: reason for check in CHECKS for reason in check.reasons}

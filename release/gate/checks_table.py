@@ -1,6 +1,6 @@
 """The table of checks, as `docs/gate.md` and the method page of every package show it.
 
-    python -m release.gate.checks.table docs/gate.md
+    python -m release.gate.checks_table docs/gate.md
 
 writes it anew between the markers of that page.
 """

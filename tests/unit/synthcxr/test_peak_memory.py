@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from synthcxr.memory import PeakMemory, tree_resident_bytes
+from synthcxr.peak_memory import PeakMemory, tree_resident_bytes
 
 HOLD_FOR_A_SECOND = "import time; x = bytearray(64 << 20); time.sleep(1)"
 HOLD_64_MIB = "x = bytearray(64 << 20); print('held', flush=True); input()"

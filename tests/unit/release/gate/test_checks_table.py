@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from release.gate.checks import CHECKS, WEIGHTS_CHECK
-from release.gate.checks.table import table, with_table
+from release.gate.checks_table import table, with_table
 
 PAGE = Path(__file__).parents[5] / "docs" / "gate.md"
 
 
 def test_the_page_of_the_gate_shows_the_checks_as_they_are() -> None:
-    """Else run python -m release.gate.checks.table docs/gate.md."""
+    """Else run python -m release.gate.checks_table docs/gate.md."""
     page = PAGE.read_text(encoding="utf-8")
     assert with_table(page) == page
 
