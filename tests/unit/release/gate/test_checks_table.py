@@ -9,7 +9,7 @@ import pytest
 from release.gate.checks import CHECKS, WEIGHTS_CHECK
 from release.gate.checks_table import table, with_table
 
-PAGE = Path(__file__).parents[5] / "docs" / "gate.md"
+PAGE = Path(__file__).parents[4] / "docs" / "gate.md"
 
 
 def test_the_page_of_the_gate_shows_the_checks_as_they_are() -> None:
