@@ -36,7 +36,6 @@ from release.gate.verdict import Verdict
 from service import examples
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import MemoryQueue, MemoryStore
 from service.adapters.signing_keys import KeyRing
 from service.api import generation, jobs
 from service.api.waiting import wait_for_job
@@ -54,6 +53,8 @@ from service.domain.records import (
 )
 from service.domain.requests import DatasetSource
 from service.settings import Settings
+from tests.in_memory_queue import MemoryQueue
+from tests.in_memory_records import MemoryStore
 from tests.sample_records import model_card, train_request
 
 NUM_CASES = int(os.environ.get("SYNTHCXR_FUZZ_CASES", "300"))

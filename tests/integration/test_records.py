@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from release.gate.verdict import Outcome, Verdict
-from service.adapters.memory import ManualClock, MemoryStore
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain import errors
@@ -34,6 +33,8 @@ from service.domain.requests import (
     Privacy,
     PrivacyTerms,
 )
+from tests.in_memory_queue import ManualClock
+from tests.in_memory_records import MemoryStore
 from tests.sample_records import (
     generate_request,
     ingest_request,

@@ -10,13 +10,13 @@ from typing import TypeVar
 import pytest
 
 from service.adapters.clock import SystemClock
-from service.adapters.memory import MemoryStore
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain.errors import IdempotencyConflict, LeaseLost, Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import Idempotency, Records
+from tests.in_memory_records import MemoryStore
 from tests.sample_records import train_request
 
 NUM_RACERS = 8

@@ -4,9 +4,9 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from service.adapters.memory import MemoryQueue
 from service.domain.identifiers import new_id
 from service.domain.job import JobState
+from tests.in_memory_queue import MemoryQueue
 from tests.integration.jobs import files_under, finished, submit_ingest, submit_training
 from workers import runner
 from workers.runner import announce_waiting, run_announced, run_job

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import MemoryQueue, MemoryStore
 from service.adapters.signing_keys import KeyRing
 from service.app import create_app
 from service.context import AppContext
@@ -33,6 +32,8 @@ from service.domain.records import (
 )
 from service.domain.requests import JobRequest
 from service.settings import Settings
+from tests.in_memory_queue import MemoryQueue
+from tests.in_memory_records import MemoryStore
 from tests.sample_records import generate_request, model_card, train_request
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.memory import ManualClock, MemoryQueue, MemoryStore
 from service.domain.errors import WorkerLost
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.settings import Settings
+from tests.in_memory_queue import ManualClock, MemoryQueue
+from tests.in_memory_records import MemoryStore
 from tests.sample_records import train_request
 from workers.runtime.context import WorkerContext
 from workers.runtime.garbage_collection import prune

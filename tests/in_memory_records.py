@@ -1,9 +1,9 @@
-"""Every adapter in memory: for tests, and to read the ports as plain code."""
+"""The records in memory: for tests, and to read the ports as plain code."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from typing_extensions import override
@@ -31,7 +31,6 @@ from service.domain.ports import (
     Jobs,
     Records,
     Releases,
-    TaskQueue,
 )
 from service.domain.records import (
     Dataset,
@@ -46,42 +45,6 @@ from service.domain.records import (
 
 T = TypeVar("T")
 R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
-
-
-class ManualClock(Clock):
-    """A clock that tests move by hand."""
-
-    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
-        self._now = start
-
-    @override
-    def now(self) -> datetime:
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self._now += timedelta(seconds=seconds)
-
-
-@dataclass
-class MemoryQueue(TaskQueue):
-    """A task queue that keeps what was sent.
-
-    Attributes:
-        rings: (queue, job id) in order.
-        up: What `reachable` returns.
-    """
-
-    rings: list[tuple[str, str]] = field(default_factory=list)
-    up: bool = True
-
-    @override
-    def ring(self, queue: str, job_id: str) -> None:
-        self.rings.append((queue, job_id))
-
-    @override
-    def reachable(self) -> bool:
-        return self.up
 
 
 @dataclass

@@ -1,0 +1,44 @@
+"""A clock that tests move, and a task queue in memory."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from typing_extensions import override
+
+from service.domain.ports import Clock, TaskQueue
+
+
+class ManualClock(Clock):
+    """A clock that tests move by hand."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._now = start
+
+    @override
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += timedelta(seconds=seconds)
+
+
+@dataclass
+class MemoryQueue(TaskQueue):
+    """A task queue that keeps what was sent.
+
+    Attributes:
+        rings: (queue, job id) in order.
+        up: What `reachable` returns.
+    """
+
+    rings: list[tuple[str, str]] = field(default_factory=list)
+    up: bool = True
+
+    @override
+    def ring(self, queue: str, job_id: str) -> None:
+        self.rings.append((queue, job_id))
+
+    @override
+    def reachable(self) -> bool:
+        return self.up
