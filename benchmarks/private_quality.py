@@ -34,7 +34,7 @@ from models.config import Circumstances
 from models.family import Family, ImageSpec
 from models.presets import resolve_config
 from models.privacy.accounting import PrivacyCost, gaussian_mu, sigma_for
-from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.snapshot import Snapshot, new_model
 from models.training.dp_sgd import dp_sgd

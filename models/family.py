@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
 from models.diagnosis import TrainingFault
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism
 from models.privacy.patients import Patients
 from models.schedules import Schedule, constant
 from models.seeding import ImageNoise

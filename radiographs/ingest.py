@@ -22,7 +22,7 @@ import numpy as np
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.parallel import in_order
-from radiographs.patients.identities import UNKNOWN, Identified, identify
+from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
 from radiographs.prepared_image import PreparedImage, prepare
 from radiographs.reading.decoding import ImageHeader

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.family import PrivateStage
-from models.privacy.mechanisms import PoissonGaussianMechanism
+from models.privacy.noisy_sums import PoissonGaussianMechanism
 from models.privacy.patient_gradients import PatientGradients
 from models.privacy.patients import Patients
 from models.schedules import warmup_cosine

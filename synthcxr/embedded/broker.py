@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcxr.embedded.processes import Program
+from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart
 
 BROKER = "broker"  # its name among the supervised programs
@@ -85,6 +85,24 @@ def socket_path(data_dir: Path, environment: Mapping[str, str]) -> Path:
         if root and Path(root).is_dir() and len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
             return path
     raise CannotStart("The temporary directory's path is too long for a socket; set TMPDIR=/tmp.")
+
+
+def start_broker(broker: Broker, start: Callable[[Program], Child]) -> None:
+    """Start our own server and wait until it answers; a broker that others run is left alone.
+
+    Args:
+        broker: From `choose_broker`.
+        start: Starts a program that is kept running.
+
+    Raises:
+        CannotStart: It does not start.
+    """
+    if broker.socket is None or broker.program is None:
+        return
+    prepare_socket(broker.socket)
+    child = start(broker.program)
+    if not wait_for_broker(broker.socket):
+        raise CannotStart(f"The message broker does not start (see {child.log}).")
 
 
 def prepare_socket(path: Path) -> None:

@@ -17,13 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from synthcxr.embedded.broker import (
-    BROKER,
-    Broker,
-    choose_broker,
-    prepare_socket,
-    wait_for_broker,
-)
+from synthcxr.embedded.broker import BROKER, choose_broker, start_broker
 from synthcxr.embedded.lock import DataDirLock
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, MissingExtra
@@ -166,7 +160,7 @@ def up(options: Options, say: Callable[[str], None]) -> None:
         try:
             check_port(options.host, options.port)
             broker = choose_broker(options.data_dir, os.environ)
-            _start_broker(broker, supervisor)
+            start_broker(broker, supervisor.add)
             environment = options.environment(broker.url)
             _migrate(environment, log_dir)
             for program in service_programs(options, environment):
@@ -211,15 +205,6 @@ def _migrate(environment: dict[str, str], log_dir: Path) -> None:
     if code:
         last_lines = " / ".join(log.read_text(errors="replace").splitlines()[-2:])
         raise CannotStart(f"The database could not be prepared (see {log}): {last_lines}")
-
-
-def _start_broker(broker: Broker, supervisor: Supervisor) -> None:
-    if broker.socket is None or broker.program is None:
-        return
-    prepare_socket(broker.socket)
-    child = supervisor.add(broker.program)
-    if not wait_for_broker(broker.socket):
-        raise CannotStart(f"The message broker does not start (see {child.log}).")
 
 
 @contextmanager

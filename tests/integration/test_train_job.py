@@ -17,7 +17,7 @@ from models.config import Circumstances
 from models.diagnosis import TrainingFault
 from models.presets import resolve_config
 from models.privacy.accounting import PrivacyCost, epsilon_by_prv
-from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
+from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from models.training.checkpoints import file_digest
 from models.training.monitor import MembershipMonitor
 from service.domain.access import Clearance

@@ -12,7 +12,7 @@ from models.privacy.accounting import (
     gaussian_epsilon_by_renyi,
     gaussian_mu,
 )
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism
 
 PAIRS = [(epsilon, delta) for epsilon in (0.1, 1, 3, 10) for delta in (1e-3, 1e-5, 1e-8)]
 

@@ -10,9 +10,9 @@ Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).
 import pytest
 import torch
 
-from models.privacy import mechanisms as under_audit
+from models.privacy import noisy_sums as under_audit
 from models.privacy.accounting import gaussian_mu
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism
 from release.gate.checks import epsilon
 
 NUM_CANARIES, LENGTH = 1000, 4000

@@ -11,7 +11,7 @@ from models.families.vae.dp_density import Frame, positive, private_gaussians
 from models.families.vae.dp_moments import Moments, contributions
 from models.families.vae.dp_remainder import private_remainder
 from models.privacy.accounting import gaussian_mu
-from models.privacy.mechanisms import GaussianMechanism, shrunk
+from models.privacy.noisy_sums import GaussianMechanism, shrunk
 from models.privacy.patients import Patients
 from models.training_images import TrainingImages
 

@@ -11,10 +11,10 @@ Reference: Steinke, Nasr & Jagielski 2023, algorithm 1 (arXiv:2305.08846).
 import pytest
 import torch
 
-from models.privacy import mechanisms as under_audit
+from models.privacy import noisy_sums as under_audit
 from models.privacy.accounting import PrivacyCost, epsilon_by_prv, epsilon_by_renyi, sigma_for
 from models.privacy.csprng import CsprngNoise
-from models.privacy.mechanisms import PoissonGaussianMechanism
+from models.privacy.noisy_sums import PoissonGaussianMechanism
 from release.gate.checks import epsilon
 
 NUM_CANARIES, LENGTH = 600, 3000

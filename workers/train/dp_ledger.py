@@ -15,7 +15,7 @@ from models.privacy.accounting import (
     gaussian_epsilon,
     gaussian_epsilon_by_renyi,
 )
-from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
+from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
 from service.domain.ports import Catalog
 from service.domain.requests import PrivacyTerms

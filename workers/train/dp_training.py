@@ -7,7 +7,7 @@ from typing import Any
 
 from models.family import Family
 from models.privacy.accounting import PrivacyCost, gaussian_mu, sigma_for
-from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.training.dp_sgd import dp_sgd
 from models.training_images import TrainingImages

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.families.vae.dp_moments import Gaussians, Moments, contributions
-from models.privacy.mechanisms import GaussianMechanism, clipped
+from models.privacy.noisy_sums import GaussianMechanism, clipped
 from models.privacy.patients import Patients
 from models.training_images import TrainingImages
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from models.families.vae.dp_remainder import in_own_class
-from models.privacy.mechanisms import shrunk
+from models.privacy.noisy_sums import shrunk
 
 # Lengths of a patient's three parts in the moments: being there, where, and how far apart.
 PARTS = (0.2, 0.45, math.sqrt(1 - 0.2**2 - 0.45**2))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 import torch
 from torch import Tensor
 
-from models.privacy.mechanisms import GaussianMechanism, clipped, shrunk
+from models.privacy.noisy_sums import GaussianMechanism, clipped, shrunk
 from models.privacy.patients import Patients
 from models.training_images import TrainingImages
 

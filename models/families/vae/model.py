@@ -35,7 +35,7 @@ from models.family import (
 )
 from models.nn.jitter import jittered
 from models.nn.pca import PrincipalComponents
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism
 from models.privacy.patients import Patients
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise

@@ -4,7 +4,7 @@ import torch
 
 from models.privacy.accounting import PrivacyCost
 from models.privacy.csprng import CsprngNoise
-from models.privacy.mechanisms import PoissonGaussianMechanism
+from models.privacy.noisy_sums import PoissonGaussianMechanism
 
 KEY = bytes(range(32))
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from models.family import PrivateStage
 from models.privacy.accounting import PrivacyCost
-from models.privacy.mechanisms import PoissonGaussianMechanism
+from models.privacy.noisy_sums import PoissonGaussianMechanism
 from models.privacy.patients import Patients
 from models.training.dp_sgd import dp_sgd
 from models.training_images import TrainingImages

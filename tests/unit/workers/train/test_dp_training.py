@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.privacy.accounting import PrivacyCost, epsilon_by_prv, gaussian_epsilon, gaussian_mu
-from models.privacy.mechanisms import GaussianMechanism, PoissonGaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism
 from release.cancellation import cancellable
 from service.domain.model_card import NoisySum
 from service.domain.requests import PrivacyTerms

@@ -11,7 +11,7 @@ from models.families.vae.config import Sampler
 from models.families.vae.model import VariationalAutoencoder
 from models.family import ImageSpec
 from models.presets import resolve_config
-from models.privacy.mechanisms import GaussianMechanism
+from models.privacy.noisy_sums import GaussianMechanism
 from models.privacy.patients import Patients
 from models.seeding import ImageNoise
 from models.snapshot import load_snapshot, save_snapshot

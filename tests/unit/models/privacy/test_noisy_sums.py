@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.privacy.mechanisms import GaussianMechanism, clipped, secret_noise
+from models.privacy.noisy_sums import GaussianMechanism, clipped, secret_noise
 
 
 def silent(mu=1.0):

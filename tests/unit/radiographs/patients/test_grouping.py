@@ -8,7 +8,7 @@ from PIL import Image
 
 from radiographs.errors import IngestRefused, LedgerUnusable
 from radiographs.ingest import FolderSource, IngestOptions, ingest, run
-from radiographs.patients.identities import settled
+from radiographs.patients.grouping import settled
 from radiographs.phantom import FINDINGS, draw
 from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore
