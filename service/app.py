@@ -30,6 +30,7 @@ from service.api.description import describe
 from service.api.errors import add_handlers
 from service.api.middleware import RequestMiddleware
 from service.context import AppContext
+from service.domain.caller import Caller
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -99,5 +100,5 @@ def connect(settings: Settings) -> AppContext:
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
         extractors=settings.extractors,
-        scopes=frozenset(settings.scopes),
+        caller=Caller.without_key(*settings.scopes),
     )

@@ -1,9 +1,10 @@
 """What use cases and endpoints work with: the ports and limits of one running service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from service.domain.caller import Caller, Scope
 from service.domain.extractors import SuppliedExtractor
 from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
 
@@ -26,7 +27,7 @@ class AppContext:
         max_examinations_per_model: So many sets of one model are examined.
         max_findings_per_model: Of so many sets of one model the findings may be read.
         extractors: Networks that sets are compared by besides our own.
-        scopes: What callers may see beyond what is for everybody.
+        caller: Who asks.
     """
 
     records: Records
@@ -42,4 +43,9 @@ class AppContext:
     max_examinations_per_model: int = 50
     max_findings_per_model: int = 10
     extractors: tuple[SuppliedExtractor, ...] = ()
-    scopes: frozenset[str] = frozenset()
+    caller: Caller = field(default_factory=Caller.without_key)
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What the caller is allowed to do."""
+        return self.caller.scopes

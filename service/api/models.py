@@ -15,7 +15,7 @@ from service.api.release_views import AuditView
 from service.api.responses import PNG, binary, whole_or_part
 from service.api.views import ModelView, Page
 from service.domain import access, errors
-from service.domain.access import PRIVATE_READ
+from service.domain.caller import PRIVATE_READ
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"])

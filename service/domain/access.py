@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from release.gate.verdict import Verdict
 from service.domain import errors
+from service.domain.caller import PRIVATE_READ, WEIGHTS_READ
 from service.domain.job import Event, EventKind, Job, JobKind
 from service.domain.json_form import as_json
 from service.domain.records import (
@@ -19,8 +20,6 @@ from service.domain.records import (
     SyntheticSet,
 )
 
-PRIVATE_READ = "private:read"
-WEIGHTS_READ = "weights:read"
 Scopes = Collection[str]
 Ground = Literal["white_box_audit", "differential_privacy"]
 

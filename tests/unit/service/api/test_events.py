@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.domain.access import PRIVATE_READ
+from service.domain.caller import PRIVATE_READ, Caller
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -119,5 +119,5 @@ def test_what_a_model_draws_while_it_trains_is_for_who_may_read_what_is_private(
     assert "images_seen" in shown
     assert PRIVATE_READ in shown
     assert sample["png_base64"] not in shown
-    scene.app.state.context = replace(scene.context, scopes=frozenset({PRIVATE_READ}))
+    scene.app.state.context = replace(scene.context, caller=Caller.without_key(PRIVATE_READ))
     assert sample["png_base64"] in read()

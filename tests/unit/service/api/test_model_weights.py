@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from release.gate.verdict import Verdict
-from service.domain.access import WEIGHTS_READ
+from service.domain.caller import WEIGHTS_READ, Caller
 from service.domain.records import ArtifactRef, Model, SyntheticSet
 from tests.sample_records import model_card, white_box_audit
 
@@ -17,7 +17,7 @@ CARD = model_card(weights_sha256=sha256(WEIGHTS).hexdigest(), white_box=white_bo
 @pytest.fixture
 def model(scene: Any) -> Model:
     """A model whose weights can be released, and a caller with the scope for them."""
-    scene.app.state.context = replace(scene.context, scopes=frozenset({WEIGHTS_READ}))
+    scene.app.state.context = replace(scene.context, caller=Caller.without_key(WEIGHTS_READ))
     model: Model = scene.model(card=CARD)
     path = scene.context.artifacts.path(model.snapshot.key)
     path.parent.mkdir(parents=True)
@@ -55,7 +55,7 @@ def test_they_can_be_had_in_part_and_not_twice(scene: Any, model: Model) -> None
 
 
 def test_without_the_scope_no_weights_leave_however_harmless(scene: Any, model: Model) -> None:
-    scene.app.state.context = replace(scene.context, scopes=frozenset({"private:read"}))
+    scene.app.state.context = replace(scene.context, caller=Caller.without_key("private:read"))
     answer = weights(scene, model)
     scene.refused(answer, 403, "scope_missing")
     assert WEIGHTS_READ in answer.json()["detail"]

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
-from service.domain.access import PRIVATE_READ
+from service.domain.caller import PRIVATE_READ, Caller
 
 
 def test_a_model_shows_what_it_learned(scene: Any) -> None:
@@ -18,7 +18,7 @@ def test_samples_are_shown_where_there_are_some_to_who_may_see_unexamined_images
     model = scene.model()
     path = f"/models/{model.id}/samples.png"
     scene.refused(scene.client.get(path), 403, "scope_missing")
-    scene.app.state.context = replace(scene.context, scopes=frozenset({PRIVATE_READ}))
+    scene.app.state.context = replace(scene.context, caller=Caller.without_key(PRIVATE_READ))
     scene.refused(scene.client.get(path), 404, "image_not_found")
     snapshot = scene.context.artifacts.path(model.snapshot.key)
     snapshot.parent.mkdir(parents=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from release.gate.verdict import Outcome, Verdict
-from service.domain.access import PRIVATE_READ
+from service.domain.caller import PRIVATE_READ, Caller, Scope
 from service.domain.records import ArtifactRef, SyntheticSet
 
 IMAGES = [b"first", b"second"]
@@ -36,9 +36,9 @@ def sha256_of(made: SyntheticSet) -> str:
     return made.zip.sha256
 
 
-def granted(scene: Any, *scopes: str) -> None:
+def granted(scene: Any, *scopes: Scope) -> None:
     """Let callers hold scopes."""
-    scene.app.state.context = replace(scene.context, scopes=frozenset(scopes))
+    scene.app.state.context = replace(scene.context, caller=Caller.without_key(*scopes))
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_findings_are_private_and_of_a_few_sets_of_a_model_only(
     answer = scene.client.get("/synthetic-sets/syn_1/findings")
     scene.refused(answer, 403, "scope_missing")
     scene.app.state.context = replace(
-        scene.context, scopes=frozenset({PRIVATE_READ}), max_findings_per_model=1
+        scene.context, caller=Caller.without_key(PRIVATE_READ), max_findings_per_model=1
     )
     for _ in range(2):  # reading the same again discloses nothing new
         assert scene.client.get("/synthetic-sets/syn_1/findings").content == FINDINGS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from radiographs.errors import IngestRefused
-from service.domain.access import PRIVATE_READ
+from service.domain.caller import PRIVATE_READ, Caller
 from service.domain.json_form import as_json
 from service.domain.records import ClassSplit, DroppedFile
 from tests.sample_records import model_card
@@ -35,7 +35,7 @@ PRIVATE = (
 
 
 def allow(scene: Any) -> None:
-    scene.app.state.context = replace(scene.context, scopes=frozenset({PRIVATE_READ}))
+    scene.app.state.context = replace(scene.context, caller=Caller.without_key(PRIVATE_READ))
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""Who asks, for whom, and what they are allowed to do."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Scope = Literal["datasets", "train", "generate", "private:read", "weights:read", "admin"]
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+DATASETS: Scope = "datasets"  # ingest and delete datasets
+TRAIN: Scope = "train"  # train models
+GENERATE: Scope = "generate"  # request synthetic sets
+PRIVATE_READ: Scope = "private:read"  # see what was not released: previews, findings, refused sets
+WEIGHTS_READ: Scope = "weights:read"  # download the weights of cleared models
+ADMIN: Scope = "admin"  # manage keys, read the audit log
+
+# what a caller of a service without keys may do, besides what its operator adds
+WORK: frozenset[Scope] = frozenset({DATASETS, TRAIN, GENERATE, ADMIN})
+
+DEFAULT_TENANT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The client that a request came from.
+
+    Attributes:
+        id: Names the caller in the audit log: `key_...`, or subject and issuer of a token.
+        tenant: Whose records the caller can see; those of other tenants do not exist for them.
+        scopes: What they are allowed to do.
+    """
+
+    id: str
+    tenant: str = DEFAULT_TENANT
+    scopes: frozenset[Scope] = field(default=WORK)
+
+    @classmethod
+    def without_key(cls, *extra: Scope) -> "Caller":
+        """Return the caller of a service that asks for no keys."""
+        return cls("anybody", scopes=WORK | frozenset(extra))
