@@ -15,6 +15,7 @@ from torch import Tensor
 from models.diagnosis import TrainingFault, average_too_long
 from models.family import Family, Losses, Stage, TrainingOutcome
 from models.precision import fastest_dtype
+from models.seeding import seed_update
 from models.training.checkpoints import Checkpoints, Position
 from models.training.distributed import ProcessGroup, SingleProcess
 from models.training.ema import PowerAverage
@@ -167,6 +168,7 @@ class Training:
         stage = self.model.stages()[index]
         precision = getattr(torch, position.precision)
         self.model.eval()
+        seed_update(self._seed, index)
         for _ in stage.prepare(self.images):
             yield self._progress(stage, position)
         self._process_group.broadcast(list(self.model.state_dict().values()))
@@ -206,6 +208,7 @@ class Training:
         yield from self._inspect(steps, position)
         self._late_losses = late_losses.means()
         steps.average.apply()
+        seed_update(self._seed, index, position.plan[index].updates)
         for _ in without_gradients(stage.conclude(self.images)):
             yield self._progress(stage, position)
         self._process_group.broadcast(list(self.model.state_dict().values()))
