@@ -62,7 +62,7 @@ class SingleProcess:
 
 
 class TorchProcessGroup:
-    """One process for each shard, joined by torch.distributed; made by `joined`."""
+    """One process for each shard, joined by torch.distributed; made by `join_process_group`."""
 
     def __init__(self, rank: int, num_ranks: int) -> None:
         self.num_shards = num_ranks
@@ -101,7 +101,7 @@ def join_process_group(
 
     Args:
         store: Where they meet, a `torch.distributed.TCPStore`.
-        rank: This process's number; 0 is_leader.
+        rank: This process's number; 0 leads.
         num_ranks: How many there are.
         device: What this process computes on.
 

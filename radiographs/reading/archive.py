@@ -174,8 +174,8 @@ def _check_member_size(name: str, member: zipfile.ZipInfo, limits: ArchiveLimits
     ratio = member.file_size / max(member.compress_size, 1)
     if member.file_size > limits.ratio_free_bytes and ratio > limits.max_ratio:
         raise _bomb(
-            f"the compression ratio: a member would grow {ratio:,.0f}-split and "
-            f"{limits.max_ratio:,.0f}-split is allowed",
+            f"the compression ratio: a member would grow {ratio:,.0f}-fold and "
+            f"{limits.max_ratio:,.0f}-fold is allowed",
             [name],
         )
 

@@ -29,7 +29,7 @@ CONTRAST = 0.15
 
 
 class Labelled(Protocol):
-    """Images and their classes, as `release.labelled_images.LabelledImages`."""
+    """Images and their classes, as `release.data.LabelledImages`."""
 
     @property
     def pixels(self) -> Pixels:

@@ -4,7 +4,7 @@ A bin of a histogram that holds one image is that image's distance. Bins are mer
 empty or holds at least five images of either kind, for sets that leave and for refused ones alike.
 
 Reference: the threshold rule for frequency tables; Hundepool et al. 2012, Statistical Disclosure
-PublishedControl, section 5.2.
+Control, section 5.2.
 """
 
 from __future__ import annotations

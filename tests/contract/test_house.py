@@ -21,6 +21,7 @@ SERVER_ONLY = (
     *("alembic", "celery", "fastapi", "jinja2", "matplotlib"),
     *("numpy", "PIL", "redis", "sqlalchemy", "torch"),
 )
+OURS = {"models", "radiographs", "release", "service", "synthcxr", "workers", "benchmarks", "tests"}
 
 
 def package_name(requirement: str) -> str:
@@ -103,3 +104,30 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
     for document in documents:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def named_in_backticks(path: Path) -> set[str]:
+    found = re.findall(r"`(\w+(?:\.\w+)+)`", path.read_text())
+    return {name for name in found if name.partition(".")[0] in OURS}
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a folder, a file, or what a file assigns or defines."""
+    place = ROOT.joinpath(*name.split("."))
+    if place.is_dir() or place.with_suffix(".py").exists():
+        return True
+    module, member = place.parent.with_suffix(".py"), place.name
+    defined = rf"^(?:class|def|async def)? ?{member}\b"
+    return module.exists() and bool(re.search(defined, module.read_text(), re.MULTILINE))
+
+
+def test_every_module_that_a_text_names_is_there() -> None:
+    sources = [path for name in sorted(OURS) for path in (ROOT / name).rglob("*.py")]
+    missing = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sources
+        for name in named_in_backticks(path)
+        if not resolves(name)
+    }
+    assert sources
+    assert not missing
