@@ -27,7 +27,7 @@ from release.gate.calibration import rank_of_threshold
 from release.gate.copy_counts import CopyCounts, Count, p_value
 from release.gate.policy import Policy
 from release.gate.positive_controls import NUM_CONTROLS
-from release.gate.published import Power, rounded_up
+from release.gate.published import Power
 from release.stats.intervals import proportion
 from release.stats.power import detectable_share
 
@@ -132,8 +132,3 @@ def power_of(
         mdcr=detectable_copy_rate(found.overall, level, recall),
         by_class=by_class,
     )
-
-
-def percent(rate: float) -> str:
-    """Write a rate in per cent, rounded up."""
-    return f"{100 * rounded_up(rate):.2f} %"

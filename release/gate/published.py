@@ -18,8 +18,13 @@ from release.stats.estimate import Estimate
 
 
 def rounded_up(rate: float) -> float:
-    """Round a rate up to a hundredth of a per cent."""
-    return min(1.0, ceil(rate * 1e4) / 1e4)
+    """Round a rate up to a hundredth of a per cent; one that was rounded already stays."""
+    return min(1.0, ceil(rate * 1e4 - 1e-6) / 1e4)
+
+
+def percent(rate: float) -> str:
+    """Write a rate in per cent, rounded up to a hundredth."""
+    return f"{100 * rounded_up(rate):.2f} %"
 
 
 def _rounded(share: float) -> float:

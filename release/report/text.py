@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
-from release.gate.published import Power
+from release.gate.published import Power, rounded_up
 from release.gate.result import COARSE_P_VALUES
 from release.report.schema import Outcome, Report
 from release.stats.estimate import Estimate
@@ -178,8 +178,7 @@ def percent(share: float, digits: int = 2) -> str:
 
 def rate(share: float) -> str:
     """Write a rate in [0, 1] in percent, rounded up to a hundredth: 0.01234 is 1.24 %."""
-    hundredths = ceil(share * 1e4 - 1e-6)
-    return f"{hundredths / 100:.2f}{NO_BREAK}%"
+    return f"{100 * rounded_up(share):.2f}{NO_BREAK}%"
 
 
 def estimated_percent(measured: Estimate) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from release.gate.context import Check, Context, Stage
 from release.gate.finding import POWER, Finding
-from release.gate.power import percent
-from release.gate.published import rounded_up
+from release.gate.published import percent, rounded_up
 
 
 def run(context: Context) -> Finding:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from release.data import Array
 from release.gate.context import Check
 from release.gate.finding import Finding
 from release.gate.policy import Policy
+from release.gate.published import percent, rounded_up
 from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
 from release.stats.power import detectable_share
 from release.stats.roc import auc
@@ -80,13 +80,13 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
     elif suffices:
         text = (
             "The model's own scores do not reveal who was trained on, and would have if "
-            f"{100 * share:.2f} % of the patients were memorised."
+            f"{percent(share)} of the patients were memorised."
         )
     else:
         text = (
             "The model's own scores do not reveal who was trained on, but with so few patients "
-            f"might not if {100 * share:.1f} % of them were memorised; policy asks for "
-            f"{100 * policy.max_mdcr:.1f} %."
+            f"might not if {percent(share)} of them were memorised; policy asks for "
+            f"{percent(policy.max_mdcr)}."
         )
     return Finding(
         id="G6",
@@ -98,7 +98,7 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
         text=text,
         public={
             "weights_can_be_released": suffices and not leaks,
-            "min_detectable_share": ceil(1e4 * share) / 1e4,
+            "min_detectable_share": rounded_up(share),
             "asked": sorted(scores),
         },
         private={"p_value_by_score": p_values, "auc_by_score": areas},

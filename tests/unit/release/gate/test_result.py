@@ -5,7 +5,7 @@ import pytest
 
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
-from release.gate.published import Power, PublishedGate
+from release.gate.published import Power, PublishedGate, rounded_up
 from release.gate.result import GateResult
 from release.gate.verdict import Verdict
 
@@ -40,3 +40,10 @@ def test_the_report_reads_the_public_part_of_an_examination():
     assert summary.power.claims_membership
     assert summary.power.by_class == {"a": 0.05, "b": 1.0}
     assert summary.controls[0].claimed
+
+
+def test_a_rate_is_rounded_up_once():
+    """A report that is read and written again says the same."""
+    rounded = [k / 1e4 for k in range(10_001)]
+    assert [rounded_up(rate) for rate in rounded] == rounded
+    assert rounded_up(0.00511) == 0.0052

@@ -5,6 +5,7 @@ import pytest
 
 from release.gate.checks.white_box import judge
 from release.gate.policy import Policy
+from release.gate.published import percent
 from release.stats.fisher import members_by_rank, p_value
 from release.stats.power import detectable_share
 
@@ -38,6 +39,13 @@ def test_an_audit_of_too_few_patients_keeps_the_weights() -> None:
     assert silent.p_value > Policy().alpha
     assert not silent.public["weights_can_be_released"]
     assert "might not" in silent.text
+
+
+@pytest.mark.parametrize("num_patients", [400, 5_000])
+def test_the_text_promises_no_more_than_the_number(num_patients: int) -> None:
+    included = np.arange(num_patients) % 2 == 0
+    silent = judge({"elbo": np.random.default_rng(0).random(num_patients)}, included, Policy())
+    assert f"if {percent(silent.public['min_detectable_share'])} of" in silent.text
 
 
 def test_a_leaking_model_keeps_its_weights_and_only_warns_of_samples() -> None:
