@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from release.gate.checks import CHECKS, WEIGHTS_CHECK
-from release.gate.context import Check
+from release.gate.context import Hypothesis
 
 BEGIN, END = "<!-- checks: generated -->", "<!-- checks: end -->"
 
@@ -27,7 +26,7 @@ def table() -> str:
     return "\n".join([*lines, _row(WEIGHTS_CHECK)])
 
 
-def _row(check: Check[Any]) -> str:
+def _row(check: Hypothesis) -> str:
     cells = (check.id, check.name, check.null, check.statistic, check.decision)
     return f"| {' | '.join(cells)} |"
 

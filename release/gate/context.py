@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from release.gate.attack_scores import NUM_ATTACKS
 from release.gate.copy_counts import CopyCounts
 from release.gate.density_attack import NUM_ATTACKS as NUM_DENSITY_ATTACKS
 from release.gate.filtering import kept_images
-from release.gate.finding import Finding, Reason
+from release.gate.finding import Decision, Finding, Reason
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, least_recall
 from release.gate.power import power_of
@@ -28,6 +28,7 @@ from release.gate.published import Power
 from release.gate.real_index import RealIndex
 from release.gate.set_neighbours import SetNeighbours
 from release.similarity.knn import InvalidDistances
+from release.stats.roc import Roc
 
 MIN_HOLDOUT = 4  # patients: two in each half of the negative control
 
@@ -100,6 +101,11 @@ class History:
     tallies: Sequence[Tally] = ()
     attempt_number: int = 1
 
+    @property
+    def counted(self) -> list[Tally]:
+        """The tallies of the sets of which anything could be counted."""
+        return [tally for tally in self.tallies if tally]
+
 
 class Stage(IntEnum):
     """How far a set can be evaluated; a check runs where the set reaches the check's stage."""
@@ -171,6 +177,12 @@ class Context:
         return left if left.is_complete else self.index.compare(self.candidate.pixels[self.kept])
 
     @cached_property
+    def with_earlier(self) -> SetNeighbours | None:
+        """The kept images and all earlier releases, as if they were one set; None where none is."""
+        released = self.history.released
+        return SetNeighbours.concatenated([released, self.left]) if released else None
+
+    @cached_property
     def scores(self) -> dict[str, Array]:
         """By attack, (patients,): what it makes of each representative, given the kept images."""
         return self.index.attack_scores(self.left)
@@ -201,22 +213,17 @@ class Context:
         )
 
 
-C = TypeVar("C")
-
-
-@dataclass(frozen=True)
-class Check(Generic[C]):
-    """One check of the gate.
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """A null hypothesis, and how it is judged.
 
     Attributes:
-        id: MDCR, power or G0 to G8; several checks of one kind share an id.
+        id: MDCR, power or G0 to G8; several of one kind share an id.
         name: In a word or two.
         null: The null hypothesis, in one sentence.
         statistic: What is computed.
         decision: How it is judged, and what follows.
-        run: Judges; None where there is nothing to say.
-        reasons: Why it refuses a set or leaves it open.
-        stage: How far a set must be evaluated for the check to run.
+        reasons: Why a set is refused or left open.
     """
 
     id: str
@@ -224,6 +231,46 @@ class Check(Generic[C]):
     null: str
     statistic: str
     decision: str
-    run: Callable[[C], Finding | None]
     reasons: tuple[Reason, ...] = ()
+
+    def finding(
+        self,
+        decision: Decision,
+        text: str,
+        *,
+        reason: Reason | None = None,
+        statistic: float | None = None,
+        threshold: float | None = None,
+        p_value: float | None = None,
+        public: Mapping[str, Any] | None = None,
+        private: Mapping[str, Any] | None = None,
+        roc: Roc | None = None,
+    ) -> Finding:
+        """Say what was found, as `Finding`; the reason is the first one unless another is given."""
+        undecided = decision in ("refused", "inconclusive")
+        return Finding(
+            self.id,
+            self.name,
+            decision,
+            text,
+            (reason or self.reasons[0]) if undecided else None,
+            statistic,
+            threshold,
+            p_value,
+            public or {},
+            private or {},
+            roc,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Hypothesis):
+    """A hypothesis that is tested of every set.
+
+    Attributes:
+        run: Judges; None where there is nothing to say.
+        stage: How far a set must be evaluated for the check to run.
+    """
+
+    run: Callable[[Context], Finding | None]
     stage: Stage = Stage.COMPLETE

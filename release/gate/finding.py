@@ -59,11 +59,11 @@ class Finding:
         id: MDCR, power or G0 to G8.
         name: What was asked, in a word or two.
         decision: What follows; `reported` where nothing does.
+        text: The finding in a sentence.
+        reason: Why a set is refused or inconclusive.
         statistic: What was counted or measured, too coarse to reveal a single image.
         threshold: What it was compared with.
         p_value: Of the null hypothesis, corrected for the tests within this check.
-        text: The finding in a sentence.
-        reason: Why a set is refused or inconclusive.
         public: More that everyone may know.
         private: What only the owner of the real images may know.
         roc: Of the strongest attack, where attacks were run.
@@ -72,11 +72,11 @@ class Finding:
     id: str
     name: str
     decision: Decision
-    statistic: float | None
-    threshold: float | None
-    p_value: float | None
     text: str
     reason: Reason | None = None
+    statistic: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
     public: Mapping[str, Any] = field(default_factory=dict)
     private: Mapping[str, Any] = field(default_factory=dict)
     roc: Roc | None = None

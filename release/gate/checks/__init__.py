@@ -20,9 +20,9 @@ from release.gate.checks import (
     validity,
     white_box,
 )
-from release.gate.context import Check, Context
+from release.gate.context import Check, Hypothesis
 
-CHECKS: tuple[Check[Context], ...] = (
+CHECKS: tuple[Check, ...] = (
     metric_distances.CHECK,
     copy_power.CHECK,
     membership_power.CHECK,
@@ -40,4 +40,4 @@ CHECKS: tuple[Check[Context], ...] = (
     proximity_scan.WITH_EARLIER,
     membership.WITH_EARLIER,
 )
-WEIGHTS_CHECK: Check[white_box.ModelScores] = white_box.CHECK  # of a model, not of a set
+WEIGHTS_CHECK: Hypothesis = white_box.CHECK  # of a model, not of a set

@@ -80,18 +80,13 @@ def judge(
         )
     worst = max(advantages.values(), key=lambda each: each.high)
     decision: Decision = "passed"
-    reason = None
     if worst.high > policy.max_advantage:
         decision = "refused" if worst.low > 0 and power.claims_membership else "inconclusive"
-        reason = REASON if power.claims_membership else POWER
-    return Finding(
-        id="G8",
-        name="attack advantage",
+    return CHECK.finding(
         decision=decision,
-        reason=reason,
+        reason=REASON if power.claims_membership else POWER,
         statistic=round(worst.high, 2),
         threshold=policy.max_advantage,
-        p_value=None,
         text=f"The set adds at most {worst.high:.2f} to an attack's success, by the upper end of "
         f"its 95 % interval; policy allows {policy.max_advantage}.",
         private={name: each.to_json() for name, each in advantages.items()},

@@ -77,14 +77,10 @@ def judge(results: Sequence[ControlResult], holdout_passed: bool, policy: Policy
     if not holdout_passed:
         sentences.append("Holdout images were taken for copies.")
     worst = min((result.found / max(1, result.planted) for result in required), default=0.0)
-    return Finding(
-        id="G7",
-        name="controls",
+    return CHECK.finding(
         decision="passed" if decided else "inconclusive",
-        reason=None if decided else REASON,
         statistic=round(worst, 3),
         threshold=policy.min_control_recall,
-        p_value=None,
         text=" ".join(sentences),
         public={"negative_control_passed": holdout_passed},
     )

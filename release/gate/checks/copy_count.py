@@ -25,11 +25,8 @@ def judge(counts: CopyCounts, policy: Policy) -> Finding:
     overall, p = counts.overall, counts.p_value
     certain = counts.num_certain >= MIN_CERTAIN
     refused = p < policy.alpha / 3 or certain or overall.num_near[0] == overall.num_images
-    return Finding(
-        id="G1",
-        name="copies",
+    return CHECK.finding(
         decision="refused" if refused else "passed",
-        reason=REASON if refused else None,
         statistic=overall.num_near[0],
         threshold=policy.alpha / 3,
         p_value=p,

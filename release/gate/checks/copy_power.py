@@ -10,14 +10,10 @@ from release.gate.published import percent, rounded_up
 def run(context: Context) -> Finding:
     """Compare the minimum detectable copy rate with policy."""
     power = context.power
-    return Finding(
-        id="MDCR",
-        name="minimum detectable copy rate",
+    return CHECK.finding(
         decision="passed" if power.claims_copies else "inconclusive",
-        reason=None if power.claims_copies else POWER,
         statistic=rounded_up(power.mdcr),
         threshold=power.max_mdcr,
-        p_value=None,
         text=f"Of {power.num_examined} examined images, compared with {power.num_calibrating} "
         f"patients, {percent(power.mdcr)} copies of the kinds that were planted and found lead to "
         f"a refusal; policy asks for {percent(power.max_mdcr)}.",

@@ -53,7 +53,7 @@ COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals for what earlier s
 
 def run(context: Context) -> Finding | None:
     """Count the set and the examined ones before it together; nothing where it is the first."""
-    earlier = [tally for tally in context.history.tallies if tally]  # empty where nothing was seen
+    earlier = context.history.counted
     if not earlier:
         return None
     return judge([*earlier, tally_of(context.counts, context.splits.classes, ())], context.policy)
@@ -96,12 +96,8 @@ def judge(tallies: Sequence[Tally], policy: Policy) -> Finding:
     p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: half of G1's level
     num_certain = sum(each["num_certain"] for each in tallies)
     refused = p < policy.alpha / 3 or num_certain >= MIN_CERTAIN
-    return Finding(
-        id="G1",
-        name="copies of all sets",
+    return CHECK.finding(
         decision="refused" if refused else "passed",
-        reason=CUMULATIVE if refused else None,
-        statistic=None,
         threshold=policy.alpha / 3,
         p_value=p,
         text=f"This set and {len(tallies) - 1} examined before it were counted together.",

@@ -19,7 +19,7 @@ REASON = Reason(
 
 def run(context: Context) -> Finding | None:
     """Judge the sets before this one; nothing where it is the first."""
-    earlier = [tally for tally in context.history.tallies if tally]  # empty where nothing was seen
+    earlier = context.history.counted
     return judge(earlier, context.history.attempt_number) if earlier else None
 
 
@@ -31,14 +31,10 @@ def judge(earlier: Sequence[Tally], attempt_number: int) -> Finding:
         attempt_number: Which of its model's sets this is, from 1.
     """
     refused = sum(each["refused"] for each in earlier)
-    return Finding(
-        id="G1-G8",
-        name="sets before",
+    return CHECK.finding(
         decision="refused" if refused else "passed",
-        reason=REASON if refused else None,
         statistic=refused,
         threshold=0,
-        p_value=None,
         text=f"This is set {attempt_number} of its model; {refused or 'none'} before it "
         f"{'was' if refused <= 1 else 'were'} refused.",
     )

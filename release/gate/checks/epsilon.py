@@ -114,14 +114,10 @@ def judge(
     bound = max(bounds.values())
     violated = claim is not None and bound > claim.epsilon
     against = f"; {claim.epsilon:g} is claimed" if claim else ""
-    return Finding(
-        id="G5",
-        name="lower bound on epsilon",
+    return CHECK.finding(
         decision="refused" if violated else "passed" if claim else "reported",
-        reason=REASON if violated else None,
         statistic=round(min(bound, _LARGEST), 1),
         threshold=claim.epsilon if claim else None,
-        p_value=None,
         text="What the set reveals is consistent with an epsilon of "
         f"{min(bound, _LARGEST):.1f} or more{against}.",
         public={"num_guesses": guesses, "confidence": policy.audit_confidence},

@@ -16,7 +16,6 @@ from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
-from release.gate.set_neighbours import SetNeighbours
 from release.stats.fisher import members_by_rank
 from release.stats.permutation import smallest_p_values
 from release.stats.roc import auc, roc
@@ -26,28 +25,18 @@ REASON = Reason("membership", "the set reveals who was in the training data", OT
 
 def run(context: Context) -> Finding:
     """Judge the images that are kept."""
-    return _judged(context, context.scores, REASON)
+    return _judged(context, context.scores, CHECK)
 
 
 def run_with_earlier(context: Context) -> Finding | None:
     """Judge the set and all earlier releases as if they were one."""
-    released = context.history.released
-    if not released:
-        return None
-    whole = SetNeighbours.concatenated([released, context.left])
-    return _judged(context, context.index.attack_scores(whole), CUMULATIVE)
+    whole = context.with_earlier
+    return _judged(context, context.index.attack_scores(whole), WITH_EARLIER) if whole else None
 
 
-def _judged(context: Context, scores: Mapping[str, Array], reason: Reason) -> Finding:
-    images = context.index.images
-    return judge(
-        scores,
-        images.member,
-        context.policy,
-        context.num_sets,
-        reason,
-        images.representative_labels,
-    )
+def _judged(context: Context, scores: Mapping[str, Array], check: Check) -> Finding:
+    images, labels = context.index.images, context.index.images.representative_labels
+    return judge(scores, images.member, context.policy, context.num_sets, labels, check)
 
 
 def judge(
@@ -55,8 +44,8 @@ def judge(
     member: NDArray[np.bool_],
     policy: Policy,
     num_sets: int = 1,
-    reason: Reason = REASON,
     labels: NDArray[np.int64] | None = None,
+    check: Check | None = None,
 ) -> Finding:
     """Judge a set by its most significant score, and measure the strongest attack.
 
@@ -65,9 +54,9 @@ def judge(
         member: (patients,), who is a training patient.
         policy: Says at which level and at which rates.
         num_sets: How many sets share the level: the set itself, and it with all before it.
-        reason: Why a set is refused.
         labels: (patients,), their classes, within each of which patients were split; one where
             None.
+        check: What is judged; a set by itself where None.
 
     Returns:
         With the curve of the attack of the largest area: the best of several, so that it errs on
@@ -83,11 +72,8 @@ def judge(
     curve = roc(ranked[strongest])
     refused = p < policy.alpha / 3
     can = "can" if refused else "cannot"
-    return Finding(
-        id="G3",
-        name="membership" if reason is REASON else f"membership, {reason.code}",
+    return (check or CHECK).finding(
         decision="refused" if refused else "passed",
-        reason=reason if refused else None,
         statistic=round(curve.auc.value, 2),
         threshold=policy.alpha / 3,
         p_value=p,

@@ -10,14 +10,10 @@ from release.gate.published import percent, rounded_up
 def run(context: Context) -> Finding:
     """Compare the smallest detectable share of training patients with policy."""
     power = context.power
-    return Finding(
-        id="power",
-        name="membership power",
+    return CHECK.finding(
         decision="passed" if power.claims_membership else "inconclusive",
-        reason=None if power.claims_membership else POWER,
         statistic=rounded_up(power.membership),
         threshold=power.max_membership,
-        p_value=None,
         text=f"With {power.num_patients} holdout patients, an attack that is right on "
         f"{percent(power.membership)} of the training patients is detected; policy asks for "
         f"{percent(power.max_membership)}.",

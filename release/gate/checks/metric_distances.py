@@ -10,14 +10,8 @@ def run(context: Context) -> Finding | None:
     """Say that a metric's distances are invalid: nothing else can be asked of it."""
     if context.error is None:
         return None
-    return Finding(
-        id="G0",
-        name="embedding",
+    return CHECK.finding(
         decision="inconclusive",
-        reason=INVALID_METRIC,
-        statistic=None,
-        threshold=None,
-        p_value=None,
         text=str(context.error),
     )
 

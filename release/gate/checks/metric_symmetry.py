@@ -44,12 +44,8 @@ def judge(densities: Mapping[str, Array], member: NDArray[np.bool_], policy: Pol
     text = "treat training and holdout images alike."
     if unlike:
         text = f"do not {text} Train them on both, or on neither."
-    return Finding(
-        id="G7",
-        name="symmetry of metrics",
+    return CHECK.finding(
         decision="inconclusive" if unlike else "passed",
-        reason=INVALID_METRIC if unlike else None,
-        statistic=None,
         threshold=policy.alpha / 3,
         p_value=p,
         text=f"The metrics {text}",

@@ -28,13 +28,10 @@ def judge(dropped: NDArray[np.bool_], num_patients: int, policy: Policy) -> Find
         policy: Says by which chance.
     """
     num_dropped = int(dropped.sum())
-    return Finding(
-        id="G4",
-        name="exposure",
+    return CHECK.finding(
         decision="reported",
         statistic=num_dropped,
         threshold=policy.exposure_alpha,
-        p_value=None,
         text=f"{num_dropped} images were dropped because too many of them are like one patient.",
         public={"num_dropped": num_dropped},
         private={"num_patients": num_patients},

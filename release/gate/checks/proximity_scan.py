@@ -19,7 +19,7 @@ from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
-from release.gate.set_neighbours import ImageStatistics, SetNeighbours
+from release.gate.set_neighbours import ImageStatistics
 
 REASON = Reason(
     "scan", "the images nearest to real ones are near to training images too often", OTHER_MODEL
@@ -28,28 +28,18 @@ REASON = Reason(
 
 def run(context: Context) -> Finding:
     """Judge the images that are kept."""
-    return _judged(context, context.left.statistics, REASON)
+    return _judged(context, context.left.statistics, CHECK)
 
 
 def run_with_earlier(context: Context) -> Finding | None:
     """Judge the set and all earlier releases as if they were one."""
-    released = context.history.released
-    if not released:
-        return None
-    whole = SetNeighbours.concatenated([released, context.left])
-    return _judged(context, whole.statistics, CUMULATIVE)
+    whole = context.with_earlier
+    return _judged(context, whole.statistics, WITH_EARLIER) if whole else None
 
 
-def _judged(context: Context, statistics: Mapping[str, ImageStatistics], reason: Reason) -> Finding:
-    images = context.index.images
-    return judge(
-        statistics,
-        images.train_patients,
-        len(images.member),
-        context.policy,
-        context.num_sets,
-        reason,
-    )
+def _judged(context: Context, statistics: Mapping[str, ImageStatistics], check: Check) -> Finding:
+    train, num_patients = context.index.images.train_patients, len(context.index.images.member)
+    return judge(statistics, train, num_patients, context.policy, context.num_sets, check)
 
 
 def scan(
@@ -86,7 +76,7 @@ def judge(
     num_patients: int,
     policy: Policy,
     num_sets: int = 1,
-    reason: Reason = REASON,
+    check: Check | None = None,
 ) -> Finding:
     """Judge a set by the metric whose scan is the most significant.
 
@@ -96,7 +86,7 @@ def judge(
         num_patients: All patients, training and holdout.
         policy: Says at which level.
         num_sets: How many sets share the level: the set itself, and it with all before it.
-        reason: Why a set is refused.
+        check: What is judged; a set by itself where None.
     """
     p_values = {
         name: scan(
@@ -107,12 +97,8 @@ def judge(
     p = min(1.0, num_sets * len(p_values) * min(p_values.values()))
     refused = p < policy.alpha / 3
     found = "are training images more often than" if refused else "are training images as often as"
-    return Finding(
-        id="G2",
-        name="scan" if reason is REASON else f"scan, {reason.code}",
+    return (check or CHECK).finding(
         decision="refused" if refused else "passed",
-        reason=reason if refused else None,
-        statistic=None,
         threshold=policy.alpha / 3,
         p_value=p,
         text=f"The real images that the set comes nearest to {found} chance allows.",

@@ -85,14 +85,10 @@ def judge(
     text = "The images are like real ones."
     if doubts:
         text = f"The images {', '.join(doubts)}."
-    return Finding(
-        id="G0",
-        name="validity",
+    return CHECK.finding(
         decision="inconclusive" if doubts else "passed",
-        reason=REASON if doubts else None,
         statistic=round(kid, 3) if np.isfinite(kid) else None,
         threshold=policy.max_relative_kid,
-        p_value=None,
         text=text,
         public={
             "relative_agreement": round(agreement, 3) if np.isfinite(agreement) else None,

@@ -13,40 +13,18 @@ detect as small a share of memorised patients as policy asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from release.data import Array
-from release.gate.context import Check
+from release.gate.context import Hypothesis
 from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.published import percent, rounded_up
 from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
 from release.stats.power import detectable_share
 from release.stats.roc import auc
-
-
-@dataclass(frozen=True, eq=False)
-class ModelScores:
-    """A model's own scores of the audit pool.
-
-    Attributes:
-        scores: By part of the model, (c,), of one image of each patient; the higher, the more
-            likely trained on.
-        included: (c,), who was included in the training.
-        policy: What is demanded.
-    """
-
-    scores: Mapping[str, Array]
-    included: NDArray[np.bool_]
-    policy: Policy
-
-
-def run(context: ModelScores) -> Finding:
-    """Judge the weights of a model."""
-    return judge(context.scores, context.included, context.policy)
 
 
 def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Policy) -> Finding:
@@ -65,32 +43,22 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
     p_values = {name: _p_value(by_rank, policy) for name, by_rank in ranked.items()}
     p = min(1.0, len(ranked) * min(p_values.values()))
     areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
-    leaks = p < policy.alpha
-    num_members = int(included.sum())
+    members, others = int(included.sum()), int((~included).sum())
     share = detectable_share(
-        num_members,
-        len(included) - num_members,
-        len(ranked),
-        policy.alpha,
-        policy.false_positive_rates,
+        members, others, len(ranked), policy.alpha, policy.false_positive_rates
     )
-    suffices = share <= policy.max_mdcr
+    leaks, suffices = p < policy.alpha, share <= policy.max_mdcr
+    text = "The model's own scores do not reveal who was trained on, "
     if leaks:
         text = "The model's own scores reveal who was trained on: its weights must not be released."
     elif suffices:
-        text = (
-            "The model's own scores do not reveal who was trained on, and would have if "
-            f"{percent(share)} of the patients were memorised."
-        )
+        text += f"and would have if {percent(share)} of the patients were memorised."
     else:
-        text = (
-            "The model's own scores do not reveal who was trained on, but with so few patients "
-            f"might not if {percent(share)} of them were memorised; policy asks for "
-            f"{percent(policy.max_mdcr)}."
+        text += (
+            f"but with so few patients might not if {percent(share)} of them were memorised; "
+            f"policy asks for {percent(policy.max_mdcr)}."
         )
-    return Finding(
-        id="G6",
-        name="white box",
+    return CHECK.finding(
         decision="reported",
         statistic=round(max(areas.values()), 2),
         threshold=policy.alpha,
@@ -112,12 +80,11 @@ def _p_value(by_rank: NDArray[np.bool_], policy: Policy) -> float:
     return min(1.0, len(p_values) * min(p_values))
 
 
-CHECK = Check(
+CHECK = Hypothesis(
     id="G6",
     name="white box",
     null="The model's own scores do not depend on who of the audit pool was included in the "
     "training.",
     statistic="White-box audit: the model's own scores of the audit pool",
     decision="Not run on sets. A model is audited by it before its weights are released",
-    run=run,
 )

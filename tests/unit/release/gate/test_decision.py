@@ -15,7 +15,7 @@ REASONS[NOTHING_LEFT.code] = NOTHING_LEFT
 
 def finding(decision: Any, code: str | None = None) -> Finding:
     reason = REASONS[code] if code else None
-    return Finding("G1", "test", decision, None, None, None, "", reason)
+    return Finding("G1", "test", decision, "", reason)
 
 
 def verdict_of(*findings: Finding, num_filtered: int = 0, num_left: int = 9) -> Verdict:
