@@ -20,13 +20,14 @@ from release.gate.attack_scores import NUM_ATTACKS
 from release.gate.copy_counts import CopyCounts
 from release.gate.density_attack import NUM_ATTACKS as NUM_DENSITY_ATTACKS
 from release.gate.filtering import kept_images
-from release.gate.finding import Decision, Finding, Reason
+from release.gate.finding import Finding, Reason
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, least_recall
 from release.gate.power import power_of
 from release.gate.published import Power
 from release.gate.real_index import RealIndex
 from release.gate.set_neighbours import SetNeighbours
+from release.gate.verdict import Decision
 from release.similarity.knn import InvalidDistances
 from release.stats.roc import Roc
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from release.gate.verdict import Decision
 from release.stats.roc import Roc
-
-Decision = Literal["passed", "refused", "inconclusive", "reported"]
 
 OTHER_MODEL = (
     "release from an earlier checkpoint",

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from release.gate.policy import Policy
+from release.gate.verdict import Decision, Outcome, Verdict
 from release.stats.estimate import Estimate
 
 
@@ -86,12 +87,38 @@ class Power:
         return self.claims_copies and self.claims_membership
 
 
+class VerdictSummary(Part):
+    """The gate's verdict; text is its name, as `refused(memorises)` or `passed_filtered(3)`."""
+
+    outcome: Outcome
+    code: str | None = None
+    text: str
+    reasons: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Self:
+        """Say what everybody may know of a verdict."""
+        return cls(
+            outcome=verdict.outcome,
+            code=verdict.code,
+            text=str(verdict),
+            reasons=verdict.reasons,
+            remedies=verdict.remedies,
+        )
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the set may be downloaded, so that its images may be shown."""
+        return self.outcome in ("passed", "passed_filtered")
+
+
 class PublishedFinding(Part):
     """What one check found; p_value is rounded up, and None for checks that have none."""
 
     id: str
     name: str
-    decision: Literal["passed", "refused", "inconclusive", "reported"]
+    decision: Decision
     statistic: float | None = None
     threshold: float | None = None
     p_value: float | None = Field(None, ge=0, le=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from release.gate.published import (
     PublishedFinding,
     PublishedGate,
     PublishedMetric,
+    VerdictSummary,
 )
 from release.gate.verdict import Verdict
 from release.stats.estimate import Estimate
@@ -32,7 +33,7 @@ COARSE_P_VALUES = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
 _BINS = np.round(np.arange(0, 2.01, 0.1), 1)
 
 
-def coarse(p_value: float) -> float:
+def coarse_p_value(p_value: float) -> float:
     """Round a p-value up to one of few, so that it cannot guide an attacker image by image."""
     return next(level for level in COARSE_P_VALUES if p_value <= level)
 
@@ -103,12 +104,7 @@ class GateResult:
             findings=tuple(map(_published, self.findings)),
             controls=tuple(
                 PublishedControl(
-                    name=each.name,
-                    planted=each.planted,
-                    found=each.found,
-                    recall=each.recall,
-                    required=each.required,
-                    claimed=each.claimed(self.policy),
+                    **asdict(each), recall=each.recall, claimed=each.claimed(self.policy)
                 )
                 for each in self.controls
             ),
@@ -122,7 +118,11 @@ class GateResult:
 
     def public(self) -> dict[str, Any]:
         """Return JSON values of the verdict and of what is published."""
-        return {"verdict": self._verdict(), "gate": self.published().model_dump(mode="json")}
+        verdict = VerdictSummary.of(self.verdict)
+        return {
+            "verdict": verdict.model_dump(mode="json"),
+            "gate": self.published().model_dump(mode="json"),
+        }
 
     def private(self) -> dict[str, Any]:
         """Return JSON values for the owner of the real images, in full."""
@@ -137,26 +137,10 @@ class GateResult:
             "tally": dict(self.tally),
         }
 
-    def _verdict(self) -> dict[str, Any]:
-        return {
-            "outcome": self.verdict.outcome,
-            "code": self.verdict.code,
-            "text": str(self.verdict),
-            "reasons": list(self.verdict.reasons),
-            "remedies": list(self.verdict.remedies),
-        }
-
 
 def _published(finding: Finding) -> PublishedFinding:
-    return PublishedFinding(
-        id=finding.id,
-        name=finding.name,
-        decision=finding.decision,
-        statistic=finding.statistic,
-        threshold=finding.threshold,
-        p_value=None if finding.p_value is None else coarse(finding.p_value),
-        text=finding.text,
-    )
+    p_value = None if finding.p_value is None else coarse_p_value(finding.p_value)
+    return PublishedFinding.model_validate(replace(finding, p_value=p_value), from_attributes=True)
 
 
 def _membership(roc: Roc) -> MembershipAttack:

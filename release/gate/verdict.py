@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["passed", "passed_filtered", "refused", "inconclusive"]
+Outcome = Literal["passed", "passed_filtered", "refused", "inconclusive"]  # of all checks
+Decision = Literal["passed", "refused", "inconclusive", "reported"]  # of one check
 
 
 @dataclass(frozen=True, slots=True)

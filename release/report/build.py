@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from release.fidelity.results import Fidelity
+from release.gate.published import VerdictSummary
 from release.gate.result import GateResult
-from release.gate.verdict import Verdict
 from release.report.schema import (
     DatasetSummary,
     ExaminationCount,
     ModelSummary,
     Report,
     SetSummary,
-    VerdictSummary,
 )
 from release.samples import InterpolatedSample, SampleSpec, count_by_class
 from release.utility.results import Utility
@@ -81,7 +80,7 @@ def build_report(
         ),
         model=model,
         dataset=dataset,
-        verdict=_verdict(examination.verdict),
+        verdict=VerdictSummary.of(examination.verdict),
         gate=examination.published(),
         fidelity=fidelity,
         further_fidelity=tuple(further_fidelity),
@@ -93,18 +92,4 @@ def build_report(
             *([INTERPOLATIONS] if InterpolatedSample.kind in of_none else []),
             *([] if utility else [NOT_REQUESTED if examination.verdict.released else NOT_RELEASED]),
         ),
-    )
-
-
-def _why_no_utility(examination: GateResult) -> str:
-    return NOT_REQUESTED if examination.verdict.released else NOT_RELEASED
-
-
-def _verdict(verdict: Verdict) -> VerdictSummary:
-    return VerdictSummary(
-        outcome=verdict.outcome,
-        code=verdict.code,
-        text=str(verdict),
-        reasons=verdict.reasons,
-        remedies=verdict.remedies,
     )

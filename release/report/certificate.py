@@ -26,7 +26,7 @@ def certificate(report: Report) -> dict[str, Any]:
         "examination": report.set.examination.model_dump(mode="json"),
         "model": report.model.model_dump(mode="json"),
         "dataset_version": report.dataset.version,
-        "verdict": text.verdict_name(report),
+        "verdict": report.verdict.text,
         "label": text.label(report),
         "claims": {
             "copies": _about_copies(gate.power),

@@ -19,12 +19,12 @@ ROUNDED_TO = 10
 def disclosed(report: Report) -> Report:
     """Return the report as its documents show it, its mappings in the order of their keys."""
     histograms = report.gate.histograms
-    gate = report.gate.model_copy(update={"histograms": histograms and coarse(histograms)})
+    gate = report.gate.model_copy(update={"histograms": histograms and merged_bins(histograms)})
     shown = report.model_copy(update={"gate": gate})
     return Report.from_json(shown.to_json())
 
 
-def coarse(histograms: Histograms) -> Histograms | None:
+def merged_bins(histograms: Histograms) -> Histograms | None:
     """Merge neighbouring bins until none holds just a few images.
 
     Returns:

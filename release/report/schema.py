@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue
 
 from release.fidelity.results import Fidelity
-from release.gate.published import Part, PublishedGate
+from release.gate.published import Part, PublishedGate, VerdictSummary
 from release.utility.results import Utility
 
 FORMAT: Literal["synthcxr-report/1"] = "synthcxr-report/1"
@@ -87,24 +87,6 @@ class DatasetSummary(Part):
     version: str
     class_counts: Mapping[str, int]
     patient_ids: bool = False
-
-
-Outcome = Literal["passed", "passed_filtered", "refused", "inconclusive"]
-
-
-class VerdictSummary(Part):
-    """The gate's verdict; text is its name, as `refused(memorises)` or `passed_filtered(3)`."""
-
-    outcome: Outcome
-    code: str | None = None
-    text: str
-    reasons: tuple[str, ...] = ()
-    remedies: tuple[str, ...] = ()
-
-    @property
-    def is_released(self) -> bool:
-        """Whether the set may be downloaded, so that its images may be shown."""
-        return self.outcome in ("passed", "passed_filtered")
 
 
 class Report(Part):

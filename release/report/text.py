@@ -11,7 +11,8 @@ from math import ceil, floor, isfinite, log10
 
 from release.gate.published import Power, rounded_up
 from release.gate.result import COARSE_P_VALUES
-from release.report.schema import Outcome, Report
+from release.gate.verdict import Outcome
+from release.report.schema import Report
 from release.stats.estimate import Estimate
 
 NOT_MEASURED = "not measured"
@@ -62,11 +63,6 @@ def label(report: Report) -> str:
     if dp is None:
         return "empirically-gated"
     return f"certified-dp({dp.epsilon:g}, {dp.delta:g}, {dp.unit})"
-
-
-def verdict_name(report: Report) -> str:
-    """Return the verdict as the service names it: refused(memorises), passed_filtered(3)."""
-    return report.verdict.text
 
 
 def verdict_sentence(report: Report) -> str:

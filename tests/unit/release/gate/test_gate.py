@@ -232,7 +232,7 @@ def test_histograms_count_every_image_and_every_holdout_patient() -> None:
 def test_published_bins_hold_no_image_or_at_least_five() -> None:
     result = evaluate(HONEST)
     assert result.histograms is not None
-    published = disclosure.coarse(result.histograms)
+    published = disclosure.merged_bins(result.histograms)
     assert published is not None
     counts = (*published.real_to_real, *published.synthetic_to_real)
     assert all(count == 0 or count >= disclosure.FEWEST_IMAGES for count in counts)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from release.gate.published import Histograms
-from release.report.disclosure import FEWEST_IMAGES, coarse, disclosed, rounded_count
+from release.report.disclosure import FEWEST_IMAGES, disclosed, merged_bins, rounded_count
 from release.report.schema import Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
@@ -19,7 +19,7 @@ def histograms(bins):
 
 @given(COUNTS)
 def test_no_bin_holds_just_a_few_images_and_no_image_is_lost(bins):
-    before, after = histograms(bins), coarse(histograms(bins))
+    before, after = histograms(bins), merged_bins(histograms(bins))
     totals = sum(before.real_to_real), sum(before.synthetic_to_real)
     if after is None:
         assert any(0 < total < FEWEST_IMAGES for total in totals)
@@ -33,12 +33,12 @@ def test_no_bin_holds_just_a_few_images_and_no_image_is_lost(bins):
 
 
 def test_bins_that_hold_enough_stay_as_they_are():
-    kept = coarse(histograms([(0, 0), (9, 0), (7, 6), (0, 8)]))
+    kept = merged_bins(histograms([(0, 0), (9, 0), (7, 6), (0, 8)]))
     assert kept == histograms([(0, 0), (9, 0), (7, 6), (0, 8)])
 
 
 def test_a_lone_image_among_the_nearest_joins_its_neighbours():
-    merged = coarse(histograms([(0, 1), (0, 3), (9, 40), (8, 1)]))
+    merged = merged_bins(histograms([(0, 1), (0, 3), (9, 40), (8, 1)]))
     assert merged.synthetic_to_real == (45,)
     assert merged.edges == (0, 4)
 
