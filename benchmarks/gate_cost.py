@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,10 @@ from release.gate.gate import Gate
 from release.gate.positive_controls import transformed_controls
 from release.gate.set_neighbours import search_both_ways
 from release.package.writer import write_package
-from release.report.build import build_report
+from release.report.build import Evaluation, build_report
 from release.report.documents import documents
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary
-from release.samples import ClassSample
+from release.samples import ClassSample, Origins
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_search import CopySearch
 from release.similarity.copy_training import Recipe
@@ -268,13 +269,9 @@ def _pages(
         "syn_" + "0" * 26,
         model,
         dataset,
-        examination,
-        fidelity,
-        (),
-        None,
-        num_generated=len(pixels),
-        released=origins,
-        examination_count=ExaminationCount(number=1, at_most=1),
+        Evaluation(examination, fidelity),
+        Origins(origins, list(compress(origins, ~examination.kept)), origins),
+        ExaminationCount(number=1, at_most=1),
     )
     shown = {
         name: pixels[labels == label][:SHOWN_PER_CLASS] for label, name in enumerate(images.classes)

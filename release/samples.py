@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 from radiographs.reading.layouts import UNLABELLED_FOLDER
 
@@ -26,9 +26,17 @@ class SampleSpec(ABC):
 
     Attributes:
         kind: Names it in the manifest.
+        has_seed_of_set: Whether its seed is one of the set's; else the request names its seeds, and
+            no other image can take its place.
     """
 
     kind: ClassVar[str]
+    has_seed_of_set: ClassVar[bool] = True
+
+    @property
+    def class_label(self) -> str | None:
+        """The class of the image; None where it is of none."""
+        return None
 
     @property
     def folder(self) -> str:
@@ -43,6 +51,10 @@ class SampleSpec(ABC):
     @abstractmethod
     def described(self, hashed: Hashed) -> dict[str, Any]:
         """Return what the manifest says of the image: all but the seeds, which it hashes."""
+
+    @abstractmethod
+    def redrawn(self, seeds: Iterator[int]) -> Self:
+        """Describe another image of the same kind, from the next of some seeds."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,11 @@ class ClassSample(SampleSpec):
         return {self.label: 1.0}
 
     @property
+    def class_label(self) -> str:
+        """Return the class."""
+        return self.label
+
+    @property
     def folder(self) -> str:
         """Where the images of the class lie."""
         return f"images/{folder_name(self.label)}"
@@ -71,6 +88,10 @@ class ClassSample(SampleSpec):
     def described(self, hashed: Hashed) -> dict[str, Any]:
         """Return the label and the hashed seed."""
         return {"kind": self.kind, "label": self.label, "seed_hash": hashed(self.seed)}
+
+    def redrawn(self, seeds: Iterator[int]) -> Self:
+        """Take the next seed."""
+        return replace(self, seed=next(seeds))
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,10 @@ class MixtureSample(SampleSpec):
             "seed_hash": hashed(self.seed),
         }
 
+    def redrawn(self, seeds: Iterator[int]) -> Self:
+        """Take the next seed."""
+        return replace(self, seed=next(seeds))
+
 
 @dataclass(frozen=True)
 class InterpolatedSample(SampleSpec):
@@ -112,6 +137,7 @@ class InterpolatedSample(SampleSpec):
     """
 
     kind = "interpolation"
+    has_seed_of_set = False
     weights: Mapping[str, float]
     from_seed: int
     to_seed: int
@@ -132,6 +158,25 @@ class InterpolatedSample(SampleSpec):
             "position": self.position,
         }
 
+    def redrawn(self, seeds: Iterator[int]) -> Self:
+        """Take the next two seeds: the image at the same position between two others."""
+        return replace(self, from_seed=next(seeds), to_seed=next(seeds))
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What the images of a set were sampled from.
+
+    Attributes:
+        generated: All of them, in all rounds.
+        rejected: Those that the gate dropped.
+        released: Those in the set.
+    """
+
+    generated: Sequence[SampleSpec]
+    rejected: Sequence[SampleSpec]
+    released: Sequence[SampleSpec]
+
 
 def folder_name(label: str) -> str:
     """Turn a label into a folder name that every file system takes."""
@@ -144,8 +189,8 @@ def count_by_class(origins: Iterable[SampleSpec]) -> tuple[Counter[str], Counter
     of_class: Counter[str] = Counter()
     of_none: Counter[str] = Counter()
     for origin in origins:
-        if isinstance(origin, ClassSample):
-            of_class[origin.label] += 1
-        else:
+        if origin.class_label is None:
             of_none[origin.kind] += 1
+        else:
+            of_class[origin.class_label] += 1
     return of_class, of_none

@@ -18,7 +18,7 @@ from radiographs.splits.keyed_hash import keyed_hash
 from release.gate.published import Part
 from release.package.archive import Member
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report
-from release.samples import ClassSample, SampleSpec, count_by_class
+from release.samples import Origins, SampleSpec, count_by_class
 from release.utility.results import Utility
 from synthcxr.package_format import MANIFEST_FORMAT
 
@@ -103,32 +103,27 @@ class PackagedImage:
     @property
     def label(self) -> str | None:
         """Its class, None for an image of no class."""
-        return self.origin.label if isinstance(self.origin, ClassSample) else None
+        return self.origin.class_label
 
 
 def describe(
     report: Report,
     request: Mapping[str, Any],
-    hashing_key: bytes,
-    *,
-    generated: Iterable[SampleSpec],
-    rejected: Iterable[SampleSpec],
-    released: Iterable[SampleSpec],
+    origins: Origins,
     earlier_releases: Sequence[str],
+    hashing_key: bytes,
 ) -> Description:
     """Describe a set whose images are packaged.
 
     Args:
         report: What was measured of it.
         request: The generate request, as JSON values.
-        hashing_key: Hashes seeds.
-        generated: What each image was generated from, in all rounds.
-        rejected: The same of those that the gate dropped.
-        released: The same of those that are packaged.
+        origins: What its images were sampled from.
         earlier_releases: Sets that were released before, of datasets with the same patients.
+        hashing_key: Hashes seeds.
     """
     requested = request["class_counts"], _requested_of_no_class(request)
-    made, lost, kept = (count_by_class(each) for each in (generated, rejected, released))
+    made, lost, kept = map(count_by_class, (origins.generated, origins.rejected, origins.released))
     of_class, of_none = (
         {
             name: ClassCounts(

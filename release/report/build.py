@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from release.fidelity.results import Fidelity
 from release.gate.published import VerdictSummary
@@ -14,7 +14,7 @@ from release.report.schema import (
     Report,
     SetSummary,
 )
-from release.samples import InterpolatedSample, SampleSpec, count_by_class
+from release.samples import InterpolatedSample, Origins, count_by_class
 from release.utility.results import Utility
 
 ALWAYS = (
@@ -39,17 +39,29 @@ INTERPOLATIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured of a set.
+
+    Attributes:
+        examination: By the gate.
+        fidelity: None where there were too few images to compare.
+        further_fidelity: The same by each network that the operator supplies.
+        utility: None where it was not asked for, or the set may not be released anyway.
+    """
+
+    examination: GateResult
+    fidelity: Fidelity | None = None
+    further_fidelity: tuple[Fidelity, ...] = ()
+    utility: Utility | None = None
+
+
 def build_report(
     set_id: str,
     model: ModelSummary,
     dataset: DatasetSummary,
-    examination: GateResult,
-    fidelity: Fidelity | None,
-    further_fidelity: Sequence[Fidelity],
-    utility: Utility | None,
-    *,
-    num_generated: int,
-    released: Iterable[SampleSpec],
+    evaluation: Evaluation,
+    origins: Origins,
     examination_count: ExaminationCount,
 ) -> Report:
     """Bring together all that may be published about a set.
@@ -58,38 +70,35 @@ def build_report(
         set_id: As its request names it.
         model: What generated it.
         dataset: What the model was trained on.
-        examination: What the gate found.
-        fidelity: None where the images were too few to be measured.
-        further_fidelity: The same by each network that the operator supplies.
-        utility: None where it was not requested, or the set is not released.
-        num_generated: Images generated in all rounds.
-        released: What the images in the set were generated from.
+        evaluation: What was measured of it.
+        origins: What its images were sampled from.
         examination_count: Which of its model's sets it is, and how many may be examined.
     """
-    of_class, of_none = count_by_class(released)
-    num_released = of_class.total() + of_none.total()
+    of_class, of_none = count_by_class(origins.released)
+    num_generated, num_rejected = len(origins.generated), len(origins.rejected)
+    verdict = evaluation.examination.verdict
     return Report(
         set=SetSummary(
             id=set_id,
             class_counts=of_class,
             unlabelled_counts=of_none,
             generated=num_generated,
-            rejected=int((~examination.kept).sum()),
-            released=num_released,
+            rejected=num_rejected,
+            released=len(origins.released),
             examination=examination_count,
         ),
         model=model,
         dataset=dataset,
-        verdict=VerdictSummary.of(examination.verdict),
-        gate=examination.published(),
-        fidelity=fidelity,
-        further_fidelity=tuple(further_fidelity),
-        utility=utility,
+        verdict=VerdictSummary.of(verdict),
+        gate=evaluation.examination.published(),
+        fidelity=evaluation.fidelity,
+        further_fidelity=evaluation.further_fidelity,
+        utility=evaluation.utility,
         limits=(
             *ALWAYS,
             *([] if dataset.patient_ids else [NO_PATIENT_IDS]),
-            *([SMALL_SET] if 0 < num_released < int(examination.kept.sum()) else []),
+            *([SMALL_SET] if 0 < len(origins.released) < num_generated - num_rejected else []),
             *([INTERPOLATIONS] if InterpolatedSample.kind in of_none else []),
-            *([] if utility else [NOT_REQUESTED if examination.verdict.released else NOT_RELEASED]),
+            *([] if evaluation.utility else [NOT_REQUESTED if verdict.released else NOT_RELEASED]),
         ),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +11,7 @@ from release.fidelity.results import Fidelity
 from release.fidelity.validity import Validity
 from release.gate.context import Candidate, History
 from release.gate.result import GateResult
+from release.report.build import Evaluation
 from release.utility.measure import measure_utility
 from release.utility.results import Utility
 from workers.generate.gate_assets import GateAssets
@@ -25,23 +24,6 @@ from workers.runtime.attempt import Attempt
 SEED = 0
 UTILITY_SEEDS = 5
 UTILITY_IMAGES = 4_000  # that each classifier sees
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All that was measured of a set.
-
-    Attributes:
-        examination: By the gate.
-        fidelity: None where there were too few images to compare.
-        further_fidelity: The same by each network that the operator supplies.
-        utility: None where it was not asked for, or the set may not be released anyway.
-    """
-
-    examination: GateResult
-    fidelity: Fidelity | None
-    further_fidelity: tuple[Fidelity, ...]
-    utility: Utility | None
 
 
 def evaluate(attempt: Attempt, inputs: Inputs, sampled: SampledSet) -> Evaluation:

@@ -17,7 +17,7 @@ from release.cancellation import check_cancelled
 from release.gate.verdict import Verdict
 from release.package.manifest import describe
 from release.package.writer import Contents, write_package
-from release.report.build import build_report
+from release.report.build import Evaluation, build_report
 from release.report.disclosure import rounded_count
 from release.report.documents import documents
 from release.report.schema import (
@@ -28,11 +28,10 @@ from release.report.schema import (
     Report,
     canonical_json,
 )
-from release.samples import ClassSample, SampleSpec, count_by_class
+from release.samples import Origins, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
 from service.domain.json_form import as_json
 from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
-from workers.generate.evaluate import Evaluation
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
 from workers.ingest.split_key import split_key
@@ -56,15 +55,27 @@ def publish(
     """
     staged = attempt.staging()
     verdict = evaluation.examination.verdict
-    released = _released(verdict, sampled, evaluation)
-    report = _report(inputs, sampled, evaluation, released)
+    released = _released(sampled, evaluation)
+    origins = Origins(
+        sampled.specs,
+        list(compress(sampled.specs, ~evaluation.examination.kept)),
+        [spec for _, spec in released],
+    )
+    report = build_report(
+        inputs.request.synthetic_set_id,
+        _model_summary(inputs.model),
+        _dataset_summary(inputs.dataset),
+        evaluation,
+        origins,
+        ExaminationCount(number=inputs.prior.number, at_most=inputs.max_sets),
+    )
     pages = documents(report, _shown(sampled, released))
     for name in ("report.html", "report.json"):
         (staged / name).write_bytes(pages[name])
     findings = _findings(inputs, sampled, evaluation, released)
     (staged / "findings.json").write_bytes(findings)
     if released:
-        contents = _contents(attempt, inputs, sampled, evaluation, released, report, pages)
+        contents = _contents(attempt, inputs, origins, report, pages)
         manifest = write_package(staged / "set.zip", _images(sampled, released), contents)
         (staged / "manifest.json").write_bytes(manifest)
     if released and verdict.released:
@@ -77,28 +88,12 @@ def publish(
     return made
 
 
-def _released(verdict: Verdict, sampled: SampledSet, evaluation: Evaluation) -> Released:
+def _released(sampled: SampledSet, evaluation: Evaluation) -> Released:
+    verdict = evaluation.examination.verdict
     if not (verdict.released or verdict.for_research):
         return []
     places = sampled.released(evaluation.examination.kept)
     return [(place, sampled.specs[place]) for place in places]
-
-
-def _report(
-    inputs: Inputs, sampled: SampledSet, evaluation: Evaluation, released: Released
-) -> Report:
-    return build_report(
-        inputs.request.synthetic_set_id,
-        _model_summary(inputs.model),
-        _dataset_summary(inputs.dataset),
-        evaluation.examination,
-        evaluation.fidelity,
-        evaluation.further_fidelity,
-        evaluation.utility,
-        num_generated=len(sampled.specs),
-        released=[spec for _, spec in released],
-        examination_count=ExaminationCount(number=inputs.prior.number, at_most=inputs.max_sets),
-    )
 
 
 def _model_summary(model: Model) -> ModelSummary:
@@ -128,8 +123,8 @@ def _shown(sampled: SampledSet, released: Released) -> dict[str, NDArray[np.uint
     """Choose images for the report's contact sheets: the first of each class."""
     places: dict[str, list[int]] = {}
     for place, spec in released:
-        if isinstance(spec, ClassSample):
-            places.setdefault(spec.label, []).append(place)
+        if spec.class_label is not None:
+            places.setdefault(spec.class_label, []).append(place)
     return {label: sampled.pixels[each[:SHOWN_PER_CLASS]] for label, each in places.items()}
 
 
@@ -152,13 +147,7 @@ def _findings(
 
 
 def _contents(
-    attempt: Attempt,
-    inputs: Inputs,
-    sampled: SampledSet,
-    evaluation: Evaluation,
-    released: Released,
-    report: Report,
-    pages: dict[str, bytes],
+    attempt: Attempt, inputs: Inputs, origins: Origins, report: Report, pages: dict[str, bytes]
 ) -> Contents:
     hashing_key = split_key(attempt.settings, attempt.records.catalog)
     also = inputs.request.format
@@ -166,11 +155,9 @@ def _contents(
         description=describe(
             report,
             as_json(inputs.request),
+            origins,
+            [each.id for each in inputs.prior.releases],
             hashing_key,
-            generated=sampled.specs,
-            rejected=list(compress(sampled.specs, ~evaluation.examination.kept)),
-            released=[spec for _, spec in released],
-            earlier_releases=[each.id for each in inputs.prior.releases],
         ),
         classes=inputs.snapshot.classes,
         hashing_key=hashing_key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count, cycle, islice
 from math import ceil
 from pathlib import Path
@@ -21,7 +21,7 @@ from release.gate.gate import Gate
 from release.gate.policy import Policy
 from release.gate.set_neighbours import SetNeighbours
 from release.package.spool import StagedImages
-from release.samples import ClassSample, InterpolatedSample, SampleSpec
+from release.samples import SampleSpec
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt
@@ -58,11 +58,8 @@ class SampledSet:
 
     def labels(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return the class of each image by its place in `classes`; -1 for an image of no class."""
-        numbers = [
-            classes.index(spec.label) if isinstance(spec, ClassSample) else NONE
-            for spec in self.specs
-        ]
-        return np.array(numbers, dtype=np.int64)
+        numbers = {None: NONE} | {label: number for number, label in enumerate(classes)}
+        return np.array([numbers[spec.class_label] for spec in self.specs], dtype=np.int64)
 
     def weights(self, classes: Sequence[str]) -> NDArray[np.float64]:
         """Return how much of each class each image shows, (n, classes); rows add up to 1."""
@@ -111,7 +108,7 @@ class SetSampler:
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
-        num_own = sum(not isinstance(each, InterpolatedSample) for each in wanted)
+        num_own = sum(each.has_seed_of_set for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
         self._images = StagedImages(path, snapshot.model.spec.size)
         self._specs: list[SampleSpec] = []
@@ -135,13 +132,14 @@ class SetSampler:
             lacking = [
                 place
                 for place in np.flatnonzero(flagged[offered]).tolist()
-                if not isinstance(self._wanted[place], InterpolatedSample)
+                if self._wanted[place].has_seed_of_set
             ][:spare]
             if not lacking:
                 break
             spare -= len(lacking)
             first = len(self._specs)
-            compared.append(self._round(gate, [self._redrawn(self._wanted[k]) for k in lacking]))
+            again = [self._wanted[place].redrawn(self._seeds) for place in lacking]
+            compared.append(self._round(gate, again))
             offered[lacking] = np.arange(first, first + len(lacking))
         neighbours = SetNeighbours.concatenated(compared)
         offered[neighbours.flagged[offered]] = NONE
@@ -150,13 +148,7 @@ class SetSampler:
     def _extra(self, num_needed: int) -> Iterator[SampleSpec]:
         """Draw more of each kind asked for, where the set alone is too small to be examined."""
         lacking = max(0, num_needed - len(self._wanted))
-        return (self._redrawn(spec) for spec in islice(cycle(self._wanted), lacking))
-
-    def _redrawn(self, spec: SampleSpec) -> SampleSpec:
-        """Draw from other seeds: an image on a way from another way between the same classes."""
-        if isinstance(spec, InterpolatedSample):
-            return replace(spec, from_seed=next(self._seeds), to_seed=next(self._seeds))
-        return replace(spec, seed=next(self._seeds))  # type: ignore[call-arg]  # of those left
+        return (spec.redrawn(self._seeds) for spec in islice(cycle(self._wanted), lacking))
 
     def _round(self, gate: Gate, specs: Sequence[SampleSpec]) -> SetNeighbours:
         """Draw images and compare them with the real ones.
