@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +48,11 @@ from synthcxr.package_format import (
     write_sums,
 )
 
-ExtraName = Literal["npz", "webdataset", "dicom"]
-_KINDS = {"npz": "npz", "wds": "webdataset", "dicom": "dicom"}  # by folder
+FORMATS: Mapping[str, type[ExtraFormat]] = {  # beside PNG
+    "npz": NpzFormat,
+    "webdataset": WebDatasetFormat,
+    "dicom": DicomFormat,
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Contents:
         description: What the manifest says of the set.
         classes: All labels of the model, in the order that numbers them.
         documents: Further files by name, such as `report.html` and `DATASET_CARD.md`.
-        formats: What the images are copied into besides PNG.
+        formats: What the images are copied into besides PNG, of `FORMATS`.
         hashing_key: Hashes seeds; see `release.package.manifest.hashed_seed`.
         signer: Signs the attestation.
     """
@@ -70,7 +73,7 @@ class Contents:
     hashing_key: bytes
     signer: Signer
     documents: Mapping[str, bytes] = field(default_factory=dict)
-    formats: frozenset[ExtraName] = frozenset()
+    formats: frozenset[str] = frozenset()
 
 
 def write_package(
@@ -114,7 +117,10 @@ def _write_images(
     contents: Contents,
     scratch: Path,
 ) -> list[PackagedImage]:
-    extras = [_extra(name, archive, contents, scratch) for name in sorted(contents.formats)]
+    extras = [
+        FORMATS[name](archive, contents.description, contents.classes, scratch)
+        for name in sorted(contents.formats)
+    ]
     packaged = []
     for index, (pixels, origin) in enumerate(images):
         data = png(pixels)
@@ -128,26 +134,17 @@ def _write_images(
     return packaged
 
 
-def _extra(name: ExtraName, archive: Archive, contents: Contents, scratch: Path) -> ExtraFormat:
-    match name:
-        case "npz":
-            return NpzFormat(archive, contents.classes, scratch)
-        case "webdataset":
-            return WebDatasetFormat(archive, contents.classes, scratch)
-        case "dicom":
-            return DicomFormat(archive, contents.description)
-
-
 def _lines(images: list[PackagedImage], archive: Archive, key: bytes) -> Iterator[dict[str, Any]]:
     """List the images in their order, then all else."""
     hashed = partial(hashed_seed, key)
     for image in images:
         yield listed(image.member, image.origin.described(hashed))
     paths = {image.member.path for image in images}
+    kinds = {extra.folder: name for name, extra in FORMATS.items()}
     for member in archive.members:
         if member.path not in paths:
             folder, inside, _ = member.path.partition("/")
-            yield listed(member, {"kind": _KINDS[folder] if inside else "document"})
+            yield listed(member, {"kind": kinds[folder] if inside else "document"})
 
 
 def _require_free_names(documents: Mapping[str, bytes]) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,7 +13,13 @@ from service.domain import errors
 from service.domain.errors import FieldError
 from service.domain.identifiers import synthetic_set_id
 from service.domain.records import Dataset, Model
-from service.domain.requests import GenerateRequest, Interpolation, Mixture
+from service.domain.requests import (
+    GenerateRequest,
+    Interpolation,
+    Mixture,
+    ReportExtent,
+    SetFormat,
+)
 from service.examples import MODEL_ID
 from service.validation.bodies import Id, Labels, Seed, Strict, fields_at, of_any_family, pointer
 from service.validation.train import ready_dataset
@@ -108,10 +114,8 @@ class GenerateBody(Strict):
         description="Options of the family's sampler, such as name, num_steps and guidance.",
         json_schema_extra=of_any_family(registry.sampler_class),
     )
-    format: Literal["png", "npz", "webdataset", "dicom"] = Field(
-        "png", description="What the images are packaged as beside PNG."
-    )
-    report: Literal["quick", "full"] = Field(
+    format: SetFormat = Field("png", description="What the images are packaged as beside PNG.")
+    report: ReportExtent = Field(
         "quick",
         description="full: also measure utility, by classifiers trained on the images, which "
         "takes minutes.",

@@ -18,7 +18,7 @@ from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from release.package.archive import Archive
+from release.package.formats.extra import ExtraFormat
 from release.package.manifest import Description, PackagedImage
 
 MANUFACTURER = "SynthCXR"
@@ -26,23 +26,16 @@ NOT_FOR_DIAGNOSIS = "SYNTHETIC - NOT FOR DIAGNOSIS"
 _LO_BYTES = 64  # longest value of a long string (LO), PS3.5 table 6.2-1
 
 
-class DicomFormat:
-    """Writes one file per image, those of no class too, which say what they are.
+class DicomFormat(ExtraFormat):
+    """Writes one file per image, those of no class too, which say what they are."""
 
-    Args:
-        archive: The package.
-        description: Of the set, whose id, model and version stand in every file.
-    """
-
-    def __init__(self, archive: Archive, description: Description) -> None:
-        self._archive = archive
-        self._description = description
+    folder = "dicom"
 
     def add(self, image: PackagedImage, pixels: NDArray[np.uint8], png: bytes) -> None:  # noqa: ARG002 - as every format
         """Take an image."""
-        folder = image.origin.folder.removeprefix("images/")
+        of_class = image.origin.folder.removeprefix("images/")
         data = dicom(image, pixels, self._description)
-        self._archive.write(f"dicom/{folder}/{image.index:06}.dcm", data)
+        self._archive.write(f"{self.folder}/{of_class}/{image.index:06}.dcm", data)
 
     def close(self) -> None:
         """Do nothing: every image is written."""

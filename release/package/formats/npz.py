@@ -19,24 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.package.archive import Archive
-from release.package.manifest import PackagedImage
+from release.package.formats.extra import ExtraFormat
+from release.package.manifest import Description, PackagedImage
 
-PATH = "npz/radiographs.npz"
 
+class NpzFormat(ExtraFormat):
+    """Spools raw pixels aside, since the number of images stands in front of them."""
 
-class NpzFormat:
-    """Spools raw pixels aside, since the number of images stands in front of them.
+    folder = "npz"
 
-    Args:
-        archive: The package.
-        classes: All labels, in the order that numbers them.
-        scratch: A folder on a disk with room for the pixels, twice.
-    """
-
-    def __init__(self, archive: Archive, classes: Sequence[str], scratch: Path) -> None:
-        self._archive = archive
-        self._classes = list(classes)
-        self._scratch = scratch
+    def __init__(
+        self, archive: Archive, description: Description, classes: Sequence[str], scratch: Path
+    ) -> None:
+        super().__init__(archive, description, classes, scratch)
         self._spool: IO[bytes] = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - until closed
         self._image_shape: tuple[int, ...] = (0, 0)
         self._labels: list[int] = []
@@ -57,7 +52,7 @@ class NpzFormat:
                 npz.copy("train_images.npy", images)
                 npz.write("train_labels.npy", _npy(np.array(self._labels, np.int64)[:, None]))
                 npz.write("classes.npy", _npy(np.array(self._classes)))
-            self._archive.copy(PATH, file)
+            self._archive.copy(f"{self.folder}/radiographs.npz", file)
 
     def _write_images(self, file: IO[bytes]) -> None:
         shape = (len(self._labels), *self._image_shape)

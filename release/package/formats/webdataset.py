@@ -9,7 +9,6 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,27 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.package.archive import Archive
+from release.package.formats.extra import ExtraFormat
 from release.package.manifest import PackagedImage
 
 IMAGES_PER_SHARD = 1000
 
 
-class WebDatasetFormat:
-    """Fills one shard aside and moves it into the package when it is full.
+class WebDatasetFormat(ExtraFormat):
+    """Fills one shard aside and moves it into the package when it is full."""
 
-    Args:
-        archive: The package.
-        classes: All labels, in the order that numbers them.
-        scratch: A folder on a disk with room for one shard.
-    """
-
-    def __init__(self, archive: Archive, classes: Sequence[str], scratch: Path) -> None:
-        self._archive = archive
-        self._classes = list(classes)
-        self._scratch = scratch
-        self._num_images = 0
-        self._num_shards = 0
-        self._shard: _Shard | None = None
+    folder = "wds"
+    _num_images = 0
+    _num_shards = 0
+    _shard: _Shard | None = None
 
     def add(self, image: PackagedImage, pixels: NDArray[np.uint8], png: bytes) -> None:  # noqa: ARG002 - as every format
         """Take an image; one of no class has no number and is left out."""
@@ -57,7 +48,7 @@ class WebDatasetFormat:
     def close(self) -> None:
         """Move the shard that is being filled into the package, if there is one."""
         if self._shard is not None:
-            self._shard.move(self._archive, f"wds/{self._num_shards:06}.tar")
+            self._shard.move(self._archive, f"{self.folder}/{self._num_shards:06}.tar")
             self._num_shards += 1
             self._shard = None
 

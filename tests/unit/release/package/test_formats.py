@@ -7,14 +7,20 @@ import json
 import tarfile
 import zipfile
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from release.package.formats import webdataset
-from release.package.writer import write_package
+from release.package.writer import FORMATS, write_package
 from release.samples import ClassSample
+from service.domain.requests import SetFormat
+
+
+def test_a_request_can_ask_for_every_format() -> None:
+    assert set(get_args(SetFormat)) == {"png", *FORMATS}
 
 
 def test_the_numpy_file_holds_the_images_of_classes_under_the_keys_of_medmnist(
