@@ -18,7 +18,7 @@ from models.config import FamilyConfig, FamilySampler
 from models.diagnosis import TrainingFault
 from models.privacy.noisy_sums import GaussianMechanism
 from models.privacy.patients import Patients
-from models.schedules import Schedule, constant
+from models.schedules import Schedule, warmup_cosine
 from models.seeding import ImageNoise
 from models.training_images import TrainingImages
 
@@ -77,7 +77,7 @@ class Phase:
     learning_rate: float
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
-    schedule: Schedule = constant
+    schedule: Schedule = warmup_cosine
     max_gradient_norm: float | None = 1.0
     every: int = 1
 

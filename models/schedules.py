@@ -8,11 +8,6 @@ from collections.abc import Callable
 Schedule = Callable[[float], float]
 
 
-def constant(fraction: float) -> float:  # noqa: ARG001
-    """Keep the learning rate."""
-    return 1.0
-
-
 def warmup_cosine(fraction: float, warmup: float = 0.02) -> float:
     """Rise linearly over the first `warmup` of the stage, then fall to zero along a cosine.
 

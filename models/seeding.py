@@ -92,11 +92,6 @@ class ImageNoise:
         """Draw standard normal numbers, (b, *shape), float32."""
         return torch.stack([source.normal(shape) for source in self._sources]).to(self._device)
 
-    def uniform(self, *shape: int) -> Tensor:
-        """Draw uniform numbers in [0, 1], (b, *shape), float32."""
-        uniform: Tensor = torch.special.ndtr(self.normal(*shape))
-        return uniform
-
 
 class _Source:
     """Normal numbers from one seed."""

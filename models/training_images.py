@@ -49,11 +49,6 @@ class TrainingImages:
         """Where the images are."""
         return self.labels.device
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return int(self.labels.max()) + 1
-
     def few(self, num_images: int) -> TrainingImages:
         """Take about so many of the images, in proportion but at least eight of each class."""
         shares = self.labels.bincount() * num_images // len(self)

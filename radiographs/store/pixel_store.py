@@ -182,7 +182,6 @@ def write_store(
     pixels: Pixels,
     order: NDArray[np.intp],
     table: ImageTable,
-    about: Mapping[str, Any] | None = None,
 ) -> Iterator[int]:
     """Write a store, some images at a time.
 
@@ -191,7 +190,6 @@ def write_store(
         pixels: Images in any order; may be a memory map.
         order: Which of them comes first, second, and so on.
         table: Labels and so on, already in that order.
-        about: Further facts for store.json.
 
     Yields:
         How many images have been written.
@@ -223,7 +221,6 @@ def write_store(
             "fingerprint": table.fingerprint,
             "version": table.version,
             "counts": table.counts(),
-            **(about or {}),
         },
     )
 

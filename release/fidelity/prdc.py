@@ -65,26 +65,6 @@ def neighbourhoods(
     )
 
 
-def coverage(real: Array, synthetic: Array, num_neighbours: int = NUM_NEIGHBOURS) -> float:
-    """Count the real images that have a synthetic one in their neighbourhood.
-
-    A generator that draws few images, however good, leaves most neighbourhoods empty; as many fresh
-    real images would leave about 1 / 2^k of them so.
-
-    Args:
-        real: (n, d), features of more than k images.
-        synthetic: (m, d), in the same space; m about n.
-        num_neighbours: k.
-
-    Returns:
-        The share, in [0, 1].
-    """
-    nearest = np.full(len(real), np.inf)
-    for _, squared in _blocks(synthetic, real):
-        np.minimum(nearest, squared.min(0), out=nearest)
-    return float((nearest < reach(real, num_neighbours)).mean())
-
-
 def reach(points: Array, num_neighbours: int) -> Array:
     """Square the distance of each point to its k-th nearest other point, (n,).
 

@@ -81,11 +81,6 @@ class Power:
         """Whether attacks on as few patients as the policy asks for are detected."""
         return self.membership <= self.max_membership
 
-    @property
-    def suffices(self) -> bool:
-        """Whether a pass means what the policy asks of it."""
-        return self.claims_copies and self.claims_membership
-
 
 class VerdictSummary(Part):
     """The gate's verdict; text is its name, as `refused(memorises)` or `passed_filtered(3)`."""

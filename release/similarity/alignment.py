@@ -24,7 +24,6 @@ NUM_BLOCKS = 4  # along each side, by which agreement is counted
 _SMALLEST = 1e-3  # energy of a window that shows something
 _BLANK = 0.2  # of the mean energy of the blocks: one that shows less agrees with anything
 _RIDGE = 1e-3  # of the mean curvature: keeps a step finite where nothing changes
-_IDENTITY = torch.eye(2, 3)
 
 
 class Targets(NamedTuple):

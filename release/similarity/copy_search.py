@@ -45,7 +45,6 @@ WAYS: Final = (
 TURNS = (-10.0, -5.0, 0.0, 5.0, 10.0)  # degrees
 ZOOMS = (0.8, 0.894, 1.0, 1.118, 1.25)
 KEPT = {"whole": 3, "coarse": 2, "half": 3, "quarter": 2}  # candidates that are aligned
-NUM_ALIGNED = sum(KEPT.values())
 _QUERIES_AT_ONCE = 64
 _REAL_AT_ONCE = 1024
 _CELL = 2  # pixels of 32
@@ -61,7 +60,6 @@ POSES = torch.tensor([_pose(*each) for each in product(TURNS, ZOOMS)])
 _GRIDS = F.affine_grid(POSES, [len(POSES), 1, COARSE_SIDE, COARSE_SIDE], align_corners=False)
 _UPRIGHT = list(product(TURNS, ZOOMS)).index((0.0, 1.0))
 _MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of a map's columns
-WINDOWS = (WHOLE, *MOVED, *PARTS)
 
 
 class Aligned(NamedTuple):
@@ -84,14 +82,12 @@ class CopySearch:
         patients: (n,).
 
     Attributes:
-        patients: (n,).
         digest: SHA-256 of the method, in hexadecimal; it has no weights.
     """
 
     digest = hashlib.sha256(VERSION.encode()).hexdigest()
 
     def __init__(self, pixels: Pixels, patients: NDArray[np.int64]) -> None:
-        self.patients = patients
         self._patients = torch.from_numpy(patients)
         self._structure = Structure.of(pixels)
         medium, coarse = Targets.of(self._structure.medium), Targets.of(self._structure.coarse)

@@ -36,7 +36,6 @@ from models.family import (
     Stage,
     TrainingOutcome,
 )
-from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from models.training_images import TrainingImages
 
@@ -70,7 +69,6 @@ class AdversarialNetwork(Family[Config, Sampler]):
             loss=self.discriminator_loss,
             learning_rate=self.config.discriminator_learning_rate,
             betas=BETAS,
-            schedule=warmup_cosine,
             max_gradient_norm=None,
         )
         generator = Phase(
@@ -79,7 +77,6 @@ class AdversarialNetwork(Family[Config, Sampler]):
             loss=self.generator_loss,
             learning_rate=self.config.generator_learning_rate,
             betas=BETAS,
-            schedule=warmup_cosine,
             max_gradient_norm=None,
             every=self.config.discriminator_updates,
         )

@@ -22,7 +22,7 @@ IMAGES_PER_READING = 64
 
 
 class PatchWhitening(nn.Module):
-    """A whitening of square patches, and its inverse; fitted, not trained.
+    """A whitening of square patches; fitted, not trained.
 
     Until `fit` has run, patches are left as they are.
 
@@ -46,11 +46,6 @@ class PatchWhitening(nn.Module):
         """Fold (b, 1, h, w) to whitened patches, (b, p^2, h / p, w / p)."""
         centred = F.pixel_unshuffle(images, self._patch_size) - self.center[:, None, None]
         return _mix(self.directions.T / self.scales[:, None], centred)
-
-    def unfold_difference(self, whitened: Tensor) -> Tensor:
-        """Unfold a difference of whitened patches to that of their images, (b, 1, h, w)."""
-        patches = _mix(self.directions * self.scales, whitened)
-        return F.pixel_shuffle(patches, self._patch_size)
 
     def membership_score(self, images: Tensor) -> Tensor:
         """Give the mean log density of the patches of (b, 1, h, w) images, up to a constant: (b,).

@@ -17,7 +17,6 @@ from models.nn.image_augmentation import augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
 from models.nn.jitter import jittered
 from models.nn.patch_autoencoder import PatchAutoencoder, PixelPatches, Posterior
-from models.schedules import warmup_cosine
 from models.training_images import TrainingImages
 
 IMAGES_AT_ONCE = 64
@@ -225,7 +224,6 @@ class AutoencoderTask:
             trained=[autoencoder],
             loss=self.loss,
             learning_rate=config.autoencoder_learning_rate,
-            schedule=warmup_cosine,
         )
         return Stage(
             "autoencoder",

@@ -18,7 +18,6 @@ from models.families.ldm.config import Config
 from models.families.ldm.denoiser_task import DiffusionProcess
 from models.family import Batch, FittedPart, Losses, Phase, Stage
 from models.nn.blocks import ConditionalResidualBlock, group_norm, sinusoidal_embedding
-from models.schedules import warmup_cosine
 
 
 class NoiseClassifier(nn.Module):
@@ -77,7 +76,6 @@ class ClassifierTask:
             trained=[self._network],
             loss=self.loss,
             learning_rate=config.learning_rate,
-            schedule=warmup_cosine,
         )
         return Stage(
             "classifier",

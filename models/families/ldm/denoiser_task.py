@@ -21,7 +21,6 @@ from models.families.ldm.config import Config
 from models.family import Batch, FittedPart, Losses, Phase, PrivateStage, Stage
 from models.nn.unet import UNet
 from models.precision import autocast, fastest_dtype, reproducible_dtype
-from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from models.training_images import TrainingImages
 
@@ -119,7 +118,6 @@ class DenoiserTask:
             trained=[self._network],
             loss=self.loss,
             learning_rate=config.learning_rate,
-            schedule=warmup_cosine,
         )
         return Stage(
             "denoiser",

@@ -16,7 +16,6 @@ from models.families.ldm.config import Config, Sampler
 from models.families.ldm.denoiser_task import DiffusionProcess
 from models.family import Batch, FittedPart, Losses, Phase, Stage
 from models.nn.unet import UNet
-from models.schedules import warmup_cosine
 from models.training_images import TrainingImages
 
 TEACHER_STEPS = 24  # in which the teacher would go the whole path
@@ -71,7 +70,6 @@ class DistillationTask:
             trained=[network],
             loss=self.loss,
             learning_rate=LEARNING_RATE * config.learning_rate,
-            schedule=warmup_cosine,
         )
         return Stage(
             "student",

@@ -37,7 +37,6 @@ from models.nn.jitter import jittered
 from models.nn.pca import PrincipalComponents
 from models.privacy.noisy_sums import GaussianMechanism
 from models.privacy.patients import Patients
-from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from models.training_images import TrainingImages
 
@@ -73,7 +72,6 @@ class VariationalAutoencoder(Family[Config, Sampler]):
             trained=halves,
             loss=self.loss,
             learning_rate=self.config.learning_rate,
-            schedule=warmup_cosine,
         )
         return [
             Stage(

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Phase, Stage
-from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from tests.contract.example_family.config import Config, Sampler
 
@@ -31,7 +30,7 @@ class LinearAutoencoder(Family[Config, Sampler]):
 
     def stages(self) -> Sequence[Stage]:
         """Train all at once."""
-        phase = Phase("all", [self], self.loss, self.config.learning_rate, schedule=warmup_cosine)
+        phase = Phase("all", [self], self.loss, self.config.learning_rate)
         return [Stage("linear", 1.0, self.config.batch_size, [phase], averaged=[self])]
 
     def loss(self, batch: Batch) -> Losses:

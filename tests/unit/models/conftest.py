@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from models.config import FamilyConfig, FamilySampler
 from models.family import Batch, Family, FittedPart, ImageSpec, Losses, Phase, Stage
-from models.schedules import warmup_cosine
 from models.seeding import ImageNoise
 from models.training_images import TrainingImages
 
@@ -34,7 +33,7 @@ class MeanImages(Family[MeanConfig, MeanSampler]):
         self.num_prepared = 0
 
     def stages(self) -> list[Stage]:
-        means = Phase("means", [self.means], self._loss, 0.05, schedule=warmup_cosine)
+        means = Phase("means", [self.means], self._loss, 0.05)
         shift = Phase("shift", [_Holder(self.shift)], self._loss, 0.01)
         return [
             Stage("means", 0.75, 4, [means], averaged=[self.means], conclude=self._conclude),

@@ -112,7 +112,7 @@ def test_patients_without_any_image_held_out_calibrate_copies_and_not_membership
     assert few.mdcr == many.mdcr
     assert few.mdcr <= POLICY.max_mdcr
     assert many.membership < few.membership
-    assert many.suffices
+    assert many.claims_membership
 
 
 def test_membership_is_seen_with_enough_patients_in_h_alone() -> None:
@@ -121,7 +121,6 @@ def test_membership_is_seen_with_enough_patients_in_h_alone() -> None:
     assert shares[0] > 0.2
     tiny = power(real(5000, 20))
     assert not tiny.claims_membership
-    assert not tiny.suffices
     assert tiny.mdcr <= POLICY.max_mdcr
 
 
@@ -142,7 +141,7 @@ def test_a_class_has_the_power_of_its_own_patients_and_images() -> None:
 def test_what_is_not_found_or_not_claimed_leaves_no_power() -> None:
     splits = real(3000, 1000)
     for nothing in (power(splits, recall=0.0), power_of(splits, POLICY, 3, None, 1.0)):
-        assert (nothing.mdcr, nothing.suffices) == (1, False)
+        assert (nothing.mdcr, nothing.claims_copies) == (1, False)
         assert nothing.membership == power(splits).membership
 
 
@@ -153,7 +152,7 @@ def test_a_set_that_shows_a_rare_class_too_often_is_beyond_the_power(
     excess: float, suffices: bool
 ) -> None:
     found = power(real(3000, 1000), excess=excess)
-    assert found.suffices == suffices
+    assert (found.claims_copies and found.claims_membership) == suffices
     assert found.max_mdcr == (POLICY.max_mdcr if excess == 1 else POLICY.max_mdcr_of_set)
 
 

@@ -26,7 +26,7 @@ from release.gate.control_transforms import (
     warped,
 )
 from release.similarity.closeness import closeness
-from release.similarity.copy_search import NUM_ALIGNED, WAYS, Aligned, CopySearch
+from release.similarity.copy_search import KEPT, WAYS, Aligned, CopySearch
 
 NUM_COPIES = 12
 PLACED = {
@@ -95,8 +95,9 @@ def test_a_copy_is_at_no_distance_and_a_new_image_at_some(
     copy, new = search.aligned(real.pixels[:6]), search.aligned(fresh)
     assert copy.distances.min(1).max() < 0.01
     assert new.distances[:, :, WAYS.index("whole")].min() > 0.05
-    assert new.places.shape == (len(fresh), NUM_ALIGNED)
-    assert new.distances.shape == (len(fresh), NUM_ALIGNED, len(WAYS))
+    num_aligned = sum(KEPT.values())
+    assert new.places.shape == (len(fresh), num_aligned)
+    assert new.distances.shape == (len(fresh), num_aligned, len(WAYS))
 
 
 def test_the_own_patient_is_never_found(real: LabelledImages) -> None:
@@ -160,7 +161,7 @@ def test_flat_images_are_near_to_nobody_and_give_numbers(
     search = CopySearch(pixels, np.arange(22))
     for found in (search.aligned(flat), search.aligned(real.pixels[20:24])):
         assert not np.isnan(found.distances).any()
-        by_way = closeness(found, search.patients, np.arange(22) < 10)
+        by_way = closeness(found, real.patients, np.arange(22) < 10)
         assert all(np.isfinite(values).all() for values in by_way.values())
     assert (search.aligned(flat).distances > 0.9).all()
 
