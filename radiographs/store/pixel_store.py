@@ -53,19 +53,17 @@ class SplitImages(NamedTuple):
     splits: NDArray[np.int8]
 
 
-@dataclass(frozen=True)
-class PixelStore:
+@dataclass(frozen=True, kw_only=True)
+class PixelStore(ImageTable):
     """An opened store.
 
     Args:
         pixels: Every image, mapped from disk: index it, and only those images are read.
-        table: Labels, splits, groups and names.
         image_size: Side of each image.
         bit_depth: 8 or 16.
     """
 
     pixels: Pixels
-    table: ImageTable
     image_size: int
     bit_depth: int
 
@@ -83,7 +81,10 @@ class PixelStore:
         if about["format"] != FORMAT:
             raise ValueError(f"the pixel store has format {about['format']}; {FORMAT} is read")
         with np.load(folder / "images.npz") as images:
-            table = ImageTable(
+            return cls(
+                pixels=np.load(folder / "pixels.npy", mmap_mode="r"),
+                image_size=about["image_size"],
+                bit_depth=about["bit_depth"],
                 classes=tuple(about["classes"]),
                 labels=images["labels"],
                 splits=images["splits"],
@@ -93,53 +94,6 @@ class PixelStore:
                 fingerprint=about["fingerprint"],
                 version=about["version"],
             )
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r")
-        return cls(pixels, table, about["image_size"], about["bit_depth"])
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Label of each class index."""
-        return self.table.classes
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class index of each image."""
-        return self.table.labels
-
-    @property
-    def splits(self) -> NDArray[np.int8]:
-        """Split of each image, values of `Split`."""
-        return self.table.splits
-
-    @property
-    def trained(self) -> NDArray[np.bool_]:
-        """True for images that models may be trained on."""
-        return self.table.trained
-
-    @property
-    def groups(self) -> NDArray[np.int64]:
-        """Number of each image's group of duplicates and of one patient."""
-        return self.table.groups
-
-    @property
-    def identities(self) -> NDArray[np.uint64]:
-        """Number of each image's patient, the same in every dataset of the service."""
-        return self.table.identities
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Name of each image in its source."""
-        return self.table.files
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over pixels, labels and patient groups, in hexadecimal."""
-        return self.table.fingerprint
-
-    @property
-    def version(self) -> str:
-        """Keyed hash of the fingerprint, in hexadecimal: what may be published."""
-        return self.table.version
 
     def training(self, size: int | None = None) -> LabelledPixels:
         """Return the images that models may be trained on, at `size` or as stored."""

@@ -25,7 +25,7 @@ PUBLIC_FACTS = ("classes", "num_patients", "splits", "groups")
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run spent, as `PrivacyAccount` has it."""
+    """What a run spent: the fields of a `PrivacyAccount` that its mechanism decides."""
 
     sigma: float
     sample_rate: float
@@ -63,14 +63,8 @@ def account(
         num_patients=num_patients,
         method=terms.method,
         max_grad_norm=terms.max_grad_norm,
-        sigma=spent.sigma,
-        sample_rate=spent.sample_rate,
-        steps=spent.steps,
-        releases=spent.releases,
-        accountant=spent.accountant,
-        cross_check=spent.cross_check,
         runs=ComposedRuns(len(earlier) + 1, max(terms.epsilon, together), delta, composition),
-        mu=spent.mu,
+        **vars(spent),
     )
 
 

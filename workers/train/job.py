@@ -80,7 +80,7 @@ def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
         device=training.images.device.type,
         num_devices=request.num_devices,
         versions={"synthcxr": version("synthcxr"), "torch": torch.__version__},
-        diagnosis=tuple(Diagnosis(each.code, each.what, each.fix) for each in findings),
+        diagnosis=tuple(Diagnosis(**asdict(each)) for each in findings),
         memorisation=memorisation,
         learning_curve=learning_curve(attempt.records.jobs, attempt.job.id),
         num_training_images=num_images,
