@@ -1,14 +1,16 @@
 """The records in memory: for tests, and to read the ports as plain code."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from typing_extensions import override
 
-from service.domain import errors, job_events, release_rules
+from service.domain import errors, job_events, quotas, release_rules
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -32,6 +34,7 @@ from service.domain.ports import (
     Records,
     Releases,
 )
+from service.domain.quotas import Quotas, use_of
 from service.domain.records import (
     Dataset,
     ExaminedSet,
@@ -45,6 +48,7 @@ from service.domain.records import (
 
 T = TypeVar("T")
 R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
+D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet)
 
 
 @dataclass
@@ -55,13 +59,17 @@ class MemoryStore(Database):
     lock: threading.RLock = field(default_factory=threading.RLock)
     jobs: dict[str, Job] = field(default_factory=dict)
     logs: dict[str, list[Event]] = field(default_factory=dict)
-    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    keys: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     synthetic_sets: dict[str, SyntheticSet] = field(default_factory=dict)
     examined_sets: dict[str, ExaminedSet] = field(default_factory=dict)
     trained_patients: dict[str, frozenset[int]] = field(default_factory=dict)
     scheduler: tuple[str, datetime] | None = None
+    tenants: dict[str, str] = field(default_factory=dict)  # of datasets, models and sets
+    num_bytes: dict[str, int] = field(default_factory=dict)  # of datasets
+    seconds: Counter[tuple[str, date]] = field(default_factory=Counter)
+    images: Counter[tuple[str, date]] = field(default_factory=Counter)
 
     @override
     def check(self) -> None:
@@ -71,32 +79,83 @@ class MemoryStore(Database):
     def close(self) -> None:
         pass
 
-    def records(self) -> Records:
-        """Return the ports that read and write here."""
-        releases = MemoryReleases(self)
-        return Records(self, MemoryJobs(self, releases), MemoryCatalog(self), releases)
+    def records(self, tenant: str | None = None) -> Records:
+        """Return the ports that read and write here: records of one tenant, or of all."""
+        return Records(
+            self,
+            MemoryJobs(self, tenant),
+            MemoryCatalog(self, tenant),
+            MemoryReleases(self, tenant),
+            of_tenant=self.records,
+        )
+
+    def jobs_of(self, tenant: str | None) -> dict[str, Job]:
+        """Return the jobs that are there for a tenant."""
+        return {job.id: job for job in self.jobs.values() if tenant in {None, job.tenant}}
+
+    def of(self, tenant: str | None, table: Mapping[str, D]) -> dict[str, D]:
+        """Return the records of a table that are there for a tenant."""
+        return {k: v for k, v in table.items() if tenant in {None, self.tenants.get(k)}}
+
+    def use(self, tenant: str) -> quotas.Use:
+        """Return what a tenant uses of its quotas."""
+        now = self.clock.now()
+        today = (tenant, now.astimezone(UTC).date())
+        not_done = [job for job in self.jobs_of(tenant).values() if not job.state.done]
+        taken = [
+            max(sum(s for day, s in quotas.seconds_by_day(job, now) if day == today[1]), least)
+            for job in not_done
+            for least in [quotas.budget_seconds(job)]
+        ]
+        datasets = self.of(tenant, self.datasets)
+        return quotas.Use(
+            queued_jobs=sum(job.state is JobState.QUEUED for job in not_done),
+            worker_seconds=self.seconds[today] + sum(taken),
+            stored_bytes=sum(self.num_bytes[name] for name in datasets),
+            images=self.images[today] + sum(quotas.num_images(job) or 0 for job in not_done),
+        )
+
+    def check_quotas(self, limits: Quotas | None, tenant: str, added: quotas.Use) -> None:
+        """Check what a job adds to what its tenant uses."""
+        if limits:
+            quotas.check(limits, self.use(tenant), added, self.clock.now())
 
 
 class MemoryJobs(Jobs):
     """The jobs of a store."""
 
-    def __init__(self, store: MemoryStore, releases: "MemoryReleases") -> None:
+    def __init__(self, store: MemoryStore, tenant: str | None) -> None:
         self._store = store
-        self._releases = releases
+        self._tenant = tenant
 
     @override
     def submit(
-        self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
+        self,
+        job: Job,
+        *,
+        idempotency: Idempotency | None = None,
+        dataset: Dataset | None = None,
+        stored_bytes: int = 0,
+        quotas: Quotas | None = None,
     ) -> Job:
         store = self._store
+        job = replace(job, tenant=self._tenant or job.tenant)
         with store.lock:
             if idempotency:
                 earlier = self.submitted(idempotency)
                 if earlier:
                     return earlier
-                store.keys[idempotency.key] = (idempotency.fingerprint, job.id)
+            if job.state is JobState.QUEUED:
+                store.check_quotas(
+                    quotas, job.tenant, use_of(job, stored_bytes if dataset else None)
+                )
+            if idempotency:
+                name = (job.tenant, idempotency.key)
+                store.keys[name] = (idempotency.fingerprint, job.id)
             if dataset:
                 store.datasets[dataset.id] = dataset
+                store.tenants[dataset.id] = job.tenant
+                store.num_bytes[dataset.id] = stored_bytes
             store.jobs[job.id] = job
             store.logs[job.id] = []
             self._append(job.id, job_events.entries_of_move(job))
@@ -105,7 +164,8 @@ class MemoryJobs(Jobs):
     @override
     def submitted(self, idempotency: Idempotency) -> Job | None:
         with self._store.lock:
-            known = self._store.keys.get(idempotency.key)
+            tenant = self._tenant or DEFAULT_TENANT
+            known = self._store.keys.get((tenant, idempotency.key))
             if known is None:
                 return None
             if known[0] != idempotency.fingerprint:
@@ -117,8 +177,12 @@ class MemoryJobs(Jobs):
         return self._move(job_id, lambda job: job.request_cancel(self._store.clock.now()))
 
     @override
-    def retry(self, job_id: str) -> Job:
-        return self._move(job_id, Job.retry)
+    def retry(self, job_id: str, *, quotas: Quotas | None = None) -> Job:
+        with self._store.lock:
+            job = self.job(job_id)
+            job.retry()
+            self._store.check_quotas(quotas, job.tenant, use_of(job))
+            return self._move(job_id, Job.retry)
 
     @override
     def delete_job(self, job_id: str) -> Job:
@@ -132,7 +196,7 @@ class MemoryJobs(Jobs):
 
     @override
     def job(self, job_id: str) -> Job:
-        return _get(self._store.jobs, job_id, errors.JobNotFound)
+        return _get(self._store.jobs_of(self._tenant), job_id, errors.JobNotFound)
 
     @override
     def jobs(
@@ -146,7 +210,7 @@ class MemoryJobs(Jobs):
         with self._store.lock:
             found = [
                 job
-                for job in self._store.jobs.values()
+                for job in self._store.jobs_of(self._tenant).values()
                 if kind in {None, job.kind} and state in {None, job.state}
             ]
         return _page(found, cursor, limit)
@@ -163,7 +227,7 @@ class MemoryJobs(Jobs):
 
     @override
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
-        return _get(self._store.logs, job_id, errors.JobNotFound)[max(after, 0) :][:limit]
+        return self._store.logs[self.job(job_id).id][max(after, 0) :][:limit]
 
     @override
     def claim(self, job_id: str, *, worker: str, lease_seconds: float) -> Job | None:
@@ -202,14 +266,14 @@ class MemoryJobs(Jobs):
     @override
     def succeed(self, claim: Claim, made: JobOutput) -> Job:
         with self._store.lock:
-            cancelled = self._fenced(claim).cancel_requested
+            held = self._fenced(claim)
             examined = None
-            if isinstance(made, GeneratedSet) and not cancelled:
-                examined = self._releases.examined(made)
+            if isinstance(made, GeneratedSet) and not held.cancel_requested:
+                examined = MemoryReleases(self._store, None).examined(made)
             result, now = job_events.result_of(made), self._store.clock.now()
             job = self._move_fenced(claim, lambda job: job.succeed(result, now))
             if job.state is JobState.SUCCEEDED:
-                self._keep(made, examined)
+                self._keep(made, examined, held.tenant)
             return job
 
     @override
@@ -262,20 +326,23 @@ class MemoryJobs(Jobs):
 
     def _waiting(self, queue: str) -> list[Job]:
         with self._store.lock:
-            jobs = self._store.jobs.values()
+            jobs = self._store.jobs_of(self._tenant).values()
             waiting = [job for job in jobs if job.state is JobState.QUEUED and job.queue == queue]
         return sorted(waiting, key=lambda job: job.id)
 
-    def _keep(self, made: JobOutput, examined: ExaminedSet | None) -> None:
-        """Make visible what a job made."""
+    def _keep(self, made: JobOutput, examined: ExaminedSet | None, tenant: str) -> None:
+        """Make visible to its tenant what a job made."""
         store = self._store
         match made:
             case IngestedDataset(dataset, patients):
                 store.datasets[dataset.id] = dataset
+                store.num_bytes[dataset.id] = dataset.artifact.num_bytes if dataset.artifact else 0
                 store.trained_patients[dataset.id] = frozenset(patients)
             case TrainedModel(model):
                 store.models[model.id] = model
+                store.tenants[model.id] = tenant
             case GeneratedSet(new):
+                store.tenants.setdefault(new.id, tenant)
                 if examined:
                     store.examined_sets[examined.id] = examined
                 there = store.synthetic_sets.get(new.id)
@@ -301,10 +368,22 @@ class MemoryJobs(Jobs):
             if moved is not job:
                 store.jobs[job_id] = moved
                 self._append(job_id, job_events.entries_of_move(moved))
+                self._book(job, moved)
                 dataset = store.datasets.get(job_events.dataset_followed(moved) or "")
                 if dataset:
                     store.datasets[dataset.id] = job_events.dataset_after(dataset, moved)
             return moved
+
+    def _book(self, job: Job, moved: Job) -> None:
+        """Book the time that a worker spent on a job, and what it generated."""
+        if moved.state in HELD:
+            return
+        store = self._store
+        spent = list(quotas.seconds_by_day(job, store.clock.now()))
+        for day, seconds in spent:
+            store.seconds[job.tenant, day] += seconds
+        if spent and moved.state is JobState.SUCCEEDED:
+            store.images[job.tenant, spent[-1][0]] += quotas.num_images(job) or 0
 
     def _append(self, job_id: str, entries: Sequence[EventDraft]) -> None:
         log = self._store.logs[job_id]
@@ -315,20 +394,29 @@ class MemoryJobs(Jobs):
 class MemoryCatalog(Catalog):
     """The datasets and models of a store."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, tenant: str | None) -> None:
         self._store = store
+        self._tenant = tenant
+
+    @property
+    def _datasets(self) -> dict[str, Dataset]:
+        return self._store.of(self._tenant, self._store.datasets)
+
+    @property
+    def _models(self) -> dict[str, Model]:
+        return self._store.of(self._tenant, self._store.models)
 
     @override
     def dataset(self, dataset_id: str) -> Dataset:
-        return _get(self._store.datasets, dataset_id, errors.DatasetNotFound)
+        return _get(self._datasets, dataset_id, errors.DatasetNotFound)
 
     @override
     def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
-        return _page(list(self._store.datasets.values()), cursor, limit)
+        return _page(list(self._datasets.values()), cursor, limit)
 
     @override
     def newest_split_dataset(self) -> Dataset | None:
-        split = [dataset for dataset in self._store.datasets.values() if dataset.version]
+        split = [dataset for dataset in self._datasets.values() if dataset.version]
         return max(split, key=Cursor.after, default=None)
 
     @override
@@ -345,17 +433,17 @@ class MemoryCatalog(Catalog):
 
     @override
     def model(self, model_id: str) -> Model:
-        return _get(self._store.models, model_id, errors.ModelNotFound)
+        return _get(self._models, model_id, errors.ModelNotFound)
 
     @override
     def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
-        return _page(list(self._store.models.values()), cursor, limit)
+        return _page(list(self._models.values()), cursor, limit)
 
     @override
     def private_models(self, dataset_version: str) -> Sequence[Model]:
         found = [
             model
-            for model in self._store.models.values()
+            for model in self._models.values()
             if model.card.differential_privacy and model.card.dataset_version == dataset_version
         ]
         return sorted(found, key=Cursor.after)
@@ -374,13 +462,21 @@ class MemoryCatalog(Catalog):
 class MemoryReleases(Releases):
     """The synthetic sets of a store."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, tenant: str | None) -> None:
         self._store = store
+        self._tenant = tenant
+
+    @property
+    def _sets(self) -> dict[str, SyntheticSet]:
+        return self._store.of(self._tenant, self._store.synthetic_sets)
+
+    @property
+    def _examined(self) -> dict[str, ExaminedSet]:
+        return self._store.of(self._tenant, self._store.examined_sets)
 
     @override
     def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
-        sets = self._store.synthetic_sets
-        made = _get(sets, synthetic_set_id, errors.SyntheticSetNotFound)
+        made = _get(self._sets, synthetic_set_id, errors.SyntheticSetNotFound)
         if made.withdrawn:
             raise errors.SyntheticSetNotFound.named(synthetic_set_id)
         return made
@@ -389,7 +485,7 @@ class MemoryReleases(Releases):
     def synthetic_sets(
         self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Page[SyntheticSet]:
-        there = [made for made in self._store.synthetic_sets.values() if not made.withdrawn]
+        there = [made for made in self._sets.values() if not made.withdrawn]
         return _page(there, cursor, limit)
 
     @override
@@ -427,12 +523,20 @@ class MemoryReleases(Releases):
             ours = known.get(dataset_id, frozenset())
             return [
                 each
-                for each in sorted(self._store.examined_sets.values(), key=Cursor.after)
+                for each in sorted(self._examined.values(), key=Cursor.after)
                 if each.released
                 and (
                     each.dataset_id == dataset_id or ours & known.get(each.dataset_id, frozenset())
                 )
             ]
+
+    @override
+    def refused_elsewhere(self, model_id: str) -> bool:
+        if self._tenant is None:
+            return False
+        everywhere = MemoryReleases(self._store, None).examined_sets(model_id)
+        here = self._examined
+        return any(each.refused for each in everywhere if each.id not in here)
 
     @override
     def examined_sets(self, model_id: str) -> list[ExaminedSet]:
@@ -444,7 +548,7 @@ class MemoryReleases(Releases):
                 for each in store.models.values()
                 if model and each.snapshot.sha256 == model.snapshot.sha256
             }
-            examined = [each for each in store.examined_sets.values() if each.model_id in names]
+            examined = [each for each in self._examined.values() if each.model_id in names]
         return sorted(examined, key=lambda each: each.number)
 
     def examined(self, made: GeneratedSet) -> ExaminedSet:

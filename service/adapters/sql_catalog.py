@@ -39,7 +39,8 @@ class SqlCatalog(Catalog):
     @override
     def newest_split_dataset(self) -> Dataset | None:
         newest = page_query(t.datasets, None, 0)  # one row
-        query = newest.where(t.datasets.c.version.is_not(None))
+        there = self._database.visible(t.datasets)
+        query = newest.where(t.datasets.c.version.is_not(None), there)
         with self._database.reading() as connection:
             return next(iter(records(connection, t.DATASETS, query)), None)
 
@@ -48,7 +49,8 @@ class SqlCatalog(Catalog):
         jobs = t.jobs.c
         needed_by = select(jobs.id).where(jobs.dataset_id == dataset_id, ~jobs.state.in_(_DONE))
         with self._database.writing() as connection:
-            dataset = locked(connection, t.DATASETS, dataset_id)
+            there = self._database.visible(t.datasets)
+            dataset = locked(connection, t.DATASETS, dataset_id, there)
             if dataset is None:
                 raise errors.DatasetNotFound.named(dataset_id)
             job_id = connection.execute(needed_by.limit(1)).scalar()
@@ -74,6 +76,7 @@ class SqlCatalog(Catalog):
         query = (
             select(t.models)
             .where(models.dataset_version == dataset_version, models.is_private)
+            .where(self._database.visible(t.models))
             .order_by(models.created_at, models.id)
         )
         with self._database.reading() as connection:
@@ -93,7 +96,8 @@ class SqlCatalog(Catalog):
 
 def keep_dataset(connection: Connection, made: IngestedDataset) -> None:
     """Write a dataset that is ready, and which patients its models will be trained on."""
-    _replace(connection, made.dataset)
+    artifact = made.dataset.artifact
+    _replace(connection, made.dataset, num_bytes=artifact.num_bytes if artifact else 0)
     if made.trained_patients:
         dataset_id = made.dataset.id
         rows = [{"dataset_id": dataset_id, "patient": each} for each in made.trained_patients]
@@ -108,6 +112,6 @@ def follow_ingest(connection: Connection, job: Job) -> None:
         _replace(connection, job_events.dataset_after(dataset, job))
 
 
-def _replace(connection: Connection, dataset: Dataset) -> None:
-    row = t.DATASETS.row(dataset)
+def _replace(connection: Connection, dataset: Dataset, **columns: int) -> None:
+    row = t.DATASETS.row(dataset) | columns
     connection.execute(update(t.datasets).where(t.datasets.c.id == dataset.id).values(row))

@@ -5,7 +5,18 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, inspect, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    Table,
+    inspect,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
@@ -21,12 +32,22 @@ class Database:
     Args:
         engine: From `sql_engine.open_engine`.
         clock: Whose time is written.
+        tenant: Whose records are there; None for those of all.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, tenant: str | None = None) -> None:
+        self.tenant = tenant
         self._engine = engine
         self._reader = engine.execution_options(reading=True)
         self._clock = clock
+
+    def of_tenant(self, tenant: str) -> "Database":
+        """Return the same database with one tenant's records alone."""
+        return Database(self._engine, self._clock, tenant)
+
+    def visible(self, table: Table) -> ColumnElement[bool]:
+        """Select the rows of a table that are there: the tenant's, or all."""
+        return true() if self.tenant is None else table.c.tenant == self.tenant
 
     def now(self) -> datetime:
         """Return the time to write."""
@@ -67,7 +88,8 @@ class Database:
         """Read a record by its identifier, or raise its NotFound."""
         table = documents.table
         with self.reading() as connection:
-            row = connection.execute(select(table).where(table.c.id == name)).mappings().first()
+            query = select(table).where(table.c.id == name, self.visible(table))
+            row = connection.execute(query).mappings().first()
         if row is None:
             raise missing.named(name)
         return documents.record(row)
@@ -75,7 +97,8 @@ class Database:
     def page(self, documents: t.Documents[t.R], query: Select[Any], limit: int) -> Page[t.R]:
         """Read a page of records by a query from `page_query`."""
         with self.reading() as connection:
-            rows = connection.execute(query).mappings().all()
+            there = query.where(self.visible(documents.table))
+            rows = connection.execute(there).mappings().all()
         return page_of([documents.record(row) for row in rows], limit)
 
 
@@ -92,15 +115,19 @@ def records(connection: Connection, documents: t.Documents[t.R], query: Select[A
     return [documents.record(row) for row in connection.execute(query).mappings()]
 
 
-def locked(connection: Connection, documents: t.Documents[t.R], name: str) -> t.R | None:
-    """Read and lock a record, if it is there."""
-    row = locked_row(connection, documents.table, name)
+def locked(
+    connection: Connection, documents: t.Documents[t.R], name: str, *there: ColumnElement[bool]
+) -> t.R | None:
+    """Read and lock a record, if it is there and fulfils what else is asked."""
+    row = locked_row(connection, documents.table, name, *there)
     return documents.record(row) if row else None
 
 
-def locked_row(connection: Connection, table: Table, name: str) -> RowMapping | None:
+def locked_row(
+    connection: Connection, table: Table, name: str, *there: ColumnElement[bool]
+) -> RowMapping | None:
     """Read a row that nobody else may change until the transaction ends."""
-    query = select(table).where(table.c.id == name).with_for_update()
+    query = select(table).where(table.c.id == name, *there).with_for_update()
     return connection.execute(query).mappings().first()
 
 

@@ -1,6 +1,7 @@
 """Jobs in SQLite or PostgreSQL: each method one transaction, each worker's write fenced."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
@@ -9,8 +10,10 @@ from typing_extensions import override
 from service.adapters import sql_tables as t
 from service.adapters.sql_catalog import follow_ingest, keep_dataset
 from service.adapters.sql_database import Database, insert_if_new, locked_row, page_query
+from service.adapters.sql_quotas import book, check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
 from service.domain import errors, job_events
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -24,6 +27,7 @@ from service.domain.job import (
 )
 from service.domain.paging import DEFAULT_LIMIT, Page, page_of
 from service.domain.ports import EventDraft, Idempotency, Jobs
+from service.domain.quotas import Quotas, use_of
 from service.domain.records import (
     Dataset,
     GeneratedSet,
@@ -47,23 +51,36 @@ class SqlJobs(Jobs):
 
     @override
     def submit(
-        self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
+        self,
+        job: Job,
+        *,
+        idempotency: Idempotency | None = None,
+        dataset: Dataset | None = None,
+        stored_bytes: int = 0,
+        quotas: Quotas | None = None,
     ) -> Job:
+        job = replace(job, tenant=self._database.tenant or job.tenant)
         with self._database.writing() as connection:
             if idempotency:
-                earlier = _take_key(connection, idempotency, job.id)
+                earlier = _take_key(connection, idempotency, job)
                 if earlier:
-                    return _locked(connection, earlier)
+                    return self._locked(connection, earlier)
+            if job.state is JobState.QUEUED:
+                added = use_of(job, stored_bytes if dataset else None)
+                check_quotas(connection, quotas, job, added, self._database.now())
             if dataset:
-                connection.execute(insert(t.datasets), t.DATASETS.row(dataset))
-            connection.execute(insert(t.jobs), {**t.job_row(job), "num_events": 0})
+                row = {"tenant": job.tenant, "num_bytes": stored_bytes}
+                connection.execute(insert(t.datasets), t.DATASETS.row(dataset) | row)
+            row = {**t.job_row(job), **quota_columns(job), "num_events": 0}
+            connection.execute(insert(t.jobs), row)
             self._append(connection, job.id, job_events.entries_of_move(job))
             return job
 
     @override
     def submitted(self, idempotency: Idempotency) -> Job | None:
         with self._database.reading() as connection:
-            job_id = _job_of_key(connection, idempotency)
+            tenant = self._database.tenant or DEFAULT_TENANT
+            job_id = _job_of_key(connection, idempotency, tenant)
         return self.job(job_id) if job_id else None
 
     @override
@@ -71,13 +88,17 @@ class SqlJobs(Jobs):
         return self._move(job_id, lambda job: job.request_cancel(self._database.now()))
 
     @override
-    def retry(self, job_id: str) -> Job:
-        return self._move(job_id, Job.retry)
+    def retry(self, job_id: str, *, quotas: Quotas | None = None) -> Job:
+        with self._database.writing() as connection:
+            job = self._locked(connection, job_id)
+            queued = job.retry()
+            check_quotas(connection, quotas, job, use_of(job), self._database.now())
+            return self._write_move(connection, job, queued)
 
     @override
     def delete_job(self, job_id: str) -> Job:
         with self._database.writing() as connection:
-            job = _locked(connection, job_id)
+            job = self._locked(connection, job_id)
             job.must_be_done()
             connection.execute(delete(t.events).where(t.events.c.job_id == job_id))
             keys = t.idempotency_keys
@@ -87,7 +108,7 @@ class SqlJobs(Jobs):
 
     @override
     def job(self, job_id: str) -> Job:
-        query = select(t.jobs).where(t.jobs.c.id == job_id)
+        query = select(t.jobs).where(t.jobs.c.id == job_id, self._database.visible(t.jobs))
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
         if row is None:
@@ -103,7 +124,7 @@ class SqlJobs(Jobs):
         cursor: str | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> Page[Job]:
-        query = page_query(t.jobs, cursor, limit)
+        query = page_query(t.jobs, cursor, limit).where(self._database.visible(t.jobs))
         if kind:
             query = query.where(t.jobs.c.kind == str(kind))
         if state:
@@ -118,7 +139,8 @@ class SqlJobs(Jobs):
         if not waiting:
             return {}
         place = func.row_number().over(partition_by=t.jobs.c.queue, order_by=t.jobs.c.id) - 1
-        queued = select(t.jobs.c.id, place.label("place")).where(t.jobs.c.state == "queued")
+        there = (t.jobs.c.state == "queued", self._database.visible(t.jobs))
+        queued = select(t.jobs.c.id, place.label("place")).where(*there)
         places = queued.subquery()
         query = select(places.c.id, places.c.place).where(places.c.id.in_(waiting))
         with self._database.reading() as connection:
@@ -128,6 +150,8 @@ class SqlJobs(Jobs):
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
         query = (
             select(t.events)
+            .join(t.jobs, t.jobs.c.id == t.events.c.job_id)
+            .where(self._database.visible(t.jobs))
             .where(t.events.c.job_id == job_id, t.events.c.sequence > after)
             .order_by(t.events.c.sequence)
             .limit(limit)
@@ -194,7 +218,7 @@ class SqlJobs(Jobs):
             ended = job.succeed(job_events.result_of(made), now)
             self._write_move(connection, job, ended)
             if ended.state is JobState.SUCCEEDED:
-                _keep(connection, made)
+                _keep(connection, made, job.tenant)
             return ended
 
     @override
@@ -229,6 +253,7 @@ class SqlJobs(Jobs):
         lost = (
             select(t.jobs)
             .where(t.jobs.c.state.in_(_HELD), t.jobs.c.lease_expires_at < now)
+            .order_by(t.jobs.c.tenant, t.jobs.c.id)
             .with_for_update(skip_locked=True)
         )
         with self._database.writing() as connection:
@@ -251,7 +276,7 @@ class SqlJobs(Jobs):
 
     def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job:
         with self._database.writing() as connection:
-            job = _locked(connection, job_id)
+            job = self._locked(connection, job_id)
             return self._write_move(connection, job, move(job))
 
     def _move_fenced(
@@ -286,6 +311,8 @@ class SqlJobs(Jobs):
         self._append(connection, job.id, entries)
         if moved.state is not job.state:
             follow_ingest(connection, moved)
+        if moved.state not in HELD:
+            book(connection, job, moved, self._database.now())
 
     def _append(self, connection: Connection, job_id: str, entries: Sequence[EventDraft]) -> None:
         """Add entries to a job's log, numbered without gaps."""
@@ -305,25 +332,25 @@ class SqlJobs(Jobs):
         ]
         connection.execute(insert(t.events), rows)
 
+    def _locked(self, connection: Connection, job_id: str) -> Job:
+        """Read a job that nobody else may change until the transaction ends."""
+        row = locked_row(connection, t.jobs, job_id, self._database.visible(t.jobs))
+        if row is None:
+            raise errors.JobNotFound.named(job_id)
+        return t.job_of(row)
 
-def _keep(connection: Connection, made: JobOutput) -> None:
-    """Make visible what a job made."""
+
+def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
+    """Make visible to its tenant what a job made."""
     match made:
         case IngestedDataset():
             keep_dataset(connection, made)
         case TrainedModel():
-            connection.execute(insert(t.models), t.MODELS.row(made.model))
+            row = t.MODELS.row(made.model) | {"tenant": tenant}
+            connection.execute(insert(t.models), row)
         case GeneratedSet():
-            keep_examination(connection, made)
-            make_set_visible(connection, made.synthetic_set)
-
-
-def _locked(connection: Connection, job_id: str) -> Job:
-    """Read a job that nobody else may change until the transaction ends."""
-    row = locked_row(connection, t.jobs, job_id)
-    if row is None:
-        raise errors.JobNotFound.named(job_id)
-    return t.job_of(row)
+            keep_examination(connection, made, tenant)
+            make_set_visible(connection, made.synthetic_set, tenant)
 
 
 def _fenced(connection: Connection, claim: Claim) -> Job:
@@ -332,18 +359,19 @@ def _fenced(connection: Connection, claim: Claim) -> Job:
     return job_events.check_fence(t.job_of(row) if row else None, claim)
 
 
-def _take_key(connection: Connection, wanted: Idempotency, job_id: str) -> str | None:
-    """Take an idempotency key for a job, or return the job that has it."""
-    row = {"key": wanted.key, "fingerprint": wanted.fingerprint, "job_id": job_id}
-    if insert_if_new(connection, t.idempotency_keys, row):
+def _take_key(connection: Connection, wanted: Idempotency, job: Job) -> str | None:
+    """Take an idempotency key of a job's tenant for the job, or return the job that has it."""
+    row = {"key": wanted.key, "fingerprint": wanted.fingerprint, "job_id": job.id}
+    if insert_if_new(connection, t.idempotency_keys, {**row, "tenant": job.tenant}):
         return None
-    return _job_of_key(connection, wanted)
+    return _job_of_key(connection, wanted, job.tenant)
 
 
-def _job_of_key(connection: Connection, wanted: Idempotency) -> str | None:
-    """Return the job that has an idempotency key, if any; raise when it was for another request."""
+def _job_of_key(connection: Connection, wanted: Idempotency, tenant: str) -> str | None:
+    """Return the job that has a tenant's key, if any; raise when it was for another request."""
     keys = t.idempotency_keys
-    taken = connection.execute(select(keys).where(keys.c.key == wanted.key)).mappings().first()
+    query = select(keys).where(keys.c.tenant == tenant, keys.c.key == wanted.key)
+    taken = connection.execute(query).mappings().first()
     if taken is None:
         return None
     if taken["fingerprint"] != wanted.fingerprint:

@@ -1,5 +1,8 @@
 """All records of one SQLite or PostgreSQL database."""
 
+from collections.abc import Callable
+from functools import cache
+
 from sqlalchemy import Engine
 
 from service.adapters.sql_catalog import SqlCatalog
@@ -17,4 +20,21 @@ def sql_records(engine: Engine, clock: Clock) -> Records:
         clock: Whose time is written.
     """
     database = Database(engine, clock)
-    return Records(database, SqlJobs(database), SqlCatalog(database), SqlReleases(database))
+    return _records(database, cache(lambda tenant: _of_tenant(database, tenant)))
+
+
+def _of_tenant(database: Database, tenant: str) -> Records:
+    def of_tenant(name: str) -> Records:
+        raise AssertionError(f"records of {tenant} hold none of {name}")
+
+    return _records(database.of_tenant(tenant), of_tenant)
+
+
+def _records(database: Database, of_tenant: Callable[[str], Records]) -> Records:
+    return Records(
+        database,
+        SqlJobs(database),
+        SqlCatalog(database),
+        SqlReleases(database),
+        of_tenant=of_tenant,
+    )

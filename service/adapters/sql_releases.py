@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
@@ -42,7 +42,7 @@ class SqlReleases(Releases):
     @override
     def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
         with self._database.writing() as connection:
-            made = _locked_set(connection, synthetic_set_id)
+            made = self._locked(connection, synthetic_set_id)
             if made.stays_known:
                 return _replace(connection, replace(made, withdrawn=True))
             sets = t.synthetic_sets
@@ -52,7 +52,7 @@ class SqlReleases(Releases):
     @override
     def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
         with self._database.writing() as connection:
-            made = _locked_set(connection, synthetic_set_id)
+            made = self._locked(connection, synthetic_set_id)
             if not made.findings_read:
                 locked(connection, t.MODELS, made.model_id)  # so that two readers are counted both
                 sets = t.synthetic_sets.c
@@ -65,7 +65,8 @@ class SqlReleases(Releases):
     @override
     def releases(self, dataset_id: str) -> list[SyntheticSet]:
         with self._database.reading() as connection:
-            released = [each.id for each in released_examinations(connection, dataset_id)]
+            examined = self._released_examinations(connection, dataset_id)
+            released = [each.id for each in examined]
             query = select(t.synthetic_sets).where(t.synthetic_sets.c.id.in_(released))
             made = records(connection, t.SYNTHETIC_SETS, query)
         return sorted(made, key=lambda each: released.index(each.id))
@@ -73,28 +74,62 @@ class SqlReleases(Releases):
     @override
     def released_examinations(self, dataset_id: str) -> list[ExaminedSet]:
         with self._database.reading() as connection:
-            return released_examinations(connection, dataset_id)
+            return self._released_examinations(connection, dataset_id)
 
     @override
     def examined_sets(self, model_id: str) -> list[ExaminedSet]:
+        there = self._database.visible(t.examined_sets)
         with self._database.reading() as connection:
-            return examined_sets(connection, model_id)
+            return examined_sets(connection, model_id, there)
+
+    @override
+    def refused_elsewhere(self, model_id: str) -> bool:
+        elsewhere = ~self._database.visible(t.examined_sets)
+        with self._database.reading() as connection:
+            return any(each.refused for each in examined_sets(connection, model_id, elsewhere))
+
+    def _released_examinations(self, connection: Connection, dataset_id: str) -> list[ExaminedSet]:
+        there = self._database.visible(t.examined_sets)
+        return released_examinations(connection, dataset_id, there)
+
+    def _locked(self, connection: Connection, synthetic_set_id: str) -> SyntheticSet:
+        there = self._database.visible(t.synthetic_sets)
+        made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id, there)
+        if made is None or made.withdrawn:
+            raise errors.SyntheticSetNotFound.named(synthetic_set_id)
+        return made
 
 
-def examined_sets(connection: Connection, model_id: str) -> list[ExaminedSet]:
-    """Read the examined sets of a model and of its equals, with the same weights, by number."""
+def examined_sets(
+    connection: Connection, model_id: str, *there: ColumnElement[bool]
+) -> list[ExaminedSet]:
+    """Read the examined sets of a model and of its equals, with the same weights, by number.
+
+    Args:
+        connection: A transaction.
+        model_id: The model.
+        there: What else is asked of a set; by default nothing, so that those of all tenants count.
+    """
     models, examined = t.models.c, t.examined_sets.c
     weights = select(models.snapshot_sha256).where(models.id == model_id).scalar_subquery()
     equals = select(models.id).where(models.snapshot_sha256 == weights)
     query = select(t.examined_sets).where(
-        or_(examined.model_id == model_id, examined.model_id.in_(equals))
+        or_(examined.model_id == model_id, examined.model_id.in_(equals)), *there
     )
     found = records(connection, t.EXAMINED_SETS, query)
     return sorted(found, key=lambda each: each.number)
 
 
-def released_examinations(connection: Connection, dataset_id: str) -> list[ExaminedSet]:
-    """Read the released sets of the datasets that share patients with one, oldest first."""
+def released_examinations(
+    connection: Connection, dataset_id: str, *there: ColumnElement[bool]
+) -> list[ExaminedSet]:
+    """Read the released sets of the datasets that share patients with one, oldest first.
+
+    Args:
+        connection: A transaction.
+        dataset_id: The dataset.
+        there: What else is asked of a set; by default nothing, so that those of all tenants count.
+    """
     examined = t.examined_sets.c
     others = select(examined.dataset_id.label("id")).where(examined.released).distinct().subquery()
     ours, theirs = t.trained_patients.alias(), t.trained_patients.alias()
@@ -108,7 +143,7 @@ def released_examinations(connection: Connection, dataset_id: str) -> list[Exami
     of_patients = or_(examined.dataset_id == dataset_id, examined.dataset_id.in_(sharing))
     query = (
         select(t.examined_sets)
-        .where(examined.released, of_patients)
+        .where(examined.released, of_patients, *there)
         .order_by(examined.created_at, examined.id)
     )
     return records(connection, t.EXAMINED_SETS, query)
@@ -127,32 +162,26 @@ def hold_examinations(connection: Connection, now: datetime) -> None:
     connection.execute(select(t.locks).where(t.locks.c.name == name).with_for_update())
 
 
-def keep_examination(connection: Connection, made: GeneratedSet) -> None:
-    """Keep that a set was examined; see `release_rules.examined`."""
+def keep_examination(connection: Connection, made: GeneratedSet, tenant: str) -> None:
+    """Keep that a tenant's set was examined; see `release_rules.examined`."""
     examined = release_rules.examined(
         made,
         examined_sets(connection, made.synthetic_set.model_id),
         released_examinations(connection, made.synthetic_set.dataset_id),
     )
     row = t.EXAMINED_SETS.row(examined)
-    if not insert_if_new(connection, t.examined_sets, row):
+    if not insert_if_new(connection, t.examined_sets, row | {"tenant": tenant}):
         known = t.examined_sets
         connection.execute(update(known).where(known.c.id == examined.id).values(row))
 
 
-def make_set_visible(connection: Connection, made: SyntheticSet) -> None:
-    """Insert a synthetic set unless it is there; see `release_rules.set_after_withdrawal`."""
-    if not insert_if_new(connection, t.synthetic_sets, t.SYNTHETIC_SETS.row(made)):
+def make_set_visible(connection: Connection, made: SyntheticSet, tenant: str) -> None:
+    """Insert a tenant's set unless it is there; see `release_rules.set_after_withdrawal`."""
+    row = t.SYNTHETIC_SETS.row(made) | {"tenant": tenant}
+    if not insert_if_new(connection, t.synthetic_sets, row):
         there = locked(connection, t.SYNTHETIC_SETS, made.id)
         if there and there.withdrawn:
             _replace(connection, release_rules.set_after_withdrawal(there, made))
-
-
-def _locked_set(connection: Connection, synthetic_set_id: str) -> SyntheticSet:
-    made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id)
-    if made is None or made.withdrawn:
-        raise errors.SyntheticSetNotFound.named(synthetic_set_id)
-    return made
 
 
 def _replace(connection: Connection, made: SyntheticSet) -> SyntheticSet:

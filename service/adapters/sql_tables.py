@@ -11,8 +11,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -22,12 +24,13 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.job import Event, Job, JobKind
 from service.domain.json_form import as_json
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
 
-SCHEMA_REVISION = "0001"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0002"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -49,6 +52,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None or value.tzinfo:
             return value
         return value.replace(tzinfo=UTC)
+
+
+def _tenant(*, primary_key: bool = False) -> Column[str]:
+    """Say whose a row is."""
+    return Column(
+        "tenant",
+        String(64),
+        nullable=False,
+        primary_key=primary_key,
+        server_default=DEFAULT_TENANT,  # what was there before there were tenants
+    )
 
 
 jobs = Table(
@@ -74,8 +88,12 @@ jobs = Table(
     Column("finished_at", UtcDateTime),
     Column("dataset_id", String(40)),  # copied out of the request, to find who needs a dataset
     Column("num_events", Integer, nullable=False, default=0),
+    _tenant(),
+    # likewise, for the quotas
+    Column("num_images", BigInteger),
+    Column("budget_seconds", Integer, nullable=False, server_default="0"),
     Index("jobs_by_state", "state", "queue", "id"),
-    Index("jobs_by_age", "created_at", "id"),
+    Index("jobs_by_tenant", "tenant", "created_at", "id"),
     Index("jobs_by_dataset", "dataset_id"),
 )
 
@@ -92,6 +110,7 @@ events = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
+    _tenant(primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("fingerprint", String(64), nullable=False),
     Column("job_id", String(40), nullable=False, index=True),
@@ -103,6 +122,17 @@ locks = Table(
     Column("name", String(32), primary_key=True),
     Column("holder", String(255), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+
+
+# what the quotas of a day have booked; a job that is deleted stays in it
+tenant_days = Table(
+    "tenant_days",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("worker_seconds", Float, nullable=False),
+    Column("num_images", BigInteger, nullable=False),
 )
 
 
@@ -129,14 +159,20 @@ def _documents(name: str, *columns: Column[Any], indexed: Sequence[str] = ()) ->
         metadata,
         Column("id", String(40), primary_key=True),
         Column("created_at", UtcDateTime, nullable=False),
+        _tenant(),
         *columns,
         Column("document", JSON, nullable=False),
-        Index(f"{name}_by_age", "created_at", "id"),
+        Index(f"{name}_by_tenant", "tenant", "created_at", "id"),
         *(Index(f"{name}_by_{column}", column) for column in indexed),
     )
 
 
-datasets = _documents("datasets", Column("version", String(64)), Column("folder", String(120)))
+datasets = _documents(
+    "datasets",
+    Column("version", String(64)),
+    Column("folder", String(120)),
+    Column("num_bytes", BigInteger, nullable=False, server_default="0"),  # for the quotas
+)
 models = _documents(
     "models",
     Column("folder", String(120), nullable=False),

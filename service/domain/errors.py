@@ -25,6 +25,8 @@ SyntheticDataError
 │   └── FindingsSpent               the quota for per-image findings of a model is exhausted
 ├── SplitKeyLost                     the secret that datasets were split under is not there
 ├── ScopeMissing                    for those only who may see what is not for everybody
+├── QuotaExceeded                   the tenant uses as much as it may
+├── RateLimited                     the caller asks too often
 ├── StorageFull
 ├── RecordsUnavailable
 ├── SigningKeyLost                  what signs the sets is gone
@@ -365,6 +367,24 @@ class ScopeMissing(SyntheticDataError):
             f"This needs the scope {scope}. On a machine of your own start the service with "
             f"`synthcxr up --scope {scope}` (SYNTHCXR_SCOPES={scope}); elsewhere ask its operator."
         )
+
+
+class QuotaExceeded(SyntheticDataError):
+    """The caller's tenant uses as much of the service as it may."""
+
+    code = "quota_exceeded"
+    retryable = True
+
+
+class RateLimited(SyntheticDataError):
+    """Too many requests of one client in a short time."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StorageFull(SyntheticDataError):

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import IllegalMove, JobNotDone, Problem, WorkerLost
 from service.domain.requests import JobRequest
 
@@ -154,6 +155,7 @@ class Job:
         version: Grows with every visible change.
         started_at: When it was last claimed.
         finished_at: When it ended.
+        tenant: Whose it is, and whose everything is that it makes.
     """
 
     id: str
@@ -174,6 +176,7 @@ class Job:
     version: int = 1
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    tenant: str = DEFAULT_TENANT
 
     @property
     def cancel_requested(self) -> bool:

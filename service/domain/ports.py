@@ -1,6 +1,6 @@
 """What the domain needs from outside: records, artifacts, a task queue, signing keys, a clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page
+from service.domain.quotas import Quotas
 from service.domain.records import Dataset, ExaminedSet, JobOutput, Model, SyntheticSet
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
@@ -139,15 +140,29 @@ class Jobs(Protocol):
     # -- called by the API ---------------------------------------------------------------------
 
     def submit(
-        self, job: Job, *, idempotency: Idempotency | None = None, dataset: Dataset | None = None
+        self,
+        job: Job,
+        *,
+        idempotency: Idempotency | None = None,
+        dataset: Dataset | None = None,
+        stored_bytes: int = 0,
+        quotas: Quotas | None = None,
     ) -> Job:
         """Write a new job, its first events, its key and, for an ingest, its dataset.
+
+        Args:
+            job: The job; records of one tenant make it that tenant's.
+            idempotency: Its key.
+            dataset: What it ingests.
+            stored_bytes: What the dataset takes until it is ingested.
+            quotas: The tenant's, where there are any.
 
         Returns:
             The job, or the earlier one that came with the same key and fingerprint, by its `id`.
 
         Raises:
             IdempotencyConflict: The key was used for another request.
+            QuotaExceeded: The job would wait, and that is past a limit.
         """
 
     def submitted(self, idempotency: Idempotency) -> Job | None:
@@ -160,8 +175,8 @@ class Jobs(Protocol):
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a queued job, ask a running one to stop; raises IllegalMove when it ended."""
 
-    def retry(self, job_id: str) -> Job:
-        """Queue a failed or cancelled job again; raises IllegalMove otherwise."""
+    def retry(self, job_id: str, *, quotas: Quotas | None = None) -> Job:
+        """Queue a failed or cancelled job again; raises IllegalMove otherwise, or QuotaExceeded."""
 
     def delete_job(self, job_id: str) -> Job:
         """Remove a job that is done, with its log; raises JobNotDone otherwise."""
@@ -180,7 +195,10 @@ class Jobs(Protocol):
         """List jobs, newest first."""
 
     def queue_positions(self, jobs: Sequence[Job]) -> Mapping[str, int]:
-        """Return, for each queued one of some jobs, how many are before it in its queue."""
+        """Return, for each queued one of some jobs, how many are before it in its queue.
+
+        Records of one tenant count that tenant's jobs alone.
+        """
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
         """Return the job's log entries with a sequence above `after`, oldest first."""
@@ -333,19 +351,30 @@ class Releases(Protocol):
         Its equals have the same weights: a model that is trained once more starts no new count.
         """
 
+    def refused_elsewhere(self, model_id: str) -> bool:
+        """Say whether a set of an equal model of another tenant was refused.
+
+        Only of use in records of one tenant: there `examined_sets` returns that tenant's alone.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Jobs and what they made, in one database.
+    """Jobs and what they made, in one database: all of them, or those of one tenant.
+
+    Workers and the scheduler use all of them. The API uses those of its caller's tenant: records
+    of other tenants are not there for any method, and what is written is the tenant's own.
 
     Attributes:
         database: What they lie in.
         jobs: Jobs, their logs and their claims.
         catalog: Datasets and models.
         releases: Synthetic sets and their examinations.
+        of_tenant: Returns the records of one tenant.
     """
 
     database: Database
     jobs: Jobs
     catalog: Catalog
     releases: Releases
+    of_tenant: Callable[[str], "Records"]

@@ -1,0 +1,133 @@
+"""Quotas: how much of the service one tenant may use, and how much it uses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from service.domain.errors import QuotaExceeded
+from service.domain.job import HELD, Job
+from service.domain.requests import DatasetSource, GenerateRequest, TrainRequest
+
+_UNTIL_ROOM = "when a job of yours starts or is cancelled"
+_UNTIL_DELETED = "when you delete a dataset"
+_BYTES_PER_DRAWN_PIXEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """The limits of one tenant; None where there is none.
+
+    Attributes:
+        max_queued_jobs: Jobs that wait at once.
+        max_worker_seconds_per_day: Seconds that workers spend on its jobs, per UTC day.
+        max_stored_bytes: Bytes of its datasets, and of its uploads until they are ingested.
+        max_images_per_day: Images that are generated, per UTC day.
+    """
+
+    max_queued_jobs: int | None = None
+    max_worker_seconds_per_day: int | None = None
+    max_stored_bytes: int | None = None
+    max_images_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What is used of each quota, or what a job adds to it; None where it adds nothing.
+
+    Attributes:
+        queued_jobs: Jobs that wait.
+        worker_seconds: Of today; a training that is not done counts at least its budget.
+        stored_bytes: Of datasets and uploads.
+        images: Generated today, or asked for by jobs that are not done.
+    """
+
+    queued_jobs: int
+    worker_seconds: float
+    stored_bytes: int | None
+    images: int | None
+
+
+def use_of(job: Job, stored_bytes: int | None = None) -> Use:
+    """Return what a job that is queued adds.
+
+    Args:
+        job: The job.
+        stored_bytes: What its dataset takes, for an ingest.
+    """
+    return Use(1, budget_seconds(job), stored_bytes, num_images(job))
+
+
+def budget_seconds(job: Job) -> int:
+    """Return how long a job says that it will take; 0 where it does not say so."""
+    request = job.request
+    return (request.budget.seconds or 0) if isinstance(request, TrainRequest) else 0
+
+
+def num_images(job: Job) -> int | None:
+    """Return how many images a job generates; None for a job of another kind."""
+    request = job.request
+    if not isinstance(request, GenerateRequest):
+        return None
+    mixed = sum(mixture.count for mixture in request.mixtures)
+    between = sum(way.steps for way in request.interpolate)
+    return sum(request.class_counts.values()) + mixed + between
+
+
+def drawn_bytes(source: DatasetSource) -> int:
+    """Return what the pixels of drawn images take; 0 for other sources, known once ingested."""
+    drawn = source.phantom
+    if drawn is None:
+        return 0
+    return sum(drawn.class_counts.values()) * drawn.image_size**2 * _BYTES_PER_DRAWN_PIXEL
+
+
+def check(quotas: Quotas, used: Use, added: Use, now: datetime) -> None:
+    """Raise QuotaExceeded where a job would go past a limit.
+
+    Args:
+        quotas: The limits.
+        used: What is used of them, every part known.
+        added: What the job adds.
+        now: The present moment, UTC.
+    """
+    midnight = f"at {datetime.combine(now.date() + timedelta(1), time(), UTC):%Y-%m-%d %H:%M} UTC"
+    rows = (
+        ("queued jobs", quotas.max_queued_jobs, used.queued_jobs, added.queued_jobs, _UNTIL_ROOM),
+        (
+            "seconds of work a day",
+            quotas.max_worker_seconds_per_day,
+            used.worker_seconds,
+            added.worker_seconds,
+            midnight,
+        ),
+        (
+            "stored bytes",
+            quotas.max_stored_bytes,
+            used.stored_bytes,
+            added.stored_bytes,
+            _UNTIL_DELETED,
+        ),
+        ("images a day", quotas.max_images_per_day, used.images, added.images, midnight),
+    )
+    for name, limit, before, more, frees in rows:
+        if limit is None or more is None:
+            continue
+        assert before is not None, "what is used is known"
+        if before >= limit or before + more > limit:
+            raise QuotaExceeded(
+                f"The quota of your tenant is {limit:,} {name}: {before:,.0f} are used, and this "
+                f"would add {more:,}. Some become free {frees}. Ask for less, wait, or let the "
+                "operator raise the quota."
+            )
+
+
+def seconds_by_day(job: Job, now: datetime) -> Iterator[tuple[date, float]]:
+    """Split the time since a worker took a job by UTC day, oldest first."""
+    if job.state not in HELD or job.started_at is None:
+        return
+    start, now = job.started_at.astimezone(UTC), now.astimezone(UTC)
+    while start < now:
+        midnight = datetime.combine(start.date() + timedelta(1), time(), UTC)
+        end = min(midnight, now)
+        yield start.date(), (end - start).total_seconds()
+        start = end
