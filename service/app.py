@@ -29,6 +29,7 @@ from service.api import (
 from service.api.description import describe
 from service.api.errors import add_handlers
 from service.api.middleware import RequestMiddleware
+from service.api.rate_limits import RateLimits
 from service.context import AppContext
 from service.domain.caller import Caller
 from service.logs import configure_logs
@@ -74,6 +75,9 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
         if not each.readable:
             _log.error("extractor unreadable", name=each.name, file=str(each.path))
     app.state.context = ports
+    app.state.rate_limits = RateLimits(
+        settings.max_requests_per_minute, settings.max_failed_authentications_per_minute
+    )
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, health)
@@ -101,4 +105,6 @@ def connect(settings: Settings) -> AppContext:
         max_findings_per_model=settings.max_findings_per_model,
         extractors=settings.extractors,
         caller=Caller.without_key(*settings.scopes),
+        quotas=settings.quotas,
+        tenants=settings.tenant_terms,
     )

@@ -1,12 +1,15 @@
 """What use cases and endpoints work with: the ports and limits of one running service."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from service.domain.caller import Caller, Scope
+from service.domain.caller import DEFAULT_TENANT, Caller, Scope
 from service.domain.extractors import SuppliedExtractor
 from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
+from service.domain.quotas import Quotas
+from service.domain.tenants import TenantTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class AppContext:
         max_findings_per_model: Of so many sets of one model the findings may be read.
         extractors: Networks that sets are compared by besides our own.
         caller: Who asks.
+        quotas: How much the caller's tenant may use.
+        tenants: The terms of tenants that have their own.
     """
 
     records: Records
@@ -44,6 +49,23 @@ class AppContext:
     max_findings_per_model: int = 10
     extractors: tuple[SuppliedExtractor, ...] = ()
     caller: Caller = field(default_factory=Caller.without_key)
+    quotas: Quotas = field(default_factory=Quotas)
+    tenants: Mapping[str, TenantTerms] = field(default_factory=dict)
+
+    def of_caller(self, caller: Caller) -> "AppContext":
+        """Return the context of one request: the records and terms of its caller's tenant.
+
+        The folders of the server are the default tenant's, unless a tenant's terms name others.
+        """
+        roots = self.dataset_roots if caller.tenant == DEFAULT_TENANT else ()
+        terms = self.tenants.get(caller.tenant) or TenantTerms(self.quotas, roots)
+        return replace(
+            self,
+            caller=caller,
+            records=self.records.of_tenant(caller.tenant),
+            dataset_roots=terms.dataset_roots,
+            quotas=terms.quotas,
+        )
 
     @property
     def scopes(self) -> frozenset[Scope]:

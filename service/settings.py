@@ -2,19 +2,42 @@
 
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
 from service.domain.job import JobKind
+from service.domain.quotas import Quotas
+from service.domain.tenants import TenantTerms
 
 _ENTRY = re.compile(
     rf"(?P<name>[A-Za-z0-9][\w.-]{{0,39}})=(?P<kind>{'|'.join(get_args(ExtractorKind))}):(?P<path>.+)"
 )
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
+
+
+# far beyond what one process answers to one client: who serves many sets what they need
+MAX_REQUESTS_PER_MINUTE = 300_000
+
+Limit = Annotated[int, Field(ge=0)] | None
+
+
+class TenantSettings(BaseModel):
+    """What one tenant may use, where it differs from what all may; null: without a limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset_roots: tuple[Path, ...] = ()
+    max_queued_jobs: Limit = None
+    max_worker_seconds_per_day: Limit = None
+    max_stored_bytes: Limit = None
+    max_images_per_day: Limit = None
 
 
 class Settings(BaseSettings):
@@ -55,6 +78,15 @@ class Settings(BaseSettings):
         scopes: What callers may see besides public data, separated by commas: private:read for
             images and findings that are not released, such as previews of a training, weights:read
             for the weights of models that were cleared.
+        max_queued_jobs: Jobs of one tenant that may wait at once; by default any number, as for
+            the next three.
+        max_worker_seconds_per_day: Seconds that workers spend on a tenant's jobs, per UTC day.
+        max_stored_bytes: Bytes of a tenant's datasets, and of uploads until they are ingested.
+        max_images_per_day: Images that a tenant generates, per UTC day.
+        max_requests_per_minute: Of one caller, in each process of the API.
+        max_failed_authentications_per_minute: Of one address, in each process of the API.
+        tenants: What tenants may use where it differs, as JSON: `{"NAME": {"max_queued_jobs": 5,
+            "dataset_roots": ["/data/NAME"]}}`. Only the default tenant reads `dataset_roots`.
         log_level: As Python's logging names it.
     """
 
@@ -84,6 +116,13 @@ class Settings(BaseSettings):
     max_findings_per_model: int = Field(default=10, ge=0)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
+    max_queued_jobs: Limit = None
+    max_worker_seconds_per_day: Limit = None
+    max_stored_bytes: Limit = None
+    max_images_per_day: Limit = None
+    max_requests_per_minute: Annotated[int, Field(ge=1)] | None = MAX_REQUESTS_PER_MINUTE
+    max_failed_authentications_per_minute: Annotated[int, Field(ge=1)] | None = 60
+    tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     log_level: str = "INFO"
 
     @field_validator("dataset_roots", mode="before")
@@ -108,6 +147,27 @@ class Settings(BaseSettings):
                 f"KIND is one of {', '.join(get_args(ExtractorKind))}."
             )
         return [entry.groupdict() for entry in found if entry]
+
+    @property
+    def quotas(self) -> Quotas:
+        """Return the limits of a tenant that has none of its own."""
+        return Quotas(
+            self.max_queued_jobs,
+            self.max_worker_seconds_per_day,
+            self.max_stored_bytes,
+            self.max_images_per_day,
+        )
+
+    @property
+    def tenant_terms(self) -> Mapping[str, TenantTerms]:
+        """Return the terms of the tenants that have their own."""
+        terms = {}
+        for name, tenant in self.tenants.items():
+            own = {limit: getattr(tenant, limit) for limit in tenant.model_fields_set}
+            default = self.dataset_roots if name == DEFAULT_TENANT else ()
+            roots = own.pop("dataset_roots", default)
+            terms[name] = TenantTerms(replace(self.quotas, **own), roots)
+        return terms
 
     @property
     def resolved_train_device(self) -> Literal["cpu", "cuda"]:

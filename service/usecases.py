@@ -9,6 +9,7 @@ from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.ports import Idempotency
+from service.domain.quotas import drawn_bytes
 from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
 from service.domain.requests import DatasetSource, IngestRequest, JobRequest
@@ -25,10 +26,12 @@ class Submission:
     Attributes:
         idempotency: The client's promise of sameness, if it made one.
         labels: The client's own words about the job.
+        upload_bytes: Size of the archive that came with it.
     """
 
     idempotency: Idempotency | None = None
     labels: Mapping[str, str] | None = None
+    upload_bytes: int = 0
 
 
 def submit_ingest(
@@ -50,6 +53,7 @@ def submit_ingest(
     Raises:
         PathNotAllowed: The folder lies outside the roots.
         PathNotFound: There is no such folder.
+        QuotaExceeded: The tenant uses as much as it may.
     """
     earlier = _earlier(context, submission)
     if earlier:
@@ -71,7 +75,7 @@ def submit_training(context: AppContext, submission: Submission, body: TrainBody
     """Queue a training.
 
     Raises:
-        NotFound, Conflict, InvalidRequest: See the error tree.
+        NotFound, Conflict, InvalidRequest, QuotaExceeded: See the error tree.
     """
     earlier = _earlier(context, submission)
     if earlier:
@@ -86,7 +90,8 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
     A request for the very set that exists yields a job that has succeeded.
 
     Raises:
-        NotFound, InvalidRequest, ExaminationsSpent, ExtractorUnavailable: See the error tree.
+        NotFound, InvalidRequest, ExaminationsSpent, ExtractorUnavailable, QuotaExceeded: See the
+            error tree.
     """
     earlier = _earlier(context, submission)
     if earlier:
@@ -112,7 +117,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     request = job.request
     if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
         ingest.check_upload(context.artifacts.upload_path(job_id))
-    job = context.records.jobs.retry(job_id)
+    job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.ring(job.queue, job.id)
     return job
 
@@ -198,7 +203,13 @@ def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
 def _submit(
     context: AppContext, job: Job, submission: Submission, dataset: Dataset | None = None
 ) -> Job:
-    job = context.records.jobs.submit(job, idempotency=submission.idempotency, dataset=dataset)
+    job = context.records.jobs.submit(
+        job,
+        idempotency=submission.idempotency,
+        dataset=dataset,
+        stored_bytes=submission.upload_bytes or (drawn_bytes(dataset.source) if dataset else 0),
+        quotas=context.quotas,
+    )
     if job.state is JobState.QUEUED:
         context.queue.ring(job.queue, job.id)
     return job

@@ -1,7 +1,7 @@
 """The records in memory: for tests, and to read the ports as plain code."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -68,7 +68,7 @@ class MemoryStore(Database):
     scheduler: tuple[str, datetime] | None = None
     tenants: dict[str, str] = field(default_factory=dict)  # of datasets, models and sets
     num_bytes: dict[str, int] = field(default_factory=dict)  # of datasets
-    seconds: Counter[tuple[str, date]] = field(default_factory=Counter)
+    seconds: dict[tuple[str, date], float] = field(default_factory=lambda: defaultdict(float))
     images: Counter[tuple[str, date]] = field(default_factory=Counter)
 
     @override

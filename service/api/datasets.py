@@ -56,6 +56,7 @@ _BODY: dict[str, Any] = {
         errors.IdempotencyConflict,
         errors.UploadTooLarge,
         errors.StorageFull,
+        errors.QuotaExceeded,
         http=[400, 415],
     ),
 )
@@ -97,7 +98,9 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
             raise _invalid(error) from error
         await run_sync(writer.commit)
         asked = {**received.fields, "file": received.sha256}
-        submission = Submission(idempotency(key, "create_dataset", asked))
+        submission = Submission(
+            idempotency(key, "create_dataset", asked), upload_bytes=received.num_bytes
+        )
         source = DatasetSource(upload=f"{job_id}.zip")
         job = await run_sync(usecases.submit_ingest, context, submission, form, source, job_id)
         kept = job.id == job_id

@@ -12,12 +12,20 @@ from service.context import AppContext
 from service.domain.ports import Idempotency
 
 
-def context_of(request: Request) -> AppContext:
-    """Return the ports of the running service."""
+async def service_of(request: Request) -> AppContext:
+    """Return the ports of the running service, for what is asked of the service itself."""
     return cast("AppContext", request.app.state.context)
 
 
+async def context_of(request: Request) -> AppContext:
+    """Return the ports as a request's caller may use them: with the records of their tenant."""
+    context = await service_of(request)
+    request.app.state.rate_limits.admit(request, context.caller)
+    return context.of_caller(context.caller)
+
+
 InContext = Annotated[AppContext, Depends(context_of)]
+OfService = Annotated[AppContext, Depends(service_of)]
 
 IdempotencyKey = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]

@@ -26,6 +26,8 @@ STATUS: dict[type[SyntheticDataError], int] = {
     errors.InvalidRequest: 422,
     errors.PathNotAllowed: 403,
     errors.ScopeMissing: 403,
+    errors.QuotaExceeded: 429,
+    errors.RateLimited: 429,
     errors.UploadTooLarge: 413,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -57,15 +59,20 @@ def http_problem(status: int, detail: str | None = None) -> Problem:
 
 
 def documented(*kinds: type[SyntheticDataError], http: Iterable[int] = ()) -> dict[int | str, Any]:
-    """Describe an operation's errors for openapi.yaml, a dead database included.
+    """Describe an operation's errors for openapi.yaml, a dead database and a rate limit included.
 
     Args:
         kinds: The errors it raises.
         http: Statuses of the protocol it can answer besides.
     """
+    return problems(*kinds, errors.RateLimited, errors.RecordsUnavailable, http=http)
+
+
+def problems(*kinds: type[SyntheticDataError], http: Iterable[int] = ()) -> dict[int | str, Any]:
+    """Describe errors for openapi.yaml, and no others."""
     codes: dict[int, list[str]] = {status: [HTTP_CODES[status]] for status in http}
     kind: type[SyntheticDataError]
-    for kind in (*kinds, errors.RecordsUnavailable):
+    for kind in kinds:
         codes.setdefault(status_of(kind), []).append(kind.code)
     content: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
     return {
@@ -95,7 +102,10 @@ def _on_our_error(request: Request, error: Exception) -> JSONResponse:
     status = status_of(type(error))
     level = logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     _log.log(level, "refused", code=error.code, status=status)
-    return _answer(request, error.problem(), status)
+    headers = {}
+    if isinstance(error, errors.RateLimited):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return _answer(request, error.problem(), status, **headers)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:

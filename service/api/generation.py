@@ -47,6 +47,7 @@ Prefer = Annotated[
             errors.PrivacyUnavailable,
             errors.ExtractorUnavailable,
             errors.IdempotencyConflict,
+            errors.QuotaExceeded,
             http=[400, 413],
         ),
     },

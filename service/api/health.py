@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import InContext
-from service.api.errors import documented
+from service.api.dependencies import OfService
+from service.api.errors import problems
 from service.api.views import HealthView, ReadinessView, VersionView
+from service.domain import errors
 
 router = APIRouter(tags=["health"])
 
@@ -15,8 +16,8 @@ async def healthz() -> HealthView:
     return HealthView(status="ok")
 
 
-@router.get("/readyz", operation_id="readyz", responses=documented())
-def readyz(context: InContext) -> ReadinessView:
+@router.get("/readyz", operation_id="readyz", responses=problems(errors.RecordsUnavailable))
+def readyz(context: OfService) -> ReadinessView:
     """Say whether the database serves this version; without a broker jobs merely start later.
 
     No set can be asked for while the file of an extractor cannot be read.
@@ -29,7 +30,7 @@ def readyz(context: InContext) -> ReadinessView:
 
 
 @router.get("/version", operation_id="version")
-async def version(context: InContext) -> VersionView:
+async def version(context: OfService) -> VersionView:
     """Say which version this is."""
     return VersionView(name="synthcxr", version=context.version)
 

@@ -107,7 +107,11 @@ def cancel_job(context: InContext, job_id: JobId) -> JobView:
     operation_id="retry_job",
     status_code=202,
     responses=documented(
-        errors.JobNotFound, errors.IllegalMove, errors.UploadGone, errors.InvalidRequest
+        errors.JobNotFound,
+        errors.IllegalMove,
+        errors.UploadGone,
+        errors.QuotaExceeded,
+        errors.InvalidRequest,
     ),
 )
 def retry_job(context: InContext, job_id: JobId) -> JobView:

@@ -45,6 +45,8 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(raw=list(message["headers"]))
                 headers["X-Request-ID"] = request_id
+                if allowance := scope["state"].get("allowance"):
+                    headers.update(allowance.headers)
                 content_type = headers.get("content-type", "")
                 replaced = status >= HTTPStatus.BAD_REQUEST and content_type.startswith("text/")
                 message = {**message, "headers": headers.raw}

@@ -47,7 +47,12 @@ def get_model(context: InContext, model_id: ModelId) -> ModelView:
 def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     """Read a model's privacy audit: of its weights, and of each set that it generated."""
     model = context.records.catalog.model(model_id)
-    return AuditView.of(model, context.records.releases.examined_sets(model.id))
+    releases = context.records.releases
+    return AuditView.of(
+        model,
+        releases.examined_sets(model.id),
+        refused_elsewhere=releases.refused_elsewhere(model.id),
+    )
 
 
 @router.get(
@@ -79,8 +84,12 @@ def get_model_weights(
     attacks disclose far more than attacks on generated images.
     """
     model = context.records.catalog.model(model_id)
+    releases = context.records.releases
     weights = access.weights(
-        context.scopes, model, context.records.releases.examined_sets(model.id)
+        context.scopes,
+        model,
+        releases.examined_sets(model.id),
+        refused_elsewhere=releases.refused_elsewhere(model.id),
     )
     answer = immutable_file(
         context.artifacts.path(weights.key),

@@ -133,10 +133,12 @@ class AuditView(View):
     )
 
     @classmethod
-    def of(cls, model: Model, sets: Sequence[ExaminedSet]) -> "AuditView":
+    def of(
+        cls, model: Model, sets: Sequence[ExaminedSet], *, refused_elsewhere: bool = False
+    ) -> "AuditView":
         """Show a model's audit."""
         found = model.card.white_box
-        weights = Clearance.of(model, sets)
+        weights = Clearance.of(model, sets, refused_elsewhere=refused_elsewhere)
         return cls(
             model_id=model.id,
             white_box=WhiteBoxView.model_validate(found) if found else None,

@@ -31,6 +31,7 @@ router = APIRouter(tags=["training"])
         errors.BudgetOutOfRange,
         errors.PrivacyUnavailable,
         errors.IdempotencyConflict,
+        errors.QuotaExceeded,
         http=[400, 413],
     ),
 )

@@ -26,10 +26,12 @@ class ReceivedForm:
     Attributes:
         fields: The text fields.
         sha256: Digest of the file.
+        num_bytes: Its size.
     """
 
     fields: dict[str, str]
     sha256: str
+    num_bytes: int
 
 
 async def receive_form(
@@ -90,7 +92,7 @@ class _Form:
             raise InvalidRequest.at(
                 "/file", "Send the ZIP as the one file of the form, named `file`."
             )
-        return ReceivedForm(self._fields, self._file.finish())
+        return ReceivedForm(self._fields, self._file.finish(), self._file.num_bytes)
 
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -141,6 +143,7 @@ class _ZipWriter:
     def __init__(self, writer: UploadWriter) -> None:
         self._writer = writer
         self._digest = hashlib.sha256()
+        self.num_bytes = 0
         self._head: bytes | None = b""
 
     def write(self, data: bytes) -> None:
@@ -153,6 +156,7 @@ class _ZipWriter:
             if not data.startswith(_ZIP_STARTS):
                 raise NotAZip.at("/file", "The file is not a ZIP archive. Pack the images as ZIP.")
         self._digest.update(data)
+        self.num_bytes += len(data)
         self._writer.write(data)
 
     def finish(self) -> str:

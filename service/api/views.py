@@ -132,7 +132,7 @@ class JobView(View):
     started_at: Moment | None
     finished_at: Moment | None
     attempt: int = Field(description="How often a worker took it.")
-    queue_position: int | None = Field(description="Jobs before it, while it is queued.")
+    queue_position: int | None = Field(description="Your own jobs before it, while it is queued.")
     progress: ProgressView | None
     metrics: dict[str, float]
     request: dict[str, Any] = Field(description="The request, completed by every default.")

@@ -54,20 +54,23 @@ def findings(scopes: Scopes, made: SyntheticSet) -> ArtifactRef:
     return made.findings
 
 
-def weights(scopes: Scopes, model: Model, sets: Sequence[ExaminedSet]) -> ArtifactRef:
+def weights(
+    scopes: Scopes, model: Model, sets: Sequence[ExaminedSet], *, refused_elsewhere: bool = False
+) -> ArtifactRef:
     """Return a model's weights.
 
     Args:
         scopes: The caller's.
         model: The model.
         sets: Every examined set of it.
+        refused_elsewhere: Whether one of another tenant's equal model was refused.
 
     Raises:
         ScopeMissing: Only callers with the scope weights:read may have weights.
         WeightsNotCleared: No caller may have these.
     """
     require(scopes, WEIGHTS_READ)
-    clearance = Clearance.of(model, sets)
+    clearance = Clearance.of(model, sets, refused_elsewhere=refused_elsewhere)
     if not clearance.cleared:
         raise errors.WeightsNotCleared(clearance.text)
     return replace(model.snapshot, sha256=model.card.weights_sha256)
@@ -170,7 +173,9 @@ class Clearance:
         return self.ground is not None
 
     @classmethod
-    def of(cls, model: Model, sets: Sequence[ExaminedSet]) -> "Clearance":
+    def of(
+        cls, model: Model, sets: Sequence[ExaminedSet], *, refused_elsewhere: bool = False
+    ) -> "Clearance":
         """Decide from the model's card and every examined set of it, deleted ones included.
 
         Weights disclose at least what images drawn from them disclose, so one refused set blocks
@@ -178,12 +183,13 @@ class Clearance:
         within its privacy budget; or the membership audit at the end of the training, where it
         was negative with enough power.
         """
-        refused = [each.id for each in sets if each.refused]
-        if refused:
+        refused = ", ".join(each.id for each in sets if each.refused)
+        if refused or refused_elsewhere:
+            which = f"{refused}, drawn by it," if refused else "a set drawn by the same weights"
             return cls(
                 None,
-                f"The weights of {model.id} are not cleared: {', '.join(refused)}, drawn by it, "
-                f"was refused for what it discloses of the training images. {REMEDIES}",
+                f"The weights of {model.id} are not cleared: {which} was refused for what it "
+                f"discloses of the training images. {REMEDIES}",
             )
         private = model.card.differential_privacy
         if private:

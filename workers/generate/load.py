@@ -64,7 +64,8 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     model = attempt.records.catalog.model(request.model_id)
     dataset = _dataset_of(attempt, model)
     snapshot = _snapshot_of(attempt, model, models)
-    prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id)
+    tenant = attempt.job.tenant
+    prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id, tenant)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
     assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY)

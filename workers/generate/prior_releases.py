@@ -39,23 +39,39 @@ class PriorSets:
         number: Which of its model's sets it is, from 1.
         names: The sets that count.
         tallies: What the gate counted of them.
-        releases: Those that were released, of any model.
+        releases: Those that were released, of any model and tenant.
+        disclosed: Of these, the ones of the set's own tenant; nobody is told of the others.
     """
 
     number: int
     names: Sequence[str]
     tallies: Sequence[Mapping[str, Any]]
     releases: Sequence[SyntheticSet]
+    disclosed: Sequence[str]
 
     @classmethod
-    def of(cls, records: Records, model: Model, dataset: Dataset, set_id: str) -> Self:
-        """Find them in the records; one that comes later is noticed when the job ends."""
+    def of(cls, records: Records, model: Model, dataset: Dataset, set_id: str, tenant: str) -> Self:
+        """Find them in the records of all tenants; one that comes later is noticed at the end.
+
+        Args:
+            records: Of all tenants.
+            model: What draws the set.
+            dataset: What it is examined against.
+            set_id: The set.
+            tenant: Whose it is.
+        """
         of_model = records.releases.examined_sets(model.id)
         before = sets_before(set_id, of_model, records.releases.released_examinations(dataset.id))
         names = [each.id for each in before]
         releases = [each for each in records.releases.releases(dataset.id) if each.id in names]
-        number = examination_number(set_id, of_model)
-        return cls(number, names, [each.tally for each in before], releases)
+        own = records.of_tenant(tenant).releases.released_examinations(dataset.id)
+        return cls(
+            number=examination_number(set_id, of_model),
+            names=names,
+            tallies=[each.tally for each in before],
+            releases=releases,
+            disclosed=[each.id for each in own if each.id in names],
+        )
 
 
 def neighbours_of_prior_releases(

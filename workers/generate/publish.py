@@ -156,7 +156,7 @@ def _contents(
             report,
             as_json(inputs.request),
             origins,
-            [each.id for each in inputs.prior.releases],
+            inputs.prior.disclosed,
             hashing_key,
         ),
         classes=inputs.snapshot.classes,

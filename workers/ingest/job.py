@@ -13,6 +13,7 @@ from radiographs.ingest import ingest as ingest_images
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.records import (
     ArtifactRef,
     ClassSplit,
@@ -25,6 +26,9 @@ from service.domain.requests import DatasetSource, IngestRequest
 from workers.ingest.split_key import identity_ledger, split_key
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
+
+# counts over the datasets of all tenants, which would tell one whose patients another one has
+OF_ALL_DATASETS = ("num_known_images", "num_split_conflicts")
 
 
 def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
@@ -49,7 +53,11 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
-    return IngestedDataset(_ready(dataset, summary, artifact), patients)
+    ready = _ready(dataset, summary, artifact)
+    if attempt.job.tenant != DEFAULT_TENANT:
+        of_this_dataset = {k: v for k, v in ready.summary.items() if k not in OF_ALL_DATASETS}
+        ready = replace(ready, summary=of_this_dataset)
+    return IngestedDataset(ready, patients)
 
 
 def _ingested(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+
 from radiographs.splits.keyed_hash import published_version
 from service.adapters.split_key import SplitKey
 from service.domain.errors import SplitKeyLost
 from service.domain.ports import Catalog
 from service.settings import Settings
+
+log = structlog.get_logger()
 
 LEDGER = "identities.npz"
 
@@ -30,8 +34,10 @@ def split_key(settings: Settings, catalog: Catalog) -> bytes:
     key = file.read()
     assert split.fingerprint is not None, "a dataset with a version has a fingerprint"
     if published_version(key, split.fingerprint) != split.version:
+        # not named to the client: it may be another tenant's
+        log.error("dataset split under another key", dataset_id=split.id)
         raise SplitKeyLost(
-            f"Dataset {split.id} was not split under the key in {file}. Restore the key it was "
+            f"The newest dataset was not split under the key in {file}. Restore the key it was "
             "split under, then retry: under another one, images that were held out would be "
             "trained on. Where no dataset is kept any more, a new key is made."
         )
