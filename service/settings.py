@@ -83,8 +83,8 @@ class Settings(BaseSettings):
         max_worker_seconds_per_day: Seconds that workers spend on a tenant's jobs, per UTC day.
         max_stored_bytes: Bytes of a tenant's datasets, and of uploads until they are ingested.
         max_images_per_day: Images that a tenant generates, per UTC day.
-        max_requests_per_minute: Of one caller, in each process of the API.
-        max_failed_authentications_per_minute: Of one address, in each process of the API.
+        max_requests_per_minute: Of one caller, in each process of the API; 0 for no limit.
+        max_failed_authentications_per_minute: Of one address, likewise.
         tenants: What tenants may use where it differs, as JSON: `{"NAME": {"max_queued_jobs": 5,
             "dataset_roots": ["/data/NAME"]}}`. Only the default tenant reads `dataset_roots`.
         log_level: As Python's logging names it.
@@ -120,8 +120,8 @@ class Settings(BaseSettings):
     max_worker_seconds_per_day: Limit = None
     max_stored_bytes: Limit = None
     max_images_per_day: Limit = None
-    max_requests_per_minute: Annotated[int, Field(ge=1)] | None = MAX_REQUESTS_PER_MINUTE
-    max_failed_authentications_per_minute: Annotated[int, Field(ge=1)] | None = 60
+    max_requests_per_minute: int = Field(default=MAX_REQUESTS_PER_MINUTE, ge=0)
+    max_failed_authentications_per_minute: int = Field(default=60, ge=0)
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     log_level: str = "INFO"
 

@@ -71,13 +71,11 @@ class RateLimits:
     """The limits of a service.
 
     Args:
-        max_requests_per_minute: Of one caller; None for no limit.
-        max_failures_per_minute: Failed authentications of one address; None for no limit.
+        max_requests_per_minute: Of one caller; 0 for no limit.
+        max_failures_per_minute: Failed authentications of one address; 0 for no limit.
     """
 
-    def __init__(
-        self, max_requests_per_minute: int | None, max_failures_per_minute: int | None
-    ) -> None:
+    def __init__(self, max_requests_per_minute: int, max_failures_per_minute: int) -> None:
         self._requests = _limit("requests", max_requests_per_minute)
         self._failures = _limit("failed-authentications", max_failures_per_minute)
 
@@ -94,8 +92,8 @@ class RateLimits:
         _take(request, self._failures, address, "Too many keys that are not valid.")
 
 
-def _limit(policy: str, max_per_minute: int | None) -> RateLimit | None:
-    return None if max_per_minute is None else RateLimit(policy, max_per_minute)
+def _limit(policy: str, max_per_minute: int) -> RateLimit | None:
+    return RateLimit(policy, max_per_minute) if max_per_minute else None
 
 
 def _take(request: Request, limit: RateLimit | None, client: str, what: str) -> None:

@@ -6,6 +6,8 @@ from pydantic import ValidationError
 
 from service import settings as settings_module
 from service.domain.extractors import SuppliedExtractor
+from service.domain.quotas import Quotas
+from service.domain.tenants import TenantTerms
 from service.settings import Settings
 
 
@@ -76,3 +78,27 @@ def test_extractors_named_otherwise_are_refused_at_the_start(
     monkeypatch.setenv("SYNTHCXR_EXTRACTORS", named)
     with pytest.raises(ValidationError, match="NAME=KIND:PATH"):
         Settings()
+
+
+def test_a_tenant_has_the_quotas_of_all_except_where_it_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SYNTHCXR_DATASET_ROOTS", "/radiographs")
+    monkeypatch.setenv("SYNTHCXR_MAX_QUEUED_JOBS", "5")
+    monkeypatch.setenv("SYNTHCXR_MAX_IMAGES_PER_DAY", "1000")
+    terms = '{"a": {"max_queued_jobs": null, "dataset_roots": ["/a"]}, "default": {}}'
+    monkeypatch.setenv("SYNTHCXR_TENANTS", terms)
+    settings = Settings()
+    assert settings.quotas == Quotas(max_queued_jobs=5, max_images_per_day=1000)
+    assert settings.tenant_terms == {
+        "a": TenantTerms(Quotas(max_images_per_day=1000), (Path("/a"),)),
+        "default": TenantTerms(settings.quotas, (Path("/radiographs"),)),
+    }
+    monkeypatch.setenv("SYNTHCXR_TENANTS", '{"a": {"max_queud_jobs": 1}}')
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_nothing_is_limited_by_default_but_the_rate_of_requests() -> None:
+    assert Settings().quotas == Quotas()
+    assert Settings().max_requests_per_minute == 300_000

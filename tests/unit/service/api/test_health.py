@@ -77,7 +77,7 @@ def test_a_bug_is_a_problem_that_discloses_nothing_but_its_id(
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("patient Miller")
 
-    monkeypatch.setattr(scene.records.catalog, "models", bug)
+    monkeypatch.setattr(type(scene.records.catalog), "models", bug)
     answer = scene.client.get("/models")
     scene.refused(answer, 500, "internal_error")
     assert "Miller" not in answer.text
