@@ -1,4 +1,4 @@
-"""How often one client may ask: counted in this process, told in the headers of every answer.
+"""How often one client may ask: counted in this process, shown in the headers of every answer.
 
 The window moves: it holds the requests of this minute, and of the one before the share that is
 younger than sixty seconds. Each process of the API counts for itself, so n processes let n times as

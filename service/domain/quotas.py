@@ -90,35 +90,29 @@ def check(quotas: Quotas, used: Use, added: Use, now: datetime) -> None:
         added: What the job adds.
         now: The present moment, UTC.
     """
-    midnight = f"at {datetime.combine(now.date() + timedelta(1), time(), UTC):%Y-%m-%d %H:%M} UTC"
-    rows = (
-        ("queued jobs", quotas.max_queued_jobs, used.queued_jobs, added.queued_jobs, _UNTIL_ROOM),
-        (
-            "seconds of work a day",
-            quotas.max_worker_seconds_per_day,
-            used.worker_seconds,
-            added.worker_seconds,
-            midnight,
-        ),
-        (
-            "stored bytes",
-            quotas.max_stored_bytes,
-            used.stored_bytes,
-            added.stored_bytes,
-            _UNTIL_DELETED,
-        ),
-        ("images a day", quotas.max_images_per_day, used.images, added.images, midnight),
-    )
-    for name, limit, before, more, frees in rows:
-        if limit is None or more is None:
+    for name, limit, before, more, frees in _compared(quotas, used, added, now):
+        if limit is None or before is None or more is None:
             continue
-        assert before is not None, "what is used is known"
         if before >= limit or before + more > limit:
             raise QuotaExceeded(
                 f"The quota of your tenant is {limit:,} {name}: {before:,.0f} are used, and this "
                 f"would add {more:,}. Some become free {frees}. Ask for less, wait, or let the "
                 "operator raise the quota."
             )
+
+
+def _compared(
+    quotas: Quotas, used: Use, added: Use, now: datetime
+) -> Iterator[tuple[str, int | None, float | None, float | None, str]]:
+    """Yield of each quota its name, limit, use, what is added, and when some becomes free."""
+    midnight = datetime.combine(now.date() + timedelta(1), time(), UTC)
+    tomorrow = f"at {midnight:%Y-%m-%d %H:%M} UTC"
+    queued, seconds = quotas.max_queued_jobs, quotas.max_worker_seconds_per_day
+    stored, images = quotas.max_stored_bytes, quotas.max_images_per_day
+    yield "queued jobs", queued, used.queued_jobs, added.queued_jobs, _UNTIL_ROOM
+    yield "seconds of work a day", seconds, used.worker_seconds, added.worker_seconds, tomorrow
+    yield "stored bytes", stored, used.stored_bytes, added.stored_bytes, _UNTIL_DELETED
+    yield "images a day", images, used.images, added.images, tomorrow
 
 
 def seconds_by_day(job: Job, now: datetime) -> Iterator[tuple[date, float]]:

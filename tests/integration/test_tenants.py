@@ -1,4 +1,4 @@
-"""Two tenants share a service and see nothing of each other, on any route."""
+"""Two tenants use one service and see nothing of each other, on any route."""
 
 import json
 import re
@@ -59,7 +59,7 @@ REQUESTS = [
 
 
 @dataclass
-class World:
+class SharedService:
     """A service with two tenants, and the workers' part played by hand."""
 
     records: Records
@@ -150,7 +150,7 @@ class World:
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedService]:
     engine = None
     if request.param == "memory":
         records = MemoryStore(SystemClock()).records()
@@ -178,20 +178,20 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         httpx.Client(base_url=of_a) as a,
         httpx.Client(base_url=of_b) as b,
     ):
-        yield World(records, queue, a, b, app, context)
+        yield SharedService(records, queue, a, b, app, context)
     if engine:
         engine.dispose()
 
 
 @pytest.fixture
-def owned(world: World) -> dict[str, str]:
+def owned(shared: SharedService) -> dict[str, str]:
     """One record of each kind of tenant A, by the prefix of its identifier; the job waits."""
-    dataset_id = world.dataset(world.a)
-    model = world.model(world.a, dataset_id)
-    set_id = world.synthetic_set(world.a, model, Verdict("passed"))
+    dataset_id = shared.dataset(shared.a)
+    model = shared.model(shared.a, dataset_id)
+    set_id = shared.synthetic_set(shared.a, model, Verdict("passed"))
     body = {"dataset_id": dataset_id, "family": "vae", "budget": {"images": 100}}
-    key = {"Idempotency-Key": "shared"}
-    job = world.a.post("/train", json=body, headers=key).json()
+    key = {"Idempotency-Key": "both"}
+    job = shared.a.post("/train", json=body, headers=key).json()
     return {"ds": dataset_id, "mdl": model.id, "syn": set_id, "job": job["id"]}
 
 
@@ -251,83 +251,85 @@ def everything(client: httpx.Client) -> dict[str, Any]:
 
 
 def test_another_tenants_record_is_as_unknown_on_every_route(
-    world: World, owned: dict[str, str]
+    shared: SharedService, owned: dict[str, str]
 ) -> None:
-    before = everything(world.a)
+    before = everything(shared.a)
     compared = 0
-    for method, path in operations(world.app):
+    for method, path in operations(shared.app):
         if "{" not in path:
             continue
         for options in REQUESTS:
-            foreign = world.b.request(method, filled(path, owned), **options)
-            none = world.b.request(method, filled(path, unknown()), **options)
+            foreign = shared.b.request(method, filled(path, owned), **options)
+            none = shared.b.request(method, filled(path, unknown()), **options)
             assert none.status_code == 404, (method, path)
             assert comparable(foreign) == comparable(none), (method, path, options)
             compared += 1
     assert compared > 50
-    assert everything(world.a) == before
+    assert everything(shared.a) == before
 
 
 def test_a_body_that_names_another_tenants_record_is_answered_as_an_unknown_one(
-    world: World, owned: dict[str, str]
+    shared: SharedService, owned: dict[str, str]
 ) -> None:
-    before = everything(world.a)
-    bodies = example_bodies(world.app)
+    before = everything(shared.a)
+    bodies = example_bodies(shared.app)
     assert {path for _, path, _ in bodies} >= {"/train", "/generate"}
     for method, path, body in bodies:
         answers = []
         for ids in (owned, unknown()):
             named = IDENTIFIER.sub(lambda found, ids=ids: ids[found[1]], json.dumps(body))
             headers = {"Content-Type": "application/json", "Idempotency-Key": new_id("key")}
-            answers.append(world.b.request(method, path, content=named, headers=headers))
+            answers.append(shared.b.request(method, path, content=named, headers=headers))
         assert answers[1].status_code == 404
         assert comparable(answers[0]) == comparable(answers[1]), (method, path)
-    assert everything(world.a) == before
-    assert everything(world.b) == {path: [] for path in before}
+    assert everything(shared.a) == before
+    assert everything(shared.b) == {path: [] for path in before}
 
 
 def test_lists_and_cursors_show_nothing_of_another_tenant(
-    world: World, owned: dict[str, str]
+    shared: SharedService, owned: dict[str, str]
 ) -> None:
-    for method, path in operations(world.app):
+    for method, path in operations(shared.app):
         if method != "GET" or "{" in path or path == "/openapi.yaml":
             continue
-        assert not IDENTIFIER.search(world.b.get(path).text), path
-    for path in everything(world.a):
-        cursor = world.a.get(path, params={"limit": 1}).json()["next_cursor"]
+        assert not IDENTIFIER.search(shared.b.get(path).text), path
+    for path in everything(shared.a):
+        cursor = shared.a.get(path, params={"limit": 1}).json()["next_cursor"]
         later = f"{int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())}000000-x"
         for start in filter(None, (cursor, later)):
-            page = world.b.get(path, params={"cursor": start}).json()
+            page = shared.b.get(path, params={"cursor": start}).json()
             assert page == {"items": [], "next_cursor": None}
 
 
-def test_two_tenants_may_use_the_same_idempotency_key(world: World, owned: dict[str, str]) -> None:
-    dataset_id = world.dataset(world.b)
+def test_two_tenants_may_use_the_same_idempotency_key(
+    shared: SharedService, owned: dict[str, str]
+) -> None:
+    dataset_id = shared.dataset(shared.b)
     body = {"dataset_id": dataset_id, "family": "vae", "budget": {"images": 100}}
-    key = {"Idempotency-Key": "shared"}
-    first = world.b.post("/train", json=body, headers=key)
+    key = {"Idempotency-Key": "both"}
+    first = shared.b.post("/train", json=body, headers=key)
     assert (first.status_code, first.json()["queue_position"]) == (202, 0)
-    assert world.b.post("/train", json=body, headers=key).json()["id"] == first.json()["id"]
+    assert shared.b.post("/train", json=body, headers=key).json()["id"] == first.json()["id"]
     assert first.json()["id"] != owned["job"]
-    assert world.b.post("/train", json={**body, "seed": 9}, headers=key).status_code == 422
+    assert shared.b.post("/train", json={**body, "seed": 9}, headers=key).status_code == 422
 
 
 def test_a_set_that_was_refused_elsewhere_blocks_equal_weights_and_is_not_named(
-    world: World,
+    shared: SharedService,
 ) -> None:
     refused = Verdict("refused", code="copies", reasons=("Copies.",))
-    theirs = world.model(world.a, world.dataset(world.a))
-    foreign = world.synthetic_set(world.a, theirs, refused)
-    equal = world.model(world.b, world.dataset(world.b))
-    audit = world.b.get(f"/models/{equal.id}/audit")
+    theirs = shared.model(shared.a, shared.dataset(shared.a))
+    foreign = shared.synthetic_set(shared.a, theirs, refused)
+    equal = shared.model(shared.b, shared.dataset(shared.b))
+    audit = shared.b.get(f"/models/{equal.id}/audit")
     assert audit.json()["sets"] == []
     assert audit.json()["weights"]["cleared"] is False
-    weights = world.b.get(f"/models/{equal.id}/weights")
+    weights = shared.b.get(f"/models/{equal.id}/weights")
     assert weights.json()["code"] == "weights_not_cleared"
     for answer in (audit, weights):
         assert foreign not in answer.text
         assert theirs.id not in answer.text
-    assert foreign in world.a.get(f"/models/{theirs.id}/audit").text
+    assert foreign in shared.a.get(f"/models/{theirs.id}/audit").text
 
 
 def test_the_folders_of_the_server_are_the_default_tenants(tmp_path: Path) -> None:
@@ -352,12 +354,12 @@ def test_the_folders_of_the_server_are_the_default_tenants(tmp_path: Path) -> No
     assert [seen[name].quotas.max_queued_jobs for name in "abc"] == [5, 5, 1]
 
 
-def test_what_a_job_makes_is_its_tenants(world: World, owned: dict[str, str]) -> None:
+def test_what_a_job_makes_is_its_tenants(shared: SharedService, owned: dict[str, str]) -> None:
     for tenant, there in (("a", True), ("b", False)):
-        own = world.records.of_tenant(tenant)
+        own = shared.records.of_tenant(tenant)
         assert bool(own.catalog.models().items) is there
         assert bool(own.releases.released_examinations(owned["ds"])) is there
         assert bool(own.releases.releases(owned["ds"])) is there
         assert bool(own.catalog.newest_split_dataset()) is there
-    assert {job.tenant for job in world.records.jobs.jobs().items} == {"a"}
-    assert world.records.jobs.queued_jobs(JobKind.TRAIN.queue)[0].state is JobState.QUEUED
+    assert {job.tenant for job in shared.records.jobs.jobs().items} == {"a"}
+    assert shared.records.jobs.queued_jobs(JobKind.TRAIN.queue)[0].state is JobState.QUEUED

@@ -40,7 +40,7 @@ class PriorSets:
         names: The sets that count.
         tallies: What the gate counted of them.
         releases: Those that were released, of any model and tenant.
-        disclosed: Of these, the ones of the set's own tenant; nobody is told of the others.
+        disclosed: Of these, the ones of the set's own tenant; the others are not named.
     """
 
     number: int

@@ -27,7 +27,7 @@ from workers.ingest.split_key import identity_ledger, split_key
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
-# counts over the datasets of all tenants, which would tell one whose patients another one has
+# counts over the datasets of all tenants, which would disclose whose patients another tenant has
 OF_ALL_DATASETS = ("num_known_images", "num_split_conflicts")
 
 
