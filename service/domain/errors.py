@@ -336,6 +336,15 @@ class ReleasesChanged(Conflict):
     code = "releases_changed"
     retryable = True
 
+    def problem(self) -> Problem:
+        """Return the error without the sets that the message names: they may be others'."""
+        return Problem(
+            self.code,
+            "Another set, of the same model or of a dataset with the same patients, was examined "
+            "at the same time. The job is done once more.",
+            self.retryable,
+        )
+
 
 class ExaminationsSpent(Conflict):
     """The limit of examined sets of the model has been reached."""

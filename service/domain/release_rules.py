@@ -57,11 +57,13 @@ def examined(
         ReleasesChanged: It missed one.
     """
     made = output.synthetic_set
-    counted = {each.id for each in sets_before(made.id, of_model, releases)}
-    if counted - {*output.examined_after}:  # not named: it may be another tenant's
+    missing = {each.id for each in sets_before(made.id, of_model, releases)} - {
+        *output.examined_after
+    }
+    if missing:
         raise ReleasesChanged(
-            "Another set, of the same model or of a dataset with the same patients, was examined "
-            f"at the same time as {made.id}. The job is done once more."
+            f"{', '.join(sorted(missing))}, of the same model or of a dataset with the same "
+            f"patients, was examined at the same time as {made.id}. The job is done once more."
         )
     there = next((each for each in of_model if each.id == made.id), None)
     if there is None:

@@ -54,7 +54,8 @@ def received(body: bytes, size: int = 7) -> tuple[ReceivedForm, Kept]:
 def test_fields_and_file_are_read_whatever_the_pieces(size: int) -> None:
     body = part("naïve".encode(), 'name="name"') + FILE + part(b"64", 'name="image_size"')
     form, kept = received(body + b"--x--\r\n", size)
-    assert form == ReceivedForm({"name": "naïve", "image_size": "64"}, sha256(ZIP).hexdigest())
+    fields = {"name": "naïve", "image_size": "64"}
+    assert form == ReceivedForm(fields, sha256(ZIP).hexdigest(), len(ZIP))
     assert kept.content == ZIP
 
 
