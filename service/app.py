@@ -26,9 +26,11 @@ from service.api import (
     synthetic_sets,
     training,
 )
+from service.api.authorization import Callers, check_guarded
 from service.api.description import describe
 from service.api.errors import add_handlers
 from service.api.middleware import RequestMiddleware
+from service.authentication import Authenticator
 from service.context import AppContext
 from service.domain.caller import Caller
 from service.logs import configure_logs
@@ -74,13 +76,21 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
         if not each.readable:
             _log.error("extractor unreadable", name=each.name, file=str(each.path))
     app.state.context = ports
+    app.state.callers = _callers(settings, ports)
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, health)
     for part in parts:
         app.include_router(part.router)
+    check_guarded(app)
     add_handlers(app)
     return app
+
+
+def _callers(settings: Settings, ports: AppContext) -> Callers | None:
+    if settings.auth == "none":
+        return None
+    return Callers(ports.clock, Authenticator(ports.records.api_keys, ports.clock))
 
 
 def connect(settings: Settings) -> AppContext:

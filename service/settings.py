@@ -52,9 +52,12 @@ class Settings(BaseSettings):
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
             `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
             torchscript (a program, which is run) or image_classifier (one of our own).
-        scopes: What callers may see besides public data, separated by commas: private:read for
-            images and findings that are not released, such as previews of a training, weights:read
-            for the weights of models that were cleared.
+        auth: keys: callers show an API key or a token. none: everybody is let in; only on a
+            loopback address.
+        scopes: What the token of `synthcxr up` allows besides its work, and everybody where auth
+            is none; separated by commas: private:read for images and findings that are not
+            released, such as previews of a training, weights:read for the weights of models that
+            were cleared.
         log_level: As Python's logging names it.
     """
 
@@ -83,6 +86,7 @@ class Settings(BaseSettings):
     max_examinations_per_model: int = Field(default=50, ge=1)
     max_findings_per_model: int = Field(default=10, ge=0)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
+    auth: Literal["keys", "none"] = "keys"
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
     log_level: str = "INFO"
 

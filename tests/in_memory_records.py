@@ -9,6 +9,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from service.domain import errors, job_events, release_rules
+from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.errors import Problem
 from service.domain.job import (
     HELD,
@@ -23,6 +24,7 @@ from service.domain.job import (
 )
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import (
+    ApiKeys,
     Catalog,
     Clock,
     Database,
@@ -44,7 +46,7 @@ from service.domain.records import (
 )
 
 T = TypeVar("T")
-R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
+R = TypeVar("R", Job, Dataset, Model, SyntheticSet, ApiKey)
 
 
 @dataclass
@@ -62,6 +64,7 @@ class MemoryStore(Database):
     examined_sets: dict[str, ExaminedSet] = field(default_factory=dict)
     trained_patients: dict[str, frozenset[int]] = field(default_factory=dict)
     scheduler: tuple[str, datetime] | None = None
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
 
     @override
     def check(self) -> None:
@@ -74,7 +77,8 @@ class MemoryStore(Database):
     def records(self) -> Records:
         """Return the ports that read and write here."""
         releases = MemoryReleases(self)
-        return Records(self, MemoryJobs(self, releases), MemoryCatalog(self), releases)
+        api_keys = MemoryApiKeys(self)
+        return Records(self, MemoryJobs(self, releases), MemoryCatalog(self), releases, api_keys)
 
 
 class MemoryJobs(Jobs):
@@ -452,6 +456,55 @@ class MemoryReleases(Releases):
         new = made.synthetic_set
         of_model = self.examined_sets(new.model_id)
         return release_rules.examined(made, of_model, self.released_examinations(new.dataset_id))
+
+
+class MemoryApiKeys(ApiKeys):
+    """The API keys of a store."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @override
+    def add(self, key: ApiKey) -> None:
+        with self._store.lock:
+            self._store.api_keys[key.id] = key
+
+    @override
+    def key(self, tenant: str, key_id: str) -> ApiKey:
+        key = _get(self._store.api_keys, key_id, errors.ApiKeyNotFound)
+        if key.tenant != tenant:
+            raise errors.ApiKeyNotFound.named(key_id)
+        return key
+
+    @override
+    def keys(
+        self, tenant: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[ApiKey]:
+        with self._store.lock:
+            found = [key for key in self._store.api_keys.values() if key.tenant == tenant]
+        return _page(found, cursor, limit)
+
+    @override
+    def change(self, tenant: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        with self._store.lock:
+            key = change(self.key(tenant, key_id))
+            self._store.api_keys[key_id] = key
+            return key
+
+    @override
+    def by_secret(self, secret_sha256: str) -> ApiKey | None:
+        with self._store.lock:
+            for key in self._store.api_keys.values():
+                if secret_sha256 in {key.secret_sha256, key.earlier_sha256}:
+                    return key
+        return None
+
+    @override
+    def note_use(self, key_id: str) -> None:
+        with self._store.lock:
+            key, now = self._store.api_keys[key_id], self._store.clock.now()
+            if key.last_used_at is None or key.last_used_at <= now - LAST_USE_RESOLUTION:
+                self._store.api_keys[key_id] = replace(key, last_used_at=now)
 
 
 def _get(table: Mapping[str, T], key: str, missing: type[errors.NotFound]) -> T:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine
 
+from service.adapters.sql_api_keys import SqlApiKeys
 from service.adapters.sql_catalog import SqlCatalog
 from service.adapters.sql_database import Database
 from service.adapters.sql_jobs import SqlJobs
@@ -17,4 +18,10 @@ def sql_records(engine: Engine, clock: Clock) -> Records:
         clock: Whose time is written.
     """
     database = Database(engine, clock)
-    return Records(database, SqlJobs(database), SqlCatalog(database), SqlReleases(database))
+    return Records(
+        database,
+        SqlJobs(database),
+        SqlCatalog(database),
+        SqlReleases(database),
+        SqlApiKeys(database),
+    )

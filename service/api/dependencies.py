@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -12,9 +13,10 @@ from service.context import AppContext
 from service.domain.ports import Idempotency
 
 
-def context_of(request: Request) -> AppContext:
-    """Return the ports of the running service."""
-    return cast("AppContext", request.app.state.context)
+async def context_of(request: Request) -> AppContext:
+    """Return the ports of the running service, with who asks: see `authorization.GuardedRoute`."""
+    ports = cast("AppContext", request.app.state.context)
+    return replace(ports, caller=request.state.caller)
 
 
 InContext = Annotated[AppContext, Depends(context_of)]

@@ -10,6 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import InContext, JobId
 from service.api.errors import documented
 from service.api.views import EventPage, EventView
@@ -17,7 +18,7 @@ from service.api.waiting import POLL_SECONDS
 from service.context import AppContext
 from service.domain import access, errors
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=GuardedRoute)
 
 _KEEPALIVE_SECONDS = 15.0
 _MAX_SEQUENCE = 2**31 - 1

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import InContext
 from service.api.errors import documented
 from service.api.views import HealthView, ReadinessView, VersionView
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/healthz", operation_id="healthz")

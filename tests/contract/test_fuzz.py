@@ -155,7 +155,7 @@ class Target:
         context = AppContext(
             self.store.records(), self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
         )
-        app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
+        app = create_app(Settings(data_dir=folder, log_level="CRITICAL", auth="none"), context)
         config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self.made = self._publish_set()

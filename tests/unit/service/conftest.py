@@ -140,7 +140,10 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     roots = tmp_path / "roots"
     roots.mkdir()
     data_dir = tmp_path / "data"
-    settings = Settings(data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000)
+    # what is asked of keys and scopes is tested in test_authorization.py
+    settings = Settings(
+        data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000, auth="none"
+    )
     clock = SystemClock()
     store, queue = MemoryStore(clock), MemoryQueue()
     records = store.records()
