@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.oidc import OidcTokens
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -21,6 +22,7 @@ from service.api import (
     generation,
     health,
     jobs,
+    keys,
     models,
     signing_keys,
     synthetic_sets,
@@ -79,7 +81,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.state.callers = _callers(settings, ports)
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
-    parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, health)
+    parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, keys, health)
     for part in parts:
         app.include_router(part.router)
     check_guarded(app)
@@ -90,7 +92,9 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
 def _callers(settings: Settings, ports: AppContext) -> Callers | None:
     if settings.auth == "none":
         return None
-    return Callers(ports.clock, Authenticator(ports.records.api_keys, ports.clock))
+    provider = settings.identity_provider
+    tokens = OidcTokens(provider, ports.clock) if provider else None
+    return Callers(ports.clock, Authenticator(ports.records.api_keys, ports.clock, tokens))
 
 
 def connect(settings: Settings) -> AppContext:

@@ -1,20 +1,30 @@
 """How one deployment differs from another: read from the environment once, then frozen."""
 
+import ipaddress
 import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.domain.caller import Scope
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
+from service.domain.identity_provider import IdentityProvider
 from service.domain.job import JobKind
 
 _ENTRY = re.compile(
     rf"(?P<name>[A-Za-z0-9][\w.-]{{0,39}})=(?P<kind>{'|'.join(get_args(ExtractorKind))}):(?P<path>.+)"
 )
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
+
+
+# public-key signatures alone: a token is never checked with a secret that its reader holds too
+Asymmetric = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
+]
 
 
 class Settings(BaseSettings):
@@ -58,6 +68,16 @@ class Settings(BaseSettings):
             is none; separated by commas: private:read for images and findings that are not
             released, such as previews of a training, weights:read for the weights of models that
             were cleared.
+        oidc_issuer: The identity provider (OpenID Connect) whose tokens are accepted beside API
+            keys: its https URL, as its tokens name it. The settings below matter with it alone.
+        oidc_audience: What its tokens for this service have as `aud`.
+        oidc_scopes: JSON that maps values of the scope claim to scopes, such as
+            {"cxr-research": ["train", "generate"]}.
+        oidc_scope_claim: The claim that holds such values; a path such as `realm_access.roles`
+            finds one in another.
+        oidc_tenant_claim: The claim that names the tenant; by default all are of one.
+        oidc_jwks_url: Where its public keys are; by default where its discovery document says.
+        oidc_algorithms: Signatures that are accepted, separated by commas.
         log_level: As Python's logging names it.
     """
 
@@ -88,6 +108,13 @@ class Settings(BaseSettings):
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     auth: Literal["keys", "none"] = "keys"
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_scopes: dict[str, tuple[Scope, ...]] = Field(default_factory=dict)
+    oidc_scope_claim: str = "scope"
+    oidc_tenant_claim: str | None = None
+    oidc_jwks_url: str | None = None
+    oidc_algorithms: Annotated[tuple[Asymmetric, ...], NoDecode] = ("RS256", "PS256", "ES256")
     log_level: str = "INFO"
 
     @field_validator("dataset_roots", mode="before")
@@ -95,7 +122,7 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: Any) -> Any:
         return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
 
-    @field_validator("worker_queues", "scopes", mode="before")
+    @field_validator("worker_queues", "scopes", "oidc_algorithms", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return [name for name in value.split(",") if name] if isinstance(value, str) else value
@@ -113,6 +140,41 @@ class Settings(BaseSettings):
             )
         return [entry.groupdict() for entry in found if entry]
 
+    @field_validator("oidc_issuer", "oidc_jwks_url")
+    @classmethod
+    def _must_be_https(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        on_this_machine = url.scheme == "http" and is_loopback(url.hostname or "")
+        if not url.hostname or not (url.scheme == "https" or on_this_machine):
+            raise ValueError("Write an https URL: over plain HTTP anybody could forge the keys.")
+        return value
+
+    @property
+    def identity_provider(self) -> IdentityProvider | None:
+        """Return whose tokens are accepted, if any.
+
+        Raises:
+            ValueError: It is named without an audience or without scopes.
+        """
+        if self.oidc_issuer is None:
+            return None
+        if not self.oidc_audience or not self.oidc_scopes:
+            raise ValueError(
+                "SYNTHCXR_OIDC_ISSUER needs SYNTHCXR_OIDC_AUDIENCE, or tokens for other services "
+                "would be accepted, and SYNTHCXR_OIDC_SCOPES, or none would allow anything."
+            )
+        return IdentityProvider(
+            issuer=self.oidc_issuer,
+            audience=self.oidc_audience,
+            scopes=self.oidc_scopes,
+            scope_claim=self.oidc_scope_claim,
+            tenant_claim=self.oidc_tenant_claim,
+            jwks_url=self.oidc_jwks_url,
+            algorithms=self.oidc_algorithms,
+        )
+
     @property
     def resolved_train_device(self) -> Literal["cpu", "cuda"]:
         """Return the kind of device that trains, found without importing torch."""
@@ -124,3 +186,11 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """Return the database that is meant when none is named."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'synthcxr.db'}"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address or name to listen on is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"

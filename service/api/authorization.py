@@ -172,3 +172,10 @@ def bearer_of(request: Request) -> str | None:
     if len(given) > 1 or kind.lower() != "bearer":
         raise Unauthenticated("Send one `Authorization` header, of the form `Bearer KEY`.")
     return bearer.strip()
+
+
+def forget_callers(request: Request) -> None:
+    """Ask anew about every caller, since a key was changed."""
+    callers = cast("Callers | None", request.app.state.callers)
+    if callers:
+        callers.forget()

@@ -45,6 +45,7 @@ def identifier(example: str) -> Any:
 
 
 JobId = Annotated[str, identifier(examples.JOB_ID)]
+KeyId = Annotated[str, identifier(examples.KEY_ID)]
 DatasetId = Annotated[str, identifier(examples.DATASET_ID)]
 ModelId = Annotated[str, identifier(examples.MODEL_ID)]
 SetId = Annotated[str, identifier(examples.SET_ID)]

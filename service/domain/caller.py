@@ -1,5 +1,6 @@
 """Who asks, for whom, and what they are allowed to do."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ ADMIN: Scope = "admin"  # manage keys, read the audit log
 WORK: frozenset[Scope] = frozenset({DATASETS, TRAIN, GENERATE, ADMIN})
 
 DEFAULT_TENANT = "default"
+TENANT_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
