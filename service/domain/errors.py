@@ -422,7 +422,8 @@ class SigningKeyLost(SyntheticDataError):
         """Say which key, and what to do."""
         return cls(
             f"The private key {key_id} is gone from the data directory or cannot be read. "
-            "Put its file back from a backup, or run `synthcxr keys rotate`, then retry the job."
+            "Put its file back from a backup, or run `synthcxr signing-keys rotate`, then retry "
+            "the job."
         )
 
 

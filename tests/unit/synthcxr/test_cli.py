@@ -414,9 +414,9 @@ KEYS = [
 
 def test_the_current_key_is_shown_as_a_file_and_all_as_json(serve, capsys) -> None:
     serve(lambda _: httpx.Response(200, json={"items": KEYS}))
-    assert run("keys", "show") == 0
+    assert run("signing-keys", "show") == 0
     assert capsys.readouterr().out == "NEW\n"
-    assert run("keys", "show", "--json") == 0
+    assert run("signing-keys", "show", "--json") == 0
     assert json.loads(capsys.readouterr().out) == KEYS
 
 
@@ -430,7 +430,7 @@ def test_keys_are_rotated_where_the_service_keeps_them(
         "execv",
         lambda path, argv: became.append((argv[2:], os.environ["SYNTHCXR_DATA_DIR"])),
     )
-    assert run("keys", "rotate", "--data-dir", str(tmp_path)) == 0
+    assert run("signing-keys", "rotate", "--data-dir", str(tmp_path)) == 0
     assert became == [(["service", "rotate-keys"], str(tmp_path))]
 
 
