@@ -4,10 +4,10 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.domain.caller import Scope
@@ -25,6 +25,7 @@ NVIDIA_DRIVER = Path("/dev/nvidiactl")
 Asymmetric = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
 ]
+_SCOPES_BY_VALUE = TypeAdapter(dict[str, tuple[Scope, ...]])
 
 
 class Settings(BaseSettings):
@@ -110,7 +111,7 @@ class Settings(BaseSettings):
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
     oidc_issuer: str | None = None
     oidc_audience: str | None = None
-    oidc_scopes: dict[str, tuple[Scope, ...]] = Field(default_factory=dict)
+    oidc_scopes: Annotated[tuple[tuple[str, tuple[Scope, ...]], ...], NoDecode] = ()
     oidc_scope_claim: str = "scope"
     oidc_tenant_claim: str | None = None
     oidc_jwks_url: str | None = None
@@ -140,6 +141,13 @@ class Settings(BaseSettings):
             )
         return [entry.groupdict() for entry in found if entry]
 
+    @field_validator("oidc_scopes", mode="before")
+    @classmethod
+    def _read_oidc_scopes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(_SCOPES_BY_VALUE.validate_json(value or "{}").items())
+
     @field_validator("oidc_issuer", "oidc_jwks_url")
     @classmethod
     def _must_be_https(cls, value: str | None) -> str | None:
@@ -151,24 +159,24 @@ class Settings(BaseSettings):
             raise ValueError("Write an https URL: over plain HTTP anybody could forge the keys.")
         return value
 
-    @property
-    def identity_provider(self) -> IdentityProvider | None:
-        """Return whose tokens are accepted, if any.
-
-        Raises:
-            ValueError: It is named without an audience or without scopes.
-        """
-        if self.oidc_issuer is None:
-            return None
-        if not self.oidc_audience or not self.oidc_scopes:
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_audience and self.oidc_scopes):
             raise ValueError(
                 "SYNTHCXR_OIDC_ISSUER needs SYNTHCXR_OIDC_AUDIENCE, or tokens for other services "
                 "would be accepted, and SYNTHCXR_OIDC_SCOPES, or none would allow anything."
             )
+        return self
+
+    @property
+    def identity_provider(self) -> IdentityProvider | None:
+        """Return whose tokens are accepted, if any."""
+        if self.oidc_issuer is None or self.oidc_audience is None:
+            return None
         return IdentityProvider(
             issuer=self.oidc_issuer,
             audience=self.oidc_audience,
-            scopes=self.oidc_scopes,
+            scopes=dict(self.oidc_scopes),
             scope_claim=self.oidc_scope_claim,
             tenant_claim=self.oidc_tenant_claim,
             jwks_url=self.oidc_jwks_url,
