@@ -12,7 +12,6 @@ from starlette.types import ASGIApp
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
-from service.adapters.oidc import OidcTokens
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -93,7 +92,11 @@ def _callers(settings: Settings, ports: AppContext) -> Callers | None:
     if settings.auth == "none":
         return None
     provider = settings.identity_provider
-    tokens = OidcTokens(provider, ports.clock) if provider else None
+    tokens = None
+    if provider:
+        from service.adapters.oidc import OidcTokens
+
+        tokens = OidcTokens(provider, ports.clock)
     return Callers(ports.clock, Authenticator(ports.records.api_keys, ports.clock, tokens))
 
 

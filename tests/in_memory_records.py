@@ -502,8 +502,8 @@ class MemoryApiKeys(ApiKeys):
     @override
     def note_use(self, key_id: str) -> None:
         with self._store.lock:
-            key, now = self._store.api_keys[key_id], self._store.clock.now()
-            if key.last_used_at is None or key.last_used_at <= now - LAST_USE_RESOLUTION:
+            key, now = self._store.api_keys.get(key_id), self._store.clock.now()
+            if key and (key.last_used_at is None or key.last_used_at <= now - LAST_USE_RESOLUTION):
                 self._store.api_keys[key_id] = replace(key, last_used_at=now)
 
 

@@ -76,3 +76,48 @@ def test_extractors_named_otherwise_are_refused_at_the_start(
     monkeypatch.setenv("SYNTHCXR_EXTRACTORS", named)
     with pytest.raises(ValidationError, match="NAME=KIND:PATH"):
         Settings()
+
+
+OIDC = {
+    "oidc_issuer": "https://idp.example.org/realm",
+    "oidc_audience": "synthcxr",
+    "oidc_scopes": '{"cxr-research": ["train", "generate"]}',
+}
+
+
+def test_callers_must_show_a_key_unless_the_settings_say_otherwise() -> None:
+    assert Settings().auth == "keys"
+    assert Settings().identity_provider is None
+
+
+def test_an_identity_provider_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OIDC.items():
+        monkeypatch.setenv(f"SYNTHCXR_{name}".upper(), value)
+    provider = Settings().identity_provider
+    assert provider is not None
+    assert provider.scopes == {"cxr-research": ("train", "generate")}
+    assert hash(Settings()) == hash(Settings())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"oidc_audience": None},
+        {"oidc_audience": ""},
+        {"oidc_scopes": ""},
+        {"oidc_scopes": "{}"},
+        {"oidc_scopes": '{"x": ["root"]}'},
+        {"oidc_scopes": "[1]"},
+        {"oidc_issuer": "http://idp.example.org"},
+        {"oidc_issuer": "ftp://127.0.0.1"},
+        {"oidc_issuer": "idp.example.org"},
+        {"oidc_issuer": "http://127.0.0.1.example.org"},
+        {"oidc_jwks_url": "http://idp.example.org/keys"},
+        {"oidc_algorithms": "none"},
+        {"oidc_algorithms": "RS256,HS256"},
+    ],
+)
+def test_an_identity_provider_that_could_be_forged_is_refused(changes: dict[str, str]) -> None:
+    Settings(**OIDC)
+    with pytest.raises(ValidationError):
+        Settings(**(OIDC | changes))
