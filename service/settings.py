@@ -148,6 +148,11 @@ class Settings(BaseSettings):
             return value
         return tuple(_SCOPES_BY_VALUE.validate_json(value or "{}").items())
 
+    @field_validator("oidc_issuer", "oidc_audience", "oidc_tenant_claim", "oidc_jwks_url")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
     @field_validator("oidc_issuer", "oidc_jwks_url")
     @classmethod
     def _must_be_https(cls, value: str | None) -> str | None:

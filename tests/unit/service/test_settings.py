@@ -99,6 +99,14 @@ def test_an_identity_provider_is_read_from_the_environment(monkeypatch: pytest.M
     assert hash(Settings()) == hash(Settings())
 
 
+def test_empty_variables_mean_that_there_is_no_identity_provider() -> None:
+    empty = dict.fromkeys(("oidc_issuer", "oidc_audience", "oidc_scopes", "oidc_tenant_claim"), "")
+    assert Settings(**empty).identity_provider is None
+    tenants = Settings(**(OIDC | {"oidc_tenant_claim": ""})).identity_provider
+    assert tenants is not None
+    assert tenants.tenant_claim is None
+
+
 @pytest.mark.parametrize(
     "changes",
     [
