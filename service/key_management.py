@@ -12,7 +12,7 @@ from service.domain.ports import ApiKeys, Clock
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key, and the only sight of its secret.
+    """A key with its secret, which is kept nowhere.
 
     Attributes:
         key: What is kept of it.

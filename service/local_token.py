@@ -19,7 +19,7 @@ class LocalToken:
 
     Args:
         file: Mode 0600; it appears whole.
-        name: Tells the keys of one data directory from those of others.
+        name: Distinguishes the keys of different data directories.
         keys: All API keys.
         clock: The time.
     """

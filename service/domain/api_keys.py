@@ -1,7 +1,7 @@
 """API keys: the text that a client shows, and what is kept of it.
 
 A key reads `synthcxr_` + 52 characters + 7 characters: a prefix by which a leaked one is found,
-256 random bits, and their checksum (CRC-32), by which a mistyped or cut one is told apart without
+256 random bits, and their checksum (CRC-32), by which a mistyped or cut one is noticed without
 asking the database. Only its sha256 is stored, which is enough for so many random bits.
 """
 

@@ -142,7 +142,7 @@ def test_a_file_that_others_can_read_or_write_is_not_trusted(
 def test_a_prepared_folder_cannot_send_another_file_of_the_user(
     home: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever unpacks a stranger's archive and works in it sends nothing to the stranger."""
+    """Working in a folder that somebody else prepared sends them nothing."""
     write(home / "secret", "-----BEGIN OPENSSH PRIVATE KEY-----")
     write(home / "key-of-another-service", OTHER_KEY)
     for target in ("secret", "key-of-another-service"):

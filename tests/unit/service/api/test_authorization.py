@@ -123,7 +123,7 @@ def test_two_keys_at_once_are_refused(guarded: Any) -> None:
     guarded.refused(guarded.client.get("/jobs", headers=sent), 401, "unauthenticated")
 
 
-def test_a_damaged_key_is_told_apart_without_asking_the_database(
+def test_a_damaged_key_is_noticed_without_asking_the_database(
     guarded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(digest: str) -> None:

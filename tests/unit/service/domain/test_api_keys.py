@@ -31,7 +31,7 @@ def test_no_two_keys_are_alike_and_each_is_whole() -> None:
     assert {len(secret) for secret in secrets} == {api_keys.NUM_CHARACTERS}
 
 
-def test_a_mistyped_or_cut_key_is_told_apart_by_itself() -> None:
+def test_a_mistyped_or_cut_key_is_noticed_by_itself() -> None:
     secret = new_secret()
     for place in range(len(api_keys.PREFIX), len(secret)):
         mistyped = secret[:place] + ("a" if secret[place] != "a" else "b") + secret[place + 1 :]
