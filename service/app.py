@@ -21,15 +21,18 @@ from service.api import (
     generation,
     health,
     jobs,
+    keys,
     models,
     signing_keys,
     synthetic_sets,
     training,
 )
+from service.api.authorization import Callers, check_guarded
 from service.api.description import describe
 from service.api.errors import add_handlers
 from service.api.middleware import RequestMiddleware
 from service.api.rate_limits import RateLimits
+from service.authentication import Authenticator
 from service.context import AppContext
 from service.domain.caller import Caller
 from service.logs import configure_logs
@@ -78,13 +81,27 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.state.rate_limits = RateLimits(
         settings.max_requests_per_minute, settings.max_failed_authentications_per_minute
     )
+    app.state.callers = _callers(settings, ports)
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
-    parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, health)
+    parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, keys, health)
     for part in parts:
         app.include_router(part.router)
+    check_guarded(app)
     add_handlers(app)
     return app
+
+
+def _callers(settings: Settings, ports: AppContext) -> Callers | None:
+    if settings.auth == "none":
+        return None
+    provider = settings.identity_provider
+    tokens = None
+    if provider:
+        from service.adapters.oidc import OidcTokens
+
+        tokens = OidcTokens(provider, ports.clock)
+    return Callers(ports.clock, Authenticator(ports.records.api_keys, ports.clock, tokens))
 
 
 def connect(settings: Settings) -> AppContext:

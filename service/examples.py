@@ -4,6 +4,7 @@ JOB_ID = "job_01m7yh2behea98qt28czyqp2cc"
 DATASET_ID = "ds_01m7yh2behea98qt28czyqp2cd"
 MODEL_ID = "mdl_01m7yh2behea98qt28czyqp2ce"
 SET_ID = "syn_5vkm1j8z0q6w3c9t2n4r7b1x0f"
+KEY_ID = "key_01m7yh2behea98qt28czyqp2cg"
 MOMENT = "2026-01-31T09:30:00Z"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 PROBLEM = {
@@ -138,3 +139,19 @@ AUDIT = {
         {"id": SET_ID, "number": 1, "verdict": SYNTHETIC_SET["verdict"], "created_at": MOMENT},
     ],
 }
+
+KEY_SECRET = "synthcxr_" + "0" * 52 + "example"
+KEY = {
+    "id": KEY_ID,
+    "name": "research pipeline",
+    "tenant": "default",
+    "scopes": ["train", "generate"],
+    "created_at": MOMENT,
+    "created_by": KEY_ID,
+    "shown": "synthcxr_000000",
+    "expires_at": None,
+    "earlier_expires_at": None,
+    "revoked_at": None,
+    "last_used_at": MOMENT,
+}
+ROTATE = {"grace_seconds": 3600}

@@ -1,9 +1,16 @@
 """Logs as JSON lines on standard error: identifiers and figures, never what a client typed."""
 
 import logging
+import re
 import sys
+from typing import Any
 
 import structlog
+
+# API keys, JSON web tokens, and whatever else is sent as a bearer token
+_SECRETS = re.compile(
+    r"synthcxr_[0-9a-z]{20,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=\bBearer )[\w.~+/-]+=*", re.IGNORECASE
+)
 
 
 def configure_logs(level: str) -> None:
@@ -20,7 +27,13 @@ def configure_logs(level: str) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(), _without_secrets],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+
+
+def _without_secrets(logger: Any, method: str, line: Any) -> str:
+    """Take secrets out of a finished line: none should get there, and none may stay."""
+    del logger, method
+    return _SECRETS.sub("[secret]", str(line))

@@ -1,17 +1,20 @@
 """How one deployment differs from another: read from the environment once, then frozen."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from service.domain.caller import DEFAULT_TENANT
+from service.domain.caller import DEFAULT_TENANT, Scope
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
+from service.domain.identity_provider import IdentityProvider
 from service.domain.job import JobKind
 from service.domain.quotas import Quotas
 from service.domain.tenants import TenantTerms
@@ -38,6 +41,13 @@ class TenantSettings(BaseModel):
     max_worker_seconds_per_day: Limit = None
     max_stored_bytes: Limit = None
     max_images_per_day: Limit = None
+
+
+# public-key signatures alone: a token is never checked with a secret that its reader holds too
+Asymmetric = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
+]
+_SCOPES_BY_VALUE = TypeAdapter(dict[str, tuple[Scope, ...]])
 
 
 class Settings(BaseSettings):
@@ -87,6 +97,22 @@ class Settings(BaseSettings):
         max_failed_authentications_per_minute: Of one address, likewise.
         tenants: What tenants may use where it differs, as JSON: `{"NAME": {"max_queued_jobs": 5,
             "dataset_roots": ["/data/NAME"]}}`. Only the default tenant reads `dataset_roots`.
+        auth: keys: callers show an API key or a token. none: everybody is let in; only on a
+            loopback address.
+        scopes: What the token of `synthcxr up` allows besides its work, and everybody where auth
+            is none; separated by commas: private:read for images and findings that are not
+            released, such as previews of a training, weights:read for the weights of models that
+            were cleared.
+        oidc_issuer: The identity provider (OpenID Connect) whose tokens are accepted beside API
+            keys: its https URL, as its tokens name it. The settings below matter with it alone.
+        oidc_audience: What its tokens for this service have as `aud`.
+        oidc_scopes: JSON that maps values of the scope claim to scopes, such as
+            {"cxr-research": ["train", "generate"]}.
+        oidc_scope_claim: The claim that holds such values; a path such as `realm_access.roles`
+            finds one in another.
+        oidc_tenant_claim: The claim that names the tenant; by default all are of one.
+        oidc_jwks_url: Where its public keys are; by default where its discovery document says.
+        oidc_algorithms: Signatures that are accepted, separated by commas.
         log_level: As Python's logging names it.
     """
 
@@ -115,6 +141,7 @@ class Settings(BaseSettings):
     max_examinations_per_model: int = Field(default=50, ge=1)
     max_findings_per_model: int = Field(default=10, ge=0)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
+    auth: Literal["keys", "none"] = "keys"
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
     max_queued_jobs: Limit = None
     max_worker_seconds_per_day: Limit = None
@@ -123,6 +150,13 @@ class Settings(BaseSettings):
     max_requests_per_minute: int = Field(default=MAX_REQUESTS_PER_MINUTE, ge=0)
     max_failed_authentications_per_minute: int = Field(default=60, ge=0)
     tenants: dict[str, TenantSettings] = Field(default_factory=dict)
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_scopes: Annotated[tuple[tuple[str, tuple[Scope, ...]], ...], NoDecode] = ()
+    oidc_scope_claim: str = "scope"
+    oidc_tenant_claim: str | None = None
+    oidc_jwks_url: str | None = None
+    oidc_algorithms: Annotated[tuple[Asymmetric, ...], NoDecode] = ("RS256", "PS256", "ES256")
     log_level: str = "INFO"
 
     @field_validator("dataset_roots", mode="before")
@@ -130,7 +164,7 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: Any) -> Any:
         return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
 
-    @field_validator("worker_queues", "scopes", mode="before")
+    @field_validator("worker_queues", "scopes", "oidc_algorithms", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return [name for name in value.split(",") if name] if isinstance(value, str) else value
@@ -147,6 +181,53 @@ class Settings(BaseSettings):
                 f"KIND is one of {', '.join(get_args(ExtractorKind))}."
             )
         return [entry.groupdict() for entry in found if entry]
+
+    @field_validator("oidc_scopes", mode="before")
+    @classmethod
+    def _read_oidc_scopes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(_SCOPES_BY_VALUE.validate_json(value or "{}").items())
+
+    @field_validator("oidc_issuer", "oidc_audience", "oidc_tenant_claim", "oidc_jwks_url")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("oidc_issuer", "oidc_jwks_url")
+    @classmethod
+    def _must_be_https(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        on_this_machine = url.scheme == "http" and is_loopback(url.hostname or "")
+        if not url.hostname or not (url.scheme == "https" or on_this_machine):
+            raise ValueError("Write an https URL: over plain HTTP anybody could forge the keys.")
+        return value
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_audience and self.oidc_scopes):
+            raise ValueError(
+                "SYNTHCXR_OIDC_ISSUER needs SYNTHCXR_OIDC_AUDIENCE, or tokens for other services "
+                "would be accepted, and SYNTHCXR_OIDC_SCOPES, or none would allow anything."
+            )
+        return self
+
+    @property
+    def identity_provider(self) -> IdentityProvider | None:
+        """Return whose tokens are accepted, if any."""
+        if self.oidc_issuer is None or self.oidc_audience is None:
+            return None
+        return IdentityProvider(
+            issuer=self.oidc_issuer,
+            audience=self.oidc_audience,
+            scopes=dict(self.oidc_scopes),
+            scope_claim=self.oidc_scope_claim,
+            tenant_claim=self.oidc_tenant_claim,
+            jwks_url=self.oidc_jwks_url,
+            algorithms=self.oidc_algorithms,
+        )
 
     @property
     def quotas(self) -> Quotas:
@@ -180,3 +261,11 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """Return the database that is meant when none is named."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'synthcxr.db'}"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address or name to listen on is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"

@@ -108,12 +108,14 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
 
 def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
+    access.change_job(context.scopes, context.records.jobs.job(job_id))
     return context.records.jobs.request_cancel(job_id)
 
 
 def retry_job(context: AppContext, job_id: str) -> Job:
     """Queue a failed or cancelled job again, if what it works on is still there."""
     job = context.records.jobs.job(job_id)
+    access.change_job(context.scopes, job)
     request = job.request
     if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
         ingest.check_upload(context.artifacts.upload_path(job_id))
@@ -124,6 +126,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
 
 def delete_job(context: AppContext, job_id: str) -> None:
     """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
+    access.change_job(context.scopes, context.records.jobs.job(job_id))
     job = context.records.jobs.delete_job(job_id)
     context.artifacts.delete_upload(job_id)
     folder = checkpoint_folder(job)

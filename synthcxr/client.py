@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 import httpx
 from httpx_sse import EventSource
 
+from synthcxr import tokens
 from synthcxr.connection import Connection
 from synthcxr.errors import ServiceUnreachable
 from synthcxr.resources import (
+    ApiKey,
     Dataset,
     Event,
+    IssuedKey,
     Job,
     Model,
     Page,
@@ -25,10 +28,11 @@ from synthcxr.resources import (
     SyntheticSet,
     View,
 )
+from synthcxr.tokens import token_for
 from synthcxr.transfers import as_zip, download
 from synthcxr.verification import VerifiedSet, verify_set
 
-DEFAULT_URL = "http://127.0.0.1:8765"
+DEFAULT_URL = tokens.DEFAULT_URL
 
 # A long poll that asks for more than a second would make a progress bar stutter.
 POLL_SECONDS = 1
@@ -47,6 +51,8 @@ class Client:
 
     Args:
         base_url: Where the service answers; by default SYNTHCXR_URL, then the local one.
+        token: An API key or a token of the identity provider, sent to this service alone; by
+            default what `synthcxr.tokens.token_for` finds for it.
         timeout: How long one request may wait for bytes, in seconds.
         transport: Stands in for the network in tests.
     """
@@ -55,11 +61,17 @@ class Client:
         self,
         base_url: str | None = None,
         *,
+        token: str | None = None,
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.base_url = base_url or os.environ.get("SYNTHCXR_URL") or DEFAULT_URL
-        self._connection = Connection(self.base_url, timeout_seconds=timeout, transport=transport)
+        self._connection = Connection(
+            self.base_url,
+            token=lambda: token or token_for(self.base_url),
+            timeout_seconds=timeout,
+            transport=transport,
+        )
 
     def __enter__(self) -> Client:
         return self
@@ -333,6 +345,47 @@ class Client:
         """
         self.download(set_id, destination)
         return verify_set(destination, [key.pem.encode() for key in self.signing_keys()])
+
+    # API keys
+
+    def create_key(
+        self, name: str, scopes: Sequence[str], *, expires_in_days: int | None = None
+    ) -> IssuedKey:
+        """Make an API key; needs the scope admin, and every scope that it gives.
+
+        Args:
+            name: For people.
+            scopes: What it allows.
+            expires_in_days: By default it ends when it is revoked.
+
+        Returns:
+            The key with its secret, which the service does not show again.
+        """
+        body = {"name": name, "scopes": list(scopes), "expires_in_days": expires_in_days}
+        return self._read(IssuedKey, self._connection.send("POST", "/keys", json=_given(body)))
+
+    def keys(self) -> Iterator[ApiKey]:
+        """List the API keys, newest first, those that ended too."""
+        return self._list("/keys", ApiKey)
+
+    def key(self, key_id: str) -> ApiKey:
+        """Read what is known of an API key."""
+        return self._read(ApiKey, self._connection.get(f"/keys/{key_id}"))
+
+    def rotate_key(self, key_id: str, *, grace_seconds: int = 0) -> IssuedKey:
+        """Give an API key a new secret.
+
+        Args:
+            key_id: The key.
+            grace_seconds: How long the present secret is accepted beside the new one.
+        """
+        body = {"grace_seconds": grace_seconds}
+        answer = self._connection.send("POST", f"/keys/{key_id}/rotate", json=body)
+        return self._read(IssuedKey, answer)
+
+    def revoke_key(self, key_id: str) -> None:
+        """End an API key now, for good."""
+        self._connection.send("DELETE", f"/keys/{key_id}")
 
     # The service itself
 

@@ -13,9 +13,15 @@ from typing import Any
 import httpx
 
 from synthcxr.errors import ProblemError, ServiceUnreachable
+from synthcxr.tokens import is_same_service
 
 # A request that fails in one of these ways never reached the service.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+UNKNOWN_HERE = (
+    "No token was sent, since none is known for this very address. Set SYNTHCXR_URL to it and "
+    "SYNTHCXR_TOKEN or SYNTHCXR_TOKEN_FILE beside it; a token is sent to no other service."
+)
 
 MAX_RETRY_AFTER_SECONDS = 30.0
 
@@ -29,6 +35,8 @@ class Connection:
 
     Args:
         base_url: Where the service answers.
+        token: Returns the token that belongs to the service, asked anew for every request; it is
+            sent to no other address.
         timeout_seconds: How long one request may wait for bytes.
         transport: Stands in for the network in tests.
         num_attempts: How often a request is sent before giving up; at least 1.
@@ -39,6 +47,7 @@ class Connection:
         self,
         base_url: str,
         *,
+        token: Callable[[], str | None] = lambda: None,
         timeout_seconds: float = 60.0,
         transport: httpx.BaseTransport | None = None,
         num_attempts: int = 4,
@@ -46,12 +55,14 @@ class Connection:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.num_attempts = num_attempts
+        self._token = token
         self.sleep = sleep
         try:
             self._http = httpx.Client(
                 base_url=self.base_url,
                 timeout=httpx.Timeout(timeout_seconds, connect=5.0),
                 transport=transport,
+                follow_redirects=False,  # a token is for this service alone
                 # A proxy named in the environment cannot reach a service on this very machine.
                 trust_env=not is_loopback(self.base_url),
             )
@@ -110,7 +121,7 @@ class Connection:
         try:
             if response.status_code >= httpx.codes.BAD_REQUEST:
                 response.read()
-                raise ProblemError.from_response(response)
+                raise _problem(response)
             yield response
         except httpx.TransportError as error:
             raise ServiceUnreachable(self.base_url, _reason(error)) from error
@@ -137,9 +148,20 @@ class Connection:
 
     def _request(self, method: str, path: str, options: dict[str, Any]) -> httpx.Request:
         try:
-            return self._http.build_request(method, path, **options)
+            request = self._http.build_request(method, path, **options)
         except httpx.InvalidURL as error:
             raise ServiceUnreachable(self.base_url, str(error)) from error
+        if is_same_service(str(request.url), self.base_url) and (token := self._token()):
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+
+def _problem(response: httpx.Response) -> ProblemError:
+    """Read a refusal; where no token was sent, say why there may be none."""
+    sent = "authorization" in response.request.headers
+    if response.status_code == httpx.codes.UNAUTHORIZED and not sent:
+        return ProblemError.from_response(response, hint=UNKNOWN_HERE)
+    return ProblemError.from_response(response)
 
 
 def is_loopback(url: str) -> bool:

@@ -18,6 +18,7 @@ from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, ServiceUnreachable
 from synthcxr.peak_memory import PeakMemory
 from synthcxr.resources import Job, SyntheticSet
+from synthcxr.tokens import TOKEN_FILE
 from synthcxr.verification import VerifiedSet
 
 # What the training leaves of ten minutes on two cores is for ingest, sampling and examination.
@@ -165,7 +166,8 @@ def _service(
         with stopwatch.lap("start"), Client(url) as client:
             service.start()
             _wait_until_it_answers(client, service)
-        with Client(url) as client:
+        token = (data_dir / TOKEN_FILE).read_text(encoding="utf-8").strip()
+        with Client(url, token=token) as client:
             yield client
         finished = True
     finally:

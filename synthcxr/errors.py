@@ -35,6 +35,15 @@ class ServiceUnreachable(SynthCXRError):
         self.base_url = base_url
 
 
+class BadToken(SynthCXRError):
+    """What should be a token cannot be one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SYNTHCXR_TOKEN, or SYNTHCXR_TOKEN_FILE's file, must hold one token alone."
+        )
+
+
 class ProblemError(SynthCXRError):
     """The service refused a request.
 
@@ -73,12 +82,13 @@ class ProblemError(SynthCXRError):
         return ". ".join(part for part in parts if part)
 
     @classmethod
-    def from_response(cls, response: httpx.Response) -> ProblemError:
+    def from_response(cls, response: httpx.Response, *, hint: str = "") -> ProblemError:
         """Read a problem from an error response, whoever wrote it.
 
         Args:
             response: An answer with status 400 or above, its body already read. A proxy's plain
                 answer becomes the code `http_<status>`.
+            hint: What the client knows besides.
         """
         try:
             body = response.json()
@@ -90,7 +100,7 @@ class ProblemError(SynthCXRError):
         fields = body.get("errors") or ()
         return cls(
             str(body.get("code") or f"http_{response.status_code}"),
-            str(body.get("detail") or title),
+            " ".join(filter(None, (str(body.get("detail") or title), hint))),
             status=response.status_code,
             retryable=bool(body.get("retryable", response.status_code in {429, 503})),
             request_id=body.get("request_id") or response.headers.get("x-request-id"),

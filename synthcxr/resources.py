@@ -223,6 +223,34 @@ class SigningKey(View):
     current: bool = False
 
 
+class ApiKey(View):
+    """What is known of an API key.
+
+    Attributes:
+        shown: The first characters of its secret, to recognise it by.
+        earlier_expires_at: Until when the secret before the last rotation is accepted.
+        last_used_at: To the minute.
+    """
+
+    id: str
+    name: str
+    tenant: str | None = None
+    scopes: list[str] = Field(default_factory=list)
+    shown: str | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    earlier_expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class IssuedKey(ApiKey):
+    """An API key with its secret, which the service shows once."""
+
+    secret: str = Field(repr=False)
+
+
 class Page(View):
     """One page of a list; `next_cursor` is absent on the last."""
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from service.domain import errors, job_events, quotas, release_rules
+from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
@@ -25,6 +26,7 @@ from service.domain.job import (
 )
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
 from service.domain.ports import (
+    ApiKeys,
     Catalog,
     Clock,
     Database,
@@ -47,8 +49,8 @@ from service.domain.records import (
 )
 
 T = TypeVar("T")
-R = TypeVar("R", Job, Dataset, Model, SyntheticSet)
 D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet)
+R = TypeVar("R", Job, Dataset, Model, SyntheticSet, ApiKey)
 
 
 @dataclass
@@ -70,6 +72,7 @@ class MemoryStore(Database):
     num_bytes: dict[str, int] = field(default_factory=dict)  # of datasets
     seconds: dict[tuple[str, date], float] = field(default_factory=lambda: defaultdict(float))
     images: Counter[tuple[str, date]] = field(default_factory=Counter)
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
 
     @override
     def check(self) -> None:
@@ -86,7 +89,8 @@ class MemoryStore(Database):
             MemoryJobs(self, tenant),
             MemoryCatalog(self, tenant),
             MemoryReleases(self, tenant),
-            of_tenant=self.records,
+            MemoryApiKeys(self),
+            self.records,
         )
 
     def jobs_of(self, tenant: str | None) -> dict[str, Job]:
@@ -556,6 +560,55 @@ class MemoryReleases(Releases):
         new = made.synthetic_set
         of_model = self.examined_sets(new.model_id)
         return release_rules.examined(made, of_model, self.released_examinations(new.dataset_id))
+
+
+class MemoryApiKeys(ApiKeys):
+    """The API keys of a store."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @override
+    def add(self, key: ApiKey) -> None:
+        with self._store.lock:
+            self._store.api_keys[key.id] = key
+
+    @override
+    def key(self, tenant: str, key_id: str) -> ApiKey:
+        key = _get(self._store.api_keys, key_id, errors.ApiKeyNotFound)
+        if key.tenant != tenant:
+            raise errors.ApiKeyNotFound.named(key_id)
+        return key
+
+    @override
+    def keys(
+        self, tenant: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[ApiKey]:
+        with self._store.lock:
+            found = [key for key in self._store.api_keys.values() if key.tenant == tenant]
+        return _page(found, cursor, limit)
+
+    @override
+    def change(self, tenant: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        with self._store.lock:
+            key = change(self.key(tenant, key_id))
+            self._store.api_keys[key_id] = key
+            return key
+
+    @override
+    def by_secret(self, secret_sha256: str) -> ApiKey | None:
+        with self._store.lock:
+            for key in self._store.api_keys.values():
+                if secret_sha256 in {key.secret_sha256, key.earlier_sha256}:
+                    return key
+        return None
+
+    @override
+    def note_use(self, key_id: str) -> None:
+        with self._store.lock:
+            key, now = self._store.api_keys.get(key_id), self._store.clock.now()
+            if key and (key.last_used_at is None or key.last_used_at <= now - LAST_USE_RESOLUTION):
+                self._store.api_keys[key_id] = replace(key, last_used_at=now)
 
 
 def _get(table: Mapping[str, T], key: str, missing: type[errors.NotFound]) -> T:

@@ -5,6 +5,7 @@ from functools import cache
 
 from sqlalchemy import Engine
 
+from service.adapters.sql_api_keys import SqlApiKeys
 from service.adapters.sql_catalog import SqlCatalog
 from service.adapters.sql_database import Database
 from service.adapters.sql_jobs import SqlJobs
@@ -36,5 +37,6 @@ def _records(database: Database, of_tenant: Callable[[str], Records]) -> Records
         SqlJobs(database),
         SqlCatalog(database),
         SqlReleases(database),
-        of_tenant=of_tenant,
+        SqlApiKeys(database),
+        of_tenant,
     )

@@ -24,13 +24,14 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
+from service.domain.api_keys import ApiKey
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.job import Event, Job, JobKind
 from service.domain.json_form import as_json
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
 
-SCHEMA_REVISION = "0002"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0003"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -197,8 +198,28 @@ examined_sets = _documents(
     indexed=["model_id", "dataset_id"],
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("tenant", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(600), nullable=False),
+    Column("shown", String(32), nullable=False),
+    Column("secret_sha256", String(64), nullable=False, unique=True),
+    Column("expires_at", UtcDateTime),
+    Column("earlier_sha256", String(64), index=True),
+    Column("earlier_expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Index("api_keys_by_age", "tenant", "created_at", "id"),
+)
+
 _job = TypeAdapter(Job)
 _event = TypeAdapter(Event)
+_api_key = TypeAdapter(ApiKey)
 _REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
     JobKind.INGEST: TypeAdapter(IngestRequest),
     JobKind.TRAIN: TypeAdapter(TrainRequest),
@@ -229,6 +250,16 @@ def job_of(row: RowMapping) -> Job:
 def event_of(row: RowMapping) -> Event:
     """Read a log entry from its row."""
     return _event.validate_python({name: row[name] for name in ("sequence", "kind", "at", "data")})
+
+
+def api_key_row(key: ApiKey) -> dict[str, Any]:
+    """Write an API key as a row."""
+    return asdict(key)
+
+
+def api_key_of(row: RowMapping) -> ApiKey:
+    """Read an API key from its row."""
+    return _api_key.validate_python(dict(row))
 
 
 R = TypeVar("R", Dataset, Model, SyntheticSet, ExaminedSet)

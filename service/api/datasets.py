@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import usecases
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import (
     Cursor,
     DatasetId,
@@ -29,7 +30,7 @@ from service.domain.requests import DatasetSource
 from service.usecases import Submission
 from service.validation.ingest import IngestBody, UploadForm
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(tags=["datasets"], route_class=GuardedRoute)
 
 _BODY: dict[str, Any] = {
     "requestBody": {

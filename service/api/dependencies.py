@@ -18,10 +18,11 @@ async def service_of(request: Request) -> AppContext:
 
 
 async def context_of(request: Request) -> AppContext:
-    """Return the ports as a request's caller may use them: with the records of their tenant."""
-    context = await service_of(request)
-    request.app.state.rate_limits.admit(request, context.caller)
-    return context.of_caller(context.caller)
+    """Return the ports as a request's caller may use them: with the records of their tenant.
+
+    Who calls is settled before: see `authorization.GuardedRoute`.
+    """
+    return (await service_of(request)).of_caller(request.state.caller)
 
 
 InContext = Annotated[AppContext, Depends(context_of)]
@@ -51,6 +52,7 @@ def identifier(example: str) -> Any:
 
 
 JobId = Annotated[str, identifier(examples.JOB_ID)]
+KeyId = Annotated[str, identifier(examples.KEY_ID)]
 DatasetId = Annotated[str, identifier(examples.DATASET_ID)]
 ModelId = Annotated[str, identifier(examples.MODEL_ID)]
 SetId = Annotated[str, identifier(examples.SET_ID)]

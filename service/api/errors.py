@@ -25,6 +25,7 @@ STATUS: dict[type[SyntheticDataError], int] = {
     SyntheticDataError: 500,
     errors.InvalidRequest: 422,
     errors.PathNotAllowed: 403,
+    errors.Unauthenticated: 401,
     errors.ScopeMissing: 403,
     errors.QuotaExceeded: 429,
     errors.RateLimited: 429,
@@ -34,6 +35,7 @@ STATUS: dict[type[SyntheticDataError], int] = {
     errors.StorageFull: 507,
     errors.RecordsUnavailable: 503,
     errors.ExtractorUnavailable: 503,
+    errors.IdentityProviderUnavailable: 503,
 }
 
 # What goes wrong before a request reaches our own code.
@@ -94,6 +96,8 @@ def _answer(request: Request, problem: Problem, status: int, **headers: str) -> 
     view = ProblemView.of(problem, status, getattr(request.state, "request_id", None))
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "5"
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(view.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 

@@ -10,6 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
+from service.api.authorization import CACHE_SECONDS, NEEDS, GuardedRoute, caller_of
 from service.api.dependencies import InContext, JobId
 from service.api.errors import documented
 from service.api.views import EventPage, EventView
@@ -17,7 +18,7 @@ from service.api.waiting import POLL_SECONDS
 from service.context import AppContext
 from service.domain import access, errors
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=GuardedRoute)
 
 _KEEPALIVE_SECONDS = 15.0
 _MAX_SEQUENCE = 2**31 - 1
@@ -75,15 +76,23 @@ async def list_events(
         if job.state.done:
             return Response(status_code=204)
     return EventSourceResponse(
-        _stream(context, job_id, start), headers={"Cache-Control": "no-store"}
+        _stream(request, context, job_id, start), headers={"Cache-Control": "no-store"}
     )
 
 
-async def _stream(context: AppContext, job_id: str, after: int) -> AsyncIterator[bytes]:
-    """Send entries as they are written, until the job is done or deleted."""
+async def _stream(
+    request: Request, context: AppContext, job_id: str, after: int
+) -> AsyncIterator[bytes]:
+    """Send entries as they are written, until the job is done or deleted, or the key is revoked."""
     records = context.records
-    last_sent = time.monotonic()
+    last_sent = last_asked = time.monotonic()
     while True:
+        if time.monotonic() - last_asked > CACHE_SECONDS:
+            try:
+                await caller_of(request, NEEDS["list_events"])
+            except (errors.Unauthenticated, errors.ScopeMissing):
+                return
+            last_asked = time.monotonic()
         try:
             job = await run_sync(records.jobs.job, job_id)  # before its log: no entry is missed
             found = await run_sync(partial(records.jobs.events, job_id, after=after))

@@ -7,6 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Response
 
 from service import usecases
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
 from service.api.jobs import view
@@ -16,7 +17,7 @@ from service.domain import errors
 from service.usecases import Submission
 from service.validation.generate import GenerateBody
 
-router = APIRouter(tags=["generation"])
+router = APIRouter(tags=["generation"], route_class=GuardedRoute)
 
 Prefer = Annotated[
     str | None,

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import OfService
 from service.api.errors import problems
 from service.api.views import HealthView, ReadinessView, VersionView
 from service.domain import errors
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/healthz", operation_id="healthz")

@@ -7,6 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 
 from service import usecases
+from service.api.authorization import GuardedRoute
 from service.api.conditional import IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.errors import documented
@@ -17,7 +18,7 @@ from service.context import AppContext
 from service.domain import access, errors
 from service.domain.job import Job, JobKind, JobState
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=GuardedRoute)
 
 RETRY_AFTER_SECONDS = "1"
 

@@ -3,6 +3,7 @@
 import structlog
 from fastapi import APIRouter, Request, Response
 
+from service.api.authorization import GuardedRoute
 from service.api.conditional import (
     FOREVER,
     IfNoneMatch,
@@ -18,7 +19,7 @@ from service.domain import access, errors
 from service.domain.caller import PRIVATE_READ
 
 _log = structlog.get_logger()
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 
 @router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter
 
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import InContext
 from service.api.errors import documented
 from service.api.release_views import SigningKeysView, SigningKeyView
 from service.domain import errors
 
-router = APIRouter(tags=["synthetic sets"])
+router = APIRouter(tags=["synthetic sets"], route_class=GuardedRoute)
 
 
 @router.get(

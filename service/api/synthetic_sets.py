@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Header, Path, Response
 
 from service import usecases
+from service.api.authorization import GuardedRoute
 from service.api.conditional import (
     FOREVER,
     IfNoneMatch,
@@ -26,7 +27,7 @@ from service.api.views import Page
 from service.domain import access, errors
 
 _log = structlog.get_logger()
-router = APIRouter(tags=["synthetic sets"])
+router = APIRouter(tags=["synthetic sets"], route_class=GuardedRoute)
 
 # why a caller may not have a set's images
 _UNREACHABLE = (

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from service import usecases
+from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
 from service.api.jobs import view
@@ -11,7 +12,7 @@ from service.domain import errors
 from service.usecases import Submission
 from service.validation.train import TrainBody
 
-router = APIRouter(tags=["training"])
+router = APIRouter(tags=["training"], route_class=GuardedRoute)
 
 
 @router.post(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from release.gate.verdict import Verdict
 from service.domain import errors
-from service.domain.caller import PRIVATE_READ, WEIGHTS_READ
+from service.domain.caller import DATASETS, GENERATE, PRIVATE_READ, TRAIN, WEIGHTS_READ
 from service.domain.job import Event, EventKind, Job, JobKind
 from service.domain.json_form import as_json
 from service.domain.records import (
@@ -27,10 +27,18 @@ Ground = Literal["white_box_audit", "differential_privacy"]
 PUBLIC_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
 
 
+_SCOPE_OF_KIND = {JobKind.INGEST: DATASETS, JobKind.TRAIN: TRAIN, JobKind.GENERATE: GENERATE}
+
+
 def require(scopes: Scopes, scope: str) -> None:
     """Raise ScopeMissing unless the caller holds a scope."""
     if scope not in scopes:
         raise errors.ScopeMissing.named(scope)
+
+
+def change_job(scopes: Scopes, found: Job) -> None:
+    """Raise ScopeMissing unless the caller may cancel, retry or delete a job of this kind."""
+    require(scopes, _SCOPE_OF_KIND[found.kind])
 
 
 def images(scopes: Scopes, made: SyntheticSet) -> ArtifactRef:

@@ -10,7 +10,7 @@ SyntheticDataError
 ├── PathNotAllowed                  a folder outside the roots this service may read
 ├── UploadTooLarge
 ├── NotFound
-│   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound
+│   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ApiKeyNotFound
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse
@@ -20,6 +20,7 @@ SyntheticDataError
 │   ├── ExaminationFailed           a similarity metric returned invalid distances
 │   ├── SetRefused, SetInconclusive
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
+│   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
 │   ├── ExaminationsSpent           the limit of examined sets of a model is reached
 │   ├── WeightsNotCleared           no passed audit or differential privacy clears the weights
 │   └── FindingsSpent               the quota for per-image findings of a model is exhausted
@@ -27,6 +28,9 @@ SyntheticDataError
 ├── ScopeMissing                    for those only who may see what is not for everybody
 ├── QuotaExceeded                   the tenant uses as much as it may
 ├── RateLimited                     the caller asks too often
+├── Unauthenticated                 no key or token came with the request, or no valid one
+├── ScopeMissing                    the caller's key or token does not allow this
+├── IdentityProviderUnavailable     the public keys of the tokens' issuer cannot be read
 ├── StorageFull
 ├── RecordsUnavailable
 ├── SigningKeyLost                  what signs the sets is gone
@@ -231,6 +235,12 @@ class SyntheticSetNotFound(NotFound):
     code = "synthetic_set_not_found"
 
 
+class ApiKeyNotFound(NotFound):
+    """No API key has this identifier."""
+
+    code = "api_key_not_found"
+
+
 class ImageNotFound(NotFound):
     """The set or model has no such image."""
 
@@ -346,6 +356,12 @@ class ReleasesChanged(Conflict):
         )
 
 
+class ApiKeyEnded(Conflict):
+    """The API key was revoked or has expired."""
+
+    code = "api_key_ended"
+
+
 class ExaminationsSpent(Conflict):
     """The limit of examined sets of the model has been reached."""
 
@@ -364,17 +380,25 @@ class FindingsSpent(Conflict):
     code = "findings_spent"
 
 
+class Unauthenticated(SyntheticDataError):
+    """The request does not say who asks, or not in a way that is accepted."""
+
+    code = "unauthenticated"
+
+
 class ScopeMissing(SyntheticDataError):
     """This needs a scope that the caller does not hold."""
 
     code = "scope_missing"
 
     @classmethod
-    def named(cls, scope: str) -> "ScopeMissing":
-        """Say which scope, and how to get it."""
+    def named(cls, *scopes: str) -> "ScopeMissing":
+        """Say which scopes would do, each by itself, and how to get one."""
+        these = f"the scope {scopes[0]}" if len(scopes) == 1 else f"one of {', '.join(scopes)}"
         return cls(
-            f"This needs the scope {scope}. On a machine of your own start the service with "
-            f"`synthcxr up --scope {scope}` (SYNTHCXR_SCOPES={scope}); elsewhere ask its operator."
+            f"This needs {these}. On a machine of your own start the service with "
+            f"`synthcxr up --scope {scopes[0]}`; elsewhere ask an administrator for a key that "
+            f"has it (`synthcxr keys create --scope {scopes[0]}`)."
         )
 
 
@@ -394,6 +418,13 @@ class RateLimited(SyntheticDataError):
     def __init__(self, message: str, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class IdentityProviderUnavailable(SyntheticDataError):
+    """The public keys of the issuer of tokens cannot be read."""
+
+    code = "identity_provider_unavailable"
+    retryable = True
 
 
 class StorageFull(SyntheticDataError):
@@ -421,7 +452,8 @@ class SigningKeyLost(SyntheticDataError):
         """Say which key, and what to do."""
         return cls(
             f"The private key {key_id} is gone from the data directory or cannot be read. "
-            "Put its file back from a backup, or run `synthcxr keys rotate`, then retry the job."
+            "Put its file back from a backup, or run `synthcxr signing-keys rotate`, then retry "
+            "the job."
         )
 
 

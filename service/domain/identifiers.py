@@ -16,7 +16,7 @@ def new_id(prefix: str) -> str:
     """Make a new identifier such as `job_01kaj...`, sortable by its time of birth.
 
     Args:
-        prefix: Kind of the thing named: `ds`, `job`, `mdl` or `syn`.
+        prefix: Kind of the thing named: `ds`, `job`, `key`, `mdl` or `syn`.
 
     Returns:
         The prefix, an underscore and a UUIDv7 in 26 lower-case Crockford base32 characters.
@@ -26,7 +26,7 @@ def new_id(prefix: str) -> str:
     uuid7 = (
         milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & (1 << 62) - 1
     )
-    return f"{prefix}_{_base32(uuid7)}"
+    return f"{prefix}_{base32(uuid7)}"
 
 
 def synthetic_set_id(request: GenerateRequest, *, snapshot_sha256: str, version: str) -> str:
@@ -54,10 +54,15 @@ def synthetic_set_id(request: GenerateRequest, *, snapshot_sha256: str, version:
     }
     canonical = json.dumps(as_json(identity), sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).digest()
-    return f"syn_{_base32(int.from_bytes(digest[:16]))}"
+    return f"syn_{base32(int.from_bytes(digest[:16]))}"
 
 
-def _base32(number: int) -> str:
-    """Write a 128-bit number, most significant digit first."""
-    shifts = range(5 * (_NUM_CHARACTERS - 1), -1, -5)
+def base32(number: int, num_characters: int = _NUM_CHARACTERS) -> str:
+    """Write a number in Crockford's base32, lower case, most significant digit first.
+
+    Args:
+        number: From 0 to below 32 to the power of `num_characters`.
+        num_characters: Length of the text; by default what a 128-bit number takes.
+    """
+    shifts = range(5 * (num_characters - 1), -1, -5)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in shifts)

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from service.domain.api_keys import ApiKey
 from service.domain.errors import Problem
 from service.domain.job import (
     MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
@@ -358,6 +359,34 @@ class Releases(Protocol):
         """
 
 
+class ApiKeys(Protocol):
+    """API keys. A tenant's keys are unknown to the administrators of another."""
+
+    def add(self, key: ApiKey) -> None:
+        """Write a new key."""
+
+    def key(self, tenant: str, key_id: str) -> ApiKey:
+        """Return a key of a tenant, or raise ApiKeyNotFound."""
+
+    def keys(
+        self, tenant: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[ApiKey]:
+        """List the keys of a tenant, newest first, those that ended too."""
+
+    def change(self, tenant: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        """Write a changed key over a tenant's key in one transaction, and return it.
+
+        Raises:
+            ApiKeyNotFound: The tenant has none of this identifier.
+        """
+
+    def by_secret(self, secret_sha256: str) -> ApiKey | None:
+        """Return the key that has, or had before its last rotation, a secret of this digest."""
+
+    def note_use(self, key_id: str) -> None:
+        """Write that a key is used now, unless one was written within the last minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """Jobs and what they made, in one database: all of them, or those of one tenant.
@@ -370,6 +399,7 @@ class Records:
         jobs: Jobs, their logs and their claims.
         catalog: Datasets and models.
         releases: Synthetic sets and their examinations.
+        api_keys: What clients show to be let in.
         of_tenant: Returns the records of one tenant.
     """
 
@@ -377,4 +407,5 @@ class Records:
     jobs: Jobs
     catalog: Catalog
     releases: Releases
+    api_keys: ApiKeys
     of_tenant: Callable[[str], "Records"]

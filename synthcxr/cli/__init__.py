@@ -17,6 +17,7 @@ from synthcxr.cli import (
     models,
     server,
     sets,
+    signing_keys,
     train,
     verify,
     version,
@@ -44,6 +45,7 @@ app.add_typer(models.app, name="models")
 app.command("generate")(generate.generate)
 app.add_typer(sets.app, name="sets")
 app.command("verify")(verify.verify)
+app.add_typer(signing_keys.app, name="signing-keys")
 app.add_typer(keys.app, name="keys")
 app.command("version")(version.version)
 app.command("api")(server.api)

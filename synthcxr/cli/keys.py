@@ -1,39 +1,100 @@
-"""`synthcxr keys`."""
+"""`synthcxr keys`: API keys."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_views
+from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.server import become
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.resources import IssuedKey
 
-app = typer.Typer(help="The keys that sets are signed with.", no_args_is_help=True)
+app = typer.Typer(help="API keys: who may use the service, and for what.", no_args_is_help=True)
+
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope",
+        help="datasets, train, generate, private:read, weights:read or admin; repeatable.",
+    ),
+]
+Name = Annotated[str, typer.Option(help="A name for people.")]
 
 
 @app.command()
-def show(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
-    """Print the public key that the service signs with; --json prints the older ones too."""
+def create(
+    name: Name,
+    scope: Scopes = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, help="By default it ends when it is revoked.")
+    ] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Make a key, and print its secret once."""
+    if not scope:
+        raise typer.BadParameter("give at least one --scope")
     with Client(url) as client:
-        keys = list(client.signing_keys())
-    if as_json:
-        print_views(keys, (), as_json=True)
-    else:
-        print(keys[0].pem, end="")
+        _show(client.create_key(name, scope, expires_in_days=expires_in_days), as_json=as_json)
+
+
+@app.command("list")
+def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+    """List the keys, newest first, those that ended too."""
+    with Client(url) as client:
+        columns = ("id", "name", "scopes", "shown", "last_used_at", "expires_at", "revoked_at")
+        print_views(client.keys(), columns, as_json=as_json)
+
+
+@app.command()
+def show(key_id: str, url: Url = DEFAULT_URL) -> None:
+    """Print what is known of a key; its secret is not."""
+    with Client(url) as client:
+        print_view(client.key(key_id))
 
 
 @app.command()
 def rotate(
-    data_dir: Annotated[
-        Path,
-        typer.Option(envvar="SYNTHCXR_DATA_DIR", exists=True, help="Where the service keeps keys."),
-    ] = Path("synthcxr-data"),
+    key_id: str,
+    grace_seconds: Annotated[
+        int, typer.Option(min=0, help="How long the present secret is accepted beside the new one.")
+    ] = 0,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
 ) -> None:
-    """Sign with a new key from now on, and print its id; sets signed before still verify."""
-    os.environ["SYNTHCXR_DATA_DIR"] = str(data_dir)
-    become("service", "rotate-keys")
+    """Give a key a new secret, and print it once; the present one ends at once."""
+    with Client(url) as client:
+        _show(client.rotate_key(key_id, grace_seconds=grace_seconds), as_json=as_json)
+
+
+@app.command()
+def revoke(key_id: str, url: Url = DEFAULT_URL) -> None:
+    """End a key now, for good."""
+    with Client(url) as client:
+        client.revoke_key(key_id)
+
+
+@app.command()
+def bootstrap(
+    name: Name = "first key",
+    scope: Scopes = None,
+    tenant: Annotated[str, typer.Option(help="Whose records it opens.")] = "default",
+) -> None:
+    """On the server: make a key past the API, straight in the database, and print it once.
+
+    This is how the first administrator of a tenant gets a key. By default it has the scopes
+    datasets, train, generate and admin; keys that it makes get no others.
+    """
+    scopes = [part for each in scope or () for part in ("--scope", each)]
+    become("service", "create-key", "--name", name, "--tenant", tenant, *scopes)
+
+
+def _show(issued: IssuedKey, *, as_json: bool) -> None:
+    if as_json:
+        print_view(issued)
+        return
+    say(f"key {issued.id} for {', '.join(issued.scopes)}; keep its secret, it is not shown again:")
+    print(issued.secret)

@@ -38,16 +38,20 @@ def up(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="What callers may see besides public data: private:read, for images and "
-            "findings that are not released; weights:read, for the weights of models "
+            help="What the token of this service allows besides its work: private:read, to see "
+            "images and findings that are not released; weights:read, for the weights of models "
             "that were cleared. Repeatable."
         ),
     ] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Let everybody in; only on a loopback address.")
+    ] = False,
 ) -> None:
     """Run the whole service here: broker, API, workers, scheduler. Ctrl-C stops it."""
     roots = tuple(root.resolve() for root in dataset_root or ())
     scopes = tuple(scope or ())
-    options = supervisor.Options(data_dir.resolve(), host, port, workers, roots, scopes)
+    auth = not no_auth and os.environ.get("SYNTHCXR_AUTH") != "none"
+    options = supervisor.Options(data_dir.resolve(), host, port, workers, roots, scopes, auth)
     supervisor.up(options, lambda line: print(line, flush=True))
 
 

@@ -17,8 +17,8 @@ def verify(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="A public key (PEM) that you trust, such as `synthcxr keys show` prints; the set "
-            "must be signed by it. Repeatable.",
+            help="A public key (PEM) that you trust, such as `synthcxr signing-keys show` prints; "
+            "the set must be signed by it. Repeatable.",
         ),
     ] = None,
 ) -> None:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import httpx
 
+from synthcxr.connection import is_loopback
 from synthcxr.embedded.broker import BROKER, choose_broker, start_broker
 from synthcxr.embedded.lock import DataDirLock
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, MissingExtra
+from synthcxr.tokens import announce, withdraw
 
 TICK_SECONDS = 0.1
 STOP_SECONDS = 4.0
@@ -39,7 +41,8 @@ class Options:
         port: Port the API listens on.
         num_workers: How many jobs run at once beside a generation.
         dataset_roots: Folders that clients may name to be ingested.
-        scopes: What callers may see beyond what is for everybody.
+        scopes: What the service's token allows besides its work.
+        auth: Whether callers must show a key; without, the host must be a loopback address.
     """
 
     data_dir: Path
@@ -48,11 +51,16 @@ class Options:
     num_workers: int
     dataset_roots: tuple[Path, ...] = ()
     scopes: tuple[str, ...] = ()
+    auth: bool = True
 
     @property
     def url(self) -> str:
         """Where a client on this machine finds the API."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return self.url_of(host)
+
+    def url_of(self, host: str) -> str:
+        """Return the address of the API on a host."""
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def environment(self, broker_url: str) -> dict[str, str]:
@@ -62,6 +70,7 @@ class Options:
             "SYNTHCXR_BROKER_URL": broker_url,
             "SYNTHCXR_HOST": self.host,
             "SYNTHCXR_PORT": str(self.port),
+            "SYNTHCXR_AUTH": "keys" if self.auth else "none",
         }
         if self.dataset_roots:
             environment["SYNTHCXR_DATASET_ROOTS"] = os.pathsep.join(map(str, self.dataset_roots))
@@ -158,17 +167,22 @@ def up(options: Options, say: Callable[[str], None]) -> None:
     supervisor = Supervisor(log_dir, say)
     with _stopped_by_signals(supervisor):
         try:
+            check_auth(options)
             check_port(options.host, options.port)
             broker = choose_broker(options.data_dir, os.environ)
             start_broker(broker, supervisor.add)
             environment = options.environment(broker.url)
-            _migrate(environment, log_dir)
+            _prepare("migrate", environment, log_dir)
+            if options.auth:
+                _prepare("keep-token", environment, log_dir)
+                announce(options.url, options.data_dir)
             for program in service_programs(options, environment):
                 supervisor.add(program)
             supervisor.run(_Greeting(options, say))
             say("stopping")
         finally:
             supervisor.shut_down()
+            withdraw(options.url, options.data_dir)
             lock.release()
 
 
@@ -190,11 +204,25 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def _migrate(environment: dict[str, str], log_dir: Path) -> None:
-    log = log_dir / "migrate.log"
+def check_auth(options: Options) -> None:
+    """Check that a service without keys is for this machine alone.
+
+    Raises:
+        CannotStart: It would listen on a network.
+    """
+    if not options.auth and not is_loopback(options.url_of(options.host)):
+        raise CannotStart(
+            f"Without keys (--no-auth, SYNTHCXR_AUTH=none) the service listens on a loopback "
+            f"address only, and {options.host} is none: leave --no-auth out, or --host."
+        )
+
+
+def _prepare(step: str, environment: dict[str, str], log_dir: Path) -> None:
+    """Run a step that must be done before the service starts."""
+    log = log_dir / f"{step}.log"
     with log.open("ab") as output:
         code = subprocess.run(
-            [sys.executable, "-m", "service", "migrate"],
+            [sys.executable, "-m", "service", step],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -239,3 +267,8 @@ class _Greeting:
         self._said = True
         self._http.close()
         self._say(f"SynthCXR answers at {self._options.url} (data: {self._options.data_dir})")
+        if not self._options.auth:
+            self._say(
+                "Keys are off (--no-auth): every user and program of this machine can use it, and "
+                "read and delete what it keeps."
+            )

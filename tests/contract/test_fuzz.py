@@ -41,6 +41,8 @@ from service.api import generation, jobs
 from service.api.waiting import wait_for_job
 from service.app import create_app
 from service.context import AppContext
+from service.domain.api_keys import ApiKey
+from service.domain.caller import SCOPES, Caller
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import Records
 from service.domain.records import (
@@ -52,6 +54,7 @@ from service.domain.records import (
     SyntheticSet,
 )
 from service.domain.requests import DatasetSource
+from service.key_management import KeyManager
 from service.settings import Settings
 from tests.in_memory_queue import MemoryQueue
 from tests.in_memory_records import MemoryStore
@@ -88,6 +91,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 KNOWN = {
+    "key_id": examples.KEY_ID,
     "job_id": examples.JOB_ID,
     "dataset_id": examples.DATASET_ID,
     "model_id": examples.MODEL_ID,
@@ -138,6 +142,16 @@ class Seeded(MemoryStore):
             created_at=MOMENT,
             card=model_card(),
         )
+        self.api_keys[examples.KEY_ID] = ApiKey(
+            id=examples.KEY_ID,
+            name="research pipeline",
+            tenant="default",
+            scopes=("train",),
+            created_at=MOMENT,
+            created_by="fuzz",
+            shown="synthcxr_000000",
+            secret_sha256="0" * 64,
+        )
         self.jobs = {job.id: job}
         self.logs = {job.id: []}
         self.keys = {}
@@ -159,6 +173,7 @@ class Target:
         config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
         self.server = uvicorn.Server(config)
         self.made = self._publish_set()
+        self.bearer = {"Authorization": f"Bearer {self._admins_key(context)}"}
 
     @property
     def url(self) -> str:
@@ -169,6 +184,12 @@ class Target:
         self.store.seed(self.made)
         if not self.artifacts.path(self.made.zip.key).exists():
             self._publish_set()
+
+    def _admins_key(self, context: AppContext) -> str:
+        """Make a key that may do everything; what it makes or revokes does not concern it."""
+        maker = Caller("fuzz", scopes=frozenset(SCOPES))
+        manager = KeyManager(context.records.api_keys, context.clock, maker)
+        return manager.create("of everything", SCOPES).secret
 
     def _publish_set(self) -> SyntheticSet:
         staged = self.artifacts.staging("set")
@@ -242,13 +263,17 @@ def test_every_answer_is_documented(target: Target, label: str, mode: Generation
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    @hypothesis.given(case=operation.as_strategy(generation_mode=mode), known=strategies.booleans())
-    def send(case: Case, known: bool) -> None:
+    @hypothesis.given(
+        case=operation.as_strategy(generation_mode=mode),
+        known=strategies.booleans(),
+        no_key=strategies.sampled_from([True, *[False] * 9]),
+    )
+    def send(case: Case, known: bool, no_key: bool) -> None:
         nonlocal num_sent
         target.restore()
         if known:
             name_known_records(case)
-        case.call_and_validate(checks=CHECKS)
+        case.call_and_validate(checks=CHECKS, headers=None if no_key else target.bearer)
         num_sent += 1
 
     send()

@@ -100,7 +100,15 @@ def start_service():
         log = data_dir / "up.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                command, env={**inherited, **QUICK, **environment}, stdout=output, stderr=output
+                command,
+                env={
+                    **inherited,
+                    **QUICK,
+                    "XDG_STATE_HOME": str(data_dir / "state"),
+                    **environment,
+                },
+                stdout=output,
+                stderr=output,
             )
         try:
             deadline = time.monotonic() + START_SECONDS
@@ -111,7 +119,8 @@ def start_service():
             database = environment.get("SYNTHCXR_DATABASE_URL")
             settings = Settings(data_dir=data_dir, database_url=database)
             engine = open_engine(settings.resolved_database_url)
-            with Client(url) as client:
+            token = (data_dir / "token").read_text().strip()
+            with Client(url, token=token) as client:
                 yield RunningService(client, data_dir, engine)
             engine.dispose()
         finally:

@@ -60,7 +60,7 @@ def test_what_was_there_before_tenants_is_the_default_tenants(
         connection.execute(
             text(KEY.format(names="key, fingerprint, job_id", values="'k', 'f', 'job_1'"))
         )
-    moved("0002")
+    moved("0003")
     assert rows(engine, "SELECT id, tenant, num_bytes FROM datasets") == [("ds_1", "default", 7)]
     with engine.begin() as connection:
         connection.execute(
@@ -73,5 +73,5 @@ def test_what_was_there_before_tenants_is_the_default_tenants(
     moved("0001")
     assert rows(engine, "SELECT id FROM datasets") == [("ds_1",)]
     assert rows(engine, "SELECT key, job_id FROM idempotency_keys") == [("k", "job_1")]
-    moved("0002")
+    moved("0003")
     assert rows(engine, "SELECT tenant, job_id FROM idempotency_keys") == [("default", "job_1")]

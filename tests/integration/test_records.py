@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from release.gate.verdict import Outcome, Verdict
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain import errors
+from service.domain.api_keys import ApiKey, digest_of
 from service.domain.errors import Problem
 from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
@@ -755,3 +757,85 @@ def test_every_kind_of_request_reads_back_as_it_was_written(
         job = replace(make_job(clock, kind), request=request)
         records.jobs.submit(job)
         assert records.jobs.job(job.id).request == request
+
+
+def api_key(clock: ManualClock, secret: str, **changes: Any) -> ApiKey:
+    key = ApiKey(
+        id=new_id("key"),
+        name="of a test",
+        tenant="default",
+        scopes=("train", "private:read"),
+        created_at=clock.now(),
+        created_by="somebody",
+        shown="synthcxr_abcdef",
+        secret_sha256=digest_of(secret),
+        expires_at=clock.now() + timedelta(days=1),
+    )
+    return replace(key, **changes)
+
+
+def test_a_key_is_found_as_it_was_written(records: Records, clock: ManualClock) -> None:
+    key = api_key(clock, "secret")
+    records.api_keys.add(key)
+    assert records.api_keys.key("default", key.id) == key
+    assert records.api_keys.by_secret(digest_of("secret")) == key
+    assert records.api_keys.by_secret(digest_of("another")) is None
+
+
+def test_a_rotated_key_is_found_by_both_its_secrets(records: Records, clock: ManualClock) -> None:
+    key = api_key(clock, "old")
+    records.api_keys.add(key)
+    hour = timedelta(hours=1)
+    rotated = records.api_keys.change(
+        "default", key.id, lambda each: each.rotated("new", clock.now(), hour)
+    )
+    assert rotated.earlier_expires_at == clock.now() + hour
+    for secret in ("old", "new"):
+        assert records.api_keys.by_secret(digest_of(secret)) == rotated
+
+
+def test_a_change_that_fails_changes_nothing(records: Records, clock: ManualClock) -> None:
+    key = api_key(clock, "secret").revoked(clock.now())
+    records.api_keys.add(key)
+    with pytest.raises(errors.ApiKeyEnded):
+        records.api_keys.change(
+            "default", key.id, lambda each: each.rotated("new", clock.now(), timedelta())
+        )
+    assert records.api_keys.key("default", key.id) == key
+
+
+def test_the_keys_of_a_tenant_are_unknown_to_another(records: Records, clock: ManualClock) -> None:
+    key = api_key(clock, "secret", tenant="theirs")
+    records.api_keys.add(key)
+    assert records.api_keys.keys("ours").items == []
+    for call in (
+        lambda: records.api_keys.key("ours", key.id),
+        lambda: records.api_keys.change("ours", key.id, lambda each: each.revoked(clock.now())),
+    ):
+        with pytest.raises(errors.ApiKeyNotFound):
+            call()
+    assert records.api_keys.key("theirs", key.id) == key
+
+
+def test_keys_are_listed_newest_first_in_pages(records: Records, clock: ManualClock) -> None:
+    keys = []
+    for number in range(3):
+        clock.advance(1)
+        keys.append(api_key(clock, f"secret {number}"))
+        records.api_keys.add(keys[-1])
+    first = records.api_keys.keys("default", limit=2)
+    rest = records.api_keys.keys("default", cursor=first.next_cursor, limit=2)
+    assert [*first.items, *rest.items] == keys[::-1]
+    assert rest.next_cursor is None
+
+
+def test_the_use_of_a_key_is_noted_once_a_minute(records: Records, clock: ManualClock) -> None:
+    key = api_key(clock, "secret")
+    records.api_keys.add(key)
+    began = clock.now()
+    for seconds, noted in ((0, 0), (59, 0), (1, 60), (30, 60)):
+        clock.advance(seconds)
+        records.api_keys.note_use(key.id)
+        used = records.api_keys.key("default", key.id).last_used_at
+        assert used == began + timedelta(seconds=noted)
+    records.api_keys.note_use("key_that_is_gone")

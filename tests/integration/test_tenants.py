@@ -43,12 +43,13 @@ from tests.sample_records import model_card, white_box_audit
 from tests.unit.service.conftest import served
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
-IDENTIFIER = re.compile(r"\b(ds|job|mdl|syn)_[0-9a-z]{26}\b")
+IDENTIFIER = re.compile(r"\b(ds|job|mdl|syn|key)_[0-9a-z]{26}\b")
 KIND_OF_PARAMETER = {
     "dataset_id": "ds",
     "job_id": "job",
     "model_id": "mdl",
     "synthetic_set_id": "syn",
+    "key_id": "key",
 }
 NO_RECORD = {"index": "0"}  # parameters of paths that name no record by themselves
 REQUESTS = [
@@ -157,7 +158,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedSer
     else:
         engine = open_engine(request.getfixturevalue("database_urls")(request.param))
         records = sql_records(engine, SystemClock())
-    queue, settings = MemoryQueue(), Settings(data_dir=tmp_path / "data")
+    queue, settings = MemoryQueue(), Settings(data_dir=tmp_path / "data", auth="none")
     context = AppContext(
         records=records,
         artifacts=LocalArtifacts(settings.data_dir),
@@ -192,7 +193,9 @@ def owned(shared: SharedService) -> dict[str, str]:
     body = {"dataset_id": dataset_id, "family": "vae", "budget": {"images": 100}}
     key = {"Idempotency-Key": "both"}
     job = shared.a.post("/train", json=body, headers=key).json()
-    return {"ds": dataset_id, "mdl": model.id, "syn": set_id, "job": job["id"]}
+    made = shared.a.post("/keys", json={"name": "ci", "scopes": ["train"]}).json()
+    names = {"ds": dataset_id, "mdl": model.id, "syn": set_id, "job": job["id"]}
+    return {**names, "key": made["id"]}
 
 
 def operations(app: FastAPI) -> list[tuple[str, str]]:
@@ -216,7 +219,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
 
 def unknown() -> dict[str, str]:
-    return {kind: new_id(kind) for kind in ("ds", "job", "mdl", "syn")}
+    return {kind: new_id(kind) for kind in ("ds", "job", "mdl", "syn", "key")}
 
 
 def comparable(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
@@ -246,7 +249,7 @@ def example_bodies(app: FastAPI) -> list[tuple[str, str, Any]]:
 
 def everything(client: httpx.Client) -> dict[str, Any]:
     """Read all that a tenant can list."""
-    lists = ("/datasets", "/jobs", "/models", "/synthetic-sets")
+    lists = ("/datasets", "/jobs", "/models", "/synthetic-sets", "/keys")
     return {path: client.get(path).json()["items"] for path in lists}
 
 

@@ -16,6 +16,7 @@ from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
 from service.app import create_app
 from service.context import AppContext
+from service.domain.caller import SCOPES, Caller, Scope
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import Records
@@ -31,6 +32,7 @@ from service.domain.records import (
     TrainedModel,
 )
 from service.domain.requests import JobRequest
+from service.key_management import IssuedKey, KeyManager
 from service.settings import Settings
 from tests.in_memory_queue import MemoryQueue
 from tests.in_memory_records import MemoryStore
@@ -128,6 +130,16 @@ class Scene:
         if pointer is not None:
             assert pointer in [field["pointer"] for field in answer.json()["errors"]]
 
+    def key(self, *scopes: Scope, tenant: str = "default") -> IssuedKey:
+        """A key that some administrator made."""
+        maker = Caller("key_of_the_operator", tenant, frozenset(SCOPES))
+        manager = KeyManager(self.records.api_keys, self.context.clock, maker)
+        return manager.create("of a test", scopes)
+
+    def bearer(self, *scopes: Scope, tenant: str = "default") -> dict[str, str]:
+        """The header of a caller with such a key."""
+        return {"Authorization": f"Bearer {self.key(*scopes, tenant=tenant).secret}"}
+
     def num_jobs(self) -> int:
         return len(self.records.jobs.jobs(limit=1000).items)
 
@@ -137,10 +149,26 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A service that lets everybody in: what is asked of callers is tested by itself."""
+    with opened_scene(tmp_path, auth="none") as scene:
+        yield scene
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Scene]:
+    """A service that asks for keys; its client shows none by itself."""
+    with opened_scene(tmp_path) as scene:
+        yield scene
+
+
+@contextmanager
+def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
     roots = tmp_path / "roots"
     roots.mkdir()
     data_dir = tmp_path / "data"
-    settings = Settings(data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000)
+    settings = Settings(
+        data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000, **changes
+    )
     clock = SystemClock()
     store, queue = MemoryStore(clock), MemoryQueue()
     records = store.records()

@@ -9,6 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.adapters.clock import SystemClock
+from service.adapters.sql_engine import open_engine
+from service.adapters.sql_records import sql_records
+from service.domain.api_keys import digest_of
+
 FORBIDDEN = {"torch", "numpy", "PIL", "radiographs", "workers", "synthcxr"}
 OF_RELEASE = {"release", "release.gate", "release.gate.verdict"}
 
@@ -50,6 +55,41 @@ def test_the_api_answers_two_seconds_after_its_start(environment: dict[str, str]
             assert (ready.status_code, ready.json()["code"]) == (503, "records_unavailable")
         finally:
             process.terminate()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "images.example"])  # noqa: S104
+def test_without_keys_the_api_listens_on_no_network(environment: dict[str, str], host: str) -> None:
+    started = subprocess.run(
+        [sys.executable, "-m", "service", "api", "--host", host, "--port", "1"],
+        capture_output=True,
+        text=True,
+        env=environment | {"SYNTHCXR_AUTH": "none"},
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 1
+    assert "leave SYNTHCXR_AUTH out" in started.stderr
+    assert len(started.stderr.splitlines()) == 1
+
+
+def test_the_first_key_is_made_past_the_api(environment: dict[str, str], tmp_path: Path) -> None:
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "service", *arguments]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, env=environment
+        ).stdout
+
+    run("migrate")
+    secret = run("create-key", "--tenant", "radiology", "--scope", "admin", "--scope", "train")
+    records = sql_records(open_engine(f"sqlite:///{tmp_path / 'synthcxr.db'}"), SystemClock())
+    [key] = records.api_keys.keys("radiology").items
+    assert key.refusal(digest_of(secret.strip()), SystemClock().now()) is None
+    assert key.scopes == ("train", "admin")
+    run("keep-token")
+    token = (tmp_path / "token").read_text()
+    run("keep-token")
+    assert (tmp_path / "token").read_text() == token
+    records.database.close()
 
 
 def answered(url: str) -> httpx.Response:

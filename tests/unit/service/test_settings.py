@@ -102,3 +102,56 @@ def test_a_tenant_has_the_quotas_of_all_except_where_it_has_its_own(
 def test_nothing_is_limited_by_default_but_the_rate_of_requests() -> None:
     assert Settings().quotas == Quotas()
     assert Settings().max_requests_per_minute == 300_000
+
+
+OIDC = {
+    "oidc_issuer": "https://idp.example.org/realm",
+    "oidc_audience": "synthcxr",
+    "oidc_scopes": '{"cxr-research": ["train", "generate"]}',
+}
+
+
+def test_callers_must_show_a_key_unless_the_settings_say_otherwise() -> None:
+    assert Settings().auth == "keys"
+    assert Settings().identity_provider is None
+
+
+def test_an_identity_provider_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OIDC.items():
+        monkeypatch.setenv(f"SYNTHCXR_{name}".upper(), value)
+    provider = Settings().identity_provider
+    assert provider is not None
+    assert provider.scopes == {"cxr-research": ("train", "generate")}
+    assert hash(Settings()) == hash(Settings())
+
+
+def test_empty_variables_mean_that_there_is_no_identity_provider() -> None:
+    empty = dict.fromkeys(("oidc_issuer", "oidc_audience", "oidc_scopes", "oidc_tenant_claim"), "")
+    assert Settings(**empty).identity_provider is None
+    tenants = Settings(**(OIDC | {"oidc_tenant_claim": ""})).identity_provider
+    assert tenants is not None
+    assert tenants.tenant_claim is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"oidc_audience": None},
+        {"oidc_audience": ""},
+        {"oidc_scopes": ""},
+        {"oidc_scopes": "{}"},
+        {"oidc_scopes": '{"x": ["root"]}'},
+        {"oidc_scopes": "[1]"},
+        {"oidc_issuer": "http://idp.example.org"},
+        {"oidc_issuer": "ftp://127.0.0.1"},
+        {"oidc_issuer": "idp.example.org"},
+        {"oidc_issuer": "http://127.0.0.1.example.org"},
+        {"oidc_jwks_url": "http://idp.example.org/keys"},
+        {"oidc_algorithms": "none"},
+        {"oidc_algorithms": "RS256,HS256"},
+    ],
+)
+def test_an_identity_provider_that_could_be_forged_is_refused(changes: dict[str, str]) -> None:
+    Settings(**OIDC)
+    with pytest.raises(ValidationError):
+        Settings(**(OIDC | changes))

@@ -414,9 +414,9 @@ KEYS = [
 
 def test_the_current_key_is_shown_as_a_file_and_all_as_json(serve, capsys) -> None:
     serve(lambda _: httpx.Response(200, json={"items": KEYS}))
-    assert run("keys", "show") == 0
+    assert run("signing-keys", "show") == 0
     assert capsys.readouterr().out == "NEW\n"
-    assert run("keys", "show", "--json") == 0
+    assert run("signing-keys", "show", "--json") == 0
     assert json.loads(capsys.readouterr().out) == KEYS
 
 
@@ -430,8 +430,63 @@ def test_keys_are_rotated_where_the_service_keeps_them(
         "execv",
         lambda path, argv: became.append((argv[2:], os.environ["SYNTHCXR_DATA_DIR"])),
     )
-    assert run("keys", "rotate", "--data-dir", str(tmp_path)) == 0
+    assert run("signing-keys", "rotate", "--data-dir", str(tmp_path)) == 0
     assert became == [(["service", "rotate-keys"], str(tmp_path))]
+
+
+API_KEY = {"id": "key_1", "name": "pipeline", "scopes": ["train"], "shown": "synthcxr_abcdef"}
+
+
+def test_a_new_key_s_secret_alone_goes_to_where_it_can_be_piped(serve, capsys) -> None:
+    requests = serve(lambda _: httpx.Response(201, json={**API_KEY, "secret": "synthcxr_x"}))
+    asked = ("--name", "pipeline", "--scope", "train", "--expires-in-days", "9")
+    assert run("keys", "create", *asked) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "synthcxr_x\n"
+    assert "synthcxr_x" not in printed.err
+    assert json.loads(requests[0].content) == {
+        "name": "pipeline",
+        "scopes": ["train"],
+        "expires_in_days": 9,
+    }
+    assert run("keys", "rotate", "key_1", "--grace-seconds", "60") == 0
+    assert capsys.readouterr().out == "synthcxr_x\n"
+    assert requests[1].url.path == "/keys/key_1/rotate"
+    assert json.loads(requests[1].content) == {"grace_seconds": 60}
+
+
+def test_keys_are_listed_shown_and_revoked(serve, capsys) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        listed = request.url.path == "/keys"
+        return httpx.Response(200, json={"items": [API_KEY]} if listed else API_KEY)
+
+    requests = serve(answer)
+    assert run("keys", "list") == 0
+    assert "synthcxr_abcdef" in capsys.readouterr().out
+    assert run("keys", "show", "key_1") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "pipeline"
+    assert run("keys", "revoke", "key_1") == 0
+    assert (requests[-1].method, requests[-1].url.path) == ("DELETE", "/keys/key_1")
+
+
+def test_a_key_without_a_scope_is_not_asked_for(serve) -> None:
+    requests = serve(lambda _: httpx.Response(500))
+    assert run("keys", "create", "--name", "x") == 2
+    assert requests == []
+
+
+def test_the_first_key_is_made_on_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append(argv[2:]))
+    assert run("keys", "bootstrap", "--scope", "admin", "--tenant", "radiology") == 0
+    [command] = became
+    assert command[:2] == ["service", "create-key"]
+    assert command[2:] == [
+        *("--name", "first key", "--tenant", "radiology"),
+        *("--scope", "admin"),
+    ]
 
 
 WEIGHTS = b"weights"

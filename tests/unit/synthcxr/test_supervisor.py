@@ -13,7 +13,14 @@ import pytest
 
 from synthcxr.embedded.lock import DataDirLock
 from synthcxr.embedded.processes import Program
-from synthcxr.embedded.supervisor import Options, Supervisor, check_port, service_programs, up
+from synthcxr.embedded.supervisor import (
+    Options,
+    Supervisor,
+    check_auth,
+    check_port,
+    service_programs,
+    up,
+)
 from synthcxr.errors import CannotStart
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -149,3 +156,21 @@ def test_every_worker_has_its_own_name_and_all_share_the_settings(tmp_path: Path
 )
 def test_the_url_is_one_that_a_client_here_can_open(tmp_path: Path, host: str, url: str) -> None:
     assert Options(tmp_path, host, 80, 1).url == url
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "images.example"])  # noqa: S104
+def test_without_keys_nothing_is_started_on_a_network(tmp_path: Path, host: str) -> None:
+    with pytest.raises(CannotStart, match="leave --no-auth out"):
+        up(Options(tmp_path, host, 8765, 1, auth=False), print)
+    assert not list((tmp_path / "logs").iterdir())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_without_keys_a_loopback_address_is_fine(tmp_path: Path, host: str) -> None:
+    check_auth(Options(tmp_path, host, 8765, 1, auth=False))
+
+
+def test_whether_keys_are_asked_for_does_not_depend_on_what_is_inherited(tmp_path: Path) -> None:
+    assert options(tmp_path).environment("broker")["SYNTHCXR_AUTH"] == "keys"
+    without = Options(tmp_path, "127.0.0.1", 8765, 1, auth=False)
+    assert without.environment("broker")["SYNTHCXR_AUTH"] == "none"

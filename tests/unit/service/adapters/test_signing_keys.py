@@ -72,7 +72,7 @@ def test_a_rotation_destroys_the_old_private_key(ring, tmp_path) -> None:
 def test_a_lost_key_has_a_name_and_a_rotation_repairs_it(ring, tmp_path, spoil) -> None:
     lost = ring.current().id
     spoil(tmp_path / "keys" / f"{lost}.key")
-    with pytest.raises(SigningKeyLost, match="synthcxr keys rotate") as caught:
+    with pytest.raises(SigningKeyLost, match="synthcxr signing-keys rotate") as caught:
         ring.current()
     assert lost in str(caught.value)
     assert ring.rotate() == ring.current().id

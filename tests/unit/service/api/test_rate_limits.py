@@ -44,7 +44,7 @@ def asked_by(address: str) -> Request:
 
 
 def test_answers_say_what_is_left_and_past_the_limit_when_to_ask_again(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, max_requests_per_minute=3)
+    settings = Settings(data_dir=tmp_path, auth="none", max_requests_per_minute=3)
     app = create_app(settings, context_in(tmp_path))
     with served(app) as url, httpx.Client(base_url=url) as client:
         answers = [client.get(path) for path in ("/jobs", "/jobs/job_none", "/datasets")]
@@ -66,7 +66,7 @@ def test_answers_say_what_is_left_and_past_the_limit_when_to_ask_again(tmp_path:
 
 def test_a_refused_request_changes_nothing(tmp_path: Path) -> None:
     context = context_in(tmp_path)
-    app = create_app(Settings(data_dir=tmp_path, max_requests_per_minute=1), context)
+    app = create_app(Settings(data_dir=tmp_path, auth="none", max_requests_per_minute=1), context)
     with served(app) as url, httpx.Client(base_url=url) as client:
         client.get("/jobs")
         upload = {"file": ("images.zip", b"PK\x03\x04")}
@@ -103,7 +103,7 @@ def test_without_a_limit_nothing_is_counted_or_said() -> None:
 def test_a_quota_is_named_with_its_use_and_leaves_no_upload(tmp_path: Path) -> None:
     context = context_in(tmp_path, quotas=Quotas(max_stored_bytes=16 * 64 * 64))
     with (
-        served(create_app(Settings(data_dir=tmp_path), context)) as url,
+        served(create_app(Settings(data_dir=tmp_path, auth="none"), context)) as url,
         httpx.Client(base_url=url) as client,
     ):
         assert client.post("/datasets", json={"phantom": PHANTOM}).status_code == 202
