@@ -26,6 +26,7 @@ RefusalCode = Literal[
     "single_class",
     "class_too_small",
     "too_many_bad_files",
+    "too_many_pixels",
     "image_size_not_available",
 ]
 
@@ -35,9 +36,11 @@ ImageCode = Literal[
     "unsupported_format",
     "unsupported_mode",
     "too_large",
+    "too_costly",
     "too_small",
     "blank",
     "missing",
+    "not_a_file",
     "outside_folder",
     "outside_layout",
     "unlabelled",

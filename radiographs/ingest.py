@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,10 +24,12 @@ from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.parallel import in_order
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
-from radiographs.prepared_image import PreparedImage, prepare
-from radiographs.reading.decoding import ImageHeader
+from radiographs.prepared_image import PreparedImage, PreparedPixels, StoredForm
+from radiographs.quoting import quoted
+from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.layouts import DroppedFile, ListedImage
-from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
+from radiographs.reading.limits import ReadingLimits
+from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Reader, Source
 from radiographs.splits.keyed_hash import KEY_BYTES, published_version
 from radiographs.splits.random_split import TEST_SHARE, draw_splits
 from radiographs.store.image_table import ImageTable
@@ -50,9 +52,11 @@ IMAGE_SIZES = (64, 128, 256)
 MIN_IMAGES_PER_CLASS = 8
 MAX_BAD_SHARE = 0.05
 MIN_SHARE_REACHING_SIZE = 0.95
+MAX_COSTLY_FILES = 5  # each may have taken seconds before it was stopped
 _BAD_FILES_SHOWN = 5
 _PULSE_SECONDS = 0.25
 
+Read = TypeVar("Read")
 Phase = Literal["listing", "headers", "decoding", "duplicates", "writing"]
 
 
@@ -70,6 +74,7 @@ class IngestOptions:
         num_workers: Threads; None for one per core.
         ledger: File that remembers the split of every patient who was ever split under the key.
             None: nobody is known, and nobody is remembered.
+        limits: What reading may cost.
     """
 
     key: bytes = field(repr=False)
@@ -78,6 +83,7 @@ class IngestOptions:
     bit_depth: Literal[8, 16] | None = None
     num_workers: int | None = None
     ledger: Path | None = None
+    limits: ReadingLimits = field(default_factory=ReadingLimits)
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
@@ -173,65 +179,78 @@ class _Ingest:
         self.dropped += listing.dropped
         self.total_images = len(listing.images) + _num_bad(listing.dropped)
         _check_classes(image.label for image in listing.images)
-
-        files, headers = yield from self._headers(listing.images)
         self._check_bad()
-        size = _image_size(headers, self.options)
-        depth = self.options.bit_depth or max(header.bit_depth for header in headers)
 
         decoded = self.destination / "decoded.raw"
+        reader = self.source.reader(self.options.limits)
         try:
-            images = yield from self._decode(files, size, depth, decoded)
-            self._check_bad()
-            _check_classes(image.file.label for image in images)
-            pixels = np.memmap(decoded, dtype_of(depth), "r", shape=(len(images), size, size))
+            images, form = yield from self._read(reader, listing.images, decoded)
+            shape = (len(images), form.size, form.size)
+            pixels = np.memmap(decoded, dtype_of(form.depth), "r", shape=shape)
             return (yield from self._store(images, pixels))
         finally:
+            reader.close()
             decoded.unlink(missing_ok=True)
 
-    def _headers(
-        self, files: list[ListedImage]
-    ) -> Generator[IngestProgress, None, tuple[list[ListedImage], list[ImageHeader]]]:
-        def header(file: ListedImage) -> ImageHeader | DroppedFile:
-            try:
-                return self.source.header(file)
-            except UnreadableImage as problem:
-                return DroppedFile(file.name, problem.code, problem.reason)
+    def _read(
+        self, reader: Reader, listed: list[ListedImage], path: Path
+    ) -> Generator[IngestProgress, None, tuple[list[PreparedImage], StoredForm]]:
+        """Settle the form of the store, and write every image to a file in that form."""
+        files, headers = yield from self._headers(reader, listed)
+        self._check_num_pixels(headers)
+        form = StoredForm(
+            _image_size(headers, self.options),
+            self.options.bit_depth or max(header.bit_depth for header in headers),
+            self.options.fit,
+        )
+        images = yield from self._decode(reader, files, form, path)
+        _check_classes(image.file.label for image in images)
+        return images, form
 
-        seen: list[ImageHeader | DroppedFile] = []
-        for results in in_order(header, files, self.num_workers):
-            seen += results
-            yield IngestProgress("headers", len(seen), len(files))
-        self.dropped += [result for result in seen if isinstance(result, DroppedFile)]
-        good = [
-            (file, result)
-            for file, result in zip(files, seen, strict=True)
-            if isinstance(result, ImageHeader)
-        ]
+    def _headers(
+        self, reader: Reader, files: list[ListedImage]
+    ) -> Generator[IngestProgress, None, tuple[list[ListedImage], list[ImageHeader]]]:
+        def header(file: ListedImage) -> tuple[ListedImage, ImageHeader] | DroppedFile:
+            try:
+                return file, reader.header(file)
+            except UnreadableImage as problem:
+                return DroppedFile.of(file, problem)
+
+        good: list[tuple[ListedImage, ImageHeader]] = []
+        num_seen = 0
+        for results in in_order(header, files, self.num_workers, reader.close):
+            good += self._without_dropped(results)
+            num_seen += len(results)
+            yield IngestProgress("headers", num_seen, len(files))
         return [file for file, _ in good], [result for _, result in good]
 
     def _decode(
-        self, files: list[ListedImage], size: int, depth: int, path: Path
+        self, reader: Reader, files: list[ListedImage], form: StoredForm, path: Path
     ) -> Generator[IngestProgress, None, list[PreparedImage]]:
-        def decode(file: ListedImage) -> tuple[PreparedImage, Pixels] | DroppedFile:
+        def decode(file: ListedImage) -> tuple[ListedImage, PreparedPixels] | DroppedFile:
             try:
-                return prepare(file, self.source.pixels(file), size, depth, self.options.fit)
+                return file, reader.pixels(file, form)
             except UnreadableImage as problem:
-                return DroppedFile(file.name, problem.code, problem.reason)
+                return DroppedFile.of(file, problem)
 
         images: list[PreparedImage] = []
         num_seen = 0
         with path.open("wb") as out:
-            for results in in_order(decode, files, self.num_workers):
-                for result in results:
-                    if isinstance(result, DroppedFile):
-                        self.dropped.append(result)
-                    else:
-                        images.append(result[0])
-                        out.write(result[1].tobytes())
+            for results in in_order(decode, files, self.num_workers, reader.close):
+                for file, prepared in self._without_dropped(results):
+                    images.append(PreparedImage.of(file, prepared))
+                    out.write(prepared.stored.tobytes())
                 num_seen += len(results)
                 yield IngestProgress("decoding", num_seen, len(files))
         return images
+
+    def _without_dropped(self, results: list[Read | DroppedFile]) -> list[Read]:
+        """Keep what could be read; refuse the whole as soon as too much could not."""
+        dropped = [result for result in results if isinstance(result, DroppedFile)]
+        if dropped:
+            self.dropped += dropped
+            self._check_bad()
+        return [result for result in results if not isinstance(result, DroppedFile)]
 
     def _store(
         self, images: list[PreparedImage], pixels: Pixels
@@ -286,15 +305,29 @@ class _Ingest:
                 file.let_go()
 
     def _check_bad(self) -> None:
+        """Refuse the whole as soon as it is sure that too much of it is bad."""
         num_bad = _num_bad(self.dropped)
-        if num_bad > MAX_BAD_SHARE * self.total_images:
-            bad = [file for file in self.dropped if file.code != "unlabelled"]
-            reasons = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in bad).items())
+        num_costly = sum(file.code == "too_costly" for file in self.dropped)
+        if num_bad <= MAX_BAD_SHARE * self.total_images and num_costly <= MAX_COSTLY_FILES:
+            return
+        bad = [file for file in self.dropped if file.code != "unlabelled"]
+        reasons = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in bad).items())
+        raise IngestRefused(
+            "too_many_bad_files",
+            f"{num_bad} of {self.total_images} images, or more, cannot be used and at most "
+            f"{MAX_BAD_SHARE:.0%} may be bad, {MAX_COSTLY_FILES} of them too_costly ({reasons}). "
+            "Repair or remove them.",
+            [f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN]],
+        )
+
+    def _check_num_pixels(self, headers: list[ImageHeader]) -> None:
+        num_pixels = sum(header.width * header.height for header in headers)
+        if num_pixels > self.options.limits.max_total_pixels:
             raise IngestRefused(
-                "too_many_bad_files",
-                f"{num_bad} of {self.total_images} images cannot be used and at most "
-                f"{MAX_BAD_SHARE:.0%} may be bad ({reasons}). Repair or remove them.",
-                [f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN]],
+                "too_many_pixels",
+                f"All images together have {num_pixels:,} pixels and "
+                f"{self.options.limits.max_total_pixels:,} are allowed. Scale them down first, or "
+                "make several datasets.",
             )
 
 
@@ -306,18 +339,19 @@ def _num_bad(dropped: list[DroppedFile]) -> int:
 def _check_classes(labels: Iterable[str]) -> None:
     counts = Counter(labels)
     if len(counts) < 2:
-        only = f"only {next(iter(counts))!r}" if counts else "none"
         raise IngestRefused(
             "single_class",
-            f"At least two classes are needed and there is {only}. Add images of another class, "
-            "in a folder of its own or with its label in labels.csv.",
+            f"At least two classes are needed and there is {'only one' if counts else 'none'}. "
+            "Add images of another class, in a folder of its own or with its label in labels.csv.",
+            [f"Only {quoted(label)!r}." for label in counts],
         )
     for label, num_images in sorted(counts.items()):
         if num_images < MIN_IMAGES_PER_CLASS:
             raise IngestRefused(
                 "class_too_small",
-                f"Class {label!r} has {num_images} readable images and each class needs "
+                f"A class has {num_images} readable images and each class needs "
                 f"{MIN_IMAGES_PER_CLASS}. Add images, or leave the class out.",
+                [f"Class {quoted(label)!r} has {num_images} readable images."],
             )
 
 
@@ -374,10 +408,11 @@ def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageT
             # no counts: they would disclose the splits that patients have from earlier datasets
             raise IngestRefused(
                 "class_too_small",
-                f"Class {label!r} has too few patients to be split: {TEST_SHARE:.0%} of its "
-                "images must be kept for the test split, some for the holdout and some for "
-                "training. Copies and images of one patient stay together, and patients of earlier "
-                f"datasets keep the splits they had. {MIN_IMAGES_PER_CLASS} patients new to the "
-                "service, with about as many images each, are enough for a class.",
+                f"A class has too few patients to be split: {TEST_SHARE:.0%} of its images must be "
+                "kept for the test split, some for the holdout and some for training. Copies and "
+                "images of one patient stay together, and patients of earlier datasets keep the "
+                f"splits they had. {MIN_IMAGES_PER_CLASS} patients new to the service, with "
+                "about as many images each, are enough for a class.",
+                [f"Class {quoted(label)!r} has too few patients."],
             )
     return table

@@ -16,12 +16,21 @@ _PULSE_SECONDS = 0.25
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Sequence[Item], num_workers: int
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    num_workers: int,
+    interrupt: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Result]]:
     """Apply `work` to every item in threads: Pillow and numpy release the interpreter's lock.
 
     Only a few items are ahead of the caller at any time, and closing the iterator stops the
     threads.
+
+    Args:
+        work: What is to be done with an item.
+        items: All of them.
+        num_workers: Threads.
+        interrupt: Called where the caller stops early: ends the work that is under way.
 
     Yields:
         The next results in the order of the items; an empty list when nothing has come for a
@@ -41,6 +50,9 @@ def in_order(
                 yield from _awaited(ahead.popleft())
         while ahead:
             yield from _awaited(ahead.popleft())
+    except BaseException:  # an error, or the iterator was closed
+        interrupt()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from radiographs.duplicates.descriptor import Descriptor, describe
 from radiographs.reading.layouts import ListedImage
 from radiographs.store.pixels import Pixels, to_depth
 from radiographs.store.resizing import Fit, reaches, to_square
+
+
+@dataclass(frozen=True)
+class StoredForm:
+    """The form that all images of a store have.
+
+    Args:
+        size: Side.
+        depth: 8 or 16 bits.
+        fit: How an image that is not square becomes square.
+    """
+
+    size: int
+    depth: int
+    fit: Fit
+
+
+class PreparedPixels(NamedTuple):
+    """What decoding one image comes to.
+
+    Args:
+        stored: (size, size), what the store keeps.
+        descriptor: What the image shows, whatever the store's size, depth and fit.
+        upsampled: Whether it had fewer pixels than the store's size.
+    """
+
+    stored: Pixels
+    descriptor: Descriptor
+    upsampled: bool
 
 
 class PreparedImage(NamedTuple):
@@ -28,19 +58,24 @@ class PreparedImage(NamedTuple):
     look: str
     upsampled: bool
 
+    @classmethod
+    def of(cls, file: ListedImage, pixels: PreparedPixels) -> PreparedImage:
+        """Keep what is to be remembered of an image."""
+        return cls(
+            file=file,
+            digest=hashlib.sha256(pixels.stored.tobytes()).hexdigest(),
+            descriptor=pixels.descriptor,
+            look=hashlib.sha256(pixels.descriptor.tobytes()).hexdigest(),
+            upsampled=pixels.upsampled,
+        )
 
-def prepare(
-    file: ListedImage, pixels: Pixels, size: int, depth: int, fit: Fit
-) -> tuple[PreparedImage, Pixels]:
-    """Bring an image to the store's size and depth, and take its measures."""
+
+def prepare(pixels: Pixels, form: StoredForm) -> PreparedPixels:
+    """Bring an image to a store's form, and describe it."""
     height, width = pixels.shape
-    stored = to_depth(to_square(pixels, size, fit), pixels.dtype.itemsize * 8, depth)
-    descriptor = describe(pixels)
-    image = PreparedImage(
-        file=file,
-        digest=hashlib.sha256(stored.tobytes()).hexdigest(),
-        descriptor=descriptor,
-        look=hashlib.sha256(descriptor.tobytes()).hexdigest(),
-        upsampled=not reaches(height, width, size, fit),
+    square = to_square(pixels, form.size, form.fit)
+    return PreparedPixels(
+        stored=to_depth(square, pixels.dtype.itemsize * 8, form.depth),
+        descriptor=describe(pixels),
+        upsampled=not reaches(height, width, form.size, form.fit),
     )
-    return image, stored

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import stat
-import threading
+import struct
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 from radiographs.errors import IngestRefused, UnreadableImage
-from radiographs.reading.file_tree import is_litter
+from radiographs.quoting import printable, quoted
+from radiographs.reading.file_tree import check_file_size, is_litter
 
-_END_OF_DIRECTORY = b"PK\x05\x06"
-_END_OF_DIRECTORY_64 = b"PK\x06\x06"
-_READ_FROM_END = (1 << 16) + 22 + 20 + 56  # longest comment, and the three closing records
+_ZIP64_RECORDS = 56 + 20  # bytes of the two records that a ZIP64 adds behind its directory
+_DIRECTORY_ENTRY = 46  # bytes of an entry without its name, extra fields and comment
+_LOCAL_HEADER = 30  # bytes before a member's data, without its name and extra fields
 _BYTES_PER_MEMBER = 512  # of the directory: 46 fixed, a name and some extra fields
+_ENCRYPTED = 0x1  # flag bit
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class ArchiveLimits:
         max_member_bytes: Size of one file once decompressed.
         max_ratio: Decompressed over compressed size, of a file and of the whole; image files
             hardly shrink, so 100 is far from any honest set.
-        ratio_free_bytes: Files up to this size may have any ratio: a short text of one letter
-            compresses very well.
+        ratio_free_bytes: Up to this size a file, and the whole, may have any ratio: a short text
+            of one letter compresses very well.
     """
 
     max_members: int = 200_000
@@ -50,15 +53,22 @@ class ArchiveTree:
 
     def __init__(self, path: Path, limits: ArchiveLimits | None = None) -> None:
         self._limits = limits or ArchiveLimits()
-        self._lock = threading.Lock()
         try:
-            _check_directory_size(path, self._limits)
+            with path.open("rb") as file:
+                _check_directory(file, self._limits)
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            struct.error,
+        ) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
             raise IngestRefused(
                 "not_a_zip",
-                f"The file is not a ZIP archive that can be opened ({error}). Send a .zip of "
-                "image files.",
+                f"The file is not a ZIP archive that can be opened ({quoted(why or '')}). Send a "
+                ".zip of image files.",
             ) from error
         try:
             self._members = _guard(self._zip.infolist(), self._limits)
@@ -67,8 +77,12 @@ class ArchiveTree:
             raise
 
     def names(self) -> list[str]:
-        """Return the path of every file, with `/`, sorted."""
+        """Return the path of every file, with `/`, printable, sorted."""
         return sorted(name for name in self._members if not is_litter(name))
+
+    def num_bytes(self, name: str) -> int:
+        """Return a file's size once decompressed, as the directory declares it."""
+        return self._members[name].file_size
 
     def read(self, name: str, num_bytes: int | None = None) -> bytes:
         """Read a file, or its first `num_bytes`.
@@ -77,43 +91,64 @@ class ArchiveTree:
         and compares the checksum there: a member that lies about its size cannot grow.
         """
         member = self._members[name]
+        if num_bytes is None:
+            check_file_size(member.file_size)
         try:
             with self._zip.open(member) as file:
                 data = file.read(member.file_size if num_bytes is None else num_bytes)
-                if num_bytes is None and (len(data) < member.file_size or file.read(1)):
-                    raise UnreadableImage("corrupt", "Its size is not what the ZIP declares.")
-                return data
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise UnreadableImage("corrupt", f"The ZIP member is damaged: {error}.") from error
+                ends = num_bytes is not None or not file.read(1)
+        except NotImplementedError as error:
+            raise UnreadableImage(
+                "corrupt", "The ZIP member is encrypted or packed in a way that is not read."
+            ) from error
+        except Exception as error:  # whatever zipfile raises for a member is that member's fault
+            raise UnreadableImage("corrupt", "The ZIP member is damaged; pack it again.") from error
+        if num_bytes is None and (len(data) < member.file_size or not ends):
+            raise UnreadableImage("corrupt", "Its size is not what the ZIP declares.")
+        return data
 
 
-def _check_directory_size(path: Path, limits: ArchiveLimits) -> None:
-    """Refuse a directory of millions of members before it is parsed into memory."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _READ_FROM_END))
-        tail = file.read()
-    at = tail.rfind(_END_OF_DIRECTORY)
-    if at < 0:
+def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
+    """Refuse a directory of millions of members before it is parsed into memory.
+
+    The end record is read by zipfile itself, so that both see the same directory.
+    """
+    record = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001  see above
+    if record is None:
         raise zipfile.BadZipFile("it has no end-of-directory record")
-    directory_bytes = int.from_bytes(tail[at + 12 : at + 16], "little")
-    at_64 = tail.rfind(_END_OF_DIRECTORY_64, 0, at)
-    if directory_bytes == 0xFFFFFFFF and at_64 >= 0:
-        directory_bytes = int.from_bytes(tail[at_64 + 40 : at_64 + 48], "little")
-    if directory_bytes > limits.max_members * _BYTES_PER_MEMBER:
+    signature, num_declared, num_bytes, location = (record[k] for k in (0, 4, 5, 9))
+    if num_declared > limits.max_members:
+        raise _too_many(num_declared, limits)
+    if num_bytes > limits.max_members * _BYTES_PER_MEMBER:
         raise _bomb(
-            f"the member count: its directory alone takes {directory_bytes:,} bytes, more than "
+            f"the member count: its directory alone takes {num_bytes:,} bytes, more than "
             f"{limits.max_members:,} members need"
         )
+    is_zip64 = signature == b"PK\x06\x06"
+    file.seek(max(0, location - num_bytes - is_zip64 * _ZIP64_RECORDS))
+    num_found = _num_entries(file, num_bytes, limits.max_members)
+    if num_found > limits.max_members:
+        raise _too_many(num_found, limits)
+    if num_found != num_declared and (is_zip64 or num_found % 65536 != num_declared):
+        raise zipfile.BadZipFile("its directory has another number of members than it declares")
 
 
-def _guard(members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
+def _num_entries(file: BinaryIO, num_bytes: int, at_most: int) -> int:
+    """Count the entries of a directory from here on; stops one above `at_most`."""
+    num_entries = at = 0
+    while at < num_bytes and num_entries <= at_most:
+        entry = file.read(_DIRECTORY_ENTRY)
+        if len(entry) < _DIRECTORY_ENTRY or not entry.startswith(b"PK\x01\x02"):
+            raise zipfile.BadZipFile("its directory is damaged")
+        variable = sum(struct.unpack_from("<3H", entry, 28))
+        file.seek(variable, 1)
+        at += _DIRECTORY_ENTRY + variable
+        num_entries += 1
+    return num_entries
+
+
+def _guard(members: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
     """Check every member and return the files by name."""
-    if len(members) > limits.max_members:
-        raise _bomb(
-            f"the member count: it has {len(members):,} members and {limits.max_members:,} are "
-            "allowed"
-        )
     files: dict[str, zipfile.ZipInfo] = {}
     for member in members:
         name = _safe_name(member)
@@ -121,36 +156,60 @@ def _guard(members: list[zipfile.ZipInfo], limits: ArchiveLimits) -> dict[str, z
             continue
         if name in files:
             raise _unsafe(name, "occurs twice")
-        if member.flag_bits & 0x1:
-            raise IngestRefused(
-                "archive_encrypted",
-                "A member of the archive is encrypted. Send a ZIP without a password.",
-                [name],
-            )
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise IngestRefused(
-                "not_a_zip",
-                "A member of the archive is compressed by a method other than stored or deflated. "
-                "Pack the ZIP again with an ordinary tool.",
-                [name],
-            )
+        _check_method(name, member)
         _check_member_size(name, member, limits)
         files[name] = member
     if not files:
         raise IngestRefused(
             "empty_archive", "The archive holds no files. Send a ZIP of labelled image files."
         )
-    total = sum(member.file_size for member in files.values())
+    _check_overlap(files)
+    _check_whole(files.values(), limits)
+    return files
+
+
+def _check_method(name: str, member: zipfile.ZipInfo) -> None:
+    if member.flag_bits & _ENCRYPTED:
+        raise IngestRefused(
+            "archive_encrypted",
+            "A member of the archive is encrypted. Send a ZIP without a password.",
+            [quoted(name)],
+        )
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise IngestRefused(
+            "not_a_zip",
+            "A member of the archive is compressed by a method other than stored or deflated. "
+            "Pack the ZIP again with an ordinary tool.",
+            [quoted(name)],
+        )
+
+
+def _check_overlap(files: dict[str, zipfile.ZipInfo]) -> None:
+    """Refuse members that share bytes: by these a small archive unpacks to any size.
+
+    Reference: Fifield 2019, "A better zip bomb", section 3; CVE-2024-0450.
+    """
+    by_place = sorted(files.items(), key=lambda item: item[1].header_offset)
+    for (_, earlier), (name, later) in pairwise(by_place):
+        # at least: the local header may have more extra fields than the directory says
+        end = _LOCAL_HEADER + len(earlier.orig_filename) + earlier.compress_size
+        if later.header_offset < earlier.header_offset + end:
+            raise _bomb("members that overlap", [quoted(name)])
+
+
+def _check_whole(files: Iterable[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
+    sizes = [(file.file_size, file.compress_size) for file in files]
+    total, compressed = (sum(column) for column in zip(*sizes, strict=True))
     if total > limits.max_total_bytes:
         raise _bomb(
             f"the total size: it would decompress to {total:,} bytes and "
             f"{limits.max_total_bytes:,} are allowed"
         )
-    return files
+    _check_ratio("the whole", total, compressed, limits)
 
 
 def _safe_name(member: zipfile.ZipInfo) -> str:
-    """Return the member's name with `/`, or refuse one that points elsewhere."""
+    """Return the member's name with `/`, printable, or refuse one that points elsewhere."""
     name = member.filename.replace("\\", "/")
     parts = name.rstrip("/").split("/")
     if "\0" in member.orig_filename:
@@ -161,7 +220,7 @@ def _safe_name(member: zipfile.ZipInfo) -> str:
         raise _unsafe(name, "climbs out of the archive with '..'")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise _unsafe(name, "is a symbolic link")
-    return "/".join(part for part in parts if part not in {"", "."})
+    return printable("/".join(part for part in parts if part not in {"", "."}))
 
 
 def _check_member_size(name: str, member: zipfile.ZipInfo, limits: ArchiveLimits) -> None:
@@ -169,15 +228,27 @@ def _check_member_size(name: str, member: zipfile.ZipInfo, limits: ArchiveLimits
         raise _bomb(
             f"the total size: one member alone would decompress to {member.file_size:,} bytes and "
             f"{limits.max_member_bytes:,} are allowed",
-            [name],
+            [quoted(name)],
         )
-    ratio = member.file_size / max(member.compress_size, 1)
-    if member.file_size > limits.ratio_free_bytes and ratio > limits.max_ratio:
+    _check_ratio("a member", member.file_size, member.compress_size, limits, [quoted(name)])
+
+
+def _check_ratio(
+    what: str, num_bytes: int, compressed: int, limits: ArchiveLimits, files: Sequence[str] = ()
+) -> None:
+    ratio = num_bytes / max(compressed, 1)
+    if num_bytes > limits.ratio_free_bytes and ratio > limits.max_ratio:
         raise _bomb(
-            f"the compression ratio: a member would grow {ratio:,.0f}-fold and "
+            f"the compression ratio: {what} would grow {ratio:,.0f}-fold and "
             f"{limits.max_ratio:,.0f}-fold is allowed",
-            [name],
+            files,
         )
+
+
+def _too_many(num_members: int, limits: ArchiveLimits) -> IngestRefused:
+    return _bomb(
+        f"the member count: it has {num_members:,} members and {limits.max_members:,} are allowed"
+    )
 
 
 def _bomb(what: str, files: Sequence[str] = ()) -> IngestRefused:
@@ -194,5 +265,5 @@ def _unsafe(name: str, why: str) -> IngestRefused:
         "archive_unsafe_path",
         f"The archive was refused: a member {why}. Pack the ZIP again with relative, distinct "
         "names and without links.",
-        [name[:200]],
+        [quoted(name)],
     )

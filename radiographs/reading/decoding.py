@@ -7,11 +7,10 @@ The content decides the format, never the name. Pillow's three readers are calle
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -19,11 +18,14 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from radiographs.errors import UnreadableImage
+from radiographs.reading.image_header import ImageHeader
+from radiographs.reading.jpeg import check_scans
 from radiographs.reading.png import SIGNATURE, check_png
 from radiographs.store.pixels import Pixels
 
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 32
+_PIXELS_AT_ONCE = 4_000_000  # of colour: several copies of these are needed to make them grey
 
 _REFUSED_FORMATS = {
     b"GIF8": "GIF",
@@ -45,22 +47,6 @@ _UPRIGHT: dict[
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# What Pillow's readers raise on bytes that are not what they should be.
-_READ_ERRORS = (OSError, SyntaxError, ValueError, IndexError, EOFError, OverflowError, struct.error)
-
-
-class ImageHeader(NamedTuple):
-    """What an image says of itself before its pixels are read.
-
-    Args:
-        width: Columns, as stored: the EXIF orientation may still turn them.
-        height: Rows, as stored.
-        bit_depth: 8 or 16.
-    """
-
-    width: int
-    height: int
-    bit_depth: int
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -69,8 +55,13 @@ def read_header(data: bytes) -> ImageHeader:
     Raises:
         UnreadableImage: No supported format, or a size or mode that we refuse.
     """
-    with _open(data) as image:
-        return ImageHeader(*image.size, 16 if image.mode.startswith("I") else 8)
+    with open_image(data) as image:
+        return header_of(image)
+
+
+def header_of(image: Image.Image) -> ImageHeader:
+    """Return size and depth of an opened image."""
+    return ImageHeader(*image.size, 16 if image.mode.startswith("I") else 8)
 
 
 def decode(data: bytes) -> Pixels:
@@ -84,16 +75,23 @@ def decode(data: bytes) -> Pixels:
     Raises:
         UnreadableImage: With the reason.
     """
-    with _open(data) as image:
-        try:
-            image.load()
-        except _READ_ERRORS as error:
-            if "truncated" in str(error).lower():
-                reason = "The file ends before its pixels do; copy it again."
-                raise UnreadableImage("truncated", reason) from error
-            reason = f"Its pixels cannot be decoded ({error}); copy it again."
-            raise UnreadableImage("corrupt", reason) from error
-        pixels = _grey(upright(image))
+    with open_image(data) as image:
+        return pixels_of(image)
+
+
+def pixels_of(image: ImageFile) -> Pixels:
+    """Decode an opened image, see `decode`."""
+    try:
+        image.load()
+        pixels = _upright_pixels(_grey(image), image)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a reader raises for a file is that file's fault
+        if "truncated" in str(error).lower():
+            reason = "The file ends before its pixels do; copy it again."
+            raise UnreadableImage("truncated", reason) from error
+        reason = "Its pixels cannot be decoded; copy it again."
+        raise UnreadableImage("corrupt", reason) from error
     if pixels.min() == pixels.max():
         raise UnreadableImage("blank", f"Every pixel has the value {pixels.flat[0]}.")
     return np.ascontiguousarray(pixels)
@@ -104,23 +102,42 @@ def upright(image: Image.Image) -> Image.Image:
 
     `ImageOps.exif_transpose` would also rewrite the EXIF data, and fail where they are damaged.
     """
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except (*_READ_ERRORS, KeyError, TypeError, Warning):
-        return image
-    method = _UPRIGHT.get(orientation)
+    method = _method(image)
     return image if method is None else image.transpose(method)
 
 
-def _open(data: bytes) -> ImageFile:
-    """Open an image of an accepted format and size; its pixels are not read yet."""
+def _upright_pixels(pixels: Pixels, image: Image.Image) -> Pixels:
+    """Turn the grey pixels of an image; they are fewer bytes than the image."""
+    method = _method(image)
+    return pixels if method is None else np.asarray(Image.fromarray(pixels).transpose(method))
+
+
+def _method(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
+    except MemoryError:
+        raise
+    except Exception:  # damaged EXIF data say nothing
+        return None
+
+
+def open_image(data: bytes) -> ImageFile:
+    """Open an image of an accepted format and size; its pixels are not read yet.
+
+    Raises:
+        UnreadableImage: No supported format, or a size or mode that we refuse.
+    """
     reader, name = _reader(data)
     if name == "PNG":
         check_png(data)
+    if name == "JPEG":
+        check_scans(data)
     try:
         image = reader(io.BytesIO(data))
-    except _READ_ERRORS as error:
-        reason = f"Its {name} header cannot be read ({error}); copy it again."
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a reader raises for a file is that file's fault
+        reason = f"Its {name} header cannot be read; copy it again."
         raise UnreadableImage("corrupt", reason) from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -162,6 +179,19 @@ def _grey(image: Image.Image) -> Pixels:
         pixels = np.asarray(image, dtype=np.uint16)
         transparent = image.info.get("transparency")
         return pixels if transparent is None else np.where(pixels == transparent, 0, pixels)
+    if image.mode == "L" and not image.has_transparency_data:
+        return np.asarray(image)
+    rows = max(1, _PIXELS_AT_ONCE // image.width)
+    if rows >= image.height:
+        return _grey_of_colour(image)
+    pixels = np.empty((image.height, image.width), np.uint8)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        pixels[top : top + rows] = _grey_of_colour(strip)
+    return pixels
+
+
+def _grey_of_colour(image: Image.Image) -> NDArray[np.uint8]:
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         grey = np.asarray(rgba.convert("RGB").convert("L"), dtype=np.uint16)

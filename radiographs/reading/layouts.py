@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from radiographs.errors import ImageCode, IngestRefused
+from radiographs.errors import ImageCode, IngestRefused, UnreadableImage
+from radiographs.quoting import printable, quoted
 from radiographs.reading.file_tree import FileTree
-from radiographs.reading.labels import checked_label, parse_labels
+from radiographs.reading.labels import MAX_LABELS_BYTES, check_distinct, checked_label, parse_labels
 
 # What claims to be an image. What it really is, its content decides.
 _IMAGE_SUFFIXES = {
@@ -44,11 +45,22 @@ class ListedImage:
 
 @dataclass(frozen=True)
 class DroppedFile:
-    """A file that was left out of the set, and why."""
+    """A file that was left out of the set, and why.
+
+    Args:
+        file: Its name, quoted.
+        code: Stable name of the reason.
+        reason: What is wrong and what to do; it quotes nothing of the file.
+    """
 
     file: str
     code: ImageCode
     reason: str
+
+    @classmethod
+    def of(cls, image: ListedImage, problem: UnreadableImage) -> DroppedFile:
+        """Leave out a file that cannot be read."""
+        return cls(quoted(image.name), problem.code, problem.reason)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ def find_images(tree: FileTree) -> Listing:
     names = [name for name in names if name.startswith(root)]
     if root + _LABELS in names:
         images = [name for name in names if _is_image(name)]
-        listing = _listed_in_labels(tree.read(root + _LABELS), images, root)
+        listing = _listed_in_labels(_read_labels(tree, root + _LABELS), images, root)
     else:
         listing = _listed_by_folder([name for name in names if _is_image(name)], root)
     if not listing.images:
@@ -81,6 +93,22 @@ def find_images(tree: FileTree) -> Listing:
             [f"{file.file}: {file.reason}" for file in listing.dropped[:1]],
         )
     return listing
+
+
+def _read_labels(tree: FileTree, name: str) -> bytes:
+    try:
+        num_bytes = tree.num_bytes(name)
+        if num_bytes > MAX_LABELS_BYTES:
+            raise IngestRefused(
+                "labels_invalid",
+                f"labels.csv has {num_bytes:,} bytes and {MAX_LABELS_BYTES:,} are allowed. Leave "
+                "out the columns other than file, label and patient_id.",
+            )
+        return tree.read(name)
+    except UnreadableImage as problem:
+        raise IngestRefused(
+            "labels_invalid", f"labels.csv cannot be read. {problem.reason}"
+        ) from problem
 
 
 def _is_image(name: str) -> bool:
@@ -112,13 +140,17 @@ def _class_folder(name: str) -> str | None:
 
 def _listed_by_folder(names: list[str], root: str) -> Listing:
     images, dropped = [], []
+    labels: dict[str, str] = {}  # by folder
     for name in names:
         folder = _class_folder(name.removeprefix(root))
         if folder is None:
             reason = "It lies in neither CLASS/ nor CLASS/images/."
-            dropped.append(DroppedFile(name, "outside_layout", reason))
-        else:
-            images.append(ListedImage(name, checked_label(folder, f"folder {folder[:80]!r}")))
+            dropped.append(DroppedFile(quoted(name), "outside_layout", reason))
+            continue
+        if folder not in labels:
+            labels[folder] = checked_label(folder, "the name of a class folder", [quoted(folder)])
+        images.append(ListedImage(name, labels[folder]))
+    check_distinct((label, quoted(folder)) for folder, label in labels.items())
     return Listing(images, dropped)
 
 
@@ -126,16 +158,17 @@ def _listed_in_labels(labels: bytes, names: list[str], root: str) -> Listing:
     present = set(names)
     images, dropped = [], []
     for row in parse_labels(labels):
-        places = [root + row.file, f"{root}images/{row.file}"]
+        file = printable(row.file)
+        places = [root + file, f"{root}images/{file}"]
         name = next((place for place in places if place in present), None)
         if name is None:
             reason = f"labels.csv names it on line {row.line}, and no such image file is there."
-            dropped.append(DroppedFile(row.file, "missing", reason))
+            dropped.append(DroppedFile(quoted(row.file), "missing", reason))
         else:
             images.append(ListedImage(name, row.label, row.patient_id))
             present.discard(name)
     dropped += [
-        DroppedFile(name, "unlabelled", "labels.csv does not name it.")
+        DroppedFile(quoted(name), "unlabelled", "labels.csv does not name it.")
         for name in sorted(present)
         if not name.startswith(f"{root}{UNLABELLED_FOLDER}/")
     ]

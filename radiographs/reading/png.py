@@ -8,6 +8,7 @@ from radiographs.errors import UnreadableImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY = 0  # PNG colour type
+_HEADER_BYTES = 13
 
 
 def check_png(data: bytes) -> None:
@@ -16,22 +17,21 @@ def check_png(data: bytes) -> None:
     Walks the chunks that are there: of a file's first bytes, it checks only those.
 
     Raises:
-        UnreadableImage: Animation; 16-bit colour, of which Pillow keeps 8; a wrong checksum.
+        UnreadableImage: No whole header in front; animation; 16-bit colour, of which Pillow keeps
+            8; a wrong checksum.
 
     Reference: PNG specification, third edition, sections 5.3 and 11.2.
     """
     at = len(SIGNATURE)
+    _check_header(data, at)
     while at + 8 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         kind = data[at + 4 : at + 8]
         end = at + 8 + length
         if kind == b"acTL":
             raise UnreadableImage("unsupported_format", "It is an animated PNG, not one image.")
-        if kind == b"IHDR" and data[at + 16] == 16 and data[at + 17] != _GREY:
-            raise UnreadableImage(
-                "unsupported_mode",
-                "It is a 16-bit PNG in colour or with alpha; save it as 16-bit grey or as 8-bit.",
-            )
+        if kind == b"IHDR" and at != len(SIGNATURE):
+            raise UnreadableImage("corrupt", "It has a second PNG header; copy it again.")
         if kind == b"IDAT" and end + 4 <= len(data):
             checksum = zlib.crc32(memoryview(data)[at + 4 : end])
             if checksum != int.from_bytes(data[end : end + 4], "big"):
@@ -39,3 +39,17 @@ def check_png(data: bytes) -> None:
                     "corrupt", "Its pixel data fail their checksum; copy it again."
                 )
         at = end + 4
+
+
+def _check_header(data: bytes, at: int) -> None:
+    header = data[at + 8 : at + 8 + _HEADER_BYTES]
+    if len(header) < _HEADER_BYTES:
+        raise UnreadableImage("truncated", "The file ends before its header does; copy it again.")
+    if data[at : at + 8] != _HEADER_BYTES.to_bytes(4, "big") + b"IHDR":
+        raise UnreadableImage("corrupt", "It does not begin with a PNG header; copy it again.")
+    depth, colour = header[8], header[9]
+    if depth == 16 and colour != _GREY:
+        raise UnreadableImage(
+            "unsupported_mode",
+            "It is a 16-bit PNG in colour or with alpha; save it as 16-bit grey or as 8-bit.",
+        )

@@ -8,30 +8,86 @@ from typing import Protocol
 
 from radiographs.errors import UnreadableImage
 from radiographs.phantom import FINDINGS, draw
+from radiographs.prepared_image import PreparedPixels, StoredForm, prepare
 from radiographs.reading.archive import ArchiveTree
-from radiographs.reading.decoding import ImageHeader, decode, read_header
-from radiographs.reading.file_tree import FileTree, FolderTree
+from radiographs.reading.decoding_pool import DecodingPool
+from radiographs.reading.file_tree import FileTree, FolderTree, check_file_size
+from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.labels import checked_label
 from radiographs.reading.layouts import ListedImage, Listing, find_images
-from radiographs.store.pixels import Pixels
+from radiographs.reading.limits import ReadingLimits, check_proportion
 
 _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
+_LONGEST_HEAD_BYTES = 4 << 20  # profiles and thumbnails may come before it
+
+
+class Reader(Protocol):
+    """Reads images, from several threads at once."""
+
+    def header(self, image: ListedImage) -> ImageHeader:
+        """Read an image's size and depth.
+
+        Raises:
+            UnreadableImage: With the reason.
+        """
+        ...
+
+    def pixels(self, image: ListedImage, form: StoredForm) -> PreparedPixels:
+        """Read an image in the form of a store; raises as `header` does."""
+        ...
+
+    def close(self) -> None:
+        """Stop at once; what is being read ends with an error."""
+        ...
 
 
 class Source(Protocol):
-    """A listing of images, and a way to read each; safe to read from several threads."""
+    """A listing of images, and a reader of them."""
 
     def listing(self) -> Listing:
         """Find the images and their labels."""
         ...
 
-    def header(self, image: ListedImage) -> ImageHeader:
-        """Read an image's size and depth."""
+    def reader(self, limits: ReadingLimits) -> Reader:
+        """Begin to read; the caller closes the reader."""
         ...
 
-    def pixels(self, image: ListedImage) -> Pixels:
-        """Read an image."""
-        ...
+
+class TreeReader:
+    """Reads files here, and decodes them in processes that are limited.
+
+    Args:
+        tree: The files.
+        limits: What one image may cost.
+    """
+
+    def __init__(self, tree: FileTree, limits: ReadingLimits) -> None:
+        self._tree = tree
+        self._pool = DecodingPool(limits)
+
+    def header(self, image: ListedImage) -> ImageHeader:
+        """Read an image's size and depth from its first bytes."""
+        num_bytes = self._tree.num_bytes(image.name)
+        check_file_size(num_bytes)
+        header = self._header(image.name, num_bytes)
+        check_proportion(header, num_bytes)
+        return header
+
+    def pixels(self, image: ListedImage, form: StoredForm) -> PreparedPixels:
+        """Read and decode an image."""
+        return self._pool.pixels(self._tree.read(image.name), form)
+
+    def close(self) -> None:
+        """End the processes at once."""
+        self._pool.close()
+
+    def _header(self, name: str, num_bytes: int) -> ImageHeader:
+        try:
+            return self._pool.header(self._tree.read(name, _HEAD_BYTES))
+        except UnreadableImage:
+            if num_bytes <= _HEAD_BYTES:
+                raise
+            return self._pool.header(self._tree.read(name, _LONGEST_HEAD_BYTES))
 
 
 class TreeSource:
@@ -44,19 +100,9 @@ class TreeSource:
         """Find the images and their labels by the layout of the files."""
         return find_images(self._tree)
 
-    def header(self, image: ListedImage) -> ImageHeader:
-        """Read an image's size and depth from its first bytes, or from all where these are few."""
-        head = self._tree.read(image.name, _HEAD_BYTES)
-        try:
-            return read_header(head)
-        except UnreadableImage:
-            if len(head) < _HEAD_BYTES:
-                raise
-            return read_header(self._tree.read(image.name))
-
-    def pixels(self, image: ListedImage) -> Pixels:
-        """Read and decode an image."""
-        return decode(self._tree.read(image.name))
+    def reader(self, limits: ReadingLimits) -> Reader:
+        """Begin to read."""
+        return TreeReader(self._tree, limits)
 
 
 class FolderSource(TreeSource):
@@ -107,11 +153,34 @@ class PhantomSource:
             [],
         )
 
-    def header(self, image: ListedImage) -> ImageHeader:  # noqa: ARG002  every phantom is alike
+    def reader(self, limits: ReadingLimits) -> Reader:
+        """Begin to draw; phantoms are no files that could cost too much."""
+        del limits
+        return PhantomReader(self._image_size, self._seed)
+
+
+class PhantomReader:
+    """Draws phantoms.
+
+    Args:
+        image_size: Side of an image.
+        seed: Another seed draws other chests.
+    """
+
+    def __init__(self, image_size: int, seed: int) -> None:
+        self._image_size = image_size
+        self._seed = seed
+
+    def header(self, image: ListedImage) -> ImageHeader:
         """Return the size that was asked for, and 8 bits."""
+        del image
         return ImageHeader(self._image_size, self._image_size, 8)
 
-    def pixels(self, image: ListedImage) -> Pixels:
+    def pixels(self, image: ListedImage, form: StoredForm) -> PreparedPixels:
         """Draw an image."""
         index = int(image.name.rpartition("/")[2])
-        return draw(image.label, seed=self._seed, index=index, size=self._image_size).pixels
+        drawn = draw(image.label, seed=self._seed, index=index, size=self._image_size)
+        return prepare(drawn.pixels, form)
+
+    def close(self) -> None:
+        """Nothing is to be ended."""

@@ -1,0 +1,91 @@
+"""The process in which images are decoded: a hostile file can end it, and nothing else.
+
+It gets the bytes of one file after the other on its standard input and answers on its standard
+output. It opens no files, knows no settings and never sees a key or a name. Its memory is limited
+from its start, its processor time anew for each image; the kernel ends it where it exceeds that,
+also in the middle of a decoder that no Python code could interrupt.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from radiographs.errors import UnreadableImage
+from radiographs.prepared_image import StoredForm, prepare
+from radiographs.reading.decoding import header_of, open_image, pixels_of, read_header
+from radiographs.reading.limits import OUT_OF_MEMORY, ReadingLimits
+from radiographs.reading.messages import Head, receive, send
+from radiographs.store.resizing import Fit
+
+
+def serve(requests: BinaryIO, answers: BinaryIO, limits: ReadingLimits) -> None:
+    """Answer until nothing more is asked."""
+    send(answers, {"ready": True})
+    while True:
+        try:
+            asked, data = receive(requests)
+        except EOFError:
+            return
+        try:
+            _limit_time(limits.seconds_for(0))
+            answer, payload = _answer(asked, data, limits)
+        except UnreadableImage as problem:
+            answer, payload = {"code": problem.code, "reason": problem.reason}, b""
+        except MemoryError:
+            answer, payload = {"code": "too_costly", "reason": OUT_OF_MEMORY}, b""
+        finally:
+            _limit_time(0)
+        send(answers, answer, payload)
+
+
+def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, bytes]:
+    if asked["wanted"] == "header":
+        return _header(data)
+    return _pixels(asked, data, limits)
+
+
+def _header(data: bytes) -> tuple[Head, bytes]:
+    return read_header(data)._asdict(), b""
+
+
+def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, bytes]:
+    with open_image(data) as image:
+        header = header_of(image)
+        _limit_time(limits.seconds_for(header.width * header.height))
+        pixels = pixels_of(image)
+    form = StoredForm(int(asked["size"]), int(asked["depth"]), cast("Fit", asked["fit"]))
+    prepared = prepare(pixels, form)
+    found = prepared.stored.tobytes() + prepared.descriptor.tobytes()
+    return {"upsampled": prepared.upsampled}, found
+
+
+def _limit_time(cpu_seconds: float) -> None:
+    """Let the kernel end this process after so much more processor time; 0 for no limit."""
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+
+
+def _limit_memory(num_bytes: int) -> None:
+    """Allow so much more address space than there is, and no image in a core dump."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform != "linux":
+        return  # elsewhere the system does not keep to such a limit
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + num_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def main() -> None:
+    """Serve under the limits that the command line gives: bytes, seconds, nanoseconds a pixel."""
+    memory_bytes, cpu_seconds, cpu_nanoseconds = sys.argv[1:]
+    limits = ReadingLimits(int(memory_bytes), float(cpu_seconds), float(cpu_nanoseconds))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    _limit_memory(limits.memory_bytes)
+    serve(sys.stdin.buffer, sys.stdout.buffer, limits)
+
+
+if __name__ == "__main__":
+    main()
