@@ -71,6 +71,7 @@ DATASET = {
     "fingerprint": None,
     "version": SHA256,
     "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
+    "dropped_counts": {"truncated": 1},
     "summary": {"num_exact_duplicates": 0, "num_upsampled": 0, "has_patient_ids": False},
 }
 MODEL = {

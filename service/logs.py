@@ -3,6 +3,8 @@
 import logging
 import re
 import sys
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -24,7 +26,7 @@ def configure_logs(level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        _without_messages,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(), _without_secrets],
@@ -37,3 +39,30 @@ def _without_secrets(logger: Any, method: str, line: Any) -> str:
     """Take secrets out of a finished line: none should get there, and none may stay."""
     del logger, method
     return _SECRETS.sub("[secret]", str(line))
+
+
+def _without_messages(
+    logger: object, name: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Say of an exception what it is and where it came from, never its message.
+
+    Libraries quote what they choke on: a file's name, a cell, a row of the database.
+    """
+    del logger, name
+    error = entry.pop("exc_info", None)
+    error = sys.exc_info()[1] if error is True else error
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        entry["exception"] = "\n".join(_lines(error))
+    return entry
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _lines(cause)
+        yield "which led to"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"{frame.filename}:{frame.lineno} in {frame.name}"
+    yield type(error).__name__

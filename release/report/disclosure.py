@@ -28,7 +28,7 @@ def merged_bins(histograms: Histograms) -> Histograms | None:
     """Merge neighbouring bins until none holds just a few images.
 
     Returns:
-        The histograms on fewer edges, or None where all images together are too few.
+        The histograms on fewer edges, or None where all images together are too few, or none.
     """
     bins: list[tuple[float, float, float]] = []  # left edge, real images, synthetic images
     left, real, synthetic = histograms.edges[0], 0.0, 0.0
@@ -46,6 +46,8 @@ def merged_bins(histograms: Histograms) -> Histograms | None:
         return None
     if real or synthetic:
         bins.append((left, real, synthetic))
+    if not bins:
+        return None
     lefts, reals, synthetics = zip(*bins, strict=True)
     return Histograms(
         edges=(*lefts, histograms.edges[-1]),

@@ -1,5 +1,7 @@
 """Connections to the database: SQLite that survives a crash, or PostgreSQL."""
 
+import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ _NOTICE_A_LOST_NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs")
 # Several writers can corrupt a WAL database before this version: sqlite.org/wal.html#walresetbug
 _FIRST_SAFE_WAL = (3, 51, 3)
@@ -51,6 +55,7 @@ def open_engine(url: str) -> Engine:
             pool_pre_ping=True,
             pool_size=10,
             hide_parameters=True,
+            json_deserializer=_printable_json,
             connect_args=_NOTICE_A_LOST_NETWORK,
         )
     raise ValueError(f"{parsed.get_backend_name()} is not supported: use sqlite or postgresql.")
@@ -67,11 +72,26 @@ def _open_sqlite(url: str, path: Path) -> Engine:
         )
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS}
+        url,
+        hide_parameters=True,
+        json_deserializer=_printable_json,
+        connect_args={"timeout": _BUSY_TIMEOUT_SECONDS},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _printable_json(text: str | bytes) -> Any:
+    """Read JSON; half a character, which no answer could show, becomes its own escape.
+
+    An older version stored names of files as their system spelled them.
+    """
+    found = json.loads(text)
+    if not _HALF_CHARACTER.search(text if isinstance(text, str) else text.decode()):
+        return found
+    shown = json.dumps(found, ensure_ascii=False)
+    return json.loads(_LONE_SURROGATE.sub(lambda half: f"\\\\u{ord(half.group()):04x}", shown))
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import usecases
+from service.adapters.dropped_files import dropped_files
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import (
     Cursor,
@@ -21,7 +22,7 @@ from service.api.dependencies import (
 from service.api.errors import documented
 from service.api.jobs import view
 from service.api.uploads import receive_form
-from service.api.views import DatasetView, JobView, Page
+from service.api.views import DatasetView, DroppedFileView, JobView, Page
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.identifiers import new_id
@@ -156,6 +157,27 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     return DatasetView.of(
         access.dataset(context.scopes, context.records.catalog.dataset(dataset_id))
     )
+
+
+@router.get(
+    "/datasets/{dataset_id}/dropped",
+    operation_id="list_dropped_files",
+    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+)
+def list_dropped_files(
+    context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50
+) -> Page[DroppedFileView]:
+    """List the files that were left out of a dataset, and why.
+
+    Their names need the scope `private:read`.
+    """
+    dataset = context.records.catalog.dataset(dataset_id)
+    page = dropped_files(context.artifacts, dataset, cursor, limit)
+    items = [
+        DroppedFileView.model_validate(access.dropped_file(context.scopes, each))
+        for each in page.items
+    ]
+    return Page(items=items, next_cursor=page.next_cursor)
 
 
 @router.delete(

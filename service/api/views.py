@@ -241,7 +241,10 @@ class DatasetView(View):
     version: str | None = Field(
         description="Keyed hash of the fingerprint, for publication; null until it is ingested."
     )
-    dropped: list[DroppedFileView]
+    dropped: list[DroppedFileView] = Field(
+        description="The first files that were left out; GET /datasets/{id}/dropped has all."
+    )
+    dropped_counts: dict[str, int] = Field(description="How many files were left out, by code.")
     summary: dict[str, Any] = Field(
         description="What else the ingest found. Counts of near-duplicates, of known images and of "
         "patients who were split apart are there with the scope `private:read` alone."

@@ -3,6 +3,7 @@
 Every rule takes the scopes that the caller holds and what is asked for. No other module decides.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from service.domain.json_form import as_json
 from service.domain.records import (
     ArtifactRef,
     Dataset,
+    DroppedFile,
     ExaminedSet,
     Model,
     SyntheticSet,
@@ -23,6 +25,7 @@ from service.domain.records import (
 Scopes = Collection[str]
 Ground = Literal["white_box_audit", "differential_privacy"]
 
+DROPPED_SHOWN = 5  # files that were left out, in the view of a dataset itself
 # entries of a dataset's summary that do not depend on how earlier datasets were split
 PUBLIC_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
 
@@ -103,7 +106,11 @@ def dataset(scopes: Scopes, found: Dataset) -> dict[str, Any]:
     adds one image whether that patient was trained on. Files may be named after patients. Both
     need the scope private:read.
     """
-    fields = asdict(found) | {"source": as_json(found.source)}
+    fields = asdict(found) | {
+        "source": as_json(found.source),
+        "dropped": [asdict(each) for each in found.dropped[:DROPPED_SHOWN]],
+        "dropped_counts": found.dropped_counts or Counter(each.code for each in found.dropped),
+    }
     if PRIVATE_READ in scopes:
         return fields
     return fields | {
@@ -115,6 +122,11 @@ def dataset(scopes: Scopes, found: Dataset) -> dict[str, Any]:
         "dropped": [each | {"file": None} for each in fields["dropped"]],
         "summary": {name: found.summary[name] for name in PUBLIC_SUMMARY if name in found.summary},
     }
+
+
+def dropped_file(scopes: Scopes, found: DroppedFile) -> dict[str, Any]:
+    """Return a file that was left out; its name needs the scope private:read."""
+    return asdict(found) | ({} if PRIVATE_READ in scopes else {"file": None})
 
 
 def model(scopes: Scopes, found: Model) -> Model:

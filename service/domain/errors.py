@@ -44,6 +44,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from service.domain.quoting import bounded
+
+_MAX_FIELDS = 50
+_MAX_FIELD_BYTES = 512
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -52,10 +57,16 @@ class FieldError:
     Attributes:
         pointer: JSON pointer (RFC 6901) into the body, such as `/class_counts/covid`.
         detail: What is wrong and what was expected.
+
+    Both are made printable and cut, since they may quote what a client sent.
     """
 
     pointer: str
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pointer", bounded(self.pointer, _MAX_FIELD_BYTES))
+        object.__setattr__(self, "detail", bounded(self.detail, _MAX_FIELD_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,19 @@ class Problem:
         code: Stable name, explained in docs/errors.md.
         detail: What happened, what was expected and what to do.
         retryable: Whether the same request may succeed later.
-        fields: The fields at fault, if any.
+        fields: The fields at fault, if any; the first fifty.
+
+    The detail is made printable and cut at 2 KB, since it may quote what a client sent.
     """
 
     code: str
     detail: str
     retryable: bool = False
     fields: tuple[FieldError, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", bounded(self.detail))
+        object.__setattr__(self, "fields", tuple(self.fields[:_MAX_FIELDS]))
 
 
 class SyntheticDataError(Exception):

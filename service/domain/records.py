@@ -63,7 +63,7 @@ class DroppedFile:
     """A file that was left out of a dataset.
 
     Attributes:
-        file: Its name inside the archive or folder.
+        file: Its name inside the archive or folder, printable and at most 80 characters.
         reason: Why, in a sentence.
         code: Why, as a stable name.
     """
@@ -88,7 +88,8 @@ class Dataset:
         image_size: Side of the stored pixels.
         bit_depth: 8 or 16.
         fingerprint: sha256 over pixels, labels and patient groups; never published.
-        dropped: Files left out.
+        dropped: The first files left out; all of them are listed beside the pixels.
+        dropped_counts: How many files were left out, by code.
         artifact: The pixel store, `datasets/<id>`.
         summary: Whatever else the ingest found out.
         version: Keyed hash of the fingerprint, the dataset's name in what is published; None until
@@ -106,6 +107,7 @@ class Dataset:
     bit_depth: int | None = None
     fingerprint: str | None = None
     dropped: tuple[DroppedFile, ...] = ()
+    dropped_counts: Mapping[str, int] = field(default_factory=dict)
     artifact: ArtifactRef | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zipfile import is_zipfile
+from zipfile import BadZipFile, is_zipfile
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -133,9 +133,17 @@ def allowed_path(roots: Sequence[Path], path: str) -> Path:
         raise errors.PathNotAllowed(message, fields=[FieldError("/path", message)])
     if not exists:
         raise errors.PathNotFound.at("/path", "The service's machine has no such folder or ZIP.")
-    if not found.is_dir() and not is_zipfile(found):
+    if not found.is_dir() and not _is_zip(found):
         raise errors.NotAZip.at("/path", "The path is neither a folder nor a ZIP archive.")
     return found
+
+
+def _is_zip(path: Path) -> bool:
+    """Say whether a path is a regular file that ends as a ZIP does; nothing else is opened."""
+    try:
+        return path.is_file() and is_zipfile(path)
+    except (BadZipFile, OSError, ValueError):
+        return False
 
 
 def check_upload(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSour
 from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
 from service.domain.caller import DEFAULT_TENANT
+from service.adapters.dropped_files import write_dropped
+from service.domain.access import DROPPED_SHOWN
 from service.domain.records import (
     ArtifactRef,
     ClassSplit,
@@ -46,6 +49,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     )
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))
+    write_dropped(staged, (DroppedFile(**asdict(each)) for each in summary.dropped))
     store = PixelStore.open(staged)
     patients = np.unique(store.identities[store.trained]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
@@ -97,7 +101,8 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
         bit_depth=summary.bit_depth,
         fingerprint=summary.fingerprint,
         version=summary.version,
-        dropped=tuple(DroppedFile(**asdict(dropped)) for dropped in summary.dropped),
+        dropped=tuple(DroppedFile(**asdict(each)) for each in summary.dropped[:DROPPED_SHOWN]),
+        dropped_counts=Counter(each.code for each in summary.dropped),
         artifact=artifact,
         summary={
             "num_exact_duplicates": summary.num_exact_duplicates,
