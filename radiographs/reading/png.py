@@ -47,7 +47,9 @@ def _check_header(data: bytes, at: int) -> None:
         raise UnreadableImage("truncated", "The file ends before its header does; copy it again.")
     if data[at : at + 8] != _HEADER_BYTES.to_bytes(4, "big") + b"IHDR":
         raise UnreadableImage("corrupt", "It does not begin with a PNG header; copy it again.")
-    depth, colour = header[8], header[9]
+    depth, colour, compression = header[8:11]
+    if compression != 0:
+        raise UnreadableImage("corrupt", "Its compression is none that PNG has; copy it again.")
     if depth == 16 and colour != _GREY:
         raise UnreadableImage(
             "unsupported_mode",

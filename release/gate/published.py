@@ -170,6 +170,11 @@ class Histograms(Part):
     real_to_real: tuple[float, ...]
     synthetic_to_real: tuple[float, ...]
 
+    @property
+    def compares(self) -> bool:
+        """Whether images of both kinds were counted, so that there is something to compare."""
+        return sum(self.real_to_real) > 0 and sum(self.synthetic_to_real) > 0
+
 
 class PublishedMetric(Part):
     """A similarity metric that the gate used, and the SHA-256 of its code and weights."""

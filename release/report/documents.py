@@ -95,7 +95,7 @@ def drawings(report: Report) -> dict[str, Drawing]:
         drawn.append(control_recalls(gate.controls, gate.policy.min_control_recall))
     if gate.membership:
         drawn.append(membership_curve(gate.membership))
-    if gate.histograms:
+    if gate.histograms and gate.histograms.compares:
         drawn.append(distance_histograms(gate.histograms))
     return {drawing.name: drawing for drawing in drawn}
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import os
 import random
 import shutil
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from radiographs import ingest as ingesting
-from radiographs.errors import IngestRefused
+from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.ingest import ArchiveSource, FolderSource, IngestOptions, PhantomSource, ingest
 from radiographs.phantom import FINDINGS
+from radiographs.reading.limits import ReadingLimits
+from radiographs.reading.sources import TreeReader
 from radiographs.store.pixel_store import PixelStore
 
 KEY = bytes(range(32))
@@ -212,7 +216,8 @@ def test_one_class_is_refused(folder_of, two_classes, destination):
     one = {name: data for name, data in two_classes.items() if name.startswith("Sick")}
     refused = refusal(FolderSource(folder_of(one)), destination)
     assert refused.code == "single_class"
-    assert "Sick" in refused.message
+    assert "only one" in refused.message
+    assert "'Sick'" in refused.files[0]
 
 
 @pytest.mark.parametrize("num_broken", [0, 1])
@@ -226,7 +231,8 @@ def test_fewer_than_eight_readable_images_in_a_class_are_refused(
         two_classes[name] = two_classes[name][:200]
     refused = refusal(FolderSource(folder_of(two_classes)), destination)
     assert refused.code == "class_too_small"
-    assert "'Sick' has 7" in refused.message
+    assert "A class has 7" in refused.message
+    assert "'Sick' has 7" in refused.files[0]
 
 
 def test_a_class_of_one_patient_cannot_be_split(folder_of, two_classes, destination):
@@ -373,3 +379,65 @@ def test_a_thousand_copies_are_one_group_and_cost_no_pairs(folder_of, two_classe
     refused = refusal(FolderSource(folder_of({**two_classes, **copies, **many})), destination)
     assert refused.code == "class_too_small"  # 15 % cannot be kept without the copies
     assert "stay together" in refused.message
+
+
+def test_an_ingest_stops_as_soon_as_too_many_files_are_surely_bad(folder_of, images, destination):
+    files = {f"{label}/{k:04d}.png": b"\x89PNG\r\n\x1a\n" for label in "ab" for k in range(500)}
+    steps = ingest(FolderSource(folder_of(files)), destination, OPTIONS)
+    seen = []
+    with pytest.raises(IngestRefused) as caught:
+        seen += [step.images_seen for step in steps]
+    assert caught.value.code == "too_many_bad_files"
+    assert max(seen) <= 60  # 51 are too many of 1,000
+
+
+def test_a_few_files_that_cost_too_much_refuse_the_whole(folder_of, two_classes, destination):
+    class CostlySource(FolderSource):
+        def reader(self, limits):
+            return CostlyReader(self._tree, limits)
+
+    class CostlyReader(TreeReader):
+        def pixels(self, image, form):
+            if image.name.startswith("Sick/"):
+                raise UnreadableImage("too_costly", "It takes too long.")
+            return super().pixels(image, form)
+
+    many = {f"Normal/more{k}.png": two_classes["Normal/00.png"] for k in range(500)}
+    refused = refusal(CostlySource(folder_of(two_classes | many)), destination)
+    assert refused.code == "too_many_bad_files"
+    assert "too_costly" in refused.message
+
+
+def test_more_pixels_than_an_ingest_may_have_are_refused_before_they_are_decoded(
+    folder_of, two_classes, destination
+):
+    options = IngestOptions(KEY, limits=ReadingLimits(max_total_pixels=40 * 64 * 64 - 1))
+    refused = refusal(FolderSource(folder_of(two_classes)), destination, options)
+    assert refused.code == "too_many_pixels"
+    assert list(destination.iterdir()) == []
+    enough = IngestOptions(KEY, limits=ReadingLimits(max_total_pixels=40 * 64 * 64))
+    run(FolderSource(folder_of(two_classes)), destination, enough)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_name_that_is_no_utf8_is_listed_as_it_can_be_shown(
+    folder_of, two_classes, destination, good
+):
+    folder = folder_of(two_classes)
+    (folder / "Sick/03.png").rename(folder / "Sick" / os.fsdecode(b"M\xfcller.png"))
+    if not good:
+        (folder / "Sick" / os.fsdecode(b"M\xfcller.png")).write_bytes(b"no image")
+    summary = run(FolderSource(folder), destination)
+    shown = "Sick/M\\xfcller.png"
+    assert [file.file for file in summary.dropped] == ([] if good else [shown])
+    assert (shown in PixelStore.open(destination).files) == good
+
+
+def test_closing_an_ingest_ends_its_processes(folder_of, two_classes, destination):
+    steps = ingest(FolderSource(folder_of(two_classes)), destination, OPTIONS)
+    while next(steps).phase != "decoding":
+        pass
+    children = {process.pid for process in psutil.Process().children()}
+    assert children
+    steps.close()
+    assert not children & {process.pid for process in psutil.Process().children()}

@@ -47,3 +47,17 @@ def test_an_error_reaches_the_caller():
 
     with pytest.raises(TimeoutError):
         list(in_order(work, [1], 1))
+
+
+def test_stopping_early_interrupts_the_work_that_is_under_way():
+    gate = threading.Event()
+    results = in_order(lambda item: gate.wait(), range(100), 2, gate.set)
+    assert next(results) == []
+    results.close()
+    assert gate.is_set()
+
+
+def test_work_that_comes_to_its_end_is_not_interrupted():
+    interrupted = []
+    list(in_order(lambda item: item, range(100), 2, lambda: interrupted.append(1)))
+    assert interrupted == []

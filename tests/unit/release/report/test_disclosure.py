@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from release.gate.published import Histograms
 from release.report.disclosure import FEWEST_IMAGES, disclosed, merged_bins, rounded_count
+from release.report.documents import documents, drawings
 from release.report.schema import Report
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20)
@@ -56,3 +57,16 @@ def test_the_report_shows_only_what_is_coarse(made_up):
 @pytest.mark.parametrize(("count", "rounded"), [(0, 0), (4, 0), (6, 10), (727, 730), (4659, 4660)])
 def test_counts_are_rounded_to_tens(count, rounded):
     assert rounded_count(count) == rounded
+
+
+@pytest.mark.parametrize("bins", [[], [(0, 0)] * 20, [(0, 50)], [(50, 0)], [(3, 0)], [(0, 1)]])
+def test_a_report_of_no_or_few_images_has_its_pages(made_up, bins):
+    real, synthetic = zip(*bins, strict=True) if bins else ((), ())
+    made_up["gate"]["histograms"] = {
+        "edges": list(range(len(bins) + 1)),
+        "real_to_real": real,
+        "synthetic_to_real": synthetic,
+    }
+    report = Report.model_validate(made_up)
+    assert documents(report)["report.html"]
+    assert "distances" not in drawings(disclosed(report))

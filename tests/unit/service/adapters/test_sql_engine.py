@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import JSON, Column, MetaData, Table, insert, select
 
 from service.adapters import sql_engine
 from service.adapters.clock import SystemClock
@@ -75,3 +76,18 @@ def test_a_postgresql_nobody_answers_for_is_unavailable() -> None:
     with pytest.raises(RecordsUnavailable):
         records.database.check()
     records.database.close()
+
+
+def test_a_row_that_holds_half_a_character_is_read_as_text_that_can_be_shown(
+    tmp_path: Path,
+) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    rows = Table("rows", MetaData(), Column("found", JSON))
+    whole = {"file": "\U0001f600 \\\\udcfc", "other": ["\u00fc", None]}
+    with engine.begin() as connection:
+        rows.create(connection)
+        connection.execute(insert(rows), [{"found": {"M\udcfc": ["ller\ud800"]}}, {"found": whole}])
+        first, second = connection.scalars(select(rows.c.found))
+    engine.dispose()
+    assert first == {"M\\udcfc": ["ller\\ud800"]}
+    assert second == whole

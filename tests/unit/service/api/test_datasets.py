@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from service.domain.records import DroppedFile
+
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
 
 
@@ -268,3 +270,30 @@ def test_a_dataset_is_deleted_with_its_files_unless_a_job_needs_it(scene: Any) -
     assert scene.client.delete(path).status_code == 204
     assert scene.files() == []
     scene.refused(scene.client.get(path), 404, "dataset_not_found")
+
+
+def test_many_files_that_were_left_out_are_counted_and_listed_apart(scene: Any) -> None:
+    dropped = tuple(DroppedFile(f"{k}.png", "It is blank.", "blank") for k in range(20_000))
+    dataset = scene.dataset(dropped=dropped)
+    shown = scene.client.get("/datasets").json()["items"][0]
+    assert (len(shown["dropped"]), shown["dropped_counts"]) == (5, {"blank": 20_000})
+    page = scene.client.get(f"/datasets/{dataset.id}/dropped", params={"limit": 200}).json()
+    assert len(page["items"]) == 200
+    more = {"limit": 200, "cursor": page["next_cursor"]}
+    assert scene.client.get(f"/datasets/{dataset.id}/dropped", params=more).json() != page
+    wrong = scene.client.get(f"/datasets/{dataset.id}/dropped", params={"cursor": "x"})
+    scene.refused(wrong, 422, "invalid_request", "/query/cursor")
+    absent = scene.client.get("/datasets/ds_0/dropped")
+    scene.refused(absent, 404, "dataset_not_found")
+
+
+def test_only_a_regular_file_is_looked_into_for_a_zip(scene: Any, tmp_path: Path) -> None:
+    pipe = tmp_path / "roots" / "pipe.zip"
+    os.mkfifo(pipe)
+    answer = scene.client.post("/datasets", json={"path": str(pipe)})
+    scene.refused(answer, 422, "not_a_zip", "/path")
+    several = tmp_path / "roots" / "disks.zip"
+    locator = b"PK\x06\x07" + (1).to_bytes(4, "little") + bytes(8) + (5).to_bytes(4, "little")
+    several.write_bytes(bytes(100) + locator + b"PK\x05\x06" + bytes(18))
+    answer = scene.client.post("/datasets", json={"path": str(several)})
+    scene.refused(answer, 422, "not_a_zip", "/path")

@@ -73,6 +73,8 @@ def test_a_dataset_and_its_ingest_do_not_disclose_its_split(scene: Any, dataset:
         "has_patient_ids": True,
     }
     assert scene.client.get("/datasets").json()["items"] == [shown]
+    page = scene.client.get(f"/datasets/{dataset.id}/dropped").json()
+    assert page == {"items": shown["dropped"], "next_cursor": None}
 
 
 def test_a_caller_with_the_scope_sees_all_of_it(scene: Any, dataset: Any) -> None:
@@ -80,6 +82,8 @@ def test_a_caller_with_the_scope_sees_all_of_it(scene: Any, dataset: Any) -> Non
     shown = scene.client.get(f"/datasets/{dataset.id}").json()
     assert [secret for secret in PRIVATE if secret not in json.dumps(shown)] == []
     assert shown["summary"] == SUMMARY
+    page = scene.client.get(f"/datasets/{dataset.id}/dropped").json()
+    assert page["items"][0]["file"] == "DOE^JANE.png"
     assert scene.client.get("/datasets").json()["items"] == [shown]
 
 
