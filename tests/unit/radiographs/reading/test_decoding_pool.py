@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -59,7 +58,7 @@ def test_a_process_has_no_torch_no_secrets_and_no_files(pool, encoded, monkeypat
     about = Path(f"/proc/{process.pid}")
     assert "torch" not in (about / "maps").read_text()
     assert b"SYNTHCXR" not in (about / "environ").read_bytes()
-    opened = [os.readlink(each) for each in (about / "fd").iterdir()]
+    opened = [str(each.readlink()) for each in (about / "fd").iterdir()]
     assert all(each.startswith(("socket:", "/dev/null")) for each in opened)
     limits = (about / "limits").read_text()
     assert "Max core file size        0                    0" in limits

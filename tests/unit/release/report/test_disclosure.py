@@ -68,5 +68,5 @@ def test_a_report_of_no_or_few_images_has_its_pages(made_up, bins):
         "synthetic_to_real": synthetic,
     }
     report = Report.model_validate(made_up)
-    assert documents(report)["report.html"]
+    assert documents(report, {})["report.html"]
     assert "distances" not in drawings(disclosed(report))
