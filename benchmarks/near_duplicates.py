@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 from radiographs.duplicates.descriptor import Descriptor, describe
 from radiographs.duplicates.near_duplicates import Groups, near_duplicates
 from radiographs.phantom import FINDINGS, draw
+from radiographs.reading.decoding import decode
 from radiographs.reading.sources import FolderSource
 
 RESULTS = Path(__file__).parent / "results" / "near_duplicates.json"
@@ -165,9 +166,9 @@ def images_of(folder: Path | None, num_phantoms: int) -> list[Grey]:
             draw(FINDINGS[k % 4], seed=3, index=k, size=SIDE).pixels.astype(np.float32)
             for k in range(num_phantoms)
         ]
-    source = FolderSource(folder)
+    images = FolderSource(folder).listing().images
     with ThreadPoolExecutor(2) as pool:
-        read = pool.map(source.pixels, source.listing().images)
+        read = pool.map(lambda image: decode((folder / image.name).read_bytes()), images)
         return [resized(x.astype(np.float32), SIDE, SIDE) for x in read]
 
 

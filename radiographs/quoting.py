@@ -22,8 +22,12 @@ def printable(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Make text printable and at most 80 characters long, without the middle of a longer one."""
-    shown = printable(text)
+    """Make text printable and at most 80 characters long."""
+    return shortened(printable(text))
+
+
+def shortened(shown: str) -> str:
+    """Leave out the middle of printable text that is longer than 80 characters."""
     if len(shown) <= MAX_QUOTED_CHARACTERS:
         return shown
     half = MAX_QUOTED_CHARACTERS // 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radiographs.errors import IngestRefused, UnreadableImage
-from radiographs.quoting import printable, quoted
+from radiographs.quoting import printable, quoted, shortened
 from radiographs.reading.file_tree import check_file_size, is_litter
 
 _ZIP64_RECORDS = 56 + 20  # bytes of the two records that a ZIP64 adds behind its directory
@@ -173,14 +173,14 @@ def _check_method(name: str, member: zipfile.ZipInfo) -> None:
         raise IngestRefused(
             "archive_encrypted",
             "A member of the archive is encrypted. Send a ZIP without a password.",
-            [quoted(name)],
+            [shortened(name)],
         )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise IngestRefused(
             "not_a_zip",
             "A member of the archive is compressed by a method other than stored or deflated. "
             "Pack the ZIP again with an ordinary tool.",
-            [quoted(name)],
+            [shortened(name)],
         )
 
 
@@ -194,7 +194,7 @@ def _check_overlap(files: dict[str, zipfile.ZipInfo]) -> None:
         # at least: the local header may have more extra fields than the directory says
         end = _LOCAL_HEADER + len(earlier.orig_filename) + earlier.compress_size
         if later.header_offset < earlier.header_offset + end:
-            raise _bomb("members that overlap", [quoted(name)])
+            raise _bomb("members that overlap", [shortened(name)])
 
 
 def _check_whole(files: Iterable[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
@@ -213,13 +213,13 @@ def _safe_name(member: zipfile.ZipInfo) -> str:
     name = member.filename.replace("\\", "/")
     parts = name.rstrip("/").split("/")
     if "\0" in member.orig_filename:
-        raise _unsafe(name, "holds a null character")
+        raise _unsafe(printable(name), "holds a null character")
     if name.startswith("/") or parts[0].endswith(":"):
-        raise _unsafe(name, "is an absolute path")
+        raise _unsafe(printable(name), "is an absolute path")
     if ".." in parts:
-        raise _unsafe(name, "climbs out of the archive with '..'")
+        raise _unsafe(printable(name), "climbs out of the archive with '..'")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise _unsafe(name, "is a symbolic link")
+        raise _unsafe(printable(name), "is a symbolic link")
     return printable("/".join(part for part in parts if part not in {"", "."}))
 
 
@@ -228,9 +228,9 @@ def _check_member_size(name: str, member: zipfile.ZipInfo, limits: ArchiveLimits
         raise _bomb(
             f"the total size: one member alone would decompress to {member.file_size:,} bytes and "
             f"{limits.max_member_bytes:,} are allowed",
-            [quoted(name)],
+            [shortened(name)],
         )
-    _check_ratio("a member", member.file_size, member.compress_size, limits, [quoted(name)])
+    _check_ratio("a member", member.file_size, member.compress_size, limits, [shortened(name)])
 
 
 def _check_ratio(
@@ -265,5 +265,5 @@ def _unsafe(name: str, why: str) -> IngestRefused:
         "archive_unsafe_path",
         f"The archive was refused: a member {why}. Pack the ZIP again with relative, distinct "
         "names and without links.",
-        [quoted(name)],
+        [shortened(name)],
     )

@@ -100,7 +100,7 @@ class FolderTree:
             status = path.lstat()
         except OSError as error:
             raise _cannot_be_opened(error) from error
-        except RuntimeError as error:  # how pathlib tells of a loop
+        except RuntimeError as error:  # which pathlib raises for a loop
             raise UnreadableImage("missing", "It is a link that leads to itself.") from error
         _check_regular(status)
         return path, status

@@ -1,4 +1,4 @@
-"""How much work a JPEG asks for, which neither its size nor its pixels tell."""
+"""How much work a JPEG asks for, which neither its size nor its pixels show."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def check_distinct(labels: Iterable[tuple[str, str]]) -> None:
         if first != label:
             raise IngestRefused(
                 "labels_invalid",
-                "Two labels differ in nothing that every file system tells apart, such as capital "
-                "letters. Give both the same label, or one of them another name.",
+                "Two labels are one name to some file systems, since they differ in capital "
+                "letters or the like alone. Give both the same label, or one of them another name.",
                 [f"{first_place} and {place}"],
             )
 
@@ -129,7 +129,7 @@ def _problem(label: str) -> str | None:
 
 
 def _folder_key(label: str) -> str:
-    """Return what a file system that tells least apart takes a label's folder for."""
+    """Return what a label's folder is to the file system that ignores most differences."""
     plain = _REPLACED_IN_FOLDERS.sub("_", unicodedata.normalize("NFKC", label))
     return unicodedata.normalize("NFKC", plain.casefold()).strip(". ")
 

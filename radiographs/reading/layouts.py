@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from radiographs.errors import ImageCode, IngestRefused, UnreadableImage
-from radiographs.quoting import printable, quoted
+from radiographs.quoting import printable, quoted, shortened
 from radiographs.reading.file_tree import FileTree
 from radiographs.reading.labels import MAX_LABELS_BYTES, check_distinct, checked_label, parse_labels
 
@@ -60,7 +60,7 @@ class DroppedFile:
     @classmethod
     def of(cls, image: ListedImage, problem: UnreadableImage) -> DroppedFile:
         """Leave out a file that cannot be read."""
-        return cls(quoted(image.name), problem.code, problem.reason)
+        return cls(shortened(image.name), problem.code, problem.reason)
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,14 @@ def _listed_by_folder(names: list[str], root: str) -> Listing:
         folder = _class_folder(name.removeprefix(root))
         if folder is None:
             reason = "It lies in neither CLASS/ nor CLASS/images/."
-            dropped.append(DroppedFile(quoted(name), "outside_layout", reason))
+            dropped.append(DroppedFile(shortened(name), "outside_layout", reason))
             continue
         if folder not in labels:
-            labels[folder] = checked_label(folder, "the name of a class folder", [quoted(folder)])
+            labels[folder] = checked_label(
+                folder, "the name of a class folder", [shortened(folder)]
+            )
         images.append(ListedImage(name, labels[folder]))
-    check_distinct((label, quoted(folder)) for folder, label in labels.items())
+    check_distinct((label, shortened(folder)) for folder, label in labels.items())
     return Listing(images, dropped)
 
 
@@ -168,7 +170,7 @@ def _listed_in_labels(labels: bytes, names: list[str], root: str) -> Listing:
             images.append(ListedImage(name, row.label, row.patient_id))
             present.discard(name)
     dropped += [
-        DroppedFile(quoted(name), "unlabelled", "labels.csv does not name it.")
+        DroppedFile(shortened(name), "unlabelled", "labels.csv does not name it.")
         for name in sorted(present)
         if not name.startswith(f"{root}{UNLABELLED_FOLDER}/")
     ]

@@ -386,7 +386,7 @@ def test_an_ingest_stops_as_soon_as_too_many_files_are_surely_bad(folder_of, ima
     steps = ingest(FolderSource(folder_of(files)), destination, OPTIONS)
     seen = []
     with pytest.raises(IngestRefused) as caught:
-        seen += [step.images_seen for step in steps]
+        seen.extend(step.images_seen for step in steps)
     assert caught.value.code == "too_many_bad_files"
     assert max(seen) <= 60  # 51 are too many of 1,000
 
