@@ -39,6 +39,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "create_dataset": (DATASETS,),
     "list_datasets": ANY,
     "get_dataset": ANY,
+    "list_dropped_files": ANY,
     "delete_dataset": (DATASETS,),
     "train": (TRAIN,),
     "generate": (GENERATE,),
