@@ -14,9 +14,9 @@ from radiographs.ingest import ingest as ingest_images
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
-from service.domain.caller import DEFAULT_TENANT
 from service.adapters.dropped_files import write_dropped
 from service.domain.access import DROPPED_SHOWN
+from service.domain.caller import DEFAULT_TENANT
 from service.domain.records import (
     ArtifactRef,
     ClassSplit,
