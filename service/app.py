@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import structlog
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from service.adapters.celery_queue import CeleryQueue
@@ -22,6 +23,7 @@ from service.api import (
     health,
     jobs,
     keys,
+    metrics,
     models,
     signing_keys,
     synthetic_sets,
@@ -30,6 +32,7 @@ from service.api import (
 from service.api.authorization import Callers, check_guarded
 from service.api.description import describe
 from service.api.errors import add_handlers
+from service.api.metrics import RequestMetrics, ServiceCollector
 from service.api.middleware import RequestMiddleware
 from service.api.rate_limits import RateLimits
 from service.authentication import Authenticator
@@ -46,7 +49,8 @@ class _Service(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap everything."""
-        return RequestMiddleware(super().build_middleware_stack())
+        answering = RequestMiddleware(super().build_middleware_stack())
+        return RequestMetrics(answering, self.state.metrics)
 
 
 def create_app(settings: Settings | None = None, context: AppContext | None = None) -> FastAPI:
@@ -78,13 +82,18 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
         if not each.readable:
             _log.error("extractor unreadable", name=each.name, file=str(each.path))
     app.state.context = ports
+    app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(ServiceCollector(ports, settings.data_dir))
     app.state.rate_limits = RateLimits(
         settings.max_requests_per_minute, settings.max_failed_authentications_per_minute
     )
     app.state.callers = _callers(settings, ports)
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
-    parts = (training, jobs, events, generation, models, synthetic_sets, signing_keys, keys, health)
+    parts = (
+        *(training, jobs, events, generation, models, synthetic_sets),
+        *(signing_keys, keys, health, metrics),
+    )
     for part in parts:
         app.include_router(part.router)
     check_guarded(app)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from service.domain import errors, job_events, quotas, release_rules
+from service.domain import errors, job_events, quotas, release_rules, statistics
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
@@ -35,6 +35,7 @@ from service.domain.ports import (
     Jobs,
     Records,
     Releases,
+    StatisticsSource,
 )
 from service.domain.quotas import Quotas, use_of
 from service.domain.records import (
@@ -47,6 +48,7 @@ from service.domain.records import (
     SyntheticSet,
     TrainedModel,
 )
+from service.domain.statistics import CountKey, Statistics
 
 T = TypeVar("T")
 D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet)
@@ -73,6 +75,7 @@ class MemoryStore(Database):
     seconds: dict[tuple[str, date], float] = field(default_factory=lambda: defaultdict(float))
     images: Counter[tuple[str, date]] = field(default_factory=Counter)
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
+    counts: dict[CountKey, float] = field(default_factory=dict)
 
     @override
     def check(self) -> None:
@@ -81,6 +84,11 @@ class MemoryStore(Database):
     @override
     def close(self) -> None:
         pass
+
+    def count(self, more: Mapping[CountKey, float]) -> None:
+        """Add to the counts."""
+        for key, number in more.items():
+            self.counts[key] = self.counts.get(key, 0) + number
 
     def records(self, tenant: str | None = None) -> Records:
         """Return the ports that read and write here: records of one tenant, or of all."""
@@ -91,6 +99,7 @@ class MemoryStore(Database):
             MemoryReleases(self, tenant),
             MemoryApiKeys(self),
             self.records,
+            MemoryStatistics(self),
         )
 
     def jobs_of(self, tenant: str | None) -> dict[str, Job]:
@@ -278,6 +287,7 @@ class MemoryJobs(Jobs):
             job = self._move_fenced(claim, lambda job: job.succeed(result, now))
             if job.state is JobState.SUCCEEDED:
                 self._keep(made, examined, held.tenant)
+                self._store.count(statistics.counts_of_output(made))
             return job
 
     @override
@@ -314,6 +324,7 @@ class MemoryJobs(Jobs):
                 for job in self._store.jobs.values()
                 if job.state in HELD and job.lease_expires_at and job.lease_expires_at < now
             ]
+            self._store.count(statistics.counts_of_lost_leases(lost))
             return [
                 self._move(job.id, lambda job: job.requeue(now, max_attempts_without_checkpoint))
                 for job in lost
@@ -373,6 +384,7 @@ class MemoryJobs(Jobs):
                 store.jobs[job_id] = moved
                 self._append(job_id, job_events.entries_of_move(moved))
                 self._book(job, moved)
+                store.count(statistics.counts_of_move(job, moved, store.clock.now()))
                 dataset = store.datasets.get(job_events.dataset_followed(moved) or "")
                 if dataset:
                     store.datasets[dataset.id] = job_events.dataset_after(dataset, moved)
@@ -461,6 +473,34 @@ class MemoryCatalog(Catalog):
             folders += [made.report.folder for made in store.synthetic_sets.values()]
             checkpoints = [job_events.checkpoint_folder(job) for job in store.jobs.values()]
         return {*folders, *filter(None, checkpoints)}
+
+
+class MemoryStatistics(StatisticsSource):
+    """The statistics of a store."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @override
+    def read(self) -> Statistics:
+        store, now = self._store, self._store.clock.now()
+        with store.lock:
+            waited: dict[str, float] = {}
+            for job in store.jobs.values():
+                if job.state is JobState.QUEUED:
+                    [*_, last] = (each for each in store.logs[job.id] if each.kind == "state")
+                    seconds = (now - last.at).total_seconds()
+                    waited[job.queue] = max(seconds, waited.get(job.queue, 0.0))
+            return Statistics(
+                jobs=Counter((job.queue, str(job.state)) for job in store.jobs.values()),
+                oldest_queued_seconds=waited,
+                records={
+                    "datasets": len(store.datasets),
+                    "models": len(store.models),
+                    "synthetic_sets": len(store.synthetic_sets),
+                },
+                counts=dict(store.counts),
+            )
 
 
 class MemoryReleases(Releases):

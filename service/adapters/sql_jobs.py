@@ -12,7 +12,8 @@ from service.adapters.sql_catalog import follow_ingest, keep_dataset
 from service.adapters.sql_database import Database, insert_if_new, locked_row, page_query
 from service.adapters.sql_quotas import book, check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
-from service.domain import errors, job_events
+from service.adapters.sql_statistics import add_counts
+from service.domain import errors, job_events, statistics
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
@@ -219,6 +220,7 @@ class SqlJobs(Jobs):
             self._write_move(connection, job, ended)
             if ended.state is JobState.SUCCEEDED:
                 _keep(connection, made, job.tenant)
+                add_counts(connection, statistics.counts_of_output(made))
             return ended
 
     @override
@@ -258,10 +260,12 @@ class SqlJobs(Jobs):
         )
         with self._database.writing() as connection:
             jobs = [t.job_of(row) for row in connection.execute(lost).mappings().all()]
-            return [
+            moved = [
                 self._write_move(connection, job, job.requeue(now, max_attempts_without_checkpoint))
                 for job in jobs
             ]
+            add_counts(connection, statistics.counts_of_lost_leases(jobs))
+            return moved
 
     @override
     def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
@@ -293,6 +297,7 @@ class SqlJobs(Jobs):
             return job
         entries = [*before, *job_events.entries_of_move(moved)]
         self._write(connection, job, moved, entries)
+        add_counts(connection, statistics.counts_of_move(job, moved, self._database.now()))
         return moved
 
     def _write(

@@ -10,6 +10,7 @@ from service.adapters.sql_catalog import SqlCatalog
 from service.adapters.sql_database import Database
 from service.adapters.sql_jobs import SqlJobs
 from service.adapters.sql_releases import SqlReleases
+from service.adapters.sql_statistics import SqlStatistics
 from service.domain.ports import Clock, Records
 
 
@@ -39,4 +40,5 @@ def _records(database: Database, of_tenant: Callable[[str], Records]) -> Records
         SqlReleases(database),
         SqlApiKeys(database),
         of_tenant,
+        SqlStatistics(database),
     )

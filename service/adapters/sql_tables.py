@@ -31,7 +31,7 @@ from service.domain.json_form import as_json
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
 
-SCHEMA_REVISION = "0003"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0004"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -93,6 +93,7 @@ jobs = Table(
     # likewise, for the quotas
     Column("num_images", BigInteger),
     Column("budget_seconds", Integer, nullable=False, server_default="0"),
+    Column("trace_context", String(55)),
     Index("jobs_by_state", "state", "queue", "id"),
     Index("jobs_by_tenant", "tenant", "created_at", "id"),
     Index("jobs_by_dataset", "dataset_id"),
@@ -134,6 +135,16 @@ tenant_days = Table(
     Column("day", Date, primary_key=True),
     Column("worker_seconds", Float, nullable=False),
     Column("num_images", BigInteger, nullable=False),
+)
+
+
+# what metrics add up and no other table keeps for good, see `domain/statistics.py`
+counts = Table(
+    "counts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("labels", String(120), primary_key=True),
+    Column("value", Float, nullable=False),
 )
 
 

@@ -15,7 +15,7 @@ from service.api.views import ProblemView
 _log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET = {"/healthz", "/readyz"}
+_QUIET = {"/healthz", "/metrics", "/readyz"}
 
 
 class RequestMiddleware:

@@ -156,6 +156,7 @@ class Job:
         started_at: When it was last claimed.
         finished_at: When it ended.
         tenant: Whose it is, and whose everything is that it makes.
+        trace_context: The trace that its request belongs to (W3C traceparent); never public.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     tenant: str = DEFAULT_TENANT
+    trace_context: str | None = None
 
     @property
     def cancel_requested(self) -> bool:

@@ -20,6 +20,7 @@ from service.domain.job import (
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.quotas import Quotas
 from service.domain.records import Dataset, ExaminedSet, JobOutput, Model, SyntheticSet
+from service.domain.statistics import Statistics
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
 
@@ -387,6 +388,13 @@ class ApiKeys(Protocol):
         """Write that a key is used now, unless one was written within the last minute."""
 
 
+class StatisticsSource(Protocol):
+    """Figures of all records together."""
+
+    def read(self) -> Statistics:
+        """Return the present figures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """Jobs and what they made, in one database: all of them, or those of one tenant.
@@ -401,6 +409,7 @@ class Records:
         releases: Synthetic sets and their examinations.
         api_keys: What clients show to be let in.
         of_tenant: Returns the records of one tenant.
+        statistics: Figures of all of them.
     """
 
     database: Database
@@ -409,3 +418,4 @@ class Records:
     releases: Releases
     api_keys: ApiKeys
     of_tenant: Callable[[str], "Records"]
+    statistics: StatisticsSource
