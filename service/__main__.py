@@ -59,8 +59,10 @@ def _serve(settings: Settings, host: str, port: int | None) -> None:
         )
     import uvicorn
 
+    from service import tracing
     from service.app import create_app
 
+    tracing.start("api")
     uvicorn.run(
         create_app(settings),
         host=host,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.identifiers import new_id
@@ -187,6 +188,7 @@ def _new_job(
         labels=submission.labels or {},
         result=JobResult(synthetic_set_id=made.id) if made else None,
         finished_at=now if made else None,
+        trace_context=tracing.current_context(),
     )
 
 

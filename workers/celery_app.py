@@ -53,12 +53,14 @@ def _prepare_child(**_: object) -> None:
     The worker's own process never does: it only hands on messages. When it is killed, a job
     that went on without it would only keep a device from the attempt that follows.
     """
+    from service import tracing
     from service.adapters.celery_queue import CeleryQueue
     from workers import runner
     from workers.runtime.context import WorkerContext
     from workers.runtime.device import prepare_torch
 
     die_with_parent()
+    tracing.start("worker")
     prepare_torch(settings.torch_threads)
     runner.announce_waiting(
         settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.broker_url)

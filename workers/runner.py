@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from release.cancellation import cancellable
+from service import tracing
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import TaskQueue
@@ -77,19 +78,30 @@ def run_job(job_id: str, context: WorkerContext) -> bool:
         return False
     about = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
     log.info("job claimed", **about)
+    try:
+        with tracing.span(f"{job.kind} job", job.trace_context, **about) as span:
+            ended = _attempt(job, context)
+            span.set_attribute("state", str(ended.state) if ended else "lost")
+    finally:
+        tracing.flush()
+    if ended:
+        log.info("job ended", state=str(ended.state), **about)
+        _clear_up(ended, context)
+    return True
+
+
+def _attempt(job: Job, context: WorkerContext) -> Job | None:
+    """Carry out a claimed job; returns it as it ended, or None when its end is not ours to say."""
+    about = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
     with Attempt(job, context) as attempt, cancellable(attempt.check):
         try:
-            ended = _carry_out(attempt)
+            return _carry_out(attempt)
         except LeaseLost:
             log.warning("job taken over by another attempt", **about)
-            return True
         except RecordsUnavailable:
             # nothing can be recorded: the lease runs out and the scheduler queues the job again
             log.warning("records unavailable", **about)
-            return True
-    log.info("job ended", state=str(ended.state), **about)
-    _clear_up(ended, context)
-    return True
+    return None
 
 
 def _carry_out(attempt: Attempt) -> Job:

@@ -7,7 +7,6 @@ comes from a client, and none names a tenant or a record.
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from http import HTTPMethod
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from service.api.middleware import operation_of
 from service.context import AppContext
 from service.domain import statistics
 from service.domain.errors import RecordsUnavailable
@@ -28,7 +28,6 @@ from service.domain.statistics import CountKey, Statistics
 router = APIRouter(tags=["health"])
 
 _KIND_OF_QUEUE = {kind.queue: str(kind) for kind in JobKind}
-_METHODS = frozenset(HTTPMethod)
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 _COUNTS = {
@@ -173,15 +172,9 @@ class RequestMetrics:
 
         async def send_measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                labels = _labels(scope)
+                labels = operation_of(scope)
                 self._answers.labels(*labels, str(message["status"])).inc()
                 self._seconds.labels(*labels).observe(time.perf_counter() - started)
             await send(message)
 
         await self._app(scope, receive, send_measured)
-
-
-def _labels(scope: Scope) -> tuple[str, str]:
-    """Name method and route template: neither is what a client typed."""
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    return method, getattr(scope.get("route"), "path", "unknown")

@@ -3,18 +3,20 @@
 import re
 import time
 import uuid
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import tracing
 from service.api.errors import MEDIA_TYPE, http_problem
 from service.api.views import ProblemView
 
 _log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset(HTTPMethod)
 _QUIET = {"/healthz", "/metrics", "/readyz"}
 
 
@@ -33,7 +35,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers_given = Headers(scope=scope)
+        given = headers_given.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
@@ -57,23 +60,33 @@ class RequestMiddleware:
                 await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            tracing.span("request", headers_given.get("traceparent")) as span,
+        ):
             try:
                 await self._app(scope, receive, send_named)
             finally:
+                span.update_name(" ".join(operation_of(scope)))
+                span.set_attribute("http.response.status_code", status)
                 if scope["path"] not in _QUIET:
                     self._log_request(scope, status, time.perf_counter() - started)
 
     def _log_request(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route's template, not the path: nothing a client typed enters the log.
-        route = getattr(scope.get("route"), "path", "unknown")
+        method, route = operation_of(scope)
         _log.info(
             "request",
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             milliseconds=round(seconds * 1000, 1),
         )
+
+
+def operation_of(scope: Scope) -> tuple[str, str]:
+    """Name a request's method and the template of its route: nothing that a client typed."""
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    return method, getattr(scope.get("route"), "path", "unknown")
 
 
 async def _send_problem(send: Send, status: int, headers: MutableHeaders, request_id: str) -> None:

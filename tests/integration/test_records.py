@@ -839,3 +839,55 @@ def test_the_use_of_a_key_is_noted_once_a_minute(records: Records, clock: Manual
         used = records.api_keys.key("default", key.id).last_used_at
         assert used == began + timedelta(seconds=noted)
     records.api_keys.note_use("key_that_is_gone")
+
+
+def test_what_was_counted_outlives_what_it_was_counted_from(
+    records: Records, clock: ManualClock
+) -> None:
+    """Seconds of every attempt, lost leases, errors and verdicts, also once the job is deleted."""
+    lost = make_job(clock)
+    records.jobs.submit(lost)
+    records.jobs.claim(lost.id, worker="a", lease_seconds=30)
+    clock.advance(40)
+    records.jobs.expire_leases(clock.now())
+    held = records.jobs.claim(lost.id, worker="b", lease_seconds=30)
+    assert held
+    clock.advance(5)
+    records.jobs.fail(held.claim_held, PROBLEM)
+    records.jobs.delete_job(lost.id)
+
+    drawn = make_job(clock, JobKind.GENERATE)
+    records.jobs.submit(drawn)
+    held = records.jobs.claim(drawn.id, worker="a", lease_seconds=30)
+    assert held
+    clock.advance(2)
+    made = make_set(drawn, clock, verdict=Verdict("refused", code="memorises"))
+    records.jobs.succeed(held.claim_held, GeneratedSet(made))
+
+    found = records.statistics.read()
+    assert found.counts == {
+        ("leases_lost", "train"): 1,
+        ("worker_seconds", "train"): 45,
+        ("failures", "train", "broken"): 1,
+        ("worker_seconds", "generate"): 2,
+        ("verdicts", "refused", "memorises"): 1,
+    }
+    assert found.jobs == {("gpu.generate", "succeeded"): 1}
+    assert found.records == {"datasets": 0, "models": 0, "synthetic_sets": 1}
+
+
+def test_a_queue_is_as_old_as_the_job_that_waits_longest(
+    records: Records, clock: ManualClock
+) -> None:
+    """A retried job waits from its retry, not from its submission."""
+    for age in (100, 10):
+        job = make_job(clock)
+        records.jobs.submit(job)
+        if age == 100:
+            records.jobs.request_cancel(job.id)
+            clock.advance(90)
+            records.jobs.retry(job.id)
+    clock.advance(10)
+    found = records.statistics.read()
+    assert found.oldest_queued_seconds == {"gpu.train": 10}
+    assert found.jobs == {("gpu.train", "queued"): 2}

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import structlog
 
+from service import tracing
 from service.domain.errors import LeaseLost, RecordsUnavailable
 from service.domain.job import EventKind, Job, JobProgress
 from workers.runtime.context import WorkerContext
@@ -46,6 +47,7 @@ class Attempt:
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._staged: list[Path] = []
+        self._phases = tracing.Phases()
         self._reported_at = float("-inf")
         self._thread = threading.Thread(target=self._renew, name="heartbeat", daemon=True)
 
@@ -61,6 +63,7 @@ class Attempt:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        self._phases.end()
         self.discard()
 
     def check(self) -> None:
@@ -98,6 +101,7 @@ class Attempt:
     def report(self, progress: JobProgress, metrics: Mapping[str, float] | None = None) -> None:
         """Record how far the job is; raises LeaseLost when fenced off."""
         self._reported_at = time.monotonic()
+        self._phases.enter(progress.phase)
         self._record(progress=progress, metrics=metrics)
 
     def checkpointed(self, images_seen: int) -> None:
