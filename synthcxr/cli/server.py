@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from synthcxr.embedded import supervisor
+from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits
 from synthcxr.errors import MissingExtra
 
 Host = Annotated[str, typer.Option(envvar="SYNTHCXR_HOST", help="Address to listen on.")]
@@ -46,12 +47,27 @@ def up(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Let everybody in; only on a loopback address.")
     ] = False,
+    log_max_bytes: Annotated[
+        int,
+        typer.Option(
+            envvar="SYNTHCXR_LOG_MAX_BYTES", min=1024, help="Largest size of one log file."
+        ),
+    ] = DEFAULT_LIMITS.max_bytes,
+    log_num_older: Annotated[
+        int,
+        typer.Option(
+            envvar="SYNTHCXR_LOG_NUM_OLDER", min=0, help="Older files kept beside each log."
+        ),
+    ] = DEFAULT_LIMITS.num_older,
 ) -> None:
     """Run the whole service here: broker, API, workers, scheduler. Ctrl-C stops it."""
     roots = tuple(root.resolve() for root in dataset_root or ())
     scopes = tuple(scope or ())
     auth = not no_auth and os.environ.get("SYNTHCXR_AUTH") != "none"
-    options = supervisor.Options(data_dir.resolve(), host, port, workers, roots, scopes, auth)
+    limits = LogLimits(log_max_bytes, log_num_older)
+    options = supervisor.Options(
+        data_dir.resolve(), host, port, workers, roots, scopes, auth=auth, log_limits=limits
+    )
     supervisor.up(options, lambda line: print(line, flush=True))
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits, LogWriter
+
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 # Who lived this long died by accident, not by construction: it starts again after the first pause.
@@ -46,6 +48,7 @@ class Child:
     Args:
         program: What to run.
         log: File that gets its output.
+        log_limits: How large it may become.
         dies_with_us: Whether it is killed when we die, however that happens (Linux).
         clock: Monotonic seconds.
     """
@@ -54,12 +57,15 @@ class Child:
         self,
         program: Program,
         log: Path,
+        log_limits: LogLimits = DEFAULT_LIMITS,
         *,
         dies_with_us: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.program = program
         self.log = log
+        self._log_limits = log_limits
+        self._log_writer: LogWriter | None = None
         self._dies_with_us = dies_with_us
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,16 +85,17 @@ class Child:
 
     def start(self) -> None:
         """Start the process."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.program.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.program.environment},
-                start_new_session=True,
-                preexec_fn=_die_with(os.getpid()) if self._dies_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
-            )
+        self._log_writer = LogWriter(self.log, self._log_limits)
+        self._process = subprocess.Popen(
+            self.program.command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log_writer.output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.program.environment},
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()) if self._dies_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
+        )
+        self._log_writer.close_output()
         self._started_at = self._clock()
 
     def reap(self) -> str | None:
@@ -97,10 +104,15 @@ class Child:
         Returns:
             How it died, or None when it has not.
         """
-        if self._process is None or self._process.poll() is None:
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            if self._log_writer:
+                self._log_writer.keep_alive()
             return None
         how = describe_exit(self._process.returncode)
         self._kill_group()
+        self._finish_log()
         self._process = None
         lived_seconds = self._clock() - self._started_at
         self._num_quick_deaths += 1
@@ -123,7 +135,13 @@ class Child:
             self._process.wait(max(0.0, seconds))
         self._kill_group()
         self._process.wait()
+        self._finish_log()
         self._process = None
+
+    def _finish_log(self) -> None:
+        if self._log_writer:
+            self._log_writer.finish()
+            self._log_writer = None
 
     def _kill_group(self) -> None:
         assert self._process is not None  # noqa: S101 - our own invariant

@@ -20,6 +20,7 @@ import httpx
 from synthcxr.connection import is_loopback
 from synthcxr.embedded.broker import BROKER, choose_broker, start_broker
 from synthcxr.embedded.lock import DataDirLock
+from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits, LogWriter
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, MissingExtra
 from synthcxr.tokens import announce, withdraw
@@ -43,6 +44,7 @@ class Options:
         dataset_roots: Folders that clients may name to be ingested.
         scopes: What the service's token allows besides its work.
         auth: Whether callers must show a key; without, the host must be a loopback address.
+        log_limits: How large the logs may become.
     """
 
     data_dir: Path
@@ -52,6 +54,7 @@ class Options:
     dataset_roots: tuple[Path, ...] = ()
     scopes: tuple[str, ...] = ()
     auth: bool = True
+    log_limits: LogLimits = DEFAULT_LIMITS
 
     @property
     def url(self) -> str:
@@ -105,17 +108,24 @@ class Supervisor:
     Args:
         log_dir: Folder that gets one log file per program.
         say: Called with one line for every event that a person should know.
+        log_limits: How large each log may become.
     """
 
-    def __init__(self, log_dir: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        log_dir: Path,
+        say: Callable[[str], None],
+        log_limits: LogLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._log_dir = log_dir
+        self._log_limits = log_limits
         self._say = say
         self._stopping = threading.Event()
         self.children: list[Child] = []
 
     def add(self, program: Program) -> Child:
         """Start a program and keep it running from now on."""
-        child = Child(program, self._log_dir / f"{program.name}.log")
+        child = Child(program, self._log_dir / f"{program.name}.log", self._log_limits)
         child.start()
         self.children.append(child)
         return child
@@ -164,7 +174,7 @@ def up(options: Options, say: Callable[[str], None]) -> None:
     log_dir = options.data_dir / "logs"
     log_dir.mkdir(parents=True, exist_ok=True)
     lock = DataDirLock(options.data_dir, options.url)
-    supervisor = Supervisor(log_dir, say)
+    supervisor = Supervisor(log_dir, say, options.log_limits)
     with _stopped_by_signals(supervisor):
         try:
             check_auth(options)
@@ -172,9 +182,9 @@ def up(options: Options, say: Callable[[str], None]) -> None:
             broker = choose_broker(options.data_dir, os.environ)
             start_broker(broker, supervisor.add)
             environment = options.environment(broker.url)
-            _prepare("migrate", environment, log_dir)
+            _prepare("migrate", environment, log_dir, options.log_limits)
             if options.auth:
-                _prepare("keep-token", environment, log_dir)
+                _prepare("keep-token", environment, log_dir, options.log_limits)
                 announce(options.url, options.data_dir)
             for program in service_programs(options, environment):
                 supervisor.add(program)
@@ -217,19 +227,21 @@ def check_auth(options: Options) -> None:
         )
 
 
-def _prepare(step: str, environment: dict[str, str], log_dir: Path) -> None:
+def _prepare(step: str, environment: dict[str, str], log_dir: Path, limits: LogLimits) -> None:
     """Run a step that must be done before the service starts."""
     log = log_dir / f"{step}.log"
-    with log.open("ab") as output:
-        code = subprocess.run(
-            [sys.executable, "-m", "service", step],
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            check=False,
-        ).returncode
+    writer = LogWriter(log, limits)
+    code = subprocess.run(
+        [sys.executable, "-m", "service", step],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=writer.output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        check=False,
+    ).returncode
+    writer.close_output()
+    writer.finish()
     if code:
         last_lines = " / ".join(log.read_text(errors="replace").splitlines()[-2:])
         raise CannotStart(f"The database could not be prepared (see {log}): {last_lines}")
