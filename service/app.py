@@ -119,7 +119,7 @@ def connect(settings: Settings) -> AppContext:
     return AppContext(
         records=sql_records(open_engine(settings.resolved_database_url), clock),
         artifacts=LocalArtifacts(settings.data_dir),
-        queue=CeleryQueue(settings.broker_url),
+        queue=CeleryQueue(settings.resolved_broker_url),
         clock=clock,
         signing_keys=KeyRing(settings.data_dir),
         version=version("synthcxr"),

@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from service.domain.caller import DEFAULT_TENANT, Scope
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
@@ -53,10 +67,14 @@ _SCOPES_BY_VALUE = TypeAdapter(dict[str, tuple[Scope, ...]])
 class Settings(BaseSettings):
     """Settings of the service and of the workers, each from `SYNTHCXR_<NAME>`.
 
+    `SYNTHCXR_<NAME>_FILE` names a file that holds the value instead, for secrets.
+
     Attributes:
         data_dir: Where artifacts, uploads and the embedded database live.
         database_url: SQLAlchemy URL; by default SQLite under `data_dir`.
+        database_password: Goes into `database_url`; any characters.
         broker_url: Celery broker; without one, jobs wait for the scheduler of a process that has.
+        broker_password: Goes into `broker_url`.
         dataset_roots: Folders below which `POST /datasets {"path": ...}` may read; in the
             environment separated as in PATH.
         split_key_file: The secret that datasets are split under, 32 bytes; by default
@@ -120,7 +138,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("synthcxr-data")
     database_url: str | None = None
+    database_password: SecretStr | None = None
     broker_url: str | None = None
+    broker_password: SecretStr | None = None
     dataset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     split_key_file: Path | None = None
     host: str = "127.0.0.1"
@@ -250,6 +270,19 @@ class Settings(BaseSettings):
             terms[name] = TenantTerms(replace(self.quotas, **own), roots)
         return terms
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read a value from its variable, or from the file that `<variable>_FILE` names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _NamedFiles(settings_cls)
+
     @property
     def resolved_train_device(self) -> Literal["cpu", "cuda"]:
         """Return the kind of device that trains, found without importing torch."""
@@ -260,7 +293,50 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """Return the database that is meant when none is named."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'synthcxr.db'}"
+        if self.database_url:
+            return _with_password(self.database_url, self.database_password)
+        return f"sqlite:///{self.data_dir.resolve() / 'synthcxr.db'}"
+
+    @property
+    def resolved_broker_url(self) -> str | None:
+        """Return the broker with its password, if one is named."""
+        return self.broker_url and _with_password(self.broker_url, self.broker_password)
+
+
+class _NamedFiles(PydanticBaseSettingsSource):
+    """Values that lie in files, as secrets do in containers."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Read one value; None where no file is named."""
+        del field
+        variable = f"SYNTHCXR_{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if not path or variable.removeprefix("SYNTHCXR_").lower() in Settings.model_fields:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
+            raise ValueError(f"{variable} names a file that cannot be read: {why}.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Read all values that are named."""
+        found = {}
+        for name, field in Settings.model_fields.items():
+            text, _, is_complex = self.get_field_value(field, name)
+            if text is not None:
+                found[name] = self.prepare_field_value(name, field, text, is_complex)
+        return found
+
+
+def _with_password(url: str, password: SecretStr | None) -> str:
+    """Put a password into a URL, unless it has one."""
+    parts = urlsplit(url)
+    if password is None or parts.password:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    quoted = quote(password.get_secret_value(), safe="")
+    return parts._replace(netloc=f"{user}:{quoted}@{host}").geturl()
 
 
 def is_loopback(host: str) -> bool:

@@ -66,7 +66,7 @@ def _schedule() -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    Scheduler(WorkerContext.of(settings), CeleryQueue(settings.broker_url)).run(stop)
+    Scheduler(WorkerContext.of(settings), CeleryQueue(settings.resolved_broker_url)).run(stop)
 
 
 if __name__ == "__main__":

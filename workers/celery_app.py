@@ -11,7 +11,7 @@ from workers.runtime.parent_death import die_with_parent
 
 settings = Settings()
 
-app = Celery("synthcxr", broker=settings.broker_url, include=["workers.tasks"])
+app = Celery("synthcxr", broker=settings.resolved_broker_url, include=["workers.tasks"])
 app.conf.update(
     task_queues={kind.queue: {} for kind in JobKind},
     task_serializer="json",
@@ -63,5 +63,5 @@ def _prepare_child(**_: object) -> None:
     tracing.start("worker")
     prepare_torch(settings.torch_threads)
     runner.announce_waiting(
-        settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.broker_url)
+        settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.resolved_broker_url)
     )

@@ -113,7 +113,9 @@ class ServiceCollector(Collector):
 
 
 def _of_records(found: Statistics) -> Iterator[Metric]:
-    every = {(_KIND_OF_QUEUE[queue], str(state)): 0 for queue in _KIND_OF_QUEUE for state in JobState}
+    every = {
+        (_KIND_OF_QUEUE[queue], str(state)): 0 for queue in _KIND_OF_QUEUE for state in JobState
+    }
     jobs = {(_KIND_OF_QUEUE[queue], state): number for (queue, state), number in found.jobs.items()}
     yield _gauge("synthcxr_jobs", "Jobs.", ("kind", "state"), every | jobs)
     waited = {(queue,): found.oldest_queued_seconds.get(queue, 0) for queue in _KIND_OF_QUEUE}

@@ -2,7 +2,9 @@ import os
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from service import settings as settings_module
 from service.domain.extractors import SuppliedExtractor
@@ -80,6 +82,7 @@ def test_extractors_named_otherwise_are_refused_at_the_start(
         Settings()
 
 
+<<<<<<< HEAD
 def test_a_tenant_has_the_quotas_of_all_except_where_it_has_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,3 +158,46 @@ def test_an_identity_provider_that_could_be_forged_is_refused(changes: dict[str,
     Settings(**OIDC)
     with pytest.raises(ValidationError):
         Settings(**(OIDC | changes))
+=======
+def test_a_value_may_lie_in_a_file_that_a_variable_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://u@db/synthcxr\n")
+    monkeypatch.setenv("SYNTHCXR_DATABASE_URL_FILE", str(secret))
+    monkeypatch.setenv("SYNTHCXR_SCOPES_FILE", str(tmp_path / "scopes"))
+    (tmp_path / "scopes").write_text("private:read,weights:read")
+    assert Settings().resolved_database_url == "postgresql://u@db/synthcxr"
+    assert Settings().scopes == ("private:read", "weights:read")
+    monkeypatch.setenv("SYNTHCXR_DATABASE_URL", "postgresql://named/db")
+    assert Settings().database_url == "postgresql://named/db"
+
+
+def test_the_file_of_the_split_key_is_a_setting_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHCXR_SPLIT_KEY_FILE", str(tmp_path / "key"))
+    assert Settings().split_key_file == tmp_path / "key"
+
+
+def test_a_named_file_that_cannot_be_read_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHCXR_DATABASE_PASSWORD_FILE", str(tmp_path / "absent"))
+    with pytest.raises(ValueError, match="SYNTHCXR_DATABASE_PASSWORD_FILE names a file"):
+        Settings()
+
+
+def test_a_password_of_any_characters_goes_into_its_url_and_is_not_shown() -> None:
+    settings = Settings(
+        database_url="postgresql://u@db:5432/synthcxr",
+        database_password="p@ss/w:rd#?",
+        broker_url="redis://redis:6379/0",
+        broker_password="äö %",
+    )
+    assert make_url(settings.resolved_database_url).password == "p@ss/w:rd#?"
+    assert make_url(settings.resolved_database_url).host == "db"
+    broker = Celery(broker=settings.resolved_broker_url).connection_for_write()
+    assert (broker.hostname, broker.password) == ("redis", "äö %")
+    assert "p@ss" not in repr(settings)
+>>>>>>> 75731a4 (Read settings from files, and passwords apart from their URLs)
