@@ -1,11 +1,13 @@
-"""Run a part of the service.
+"""Run a part of the service: `python -m service api | migrate | backup | restore | doctor | ...`.
 
-`python -m service api | migrate | create-key | keep-token | rotate-keys | openapi`
+The `synthcxr` command calls it.
 """
 
 import argparse
 import socket
 import sys
+from pathlib import Path
+from typing import Literal, NoReturn
 
 from service.adapters.clock import SystemClock
 from service.domain.caller import (
@@ -22,6 +24,28 @@ from service.settings import Settings, is_loopback
 
 def main() -> None:
     """Read the command line and run the part it names."""
+    arguments = _parser().parse_args()
+    if arguments.command == "doctor":
+        _examine(as_json=arguments.json)  # also where the settings cannot be read
+    settings = Settings()
+    match arguments.command:
+        case "api":
+            _serve(settings, arguments.host or settings.host, arguments.port)
+        case "migrate":
+            _migrate(settings)
+        case "create-key":
+            _create_key(settings, arguments.name, arguments.tenant, arguments.scope)
+        case "keep-token":
+            _keep_token(settings)
+        case "rotate-keys":
+            _rotate_keys(settings)
+        case "backup" | "restore":
+            _copy(settings, arguments.command, arguments.folder)
+        case _:
+            _print_openapi(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     api = commands.add_parser("api", help="answer HTTP")
@@ -35,20 +59,13 @@ def main() -> None:
     commands.add_parser("keep-token", help="write a key into `token` in the data directory")
     commands.add_parser("rotate-keys", help="sign sets with a new key from now on")
     commands.add_parser("openapi", help="print openapi.yaml")
-    arguments = parser.parse_args()
-    settings = Settings()
-    if arguments.command == "api":
-        _serve(settings, arguments.host or settings.host, arguments.port)
-    elif arguments.command == "migrate":
-        _migrate(settings)
-    elif arguments.command == "create-key":
-        _create_key(settings, arguments.name, arguments.tenant, arguments.scope)
-    elif arguments.command == "keep-token":
-        _keep_token(settings)
-    elif arguments.command == "rotate-keys":
-        _rotate_keys(settings)
-    else:
-        _print_openapi(settings)
+    backup = commands.add_parser("backup", help="copy keys, database and artifacts")
+    backup.add_argument("folder", type=Path, help="where to; it must not exist")
+    restore = commands.add_parser("restore", help="bring a backup back")
+    restore.add_argument("folder", type=Path, help="what `backup` made")
+    doctor = commands.add_parser("doctor", help="check what the service needs here")
+    doctor.add_argument("--json", action="store_true", help="print JSON for programs")
+    return parser
 
 
 def _serve(settings: Settings, host: str, port: int | None) -> None:
@@ -114,6 +131,37 @@ def _rotate_keys(settings: Settings) -> None:
     from service.adapters.signing_keys import KeyRing
 
     sys.stdout.write(f"{KeyRing(settings.data_dir).rotate()}\n")
+
+
+def _copy(settings: Settings, command: Literal["backup", "restore"], folder: Path) -> None:
+    from service.domain.errors import RecordsUnavailable
+    from service.operations.backup import back_up
+    from service.operations.errors import OperationFailed
+    from service.operations.restore import restore
+
+    try:
+        manifest = {"backup": back_up, "restore": restore}[command](settings, folder)
+    except (OperationFailed, RecordsUnavailable) as error:
+        sys.exit(f"Error: {error}")
+    for artifact in manifest.absent:
+        sys.stdout.write(f"not in the backup, deleted meanwhile or lost before: {artifact}\n")
+    num_bytes = sum(file.num_bytes for file in manifest.files.values())
+    what = f"{len(manifest.files)} files, {num_bytes / 2**20:.0f} MiB"
+    if command == "restore":
+        sys.stdout.write(f"Restored to {settings.data_dir.resolve()}: {what}.\n")
+        return
+    sys.stdout.write(
+        f"Backed up to {folder.resolve()}: {what}.\n"
+        "It holds private images and all keys: keep it as safe as the radiographs themselves.\n"
+    )
+
+
+def _examine(*, as_json: bool) -> NoReturn:
+    from service.operations import doctor
+
+    findings = doctor.examine()
+    sys.stdout.write(doctor.as_json(findings) if as_json else doctor.as_lines(findings))
+    sys.exit(int(any(finding.failed for finding in findings)))
 
 
 def _print_openapi(settings: Settings) -> None:

@@ -63,5 +63,7 @@ def _prepare_child(**_: object) -> None:
     tracing.start("worker")
     prepare_torch(settings.torch_threads)
     runner.announce_waiting(
-        settings.worker_queues, WorkerContext.of(settings), CeleryQueue(settings.resolved_broker_url)
+        settings.worker_queues,
+        WorkerContext.of(settings),
+        CeleryQueue(settings.resolved_broker_url),
     )

@@ -15,6 +15,7 @@ from synthcxr.cli import (
     jobs,
     keys,
     models,
+    operations,
     server,
     sets,
     signing_keys,
@@ -52,6 +53,9 @@ app.command("api")(server.api)
 app.command("migrate")(server.migrate)
 app.command("worker")(server.worker)
 app.command("scheduler")(server.scheduler)
+app.command("doctor")(operations.doctor)
+app.command("backup")(operations.backup)
+app.command("restore")(operations.restore)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

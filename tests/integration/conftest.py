@@ -19,6 +19,16 @@ LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL database of the test's own, dropped afterwards."""
+    yield from new_postgres_database()
+
+
+@pytest.fixture
+def second_postgres_url() -> Iterator[str]:
+    """Another one, empty."""
+    yield from new_postgres_database()
+
+
+def new_postgres_database() -> Iterator[str]:
     server = os.environ.get("SYNTHCXR_TEST_POSTGRES_URL", LOCAL_POSTGRES)
     name = f"records_{uuid.uuid4().hex}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -64,12 +63,11 @@ def test_the_requests_of_this_process_are_counted_by_route_template(scene: Scene
 
 
 @pytest.fixture
-def without_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise RecordsUnavailable("The database cannot be reached.")
 
     monkeypatch.setattr(type(scene.records.statistics), "read", away)
-    yield
 
 
 @pytest.mark.usefixtures("without_database")
