@@ -3,7 +3,7 @@ FROM python:3.12-slim AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 RUN useradd --system --uid 10001 --home-dir /app synthcxr \
-    && install --directory --owner synthcxr /data
+    && install --directory --mode 0700 --owner synthcxr /data
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service service
 COPY models models
@@ -15,7 +15,7 @@ ENV SYNTHCXR_DATA_DIR=/data
 VOLUME /data
 
 FROM base AS api
-RUN pip install -c constraints.txt '.[api]'
+RUN pip install -c constraints.txt '.[api,otel]'
 USER synthcxr
 EXPOSE 8765
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
@@ -24,7 +24,7 @@ ENTRYPOINT ["synthcxr"]
 CMD ["api", "--host", "0.0.0.0"]
 
 FROM base AS worker
-RUN pip install -c constraints.txt '.[api,worker]'
+RUN pip install -c constraints.txt '.[api,worker,otel]'
 USER synthcxr
 ENTRYPOINT ["synthcxr"]
 CMD ["worker"]
