@@ -11,7 +11,8 @@ COPY radiographs radiographs
 COPY release release
 COPY workers workers
 COPY synthcxr synthcxr
-ENV SYNTHCXR_DATA_DIR=/data
+# its root is read-only: what libraries keep at home goes to /tmp
+ENV SYNTHCXR_DATA_DIR=/data HOME=/tmp
 VOLUME /data
 
 FROM base AS api
