@@ -11,7 +11,7 @@ The trace context travels in the job's row, since a message may be lost, and is 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -127,12 +127,16 @@ def _context_of(parent: str | None) -> Context | None:
     return TraceContextTextMapPropagator().extract({"traceparent": parent})
 
 
+def _nothing() -> None:
+    """End no span."""
+
+
 class Phases:
     """The phases of a job, each a span that ends where the next one begins."""
 
     def __init__(self) -> None:
         self._name: str | None = None
-        self._end = lambda: None
+        self._end: Callable[[], None] = _nothing
 
     def enter(self, name: str) -> None:
         """Note the phase that the job is in now."""
@@ -145,7 +149,7 @@ class Phases:
     def end(self) -> None:
         """End the last one."""
         self._end()
-        self._name, self._end = None, lambda: None
+        self._name, self._end = None, _nothing
 
 
 def flush() -> None:

@@ -76,7 +76,11 @@ def run_job(job_id: str, context: WorkerContext) -> bool:
     job = records.jobs.claim(job_id, worker=context.name, lease_seconds=settings.lease_seconds)
     if job is None:
         return False
-    about = {"job_id": job.id, "kind": str(job.kind), "attempt": job.attempt}
+    about: dict[str, str | int] = {
+        "job_id": job.id,
+        "kind": str(job.kind),
+        "attempt": job.attempt,
+    }
     log.info("job claimed", **about)
     try:
         with tracing.span(f"{job.kind} job", job.trace_context, **about) as span:

@@ -6,9 +6,9 @@ comes from a client, and none names a tenant or a record.
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -18,12 +18,15 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
+from service.api.dependencies import InContext
+from service.api.errors import documented
 from service.api.middleware import operation_of
 from service.context import AppContext
 from service.domain import statistics
-from service.domain.errors import RecordsUnavailable
+from service.domain.caller import ADMIN, METRICS_READ
+from service.domain.errors import RecordsUnavailable, ScopeMissing
 from service.domain.job import JobKind, JobState
-from service.domain.statistics import CountKey, Statistics
+from service.domain.statistics import Statistics
 
 router = APIRouter(tags=["health"])
 
@@ -59,6 +62,7 @@ _COUNTS = {
     operation_id="metrics",
     response_class=Response,
     responses={
+        **documented(ScopeMissing),
         200: {
             "content": {
                 CONTENT_TYPE_PLAIN_0_0_4: {
@@ -66,15 +70,17 @@ _COUNTS = {
                     "example": 'synthcxr_jobs{kind="train",state="queued"} 2.0\n',
                 }
             }
-        }
+        },
     },
 )
-def metrics(request: Request) -> Response:
-    """Read the metrics of the service, in the text format of Prometheus.
+def metrics(context: InContext, request: Request) -> Response:
+    """Read the metrics of the service, in the text format of Prometheus; needs `metrics:read`.
 
     A database that is away is a metric too: `synthcxr_database_up` is 0, and what would be read
     from it is absent.
     """
+    if context.scopes.isdisjoint({METRICS_READ, ADMIN}):
+        raise ScopeMissing.named(METRICS_READ)
     registry = cast("CollectorRegistry", request.app.state.metrics)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
@@ -91,9 +97,9 @@ class ServiceCollector(Collector):
         self._context = context
         self._data_dir = data_dir
 
-    @override
     def describe(self) -> Iterable[Metric]:
-        return ()  # so that to register it does not ask the database
+        """Name nothing beforehand, so that to register it does not ask the database."""
+        return ()
 
     @override
     def collect(self) -> Iterator[Metric]:
@@ -132,7 +138,7 @@ def _of_records(found: Statistics) -> Iterator[Metric]:
 
 
 def _gauge(
-    name: str, help_text: str, labels: tuple[str, ...], samples: dict[CountKey, float]
+    name: str, help_text: str, labels: tuple[str, ...], samples: Mapping[Any, float]
 ) -> Metric:
     family = GaugeMetricFamily(name, help_text, labels=labels)
     for values, number in samples.items():

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
-Scope = Literal["datasets", "train", "generate", "private:read", "weights:read", "admin"]
+Scope = Literal[
+    "datasets", "train", "generate", "private:read", "weights:read", "metrics:read", "admin"
+]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 DATASETS: Scope = "datasets"  # ingest and delete datasets
@@ -14,6 +16,7 @@ TRAIN: Scope = "train"  # train models
 GENERATE: Scope = "generate"  # request synthetic sets
 PRIVATE_READ: Scope = "private:read"  # see what was not released: previews, findings, refused sets
 WEIGHTS_READ: Scope = "weights:read"  # download the weights of cleared models
+METRICS_READ: Scope = "metrics:read"  # read /metrics, and nothing else
 ADMIN: Scope = "admin"  # manage keys, read the audit log
 
 # what a key of `synthcxr up` may do, and everybody where keys are off, besides what is added

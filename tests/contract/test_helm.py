@@ -187,7 +187,7 @@ def test_only_the_api_can_be_reached_and_every_pod_is_under_a_policy(
     }
     everyone, api = policies[RELEASE], policies[f"{RELEASE}-api"]
     assert set(everyone["policyTypes"]) == {"Ingress", "Egress"}
-    assert "ingress" not in everyone  # nothing comes in
+    assert "ingress" not in everyone
     for name, template in pods(resources):
         labels = template["metadata"]["labels"]
         assert matches(everyone["podSelector"], labels)
