@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from service.adapters.clock import SystemClock
+from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.adapters.sql_tables import SCHEMA_REVISION
@@ -83,6 +84,7 @@ class _Backup:
         kind = kind_of(url)
         named = self._copy_records(url)
         self._files[copy_name(kind)] = digest_of(self._folder / copy_name(kind))
+        KeyRing(self._data_dir).public_keys()  # makes the first, so that both sign with the same
         self._copy_folder("keys")
         if self._settings.split_key_file:
             self._copy(self._settings.split_key_file, "keys/split.key")
