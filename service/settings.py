@@ -270,6 +270,10 @@ class Settings(BaseSettings):
             terms[name] = TenantTerms(replace(self.quotas, **own), roots)
         return terms
 
+    def __hash__(self) -> int:
+        """Hash the values: what is opened for a process is cached by its settings."""
+        return hash(self.model_dump_json())  # `tenants` is a dict, which has no hash
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -15,6 +15,7 @@ from service.domain.caller import (
     ADMIN,
     DATASETS,
     GENERATE,
+    METRICS_READ,
     PRIVATE_READ,
     SCOPES,
     TRAIN,
@@ -26,7 +27,8 @@ from service.domain.errors import ScopeMissing, Unauthenticated
 from service.domain.ports import Clock
 
 PUBLIC: tuple[Scope, ...] = ()  # nobody is asked who they are
-ANY = SCOPES  # whoever holds a scope at all
+# whoever holds a scope that is about records; a scraper of metrics sees none
+ANY = tuple(scope for scope in SCOPES if scope != METRICS_READ)
 JOBS = (DATASETS, TRAIN, GENERATE)  # which one, the job's kind says
 
 # For each operation the scopes of which the caller must hold one.
@@ -36,6 +38,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "version": PUBLIC,
     "openapi": PUBLIC,
     "list_signing_keys": PUBLIC,
+    "metrics": (METRICS_READ, ADMIN),
     "create_dataset": (DATASETS,),
     "list_datasets": ANY,
     "get_dataset": ANY,

@@ -18,17 +18,16 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
-from service.api.dependencies import InContext
+from service.api.authorization import GuardedRoute
 from service.api.errors import documented
 from service.api.middleware import operation_of
 from service.context import AppContext
 from service.domain import statistics
-from service.domain.caller import ADMIN, METRICS_READ
 from service.domain.errors import RecordsUnavailable, ScopeMissing
 from service.domain.job import JobKind, JobState
 from service.domain.statistics import Statistics
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
 _KIND_OF_QUEUE = {kind.queue: str(kind) for kind in JobKind}
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -73,14 +72,12 @@ _COUNTS = {
         },
     },
 )
-def metrics(context: InContext, request: Request) -> Response:
+def metrics(request: Request) -> Response:
     """Read the metrics of the service, in the text format of Prometheus; needs `metrics:read`.
 
     A database that is away is a metric too: `synthcxr_database_up` is 0, and what would be read
     from it is absent.
     """
-    if context.scopes.isdisjoint({METRICS_READ, ADMIN}):
-        raise ScopeMissing.named(METRICS_READ)
     registry = cast("CollectorRegistry", request.app.state.metrics)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 

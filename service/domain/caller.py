@@ -20,7 +20,7 @@ METRICS_READ: Scope = "metrics:read"  # read /metrics, and nothing else
 ADMIN: Scope = "admin"  # manage keys, read the audit log
 
 # what a key of `synthcxr up` may do, and everybody where keys are off, besides what is added
-WORK: frozenset[Scope] = frozenset({DATASETS, TRAIN, GENERATE, ADMIN})
+WORK: frozenset[Scope] = frozenset({DATASETS, TRAIN, GENERATE, METRICS_READ, ADMIN})
 
 DEFAULT_TENANT = "default"
 TENANT_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -38,7 +38,7 @@ def test_the_first_start_writes_a_key_for_its_user_alone(scene: Scene) -> None:
     assert stat.S_IMODE(scene.file.stat().st_mode) == 0o600
     key = scene.keys.by_secret(digest_of(secret))
     assert key is not None
-    assert set(key.scopes) == {"datasets", "train", "generate", "admin", "private:read"}
+    assert set(key.scopes) == WORK | {"private:read"}
 
 
 def test_a_good_key_outlives_a_restart(scene: Scene) -> None:

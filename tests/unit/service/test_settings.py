@@ -82,7 +82,6 @@ def test_extractors_named_otherwise_are_refused_at_the_start(
         Settings()
 
 
-<<<<<<< HEAD
 def test_a_tenant_has_the_quotas_of_all_except_where_it_has_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -158,7 +157,8 @@ def test_an_identity_provider_that_could_be_forged_is_refused(changes: dict[str,
     Settings(**OIDC)
     with pytest.raises(ValidationError):
         Settings(**(OIDC | changes))
-=======
+
+
 def test_a_value_may_lie_in_a_file_that_a_variable_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,4 +200,3 @@ def test_a_password_of_any_characters_goes_into_its_url_and_is_not_shown() -> No
     broker = Celery(broker=settings.resolved_broker_url).connection_for_write()
     assert (broker.hostname, broker.password) == ("redis", "äö %")
     assert "p@ss" not in repr(settings)
->>>>>>> 75731a4 (Read settings from files, and passwords apart from their URLs)

@@ -241,3 +241,13 @@ def test_a_secret_that_is_logged_by_mistake_is_taken_out(monkeypatch: pytest.Mon
     assert "a mistake" in logged
     assert not re.search(rf"{secret}|c2VjcmV0", logged)
     assert all(json.loads(line) for line in logged.splitlines())
+
+
+def test_a_key_for_metrics_opens_nothing_else(guarded: Any) -> None:
+    bearer = guarded.bearer("metrics:read")
+    assert guarded.client.get("/metrics", headers=bearer).status_code == 200
+    for operation, (method, path) in routes(guarded.app).items():
+        if operation != "metrics" and operation not in IS_PUBLIC:
+            answer = guarded.client.request(method, path, headers=bearer)
+            assert answer.status_code == 403, operation
+    assert guarded.client.get("/metrics", headers=guarded.bearer("train")).status_code == 403

@@ -98,10 +98,3 @@ def test_a_queue_s_age_counts_from_the_retry_of_an_old_job(scene: Scene) -> None
     waited = scraped(scene)["synthcxr_queue_oldest_seconds"]
     assert waited["cpu.ingest",] < 3600
     assert waited["gpu.train",] == 0
-
-
-def test_metrics_are_for_callers_with_a_scope_of_their_own(scene: Scene) -> None:
-    for scopes, status in (({"train", "private:read"}, 403), ({"metrics:read"}, 200)):
-        caller = replace(scene.context.caller, scopes=frozenset(scopes))
-        scene.app.state.context = replace(scene.context, caller=caller)
-        assert scene.client.get("/metrics").status_code == status
