@@ -7,7 +7,12 @@ from service.operations.checks.finding import Finding
 from service.settings import NVIDIA_DRIVER, Settings
 
 # read by the command line, not by Settings
-_OTHER_VARIABLES = {"SYNTHCXR_URL", "SYNTHCXR_LOG_MAX_BYTES", "SYNTHCXR_LOG_NUM_OLDER"}
+_OTHER_VARIABLES = {
+    "SYNTHCXR_URL",
+    "SYNTHCXR_TOKEN",
+    "SYNTHCXR_LOG_MAX_BYTES",
+    "SYNTHCXR_LOG_NUM_OLDER",
+}
 
 
 def bad_setting(name: str, why: str) -> Finding:
