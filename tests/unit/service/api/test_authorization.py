@@ -111,6 +111,7 @@ def test_a_job_is_changed_by_who_may_do_its_kind_of_work(
         "Bearer synthcxr_" + "\xe9" * 59,
         "Bearer " + "a" * 30_000,
     ],
+    ids=range(9),  # the secrets are others in each process that collects tests
 )
 def test_what_is_no_key_of_this_service_is_refused(guarded: Any, header: str) -> None:
     sent = {"Authorization": header.encode("latin-1")}
