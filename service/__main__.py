@@ -19,6 +19,7 @@ from service.domain.caller import (
     Scope,
 )
 from service.domain.ports import ApiKeys
+from service.private_directory import data_dir_or_exit
 from service.settings import Settings, is_loopback
 
 
@@ -28,6 +29,10 @@ def main() -> None:
     if arguments.command == "doctor":
         _examine(as_json=arguments.json)  # also where the settings cannot be read
     settings = Settings()
+    if arguments.command == "openapi":
+        _print_openapi(settings)
+        return
+    data_dir_or_exit(settings.data_dir)
     match arguments.command:
         case "api":
             _serve(settings, arguments.host or settings.host, arguments.port)
@@ -42,7 +47,7 @@ def main() -> None:
         case "backup" | "restore":
             _copy(settings, arguments.command, arguments.folder)
         case _:
-            _print_openapi(settings)
+            _print_audit_log(settings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("--scope", action="append", choices=SCOPES, help="what it allows; repeatable")
     commands.add_parser("keep-token", help="write a key into `token` in the data directory")
     commands.add_parser("rotate-keys", help="sign sets with a new key from now on")
+    commands.add_parser("audit", help="print the audit log of every tenant, for verification")
     commands.add_parser("openapi", help="print openapi.yaml")
     backup = commands.add_parser("backup", help="copy keys, database and artifacts")
     backup.add_argument("folder", type=Path, help="where to; it must not exist")
@@ -129,8 +135,27 @@ def _api_keys(settings: Settings) -> ApiKeys:
 
 def _rotate_keys(settings: Settings) -> None:
     from service.adapters.signing_keys import KeyRing
+    from service.app import connect
+    from service.domain.audit import ROTATE_SIGNING_KEYS, AuditDraft
+    from service.domain.caller import DEFAULT_TENANT
+    from service.domain.errors import RecordsUnavailable
 
-    sys.stdout.write(f"{KeyRing(settings.data_dir).rotate()}\n")
+    key_id = KeyRing(settings.data_dir).rotate()
+    sys.stdout.write(f"{key_id}\n")
+    draft = AuditDraft(DEFAULT_TENANT, "operator", ROTATE_SIGNING_KEYS, key_id)
+    try:
+        connect(settings).records.audit.append(draft)
+    except RecordsUnavailable:
+        sys.stderr.write("The database cannot be reached: the audit log does not name this.\n")
+
+
+def _print_audit_log(settings: Settings) -> None:
+    from service.adapters.audit_export import exported
+    from service.app import connect
+
+    context = connect(settings)
+    for line in exported(context.records.audit, context.signing_keys, context.clock):
+        sys.stdout.write(f"{line}\n")
 
 
 def _copy(settings: Settings, command: Literal["backup", "restore"], folder: Path) -> None:

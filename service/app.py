@@ -1,5 +1,7 @@
 """Puts the parts of the service together: the one place that knows all of them."""
 
+import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -17,7 +19,9 @@ from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.api import (
+    audit,
     datasets,
+    deletions,
     events,
     generation,
     health,
@@ -37,11 +41,16 @@ from service.api.middleware import RequestMiddleware
 from service.api.rate_limits import RateLimits
 from service.authentication import Authenticator
 from service.context import AppContext
-from service.domain.caller import Caller
+from service.domain.audit import SET_POLICY, AuditDraft
+from service.domain.caller import DEFAULT_TENANT, Caller
+from service.domain.errors import RecordsUnavailable
 from service.logs import configure_logs
 from service.settings import Settings
 
 _log = structlog.get_logger()
+
+# settings that decide what is released or shown
+POLICY = {"auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"}
 
 
 class _Service(FastAPI):
@@ -66,6 +75,8 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        ports.artifacts.discard_abandoned_uploads()
+        note_policy(settings, ports)
         yield
         ports.records.database.close()
 
@@ -92,7 +103,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (
         *(training, jobs, events, generation, models, synthetic_sets),
-        *(signing_keys, keys, health, metrics),
+        *(signing_keys, keys, deletions, audit, health, metrics),
     )
     for part in parts:
         app.include_router(part.router)
@@ -113,6 +124,18 @@ def _callers(settings: Settings, ports: AppContext) -> Callers | None:
     return Callers(ports.clock, Authenticator(ports.records.api_keys, ports.clock, tokens))
 
 
+def note_policy(settings: Settings, context: AppContext) -> None:
+    """Let the audit log say under which release policy the service answers from now on."""
+    policy = settings.model_dump(mode="json", include=POLICY)
+    digest = hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).hexdigest()
+    try:
+        context.records.audit.note_policy(
+            AuditDraft(DEFAULT_TENANT, "operator", SET_POLICY, f"policy_{digest[:26]}")
+        )
+    except RecordsUnavailable:
+        _log.warning("policy not recorded")
+
+
 def connect(settings: Settings) -> AppContext:
     """Open the adapters that the settings name; nothing is read or written yet."""
     clock = SystemClock()
@@ -127,6 +150,7 @@ def connect(settings: Settings) -> AppContext:
         train_device=settings.resolved_train_device,
         max_images_per_set=settings.max_images_per_set,
         max_json_bytes=settings.max_json_bytes,
+        upload_retention_seconds=settings.upload_retention_seconds,
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
         extractors=settings.extractors,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from service.domain.audit import DONE, AuditDraft
 from service.domain.caller import DEFAULT_TENANT, Caller, Scope
 from service.domain.extractors import SuppliedExtractor
 from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
@@ -29,10 +30,13 @@ class AppContext:
         max_json_bytes: Largest JSON body accepted.
         max_examinations_per_model: So many sets of one model are examined.
         max_findings_per_model: Of so many sets of one model the findings may be read.
+        upload_retention_seconds: How long the archive of a failed or cancelled ingest is kept.
         extractors: Networks that sets are compared by besides our own.
         caller: Who asks.
         quotas: How much the caller's tenant may use.
         tenants: The terms of tenants that have their own.
+        origin: The address that the request came from.
+        operation: What is asked for, as openapi.yaml names it.
     """
 
     records: Records
@@ -47,10 +51,13 @@ class AppContext:
     max_json_bytes: int = 2**20
     max_examinations_per_model: int = 50
     max_findings_per_model: int = 10
+    upload_retention_seconds: float = 86_400.0
     extractors: tuple[SuppliedExtractor, ...] = ()
     caller: Caller = field(default_factory=Caller.without_key)
     quotas: Quotas = field(default_factory=Quotas)
     tenants: Mapping[str, TenantTerms] = field(default_factory=dict)
+    origin: str | None = None
+    operation: str = ""
 
     def of_caller(self, caller: Caller) -> "AppContext":
         """Return the context of one request: the records and terms of its caller's tenant.
@@ -71,3 +78,14 @@ class AppContext:
     def scopes(self) -> frozenset[Scope]:
         """What the caller is allowed to do."""
         return self.caller.scopes
+
+    def entry(self, target: str | None, outcome: str = DONE) -> AuditDraft:
+        """Return what the audit log says of this request.
+
+        Args:
+            target: The record it is about.
+            outcome: How it ended.
+        """
+        return AuditDraft(
+            self.caller.tenant, self.caller.id, self.operation, target, outcome, self.origin
+        )

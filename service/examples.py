@@ -156,3 +156,42 @@ KEY = {
     "last_used_at": MOMENT,
 }
 ROTATE = {"grace_seconds": 3600}
+DELETION_ID = "del_01m7yh2behea98qt28czyqp2cf"
+AUDIT_ENTRY = {
+    "sequence": 7,
+    "at": MOMENT,
+    "tenant": "default",
+    "actor": "anybody",
+    "action": "get_findings",
+    "target": SET_ID,
+    "outcome": "done",
+    "origin": "127.0.0.1",
+    "previous": SHA256,
+    "digest": SHA256,
+}
+ENVELOPE = {
+    "payloadType": "application/vnd.synthcxr.deletion+json",
+    "payload": "e30=",
+    "signatures": [{"keyid": SHA256, "sig": "c2lnbmF0dXJl"}],
+}
+DELETION = {
+    "id": DELETION_ID,
+    "kind": "model",
+    "target": MODEL_ID,
+    "cascade": False,
+    "requested_by": "anybody",
+    "created_at": MOMENT,
+    "finished_at": MOMENT,
+    "removed": [
+        {
+            "kind": "model",
+            "id": MODEL_ID,
+            "sha256": {"weights": SHA256},
+            "num_files": 3,
+            "num_bytes": 1048576,
+        }
+    ],
+    "kept": [{"kind": "audit_log", "id": MODEL_ID, "why": "Identifiers of what was done."}],
+    "receipt": ENVELOPE,
+    "links": {"self": f"/deletions/{DELETION_ID}"},
+}

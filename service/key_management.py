@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from service.domain import access
 from service.domain.api_keys import ApiKey, digest_of, new_secret, shown_part
+from service.domain.audit import AuditDraft
 from service.domain.caller import Caller, Scope, sorted_scopes
 from service.domain.identifiers import new_id
 from service.domain.ports import ApiKeys, Clock
@@ -31,11 +32,13 @@ class KeyManager:
         keys: All API keys.
         clock: The time.
         caller: Who manages the keys of their tenant.
+        origin: The address that they call from.
     """
 
     keys: ApiKeys
     clock: Clock
     caller: Caller
+    origin: str | None = None
 
     def create(
         self, name: str, scopes: tuple[Scope, ...], valid_for: timedelta | None = None
@@ -63,7 +66,7 @@ class KeyManager:
             secret_sha256=digest_of(secret),
             expires_at=now + valid_for if valid_for else None,
         )
-        self.keys.add(key)
+        self.keys.add(key, self._entry("create_key", key.id))
         return IssuedKey(key, secret)
 
     def rotate(self, key_id: str, grace: timedelta) -> IssuedKey:
@@ -84,7 +87,8 @@ class KeyManager:
             self._must_hold(key.scopes)
             return key.rotated(secret, now, grace)
 
-        return IssuedKey(self.keys.change(self.caller.tenant, key_id, rotated), secret)
+        entry = self._entry("rotate_key", key_id)
+        return IssuedKey(self.keys.change(self.caller.tenant, key_id, rotated, entry), secret)
 
     def revoke(self, key_id: str) -> ApiKey:
         """End a key now; one that ended stays as it is.
@@ -93,7 +97,12 @@ class KeyManager:
             ApiKeyNotFound: The caller's tenant has no such key.
         """
         now = self.clock.now()
-        return self.keys.change(self.caller.tenant, key_id, lambda key: key.revoked(now))
+        entry = self._entry("revoke_key", key_id)
+        return self.keys.change(self.caller.tenant, key_id, lambda key: key.revoked(now), entry)
+
+    def _entry(self, action: str, key_id: str) -> AuditDraft:
+        """Say what is done to a key as the audit log does, by the API's own names."""
+        return AuditDraft(self.caller.tenant, self.caller.id, action, key_id, origin=self.origin)
 
     def _must_hold(self, scopes: tuple[Scope, ...]) -> None:
         for scope in scopes:

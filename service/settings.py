@@ -93,6 +93,8 @@ class Settings(BaseSettings):
             none.
         max_warm_model_bytes: How large their weights may be together.
         max_upload_bytes: Largest archive accepted.
+        upload_retention_seconds: How long the archive of an ingest is kept that failed or was
+            cancelled, so that it can be retried.
         max_json_bytes: Largest JSON body accepted.
         max_images_per_set: Largest synthetic set.
         checkpoint_interval_seconds: Least time between two checkpoints of a training.
@@ -155,6 +157,7 @@ class Settings(BaseSettings):
     max_warm_models: int = Field(default=3, ge=0)
     max_warm_model_bytes: int = Field(default=2**30, ge=0)
     max_upload_bytes: int = Field(default=8 * 2**30, ge=1)
+    upload_retention_seconds: float = Field(default=86_400.0, ge=0)
     max_json_bytes: int = Field(default=2**20, ge=1)
     max_images_per_set: int = Field(default=50_000, ge=1)
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)

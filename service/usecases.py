@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.deletion import Deletion
+from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
@@ -119,7 +121,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     access.change_job(context.scopes, job)
     request = job.request
     if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
-        ingest.check_upload(context.artifacts.upload_path(job_id))
+        ingest.check_upload(context.artifacts.upload_path(job_id), context.upload_retention_seconds)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.ring(job.queue, job.id)
     return job
@@ -128,19 +130,25 @@ def retry_job(context: AppContext, job_id: str) -> Job:
 def delete_job(context: AppContext, job_id: str) -> None:
     """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
-    job = context.records.jobs.delete_job(job_id)
+    job = context.records.jobs.delete_job(job_id, context.entry(job_id))
     context.artifacts.delete_upload(job_id)
     folder = checkpoint_folder(job)
     if folder:
         context.artifacts.delete(folder)
 
 
-def delete_dataset(context: AppContext, dataset_id: str) -> None:
-    """Remove a dataset and its pixels; models trained on it stay."""
-    dataset = context.records.catalog.delete_dataset(dataset_id)
-    context.artifacts.delete_upload(dataset.job_id)
-    if dataset.artifact:
-        context.artifacts.delete(dataset.artifact.key)
+def delete_dataset(context: AppContext, dataset_id: str, *, cascade: bool) -> Deletion:
+    """Remove a dataset, its pixels and its ingest; models, sets and jobs only with `cascade`."""
+    deletions = context.records.deletions
+    begun = deletions.delete_dataset(dataset_id, context.entry(dataset_id), cascade=cascade)
+    return _carry_out(context, begun)
+
+
+def delete_model(context: AppContext, model_id: str, *, cascade: bool) -> Deletion:
+    """Remove a model, its weights and its training; its sets and their jobs with `cascade`."""
+    deletions = context.records.deletions
+    begun = deletions.delete_model(model_id, context.entry(model_id), cascade=cascade)
+    return _carry_out(context, begun)
 
 
 def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
@@ -150,16 +158,24 @@ def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
         ScopeMissing, FindingsSpent: See the error tree.
     """
     findings = access.findings(context.scopes, made)
-    context.records.releases.read_findings(made.id, context.max_findings_per_model)
+    context.records.releases.read_findings(
+        made.id, context.max_findings_per_model, context.entry(made.id)
+    )
     return findings
 
 
 def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
     """Remove a synthetic set and its files; withdraw one that was released."""
-    made = context.records.releases.delete_synthetic_set(synthetic_set_id)
+    made = context.records.releases.delete_synthetic_set(
+        synthetic_set_id, context.entry(synthetic_set_id)
+    )
     if not made.released:
         for folder in {artifact.folder for artifact in made.artifacts}:
             context.artifacts.delete(folder)
+
+
+def _carry_out(context: AppContext, begun: Deletion) -> Deletion:
+    return carry_out(begun, context.records, context.artifacts, context.signing_keys, context.clock)
 
 
 def _earlier(context: AppContext, submission: Submission) -> Job | None:
@@ -199,7 +215,7 @@ def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
         whole = all(context.artifacts.path(each.key).exists() for each in made.artifacts)
         if whole:
             return made
-        context.records.releases.delete_synthetic_set(set_id)
+        context.records.releases.delete_synthetic_set(set_id, context.entry(set_id))
     except errors.SyntheticSetNotFound:
         pass
     return None

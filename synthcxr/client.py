@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import time
@@ -18,7 +19,9 @@ from synthcxr.connection import Connection
 from synthcxr.errors import ServiceUnreachable
 from synthcxr.resources import (
     ApiKey,
+    AuditEntry,
     Dataset,
+    Deletion,
     Event,
     IssuedKey,
     Job,
@@ -129,9 +132,17 @@ class Client:
         """Read a dataset."""
         return self._read(Dataset, self._connection.get(f"/datasets/{dataset_id}"))
 
-    def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a dataset and its pixels."""
-        self._connection.send("DELETE", f"/datasets/{dataset_id}")
+    def delete_dataset(self, dataset_id: str, *, cascade: bool = False) -> Deletion:
+        """Delete a dataset and its pixels.
+
+        Args:
+            dataset_id: The dataset.
+            cascade: Whether its models, their sets and all jobs about it go too.
+
+        Returns:
+            What went and what stayed, with a signed receipt.
+        """
+        return self._delete(f"/datasets/{dataset_id}", cascade=cascade)
 
     # Jobs
 
@@ -290,6 +301,26 @@ class Client:
         beside.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         return description
 
+    def delete_model(self, model_id: str, *, cascade: bool = False) -> Deletion:
+        """Delete a model and its weights.
+
+        Args:
+            model_id: The model.
+            cascade: Whether its sets and their jobs go too.
+
+        Returns:
+            What went and what stayed, with a signed receipt.
+        """
+        return self._delete(f"/models/{model_id}", cascade=cascade)
+
+    def deletions(self) -> Iterator[Deletion]:
+        """List the deletions of datasets and models, newest first."""
+        return self._list("/deletions", Deletion)
+
+    def deletion(self, deletion_id: str) -> Deletion:
+        """Read a deletion and its receipt."""
+        return self._read(Deletion, self._connection.get(f"/deletions/{deletion_id}"))
+
     def synthetic_sets(self) -> Iterator[SyntheticSet]:
         """List the synthetic sets, newest first."""
         return self._list("/synthetic-sets", SyntheticSet)
@@ -393,6 +424,27 @@ class Client:
         """List the public keys that sets are signed with, the current one first."""
         return self._list("/signing-keys", SigningKey)
 
+    def audit_entries(self) -> Iterator[AuditEntry]:
+        """List what was done, newest first; needs the scope admin."""
+        return self._list("/audit", AuditEntry)
+
+    def save_audit_log(self, destination: Path) -> int:
+        """Save the audit log with its signed end; returns the number of entries.
+
+        Args:
+            destination: File to make or replace, for `synthcxr audit verify`.
+        """
+        head = self._connection.get("/audit/head").json()
+        num_entries = int(json.loads(base64.b64decode(head["payload"]))["sequence"])
+        params: dict[str, Any] = {"cursor": str(num_entries + 1), "limit": 200}
+        with destination.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(head) + "\n")
+            while params["cursor"] is not None:
+                page = self._read(Page, self._connection.get("/audit", params=params))
+                file.writelines(json.dumps(entry) + "\n" for entry in page.items)
+                params["cursor"] = page.next_cursor
+        return num_entries
+
     def version(self) -> dict[str, Any]:
         """Read the service's version."""
         return self._read(View, self._connection.get("/version")).model_dump()
@@ -404,6 +456,10 @@ class Client:
             raise ServiceUnreachable(
                 self.base_url, "what answers there does not speak this client's language"
             ) from error
+
+    def _delete(self, path: str, *, cascade: bool) -> Deletion:
+        params = {"cascade": "true"} if cascade else None
+        return self._read(Deletion, self._connection.send("DELETE", path, params=params))
 
     def _create_job(self, path: str, request: Mapping[str, Any]) -> Job:
         return self._read(Job, self._connection.create(path, json=_given(request)))

@@ -6,6 +6,8 @@ SynthCXRError
     JobFailed            a job ended without a result
     DownloadMismatch     the bytes that came are not the bytes that were promised
         SetNotVerified   a set is not what its manifest, sums and signature say
+    NotSigned            a statement is not signed by the service
+    ChainBroken          an audit log was changed
     CannotStart          the embedded service cannot start here
     MissingExtra         this command needs a package that the base install leaves out
 """
@@ -146,6 +148,20 @@ class SetNotVerified(DownloadMismatch):
     def __init__(self, problem: SetProblem, path: Path, detail: str) -> None:
         super().__init__(f"{path}: {detail} [{problem}]")
         self.problem = problem
+
+
+class NotSigned(SynthCXRError):
+    """A receipt, or the end of an audit log, is not signed by the service."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"The signature does not hold: {detail}.")
+
+
+class ChainBroken(SynthCXRError):
+    """An audit log is not what was written."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"The audit log was changed: {detail}.")
 
 
 class CannotStart(SynthCXRError):

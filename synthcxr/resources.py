@@ -251,6 +251,55 @@ class IssuedKey(ApiKey):
     secret: str = Field(repr=False)
 
 
+class Removed(View):
+    """A record that a deletion removed, with its files."""
+
+    kind: str
+    id: str
+    num_files: int | None = None
+    num_bytes: int | None = None
+
+
+class Kept(View):
+    """What a deletion left, and why."""
+
+    kind: str
+    id: str
+    why: str
+
+
+class Deletion(View):
+    """A deletion of a dataset or model.
+
+    Attributes:
+        finished_at: None while files may be left; the service removes them by itself.
+        receipt: The same under the service's signature; None until it is finished.
+    """
+
+    id: str
+    kind: str
+    target: str
+    cascade: bool = False
+    requested_by: str | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    removed: list[Removed] = Field(default_factory=list)
+    kept: list[Kept] = Field(default_factory=list)
+    receipt: dict[str, Any] | None = None
+
+
+class AuditEntry(View):
+    """One entry of the audit log."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    target: str | None = None
+    outcome: str
+    origin: str | None = None
+
+
 class Page(View):
     """One page of a list; `next_cursor` is absent on the last."""
 

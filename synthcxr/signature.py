@@ -69,9 +69,13 @@ def check_signature(
     payload = base64.b64decode(content["payload"], validate=True)
     [line] = content["signatures"]
     key_id, signature = line["keyid"], base64.b64decode(line["sig"], validate=True)
-    inside = _load(embedded)
-    trusted = {_id(key): key for key in map(_load, given)} if given else {_id(inside): inside}
-    if key_id != _id(inside):
+    inside = load_public_key(embedded)
+    trusted = (
+        {key_id_of(key): key for key in map(load_public_key, given)}
+        if given
+        else {key_id_of(inside): inside}
+    )
+    if key_id != key_id_of(inside):
         raise SetNotVerified(INVALID, path, f"the public key inside is not {key_id}, which signed")
     if key_id not in trusted:
         detail = f"it is signed by key {key_id}, which is not the one you gave"
@@ -91,7 +95,12 @@ def _attests(said: Mapping[str, object], digests: Mapping[str, str]) -> bool:
     return all(said.get(name) == value for name, value in statement(digests).items())
 
 
-def _load(pem: bytes) -> Ed25519PublicKey:
+def load_public_key(pem: bytes) -> Ed25519PublicKey:
+    """Read a public key (PEM).
+
+    Raises:
+        ValueError: It is no Ed25519 key.
+    """
     try:
         key = load_pem_public_key(pem)
     except UnsupportedAlgorithm as error:
@@ -101,6 +110,7 @@ def _load(pem: bytes) -> Ed25519PublicKey:
     return key
 
 
-def _id(key: Ed25519PublicKey) -> str:
+def key_id_of(key: Ed25519PublicKey) -> str:
+    """Name a key: sha256 of its DER form, in hex."""
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()

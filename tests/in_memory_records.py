@@ -5,14 +5,25 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
 from service.domain import errors, job_events, quotas, release_rules, statistics
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
+from service.domain.audit import (
+    FINISH_DELETION,
+    SET_POLICY,
+    AuditDraft,
+    AuditEntry,
+    AuditHead,
+    verdict_on,
+)
 from service.domain.caller import DEFAULT_TENANT
+from service.domain.deletion import Deletion, RecordKind, Removed
+from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.errors import Problem
+from service.domain.identifiers import new_id
 from service.domain.job import (
     HELD,
     MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
@@ -24,12 +35,21 @@ from service.domain.job import (
     JobProgress,
     JobState,
 )
-from service.domain.paging import DEFAULT_LIMIT, Cursor, Page, page_of
+from service.domain.paging import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Page,
+    number_after,
+    numbered_page,
+    page_of,
+)
 from service.domain.ports import (
     ApiKeys,
+    AuditLog,
     Catalog,
     Clock,
     Database,
+    Deletions,
     EventDraft,
     Idempotency,
     Jobs,
@@ -51,8 +71,8 @@ from service.domain.records import (
 from service.domain.statistics import CountKey, Statistics
 
 T = TypeVar("T")
-D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet)
-R = TypeVar("R", Job, Dataset, Model, SyntheticSet, ApiKey)
+D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet, Deletion)
+R = TypeVar("R", Job, Dataset, Model, SyntheticSet, ApiKey, Deletion)
 
 
 @dataclass
@@ -69,6 +89,8 @@ class MemoryStore(Database):
     synthetic_sets: dict[str, SyntheticSet] = field(default_factory=dict)
     examined_sets: dict[str, ExaminedSet] = field(default_factory=dict)
     trained_patients: dict[str, frozenset[int]] = field(default_factory=dict)
+    deletions: dict[str, Deletion] = field(default_factory=dict)
+    audit: dict[str, list[AuditEntry]] = field(default_factory=dict)
     scheduler: tuple[str, datetime] | None = None
     tenants: dict[str, str] = field(default_factory=dict)  # of datasets, models and sets
     num_bytes: dict[str, int] = field(default_factory=dict)  # of datasets
@@ -82,6 +104,10 @@ class MemoryStore(Database):
         pass
 
     @override
+    def wipe(self) -> None:
+        pass
+
+    @override
     def close(self) -> None:
         pass
 
@@ -89,6 +115,13 @@ class MemoryStore(Database):
         """Add to the counts."""
         for key, number in more.items():
             self.counts[key] = self.counts.get(key, 0) + number
+
+    def write_entry(self, draft: AuditDraft | None) -> None:
+        """Continue a tenant's chain, if there is something to write."""
+        if draft:
+            entries = self.audit.setdefault(draft.tenant, [])
+            head = entries[-1].head if entries else AuditHead(draft.tenant)
+            entries.append(AuditEntry.after(head, draft, self.clock.now()))
 
     def records(self, tenant: str | None = None) -> Records:
         """Return the ports that read and write here: records of one tenant, or of all."""
@@ -98,6 +131,8 @@ class MemoryStore(Database):
             MemoryCatalog(self, tenant),
             MemoryReleases(self, tenant),
             MemoryApiKeys(self),
+            MemoryDeletions(self, tenant),
+            MemoryAuditLog(self),
             self.records,
             MemoryStatistics(self),
         )
@@ -198,13 +233,13 @@ class MemoryJobs(Jobs):
             return self._move(job_id, Job.retry)
 
     @override
-    def delete_job(self, job_id: str) -> Job:
+    def delete_job(self, job_id: str, audit: AuditDraft | None = None) -> Job:
         store = self._store
         with store.lock:
             job = self.job(job_id)
             job.must_be_done()
-            del store.jobs[job_id], store.logs[job_id]
-            store.keys = {k: v for k, v in store.keys.items() if v[1] != job_id}
+            _remove_job(store, job_id)
+            store.write_entry(audit)
             return job
 
     @override
@@ -284,10 +319,13 @@ class MemoryJobs(Jobs):
             if isinstance(made, GeneratedSet) and not held.cancel_requested:
                 examined = MemoryReleases(self._store, None).examined(made)
             result, now = job_events.result_of(made), self._store.clock.now()
+            held = self._fenced(claim)
             job = self._move_fenced(claim, lambda job: job.succeed(result, now))
             if job.state is JobState.SUCCEEDED:
                 self._keep(made, examined, held.tenant)
                 self._store.count(statistics.counts_of_output(made))
+                if isinstance(made, GeneratedSet):
+                    self._store.write_entry(verdict_on(made.synthetic_set, held))
             return job
 
     @override
@@ -436,24 +474,16 @@ class MemoryCatalog(Catalog):
         return max(split, key=Cursor.after, default=None)
 
     @override
-    def delete_dataset(self, dataset_id: str) -> Dataset:
-        store = self._store
-        with store.lock:
-            dataset = self.dataset(dataset_id)
-            for job in store.jobs.values():
-                if not job.state.done and job.request.dataset_id == dataset_id:
-                    raise errors.DatasetInUse.by(dataset_id, job.id)
-            if all(each.dataset_id != dataset_id for each in store.examined_sets.values()):
-                store.trained_patients.pop(dataset_id, None)
-            return store.datasets.pop(dataset.id)
-
-    @override
     def model(self, model_id: str) -> Model:
-        return _get(self._models, model_id, errors.ModelNotFound)
+        model = _get(self._models, model_id, errors.ModelNotFound)
+        if model.deleted:
+            raise errors.ModelNotFound.named(model_id)
+        return model
 
     @override
     def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
-        return _page(list(self._models.values()), cursor, limit)
+        there = [model for model in self._models.values() if not model.deleted]
+        return _page(there, cursor, limit)
 
     @override
     def private_models(self, dataset_version: str) -> Sequence[Model]:
@@ -469,7 +499,8 @@ class MemoryCatalog(Catalog):
         store = self._store
         with store.lock:
             folders = [each.artifact.folder for each in store.datasets.values() if each.artifact]
-            folders += [model.snapshot.folder for model in store.models.values()]
+            there = [model for model in store.models.values() if not model.deleted]
+            folders += [model.snapshot.folder for model in there]
             folders += [made.report.folder for made in store.synthetic_sets.values()]
             checkpoints = [job_events.checkpoint_folder(job) for job in store.jobs.values()]
         return {*folders, *filter(None, checkpoints)}
@@ -533,17 +564,22 @@ class MemoryReleases(Releases):
         return _page(there, cursor, limit)
 
     @override
-    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+    def delete_synthetic_set(
+        self, synthetic_set_id: str, audit: AuditDraft | None = None
+    ) -> SyntheticSet:
         sets = self._store.synthetic_sets
         with self._store.lock:
             made = self.synthetic_set(synthetic_set_id)
+            self._store.write_entry(audit)
             if made.stays_known:
                 sets[made.id] = replace(made, withdrawn=True)
                 return sets[made.id]
             return sets.pop(made.id)
 
     @override
-    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+    def read_findings(
+        self, synthetic_set_id: str, max_sets: int, audit: AuditDraft | None = None
+    ) -> SyntheticSet:
         sets = self._store.synthetic_sets
         with self._store.lock:
             made = self.synthetic_set(synthetic_set_id)
@@ -552,6 +588,7 @@ class MemoryReleases(Releases):
                 num_read = sum(each.model_id == made.model_id for each in read)
                 release_rules.check_findings(made.model_id, num_read, max_sets)
                 sets[made.id] = replace(made, findings_read=True)
+            self._store.write_entry(audit)
             return made
 
     @override
@@ -609,9 +646,10 @@ class MemoryApiKeys(ApiKeys):
         self._store = store
 
     @override
-    def add(self, key: ApiKey) -> None:
+    def add(self, key: ApiKey, audit: AuditDraft | None = None) -> None:
         with self._store.lock:
             self._store.api_keys[key.id] = key
+            self._store.write_entry(audit)
 
     @override
     def key(self, tenant: str, key_id: str) -> ApiKey:
@@ -629,10 +667,17 @@ class MemoryApiKeys(ApiKeys):
         return _page(found, cursor, limit)
 
     @override
-    def change(self, tenant: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+    def change(
+        self,
+        tenant: str,
+        key_id: str,
+        change: Callable[[ApiKey], ApiKey],
+        audit: AuditDraft | None = None,
+    ) -> ApiKey:
         with self._store.lock:
             key = change(self.key(tenant, key_id))
             self._store.api_keys[key_id] = key
+            self._store.write_entry(audit)
             return key
 
     @override
@@ -649,6 +694,179 @@ class MemoryApiKeys(ApiKeys):
             key, now = self._store.api_keys.get(key_id), self._store.clock.now()
             if key and (key.last_used_at is None or key.last_used_at <= now - LAST_USE_RESOLUTION):
                 self._store.api_keys[key_id] = replace(key, last_used_at=now)
+
+
+class MemoryDeletions(Deletions):
+    """The deletions of a store."""
+
+    def __init__(self, store: MemoryStore, tenant: str | None) -> None:
+        self._store = store
+        self._tenant = tenant
+
+    @override
+    def delete_dataset(self, dataset_id: str, audit: AuditDraft, *, cascade: bool) -> Deletion:
+        store = self._store
+        with store.lock:
+            there = store.of(self._tenant, store.datasets)
+            dataset = _get(there, dataset_id, errors.DatasetNotFound)
+            of_it = [job for job in store.jobs.values() if job.request.dataset_id == dataset_id]
+            for job in of_it:
+                if not job.state.done:
+                    raise errors.DatasetInUse.by(dataset_id, job.id)
+            made = [each for each in store.synthetic_sets.values() if each.dataset_id == dataset_id]
+            examined = store.examined_sets.values()
+            related = Related(
+                models=[
+                    model
+                    for model in store.models.values()
+                    if model.dataset_id == dataset_id and not model.deleted
+                ],
+                sets=made if cascade else [],
+                jobs=[job for job in of_it if cascade or job.id == dataset.job_id],
+                examined=[each for each in examined if each.dataset_id == dataset_id],
+            )
+            if not related.examined:
+                store.trained_patients.pop(dataset_id, None)
+            plan = dataset_deletion(dataset, related, cascade=cascade)
+            return self._begin("dataset", dataset_id, cascade, audit, plan)
+
+    @override
+    def delete_model(self, model_id: str, audit: AuditDraft, *, cascade: bool) -> Deletion:
+        store = self._store
+        with store.lock:
+            model = MemoryCatalog(store, self._tenant).model(model_id)
+            jobs = store.jobs.values()
+            drawing = [j for j in jobs if getattr(j.request, "model_id", None) == model_id]
+            for job in drawing:
+                if not job.state.done:
+                    raise errors.ModelInUse.by(model_id, job.id)
+            training = [job for job in jobs if job.id == model.job_id]
+            related = Related(
+                models=[model],
+                sets=[s for s in store.synthetic_sets.values() if s.model_id == model_id],
+                jobs=[*training, *drawing] if cascade else training,
+                examined=[e for e in store.examined_sets.values() if e.model_id == model_id],
+            )
+            plan = model_deletion(model, related, cascade=cascade)
+            return self._begin("model", model_id, cascade, audit, plan)
+
+    @override
+    def count(self, deletion_id: str, removed: Sequence[Removed]) -> Deletion:
+        with self._store.lock:
+            there = self.deletion(deletion_id)
+            if not there.counted:
+                self._store.deletions[there.id] = replace(there, removed=tuple(removed))
+            return self.deletion(deletion_id)
+
+    @override
+    def finish(
+        self, deletion_id: str, finished_at: datetime, receipt: Mapping[str, Any]
+    ) -> Deletion:
+        store = self._store
+        with store.lock:
+            there = self.deletion(deletion_id)
+            if there.receipt is None:
+                by, tenant = there.requested_by, there.audit.tenant
+                store.write_entry(AuditDraft(tenant, by, FINISH_DELETION, deletion_id))
+                store.deletions[there.id] = replace(there, finished_at=finished_at, receipt=receipt)
+            return self.deletion(deletion_id)
+
+    @override
+    def deletion(self, deletion_id: str) -> Deletion:
+        there = self._store.of(self._tenant, self._store.deletions)
+        return _get(there, deletion_id, errors.DeletionNotFound)
+
+    @override
+    def deletions(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Deletion]:
+        there = self._store.of(self._tenant, self._store.deletions)
+        return _page(list(there.values()), cursor, limit)
+
+    @override
+    def unfinished(self) -> list[Deletion]:
+        open_ = [each for each in self._store.deletions.values() if each.finished_at is None]
+        return sorted(open_, key=Cursor.after)
+
+    def _begin(
+        self,
+        kind: RecordKind,
+        target: str,
+        cascade: bool,
+        audit: AuditDraft,
+        plan: DeletionPlan,
+    ) -> Deletion:
+        store = self._store
+        tables: dict[str, dict[str, Any]] = {
+            "dataset": store.datasets,
+            "model": store.models,
+            "synthetic_set": store.synthetic_sets,
+        }
+        for each in plan.removed:
+            if each.kind == "job":
+                _remove_job(store, each.id)
+            else:
+                del tables[each.kind][each.id]
+        store.models |= {each.id: each for each in plan.models}
+        store.synthetic_sets |= {each.id: each for each in plan.sets}
+        store.examined_sets |= {each.id: each for each in plan.examined}
+        store.write_entry(audit)
+        deletion = Deletion(
+            id=new_id("del"),
+            kind=kind,
+            target=target,
+            cascade=cascade,
+            created_at=store.clock.now(),
+            requested_by=audit.actor,
+            audit=store.audit[audit.tenant][-1].head,
+            removed=plan.removed,
+            kept=plan.kept,
+        )
+        store.deletions[deletion.id] = deletion
+        store.tenants[deletion.id] = audit.tenant
+        return deletion
+
+
+class MemoryAuditLog(AuditLog):
+    """The audit log of a store."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @override
+    def append(self, *drafts: AuditDraft) -> None:
+        with self._store.lock:
+            for draft in drafts:
+                self._store.write_entry(draft)
+
+    @override
+    def note_policy(self, draft: AuditDraft) -> None:
+        with self._store.lock:
+            entries = self._store.audit.get(draft.tenant, [])
+            policies = [entry.target for entry in entries if entry.action == SET_POLICY]
+            if policies[-1:] != [draft.target]:
+                self._store.write_entry(replace(draft, action=SET_POLICY))
+
+    @override
+    def entries(
+        self, tenant: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[AuditEntry]:
+        before = number_after(cursor)
+        newest_first = self._store.audit.get(tenant, [])[::-1]
+        rest = [e for e in newest_first if before is None or e.sequence < before]
+        return numbered_page(rest[: limit + 1], limit)
+
+    @override
+    def head(self, tenant: str) -> AuditHead:
+        entries = self._store.audit.get(tenant)
+        return entries[-1].head if entries else AuditHead(tenant)
+
+    @override
+    def tenants(self) -> list[str]:
+        return sorted(self._store.audit)
+
+
+def _remove_job(store: MemoryStore, job_id: str) -> None:
+    del store.jobs[job_id], store.logs[job_id]
+    store.keys = {k: v for k, v in store.keys.items() if v[1] != job_id}
 
 
 def _get(table: Mapping[str, T], key: str, missing: type[errors.NotFound]) -> T:

@@ -8,6 +8,8 @@ import signal
 import threading
 
 from service.domain.job import JobKind
+from service.private_directory import data_dir_or_exit
+from service.settings import Settings
 
 # A fresh process for each job gives back all memory, on the device too. A worker that only
 # generates keeps its process, and in it the last models, until a leak might have grown.
@@ -25,6 +27,7 @@ def main() -> None:
     worker.add_argument("--name", default="worker", help="unique on this host")
     commands.add_parser("scheduler", help="ring for waiting jobs, take back lost ones")
     arguments = parser.parse_args()
+    data_dir_or_exit(Settings().data_dir)
     if arguments.command == "worker":
         _work(arguments.queues, arguments.name)
     else:
@@ -57,7 +60,6 @@ def _work(queues: str, name: str) -> None:
 def _schedule() -> None:
     from service.adapters.celery_queue import CeleryQueue
     from service.logs import configure_logs
-    from service.settings import Settings
     from workers.runtime.context import WorkerContext
     from workers.runtime.scheduler import Scheduler
 

@@ -1,9 +1,12 @@
 """Artifacts in a local folder: written aside, made durable, then renamed into place."""
 
+import fcntl
+import glob
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from typing_extensions import override
 
@@ -58,15 +61,21 @@ class LocalArtifacts(ArtifactStore):
 
     @override
     def delete(self, key: str) -> None:
-        """Remove what lies under a key; first renamed, so that no reader meets half of it."""
+        """Remove what lies under a key; first renamed, so that no reader meets half of it.
+
+        What a deletion that was killed left of it is removed too.
+
+        Raises:
+            OSError: Something of it cannot be removed.
+        """
         target = self.path(key)
-        if not target.exists():
-            return
-        self._staging.mkdir(parents=True, exist_ok=True)
-        doomed = self._staging / f"deleted-{target.name}-{os.urandom(4).hex()}"
-        with suppress(FileNotFoundError):
-            target.rename(doomed)
-        _remove(doomed)
+        doomed = f"deleted-{key.replace('/', '-')}"
+        if target.exists():
+            self._staging.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                target.rename(self._staging / f"{doomed}-{os.urandom(4).hex()}")
+        for left in self._staging.glob(f"{glob.escape(doomed)}-????????"):
+            _remove(left)
 
     @override
     def upload_path(self, job_id: str) -> Path:
@@ -82,6 +91,28 @@ class LocalArtifacts(ArtifactStore):
     def delete_upload(self, job_id: str) -> None:
         self.upload_path(job_id).unlink(missing_ok=True)
 
+    @override
+    def discard_abandoned_uploads(self) -> int:
+        """Remove the parts whose process died: the kernel let go of their locks with it."""
+        abandoned = [part for part in self._uploads.glob("*.part") if _nobody_holds(part)]
+        for part in abandoned:
+            part.unlink(missing_ok=True)
+        return len(abandoned)
+
+    @override
+    def stagings(self, job_id: str) -> list[Path]:
+        return list(self._staging.glob(f"{glob.escape(job_id)}-*"))
+
+    @override
+    def delete_staging(self, job_id: str) -> None:
+        for folder in self.stagings(job_id):
+            _remove(folder)
+
+    @override
+    def folders_of(self, record_id: str) -> set[str]:
+        folders = (each.relative_to(self._artifacts) for each in self._artifacts.glob("*/*"))
+        return {each.as_posix() for each in folders if record_id in each.name.split("-")}
+
 
 class LocalUpload(UploadWriter):
     """An archive being received beside its final name.
@@ -93,7 +124,16 @@ class LocalUpload(UploadWriter):
     def __init__(self, target: Path) -> None:
         self._target = target
         self._partial = target.with_suffix(".part")
-        self._file = self._partial.open("xb", buffering=2**20)
+        self._file = self._open()
+
+    def _open(self) -> BinaryIO:
+        """Make the file and hold it as long as this process lives."""
+        while True:
+            file = self._partial.open("xb", buffering=2**20)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+            file.close()  # taken for an abandoned one before it was held
 
     @override
     def write(self, chunk: bytes) -> None:
@@ -117,8 +157,20 @@ class LocalUpload(UploadWriter):
         self._partial.unlink(missing_ok=True)
 
 
+def _nobody_holds(part: Path) -> bool:
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    return True
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    """Remove a file or folder that others may be removing too."""
+    while path.exists():
+        with suppress(FileNotFoundError):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

@@ -8,8 +8,12 @@ Several processes share the folder. Each file is written aside and appears whole
 name a current key wins, and the others use it.
 """
 
+import base64
 import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -89,6 +93,18 @@ class KeyRing(SigningKeys):
             for path in sorted(self._folder.glob("*.pub"))
         ]
         return sorted(keys, key=lambda key: not key.is_current)
+
+    @override
+    def envelope(self, payload_type: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        kind, key = payload_type.encode(), self.current()
+        payload = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+        # DSSE 1.0, "PAE"
+        signature = key.sign(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload))
+        return {
+            "payloadType": payload_type,
+            "payload": base64.b64encode(payload).decode(),
+            "signatures": [{"keyid": key.id, "sig": base64.b64encode(signature).decode()}],
+        }
 
     def rotate(self) -> str:
         """Sign with a new key from now on and destroy the private half of the one before.

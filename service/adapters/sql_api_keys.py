@@ -6,8 +6,10 @@ from sqlalchemy import insert, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
+from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, locked_row, page_query
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
+from service.domain.audit import AuditDraft
 from service.domain.errors import ApiKeyNotFound
 from service.domain.paging import DEFAULT_LIMIT, Page, page_of
 from service.domain.ports import ApiKeys
@@ -24,9 +26,11 @@ class SqlApiKeys(ApiKeys):
         self._database = database
 
     @override
-    def add(self, key: ApiKey) -> None:
+    def add(self, key: ApiKey, audit: AuditDraft | None = None) -> None:
         with self._database.writing() as connection:
             connection.execute(insert(t.api_keys).values(t.api_key_row(key)))
+            if audit:
+                write_entry(connection, audit, self._database.now())
 
     @override
     def key(self, tenant: str, key_id: str) -> ApiKey:
@@ -48,7 +52,13 @@ class SqlApiKeys(ApiKeys):
         return page_of([t.api_key_of(row) for row in rows], limit)
 
     @override
-    def change(self, tenant: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+    def change(
+        self,
+        tenant: str,
+        key_id: str,
+        change: Callable[[ApiKey], ApiKey],
+        audit: AuditDraft | None = None,
+    ) -> ApiKey:
         with self._database.writing() as connection:
             row = locked_row(connection, t.api_keys, key_id)
             if row is None or row["tenant"] != tenant:
@@ -56,6 +66,8 @@ class SqlApiKeys(ApiKeys):
             key = change(t.api_key_of(row))
             values = t.api_key_row(key)
             connection.execute(update(t.api_keys).where(t.api_keys.c.id == key_id).values(values))
+            if audit:
+                write_entry(connection, audit, self._database.now())
             return key
 
     @override

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select, union, update
+from sqlalchemy import Connection, insert, select, union, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, locked, page_query, records
-from service.adapters.sql_releases import is_examined
 from service.domain import errors, job_events
-from service.domain.job import Job, JobState
+from service.domain.job import Job
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.ports import Catalog
 from service.domain.records import Dataset, IngestedDataset, Model
-
-_DONE = [str(state) for state in JobState if state.done]
 
 
 class SqlCatalog(Catalog):
@@ -45,30 +42,16 @@ class SqlCatalog(Catalog):
             return next(iter(records(connection, t.DATASETS, query)), None)
 
     @override
-    def delete_dataset(self, dataset_id: str) -> Dataset:
-        jobs = t.jobs.c
-        needed_by = select(jobs.id).where(jobs.dataset_id == dataset_id, ~jobs.state.in_(_DONE))
-        with self._database.writing() as connection:
-            there = self._database.visible(t.datasets)
-            dataset = locked(connection, t.DATASETS, dataset_id, there)
-            if dataset is None:
-                raise errors.DatasetNotFound.named(dataset_id)
-            job_id = connection.execute(needed_by.limit(1)).scalar()
-            if job_id:
-                raise errors.DatasetInUse.by(dataset_id, job_id)
-            connection.execute(delete(t.datasets).where(t.datasets.c.id == dataset_id))
-            if not is_examined(connection, dataset_id):
-                known = t.trained_patients
-                connection.execute(delete(known).where(known.c.dataset_id == dataset_id))
-            return dataset
-
-    @override
     def model(self, model_id: str) -> Model:
-        return self._database.one(t.MODELS, model_id, errors.ModelNotFound)
+        model = self._database.one(t.MODELS, model_id, errors.ModelNotFound)
+        if model.deleted:
+            raise errors.ModelNotFound.named(model_id)
+        return model
 
     @override
     def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
-        return self._database.page(t.MODELS, page_query(t.models, cursor, limit), limit)
+        query = page_query(t.models, cursor, limit).where(~t.models.c.deleted)
+        return self._database.page(t.MODELS, query, limit)
 
     @override
     def private_models(self, dataset_version: str) -> Sequence[Model]:
@@ -84,8 +67,9 @@ class SqlCatalog(Catalog):
 
     @override
     def referenced_artifacts(self) -> set[str]:
-        tables = (t.datasets, t.models, t.synthetic_sets)
-        folders = union(*(select(table.c.folder) for table in tables)).subquery()
+        tables = (t.datasets, t.synthetic_sets)
+        models = select(t.models.c.folder).where(~t.models.c.deleted)
+        folders = union(models, *(select(table.c.folder) for table in tables)).subquery()
         query = select(folders.c.folder).where(folders.c.folder.is_not(None))
         trainings = select(t.jobs).where(t.jobs.c.kind == "train", t.jobs.c.state != "succeeded")
         with self._database.reading() as connection:

@@ -80,6 +80,18 @@ class Database:
                 f"{t.SCHEMA_REVISION}. Run `synthcxr migrate`."
             )
 
+    def wipe(self) -> None:
+        """Bring SQLite's write-ahead log into the database, where old pages are overwritten.
+
+        A reader may keep pages of the log for a while; the next deletion or restart takes them.
+        PostgreSQL keeps old rows until its own vacuum.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with unavailable_by_name(), self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close all connections."""
         self._reader.dispose()

@@ -8,12 +8,14 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
+from service.adapters.sql_audit import write_entry
 from service.adapters.sql_catalog import follow_ingest, keep_dataset
 from service.adapters.sql_database import Database, insert_if_new, locked_row, page_query
 from service.adapters.sql_quotas import book, check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
 from service.adapters.sql_statistics import add_counts
 from service.domain import errors, job_events, statistics
+from service.domain.audit import AuditDraft, verdict_on
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
@@ -97,14 +99,13 @@ class SqlJobs(Jobs):
             return self._write_move(connection, job, queued)
 
     @override
-    def delete_job(self, job_id: str) -> Job:
+    def delete_job(self, job_id: str, audit: AuditDraft | None = None) -> Job:
         with self._database.writing() as connection:
             job = self._locked(connection, job_id)
             job.must_be_done()
-            connection.execute(delete(t.events).where(t.events.c.job_id == job_id))
-            keys = t.idempotency_keys
-            connection.execute(delete(keys).where(keys.c.job_id == job_id))
-            connection.execute(delete(t.jobs).where(t.jobs.c.id == job_id))
+            remove_jobs(connection, [job_id])
+            if audit:
+                write_entry(connection, audit, self._database.now())
             return job
 
     @override
@@ -221,6 +222,8 @@ class SqlJobs(Jobs):
             if ended.state is JobState.SUCCEEDED:
                 _keep(connection, made, job.tenant)
                 add_counts(connection, statistics.counts_of_output(made))
+                if isinstance(made, GeneratedSet):
+                    write_entry(connection, verdict_on(made.synthetic_set, job), now)
             return ended
 
     @override
@@ -343,6 +346,14 @@ class SqlJobs(Jobs):
         if row is None:
             raise errors.JobNotFound.named(job_id)
         return t.job_of(row)
+
+
+def remove_jobs(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Remove jobs with their logs and the keys that they came with."""
+    keys = t.idempotency_keys
+    connection.execute(delete(t.events).where(t.events.c.job_id.in_(job_ids)))
+    connection.execute(delete(keys).where(keys.c.job_id.in_(job_ids)))
+    connection.execute(delete(t.jobs).where(t.jobs.c.id.in_(job_ids)))
 
 
 def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 import service.migrations
 from service.adapters.sql_engine import unavailable_by_name
+
+_WITHOUT_SECURE_DELETE = {"0001", "0002", "0003", "0004"}  # then deleted rows were not overwritten
 
 
 def migrate(engine: Engine) -> None:
@@ -18,6 +21,20 @@ def migrate(engine: Engine) -> None:
     """
     config = Config()
     config.set_main_option("script_location", str(Path(service.migrations.__path__[0])))
-    with unavailable_by_name(), engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with unavailable_by_name():
+        with engine.begin() as connection:
+            before = MigrationContext.configure(connection).get_current_revision()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        if before in _WITHOUT_SECURE_DELETE and engine.dialect.name == "sqlite":
+            _rewrite(engine)
+
+
+def _rewrite(engine: Engine) -> None:
+    """Write an SQLite database anew, without what was deleted and never overwritten."""
+    connection = engine.raw_connection()
+    try:
+        assert connection.driver_connection is not None
+        connection.driver_connection.execute("VACUUM")
+    finally:
+        connection.close()

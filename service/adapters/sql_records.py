@@ -6,8 +6,10 @@ from functools import cache
 from sqlalchemy import Engine
 
 from service.adapters.sql_api_keys import SqlApiKeys
+from service.adapters.sql_audit import SqlAuditLog
 from service.adapters.sql_catalog import SqlCatalog
 from service.adapters.sql_database import Database
+from service.adapters.sql_deletions import SqlDeletions
 from service.adapters.sql_jobs import SqlJobs
 from service.adapters.sql_releases import SqlReleases
 from service.adapters.sql_statistics import SqlStatistics
@@ -39,6 +41,8 @@ def _records(database: Database, of_tenant: Callable[[str], Records]) -> Records
         SqlCatalog(database),
         SqlReleases(database),
         SqlApiKeys(database),
+        SqlDeletions(database),
+        SqlAuditLog(database),
         of_tenant,
         SqlStatistics(database),
     )

@@ -7,8 +7,10 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, u
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
+from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, insert_if_new, locked, page_query, records
 from service.domain import errors, release_rules
+from service.domain.audit import AuditDraft
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.ports import Releases
 from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
@@ -40,17 +42,24 @@ class SqlReleases(Releases):
         return self._database.page(t.SYNTHETIC_SETS, query, limit)
 
     @override
-    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+    def delete_synthetic_set(
+        self, synthetic_set_id: str, audit: AuditDraft | None = None
+    ) -> SyntheticSet:
         with self._database.writing() as connection:
             made = self._locked(connection, synthetic_set_id)
             if made.stays_known:
-                return _replace(connection, replace(made, withdrawn=True))
-            sets = t.synthetic_sets
-            connection.execute(delete(sets).where(sets.c.id == synthetic_set_id))
+                made = _replace(connection, replace(made, withdrawn=True))
+            else:
+                sets = t.synthetic_sets
+                connection.execute(delete(sets).where(sets.c.id == synthetic_set_id))
+            if audit:
+                write_entry(connection, audit, self._database.now())
             return made
 
     @override
-    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+    def read_findings(
+        self, synthetic_set_id: str, max_sets: int, audit: AuditDraft | None = None
+    ) -> SyntheticSet:
         with self._database.writing() as connection:
             made = self._locked(connection, synthetic_set_id)
             if not made.findings_read:
@@ -60,6 +69,8 @@ class SqlReleases(Releases):
                 known = connection.scalars(select(sets.id).where(*read)).all()
                 release_rules.check_findings(made.model_id, len(known), max_sets)
                 _replace(connection, replace(made, findings_read=True))
+            if audit:
+                write_entry(connection, audit, self._database.now())
             return made
 
     @override
@@ -147,12 +158,6 @@ def released_examinations(
         .order_by(examined.created_at, examined.id)
     )
     return records(connection, t.EXAMINED_SETS, query)
-
-
-def is_examined(connection: Connection, dataset_id: str) -> bool:
-    """Whether a set was ever examined against a dataset."""
-    found = exists().where(t.examined_sets.c.dataset_id == dataset_id)
-    return bool(connection.execute(select(found)).scalar())
 
 
 def hold_examinations(connection: Connection, now: datetime) -> None:

@@ -21,17 +21,20 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
+    Text,
     TypeDecorator,
+    false,
 )
 
 from service.domain.api_keys import ApiKey
 from service.domain.caller import DEFAULT_TENANT
+from service.domain.deletion import Deletion
 from service.domain.job import Event, Job, JobKind
 from service.domain.json_form import as_json
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
 
-SCHEMA_REVISION = "0004"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0005"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -191,6 +194,7 @@ models = _documents(
     Column("snapshot_sha256", String(64), nullable=False),
     Column("dataset_version", String(64), nullable=False),
     Column("is_private", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
     indexed=["snapshot_sha256", "dataset_version"],
 )
 synthetic_sets = _documents(
@@ -226,6 +230,34 @@ api_keys = Table(
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     Index("api_keys_by_age", "tenant", "created_at", "id"),
+)
+
+deletions = _documents(
+    "deletions", Column("finished", Boolean, nullable=False), indexed=["finished"]
+)
+
+# triggers of the migration refuse to change or remove entries
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(200)),
+    Column("outcome", String(64), nullable=False),
+    Column("origin", String(64)),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
 )
 
 _job = TypeAdapter(Job)
@@ -273,7 +305,7 @@ def api_key_of(row: RowMapping) -> ApiKey:
     return _api_key.validate_python(dict(row))
 
 
-R = TypeVar("R", Dataset, Model, SyntheticSet, ExaminedSet)
+R = TypeVar("R", Dataset, Model, SyntheticSet, ExaminedSet, Deletion)
 
 
 class Documents(Generic[R]):
@@ -322,6 +354,7 @@ MODELS = Documents(
         "snapshot_sha256": model.snapshot.sha256,
         "dataset_version": model.card.dataset_version,
         "is_private": model.card.differential_privacy is not None,
+        "deleted": model.deleted,
     },
 )
 SYNTHETIC_SETS = Documents(
@@ -342,4 +375,7 @@ EXAMINED_SETS = Documents(
         "dataset_id": examined.dataset_id,
         "released": examined.released,
     },
+)
+DELETIONS = Documents(
+    deletions, Deletion, lambda deletion: {"finished": deletion.finished_at is not None}
 )

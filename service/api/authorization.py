@@ -65,6 +65,11 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_report": ANY,
     "get_findings": (PRIVATE_READ,),
     "delete_synthetic_set": (GENERATE,),
+    "delete_model": (TRAIN,),
+    "list_deletions": ANY,
+    "get_deletion": ANY,
+    "list_audit_entries": (ADMIN,),
+    "get_audit_head": (ADMIN,),
     "create_key": (ADMIN,),
     "list_keys": (ADMIN,),
     "get_key": (ADMIN,),
@@ -176,6 +181,7 @@ async def caller_of(request: Request, needed: tuple[Scope, ...]) -> Caller:
         caller = await callers.caller(bearer_of(request))
     else:  # a service without keys
         caller = cast("Caller", request.app.state.context.caller)
+    request.state.caller = caller  # whom the audit log names where they are refused
     if caller.scopes.isdisjoint(needed):
         raise ScopeMissing.named(*needed)
     return caller

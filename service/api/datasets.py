@@ -3,15 +3,17 @@
 from typing import Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import usecases
 from service.adapters.dropped_files import dropped_files
+from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import (
+    Cascade,
     Cursor,
     DatasetId,
     IdempotencyKey,
@@ -19,6 +21,7 @@ from service.api.dependencies import (
     Limit,
     idempotency,
 )
+from service.api.disclosure import shown_privately
 from service.api.errors import documented
 from service.api.jobs import view
 from service.api.uploads import receive_form
@@ -138,6 +141,7 @@ def list_datasets(
 ) -> Page[DatasetView]:
     """List datasets, newest first."""
     page = context.records.catalog.datasets(cursor=cursor, limit=limit)
+    shown_privately(context, (dataset.id for dataset in page.items))
     items = [DatasetView.of(access.dataset(context.scopes, dataset)) for dataset in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
@@ -154,9 +158,9 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     or near-duplicates need the scope `private:read`: a patient keeps the split of earlier
     datasets, so these would disclose who was trained on.
     """
-    return DatasetView.of(
-        access.dataset(context.scopes, context.records.catalog.dataset(dataset_id))
-    )
+    dataset = context.records.catalog.dataset(dataset_id)
+    shown_privately(context, [dataset.id])
+    return DatasetView.of(access.dataset(context.scopes, dataset))
 
 
 @router.get(
@@ -173,6 +177,7 @@ def list_dropped_files(
     """
     dataset = context.records.catalog.dataset(dataset_id)
     page = dropped_files(context.artifacts, dataset, cursor, limit)
+    shown_privately(context, [dataset.id])
     items = [
         DroppedFileView.model_validate(access.dropped_file(context.scopes, each))
         for each in page.items
@@ -183,10 +188,19 @@ def list_dropped_files(
 @router.delete(
     "/datasets/{dataset_id}",
     operation_id="delete_dataset",
-    status_code=204,
-    response_class=Response,
-    responses=documented(errors.DatasetNotFound, errors.DatasetInUse, errors.InvalidRequest),
+    responses=documented(
+        errors.DatasetNotFound,
+        errors.DatasetInUse,
+        errors.SigningKeyLost,
+        errors.InvalidRequest,
+    ),
 )
-def delete_dataset(context: InContext, dataset_id: DatasetId) -> None:
-    """Remove a dataset and its pixels; models trained on it stay."""
-    usecases.delete_dataset(context, dataset_id)
+def delete_dataset(
+    context: InContext, dataset_id: DatasetId, cascade: Cascade = False
+) -> DeletionView:
+    """Remove a dataset, its pixels and its ingest job; answers with a signed receipt.
+
+    Models trained on it stay, and their sets; with `cascade` these go too, and every job about the
+    dataset. What has to outlive them, for the patients' sake, is named in the receipt.
+    """
+    return DeletionView.of(usecases.delete_dataset(context, dataset_id, cascade=cascade))

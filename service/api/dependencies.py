@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -22,7 +23,16 @@ async def context_of(request: Request) -> AppContext:
 
     Who calls is settled before: see `authorization.GuardedRoute`.
     """
-    return (await service_of(request)).of_caller(request.state.caller)
+    return about(request, (await service_of(request)).of_caller(request.state.caller))
+
+
+def about(request: Request, context: AppContext) -> AppContext:
+    """Let a context say what a request asks for and from where, for the audit log."""
+    return replace(
+        context,
+        origin=request.client.host if request.client else None,
+        operation=getattr(request.scope.get("route"), "operation_id", None) or "",
+    )
 
 
 InContext = Annotated[AppContext, Depends(context_of)]
@@ -56,6 +66,10 @@ KeyId = Annotated[str, identifier(examples.KEY_ID)]
 DatasetId = Annotated[str, identifier(examples.DATASET_ID)]
 ModelId = Annotated[str, identifier(examples.MODEL_ID)]
 SetId = Annotated[str, identifier(examples.SET_ID)]
+DeletionId = Annotated[str, identifier(examples.DELETION_ID)]
+Cascade = Annotated[
+    bool, Query(description="Whether what was made of it goes too, and all jobs about it.")
+]
 
 
 def idempotency(key: str | None, operation: str, body: Any) -> Idempotency | None:

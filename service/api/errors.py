@@ -12,12 +12,21 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from service.api.disclosure import record_refusal
 from service.api.views import ProblemView
 from service.domain import errors
 from service.domain.errors import FieldError, Problem, SyntheticDataError
 from service.validation.bodies import pointer
 
 _log = structlog.get_logger()
+
+# refusals that the audit log records, besides every 401 and 403
+_RECORDED = (
+    errors.SetRefused,
+    errors.SetInconclusive,
+    errors.WeightsNotCleared,
+    errors.FindingsSpent,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -106,6 +115,8 @@ def _on_our_error(request: Request, error: Exception) -> JSONResponse:
     status = status_of(type(error))
     level = logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     _log.log(level, "refused", code=error.code, status=status)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or isinstance(error, _RECORDED):
+        record_refusal(request, error.code)
     headers = {}
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)

@@ -1,7 +1,7 @@
 """A job's log, as pages or as a stream (server-sent events)."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -12,11 +12,13 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
 from service.api.authorization import CACHE_SECONDS, NEEDS, GuardedRoute, caller_of
 from service.api.dependencies import InContext, JobId
+from service.api.disclosure import shown_privately
 from service.api.errors import documented
 from service.api.views import EventPage, EventView
 from service.api.waiting import POLL_SECONDS
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.job import Event
 
 router = APIRouter(tags=["jobs"], route_class=GuardedRoute)
 
@@ -68,6 +70,7 @@ async def list_events(
         found = await run_sync(
             lambda: context.records.jobs.events(job_id, after=after, limit=limit)
         )
+        await run_sync(_record_previews, context, job_id, found)
         items = [EventView.model_validate(access.event(context.scopes, event)) for event in found]
         return EventPage(items=items, next_after=items[-1].sequence if items else after)
     start = after if last_event_id is None else last_event_id
@@ -80,12 +83,21 @@ async def list_events(
     )
 
 
+def _record_previews(context: AppContext, job_id: str, found: Sequence[Event]) -> bool:
+    """Record that previews are shown, if there are any and the caller may see them."""
+    private = any(access.event(frozenset(), event) != event for event in found)
+    if private:
+        shown_privately(context, [job_id])
+    return private
+
+
 async def _stream(
     request: Request, context: AppContext, job_id: str, after: int
 ) -> AsyncIterator[bytes]:
     """Send entries as they are written, until the job is done or deleted, or the key is revoked."""
     records = context.records
     last_sent = last_asked = time.monotonic()
+    recorded = False
     while True:
         if time.monotonic() - last_asked > CACHE_SECONDS:
             try:
@@ -96,6 +108,8 @@ async def _stream(
         try:
             job = await run_sync(records.jobs.job, job_id)  # before its log: no entry is missed
             found = await run_sync(partial(records.jobs.events, job_id, after=after))
+            if not recorded:  # once a stream
+                recorded = await run_sync(_record_previews, context, job_id, found)
         except errors.JobNotFound:
             return
         for event in found:

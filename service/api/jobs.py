@@ -10,6 +10,7 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.conditional import IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
+from service.api.disclosure import shown_privately
 from service.api.errors import documented
 from service.api.responses import NOT_MODIFIED
 from service.api.views import JobView, Page
@@ -40,6 +41,7 @@ def view(context: AppContext, job: Job) -> JobView:
 
 def views(context: AppContext, jobs: Sequence[Job]) -> list[JobView]:
     """Show what the caller may read of some jobs, and their places in the queue."""
+    shown_privately(context, (job.id for job in jobs if access.job(frozenset(), job) != job))
     positions = context.records.jobs.queue_positions(jobs)
     return [JobView.of(access.job(context.scopes, job), positions.get(job.id)) for job in jobs]
 

@@ -23,7 +23,8 @@ _NO_STORE = {"Cache-Control": "no-store"}  # the answer holds a secret
 
 
 def _manager(context: AppContext) -> KeyManager:
-    return KeyManager(context.records.api_keys, context.clock, context.caller)
+    keys = context.records.api_keys
+    return KeyManager(keys, context.clock, context.caller, context.origin)
 
 
 @router.post(

@@ -1,8 +1,10 @@
 """Trained models."""
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
+from service import usecases
+from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
 from service.api.conditional import (
     FOREVER,
@@ -10,7 +12,8 @@ from service.api.conditional import (
     Range,
     immutable_file,
 )
-from service.api.dependencies import Cursor, InContext, Limit, ModelId
+from service.api.dependencies import Cascade, Cursor, InContext, Limit, ModelId
+from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import documented
 from service.api.release_views import AuditView
 from service.api.responses import PNG, binary, whole_or_part
@@ -26,6 +29,7 @@ router = APIRouter(tags=["models"], route_class=GuardedRoute)
 def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
     page = context.records.catalog.models(cursor=cursor, limit=limit)
+    shown_privately(context, (model.id for model in page.items))
     items = [ModelView.of(access.model(context.scopes, model)) for model in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
@@ -37,7 +41,9 @@ def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) ->
 )
 def get_model(context: InContext, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
-    return ModelView.of(access.model(context.scopes, context.records.catalog.model(model_id)))
+    model = context.records.catalog.model(model_id)
+    shown_privately(context, [model.id])
+    return ModelView.of(access.model(context.scopes, model))
 
 
 @router.get(
@@ -75,7 +81,6 @@ def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
 def get_model_weights(
     context: InContext,
     model_id: ModelId,
-    request: Request,
     range_: Range = None,  # noqa: ARG001  FileResponse reads it
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -105,9 +110,9 @@ def get_model_weights(
         model_id=model.id,
         sha256=weights.sha256,
         status=answer.status_code,
-        client=request.client.host if request.client else None,
+        client=context.origin,
     )
-    return answer
+    return disclosed(context, model.id, answer)
 
 
 @router.get(
@@ -136,4 +141,23 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
         image = path.read_bytes()
     except FileNotFoundError:
         raise errors.ImageNotFound.named(f"{model_id}/samples.png") from None
-    return Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+    answer = Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+    return disclosed(context, model.id, answer)
+
+
+@router.delete(
+    "/models/{model_id}",
+    operation_id="delete_model",
+    responses=documented(
+        errors.ModelNotFound,
+        errors.ModelInUse,
+        errors.SigningKeyLost,
+        errors.InvalidRequest,
+    ),
+)
+def delete_model(context: InContext, model_id: ModelId, cascade: Cascade = False) -> DeletionView:
+    """Remove a model, its weights and its training job; answers with a signed receipt.
+
+    Its sets stay; with `cascade` these go too. What has to outlive it is named in the receipt.
+    """
+    return DeletionView.of(usecases.delete_model(context, model_id, cascade=cascade))

@@ -20,6 +20,7 @@ from service.api.conditional import (
     not_modified,
 )
 from service.api.dependencies import Cursor, InContext, Limit, SetId
+from service.api.disclosure import disclosed
 from service.api.errors import documented
 from service.api.release_views import SyntheticSetView
 from service.api.responses import JSON, PNG, binary, whole, whole_or_part
@@ -91,13 +92,14 @@ def get_manifest(
     """Read a set's manifest: how it was made, and path, kind and checksum of every file."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     manifest = access.manifest(context.scopes, made)
-    return immutable_file(
+    answer = immutable_file(
         context.artifacts.path(manifest.key),
         sha256=manifest.sha256,
         media_type="application/json",
         filename=f"{made.id}-manifest.json",
         if_none_match=if_none_match,
     )
+    return disclosed(context, made.id, answer)
 
 
 @router.get(
@@ -132,7 +134,8 @@ def get_image(
             image = archive.read(file)
     except FileNotFoundError:
         raise errors.ArtifactMissing.named(made.id) from None
-    return Response(image, media_type="image/png", headers={"ETag": etag, "Cache-Control": FOREVER})
+    headers = {"ETag": etag, "Cache-Control": FOREVER}
+    return disclosed(context, made.id, Response(image, media_type="image/png", headers=headers))
 
 
 @lru_cache(maxsize=4)
@@ -166,13 +169,14 @@ def download_synthetic_set(
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     images = access.images(context.scopes, made)
-    return immutable_file(
+    answer = immutable_file(
         context.artifacts.path(images.key),
         sha256=images.sha256,
         media_type="application/zip",
         filename=f"{made.id}.zip",
         if_none_match=if_none_match,
     )
+    return disclosed(context, made.id, answer)
 
 
 @router.get(
@@ -211,7 +215,7 @@ def get_report(
         disposition="inline",
     )
     answer.headers["Vary"] = "Accept"
-    return answer
+    return disclosed(context, made.id, answer)
 
 
 @router.get(

@@ -11,9 +11,10 @@ SyntheticDataError
 ├── UploadTooLarge
 ├── NotFound
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ApiKeyNotFound
+│   ├── DeletionNotFound
 │   └── ImageNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
-│   ├── DatasetNotReady, DatasetFailed, DatasetInUse
+│   ├── DatasetNotReady, DatasetFailed, DatasetInUse, ModelInUse
 │   ├── JobNotDone, IllegalMove, UploadGone
 │   ├── TooFewPatients              in the holdout, for a set to be examined at all
 │   ├── DatasetGone                 the images that a set must be examined against were deleted
@@ -258,6 +259,12 @@ class ApiKeyNotFound(NotFound):
     code = "api_key_not_found"
 
 
+class DeletionNotFound(NotFound):
+    """No deletion has this identifier."""
+
+    code = "deletion_not_found"
+
+
 class ImageNotFound(NotFound):
     """The set or model has no such image."""
 
@@ -299,6 +306,18 @@ class DatasetInUse(Conflict):
     def by(cls, dataset_id: str, job_id: str) -> "DatasetInUse":
         """Say which job needs it."""
         return cls(f"Job {job_id} needs dataset {dataset_id}. Wait for it or cancel it first.")
+
+
+class ModelInUse(Conflict):
+    """A job that is not done needs the model."""
+
+    code = "model_in_use"
+    retryable = True
+
+    @classmethod
+    def by(cls, model_id: str, job_id: str) -> "ModelInUse":
+        """Say which job needs it."""
+        return cls(f"Job {job_id} needs model {model_id}. Wait for it or cancel it first.")
 
 
 class JobNotDone(Conflict):

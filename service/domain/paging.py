@@ -11,6 +11,7 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_DIGITS = 18  # of a number that fits into 64 bits
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -83,3 +84,31 @@ def page_of(found: Sequence[L], limit: int) -> Page[L]:
     """Cut a page from records read one beyond the limit."""
     more = len(found) > limit
     return Page(found[:limit], str(Cursor.after(found[limit - 1])) if more else None)
+
+
+class Numbered(Protocol):
+    """A record of a log, which has a number in it."""
+
+    @property
+    def sequence(self) -> int:
+        """Its number, from 1."""
+
+
+N = TypeVar("N", bound=Numbered)
+
+
+def number_after(cursor: str | None) -> int | None:
+    """Read the cursor of a numbered log: the number before which its page begins."""
+    if cursor is None:
+        return None
+    if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > _MAX_DIGITS:
+        raise InvalidRequest.at(
+            "/query/cursor", "Pass the next_cursor of an earlier page unchanged."
+        )
+    return int(cursor)
+
+
+def numbered_page(found: Sequence[N], limit: int) -> Page[N]:
+    """Cut a page from entries, newest first, read one beyond the limit."""
+    more = len(found) > limit
+    return Page(found[:limit], str(found[limit - 1].sequence) if more else None)

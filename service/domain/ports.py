@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from service.domain.api_keys import ApiKey
+from service.domain.audit import AuditDraft, AuditEntry, AuditHead
+from service.domain.deletion import Deletion, Removed
 from service.domain.errors import Problem
 from service.domain.job import (
     MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
@@ -76,6 +78,13 @@ class SigningKeys(Protocol):
     def public_keys(self) -> list[PublicKey]:
         """Return all public keys, the current one first; makes the first one if there is none."""
 
+    def envelope(self, payload_type: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Sign content with the current key; returns a DSSE envelope.
+
+        Raises:
+            SigningKeyLost: The key is gone.
+        """
+
 
 class UploadWriter(Protocol):
     """A file that is being received; it becomes visible only by `commit`."""
@@ -120,12 +129,30 @@ class ArtifactStore(Protocol):
     def delete_upload(self, job_id: str) -> None:
         """Remove the archive of an ingest job, if there is one."""
 
+    def discard_abandoned_uploads(self) -> int:
+        """Remove archives that nobody receives any more; returns how many there were."""
+
+    def stagings(self, job_id: str) -> list[Path]:
+        """Return what attempts of a job left behind in staging."""
+
+    def delete_staging(self, job_id: str) -> None:
+        """Remove what attempts of a job left behind in staging."""
+
+    def folders_of(self, record_id: str) -> set[str]:
+        """Return the published folders, as `<kind>/<name>`, with an identifier in their names.
+
+        The parts of a name are separated by hyphens.
+        """
+
 
 class Database(Protocol):
     """What the records lie in."""
 
     def check(self) -> None:
         """Raise RecordsUnavailable when it cannot serve this version."""
+
+    def wipe(self) -> None:
+        """Overwrite what deleted rows left in the database's files, where it can be done."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -180,8 +207,13 @@ class Jobs(Protocol):
     def retry(self, job_id: str, *, quotas: Quotas | None = None) -> Job:
         """Queue a failed or cancelled job again; raises IllegalMove otherwise, or QuotaExceeded."""
 
-    def delete_job(self, job_id: str) -> Job:
-        """Remove a job that is done, with its log; raises JobNotDone otherwise."""
+    def delete_job(self, job_id: str, audit: AuditDraft | None = None) -> Job:
+        """Remove a job that is done, with its log; raises JobNotDone otherwise.
+
+        Args:
+            job_id: The job.
+            audit: Is written in the same transaction.
+        """
 
     def job(self, job_id: str) -> Job:
         """Return a job."""
@@ -286,12 +318,6 @@ class Catalog(Protocol):
     def newest_split_dataset(self) -> Dataset | None:
         """Return the newest dataset whose images were split, if there is any."""
 
-    def delete_dataset(self, dataset_id: str) -> Dataset:
-        """Remove a dataset; raises DatasetInUse while a job that is not done needs it.
-
-        Which patients its models were trained on is kept where a set of them was examined.
-        """
-
     def model(self, model_id: str) -> Model:
         """Return a model."""
 
@@ -319,19 +345,28 @@ class Releases(Protocol):
     ) -> Page[SyntheticSet]:
         """List synthetic sets, newest first."""
 
-    def delete_synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
+    def delete_synthetic_set(
+        self, synthetic_set_id: str, audit: AuditDraft | None = None
+    ) -> SyntheticSet:
         """Remove a synthetic set; one that stays known is only withdrawn, see `SyntheticSet`.
+
+        Args:
+            synthetic_set_id: The set.
+            audit: Is written in the same transaction.
 
         Returns:
             What is left of it.
         """
 
-    def read_findings(self, synthetic_set_id: str, max_sets: int) -> SyntheticSet:
+    def read_findings(
+        self, synthetic_set_id: str, max_sets: int, audit: AuditDraft | None = None
+    ) -> SyntheticSet:
         """Record that a set's findings are read.
 
         Args:
             synthetic_set_id: The set.
             max_sets: Of how many sets of one model they may be read.
+            audit: Is written in the same transaction.
 
         Raises:
             FindingsSpent: They were read of that many others.
@@ -363,8 +398,8 @@ class Releases(Protocol):
 class ApiKeys(Protocol):
     """API keys. A tenant's keys are unknown to the administrators of another."""
 
-    def add(self, key: ApiKey) -> None:
-        """Write a new key."""
+    def add(self, key: ApiKey, audit: AuditDraft | None = None) -> None:
+        """Write a new key, and what the audit log is to say of it, in one transaction."""
 
     def key(self, tenant: str, key_id: str) -> ApiKey:
         """Return a key of a tenant, or raise ApiKeyNotFound."""
@@ -374,8 +409,20 @@ class ApiKeys(Protocol):
     ) -> Page[ApiKey]:
         """List the keys of a tenant, newest first, those that ended too."""
 
-    def change(self, tenant: str, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+    def change(
+        self,
+        tenant: str,
+        key_id: str,
+        change: Callable[[ApiKey], ApiKey],
+        audit: AuditDraft | None = None,
+    ) -> ApiKey:
         """Write a changed key over a tenant's key in one transaction, and return it.
+
+        Args:
+            tenant: Whose the key is.
+            key_id: The key.
+            change: Returns what becomes of it.
+            audit: Is written in the same transaction.
 
         Raises:
             ApiKeyNotFound: The tenant has none of this identifier.
@@ -395,6 +442,72 @@ class StatisticsSource(Protocol):
         """Return the present figures."""
 
 
+class Deletions(Protocol):
+    """Deletions of datasets and models, and their receipts."""
+
+    def delete_dataset(self, dataset_id: str, audit: AuditDraft, *, cascade: bool) -> Deletion:
+        """Remove the records of a dataset and of its ingest; what is to be kept is kept.
+
+        Args:
+            dataset_id: The dataset.
+            audit: Is written in the same transaction, as is the deletion itself.
+            cascade: Whether its models, their sets and all of its jobs go too.
+
+        Returns:
+            The deletion, whose files are still there; see `erasure.carry_out`.
+
+        Raises:
+            DatasetNotFound: There is no such dataset.
+            DatasetInUse: A job that is not done needs it.
+        """
+
+    def delete_model(self, model_id: str, audit: AuditDraft, *, cascade: bool) -> Deletion:
+        """Remove the records of a model and of its training, as `delete_dataset` does.
+
+        Raises:
+            ModelNotFound: There is no such model.
+            ModelInUse: A job that is not done needs it.
+        """
+
+    def count(self, deletion_id: str, removed: Sequence[Removed]) -> Deletion:
+        """Keep what the files come to before they go; the first count stands."""
+
+    def finish(
+        self, deletion_id: str, finished_at: datetime, receipt: Mapping[str, Any]
+    ) -> Deletion:
+        """Keep the receipt of a deletion whose files are gone; the first receipt stands."""
+
+    def deletion(self, deletion_id: str) -> Deletion:
+        """Return a deletion, or raise DeletionNotFound."""
+
+    def deletions(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Deletion]:
+        """List deletions, newest first."""
+
+    def unfinished(self) -> list[Deletion]:
+        """Return the deletions whose files may still be there, oldest first."""
+
+
+class AuditLog(Protocol):
+    """What was done, by whom: one chain of entries for each tenant, which only grows."""
+
+    def append(self, *drafts: AuditDraft) -> None:
+        """Write entries, in one transaction."""
+
+    def note_policy(self, draft: AuditDraft) -> None:
+        """Write an entry of action `set_policy` unless the last one names the same target."""
+
+    def entries(
+        self, tenant: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page[AuditEntry]:
+        """List the entries of a tenant, newest first."""
+
+    def head(self, tenant: str) -> AuditHead:
+        """Return the end of a tenant's chain."""
+
+    def tenants(self) -> list[str]:
+        """Return whose chains there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """Jobs and what they made, in one database: all of them, or those of one tenant.
@@ -408,6 +521,8 @@ class Records:
         catalog: Datasets and models.
         releases: Synthetic sets and their examinations.
         api_keys: What clients show to be let in.
+        deletions: Deletions of datasets and models.
+        audit: What was done, by whom.
         of_tenant: Returns the records of one tenant.
         statistics: Figures of all of them.
     """
@@ -417,5 +532,7 @@ class Records:
     catalog: Catalog
     releases: Releases
     api_keys: ApiKeys
+    deletions: Deletions
+    audit: AuditLog
     of_tenant: Callable[[str], "Records"]
     statistics: StatisticsSource

@@ -30,6 +30,11 @@ class ArtifactRef:
         """The folder that is published and pruned as one: the first two parts of the key."""
         return "/".join(self.key.split("/")[:2])
 
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.key.rpartition("/")[2]
+
 
 class DatasetState(StrEnum):
     """Whether a dataset can be trained on."""
@@ -130,6 +135,8 @@ class Model:
         job_id: The job that trained it.
         created_at: When it was finished, UTC.
         card: Figures of its training.
+        deleted: Whether it was deleted, and only what must outlive it is left, see
+            `deletion_rules.without_content`.
     """
 
     id: str
@@ -144,6 +151,7 @@ class Model:
     job_id: str
     created_at: datetime
     card: ModelCard
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,9 +146,11 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
-def check_upload(path: Path) -> None:
+def check_upload(path: Path, retention_seconds: float) -> None:
     """Raise UploadGone unless the archive of an ingest is still kept."""
     if not path.exists():
         raise errors.UploadGone(
-            "The uploaded archive is not kept after its ingest ended. Upload it again."
+            "The uploaded archive is no longer kept: one whose ingest was cancelled, or may "
+            f"succeed when retried, is kept for {retention_seconds / 3600:g} hours, "
+            "any other not at all. Upload it again."
         )

@@ -9,7 +9,9 @@ from typing import NoReturn
 import typer
 
 from synthcxr.cli import (
+    audit,
     datasets,
+    deletions,
     demo,
     generate,
     jobs,
@@ -48,6 +50,8 @@ app.add_typer(sets.app, name="sets")
 app.command("verify")(verify.verify)
 app.add_typer(signing_keys.app, name="signing-keys")
 app.add_typer(keys.app, name="keys")
+app.add_typer(deletions.app, name="deletions")
+app.add_typer(audit.app, name="audit")
 app.command("version")(version.version)
 app.command("api")(server.api)
 app.command("migrate")(server.migrate)

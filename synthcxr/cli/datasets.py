@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.options import Json, Url, Wait, class_counts
 from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
@@ -88,7 +89,12 @@ def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
 
 
 @app.command()
-def delete(dataset_id: str, url: Url = DEFAULT_URL) -> None:
-    """Delete a dataset and its pixels."""
+def delete(
+    dataset_id: str,
+    cascade: Cascade = False,
+    receipt: Receipt = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Delete a dataset and its pixels, say what stays, and print the deletion's id."""
     with Client(url) as client:
-        client.delete_dataset(dataset_id)
+        report(client.delete_dataset(dataset_id, cascade=cascade), receipt)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.options import Json, Url
 from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.client import DEFAULT_URL, Client
@@ -52,3 +53,15 @@ def weights(
     say(f"cleared by {clearance['ground']}: {clearance['text']}")
     say(clearance["notice"])
     print(output)
+
+
+@app.command()
+def delete(
+    model_id: str,
+    cascade: Cascade = False,
+    receipt: Receipt = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Delete a model and its weights, say what stays, and print the deletion's id."""
+    with Client(url) as client:
+        report(client.delete_model(model_id, cascade=cascade), receipt)

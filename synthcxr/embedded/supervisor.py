@@ -27,6 +27,8 @@ from synthcxr.tokens import announce, withdraw
 
 TICK_SECONDS = 0.1
 STOP_SECONDS = 4.0
+PRIVATE = 0o077  # umask: what is written is for this user alone
+NO_PERMISSION = 77  # how a process ends that refuses a data directory which others can read
 
 LONG_JOBS = "gpu.train,cpu.ingest"
 GENERATION = "gpu.generate"  # a worker of its own, which keeps the last models loaded
@@ -165,12 +167,13 @@ def up(options: Options, say: Callable[[str], None]) -> None:
         say: Prints one line.
 
     Raises:
-        CannotStart: The data directory or the port is in use, there is no broker, or the
-            database could not be prepared.
+        CannotStart: The data directory is open to others, it or the port is in use, there is no
+            broker, or the database could not be prepared.
         MissingExtra: The server's packages are not installed.
     """
     if importlib.util.find_spec("uvicorn") is None or importlib.util.find_spec("celery") is None:
         raise MissingExtra("`synthcxr up`")
+    os.umask(PRIVATE)  # of the children too
     log_dir = options.data_dir / "logs"
     log_dir.mkdir(parents=True, exist_ok=True)
     lock = DataDirLock(options.data_dir, options.url)
@@ -242,9 +245,13 @@ def _prepare(step: str, environment: dict[str, str], log_dir: Path, limits: LogL
     ).returncode
     writer.close_output()
     writer.finish()
+    last_lines = log.read_text(errors="replace").splitlines()[-2:]
+    if code == NO_PERMISSION:
+        raise CannotStart(last_lines[-1])
     if code:
-        last_lines = " / ".join(log.read_text(errors="replace").splitlines()[-2:])
-        raise CannotStart(f"The database could not be prepared (see {log}): {last_lines}")
+        raise CannotStart(
+            f"The database could not be prepared (see {log}): {' / '.join(last_lines)}"
+        )
 
 
 @contextmanager

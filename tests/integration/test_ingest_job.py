@@ -9,6 +9,7 @@ from models.training.checkpoints import file_digest
 from radiographs.phantom import draw as draw_phantom
 from radiographs.splits.keyed_hash import published_version
 from release.gate.verdict import Verdict
+from service.domain.audit import AuditDraft
 from service.domain.job import JobKind, JobState
 from service.domain.records import ArtifactRef, DatasetState, GeneratedSet, SyntheticSet
 from tests.integration.jobs import (
@@ -90,7 +91,8 @@ def test_a_release_counts_for_the_same_patients_whatever_their_dataset_is_like(c
     made = released_set(context, first)
     other = write_images(tmp_path / "other", {"normal": "No Finding", "effusion": "effusion"})
     (tmp_path / "other" / "effusion" / "7.png").unlink()
-    context.records.catalog.delete_dataset(first)
+    delete = AuditDraft("default", "anybody", "delete_dataset", first)
+    context.records.deletions.delete_dataset(first, delete, cascade=True)
     for size in (64, 128):
         job = finished(context, submit_ingest(context, other, size))
         again = context.records.releases.releases(job.result.dataset_id)

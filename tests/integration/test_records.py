@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain import errors
 from service.domain.api_keys import ApiKey, digest_of
+from service.domain.audit import AuditDraft
 from service.domain.errors import Problem
 from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
@@ -52,6 +54,7 @@ REQUESTS = {
     JobKind.GENERATE: generate_request,
 }
 PROBLEM = Problem("broken", "It broke.")
+DELETE = AuditDraft("default", "anybody", "delete_dataset", "ds_1")
 
 
 @pytest.fixture
@@ -386,9 +389,9 @@ def test_a_dataset_in_use_stays(records: Records, clock: ManualClock) -> None:
     ingest = make_job(clock, JobKind.INGEST)
     records.jobs.submit(ingest, dataset=make_dataset(ingest, clock))
     with pytest.raises(errors.DatasetInUse):
-        records.catalog.delete_dataset("ds_1")
+        records.deletions.delete_dataset("ds_1", DELETE, cascade=False)
     records.jobs.request_cancel(ingest.id)
-    assert records.catalog.delete_dataset("ds_1").id == "ds_1"
+    assert records.deletions.delete_dataset("ds_1", DELETE, cascade=False).target == "ds_1"
     with pytest.raises(errors.DatasetNotFound):
         records.catalog.dataset("ds_1")
 
@@ -411,7 +414,10 @@ def test_what_is_unknown_is_named(records: Records) -> None:
         (records.jobs.retry, errors.JobNotFound),
         (records.jobs.delete_job, errors.JobNotFound),
         (records.catalog.dataset, errors.DatasetNotFound),
-        (records.catalog.delete_dataset, errors.DatasetNotFound),
+        (
+            partial(records.deletions.delete_dataset, audit=DELETE, cascade=True),
+            errors.DatasetNotFound,
+        ),
         (records.catalog.model, errors.ModelNotFound),
         (records.releases.synthetic_set, errors.SyntheticSetNotFound),
         (records.releases.delete_synthetic_set, errors.SyntheticSetNotFound),
@@ -542,7 +548,7 @@ def test_a_release_of_a_deleted_dataset_counts_where_its_patients_come_again(
 ) -> None:
     ingested(records, clock, "ds_1", [1, 2])
     made = examined(records, clock, "syn_1")
-    records.catalog.delete_dataset("ds_1")
+    records.deletions.delete_dataset("ds_1", DELETE, cascade=False)
     ingested(records, clock, "ds_2", [2, 9])
     assert records.releases.releases("ds_2") == [made]
     with pytest.raises(errors.ReleasesChanged, match="syn_1"):
@@ -553,7 +559,7 @@ def test_whom_a_deleted_dataset_held_is_forgotten_where_no_set_of_it_was_examine
     records: Records, clock: ManualClock
 ) -> None:
     ingested(records, clock, "ds_1", [1])
-    records.catalog.delete_dataset("ds_1")
+    records.deletions.delete_dataset("ds_1", DELETE, cascade=False)
     examined(records, clock, "syn_1")  # of an identifier that will never be given again
     ingested(records, clock, "ds_2", [1])
     assert records.releases.releases("ds_2") == []

@@ -43,13 +43,14 @@ from tests.sample_records import model_card, white_box_audit
 from tests.unit.service.conftest import served
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
-IDENTIFIER = re.compile(r"\b(ds|job|mdl|syn|key)_[0-9a-z]{26}\b")
+IDENTIFIER = re.compile(r"\b(ds|job|mdl|syn|key|del)_[0-9a-z]{26}\b")
 KIND_OF_PARAMETER = {
     "dataset_id": "ds",
     "job_id": "job",
     "model_id": "mdl",
     "synthetic_set_id": "syn",
     "key_id": "key",
+    "deletion_id": "del",
 }
 NO_RECORD = {"index": "0"}  # parameters of paths that name no record by themselves
 REQUESTS = [
@@ -195,7 +196,8 @@ def owned(shared: SharedService) -> dict[str, str]:
     job = shared.a.post("/train", json=body, headers=key).json()
     made = shared.a.post("/keys", json={"name": "ci", "scopes": ["train"]}).json()
     names = {"ds": dataset_id, "mdl": model.id, "syn": set_id, "job": job["id"]}
-    return {**names, "key": made["id"]}
+    gone = shared.a.delete(f"/datasets/{shared.dataset(shared.a)}").json()
+    return {**names, "key": made["id"], "del": gone["id"]}
 
 
 def operations(app: FastAPI) -> list[tuple[str, str]]:
@@ -219,7 +221,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
 
 def unknown() -> dict[str, str]:
-    return {kind: new_id(kind) for kind in ("ds", "job", "mdl", "syn", "key")}
+    return {kind: new_id(kind) for kind in ("ds", "job", "mdl", "syn", "key", "del")}
 
 
 def comparable(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
@@ -249,7 +251,7 @@ def example_bodies(app: FastAPI) -> list[tuple[str, str, Any]]:
 
 def everything(client: httpx.Client) -> dict[str, Any]:
     """Read all that a tenant can list."""
-    lists = ("/datasets", "/jobs", "/models", "/synthetic-sets", "/keys")
+    lists = ("/datasets", "/jobs", "/models", "/synthetic-sets", "/keys", "/deletions")
     return {path: client.get(path).json()["items"] for path in lists}
 
 

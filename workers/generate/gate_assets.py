@@ -181,6 +181,9 @@ class GateAssetCache:
         """
         assert dataset.artifact is not None, "only a ready dataset's models draw"
         key = dataset.artifact.key, size
+        for kept in [*self._kept]:
+            if not attempt.artifacts.path(kept[0]).exists():  # deleted: memory lets go of it too
+                del self._kept[kept]
         if key not in self._kept:
             while len(self._kept) >= MAX_KEPT:  # before the new ones take memory
                 self._kept.popitem()

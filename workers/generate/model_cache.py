@@ -29,6 +29,7 @@ class ModelCache:
         self._kept: LRUCache[tuple[str, torch.device], tuple[Snapshot, int]] = LRUCache(
             max_bytes, getsizeof=lambda kept: kept[1]
         )
+        self._weights: dict[tuple[str, torch.device], Path] = {}
 
     @classmethod
     @cache
@@ -50,6 +51,7 @@ class ModelCache:
         Raises:
             OSError: A file is missing.
         """
+        self._drop_deleted()
         key = (sha256, device)
         if key in self._kept:
             return self._kept[key][0]
@@ -60,6 +62,7 @@ class ModelCache:
         snapshot = load_snapshot(weights.parent, device)
         if fits:
             self._kept[key] = snapshot, num_bytes
+            self._weights[key] = weights
         return snapshot
 
     def clear(self) -> None:
@@ -67,6 +70,12 @@ class ModelCache:
         self._kept.clear()
         gc.collect()
         give_back_memory()
+
+    def _drop_deleted(self) -> None:
+        """Let go of what was deleted from the disk."""
+        for key in [*self._kept]:
+            if not self._weights[key].exists():
+                del self._kept[key]
 
     def _make_room(self, num_bytes: int) -> None:
         """Drop models before the new one is loaded, so that both are never in memory."""

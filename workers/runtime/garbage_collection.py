@@ -5,22 +5,36 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from service.domain.errors import JobNotFound
-from service.domain.job import JobState
+from service.domain.job import Job
 from service.domain.ports import Records
 
 log = structlog.get_logger()
 
 # what is younger may belong to an attempt that is about to commit
 MIN_AGE_SECONDS = 24 * 3600.0
+UPLOAD_RETENTION_SECONDS = 24 * 3600.0
 
 
-def prune(records: Records, data_dir: Path, min_age_seconds: float = MIN_AGE_SECONDS) -> int:
-    """Remove unnamed artifacts, staging folders and uploads; returns how many went."""
+def prune(
+    records: Records,
+    data_dir: Path,
+    min_age_seconds: float = MIN_AGE_SECONDS,
+    upload_retention_seconds: float = UPLOAD_RETENTION_SECONDS,
+) -> int:
+    """Remove unnamed artifacts, staging folders and uploads; returns how many went.
+
+    Args:
+        records: Name what is needed.
+        data_dir: The data directory.
+        min_age_seconds: Least age of what goes.
+        upload_retention_seconds: How long an ingest that failed or was cancelled can be retried.
+    """
     referenced = records.catalog.referenced_artifacts()
     artifacts = data_dir.resolve() / "artifacts"
     doomed = [
@@ -29,9 +43,14 @@ def prune(records: Records, data_dir: Path, min_age_seconds: float = MIN_AGE_SEC
         if str(folder.relative_to(artifacts)) not in referenced
     ]
     doomed += (data_dir.resolve() / "staging").glob("*")
-    uploads = (data_dir.resolve() / "uploads").glob("*")
-    doomed += [upload for upload in uploads if not _still_needed(records, upload.stem)]
     outdated = list(_older(doomed, time.time() - min_age_seconds))
+    retention = timedelta(seconds=upload_retention_seconds)
+    for upload in (data_dir.resolve() / "uploads").glob("*.zip"):
+        job = _job_of(records, upload)
+        if job is None:  # being submitted, or deleted
+            outdated += _older([upload], time.time() - min_age_seconds)
+        elif job.finished_at and datetime.now(UTC) - job.finished_at >= retention:
+            outdated.append(upload)
     for leftover in outdated:
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
@@ -41,12 +60,12 @@ def prune(records: Records, data_dir: Path, min_age_seconds: float = MIN_AGE_SEC
     return len(outdated)
 
 
-def _still_needed(records: Records, job_id: str) -> bool:
-    """Whether an ingest may yet read its upload: until it succeeded."""
+def _job_of(records: Records, upload: Path) -> Job | None:
+    """Return the ingest that an upload was received for, if it is there."""
     try:
-        return records.jobs.job(job_id).state is not JobState.SUCCEEDED
+        return records.jobs.job(upload.stem)
     except JobNotFound:
-        return False
+        return None
 
 
 def _older(leftovers: list[Path], than: float) -> Iterator[Path]:

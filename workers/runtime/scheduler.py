@@ -12,7 +12,9 @@ import time
 
 import structlog
 
-from service.domain.errors import RecordsUnavailable
+from service.adapters.signing_keys import KeyRing
+from service.domain.erasure import carry_out
+from service.domain.errors import RecordsUnavailable, SigningKeyLost
 from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
 from workers.runtime.context import WorkerContext
@@ -22,6 +24,7 @@ log = structlog.get_logger()
 
 RING_AGAIN_SECONDS = 10.0
 PRUNE_INTERVAL_SECONDS = 600.0
+FINISH_AFTER_SECONDS = 10.0
 
 
 class Scheduler:
@@ -35,6 +38,7 @@ class Scheduler:
     def __init__(self, context: WorkerContext, queue: TaskQueue) -> None:
         self._context = context
         self._queue = queue
+        self._keys = KeyRing(context.settings.data_dir)
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self._rang_at: dict[str, float] = {}
         self._pruned_at = float("-inf")
@@ -61,9 +65,28 @@ class Scheduler:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
             self._rang_at.pop(job.id, None)
         self._ring()
+        self._finish_deletions()
         if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
-            prune(records, settings.data_dir)
+            self._context.artifacts.discard_abandoned_uploads()
+            prune(
+                records,
+                settings.data_dir,
+                upload_retention_seconds=settings.upload_retention_seconds,
+            )
             self._pruned_at = time.monotonic()
+
+    def _finish_deletions(self) -> None:
+        """Take to their end the deletions whose process died; what cannot be done waits."""
+        context = self._context
+        for deletion in context.records.deletions.unfinished():
+            age = context.clock.now() - deletion.created_at
+            if age.total_seconds() < FINISH_AFTER_SECONDS:
+                continue  # whoever began it is probably at it
+            try:
+                carry_out(deletion, context.records, context.artifacts, self._keys, context.clock)
+                log.info("deletion finished", deletion_id=deletion.id)
+            except (OSError, SigningKeyLost) as error:
+                log.warning("deletion waits", deletion_id=deletion.id, reason=type(error).__name__)
 
     def _ring(self) -> None:
         """Announce every waiting job, again after a while: a message may have been lost."""

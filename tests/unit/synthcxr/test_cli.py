@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from synthcxr.cli import main, server
 from synthcxr.cli.options import class_counts, interpolation, mixture, settings
 from synthcxr.cli.progress import describe, expectation
 from synthcxr.connection import Connection
+from synthcxr.package_format import signed_bytes
 from synthcxr.resources import Job
 
 DONE = {
@@ -536,3 +538,52 @@ def test_weights_that_are_not_released_are_refused_with_the_reason(
     assert run("models", "weights", "mdl_1", "-o", str(tmp_path / "w.safetensors")) == 4
     assert "They stay [weights_not_cleared]" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+DELETED = {
+    "id": "del_1",
+    "kind": "dataset",
+    "target": "ds_1",
+    "removed": [{"kind": "dataset", "id": "ds_1", "num_files": 3, "num_bytes": 7}],
+    "kept": [{"kind": "patient_ledger", "id": "ds_1", "why": "Patients keep their split."}],
+    "receipt": None,
+}
+
+
+@pytest.mark.parametrize("what", ["datasets", "models"])
+def test_a_deletion_says_what_went_and_what_stays_and_saves_its_receipt(
+    serve: Callable[..., list[httpx.Request]],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    what: str,
+) -> None:
+    key = Ed25519PrivateKey.generate()
+    signed = receipt_of(key, {"deleted": {"kind": "dataset", "id": "ds_1"}})
+    requests = serve(lambda _: httpx.Response(200, json=DELETED | {"receipt": signed}))
+    file = tmp_path / "receipt.json"
+    assert run(what, "delete", "ds_1", "--cascade", "--receipt", str(file)) == 0
+    assert str(requests[0].url).endswith(f"/{what}/ds_1?cascade=true")
+    printed = capsys.readouterr()
+    assert printed.out == "del_1\n"
+    assert "removed 1 records, 3 files, 7 bytes" in printed.err
+    assert "Patients keep their split." in printed.err
+
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    assert run("deletions", "verify", str(file), "--public-key", str(pem)) == 0
+    assert '"id": "ds_1"' in capsys.readouterr().out
+    file.write_text(file.read_text().replace(signed["payload"], "e30="))
+    assert run("deletions", "verify", str(file), "--public-key", str(pem)) == 1
+    assert "signature" in capsys.readouterr().err
+
+
+def receipt_of(key: Ed25519PrivateKey, content: dict[str, object]) -> dict[str, object]:
+    """Sign a receipt as the service does."""
+    kind, payload = "application/vnd.synthcxr.deletion+json", json.dumps(content).encode()
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signature = base64.b64encode(key.sign(signed_bytes(kind, payload))).decode()
+    return {
+        "payloadType": kind,
+        "payload": base64.b64encode(payload).decode(),
+        "signatures": [{"keyid": hashlib.sha256(der).hexdigest(), "sig": signature}],
+    }

@@ -1,3 +1,5 @@
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -5,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Engine, inspect
 
 import service.migrations
 from service.adapters.sql_engine import open_engine
@@ -36,7 +38,36 @@ def test_the_table_of_api_keys_can_be_taken_back(tmp_path: Path) -> None:
         config.attributes["connection"] = connection
         command.downgrade(config, "0001")
         assert not inspect(connection).has_table("api_keys")
+    engine.dispose()
+
+
+def test_a_database_of_the_first_schema_is_rewritten_without_what_was_deleted(
+    tmp_path: Path,
+) -> None:
+    """SQLite did not overwrite deleted rows then; and the way down and up again works."""
+    path = tmp_path / "a.db"
+    engine = open_engine(f"sqlite:///{path}")
+    at(engine, command.upgrade, "0001")
+    with sqlite3.connect(path) as careless:
+        careless.execute("PRAGMA secure_delete=OFF")
+        careless.execute("CREATE TABLE names (name)")
+        careless.executemany("INSERT INTO names VALUES (?)", [(f"CANARY-{n}",) for n in range(500)])
+        careless.execute("DROP TABLE names")
+    careless.close()
+    assert b"CANARY" in path.read_bytes()
+    migrate(engine)
+    assert b"CANARY" not in path.read_bytes()
+    at(engine, command.downgrade, "0001")
     migrate(engine)
     with engine.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def at(engine: Engine, move: Callable[[Config, str], None], revision: str) -> None:
+    """Move a database to a revision."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(service.migrations.__path__[0])))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        move(config, revision)

@@ -19,11 +19,14 @@ def test_wal_is_used_only_where_it_cannot_corrupt(version: tuple[int, ...], mode
     assert journal_mode(version) == mode
 
 
-def test_sqlite_runs_with_full_synchronisation(tmp_path: Path) -> None:
+def test_sqlite_runs_with_full_synchronisation_and_overwrites_what_is_deleted(
+    tmp_path: Path,
+) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
     with engine.begin() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 10_000
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     assert str(mode).upper() == journal_mode()
     engine.dispose()

@@ -1,21 +1,24 @@
 """What the scheduler does at a look, on a clock that the test moves."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
+from service.domain.audit import AuditDraft
 from service.domain.errors import WorkerLost
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
+from service.domain.records import Dataset, DatasetState
+from service.domain.requests import DatasetSource
 from service.settings import Settings
 from tests.in_memory_queue import ManualClock, MemoryQueue
 from tests.in_memory_records import MemoryStore
-from tests.sample_records import train_request
+from tests.sample_records import ingest_request, train_request
 from workers.runtime.context import WorkerContext
 from workers.runtime.garbage_collection import prune
-from workers.runtime.scheduler import Scheduler
+from workers.runtime.scheduler import FINISH_AFTER_SECONDS, Scheduler
 
 
 @pytest.fixture
@@ -121,3 +124,45 @@ def test_pruning_removes_old_leftovers_and_nothing_named(context, tmp_path):
     assert named.exists()
     assert fresh.exists()
     assert not any(leftover.exists() for leftover in (upload, *leftovers))
+
+
+def test_an_upload_of_a_cancelled_ingest_is_kept_as_long_as_it_can_be_retried(context, tmp_path):
+    kept = {}
+    for name in ("waiting", "cancelled"):
+        request = ingest_request(source=DatasetSource(upload="a.zip"))
+        kind, now = JobKind.INGEST, datetime.now(UTC)
+        job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, request, now)
+        context.records.jobs.submit(job)
+        kept[name] = context.artifacts.upload_path(job.id)
+        writer = context.artifacts.open_upload(job.id)
+        writer.write(b"PATIENT")
+        writer.commit()
+        if name == "cancelled":
+            context.records.jobs.request_cancel(job.id)
+    long_ago = context.clock.now() < datetime.now(UTC) - timedelta(days=1)
+    assert long_ago, "the test's clock stands long before today"
+    prune(context.records, tmp_path, upload_retention_seconds=10**12)
+    assert all(path.exists() for path in kept.values())
+    prune(context.records, tmp_path)
+    assert kept["waiting"].exists()
+    assert not kept["cancelled"].exists()
+
+
+def test_a_deletion_whose_process_died_is_finished(scheduler, context, clock):
+    request = ingest_request()
+    kind = JobKind.INGEST
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, request, clock.now())
+    dataset = Dataset("ds_1", "images", DatasetState.INGESTING, request.source, clock.now(), job.id)
+    context.records.jobs.submit(job, dataset=dataset)
+    context.records.jobs.request_cancel(job.id)
+    pixels = context.artifacts.path("datasets/ds_1-abc/pixels.npy")
+    pixels.parent.mkdir(parents=True)
+    pixels.touch()
+    audit = AuditDraft("default", "anybody", "delete_dataset", "ds_1")
+    begun = context.records.deletions.delete_dataset("ds_1", audit, cascade=False)
+    scheduler.run_once()
+    assert pixels.exists()  # whoever began it is probably at it
+    clock.advance(FINISH_AFTER_SECONDS)
+    scheduler.run_once()
+    assert not pixels.parent.exists()
+    assert context.records.deletions.deletion(begun.id).receipt

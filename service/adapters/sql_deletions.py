@@ -1,0 +1,226 @@
+"""Deletions in SQLite or PostgreSQL: the records go in one transaction, which keeps a mark."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from typing_extensions import override
+
+from service.adapters import sql_tables as t
+from service.adapters.sql_audit import write_entry
+from service.adapters.sql_database import Database, locked, page_query, records
+from service.adapters.sql_jobs import remove_jobs
+from service.adapters.sql_releases import hold_examinations
+from service.domain import errors
+from service.domain.audit import DONE, FINISH_DELETION, AuditDraft
+from service.domain.deletion import Deletion, RecordKind, Removed
+from service.domain.deletion_rules import (
+    DeletionPlan,
+    Related,
+    dataset_deletion,
+    model_deletion,
+)
+from service.domain.identifiers import new_id
+from service.domain.job import Job, JobState
+from service.domain.paging import DEFAULT_LIMIT, Page
+from service.domain.ports import Deletions
+from service.domain.records import Dataset, Model
+
+_DONE = [str(state) for state in JobState if state.done]
+_TABLES = {
+    "dataset": t.datasets,
+    "model": t.models,
+    "synthetic_set": t.synthetic_sets,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a caller asked to be deleted."""
+
+    kind: RecordKind
+    target: str
+    cascade: bool
+    audit: AuditDraft
+
+
+class SqlDeletions(Deletions):
+    """The deletions of one database.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    def delete_dataset(self, dataset_id: str, audit: AuditDraft, *, cascade: bool) -> Deletion:
+        with self._database.writing() as connection:
+            hold_examinations(connection, self._database.now())
+            there = self._database.visible(t.datasets)
+            dataset = locked(connection, t.DATASETS, dataset_id, there)
+            if dataset is None:
+                raise errors.DatasetNotFound.named(dataset_id)
+            if user := _unfinished_job(connection, t.jobs.c.dataset_id == dataset_id):
+                raise errors.DatasetInUse.by(dataset_id, user)
+            related = _of_dataset(connection, dataset, cascade=cascade)
+            plan = dataset_deletion(dataset, related, cascade=cascade)
+            if not related.examined:
+                known = t.trained_patients
+                connection.execute(delete(known).where(known.c.dataset_id == dataset_id))
+            asked = _Asked("dataset", dataset_id, cascade, audit)
+            return self._begin(connection, asked, plan)
+
+    @override
+    def delete_model(self, model_id: str, audit: AuditDraft, *, cascade: bool) -> Deletion:
+        with self._database.writing() as connection:
+            hold_examinations(connection, self._database.now())
+            there = self._database.visible(t.models)
+            model = locked(connection, t.MODELS, model_id, there)
+            if model is None or model.deleted:
+                raise errors.ModelNotFound.named(model_id)
+            if user := _unfinished_job(connection, _drawn_by(model)):
+                raise errors.ModelInUse.by(model_id, user)
+            related = _of_model(connection, model, cascade=cascade)
+            plan = model_deletion(model, related, cascade=cascade)
+            return self._begin(connection, _Asked("model", model_id, cascade, audit), plan)
+
+    @override
+    def count(self, deletion_id: str, removed: Sequence[Removed]) -> Deletion:
+        with self._database.writing() as connection:
+            there = _locked(connection, deletion_id)
+            if there.counted:
+                return there
+            return _replace(connection, replace(there, removed=tuple(removed)))
+
+    @override
+    def finish(
+        self, deletion_id: str, finished_at: datetime, receipt: Mapping[str, Any]
+    ) -> Deletion:
+        with self._database.writing() as connection:
+            there = _locked(connection, deletion_id)
+            if there.receipt:
+                return there
+            draft = AuditDraft(
+                there.audit.tenant, there.requested_by, FINISH_DELETION, deletion_id, DONE
+            )
+            write_entry(connection, draft, finished_at)
+            return _replace(connection, replace(there, finished_at=finished_at, receipt=receipt))
+
+    @override
+    def deletion(self, deletion_id: str) -> Deletion:
+        return self._database.one(t.DELETIONS, deletion_id, errors.DeletionNotFound)
+
+    @override
+    def deletions(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Deletion]:
+        return self._database.page(t.DELETIONS, page_query(t.deletions, cursor, limit), limit)
+
+    @override
+    def unfinished(self) -> list[Deletion]:
+        deletions = t.deletions.c
+        query = select(t.deletions).where(~deletions.finished).order_by(deletions.created_at)
+        with self._database.reading() as connection:
+            return records(connection, t.DELETIONS, query)
+
+    def _begin(self, connection: Connection, asked: _Asked, plan: DeletionPlan) -> Deletion:
+        """Remove records and strip those that stay; keep what is still to be done."""
+        _apply(connection, plan)
+        now = self._database.now()
+        entry = write_entry(connection, asked.audit, now)
+        deletion = Deletion(
+            id=new_id("del"),
+            kind=asked.kind,
+            target=asked.target,
+            cascade=asked.cascade,
+            created_at=now,
+            requested_by=asked.audit.actor,
+            audit=entry.head,
+            removed=plan.removed,
+            kept=plan.kept,
+        )
+        row = {**t.DELETIONS.row(deletion), "tenant": asked.audit.tenant}
+        connection.execute(insert(t.deletions), row)
+        return deletion
+
+
+def _of_dataset(connection: Connection, dataset: Dataset, *, cascade: bool) -> Related:
+    """Read what hangs on a dataset."""
+    models, sets = t.models.c, t.synthetic_sets.c
+    trained = records(
+        connection,
+        t.MODELS,
+        select(t.models).where(
+            models.document["dataset_id"].as_string() == dataset.id, ~models.deleted
+        ),
+    )
+    made = select(t.synthetic_sets).where(sets.document["dataset_id"].as_string() == dataset.id)
+    ingest = t.jobs.c.id == dataset.job_id
+    examined = select(t.examined_sets).where(t.examined_sets.c.dataset_id == dataset.id)
+    return Related(
+        models=trained,
+        sets=records(connection, t.SYNTHETIC_SETS, made) if cascade else [],
+        jobs=_jobs(connection, t.jobs.c.dataset_id == dataset.id if cascade else ingest),
+        examined=records(connection, t.EXAMINED_SETS, examined),
+    )
+
+
+def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related:
+    """Read what hangs on a model."""
+    training = t.jobs.c.id == model.job_id
+    made = select(t.synthetic_sets).where(t.synthetic_sets.c.model_id == model.id)
+    examined = select(t.examined_sets).where(t.examined_sets.c.model_id == model.id)
+    return Related(
+        models=[model],
+        sets=records(connection, t.SYNTHETIC_SETS, made),
+        jobs=_jobs(connection, or_(training, _drawn_by(model)) if cascade else training),
+        examined=records(connection, t.EXAMINED_SETS, examined),
+    )
+
+
+def _drawn_by(model: Model) -> ColumnElement[bool]:
+    """Select the jobs that draw sets of a model."""
+    drawn_by: ColumnElement[bool] = t.jobs.c.request["model_id"].as_string() == model.id
+    return drawn_by
+
+
+def _apply(connection: Connection, plan: DeletionPlan) -> None:
+    """Remove the records of a plan, and write those that stay stripped."""
+    stay = {each.id for each in plan.models} | {each.id for each in plan.sets}
+    for kind, table in _TABLES.items():
+        gone = [each.id for each in plan.removed if each.kind == kind and each.id not in stay]
+        connection.execute(delete(table).where(table.c.id.in_(gone)))
+    remove_jobs(connection, [each.id for each in plan.removed if each.kind == "job"])
+    stripped = (
+        *((t.models, t.MODELS.row(each)) for each in plan.models),
+        *((t.synthetic_sets, t.SYNTHETIC_SETS.row(each)) for each in plan.sets),
+        *((t.examined_sets, t.EXAMINED_SETS.row(each)) for each in plan.examined),
+    )
+    for table, row in stripped:
+        connection.execute(update(table).where(table.c.id == row["id"]).values(row))
+
+
+def _jobs(connection: Connection, condition: ColumnElement[bool]) -> list[Job]:
+    query = select(t.jobs).where(condition).order_by(t.jobs.c.id)
+    return [t.job_of(row) for row in connection.execute(query).mappings()]
+
+
+def _unfinished_job(connection: Connection, condition: ColumnElement[bool]) -> str | None:
+    query = select(t.jobs.c.id).where(condition, ~t.jobs.c.state.in_(_DONE)).limit(1)
+    return connection.execute(query).scalar()
+
+
+def _locked(connection: Connection, deletion_id: str) -> Deletion:
+    there = locked(connection, t.DELETIONS, deletion_id)
+    if there is None:
+        raise errors.DeletionNotFound.named(deletion_id)
+    return there
+
+
+def _replace(connection: Connection, deletion: Deletion) -> Deletion:
+    row = t.DELETIONS.row(deletion)
+    deletions = t.deletions
+    connection.execute(update(deletions).where(deletions.c.id == deletion.id).values(row))
+    return deletion
