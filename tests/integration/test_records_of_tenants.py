@@ -12,6 +12,7 @@ from release.gate.verdict import Verdict
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain import errors
+from service.domain.audit import AuditDraft
 from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
@@ -39,6 +40,8 @@ REQUESTS = {
 }
 EVENING = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
 HOUR = 3600
+
+DELETE = AuditDraft("a", "anybody", "delete_dataset")
 
 
 @pytest.fixture
@@ -186,7 +189,8 @@ def test_what_a_job_makes_belongs_to_its_tenant(
         assert items.items == []
     for read, name in (
         (b.catalog.dataset, dataset.id),
-        (b.catalog.delete_dataset, dataset.id),
+        (lambda name: b.deletions.delete_dataset(name, DELETE, cascade=True), dataset.id),
+        (lambda name: b.deletions.delete_model(name, DELETE, cascade=True), model.id),
         (b.catalog.model, model.id),
         (b.releases.synthetic_set, made.id),
         (b.releases.delete_synthetic_set, made.id),
@@ -289,7 +293,7 @@ def test_bytes_count_from_upload_to_deletion(
     ingest(a, clock, 60, quotas=quotas)
     a.jobs.submit(job_of(clock), quotas=replace(quotas, max_stored_bytes=1))
     refused(lambda: ingest(a, clock, 60, quotas=quotas))
-    a.catalog.delete_dataset(dataset.id)
+    a.deletions.delete_dataset(dataset.id, DELETE, cascade=False)
     ingest(a, clock, 40, quotas=quotas)
 
 

@@ -83,7 +83,7 @@ def test_nothing_that_a_client_typed_becomes_a_label(scene: Scene) -> None:
     scene.client.get(f"/{CANARY}?{CANARY}={CANARY}", headers={"x-request-id": "Canary"})
     scene.client.request("CANARY", "/jobs")
     dataset = scene.dataset(name=CANARY)
-    scene.records.catalog.delete_dataset(dataset.id)
+    scene.client.delete(f"/datasets/{dataset.id}")
     shown = scene.client.get("/metrics").text
     assert "canary" not in shown.lower()
     assert dataset.id not in shown
