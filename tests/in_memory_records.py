@@ -33,6 +33,7 @@ from service.domain.job import (
     Job,
     JobKind,
     JobProgress,
+    JobRevision,
     JobState,
 )
 from service.domain.paging import (
@@ -247,6 +248,12 @@ class MemoryJobs(Jobs):
         return _get(self._store.jobs_of(self._tenant), job_id, errors.JobNotFound)
 
     @override
+    def some_jobs(self, job_ids: Sequence[str]) -> list[Job]:
+        with self._store.lock:
+            there = self._store.jobs_of(self._tenant)
+            return [there[job_id] for job_id in job_ids if job_id in there]
+
+    @override
     def jobs(
         self,
         *,
@@ -262,6 +269,14 @@ class MemoryJobs(Jobs):
                 if kind in {None, job.kind} and state in {None, job.state}
             ]
         return _page(found, cursor, limit)
+
+    @override
+    def revisions(self, job_ids: Sequence[str]) -> dict[str, JobRevision]:
+        with self._store.lock:
+            return {
+                job.id: JobRevision(job.version, len(self._store.logs[job.id]))
+                for job in self.some_jobs(job_ids)
+            }
 
     @override
     def queue_positions(self, jobs: Sequence[Job]) -> dict[str, int]:

@@ -1,14 +1,13 @@
-"""What the SQL records share: transactions, and the statements that all tables need."""
+"""What the SQL records share: one database, and the statements that all tables need."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
+    FromClause,
     RowMapping,
     Select,
     Table,
@@ -20,50 +19,40 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
-from service.adapters.sql_engine import unavailable_by_name
+from service.adapters.sql_transactions import Transactions
 from service.domain import errors
 from service.domain.paging import Cursor, Page, page_of
 from service.domain.ports import Clock
 
 
 class Database:
-    """Transactions of one database.
+    """One database: its transactions, and what the records of all kinds ask of it.
 
     Args:
-        engine: From `sql_engine.open_engine`.
+        transactions: Shared by all who use the database in this process.
         clock: Whose time is written.
         tenant: Whose records are there; None for those of all.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, tenant: str | None = None) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock, tenant: str | None = None) -> None:
         self.tenant = tenant
-        self._engine = engine
-        self._reader = engine.execution_options(reading=True)
+        self._transactions = transactions
         self._clock = clock
+        self.querying = transactions.querying
+        self.reading = transactions.reading
+        self.writing = transactions.writing
 
     def of_tenant(self, tenant: str) -> "Database":
         """Return the same database with one tenant's records alone."""
-        return Database(self._engine, self._clock, tenant)
+        return Database(self._transactions, self._clock, tenant)
 
-    def visible(self, table: Table) -> ColumnElement[bool]:
+    def visible(self, table: FromClause) -> ColumnElement[bool]:
         """Select the rows of a table that are there: the tenant's, or all."""
         return true() if self.tenant is None else table.c.tenant == self.tenant
 
     def now(self) -> datetime:
         """Return the time to write."""
         return self._clock.now()
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Open a transaction that only reads."""
-        with unavailable_by_name(), self._reader.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Open a transaction that writes; it is committed at the end of the block."""
-        with unavailable_by_name(), self._engine.begin() as connection:
-            yield connection
 
     def check(self) -> None:
         """Raise RecordsUnavailable unless the database has this version's schema."""
@@ -75,7 +64,7 @@ class Database:
                     "SELECT version_num FROM alembic_version"
                 ).scalar()
         if found != t.SCHEMA_REVISION:
-            raise errors.RecordsUnavailable(
+            raise errors.RecordsNotMigrated(
                 f"The database has schema {found or 'none'}, this version needs "
                 f"{t.SCHEMA_REVISION}. Run `synthcxr migrate`."
             )
@@ -86,20 +75,18 @@ class Database:
         A reader may keep pages of the log for a while; the next deletion or restart takes them.
         PostgreSQL keeps old rows until its own vacuum.
         """
-        if self._engine.dialect.name == "sqlite":
-            with unavailable_by_name(), self._engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self.querying() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close all connections."""
-        self._reader.dispose()
+        self._transactions.close()
 
     def one(self, documents: t.Documents[t.R], name: str, missing: type[errors.NotFound]) -> t.R:
         """Read a record by its identifier, or raise its NotFound."""
         table = documents.table
-        with self.reading() as connection:
+        with self.querying() as connection:
             query = select(table).where(table.c.id == name, self.visible(table))
             row = connection.execute(query).mappings().first()
         if row is None:
@@ -108,7 +95,7 @@ class Database:
 
     def page(self, documents: t.Documents[t.R], query: Select[Any], limit: int) -> Page[t.R]:
         """Read a page of records by a query from `page_query`."""
-        with self.reading() as connection:
+        with self.querying() as connection:
             there = query.where(self.visible(documents.table))
             rows = connection.execute(there).mappings().all()
         return page_of([documents.record(row) for row in rows], limit)

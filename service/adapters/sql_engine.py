@@ -3,19 +3,15 @@
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from service.domain.errors import RecordsUnavailable
 
-_log = structlog.get_logger()
-
-_BUSY_TIMEOUT_SECONDS = 10
+BUSY_TIMEOUT_SECONDS = 10.0
+_MOST_CONNECTIONS = 48  # of SQLite: more than the threads that read and the one that writes
 # Within ten seconds, so that a worker still knows before its lease runs out.
 _NOTICE_A_LOST_NETWORK = {
     "connect_timeout": 5,
@@ -73,9 +69,11 @@ def _open_sqlite(url: str, path: Path) -> Engine:
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
+        pool_size=_MOST_CONNECTIONS,
+        pool_use_lifo=True,
         hide_parameters=True,
         json_deserializer=_printable_json,
-        connect_args={"timeout": _BUSY_TIMEOUT_SECONDS},
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -104,8 +102,11 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: one that upgrades later can fail without a second chance.
-    reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    match connection.get_execution_options().get("reads"):
+        case None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        case "snapshot":
+            connection.exec_driver_sql("BEGIN")
 
 
 def file_system_of(folder: Path, mounts: Path) -> str:
@@ -119,16 +120,3 @@ def file_system_of(folder: Path, mounts: Path) -> str:
         if folder.is_relative_to(mount_point) and len(mount_point) >= len(found[0]):
             found = (mount_point, file_system)
     return found[1]
-
-
-@contextmanager
-def unavailable_by_name() -> Iterator[None]:
-    """Turn a database that cannot serve into RecordsUnavailable."""
-    try:
-        yield
-    except (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError, exc.TimeoutError) as e:
-        _log.warning("database_error", cause=type(getattr(e, "orig", None) or e).__name__)
-        raise RecordsUnavailable(
-            "The database cannot be reached, is busy or was not migrated. "
-            "Check SYNTHCXR_DATABASE_URL and run `synthcxr migrate`, then try again."
-        ) from e

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_audit import write_entry
 from service.adapters.sql_catalog import follow_ingest, keep_dataset
 from service.adapters.sql_database import Database, insert_if_new, locked_row, page_query
+from service.adapters.sql_job_queries import JobQueries
 from service.adapters.sql_quotas import book, check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
 from service.adapters.sql_statistics import add_counts
@@ -26,6 +27,7 @@ from service.domain.job import (
     Job,
     JobKind,
     JobProgress,
+    JobRevision,
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page, page_of
@@ -40,6 +42,7 @@ from service.domain.records import (
 )
 
 _HELD = [str(state) for state in HELD]
+_FEW = 32  # so many places in a queue are counted one by one, more by numbering the queue
 
 
 class SqlJobs(Jobs):
@@ -51,6 +54,7 @@ class SqlJobs(Jobs):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._queries = JobQueries(database)
 
     @override
     def submit(
@@ -81,7 +85,7 @@ class SqlJobs(Jobs):
 
     @override
     def submitted(self, idempotency: Idempotency) -> Job | None:
-        with self._database.reading() as connection:
+        with self._database.querying() as connection:
             tenant = self._database.tenant or DEFAULT_TENANT
             job_id = _job_of_key(connection, idempotency, tenant)
         return self.job(job_id) if job_id else None
@@ -110,12 +114,19 @@ class SqlJobs(Jobs):
 
     @override
     def job(self, job_id: str) -> Job:
-        query = select(t.jobs).where(t.jobs.c.id == job_id, self._database.visible(t.jobs))
-        with self._database.reading() as connection:
-            row = connection.execute(query).mappings().first()
+        with self._database.querying() as connection:
+            row = connection.execute(self._queries.job, {"job_id": job_id}).mappings().first()
         if row is None:
             raise errors.JobNotFound.named(job_id)
         return t.job_of(row)
+
+    @override
+    def some_jobs(self, job_ids: Sequence[str]) -> list[Job]:
+        with self._database.querying() as connection:
+            found = connection.execute(
+                self._queries.some_jobs, {"job_ids": list(job_ids)}
+            ).mappings()
+            return [t.job_of(row) for row in found]
 
     @override
     def jobs(
@@ -131,35 +142,32 @@ class SqlJobs(Jobs):
             query = query.where(t.jobs.c.kind == str(kind))
         if state:
             query = query.where(t.jobs.c.state == str(state))
-        with self._database.reading() as connection:
+        with self._database.querying() as connection:
             rows = connection.execute(query).mappings().all()
         return page_of([t.job_of(row) for row in rows], limit)
+
+    @override
+    def revisions(self, job_ids: Sequence[str]) -> dict[str, JobRevision]:
+        with self._database.querying() as connection:
+            found = connection.execute(self._queries.revisions, {"job_ids": list(job_ids)})
+            return {job_id: JobRevision(*revision) for job_id, *revision in found}
 
     @override
     def queue_positions(self, jobs: Sequence[Job]) -> dict[str, int]:
         waiting = [job.id for job in jobs if job.state is JobState.QUEUED]
         if not waiting:
             return {}
-        place = func.row_number().over(partition_by=t.jobs.c.queue, order_by=t.jobs.c.id) - 1
-        there = (t.jobs.c.state == "queued", self._database.visible(t.jobs))
-        queued = select(t.jobs.c.id, place.label("place")).where(*there)
-        places = queued.subquery()
-        query = select(places.c.id, places.c.place).where(places.c.id.in_(waiting))
-        with self._database.reading() as connection:
-            return {str(job_id): int(found) for job_id, found in connection.execute(query)}
+        few = len(waiting) <= _FEW
+        query = self._queries.position if few else self._queries.positions
+        with self._database.querying() as connection:
+            found = connection.execute(query, {"job_ids": waiting})
+            return {str(job_id): int(place) for job_id, place in found}
 
     @override
     def events(self, job_id: str, *, after: int = 0, limit: int = 500) -> list[Event]:
-        query = (
-            select(t.events)
-            .join(t.jobs, t.jobs.c.id == t.events.c.job_id)
-            .where(self._database.visible(t.jobs))
-            .where(t.events.c.job_id == job_id, t.events.c.sequence > after)
-            .order_by(t.events.c.sequence)
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).mappings().all()
+        asked = {"job_id": job_id, "after": after, "limit": limit}
+        with self._database.querying() as connection:
+            rows = connection.execute(self._queries.events, asked).mappings().all()
         if not rows:
             self.job(job_id)  # an unknown job is not one without new entries
         return [t.event_of(row) for row in rows]
@@ -246,7 +254,7 @@ class SqlJobs(Jobs):
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         waiting = select(t.jobs).where(t.jobs.c.state == "queued", t.jobs.c.queue == queue)
         query = waiting.order_by(t.jobs.c.id).limit(limit)
-        with self._database.reading() as connection:
+        with self._database.querying() as connection:
             return [t.job_of(row) for row in connection.execute(query).mappings()]
 
     @override

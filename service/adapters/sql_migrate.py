@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 import service.migrations
-from service.adapters.sql_engine import unavailable_by_name
+from service.adapters.sql_errors import unavailable_by_name
 
 _WITHOUT_SECURE_DELETE = {"0001", "0002", "0003", "0004"}  # then deleted rows were not overwritten
 

@@ -13,6 +13,7 @@ from service.adapters.sql_deletions import SqlDeletions
 from service.adapters.sql_jobs import SqlJobs
 from service.adapters.sql_releases import SqlReleases
 from service.adapters.sql_statistics import SqlStatistics
+from service.adapters.sql_transactions import Transactions
 from service.domain.ports import Clock, Records
 
 
@@ -23,7 +24,7 @@ def sql_records(engine: Engine, clock: Clock) -> Records:
         engine: From `sql_engine.open_engine`.
         clock: Whose time is written.
     """
-    database = Database(engine, clock)
+    database = Database(Transactions(engine), clock)
     return _records(database, cache(lambda tenant: _of_tenant(database, tenant)))
 
 

@@ -9,6 +9,10 @@ SyntheticDataError
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
 ├── UploadTooLarge
+├── HostNotAllowed                  by a name that is not this service's
+├── OriginNotAllowed                sent by a web page that is not this service's
+├── TooManyStreams                  of one caller, or of all together
+├── Overloaded                      every connection or open file is in use
 ├── NotFound
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ApiKeyNotFound
 │   ├── DeletionNotFound
@@ -33,7 +37,10 @@ SyntheticDataError
 ├── ScopeMissing                    the caller's key or token does not allow this
 ├── IdentityProviderUnavailable     the public keys of the tokens' issuer cannot be read
 ├── StorageFull
-├── RecordsUnavailable
+├── RecordsUnavailable              the database cannot be reached
+│   ├── RecordsBusy                 others use it for longer than a request waits
+│   ├── RecordsFull                 its disk is full
+│   └── RecordsNotMigrated          its schema is not this version's
 ├── SigningKeyLost                  what signs the sets is gone
 ├── ExtractorUnavailable            a network that the operator named cannot be used
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
@@ -216,6 +223,32 @@ class UploadTooLarge(SyntheticDataError):
     """The body is larger than this service accepts."""
 
     code = "upload_too_large"
+
+
+class HostNotAllowed(SyntheticDataError):
+    """The request names a host that this service is not known by."""
+
+    code = "host_not_allowed"
+
+
+class OriginNotAllowed(SyntheticDataError):
+    """A browser sent the request for a web page that is not this service's."""
+
+    code = "origin_not_allowed"
+
+
+class TooManyStreams(SyntheticDataError):
+    """The limit of streams and waiting requests is reached."""
+
+    code = "too_many_streams"
+    retryable = True
+
+
+class Overloaded(SyntheticDataError):
+    """The service has no connection or open file left."""
+
+    code = "overloaded"
+    retryable = True
 
 
 class NotFound(SyntheticDataError):
@@ -471,10 +504,28 @@ class StorageFull(SyntheticDataError):
 
 
 class RecordsUnavailable(SyntheticDataError):
-    """The database cannot be reached, or its schema is not this version's."""
+    """The database cannot be reached or used."""
 
     code = "records_unavailable"
     retryable = True
+
+
+class RecordsBusy(RecordsUnavailable):
+    """Others use the database for longer than a request waits."""
+
+    code = "records_busy"
+
+
+class RecordsFull(RecordsUnavailable):
+    """The disk of the database is full; nothing half-written was kept."""
+
+    code = "records_full"
+
+
+class RecordsNotMigrated(RecordsUnavailable):
+    """The schema of the database is not this version's."""
+
+    code = "records_not_migrated"
 
 
 class SigningKeyLost(SyntheticDataError):

@@ -133,6 +133,19 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class JobRevision:
+    """How far a job is; two are equal while nothing visible happens to it.
+
+    Attributes:
+        version: Grows with every visible change.
+        num_events: Length of its log.
+    """
+
+    version: int
+    num_events: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work. The stored row is the truth; a move returns the next row.
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any
+
+_PLAIN = (str, bool, int, float)
 
 
 def as_json(value: Any) -> Any:
@@ -12,14 +15,21 @@ def as_json(value: Any) -> Any:
     alternatives only the one that was chosen is written.
     """
     if is_dataclass(value):
-        found = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
         return {
             name: as_json(content)
-            for name, (content, default) in found.items()
-            if content is not None or default is MISSING
+            for name, is_always_written in _fields(value.__class__)
+            if (content := getattr(value, name)) is not None or is_always_written
         }
+    if value is None or isinstance(value, _PLAIN):
+        return value
     if isinstance(value, Mapping):
         return {str(name): as_json(content) for name, content in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [as_json(content) for content in value]
     return value
+
+
+@cache
+def _fields(record: Any) -> list[tuple[str, bool]]:
+    """List the fields of a record, and whether each is written though it is None."""
+    return [(field.name, field.default is MISSING) for field in fields(record)]

@@ -17,6 +17,7 @@ from service.domain.job import (
     Job,
     JobKind,
     JobProgress,
+    JobRevision,
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page
@@ -218,6 +219,9 @@ class Jobs(Protocol):
     def job(self, job_id: str) -> Job:
         """Return a job."""
 
+    def some_jobs(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return those of some jobs that are there, in any order."""
+
     def jobs(
         self,
         *,
@@ -227,6 +231,9 @@ class Jobs(Protocol):
         limit: int = DEFAULT_LIMIT,
     ) -> Page[Job]:
         """List jobs, newest first."""
+
+    def revisions(self, job_ids: Sequence[str]) -> Mapping[str, JobRevision]:
+        """Return how far some jobs are, by one query; those that are not there are left out."""
 
     def queue_positions(self, jobs: Sequence[Job]) -> Mapping[str, int]:
         """Return, for each queued one of some jobs, how many are before it in its queue.

@@ -12,7 +12,8 @@ from typing import Literal
 
 from sqlalchemy import URL, inspect, make_url
 
-from service.adapters.sql_engine import open_engine, unavailable_by_name
+from service.adapters.sql_engine import open_engine
+from service.adapters.sql_errors import unavailable_by_name
 from service.operations.errors import OperationFailed
 
 DatabaseKind = Literal["sqlite", "postgresql"]

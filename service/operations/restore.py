@@ -17,6 +17,7 @@ from service.adapters.sql_database import Database
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_jobs import SqlJobs
 from service.adapters.sql_migrate import migrate
+from service.adapters.sql_transactions import Transactions
 from service.domain.errors import Problem
 from service.domain.job import HELD
 from service.operations.backup_manifest import (
@@ -94,7 +95,7 @@ def _queue_again(url: str) -> None:
     engine = open_engine(url)
     try:
         migrate(engine)
-        database = Database(engine, SystemClock())
+        database = Database(Transactions(engine), SystemClock())
         held = select(t.jobs).where(t.jobs.c.state.in_([str(state) for state in HELD]))
         with database.reading() as connection:
             jobs = [t.job_of(row) for row in connection.execute(held).mappings()]

@@ -17,7 +17,7 @@ from service.domain.audit import AuditDraft
 from service.domain.errors import Problem
 from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
-from service.domain.job import EventKind, Job, JobKind, JobProgress, JobState
+from service.domain.job import EventKind, Job, JobKind, JobProgress, JobRevision, JobState
 from service.domain.ports import Idempotency, Records
 from service.domain.records import (
     ArtifactRef,
@@ -463,6 +463,27 @@ def test_queued_jobs_know_their_position(records: Records, clock: ManualClock) -
     taken = records.jobs.claim(jobs[0].id, worker="w", lease_seconds=30)
     assert taken
     assert records.jobs.queue_positions([taken, jobs[2]]) == {jobs[2].id: 1}
+
+
+def test_a_job_has_another_revision_after_every_visible_change(
+    records: Records, clock: ManualClock
+) -> None:
+    job = records.jobs.submit(make_job(clock))
+    first = records.jobs.revisions([job.id, "job_none"])
+    assert first == {job.id: JobRevision(1, 1)}
+    running = records.jobs.claim(job.id, worker="w", lease_seconds=30)
+    assert running is not None
+    claim = running.claim_held
+    taken = records.jobs.revisions([job.id])
+    records.jobs.record(claim, events=[("log", {"message": "x"})])
+    reported = records.jobs.revisions([job.id])
+    assert len({first[job.id], taken[job.id], reported[job.id]}) == 3
+    records.jobs.heartbeat(claim, 30)
+    assert records.jobs.revisions([job.id]) == reported
+    records.jobs.request_cancel(job.id)
+    records.jobs.finish_cancelled(claim)
+    records.jobs.delete_job(job.id)
+    assert records.jobs.revisions([job.id]) == {}
 
 
 def test_events_are_read_from_where_one_stopped(records: Records, job: Job) -> None:

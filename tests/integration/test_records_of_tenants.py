@@ -116,6 +116,9 @@ def test_jobs_of_another_tenant_are_not_there(
             getattr(b.jobs, method)(job.id)
         assert foreign.value.message.replace(job.id, "job_none") == unknown.value.message
     assert b.jobs.jobs().items == []
+    assert a.jobs.some_jobs([job.id, "job_none"]) == [job]
+    assert b.jobs.some_jobs([job.id]) == []
+    assert b.jobs.revisions([job.id]) == {}
     assert b.jobs.queue_positions([job]) == {}
     later = b.jobs.submit(job_of(clock))
     assert b.jobs.queue_positions([later]) == {later.id: 0}
