@@ -35,7 +35,9 @@ def main() -> None:
     data_dir_or_exit(settings.data_dir)
     match arguments.command:
         case "api":
-            _serve(settings, arguments.host or settings.host, arguments.port)
+            given = {"host": arguments.host, "port": arguments.port}
+            chosen = {name: value for name, value in given.items() if value is not None}
+            _serve(settings.model_copy(update=chosen))
         case "migrate":
             _migrate(settings)
         case "create-key":
@@ -74,26 +76,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings, host: str, port: int | None) -> None:
-    if settings.auth == "none" and not is_loopback(host):
+def _serve(settings: Settings) -> None:
+    if settings.auth == "none" and not is_loopback(settings.host):
         sys.exit(
             f"Without keys (SYNTHCXR_AUTH=none) the service listens on a loopback address only, "
-            f"and {host} is none: leave SYNTHCXR_AUTH out, or listen on 127.0.0.1."
+            f"and {settings.host} is none: leave SYNTHCXR_AUTH out, or listen on 127.0.0.1."
         )
     import uvicorn
 
     from service import tracing
+    from service.api.server import server_config
     from service.app import create_app
 
     tracing.start("api")
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=settings.port if port is None else port,
-        log_level="warning",
-        access_log=False,  # ours names routes, not what clients typed
-        timeout_graceful_shutdown=5,  # a stream would otherwise never end
-    )
+    uvicorn.Server(server_config(create_app(settings), settings)).run()
 
 
 def _migrate(settings: Settings) -> None:

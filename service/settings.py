@@ -81,6 +81,11 @@ class Settings(BaseSettings):
             `keys/split.key` under `data_dir`, made when it is first needed.
         host: Address the API listens on.
         port: Port the API listens on.
+        allowed_hosts: Further names that clients reach the API by, separated by commas. Loopback
+            names, `host` and the address that a request arrives at are always allowed.
+        max_connections: Most connections at once; fewer where the process may open fewer files.
+        max_streams: Most streams and waiting requests at once.
+        max_streams_per_caller: Most of one caller.
         lease_seconds: How long a silent worker keeps its job.
         heartbeat_seconds: How often a worker looks for a cancel.
         scheduler_interval_seconds: How often waiting jobs are announced again.
@@ -147,6 +152,10 @@ class Settings(BaseSettings):
     split_key_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    max_connections: int = Field(default=4096, ge=1)
+    max_streams: int = Field(default=2048, ge=1)
+    max_streams_per_caller: int = Field(default=1024, ge=1)
     lease_seconds: float = Field(default=30.0, gt=0)
     heartbeat_seconds: float = Field(default=0.5, gt=0)
     scheduler_interval_seconds: float = Field(default=1.0, gt=0)
@@ -187,7 +196,7 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: Any) -> Any:
         return value.split(os.pathsep) if isinstance(value, str) and value else value or ()
 
-    @field_validator("worker_queues", "scopes", "oidc_algorithms", mode="before")
+    @field_validator("worker_queues", "scopes", "allowed_hosts", "oidc_algorithms", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         return [name for name in value.split(",") if name] if isinstance(value, str) else value
@@ -251,6 +260,12 @@ class Settings(BaseSettings):
             jwks_url=self.oidc_jwks_url,
             algorithms=self.oidc_algorithms,
         )
+
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """Return the names by which clients may reach the API besides those of the loopback."""
+        anywhere = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        return (*({self.host} - anywhere), *self.allowed_hosts)
 
     @property
     def quotas(self) -> Quotas:

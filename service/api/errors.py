@@ -1,5 +1,6 @@
 """Errors as HTTP answers (RFC 9457): the only place that knows status codes."""
 
+import errno
 import logging
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.api.disclosure import record_refusal
+from service.api.threads import run_writing
 from service.api.views import ProblemView
 from service.domain import errors
 from service.domain.errors import FieldError, Problem, SyntheticDataError
@@ -29,6 +31,11 @@ _RECORDED = (
 )
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = "5"
+
+# of a body with a fault in every field, or with endless names, the first are enough
+_MOST_FIELDS = 50
+_LONGEST_POINTER = 500
 
 STATUS: dict[type[SyntheticDataError], int] = {
     SyntheticDataError: 500,
@@ -39,6 +46,10 @@ STATUS: dict[type[SyntheticDataError], int] = {
     errors.QuotaExceeded: 429,
     errors.RateLimited: 429,
     errors.UploadTooLarge: 413,
+    errors.HostNotAllowed: 421,
+    errors.OriginNotAllowed: 403,
+    errors.TooManyStreams: 429,
+    errors.Overloaded: 503,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.StorageFull: 507,
@@ -52,9 +63,11 @@ HTTP_CODES = {
     400: "malformed_request",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "upload_too_large",
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
+    431: "headers_too_large",
 }
 
 
@@ -94,56 +107,65 @@ def problems(*kinds: type[SyntheticDataError], http: Iterable[int] = ()) -> dict
 
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of an app as a problem."""
-    app.add_exception_handler(SyntheticDataError, _on_our_error)
+    app.add_exception_handler(SyntheticDataError, on_our_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(OSError, _on_system_error)
     app.add_exception_handler(Exception, _on_bug)
 
 
 def _answer(request: Request, problem: Problem, status: int, **headers: str) -> JSONResponse:
     view = ProblemView.of(problem, status, getattr(request.state, "request_id", None))
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "5"
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
+        headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(view.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def _on_our_error(request: Request, error: Exception) -> JSONResponse:
+async def on_our_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer with the problem and the status of an error of ours."""
     assert isinstance(error, SyntheticDataError)
     status = status_of(type(error))
     level = logging.WARNING if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.INFO
     _log.log(level, "refused", code=error.code, status=status)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or isinstance(error, _RECORDED):
-        record_refusal(request, error.code)
+        await run_writing(record_refusal, request, error.code)
     headers = {}
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
     return _answer(request, error.problem(), status, **headers)
 
 
-def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    fields = tuple(_field(found) for found in error.errors())
+    fields = tuple(_field(found) for found in error.errors()[:_MOST_FIELDS])
     invalid = errors.InvalidRequest(
         "The request is not as described in openapi.yaml.", fields=fields
     )
     return _answer(request, invalid.problem(), status_of(errors.InvalidRequest))
 
 
-def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     problem = http_problem(error.status_code, str(error.detail))
     return _answer(request, problem, error.status_code, **dict(error.headers or {}))
 
 
-def _on_disconnect(request: Request, error: Exception) -> JSONResponse:
+async def _on_disconnect(request: Request, error: Exception) -> JSONResponse:
     """End a request whose client hung up; nobody reads the answer."""
     return _answer(request, http_problem(400, str(error)), 400)
 
 
-def _on_bug(request: Request, error: Exception) -> JSONResponse:
+async def _on_system_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        refused = errors.Overloaded("No further file can be opened. Send the request again later.")
+        return await on_our_error(request, refused)
+    return await _on_bug(request, error)
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     _log.error("bug", exc_info=error)
     message = "The service failed in a way it does not know. Report the request_id."
     return _answer(request, Problem("internal_error", message), 500)
@@ -155,7 +177,7 @@ def _field(found: dict[str, Any]) -> FieldError:
     if found["type"] == "json_invalid":
         return FieldError("", "The body is not JSON.")
     where = pointer(*parts if place == "body" else (place, *parts))
-    return FieldError(_printable(where), _printable(found["msg"]))
+    return FieldError(_printable(where)[:_LONGEST_POINTER], _printable(found["msg"]))
 
 
 def _printable(text: str) -> str:

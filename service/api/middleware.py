@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import tracing
 from service.api.errors import MEDIA_TYPE, http_problem
+from service.api.security_headers import secure
 from service.api.views import ProblemView
 
 _log = structlog.get_logger()
@@ -21,10 +22,11 @@ _QUIET = {"/healthz", "/metrics", "/readyz"}
 
 
 class RequestMiddleware:
-    """Name each request, log it, and turn plain-text errors of the framework into problems.
+    """Name each request, log it, secure its answer, and turn plain-text errors into problems.
 
     The framework answers an oversized body and an unsatisfiable Range in plain text, past the
-    exception handlers; here they get the form of all other errors.
+    exception handlers; here they get the form of all other errors. It also raises a bug again that
+    it has answered, which would cut the connection; here it ends, unless the answer is incomplete.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,16 +42,18 @@ class RequestMiddleware:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
-        replaced = False
+        replaced = complete = False
 
         async def send_named(message: Message) -> None:
-            nonlocal status, replaced
+            nonlocal status, replaced, complete
+            complete = not message.get("more_body", message["type"] == "http.response.start")
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(raw=list(message["headers"]))
                 headers["X-Request-ID"] = request_id
                 if allowance := scope["state"].get("allowance"):
                     headers.update(allowance.headers)
+                secure(headers)
                 content_type = headers.get("content-type", "")
                 replaced = status >= HTTPStatus.BAD_REQUEST and content_type.startswith("text/")
                 message = {**message, "headers": headers.raw}
@@ -66,6 +70,9 @@ class RequestMiddleware:
         ):
             try:
                 await self._app(scope, receive, send_named)
+            except Exception:  # which add_handlers logged
+                if not complete:
+                    raise
             finally:
                 span.update_name(" ".join(operation_of(scope)))
                 span.set_attribute("http.response.status_code", status)

@@ -1,9 +1,16 @@
 """What request bodies have in common: strictness, shared field types, JSON pointers to faults."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from models import registry
 from service.domain.errors import FieldError
@@ -18,6 +25,27 @@ Labels = Annotated[
     dict[Name, Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]],
     Field(max_length=16, description="Your own words about the job; returned with it."),
 ]
+
+
+_MOST_LEVELS = 16  # of options; recursion over a body must end long before Python's limit
+
+
+def _shallow(options: dict[str, Any]) -> dict[str, Any]:
+    level: list[Any] = [options]
+    for _ in range(_MOST_LEVELS):
+        level = [part for each in level for part in _parts(each)]
+    if level:
+        raise ValueError(f"Options nest at most {_MOST_LEVELS} levels deep.")
+    return options
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_shallow)]
 
 
 class Strict(BaseModel):

@@ -21,7 +21,16 @@ from service.domain.requests import (
     SetFormat,
 )
 from service.examples import MODEL_ID
-from service.validation.bodies import Id, Labels, Seed, Strict, fields_at, of_any_family, pointer
+from service.validation.bodies import (
+    Id,
+    Labels,
+    Options,
+    Seed,
+    Strict,
+    fields_at,
+    of_any_family,
+    pointer,
+)
 from service.validation.train import ready_dataset
 
 TOLERANCE = 1e-6  # by how much the weights of a mixture may miss 1
@@ -109,7 +118,7 @@ class GenerateBody(Strict):
         default_factory=list, description="Interpolations between two seeds: one, or a list."
     )
     seed: Seed = 0
-    sampler: dict[str, Any] = Field(
+    sampler: Options = Field(
         default_factory=dict,
         description="Options of the family's sampler, such as name, num_steps and guidance.",
         json_schema_extra=of_any_family(registry.sampler_class),

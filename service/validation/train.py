@@ -12,7 +12,16 @@ from service.domain import errors
 from service.domain.records import Dataset, DatasetState
 from service.domain.requests import Privacy, PrivacyTerms, TrainingBudget, TrainRequest
 from service.examples import DATASET_ID
-from service.validation.bodies import Id, ImageSize, Labels, Seed, Strict, fields_at, of_any_family
+from service.validation.bodies import (
+    Id,
+    ImageSize,
+    Labels,
+    Options,
+    Seed,
+    Strict,
+    fields_at,
+    of_any_family,
+)
 
 TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
@@ -91,7 +100,7 @@ class TrainBody(Strict):
     preset: Annotated[str, StringConstraints(max_length=40)] = Field(
         "standard", description="What the config starts from: standard, or tiny for trials."
     )
-    config: dict[str, Any] = Field(
+    config: Options = Field(
         default_factory=dict,
         description="Hyper-parameters that replace the preset's.",
         json_schema_extra=of_any_family(registry.config_class),

@@ -1,0 +1,92 @@
+"""How long a body may take to arrive, and how many requests may wait for something to happen."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.domain.caller import Caller
+from service.domain.errors import TooManyStreams
+
+STALL_SECONDS = 30.0  # between two pieces of a body
+LEAST_BYTES_PER_SECOND = 1000  # of a body, on average, after the first STALL_SECONDS
+
+
+class BodyDeadline:
+    """Refuse a body that does not arrive, so that nobody keeps an upload open for ever.
+
+    Args:
+        app: What reads the body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = asyncio.get_running_loop().time()
+        num_bytes = 0
+        complete = False
+
+        async def receive_in_time() -> Message:
+            nonlocal num_bytes, complete
+            if complete:
+                return await receive()
+            earned = num_bytes / LEAST_BYTES_PER_SECOND
+            left = began + earned + STALL_SECONDS - asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(min(left, STALL_SECONDS)):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    408,
+                    f"The body stopped arriving for {STALL_SECONDS:.0f} seconds, or came slower "
+                    f"than {LEAST_BYTES_PER_SECOND} bytes a second. Send the request again.",
+                    {"Connection": "close"},
+                ) from None
+            num_bytes += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            return message
+
+        await self._app(scope, receive_in_time, send)
+
+
+class Slots:
+    """Counts streams and long polls, which hold a connection and no thread.
+
+    Args:
+        most: In all.
+        most_per_caller: Of one caller.
+    """
+
+    def __init__(self, most: int, most_per_caller: int) -> None:
+        self._most = most
+        self._most_per_caller = most_per_caller
+        self._num_of: Counter[str] = Counter()
+
+    @contextmanager
+    def one_of(self, caller: Caller) -> Iterator[None]:
+        """Count a request while it waits, or raise TooManyStreams."""
+        if self._num_of[caller.id] >= self._most_per_caller:
+            raise TooManyStreams(
+                f"You have {self._most_per_caller} streams and waiting requests open, which is the "
+                "limit (SYNTHCXR_MAX_STREAMS_PER_CALLER). Close some, or read without waiting."
+            )
+        if self._num_of.total() >= self._most:
+            raise TooManyStreams(
+                f"All {self._most} streams and waiting requests of this service are in use "
+                "(SYNTHCXR_MAX_STREAMS). Read without waiting, or try again later."
+            )
+        self._num_of[caller.id] += 1
+        try:
+            yield
+        finally:
+            self._num_of[caller.id] -= 1
+            if not self._num_of[caller.id]:
+                del self._num_of[caller.id]
