@@ -36,9 +36,13 @@ from service.api import (
 from service.api.authorization import Callers, check_guarded
 from service.api.description import describe
 from service.api.errors import add_handlers
+from service.api.guards import BrowserGuard
+from service.api.limits import BodyDeadline, Slots
 from service.api.metrics import RequestMetrics, ServiceCollector
 from service.api.middleware import RequestMiddleware
 from service.api.rate_limits import RateLimits
+from service.api.waiting import Waiting
+from service.api.watcher import JobWatcher
 from service.authentication import Authenticator
 from service.context import AppContext
 from service.domain.audit import SET_POLICY, AuditDraft
@@ -58,8 +62,8 @@ class _Service(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap everything."""
-        answering = RequestMiddleware(super().build_middleware_stack())
-        return RequestMetrics(answering, self.state.metrics)
+        guarded = BrowserGuard(BodyDeadline(super().build_middleware_stack()), self.state.hosts)
+        return RequestMetrics(RequestMiddleware(guarded), self.state.metrics)
 
 
 def create_app(settings: Settings | None = None, context: AppContext | None = None) -> FastAPI:
@@ -99,6 +103,9 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
         settings.max_requests_per_minute, settings.max_failed_authentications_per_minute
     )
     app.state.callers = _callers(settings, ports)
+    app.state.hosts = settings.own_hosts
+    slots = Slots(settings.max_streams, settings.max_streams_per_caller)
+    app.state.waiting = Waiting(JobWatcher(ports.records.jobs), slots)
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (

@@ -1,5 +1,6 @@
 """Private labelled sets of radiographs."""
 
+from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -23,7 +24,8 @@ from service.api.dependencies import (
 )
 from service.api.disclosure import shown_privately
 from service.api.errors import documented
-from service.api.jobs import view
+from service.api.shown_jobs import view
+from service.api.threads import run_writing
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, DroppedFileView, JobView, Page
 from service.context import AppContext
@@ -87,7 +89,7 @@ async def _ingest_source(context: AppContext, request: Request, key: str | None)
         raise _invalid(error) from error
     asked = body.model_dump(mode="json")
     submission = Submission(idempotency(key, "create_dataset", asked), body.labels)
-    return await run_sync(usecases.submit_ingest, context, submission, body, body.source)
+    return await run_writing(usecases.submit_ingest, context, submission, body, body.source)
 
 
 async def _ingest_upload(context: AppContext, request: Request, key: str | None) -> Job:
@@ -107,7 +109,7 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
             idempotency(key, "create_dataset", asked), upload_bytes=received.num_bytes
         )
         source = DatasetSource(upload=f"{job_id}.zip")
-        job = await run_sync(usecases.submit_ingest, context, submission, form, source, job_id)
+        job = await run_writing(usecases.submit_ingest, context, submission, form, source, job_id)
         kept = job.id == job_id
         return job
     finally:
@@ -195,7 +197,7 @@ def list_dropped_files(
         errors.InvalidRequest,
     ),
 )
-def delete_dataset(
+async def delete_dataset(
     context: InContext, dataset_id: DatasetId, cascade: Cascade = False
 ) -> DeletionView:
     """Remove a dataset, its pixels and its ingest job; answers with a signed receipt.
@@ -203,4 +205,5 @@ def delete_dataset(
     Models trained on it stay, and their sets; with `cascade` these go too, and every job about the
     dataset. What has to outlive them, for the patients' sake, is named in the receipt.
     """
-    return DeletionView.of(usecases.delete_dataset(context, dataset_id, cascade=cascade))
+    delete = partial(usecases.delete_dataset, context, dataset_id, cascade=cascade)
+    return DeletionView.of(await run_writing(delete))

@@ -1,6 +1,7 @@
 """Generation of synthetic sets."""
 
 import re
+from contextlib import suppress
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -10,9 +11,10 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
-from service.api.jobs import view
+from service.api.shown_jobs import view
+from service.api.threads import run_writing
 from service.api.views import JobView
-from service.api.waiting import MAX_WAIT_SECONDS, wait_for_job
+from service.api.waiting import MAX_WAIT_SECONDS, InWaiting
 from service.domain import errors
 from service.usecases import Submission
 from service.validation.generate import GenerateBody
@@ -56,6 +58,7 @@ Prefer = Annotated[
 async def generate(
     body: GenerateBody,
     context: InContext,
+    waiting: InWaiting,
     response: Response,
     idempotency_key: IdempotencyKey = None,
     prefer: Prefer = None,
@@ -70,10 +73,11 @@ async def generate(
     """
     asked = body.model_dump(mode="json", exclude={"labels"})
     submission = Submission(idempotency(idempotency_key, "generate", asked), body.labels)
-    job = await run_sync(usecases.submit_generation, context, submission, body)
+    job = await run_writing(usecases.submit_generation, context, submission, body)
     seconds = preferred_wait_seconds(prefer)
     if seconds:
-        job = await wait_for_job(context.records, job.id, lambda job: job.state.done, seconds)
+        with suppress(errors.TooManyStreams):  # it is there, and a preference may be ignored
+            job = await waiting.for_job(context, job.id, lambda job: job.state.done, seconds)
         if job.state.done:
             response.status_code = 200
             response.headers["Preference-Applied"] = f"wait={seconds}"

@@ -1,5 +1,7 @@
 """Trained models."""
 
+from functools import partial
+
 import structlog
 from fastapi import APIRouter, Response
 
@@ -17,6 +19,7 @@ from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import documented
 from service.api.release_views import AuditView
 from service.api.responses import PNG, binary, whole_or_part
+from service.api.threads import run_writing
 from service.api.views import ModelView, Page
 from service.domain import access, errors
 from service.domain.caller import PRIVATE_READ
@@ -155,9 +158,12 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
         errors.InvalidRequest,
     ),
 )
-def delete_model(context: InContext, model_id: ModelId, cascade: Cascade = False) -> DeletionView:
+async def delete_model(
+    context: InContext, model_id: ModelId, cascade: Cascade = False
+) -> DeletionView:
     """Remove a model, its weights and its training job; answers with a signed receipt.
 
     Its sets stay; with `cascade` these go too. What has to outlive it is named in the receipt.
     """
-    return DeletionView.of(usecases.delete_model(context, model_id, cascade=cascade))
+    delete = partial(usecases.delete_model, context, model_id, cascade=cascade)
+    return DeletionView.of(await run_writing(delete))

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import structlog
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Response
 
 from service import usecases
@@ -24,6 +25,7 @@ from service.api.disclosure import disclosed
 from service.api.errors import documented
 from service.api.release_views import SyntheticSetView
 from service.api.responses import JSON, PNG, binary, whole, whole_or_part
+from service.api.threads import run_writing
 from service.api.views import Page
 from service.domain import access, errors
 
@@ -233,15 +235,15 @@ def get_report(
         ),
     },
 )
-def get_findings(
+async def get_findings(
     context: InContext, synthetic_set_id: SetId, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Read the gate's findings per image; they need the scope `private:read`.
 
     Distances to real images help an attacker, so they can be read of a few sets of a model only.
     """
-    made = context.records.releases.synthetic_set(synthetic_set_id)
-    seen = usecases.read_findings(context, made)
+    made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
+    seen = await run_writing(usecases.read_findings, context, made)
     _log.info("findings read", synthetic_set_id=made.id)
     return immutable_file(
         context.artifacts.path(seen.key),
@@ -259,10 +261,10 @@ def get_findings(
     response_class=Response,
     responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
 )
-def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
+async def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.
 
     One that was released is withdrawn: it can no longer be read, but its images are kept, since
     later sets of the same dataset are examined together with it.
     """
-    usecases.delete_synthetic_set(context, synthetic_set_id)
+    await run_writing(usecases.delete_synthetic_set, context, synthetic_set_id)

@@ -6,7 +6,8 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
-from service.api.jobs import view
+from service.api.shown_jobs import view
+from service.api.threads import run_writing
 from service.api.views import JobView
 from service.domain import errors
 from service.usecases import Submission
@@ -36,9 +37,12 @@ router = APIRouter(tags=["training"], route_class=GuardedRoute)
         http=[400, 413],
     ),
 )
-def train(body: TrainBody, context: InContext, idempotency_key: IdempotencyKey = None) -> JobView:
+async def train(
+    body: TrainBody, context: InContext, idempotency_key: IdempotencyKey = None
+) -> JobView:
     """Train a model of a family on a dataset that is ready."""
     asked = body.model_dump(mode="json", exclude={"labels"})
     submission = Submission(idempotency(idempotency_key, "train", asked), body.labels)
-    job = usecases.submit_training(context, submission, body)
-    return view(context, job)
+    return await run_writing(
+        lambda: view(context, usecases.submit_training(context, submission, body))
+    )
