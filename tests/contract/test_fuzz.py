@@ -37,14 +37,12 @@ from service import examples
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
-from service.api import generation, jobs
-from service.api.waiting import wait_for_job
+from service.api.waiting import Waiting
 from service.app import create_app
 from service.context import AppContext
 from service.domain.api_keys import ApiKey
 from service.domain.caller import SCOPES, Caller
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import Records
 from service.domain.records import (
     ArtifactRef,
     ClassSplit,
@@ -232,11 +230,14 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def wait_briefly(records: Records, job_id: str, enough: Any, seconds: float) -> Job:
-        return await wait_for_job(records, job_id, enough, min(seconds, MAX_WAIT_SECONDS))
+    wait = Waiting.for_job
 
-    monkeypatch.setattr(jobs, "wait_for_job", wait_briefly)
-    monkeypatch.setattr(generation, "wait_for_job", wait_briefly)
+    async def wait_briefly(
+        waiting: Waiting, context: AppContext, job_id: str, enough: Any, seconds: float
+    ) -> Job:
+        return await wait(waiting, context, job_id, enough, min(seconds, MAX_WAIT_SECONDS))
+
+    monkeypatch.setattr(Waiting, "for_job", wait_briefly)
 
 
 def name_known_records(case: Case) -> None:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
+from service.api.server import server_config
 from service.app import create_app
 from service.context import AppContext
 from service.domain.caller import SCOPES, Caller, Scope
@@ -52,6 +53,7 @@ class Scene:
     records: Records
     queue: MemoryQueue
     data_dir: Path
+    server: uvicorn.Server
 
     def claimed(self, job_id: str) -> Job:
         taken = self.records.jobs.claim(job_id, worker="w", lease_seconds=30)
@@ -182,23 +184,36 @@ def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
         dataset_roots=(roots,),
     )
     app = create_app(settings, context)
-    with served(app) as url, httpx.Client(base_url=url, timeout=40) as client:
-        yield Scene(context, app, client, store, records, queue, data_dir)
+    with running(app) as server, httpx.Client(base_url=url_of(server), timeout=40) as client:
+        yield Scene(context, app, client, store, records, queue, data_dir, server)
 
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """Answer real HTTP from a thread."""
-    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
+    with running(app) as server:
+        yield url_of(server)
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[uvicorn.Server]:
+    """Run the server of an app in a thread."""
+    config = server_config(
+        app, Settings(), port=0, log_level="critical", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    yield server
     server.should_exit = True
     thread.join()
+
+
+def url_of(server: uvicorn.Server) -> str:
+    port = server.servers[0].sockets[0].getsockname()[1]
+    return f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_the_api_answers_two_seconds_after_its_start(environment: dict[str, str]
             assert time.monotonic() - started < 10
             assert answer.json() == {"status": "ok"}
             ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
-            assert (ready.status_code, ready.json()["code"]) == (503, "records_unavailable")
+            assert (ready.status_code, ready.json()["code"]) == (503, "records_not_migrated")
         finally:
             process.terminate()
 

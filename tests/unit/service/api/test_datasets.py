@@ -135,7 +135,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(scene: Any) -> None:
     host, port = scene.client.base_url.host, scene.client.base_url.port
     with socket.create_connection((host, port)) as connection:
         connection.sendall(
-            b"POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Length: 150000\r\n"
+            b"POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
             + multipart(b"PK\x03\x04" + bytes(50_000), end=b"")
         )

@@ -81,3 +81,14 @@ def test_a_bug_is_a_problem_that_discloses_nothing_but_its_id(
     answer = scene.client.get("/models")
     scene.refused(answer, 500, "internal_error")
     assert "Miller" not in answer.text
+
+
+def test_every_answer_keeps_browsers_from_guessing_keeping_and_embedding(scene: Any) -> None:
+    for path in ("/version", "/jobs", "/nothing", "/openapi.yaml", "/jobs/job_0"):
+        headers = scene.client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "server" not in headers

@@ -1,11 +1,13 @@
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from service.domain.errors import Problem
+from service.domain.caller import PRIVATE_READ, Caller
+from service.domain.errors import FieldError, Problem
 from service.domain.job import JobProgress
 
 
@@ -165,3 +167,17 @@ def test_an_ingest_is_retried_only_while_its_archive_is_kept(scene: Any) -> None
     scene.context.artifacts.delete_upload(job["id"])
     scene.refused(scene.client.post(f"{path}/retry"), 409, "upload_gone")
     assert scene.client.get(path).json()["state"] == "cancelled"
+
+
+def test_callers_who_poll_together_are_recorded_each_by_name(scene: Any) -> None:
+    """They share a reading, and what is private in it was shown to both."""
+    body = {"phantom": {"class_counts": {"a": 8, "b": 8}, "image_size": 64, "seed": 1}}
+    job_id = scene.client.post("/datasets", json=body).json()["id"]
+    named = Problem("too_many_bad_files", "Some.", fields=(FieldError("/files/0", "a.png"),))
+    scene.records.jobs.fail(scene.claimed(job_id).claim_held, named)
+    for name in ("key_one", "key_two"):
+        caller = replace(Caller.without_key(PRIVATE_READ), id=name)
+        scene.app.state.context = replace(scene.context, caller=caller)
+        assert "a.png" in scene.client.get(f"/jobs/{job_id}").text
+    entries = scene.records.audit.entries("default").items
+    assert {"key_one", "key_two"} == {each.actor for each in entries if each.target == job_id}

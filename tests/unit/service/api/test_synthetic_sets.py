@@ -234,6 +234,11 @@ def test_the_report_is_for_everybody_as_a_page_or_as_json(
     page = scene.client.get("/synthetic-sets/syn_1/report")
     assert (page.content, page.headers["content-type"]) == (REPORT, "text/html; charset=utf-8")
     assert page.headers["content-disposition"].startswith("inline")
+    policy = page.headers["content-security-policy"].split("; ")  # no script, nothing from outside
+    assert {"default-src 'none'", "img-src data:", "frame-ancestors 'none'"} <= set(policy)
+    assert not [rule for rule in policy if rule.startswith("script-src") or "http" in rule]
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert "immutable" in page.headers["cache-control"]
     figures = scene.client.get(
         "/synthetic-sets/syn_1/report", headers={"Accept": "application/json"}
     )
