@@ -30,7 +30,7 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi demo up bench quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
-	bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
+	bench-api bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench: install ## Measure how fast images are read, the service answers and sets
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/responsiveness.py
 	$(BIN)/python -m benchmarks.packaging
+
+bench-api: install ## Measure how much the API bears: polling, submitting, listing, a thousand streams
+	$(BIN)/python -m benchmarks.api
 
 stability: install ## Count the collapses of adversarial training over 5 seeds
 	$(BIN)/python -m benchmarks.gan_stability
