@@ -171,7 +171,8 @@ def test_an_ingest_is_retried_only_while_its_archive_is_kept(scene: Any) -> None
 
 def test_callers_who_poll_together_are_recorded_each_by_name(scene: Any) -> None:
     """They share a reading, and what is private in it was shown to both."""
-    body = {"phantom": {"class_counts": {"a": 8, "b": 8}, "image_size": 64, "seed": 1}}
+    counts = {"normal": 8, "effusion": 8}
+    body = {"phantom": {"class_counts": counts, "image_size": 64, "seed": 1}}
     job_id = scene.client.post("/datasets", json=body).json()["id"]
     named = Problem("too_many_bad_files", "Some.", fields=(FieldError("/files/0", "a.png"),))
     scene.records.jobs.fail(scene.claimed(job_id).claim_held, named)
