@@ -34,6 +34,7 @@ SyntheticDataError
 ├── IdentityProviderUnavailable     the public keys of the tokens' issuer cannot be read
 ├── StorageFull
 ├── RecordsUnavailable
+│   └── SchemaUnknown               the database has the schema of another version
 ├── SigningKeyLost                  what signs the sets is gone
 ├── ExtractorUnavailable            a network that the operator named cannot be used
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
@@ -475,6 +476,21 @@ class RecordsUnavailable(SyntheticDataError):
 
     code = "records_unavailable"
     retryable = True
+
+
+class SchemaUnknown(RecordsUnavailable):
+    """The database has the schema of another version: nothing of this one may use it."""
+
+    code = "schema_unknown"
+    retryable = False
+
+    @classmethod
+    def found(cls, revision: str, needed: str) -> Self:
+        """Say what was found and what to do, in one line."""
+        return cls(
+            f"The database has schema {revision}, this version needs {needed}. Stop the service, "
+            "then run `synthcxr migrate` of the newer of the two versions and use that one."
+        )
 
 
 class SigningKeyLost(SyntheticDataError):
