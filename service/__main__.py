@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from service.adapters.clock import SystemClock
+from service.adapters.schema_check import refuse_unknown_schema
 from service.domain.caller import (
     DEFAULT_TENANT,
     SCOPES,
@@ -18,6 +19,7 @@ from service.domain.caller import (
     Caller,
     Scope,
 )
+from service.domain.errors import SchemaUnknown
 from service.domain.ports import ApiKeys
 from service.private_directory import data_dir_or_exit
 from service.settings import Settings, is_loopback
@@ -33,6 +35,13 @@ def main() -> None:
         _print_openapi(settings)
         return
     data_dir_or_exit(settings.data_dir)
+    try:
+        _run(arguments, settings)
+    except SchemaUnknown as error:
+        sys.exit(str(error))
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> None:
     match arguments.command:
         case "api":
             given = {"host": arguments.host, "port": arguments.port}
@@ -86,10 +95,12 @@ def _serve(settings: Settings) -> None:
 
     from service import tracing
     from service.api.server import server_config
-    from service.app import create_app
+    from service.app import connect, create_app
 
+    context = connect(settings)
+    refuse_unknown_schema(context.records.database)
     tracing.start("api")
-    uvicorn.Server(server_config(create_app(settings), settings)).run()
+    uvicorn.Server(server_config(create_app(settings, context), settings)).run()
 
 
 def _migrate(settings: Settings) -> None:

@@ -32,6 +32,7 @@ from service.api import (
     signing_keys,
     synthetic_sets,
     training,
+    workers,
 )
 from service.api.authorization import Callers, check_guarded
 from service.api.description import describe
@@ -110,7 +111,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (
         *(training, jobs, events, generation, models, synthetic_sets),
-        *(signing_keys, keys, deletions, audit, health, metrics),
+        *(signing_keys, keys, deletions, audit, health, metrics, workers),
     )
     for part in parts:
         app.include_router(part.router)
@@ -161,6 +162,7 @@ def connect(settings: Settings) -> AppContext:
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
         extractors=settings.extractors,
+        min_free_bytes=settings.min_free_bytes,
         caller=Caller.without_key(*settings.scopes),
         quotas=settings.quotas,
         tenants=settings.tenant_terms,

@@ -32,6 +32,7 @@ class AppContext:
         max_findings_per_model: Of so many sets of one model the findings may be read.
         upload_retention_seconds: How long the archive of a failed or cancelled ingest is kept.
         extractors: Networks that sets are compared by besides our own.
+        min_free_bytes: Room that should be left for artifacts.
         caller: Who asks.
         quotas: How much the caller's tenant may use.
         tenants: The terms of tenants that have their own.
@@ -53,6 +54,7 @@ class AppContext:
     max_findings_per_model: int = 10
     upload_retention_seconds: float = 86_400.0
     extractors: tuple[SuppliedExtractor, ...] = ()
+    min_free_bytes: int = 0
     caller: Caller = field(default_factory=Caller.without_key)
     quotas: Quotas = field(default_factory=Quotas)
     tenants: Mapping[str, TenantTerms] = field(default_factory=dict)

@@ -17,6 +17,20 @@ PROBLEM = {
     "request_id": "6b1f0c52a7d94e3f",
     "errors": [{"pointer": "/class_counts/covid", "detail": "No such class."}],
 }
+WORKER = {
+    "name": "host-1:worker-1:4711",
+    "host": "host-1",
+    "pid": 4711,
+    "queues": ["gpu.train"],
+    "device": "cuda",
+    "version": "0.1.0",
+    "state": "busy",
+    "job_id": JOB_ID,
+    "started_at": MOMENT,
+    "last_seen": MOMENT,
+    "silent_seconds": 1.5,
+    "clock_ahead_seconds": 0.01,
+}
 JOB = {
     "id": JOB_ID,
     "kind": "train",

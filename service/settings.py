@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         max_streams_per_caller: Most of one caller.
         lease_seconds: How long a silent worker keeps its job.
         heartbeat_seconds: How often a worker looks for a cancel.
+        stall_seconds: After so long without a step, and after twenty times its slowest step, a
+            job's process is killed and the attempt given up.
+        stop_seconds: How long a worker that is asked to stop waits for its job's next step.
+        min_free_bytes: With less room than this in `data_dir`, `/readyz` says so.
         scheduler_interval_seconds: How often waiting jobs are announced again.
         max_attempts_without_checkpoint: After so many fruitless attempts a job fails.
         train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
@@ -158,6 +162,9 @@ class Settings(BaseSettings):
     max_streams_per_caller: int = Field(default=1024, ge=1)
     lease_seconds: float = Field(default=30.0, gt=0)
     heartbeat_seconds: float = Field(default=0.5, gt=0)
+    stall_seconds: float = Field(default=300.0, gt=0)
+    stop_seconds: float = Field(default=15.0, ge=0)
+    min_free_bytes: int = Field(default=2**30, ge=0)
     scheduler_interval_seconds: float = Field(default=1.0, gt=0)
     max_attempts_without_checkpoint: int = Field(default=3, ge=1)
     train_device: Literal["auto", "cpu", "cuda"] = "auto"

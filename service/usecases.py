@@ -112,7 +112,10 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
 def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
-    return context.records.jobs.request_cancel(job_id)
+    job = context.records.jobs.request_cancel(job_id)
+    if job.state.done and checkpoint_folder(job) is None:
+        context.artifacts.delete(f"checkpoints/{job_id}")
+    return job
 
 
 def retry_job(context: AppContext, job_id: str) -> Job:
@@ -130,11 +133,9 @@ def retry_job(context: AppContext, job_id: str) -> Job:
 def delete_job(context: AppContext, job_id: str) -> None:
     """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
-    job = context.records.jobs.delete_job(job_id, context.entry(job_id))
+    context.records.jobs.delete_job(job_id, context.entry(job_id))
     context.artifacts.delete_upload(job_id)
-    folder = checkpoint_folder(job)
-    if folder:
-        context.artifacts.delete(folder)
+    context.artifacts.delete(f"checkpoints/{job_id}")
 
 
 def delete_dataset(context: AppContext, dataset_id: str, *, cascade: bool) -> Deletion:

@@ -1,10 +1,12 @@
-"""A clock that tests move, and a task queue in memory."""
+"""Clocks that tests move, and a task queue in memory."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Connection
 from typing_extensions import override
 
+from service.adapters.database_clock import DatabaseClock
 from service.domain.ports import Clock, TaskQueue
 
 
@@ -21,6 +23,29 @@ class ManualClock(Clock):
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._now += timedelta(seconds=seconds)
+
+
+class ManualDatabaseClock(DatabaseClock):
+    """A database's clock that is moved by hand.
+
+    Args:
+        clock: Which is moved.
+    """
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    @override
+    def now(self, connection: Connection) -> datetime:
+        return self._clock.now()
+
+    @override
+    def ahead_seconds(self, connection: Connection) -> float:
+        return 0.0
+
+    @override
+    def step_seconds(self, connection: Connection) -> float:
+        return 0.0
 
 
 @dataclass

@@ -57,6 +57,7 @@ from service.domain.ports import (
     Records,
     Releases,
     StatisticsSource,
+    Workers,
 )
 from service.domain.quotas import Quotas, use_of
 from service.domain.records import (
@@ -70,6 +71,7 @@ from service.domain.records import (
     TrainedModel,
 )
 from service.domain.statistics import CountKey, Statistics
+from service.domain.worker import Worker, WorkerReport
 
 T = TypeVar("T")
 D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet, Deletion)
@@ -97,6 +99,7 @@ class MemoryStore(Database):
     num_bytes: dict[str, int] = field(default_factory=dict)  # of datasets
     seconds: dict[tuple[str, date], float] = field(default_factory=lambda: defaultdict(float))
     images: Counter[tuple[str, date]] = field(default_factory=Counter)
+    workers: dict[str, Worker] = field(default_factory=dict)
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
     counts: dict[CountKey, float] = field(default_factory=dict)
 
@@ -131,6 +134,7 @@ class MemoryStore(Database):
             MemoryJobs(self, tenant),
             MemoryCatalog(self, tenant),
             MemoryReleases(self, tenant),
+            MemoryWorkers(self),
             MemoryApiKeys(self),
             MemoryDeletions(self, tenant),
             MemoryAuditLog(self),
@@ -362,24 +366,61 @@ class MemoryJobs(Jobs):
             return self._move_fenced(claim, lambda job: job.put_back(now))
 
     @override
+    def hand_back(self, claim: Claim) -> Job:
+        now = self._store.clock.now()
+        return self._move_fenced(claim, lambda job: job.hand_back(now))
+
+    @override
+    def held_by(self, worker: str) -> Job | None:
+        jobs = self._store.jobs.values()
+        held = (job for job in jobs if job.state in HELD and job.worker == worker)
+        return next(held, None)
+
+    @override
+    def give_up(
+        self,
+        claim: Claim,
+        reason: str,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> Job:
+        with self._store.lock:
+            job = self._fenced(claim)
+            self._append(claim.job_id, [job_events.entry_of_lost_attempt(job, reason)])
+            self._store.count(statistics.counts_of_lost_leases([job]))
+            now = self._store.clock.now()
+            return self._move_fenced(
+                claim, lambda job: job.requeue(now, max_attempts_without_checkpoint)
+            )
+
+    @override
+    def num_queued(self) -> dict[str, int]:
+        jobs = self._store.jobs.values()
+        return dict(Counter(job.queue for job in jobs if job.state is JobState.QUEUED))
+
+    @override
+    def next_queued(self, queues: Sequence[str]) -> str | None:
+        waiting = [job.id for queue in queues for job in self._waiting(queue)[:1]]
+        return min(waiting, default=None)
+
+    @override
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         return self._waiting(queue)[:limit]
 
     @override
     def expire_leases(
-        self,
-        now: datetime,
-        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+        self, max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT
     ) -> list[Job]:
         with self._store.lock:
+            now = self._store.clock.now()
             lost = [
                 job
                 for job in self._store.jobs.values()
                 if job.state in HELD and job.lease_expires_at and job.lease_expires_at < now
             ]
-            self._store.count(statistics.counts_of_lost_leases(lost))
             return [
-                self._move(job.id, lambda job: job.requeue(now, max_attempts_without_checkpoint))
+                self.give_up(
+                    job.claim_held, job_events.NO_SIGN_OF_LIFE, max_attempts_without_checkpoint
+                )
                 for job in lost
             ]
 
@@ -391,6 +432,11 @@ class MemoryJobs(Jobs):
                 return False
             store.scheduler = (holder, now + timedelta(seconds=seconds))
             return True
+
+    @override
+    def scheduler_is_late(self) -> bool:
+        held = self._store.scheduler
+        return held is None or held[1] < self._store.clock.now()
 
     def _waiting(self, queue: str) -> list[Job]:
         with self._store.lock:
@@ -458,6 +504,42 @@ class MemoryJobs(Jobs):
         log = self._store.logs[job_id]
         for kind, data in entries:
             log.append(Event(len(log) + 1, EventKind(kind), self._store.clock.now(), data))
+
+
+class MemoryWorkers(Workers):
+    """The workers of a store."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    @override
+    def report(self, report: WorkerReport) -> None:
+        with self._store.lock:
+            now, known = self._store.clock.now(), self._store.workers.get(report.name)
+            started_at = known.started_at if known else now
+            self._store.workers[report.name] = Worker(report, started_at, now, 0.0)
+
+    @override
+    def leave(self, name: str) -> None:
+        self._store.workers.pop(name, None)
+
+    @override
+    def all(self) -> list[Worker]:
+        now = self._store.clock.now()
+        return [
+            replace(worker, silent_seconds=(now - worker.last_seen).total_seconds())
+            for _, worker in sorted(self._store.workers.items())
+        ]
+
+    @override
+    def forget_silent(self, seconds: float) -> None:
+        for worker in self.all():
+            if worker.silent_seconds > seconds:
+                self.leave(worker.report.name)
+
+    @override
+    def clock_ahead_seconds(self) -> float:
+        return 0.0
 
 
 class MemoryCatalog(Catalog):

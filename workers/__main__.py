@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import threading
+import socket
+import sys
+from functools import partial
+from importlib.metadata import version
 
+from service.adapters.celery_queue import CeleryQueue
+from service.adapters.schema_check import refuse_unknown_schema
+from service.domain.errors import SchemaUnknown
 from service.domain.job import JobKind
+from service.logs import configure_logs
 from service.private_directory import data_dir_or_exit
 from service.settings import Settings
 
@@ -25,13 +32,18 @@ def main() -> None:
     every_queue = ",".join(kind.queue for kind in JobKind)
     worker.add_argument("--queues", default=every_queue, help="comma-separated queue names")
     worker.add_argument("--name", default="worker", help="unique on this host")
-    commands.add_parser("scheduler", help="ring for waiting jobs, take back lost ones")
+    commands.add_parser("scheduler", help="notify of waiting jobs, take back lost ones")
     arguments = parser.parse_args()
-    data_dir_or_exit(Settings().data_dir)
-    if arguments.command == "worker":
-        _work(arguments.queues, arguments.name)
-    else:
-        _schedule()
+    settings = Settings()
+    data_dir_or_exit(settings.data_dir)
+    configure_logs(settings.log_level)
+    try:
+        if arguments.command == "worker":
+            _work(settings, arguments.queues, arguments.name)
+        else:
+            _schedule(settings)
+    except SchemaUnknown as error:
+        sys.exit(str(error))
 
 
 def jobs_per_process(queues: str) -> int:
@@ -40,35 +52,38 @@ def jobs_per_process(queues: str) -> int:
     return GENERATIONS_PER_PROCESS if only_generates else JOBS_PER_PROCESS
 
 
-def _work(queues: str, name: str) -> None:
+def _work(settings: Settings, queues: str, name: str) -> None:
     os.environ["SYNTHCXR_WORKER_QUEUES"] = queues  # for the processes that run the jobs
-    from workers.celery_app import app, settings
-
-    app.worker_main(
-        [
-            "worker",
-            f"--queues={queues}",
-            f"--hostname={name}@%h",
-            f"--max-tasks-per-child={jobs_per_process(queues)}",
-            f"--loglevel={settings.log_level}",
-            "--without-gossip",
-            "--without-mingle",
-        ]
-    )
-
-
-def _schedule() -> None:
-    from service.adapters.celery_queue import CeleryQueue
-    from service.logs import configure_logs
+    from workers.celery_app import listen
+    from workers.job_process import JobProcess
     from workers.runtime.context import WorkerContext
+    from workers.worker import Worker
+
+    context = WorkerContext.of(settings, _process_name())
+    refuse_unknown_schema(context.records.database)
+    served = queues.split(",")
+    start = partial(JobProcess, name, served, jobs_per_process(queues))
+    worker = Worker(name, served, context, version("synthcxr"), start)
+    if settings.resolved_broker_url:
+        listen(settings.resolved_broker_url, served, name, worker.notify)
+    worker.run()
+
+
+def _schedule(settings: Settings) -> None:
+    from workers.runtime.context import WorkerContext
+    from workers.runtime.flag import Flag
     from workers.runtime.scheduler import Scheduler
 
-    settings = Settings()
-    configure_logs(settings.log_level)
-    stop = threading.Event()
+    context = WorkerContext.of(settings, _process_name())
+    refuse_unknown_schema(context.records.database)
+    stop = Flag()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    Scheduler(WorkerContext.of(settings), CeleryQueue(settings.resolved_broker_url)).run(stop)
+    Scheduler(context, CeleryQueue(settings.resolved_broker_url)).run(stop)
+
+
+def _process_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 if __name__ == "__main__":

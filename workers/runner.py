@@ -10,17 +10,19 @@ from release.cancellation import cancellable
 from service import tracing
 from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import TaskQueue
+from service.domain.job_events import checkpoint_folder
 from service.domain.records import GeneratedSet, JobOutput
 from service.domain.requests import GenerateRequest, IngestRequest, TrainRequest
 from workers.generate.job import generate
 from workers.ingest.job import ingest
-from workers.runtime.attempt import Attempt, Cancelled
+from workers.runtime.attempt import Attempt, Cancelled, Stopped
 from workers.runtime.context import WorkerContext
 from workers.runtime.error_mapping import problem_of
 from workers.train.job import train
 
 log = structlog.get_logger()
+
+MAX_TRIES = 10  # other workers may be faster, one after the other
 
 
 def work(attempt: Attempt) -> JobOutput:
@@ -34,36 +36,22 @@ def work(attempt: Attempt) -> JobOutput:
             return generate(attempt, request)
 
 
-def run_announced(job_id: str, queues: Sequence[str], context: WorkerContext) -> None:
-    """Run the job that a message names, or if it waits no more the oldest that does.
+def run_next(queues: Sequence[str], context: WorkerContext) -> bool:
+    """Run the job that has waited longest in some queues, if any.
 
-    A worker that starts a fresh process for each job spends one on a stale message too; so it is
-    not spent in vain while another job waits.
+    Returns:
+        Whether there was one.
 
-    Args:
-        job_id: The job named.
-        queues: Those that this worker serves.
-        context: What it works with.
+    Raises:
+        RecordsUnavailable: Nobody knows.
     """
-    if not run_job(job_id, context):
-        for waiting in waiting_jobs(queues, context):
-            if run_job(waiting.id, context):
-                return
-
-
-def announce_waiting(queues: Sequence[str], context: WorkerContext, bell: TaskQueue) -> None:
-    """Announce the oldest job that waits, if any; a database that is away is no reason to stop."""
-    try:
-        for job in waiting_jobs(queues, context)[:1]:
-            bell.ring(job.queue, job.id)
-    except RecordsUnavailable:
-        log.warning("records unavailable")
-
-
-def waiting_jobs(queues: Sequence[str], context: WorkerContext) -> list[Job]:
-    """Return the oldest waiting job of each queue, oldest first."""
-    jobs = [job for queue in queues for job in context.records.jobs.queued_jobs(queue, limit=1)]
-    return sorted(jobs, key=lambda job: job.id)
+    for _ in range(MAX_TRIES):
+        job_id = context.records.jobs.next_queued(queues)
+        if job_id is None:
+            return False
+        if run_job(job_id, context):
+            return True
+    return False
 
 
 def run_job(job_id: str, context: WorkerContext) -> bool:
@@ -103,7 +91,7 @@ def _attempt(job: Job, context: WorkerContext) -> Job | None:
         except LeaseLost:
             log.warning("job taken over by another attempt", **about)
         except RecordsUnavailable:
-            # nothing can be recorded: the lease runs out and the scheduler queues the job again
+            # nothing can be recorded: the worker or the scheduler queues the job again
             log.warning("records unavailable", **about)
     return None
 
@@ -116,6 +104,8 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.jobs.succeed(claim, made)
     except Cancelled:
         return records.jobs.finish_cancelled(claim)
+    except Stopped:
+        return records.jobs.hand_back(claim)
     except ReleasesChanged as error:  # somebody was first: examine once more, with their images
         assert isinstance(made, GeneratedSet), "only sets are examined"
         attempt.artifacts.delete(made.synthetic_set.report.folder)
@@ -131,8 +121,10 @@ def _carry_out(attempt: Attempt) -> Job:
 
 def _clear_up(ended: Job, context: WorkerContext) -> None:
     """Drop what only a job that goes on would need."""
+    if not ended.state.done:
+        return
     retryable = ended.state is JobState.CANCELLED or (ended.error and ended.error.retryable)
     if ended.kind is JobKind.INGEST and not retryable:
         context.artifacts.delete_upload(ended.id)
-    if ended.kind is JobKind.TRAIN and ended.state is JobState.SUCCEEDED:
+    if checkpoint_folder(ended) is None:
         context.artifacts.delete(f"checkpoints/{ended.id}")

@@ -17,6 +17,7 @@ from torch import Tensor
 from models.training.plan import Plan, StagePlan, StageSchedule, StageTiming
 
 KEPT = 2
+FIRST_SECONDS = 1.0  # until the first checkpoint of an attempt
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,18 @@ class Checkpoints:
 
     def _newest_first(self) -> list[Path]:
         return sorted(self._folder.glob("*-*.json"), reverse=True)
+
+
+def seconds_between(age_seconds: float, interval_seconds: float) -> float:
+    """Return how long to work until the next checkpoint: as long as before, up to the interval.
+
+    So whoever is interrupted again and again still gets on, and long work rarely stops to write.
+
+    Args:
+        age_seconds: From the beginning of the attempt to its last checkpoint; 0 before the first.
+        interval_seconds: The longest time.
+    """
+    return min(interval_seconds, max(FIRST_SECONDS, age_seconds))
 
 
 def file_digest(path: Path) -> str:

@@ -16,7 +16,7 @@ from models.diagnosis import TrainingFault, average_too_long
 from models.family import Family, Losses, Stage, TrainingOutcome
 from models.precision import fastest_dtype
 from models.seeding import seed_update
-from models.training.checkpoints import Checkpoints, Position
+from models.training.checkpoints import Checkpoints, Position, seconds_between
 from models.training.distributed import ProcessGroup, SingleProcess
 from models.training.ema import PowerAverage
 from models.training.inspection import LateLosses, averaged_phase, losses_of_average
@@ -111,6 +111,7 @@ class Training:
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
         self._average: PowerAverage | None = None
+        self._unsaved: tuple[Position, StageState, Losses] | None = None
         self._late_losses: dict[str, float] = {}
         self.images_seen = 0
         self.findings: list[TrainingFault] = []
@@ -126,8 +127,8 @@ class Training:
         stored = self._checkpoints.newest() if self._checkpoints else None
         position, tensors = stored or (self._start(), {})
         load_module(self.model, tensors)
-        self._began = self._saved_at = time.monotonic()
-        self._began -= position.elapsed_seconds
+        self._resumed_at = self._saved_at = time.monotonic()
+        self._began = self._resumed_at - position.elapsed_seconds
         for index in range(position.stage, len(self.model.stages())):
             position = yield from self._run_stage(index, position, tensors)
             tensors = {}
@@ -138,6 +139,24 @@ class Training:
                 self.findings += self.model.diagnose(
                     TrainingOutcome(self.images, self._late_losses)
                 )
+
+    def save(self) -> int | None:
+        """Write a checkpoint between two steps of `run`, before the training is left.
+
+        Returns:
+            The images seen until then; None where there is nothing new to keep.
+
+        Raises:
+            TrainingDiverged: A loss is no longer finite; nothing is written.
+            OSError: The disk is full or cannot be written; earlier checkpoints stand.
+        """
+        if self._unsaved is None or not self._checkpoints or not self._process_group.is_leader:
+            return None
+        position, steps, losses = self._unsaved
+        _check_finite(losses, steps.stage)
+        self._checkpoints.save(position, steps.tensors())
+        self._saved_at, self._unsaved = time.monotonic(), None
+        return position.images_seen
 
     @contextmanager
     def averaged(self) -> Iterator[Family[Any, Any]]:
@@ -174,7 +193,9 @@ class Training:
         self._process_group.broadcast(list(self.model.state_dict().values()))
         if not position.plan:
             position = yield from self._plan(position)
-            yield self._progress(stage, position)
+            if self._checkpoints and self._process_group.is_leader:
+                self._checkpoints.save(position, module_tensors(self.model))
+            yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
         position = self._start_schedule(index, position)
         steps = StageState(stage, self.model, self._process_group)
         steps.load(tensors)
@@ -199,9 +220,11 @@ class Training:
             ended = position.update == position.plan[index].updates
             if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0 or ended:
                 _check_finite(losses, stage)
-            saved = self._save_if_due(position, steps, losses)
+            self._unsaved = position, steps, losses
+            saved = (self.save() is not None) if ended else self._save_if_due()
             yield self._progress(stage, position, losses, checkpointed=saved)
 
+        self._unsaved = None  # what follows moves the weights and may take long
         averages = enumerate(steps.average.tensors)
         _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
         self.model.eval()
@@ -303,16 +326,12 @@ class Training:
         plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
         return self._process_group.broadcast_value(replace(position, schedule=schedule, plan=plan))
 
-    def _save_if_due(self, position: Position, steps: StageState, losses: Losses) -> bool:
-        now = time.monotonic()
-        if not self._checkpoints or not self._process_group.is_leader:
+    def _save_if_due(self) -> bool:
+        """Write a checkpoint where the last one is old enough, or the run so young."""
+        age = self._saved_at - self._resumed_at
+        if time.monotonic() - self._saved_at < seconds_between(age, self._interval_seconds):
             return False
-        if now - self._saved_at < self._interval_seconds:
-            return False
-        _check_finite(losses, steps.stage)
-        self._checkpoints.save(position, steps.tensors())
-        self._saved_at = time.monotonic()
-        return True
+        return self.save() is not None
 
     def _at(self, position: Position, **changes: Any) -> Position:
         elapsed = time.monotonic() - self._began

@@ -15,9 +15,9 @@ _log = structlog.get_logger()
 
 TASK_NAME = "synthcxr.run_job"
 _TIMEOUT_SECONDS = 1.0
-# A worker drops an older message unread, so that a queue that is busy for hours does not fill up;
-# the scheduler sends another in the meantime.
-_EXPIRES_SECONDS = 30.0
+# Messages bear no expiry, which would be judged by another machine's clock. Workers read them at
+# once, even while they run a job; a queue that nobody reads gets no more than so many.
+_MAX_MESSAGES = 100
 _REST_SECONDS = 5.0  # after a failure nobody waits for the broker again for this long
 
 
@@ -54,9 +54,8 @@ class CeleryQueue(TaskQueue):
         if not self._lock.acquire(timeout=_TIMEOUT_SECONDS):
             return
         try:
-            self._celery.send_task(
-                TASK_NAME, args=[job_id], queue=queue, retry=False, expires=_EXPIRES_SECONDS
-            )
+            if self._num_messages(queue) < _MAX_MESSAGES:
+                self._celery.send_task(TASK_NAME, args=[job_id], queue=queue, retry=False)
         except self._broker_errors() as error:
             self._resting_until = time.monotonic() + _REST_SECONDS
             _log.warning("broker_unreachable", job_id=job_id, queue=queue, error=str(error))
@@ -73,6 +72,15 @@ class CeleryQueue(TaskQueue):
         except self._broker_errors():
             return False
         return True
+
+    def _num_messages(self, queue: str) -> int:
+        """Return how many messages of a queue nobody has read yet."""
+        with self._celery.pool.acquire(block=True) as connection:
+            channel = connection.default_channel
+            try:
+                return int(channel.queue_declare(queue, passive=True).message_count)
+            except connection.channel_errors:  # nobody has sent or read any
+                return 0
 
     def _broker_errors(self) -> tuple[Any, ...]:
         connection = self._celery.connection_for_write()

@@ -78,6 +78,11 @@ class LocalArtifacts(ArtifactStore):
             _remove(left)
 
     @override
+    def free_bytes(self) -> int | None:
+        there = (each for each in self._artifacts.parents if each.exists())
+        return shutil.disk_usage(next(there)).free
+
+    @override
     def upload_path(self, job_id: str) -> Path:
         return self._uploads / f"{job_id}.zip"
 

@@ -71,10 +71,12 @@ class SqlCatalog(Catalog):
         models = select(t.models.c.folder).where(~t.models.c.deleted)
         folders = union(models, *(select(table.c.folder) for table in tables)).subquery()
         query = select(folders.c.folder).where(folders.c.folder.is_not(None))
-        trainings = select(t.jobs).where(t.jobs.c.kind == "train", t.jobs.c.state != "succeeded")
+        unfinished = select(t.jobs).where(
+            t.jobs.c.kind.in_(["train", "generate"]), t.jobs.c.state != "succeeded"
+        )
         with self._database.reading() as connection:
             found = set(connection.scalars(query))
-            jobs = [t.job_of(row) for row in connection.execute(trainings).mappings()]
+            jobs = [t.job_of(row) for row in connection.execute(unfinished).mappings()]
         return {*found, *filter(None, map(job_events.checkpoint_folder, jobs))}
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
+from service.adapters.database_clock import DatabaseClock, clock_of
 from service.adapters.sql_transactions import Transactions
 from service.domain import errors
 from service.domain.paging import Cursor, Page, page_of
@@ -30,32 +31,43 @@ class Database:
 
     Args:
         transactions: Shared by all who use the database in this process.
-        clock: Whose time is written.
+        clock: The time of day, for what people read.
         tenant: Whose records are there; None for those of all.
+        shared_clock: What leases are written and judged by; by default that of the database.
+
+    Attributes:
+        shared_clock: The same.
     """
 
-    def __init__(self, transactions: Transactions, clock: Clock, tenant: str | None = None) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        clock: Clock,
+        tenant: str | None = None,
+        shared_clock: DatabaseClock | None = None,
+    ) -> None:
         self.tenant = tenant
         self._transactions = transactions
         self._clock = clock
         self.querying = transactions.querying
         self.reading = transactions.reading
         self.writing = transactions.writing
+        self.shared_clock = shared_clock or clock_of(transactions.dialect)
 
     def of_tenant(self, tenant: str) -> "Database":
         """Return the same database with one tenant's records alone."""
-        return Database(self._transactions, self._clock, tenant)
+        return Database(self._transactions, self._clock, tenant, self.shared_clock)
 
     def visible(self, table: FromClause) -> ColumnElement[bool]:
         """Select the rows of a table that are there: the tenant's, or all."""
         return true() if self.tenant is None else table.c.tenant == self.tenant
 
     def now(self) -> datetime:
-        """Return the time to write."""
+        """Return the time of day."""
         return self._clock.now()
 
     def check(self) -> None:
-        """Raise RecordsUnavailable unless the database has this version's schema."""
+        """Raise SchemaUnknown, or RecordsUnavailable, unless it has this version's schema."""
         with self.reading() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 found: Any = None
@@ -63,11 +75,12 @@ class Database:
                 found = connection.exec_driver_sql(
                     "SELECT version_num FROM alembic_version"
                 ).scalar()
-        if found != t.SCHEMA_REVISION:
+        if found is None:
             raise errors.RecordsNotMigrated(
-                f"The database has schema {found or 'none'}, this version needs "
-                f"{t.SCHEMA_REVISION}. Run `synthcxr migrate`."
+                "The database has no schema yet. Run `synthcxr migrate`."
             )
+        if found != t.SCHEMA_REVISION:
+            raise errors.SchemaUnknown.found(found, t.SCHEMA_REVISION)
 
     def wipe(self) -> None:
         """Bring SQLite's write-ahead log into the database, where old pages are overwritten.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
@@ -43,6 +43,7 @@ from service.domain.records import (
 
 _HELD = [str(state) for state in HELD]
 _FEW = 32  # so many places in a queue are counted one by one, more by numbering the queue
+_SCHEDULER = "scheduler"  # the name of its lock
 
 
 class SqlJobs(Jobs):
@@ -184,7 +185,10 @@ class SqlJobs(Jobs):
             if row is None:
                 return None
             job = t.job_of(row)
-            claimed = job.claim(worker, self._database.now(), lease_seconds)
+            claimed = replace(
+                job.claim(worker, self._database.now(), lease_seconds),
+                lease_expires_at=self._lease_end(connection, lease_seconds),
+            )
             return self._write_move(connection, job, claimed)
 
     @override
@@ -193,11 +197,11 @@ class SqlJobs(Jobs):
         renew = (  # without a new version: nobody outside sees it
             update(t.jobs)
             .where(jobs.id == claim.job_id, jobs.attempt == claim.attempt, jobs.state.in_(_HELD))
-            .values(lease_expires_at=self._database.now() + timedelta(seconds=lease_seconds))
             .returning(jobs.state)
         )
         with self._database.writing() as connection:
-            state = connection.execute(renew).scalar()
+            lease_expires_at = self._lease_end(connection, lease_seconds)
+            state = connection.execute(renew.values(lease_expires_at=lease_expires_at)).scalar()
         if state is None:
             job_events.check_fence(None, claim)
         return bool(state == JobState.CANCELLING)
@@ -251,6 +255,48 @@ class SqlJobs(Jobs):
         )
 
     @override
+    def hand_back(self, claim: Claim) -> Job:
+        return self._move_fenced(claim, lambda job: job.hand_back(self._database.now()))
+
+    @override
+    def held_by(self, worker: str) -> Job | None:
+        held = select(t.jobs).where(t.jobs.c.state.in_(_HELD), t.jobs.c.worker == worker)
+        with self._database.reading() as connection:
+            row = connection.execute(held).mappings().first()
+        return t.job_of(row) if row else None
+
+    @override
+    def give_up(
+        self,
+        claim: Claim,
+        reason: str,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> Job:
+        with self._database.writing() as connection:
+            job = _fenced(connection, claim)
+            moved = job.requeue(self._database.now(), max_attempts_without_checkpoint)
+            lost = job_events.entry_of_lost_attempt(job, reason)
+            self._write_move(connection, job, moved, [lost])
+            add_counts(connection, statistics.counts_of_lost_leases([job]))
+            return moved
+
+    @override
+    def num_queued(self) -> dict[str, int]:
+        jobs = t.jobs.c
+        query = select(jobs.queue, func.count()).where(jobs.state == "queued").group_by(jobs.queue)
+        with self._database.reading() as connection:
+            return {str(queue): int(number) for queue, number in connection.execute(query)}
+
+    @override
+    def next_queued(self, queues: Sequence[str]) -> str | None:
+        jobs = t.jobs.c
+        waiting = select(func.min(jobs.id)).where(
+            jobs.state == "queued", jobs.queue.in_(list(queues))
+        )
+        with self._database.reading() as connection:
+            return connection.execute(waiting).scalar()
+
+    @override
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         waiting = select(t.jobs).where(t.jobs.c.state == "queued", t.jobs.c.queue == queue)
         query = waiting.order_by(t.jobs.c.id).limit(limit)
@@ -259,20 +305,21 @@ class SqlJobs(Jobs):
 
     @override
     def expire_leases(
-        self,
-        now: datetime,
-        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+        self, max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT
     ) -> list[Job]:
-        lost = (
-            select(t.jobs)
-            .where(t.jobs.c.state.in_(_HELD), t.jobs.c.lease_expires_at < now)
-            .order_by(t.jobs.c.tenant, t.jobs.c.id)
-            .with_for_update(skip_locked=True)
-        )
+        held = select(t.jobs).where(t.jobs.c.state.in_(_HELD))
         with self._database.writing() as connection:
+            ended = t.jobs.c.lease_expires_at < self._database.shared_clock.now(connection)
+            in_order = held.where(ended).order_by(t.jobs.c.tenant, t.jobs.c.id)
+            lost = in_order.with_for_update(skip_locked=True)
             jobs = [t.job_of(row) for row in connection.execute(lost).mappings().all()]
             moved = [
-                self._write_move(connection, job, job.requeue(now, max_attempts_without_checkpoint))
+                self._write_move(
+                    connection,
+                    job,
+                    job.requeue(self._database.now(), max_attempts_without_checkpoint),
+                    [job_events.entry_of_lost_attempt(job, job_events.NO_SIGN_OF_LIFE)],
+                )
                 for job in jobs
             ]
             add_counts(connection, statistics.counts_of_lost_leases(jobs))
@@ -280,14 +327,26 @@ class SqlJobs(Jobs):
 
     @override
     def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
-        now = self._database.now()
-        lock = {"holder": holder, "expires_at": now + timedelta(seconds=seconds)}
-        free = or_(t.locks.c.holder == holder, t.locks.c.expires_at < now)
-        take = update(t.locks).where(t.locks.c.name == "scheduler", free).values(lock)
         with self._database.writing() as connection:
+            now = self._database.shared_clock.now(connection)
+            lock = {"holder": holder, "expires_at": now + timedelta(seconds=seconds)}
+            free = or_(t.locks.c.holder == holder, t.locks.c.expires_at < now)
+            take = update(t.locks).where(t.locks.c.name == _SCHEDULER, free).values(lock)
             if connection.execute(take).rowcount:
                 return True
-            return insert_if_new(connection, t.locks, {"name": "scheduler", **lock})
+            return insert_if_new(connection, t.locks, {"name": _SCHEDULER, **lock})
+
+    @override
+    def scheduler_is_late(self) -> bool:
+        until = select(t.locks.c.expires_at).where(t.locks.c.name == _SCHEDULER)
+        with self._database.reading() as connection:
+            expires_at = connection.execute(until).scalar()
+            now = self._database.shared_clock.now(connection)
+        return expires_at is None or expires_at < now
+
+    def _lease_end(self, connection: Connection, lease_seconds: float) -> datetime:
+        now = self._database.shared_clock.now(connection)
+        return now + timedelta(seconds=lease_seconds)
 
     def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job:
         with self._database.writing() as connection:

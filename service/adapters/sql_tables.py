@@ -34,7 +34,7 @@ from service.domain.json_form import as_json
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
 
-SCHEMA_REVISION = "0005"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0006"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -129,6 +129,23 @@ locks = Table(
     Column("expires_at", UtcDateTime, nullable=False),
 )
 
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("report", JSON, nullable=False),
+    Column("clock_ahead_seconds", Float, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+)
+
+# of the machine that an SQLite database lies on: when it was last booted, see `database_clock`
+boots = Table(
+    "boots",
+    metadata,
+    Column("boot_id", String(64), primary_key=True),
+    Column("booted_at", UtcDateTime, nullable=False),
+)
 
 # what the quotas of a day have booked; a job that is deleted stays in it
 tenant_days = Table(

@@ -15,9 +15,13 @@ class Transactions:
 
     Args:
         engine: From `sql_engine.open_engine`.
+
+    Attributes:
+        dialect: sqlite or postgresql.
     """
 
     def __init__(self, engine: Engine) -> None:
+        self.dialect = engine.dialect.name
         self._snapshots = engine.execution_options(reads="snapshot")
         if engine.dialect.name == "sqlite":
             self._write = SqliteWriter(engine, BUSY_TIMEOUT_SECONDS).transaction

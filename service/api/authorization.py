@@ -75,6 +75,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_key": (ADMIN,),
     "rotate_key": (ADMIN,),
     "revoke_key": (ADMIN,),
+    "list_workers": (ADMIN,),
 }
 
 # Here the caller is judged once the record is found, by domain/access.py: what is unknown is 404 to

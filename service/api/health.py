@@ -7,6 +7,7 @@ from service.api.dependencies import OfService
 from service.api.errors import problems
 from service.api.views import HealthView, ReadinessView, VersionView
 from service.domain import errors
+from service.domain.readiness import Condition
 
 router = APIRouter(tags=["health"], route_class=GuardedRoute)
 
@@ -19,15 +20,24 @@ async def healthz() -> HealthView:
 
 @router.get("/readyz", operation_id="readyz", responses=problems(errors.RecordsUnavailable))
 def readyz(context: OfService) -> ReadinessView:
-    """Say whether the database serves this version; without a broker jobs merely start later.
+    """Say whether the database serves this version, and what else is amiss.
 
-    No set can be asked for while the file of an extractor cannot be read.
+    What degrades the service is no reason to stop asking it: jobs wait, and nothing is lost. No
+    set can be asked for while the file of an extractor cannot be read.
     """
     context.records.database.check()
-    broker = "reachable" if context.queue.reachable() else "unreachable"
     extractors = {each.name: each.readable for each in context.extractors}
-    unreadable = [name for name, readable in extractors.items() if not readable]
-    return ReadinessView(status="ready", broker=broker, unreadable_extractors=unreadable)
+    workers = context.records.workers
+    condition = Condition(
+        workers=workers.all(),
+        scheduler_is_late=context.records.jobs.scheduler_is_late(),
+        clock_ahead_seconds=workers.clock_ahead_seconds(),
+        broker_reachable=context.queue.reachable(),
+        free_bytes=context.artifacts.free_bytes(),
+        min_free_bytes=context.min_free_bytes,
+        unreadable_extractors=[name for name, readable in extractors.items() if not readable],
+    )
+    return ReadinessView.of(condition, context.records.jobs.num_queued())
 
 
 @router.get("/version", operation_id="version")

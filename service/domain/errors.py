@@ -40,7 +40,8 @@ SyntheticDataError
 ├── RecordsUnavailable              the database cannot be reached
 │   ├── RecordsBusy                 others use it for longer than a request waits
 │   ├── RecordsFull                 its disk is full
-│   └── RecordsNotMigrated          its schema is not this version's
+│   ├── RecordsNotMigrated          it has no schema yet
+│   └── SchemaUnknown               it has the schema of another version
 ├── SigningKeyLost                  what signs the sets is gone
 ├── ExtractorUnavailable            a network that the operator named cannot be used
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
@@ -523,9 +524,24 @@ class RecordsFull(RecordsUnavailable):
 
 
 class RecordsNotMigrated(RecordsUnavailable):
-    """The schema of the database is not this version's."""
+    """The database has no schema yet."""
 
     code = "records_not_migrated"
+
+
+class SchemaUnknown(RecordsUnavailable):
+    """The database has the schema of another version: nothing of this one may use it."""
+
+    code = "schema_unknown"
+    retryable = False
+
+    @classmethod
+    def found(cls, revision: str, needed: str) -> Self:
+        """Say what was found and what to do, in one line."""
+        return cls(
+            f"The database has schema {revision}, this version needs {needed}. Stop the service, "
+            "then run `synthcxr migrate` of the newer of the two versions and use that one."
+        )
 
 
 class SigningKeyLost(SyntheticDataError):

@@ -3,6 +3,7 @@
     queued --claim--> running --succeed--> succeeded        running --fail--> failed
     queued --cancel--> cancelled                            running --cancel--> cancelling
     running --lost lease--> queued, or failed after too many attempts
+    running --hand back--> queued                           (its worker was asked to stop)
     failed, cancelled --retry--> queued
 
 A job asked to cancel ends cancelled, whatever its worker reports afterwards.
@@ -159,7 +160,8 @@ class Job:
         attempt: How often it was claimed.
         attempts_without_checkpoint: Claims since the last checkpoint.
         worker: Name of the worker that holds it.
-        lease_expires_at: When the worker is given up for dead unless it renews.
+        lease_expires_at: When the worker is given up for dead unless it renews, by the clock of
+            the database, which alone writes and judges it.
         progress: The latest report.
         metrics: The latest figures, such as losses.
         result: What it made, once succeeded.
@@ -268,6 +270,18 @@ class Job:
             return self.finish_cancelled(now)
         return self._next(
             state=JobState.QUEUED, attempts_without_checkpoint=0, worker=None, lease_expires_at=None
+        )
+
+    def hand_back(self, now: datetime) -> "Job":
+        """Queue again because its worker was asked to stop: the attempt does not count."""
+        self._must_be("hand back", *HELD)
+        if self.cancel_requested:
+            return self.finish_cancelled(now)
+        return self._next(
+            state=JobState.QUEUED,
+            attempts_without_checkpoint=max(0, self.attempts_without_checkpoint - 1),
+            worker=None,
+            lease_expires_at=None,
         )
 
     def request_cancel(self, now: datetime) -> "Job":

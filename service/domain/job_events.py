@@ -26,6 +26,8 @@ from service.domain.records import (
     TrainedModel,
 )
 
+NO_SIGN_OF_LIFE = "its worker gave no sign of life until its lease ran out"
+
 
 def check_fence(job: Job | None, claim: Claim) -> Job:
     """Return the job if the claim still holds it, else raise LeaseLost."""
@@ -70,6 +72,12 @@ def entry_of_problem(problem: Problem) -> EventDraft:
     return (EventKind.LOG, {"level": "warning", "code": problem.code, "message": problem.detail})
 
 
+def entry_of_lost_attempt(job: Job, reason: str) -> EventDraft:
+    """Return the log entry of an attempt that ended without a result."""
+    message = f"Attempt {job.attempt} ended: {reason}"
+    return (EventKind.LOG, {"level": "warning", "code": "attempt_lost", "message": message})
+
+
 def result_of(made: JobOutput) -> JobResult:
     """Return the result that names what a job made."""
     match made:
@@ -95,7 +103,14 @@ def dataset_followed(job: Job) -> str | None:
 
 
 def checkpoint_folder(job: Job) -> str | None:
-    """Return where a training keeps checkpoints worth keeping, or None."""
-    if job.kind is not JobKind.TRAIN or job.state is JobState.SUCCEEDED:
-        return None
-    return f"checkpoints/{job.id}"
+    """Return where a job keeps checkpoints worth keeping, or None.
+
+    A training keeps them until it succeeded; a generation only while it may go on by itself, since
+    nobody may see images that were not examined.
+    """
+    kept = {
+        JobKind.INGEST: False,
+        JobKind.TRAIN: job.state is not JobState.SUCCEEDED,
+        JobKind.GENERATE: not job.state.done,
+    }
+    return f"checkpoints/{job.id}" if kept[job.kind] else None

@@ -24,6 +24,7 @@ from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.quotas import Quotas
 from service.domain.records import Dataset, ExaminedSet, JobOutput, Model, SyntheticSet
 from service.domain.statistics import Statistics
+from service.domain.worker import Worker, WorkerReport
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
 
@@ -121,6 +122,9 @@ class ArtifactStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove what lies under a key, if anything does."""
 
+    def free_bytes(self) -> int | None:
+        """Return how much room is left; None where nothing bounds it."""
+
     def upload_path(self, job_id: str) -> Path:
         """Return where the uploaded archive of an ingest job lies."""
 
@@ -150,7 +154,12 @@ class Database(Protocol):
     """What the records lie in."""
 
     def check(self) -> None:
-        """Raise RecordsUnavailable when it cannot serve this version."""
+        """Raise RecordsUnavailable when it cannot serve this version.
+
+        Raises:
+            SchemaUnknown: It has the schema of another version.
+            RecordsUnavailable: It cannot be reached, or has no schema yet.
+        """
 
     def wipe(self) -> None:
         """Overwrite what deleted rows left in the database's files, where it can be done."""
@@ -297,20 +306,69 @@ class Jobs(Protocol):
     def put_back(self, claim: Claim, problem: Problem) -> Job:
         """Queue a job again because of what another did, which enters the log as a problem."""
 
+    def hand_back(self, claim: Claim) -> Job:
+        """Queue a job again because its worker was asked to stop; the attempt does not count."""
+
+    def held_by(self, worker: str) -> Job | None:
+        """Return the job that a worker holds, if any."""
+
+    def give_up(
+        self,
+        claim: Claim,
+        reason: str,
+        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+    ) -> Job:
+        """Move a job whose attempt is known to be over, without waiting for its lease to run out.
+
+        Args:
+            claim: The fence.
+            reason: What became of the attempt; enters the log.
+            max_attempts_without_checkpoint: After so many fruitless attempts the job fails.
+        """
+
     # -- called by the scheduler ---------------------------------------------------------------
 
     def queued_jobs(self, queue: str, limit: int = 100) -> list[Job]:
         """Return the queued jobs of a queue, oldest first."""
 
+    def num_queued(self) -> Mapping[str, int]:
+        """Return how many jobs wait, by queue; a queue where none does is left out."""
+
+    def next_queued(self, queues: Sequence[str]) -> str | None:
+        """Return the identifier of the oldest job that waits in some queues, if any."""
+
     def expire_leases(
-        self,
-        now: datetime,
-        max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
+        self, max_attempts_without_checkpoint: int = MAX_ATTEMPTS_WITHOUT_CHECKPOINT
     ) -> list[Job]:
-        """Move every job whose worker stopped renewing; return the moved ones."""
+        """Move every job whose worker stopped renewing; return the moved ones.
+
+        Leases are written and judged by the database's clock, never by that of a process.
+        """
 
     def hold_scheduler_lock(self, holder: str, seconds: float) -> bool:
         """Become or stay the one scheduler for a while; False when another is."""
+
+    def scheduler_is_late(self) -> bool:
+        """Whether no scheduler has done its work in time."""
+
+
+class Workers(Protocol):
+    """The processes that run jobs, seen by the database's clock."""
+
+    def report(self, report: WorkerReport) -> None:
+        """Record that a worker lives, and by how much its clock is ahead."""
+
+    def leave(self, name: str) -> None:
+        """Forget a worker that stops."""
+
+    def all(self) -> list[Worker]:
+        """Return the workers that were not forgotten, by name."""
+
+    def forget_silent(self, seconds: float) -> None:
+        """Forget the workers that were not heard of for so long."""
+
+    def clock_ahead_seconds(self) -> float:
+        """Return by how much the clock of this process is ahead of the database's."""
 
 
 class Catalog(Protocol):
@@ -527,6 +585,7 @@ class Records:
         jobs: Jobs, their logs and their claims.
         catalog: Datasets and models.
         releases: Synthetic sets and their examinations.
+        workers: The processes that run jobs.
         api_keys: What clients show to be let in.
         deletions: Deletions of datasets and models.
         audit: What was done, by whom.
@@ -538,6 +597,7 @@ class Records:
     jobs: Jobs
     catalog: Catalog
     releases: Releases
+    workers: Workers
     api_keys: ApiKeys
     deletions: Deletions
     audit: AuditLog

@@ -24,6 +24,7 @@ BROKER = "broker"  # its name among the supervised programs
 # sun_path holds 108 bytes on Linux, 104 on macOS, both with the closing zero.
 MAX_SOCKET_PATH_BYTES = 103
 PING_TIMEOUT_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 2.0  # while it is down, workers look into the database by themselves
 SERVERS_ON_PATH = ("valkey-server", "redis-server")
 
 
@@ -65,7 +66,8 @@ def choose_broker(data_dir: Path, environment: Mapping[str, str]) -> Broker:
         *(str(binary), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),
         *("--save", "", "--appendonly", "no", "--dir", str(path.parent), "--daemonize", "no"),
     )
-    return Broker(f"redis+socket://{path}", path, Program(BROKER, command))
+    program = Program(BROKER, command, longest_pause_seconds=LONGEST_PAUSE_SECONDS)
+    return Broker(f"redis+socket://{path}", path, program)
 
 
 def socket_path(data_dir: Path, environment: Mapping[str, str]) -> Path:

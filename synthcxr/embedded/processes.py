@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits, LogWriter
+from synthcxr.parent_death import die_with_parent
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+STOP_SECONDS = 4.0
 # Who lived this long died by accident, not by construction: it starts again after the first pause.
 HEALTHY_AFTER_SECONDS = 20.0
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,15 @@ class Program:
         name: What messages and the log file call it.
         command: Program and arguments.
         environment: Variables added to our own.
+        longest_pause_seconds: How long it is left down at most when it dies again and again.
+        stop_seconds: How long it may take to stop before it is killed.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
+    stop_seconds: float = STOP_SECONDS
 
 
 class Child:
@@ -93,7 +95,7 @@ class Child:
             stderr=subprocess.STDOUT,
             env={**os.environ, **self.program.environment},
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()) if self._dies_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=partial(die_with_parent, os.getpid()) if self._dies_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
         )
         self._log_writer.close_output()
         self._started_at = self._clock()
@@ -119,13 +121,18 @@ class Child:
         if lived_seconds >= HEALTHY_AFTER_SECONDS:
             self._num_quick_deaths = 1
         pause = FIRST_PAUSE_SECONDS * 2.0 ** (self._num_quick_deaths - 1)
-        self._due_at = self._clock() + min(pause, LONGEST_PAUSE_SECONDS)
+        self._due_at = self._clock() + min(pause, self.program.longest_pause_seconds)
         return how
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, if it runs."""
-        if self._process and self._process.poll() is None:
+        if self._process and not self.has_ended:
             self._process.terminate()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing runs."""
+        return self._process is None or self._process.poll() is not None
 
     def wait_or_kill(self, seconds: float) -> None:
         """Give it a last time to stop, then kill it and its group."""
@@ -158,17 +165,3 @@ def describe_exit(return_code: int) -> str:
     if return_code < 0:
         return f"was killed by {signal.Signals(-return_code).name}"
     return f"ended with exit code {return_code}"
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """Return what makes a forked child die with its parent, where the kernel can do that."""
-    if _LIBC is None:
-        return None
-    prctl = _LIBC.prctl
-
-    def arm() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we were armed
-            os._exit(1)
-
-    return arm

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,11 +25,14 @@ from synthcxr.errors import CannotStart, MissingExtra
 from synthcxr.tokens import announce, withdraw
 
 TICK_SECONDS = 0.1
-STOP_SECONDS = 4.0
+# A worker stops at the next step of its job, writes a checkpoint and hands the job back. It takes
+# 15 s at most (SYNTHCXR_STOP_SECONDS) and is killed after that.
+WORKER_STOP_SECONDS = 20.0
 PRIVATE = 0o077  # umask: what is written is for this user alone
 NO_PERMISSION = 77  # how a process ends that refuses a data directory which others can read
 
-LONG_JOBS = "gpu.train,cpu.ingest"
+TRAINING = "gpu.train"
+INGEST = "cpu.ingest"  # a worker of its own: an upload must not stop a training
 GENERATION = "gpu.generate"  # a worker of its own, which keeps the last models loaded
 
 
@@ -42,7 +44,7 @@ class Options:
         data_dir: Where everything it keeps lies.
         host: Address the API listens on.
         port: Port the API listens on.
-        num_workers: How many jobs run at once beside a generation.
+        num_workers: How many trainings run at once, beside an ingest and a generation.
         dataset_roots: Folders that clients may name to be ingested.
         scopes: What the service's token allows besides its work.
         auth: Whether callers must show a key; without, the host must be a loopback address.
@@ -88,15 +90,18 @@ def service_programs(options: Options, environment: dict[str, str]) -> list[Prog
     """List the service's processes, in no particular order: none waits for another."""
     python = (sys.executable, "-m")
     address = ("--host", options.host, "--port", str(options.port))
-    workers = {f"worker-{number}": LONG_JOBS for number in range(1, options.num_workers + 1)}
-    workers["worker-generate"] = GENERATION
+    workers = {f"worker-{number}": TRAINING for number in range(1, options.num_workers + 1)}
+    workers |= {"worker-ingest": INGEST, "worker-generate": GENERATION}
     # Waiting threads sleep instead of spinning: the API runs on the same cores.
     passive = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
     return [
         Program("api", (*python, "service", "api", *address), environment),
         *(
             Program(
-                name, (*python, "workers", "worker", "--name", name, "--queues", queues), passive
+                name,
+                (*python, "workers", "worker", "--name", name, "--queues", queues),
+                passive,
+                stop_seconds=WORKER_STOP_SECONDS,
             )
             for name, queues in workers.items()
         ),
@@ -122,7 +127,8 @@ class Supervisor:
         self._log_dir = log_dir
         self._log_limits = log_limits
         self._say = say
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._hurry = False
         self.children: list[Child] = []
 
     def add(self, program: Program) -> Child:
@@ -134,7 +140,8 @@ class Supervisor:
 
     def run(self, each_tick: Callable[[], None] = lambda: None) -> None:
         """Restart what dies until `stop` is called."""
-        while not self._stopping.wait(TICK_SECONDS):
+        while not self._stopping:
+            time.sleep(TICK_SECONDS)
             for child in self.children:
                 if how := child.reap():
                     self._say(f"{child.program.name} {how}; starting it again (log: {child.log})")
@@ -143,24 +150,30 @@ class Supervisor:
             each_tick()
 
     def stop(self) -> None:
-        """Make `run` return soon; safe in a signal handler."""
-        self._stopping.set()
+        """Make `run` return soon; a second call makes `shut_down` kill. A signal handler."""
+        self._hurry = self._stopping
+        self._stopping = True
 
     def shut_down(self) -> None:
-        """Stop all children within a few seconds; the broker, which the others need, last."""
+        """Stop all children, each in its time; the broker, which the others need, last."""
         brokers = [child for child in self.children if child.program.name == BROKER]
         others = [child for child in self.children if child.program.name != BROKER]
         for group in (others, brokers):
             for child in group:
                 child.ask_to_stop()
-            deadline = time.monotonic() + STOP_SECONDS
-            for child in group:
-                child.wait_or_kill(deadline - time.monotonic())
+            asked_at = time.monotonic()
+            while waiting := [child for child in group if not child.has_ended]:
+                for child in waiting:
+                    if self._hurry or time.monotonic() - asked_at >= child.program.stop_seconds:
+                        child.wait_or_kill(0)
+                time.sleep(0.02)
+            for child in group:  # what an ended one left behind
+                child.wait_or_kill(0)
         self.children = []
 
 
 def up(options: Options, say: Callable[[str], None]) -> None:
-    """Run the embedded service until SIGINT or SIGTERM.
+    """Run the embedded service until SIGINT or SIGTERM; a second one stops it without waiting.
 
     Args:
         options: Where and how.

@@ -32,12 +32,14 @@ class RunningService:
     """A service under test.
 
     Attributes:
+        url: Where its API answers.
         client: Speaks to it over HTTP.
         data_dir: Where it keeps everything.
         records: Its database, to see what HTTP does not show.
     """
 
-    def __init__(self, client, data_dir, engine):
+    def __init__(self, url, client, data_dir, engine):
+        self.url = url
         self.client = client
         self.data_dir = data_dir
         self.records = sql_records(engine, SystemClock())
@@ -121,7 +123,7 @@ def start_service():
             engine = open_engine(settings.resolved_database_url)
             token = (data_dir / "token").read_text().strip()
             with Client(url, token=token) as client:
-                yield RunningService(client, data_dir, engine)
+                yield RunningService(url, client, data_dir, engine)
             engine.dispose()
         finally:
             process.send_signal(signal.SIGTERM)

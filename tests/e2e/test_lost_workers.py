@@ -21,14 +21,17 @@ def weights(service, model_id):
     return load_file(service.data_dir / "artifacts" / model.snapshot.key)
 
 
-@pytest.mark.parametrize("victim", ["the process of the job", "its parent"])
+@pytest.mark.parametrize("victim", ["the process of the job", "its parent", "its worker"])
 def test_killed_training_ends_with_the_weights_of_an_undisturbed_one(service, dataset_id, victim):
     undisturbed = service.trained(dataset_id, images=IMAGES)
 
     job = service.start_training(dataset_id, images=IMAGES)
     service.wait_for(job.id, lambda job: job.attempts_without_checkpoint == 0 and job.attempt)
     pid = service.worker_pid(job.id)
-    os.kill(pid if victim == "the process of the job" else parent_of(pid), signal.SIGKILL)
+    generation = ["the process of the job", "its parent", "its worker"].index(victim)
+    for _ in range(generation):
+        pid = parent_of(pid)
+    os.kill(pid, signal.SIGKILL)
 
     ended = service.finished(job)
     assert ended.attempt == 2

@@ -37,7 +37,8 @@ from service.domain.requests import (
     Privacy,
     PrivacyTerms,
 )
-from tests.in_memory_queue import ManualClock
+from service.domain.worker import WorkerReport, WorkerState
+from tests.in_memory_queue import ManualClock, ManualDatabaseClock
 from tests.in_memory_records import MemoryStore
 from tests.sample_records import (
     generate_request,
@@ -68,7 +69,7 @@ def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Reco
         yield MemoryStore(clock).records()
         return
     engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield sql_records(engine, clock)
+    yield sql_records(engine, clock, ManualDatabaseClock(clock))
     engine.dispose()
 
 
@@ -252,7 +253,7 @@ def test_a_heartbeat_renews_the_lease_and_reports_a_cancel(
     clock.advance(20)
     assert records.jobs.heartbeat(claim, 30) is False
     clock.advance(20)
-    assert records.jobs.expire_leases(clock.now()) == []
+    assert records.jobs.expire_leases() == []
     records.jobs.request_cancel(job.id)
     assert records.jobs.heartbeat(claim, 30) is True
 
@@ -268,7 +269,7 @@ def test_a_lost_lease_queues_the_job_again_and_fences_the_old_attempt_off(
 ) -> None:
     stale = claimed(records, job).claim_held
     clock.advance(31)
-    [moved] = records.jobs.expire_leases(clock.now())
+    [moved] = records.jobs.expire_leases()
     assert moved.state is JobState.QUEUED
     for attempt in range(2):
         if attempt:
@@ -280,6 +281,8 @@ def test_a_lost_lease_queues_the_job_again_and_fences_the_old_attempt_off(
             lambda: records.jobs.succeed(stale, TrainedModel(make_model(job, clock))),
             lambda: records.jobs.fail(stale, PROBLEM),
             lambda: records.jobs.put_back(stale, PROBLEM),
+            lambda: records.jobs.hand_back(stale),
+            lambda: records.jobs.give_up(stale, "its process ended"),
             lambda: records.jobs.finish_cancelled(stale),
         ):
             with pytest.raises(errors.LeaseLost):
@@ -295,7 +298,7 @@ def test_three_attempts_without_a_checkpoint_fail_the_job(
     for _ in range(3):
         assert records.jobs.claim(job.id, worker="w", lease_seconds=30)
         clock.advance(31)
-        records.jobs.expire_leases(clock.now())
+        records.jobs.expire_leases()
     lost = records.jobs.job(job.id)
     assert lost.state is JobState.FAILED
     assert lost.error is not None
@@ -312,7 +315,7 @@ def test_a_checkpoint_starts_the_count_of_attempts_again(
         assert taken
         records.jobs.record(taken.claim_held, events=[("checkpoint", {})], checkpoint=True)
         clock.advance(31)
-        records.jobs.expire_leases(clock.now())
+        records.jobs.expire_leases()
     assert records.jobs.job(job.id).state is JobState.QUEUED
 
 
@@ -322,8 +325,91 @@ def test_a_lost_lease_ends_a_job_that_was_being_cancelled(
     claimed(records, job)
     records.jobs.request_cancel(job.id)
     clock.advance(31)
-    [moved] = records.jobs.expire_leases(clock.now())
+    [moved] = records.jobs.expire_leases()
     assert moved.state is JobState.CANCELLED
+
+
+def test_an_attempt_that_is_known_to_be_over_is_moved_at_once_and_the_log_says_why(
+    records: Records, job: Job
+) -> None:
+    taken = claimed(records, job)
+    assert records.jobs.held_by("w") == taken
+    moved = records.jobs.give_up(taken.claim_held, "its process ended")
+    assert (moved.state, moved.attempts_without_checkpoint) == (JobState.QUEUED, 1)
+    assert records.jobs.held_by("w") is None
+    [entry] = [each for each in records.jobs.events(job.id) if each.kind == EventKind.LOG]
+    assert entry.data["message"] == "Attempt 1 ended: its process ended"
+
+
+def test_fruitless_attempts_that_were_given_up_fail_the_job(records: Records, job: Job) -> None:
+    records.jobs.submit(job)
+    for _ in range(3):
+        taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
+        assert taken
+        ended = records.jobs.give_up(taken.claim_held, "its process ended")
+    assert (ended.state, ended.error and ended.error.code) == (JobState.FAILED, "worker_lost")
+
+
+def test_attempts_that_are_handed_back_do_not_count(records: Records, job: Job) -> None:
+    records.jobs.submit(job)
+    for attempt in range(1, 7):
+        taken = records.jobs.claim(job.id, worker="w", lease_seconds=30)
+        assert taken
+        handed = records.jobs.hand_back(taken.claim_held)
+        assert (handed.state, handed.attempt) == (JobState.QUEUED, attempt)
+        assert handed.attempts_without_checkpoint == 0
+
+
+def test_a_cancel_wins_over_a_job_that_is_handed_back_or_given_up(
+    records: Records, clock: ManualClock
+) -> None:
+    for end in (
+        records.jobs.hand_back,
+        lambda claim: records.jobs.give_up(claim, "its process ended"),
+    ):
+        job = claimed(records, make_job(clock))
+        records.jobs.request_cancel(job.id)
+        assert end(job.claim_held).state is JobState.CANCELLED
+
+
+def test_the_job_that_waited_longest_in_some_queues_is_next(
+    records: Records, clock: ManualClock
+) -> None:
+    both = ["cpu.ingest", "gpu.train"]
+    assert (records.jobs.next_queued(both), dict(records.jobs.num_queued())) == (None, {})
+    kinds_in_order = [JobKind.TRAIN, JobKind.INGEST, JobKind.TRAIN]
+    first, second, third = (
+        records.jobs.submit(replace(make_job(clock, kind), id=f"job_{number}"))
+        for number, kind in enumerate(kinds_in_order)
+    )
+    assert records.jobs.next_queued(both) == first.id
+    assert records.jobs.next_queued(["cpu.ingest"]) == second.id
+    assert records.jobs.next_queued(["gpu.generate"]) is None
+    assert records.jobs.num_queued() == {"gpu.train": 2, "cpu.ingest": 1}
+    records.jobs.claim(first.id, worker="w", lease_seconds=30)
+    assert records.jobs.next_queued(["gpu.train"]) == third.id
+
+
+def test_workers_are_known_from_their_first_report_until_they_leave_or_fall_silent(
+    records: Records, clock: ManualClock
+) -> None:
+    report = WorkerReport("host:w:1", "host", 1, ("gpu.train",), None, "1", WorkerState.STARTING)
+    records.workers.report(report)
+    started_at = clock.now()
+    clock.advance(5)
+    records.workers.report(replace(report, device="cpu", state=WorkerState.BUSY, job_id="job_1"))
+    records.workers.report(replace(report, name="host:w:2"))
+    clock.advance(2)
+    first, second = records.workers.all()
+    assert (first.started_at, first.silent_seconds) == (started_at, 2.0)
+    assert (first.report.device, first.report.job_id) == ("cpu", "job_1")
+    assert first.serves
+    records.workers.leave(second.report.name)
+    clock.advance(60)
+    [first] = records.workers.all()
+    assert not first.serves
+    records.workers.forget_silent(60)
+    assert records.workers.all() == []
 
 
 def test_success_makes_result_and_rows_visible_together(
@@ -497,10 +583,13 @@ def test_events_are_read_from_where_one_stopped(records: Records, job: Job) -> N
 def test_one_scheduler_holds_the_lock_until_it_expires(
     records: Records, clock: ManualClock
 ) -> None:
+    assert records.jobs.scheduler_is_late()
     assert records.jobs.hold_scheduler_lock("a", 10)
     assert records.jobs.hold_scheduler_lock("a", 10)
     assert not records.jobs.hold_scheduler_lock("b", 10)
+    assert not records.jobs.scheduler_is_late()
     clock.advance(11)
+    assert records.jobs.scheduler_is_late()
     assert records.jobs.hold_scheduler_lock("b", 10)
     assert not records.jobs.hold_scheduler_lock("a", 10)
 
@@ -876,7 +965,7 @@ def test_what_was_counted_outlives_what_it_was_counted_from(
     records.jobs.submit(lost)
     records.jobs.claim(lost.id, worker="a", lease_seconds=30)
     clock.advance(40)
-    records.jobs.expire_leases(clock.now())
+    records.jobs.expire_leases()
     held = records.jobs.claim(lost.id, worker="b", lease_seconds=30)
     assert held
     clock.advance(5)

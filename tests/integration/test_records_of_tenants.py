@@ -29,7 +29,7 @@ from service.domain.records import (
     TrainedModel,
 )
 from service.domain.requests import DatasetSource, TrainingBudget
-from tests.in_memory_queue import ManualClock
+from tests.in_memory_queue import ManualClock, ManualDatabaseClock
 from tests.in_memory_records import MemoryStore
 from tests.sample_records import generate_request, ingest_request, model_card, train_request
 
@@ -55,7 +55,7 @@ def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Reco
         yield MemoryStore(clock).records()
         return
     engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield sql_records(engine, clock)
+    yield sql_records(engine, clock, ManualDatabaseClock(clock))
     engine.dispose()
 
 
@@ -262,7 +262,7 @@ def test_an_attempt_that_is_put_back_or_lost_counts(
     records.jobs.put_back(claim, Problem("again", "Again."))
     claimed(records, job)
     clock.advance(60)
-    records.jobs.expire_leases(clock.now())
+    records.jobs.expire_leases()
     assert "120 are used" in refused(lambda: a.jobs.submit(job_of(clock), quotas=quotas))
 
 

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from service.domain.identifiers import new_id
 from service.domain.job import JobState
-from tests.in_memory_queue import MemoryQueue
 from tests.integration.jobs import files_under, finished, submit_ingest, submit_training
 from workers import runner
-from workers.runner import announce_waiting, run_announced, run_job
+from workers.runner import run_job, run_next
+from workers.runtime.stop_request import StopRequest
 
 
 def test_a_stale_message_does_nothing(context, dataset_id):
@@ -19,32 +19,72 @@ def test_a_stale_message_does_nothing(context, dataset_id):
     run_job(new_id("job"), context)
 
 
-def test_a_stale_message_runs_the_oldest_job_that_waits(context, dataset_id):
-    done = submit_training(context, dataset_id, images=8)
-    finished(context, done)
+def test_the_job_that_waited_longest_runs_next(context, dataset_id):
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
-    for waits in ([first, second], [second], []):
+    queues = ["cpu.ingest", "gpu.train"]
+    for waits in ([first, second], [second]):
         assert [job.id for job in context.records.jobs.queued_jobs("gpu.train")] == waits
-        run_announced(done, ["cpu.ingest", "gpu.train"], context)
+        assert run_next(queues, context)
+    assert not run_next(queues, context)
     assert context.records.jobs.job(second).state is JobState.SUCCEEDED
 
 
-def test_a_message_runs_the_job_it_names_and_no_other(context, dataset_id):
+def test_a_worker_runs_no_job_of_a_queue_it_does_not_serve(context, dataset_id):
+    job_id = submit_training(context, dataset_id, images=8)
+    assert not run_next(["cpu.ingest", "gpu.generate"], context)
+    assert context.records.jobs.job(job_id).state is JobState.QUEUED
+
+
+def test_a_job_that_another_worker_takes_first_is_no_reason_to_wait(
+    context, dataset_id, monkeypatch
+):
     first, second = (submit_training(context, dataset_id, images=8) for _ in range(2))
-    run_announced(second, ["gpu.train"], context)
-    assert context.records.jobs.job(first).state is JobState.QUEUED
-    run_announced(second, ["gpu.generate"], context)
-    assert context.records.jobs.job(first).state is JobState.QUEUED
+    look = context.records.jobs.next_queued
+
+    def look_and_be_late(queues):
+        found = look(queues)
+        if found == first:
+            context.records.jobs.claim(first, worker="faster", lease_seconds=30)
+        return found
+
+    monkeypatch.setattr(context.records.jobs, "next_queued", look_and_be_late)
+    assert run_next(["gpu.train"], context)
+    assert context.records.jobs.job(second).state is JobState.SUCCEEDED
 
 
-def test_a_fresh_process_rings_once_for_what_waits_in_its_queues(context, dataset_id):
-    bell = MemoryQueue()
-    announce_waiting(["gpu.train"], context, bell)
-    assert bell.rings == []
-    first, _ = (submit_training(context, dataset_id, images=8) for _ in range(2))
-    announce_waiting(["cpu.ingest"], context, bell)
-    announce_waiting(["cpu.ingest", "gpu.train"], context, bell)
-    assert bell.rings == [("gpu.train", first)]
+def test_a_stopped_worker_hands_its_job_back_with_what_was_done(context, dataset_id, tmp_path):
+    """As when the service is shut down, more often than a job may lose its worker."""
+    job_id = submit_training(context, dataset_id, images=10_000_000)
+    updates = []
+    for attempt in range(1, 5):
+        stopping = replace(context, stop=StopRequest())
+        worker = threading.Thread(target=run_job, args=(job_id, stopping))
+        worker.start()
+        while context.records.jobs.job(job_id).state is JobState.QUEUED:
+            time.sleep(0.01)
+        if attempt == 1:
+            while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
+                time.sleep(0.01)
+        stopping.stop.make()
+        worker.join()
+        job = context.records.jobs.job(job_id)
+        assert (job.state, job.attempt, job.worker) == (JobState.QUEUED, attempt, None)
+        assert job.attempts_without_checkpoint == 0
+        updates.append(max(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")).stem)
+    assert updates == sorted(updates)
+    assert files_under(tmp_path / "staging") == []
+
+
+def test_a_stopped_ingest_is_handed_back_and_leaves_nothing(context, tmp_path):
+    job_id = submit_ingest(context)
+    stopping = replace(context, stop=StopRequest())
+    stopping.stop.make()
+    for attempt in range(1, 5):
+        run_job(job_id, stopping)
+        job = context.records.jobs.job(job_id)
+        assert (job.state, job.attempt) == (JobState.QUEUED, attempt)
+    assert files_under(tmp_path / "staging") == []
+    assert finished(context, job_id).state is JobState.SUCCEEDED
 
 
 def test_finished_job_leaves_nothing_behind(context, dataset_id, tmp_path):
@@ -60,10 +100,9 @@ def test_attempt_that_lost_its_lease_writes_nothing_more(context, dataset_id, tm
     worker.start()
     while not list(tmp_path.glob(f"artifacts/checkpoints/{job_id}/*.json")):
         time.sleep(0.02)
-    while not (moved := context.records.jobs.expire_leases(datetime(2100, 1, 1, tzinfo=UTC))):
-        time.sleep(0.02)
+    held = context.records.jobs.held_by(context.name)
+    context.records.jobs.give_up(held.claim_held, "another believes it dead")
     worker.join()
-    assert [job.id for job in moved] == [job_id]
     job = context.records.jobs.job(job_id)
     assert (job.state, job.attempt) == (JobState.QUEUED, 1)
     assert not list(tmp_path.glob("artifacts/models/*"))

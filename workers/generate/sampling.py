@@ -9,11 +9,12 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from models.config import FamilySampler
 from models.registry import sampler_class
-from models.sampling import draw_pixels
+from models.sampling import Draw, draw_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot
 from release.cancellation import check_cancelled
@@ -22,9 +23,10 @@ from release.gate.policy import Policy
 from release.gate.set_neighbours import SetNeighbours
 from release.package.spool import StagedImages
 from release.samples import SampleSpec
+from workers.generate.kept_images import KeptImages
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
-from workers.runtime.attempt import Attempt
+from workers.runtime.attempt import Attempt, Stopped
 from workers.runtime.progress import ProgressEstimator
 
 SAMPLING = "sampling"
@@ -78,7 +80,20 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
     sampler = sampler_class(inputs.snapshot.family).model_validate(dict(inputs.request.sampler))
     path = attempt.staging("drawn") / "images.raw"
     drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request.seed, path)
-    return drawing.draw(inputs.assets.gate, POLICY, replace_flagged=inputs.claim is None)
+    kept = _kept_images(attempt, inputs)
+    try:
+        return drawing.draw(inputs.assets.gate, POLICY, kept, replace_flagged=inputs.claim is None)
+    except Stopped:
+        kept.keep()
+        raise
+
+
+def _kept_images(attempt: Attempt, inputs: Inputs) -> KeptImages:
+    """Find what earlier attempts drew on a device whose bits are the same."""
+    device = next(inputs.snapshot.model.parameters()).device.type
+    batch = f"{device}-{torch.get_num_threads()}-{inputs.assets.gate.num_needed}"
+    folder = attempt.artifacts.path(f"checkpoints/{attempt.job.id}/{batch}")
+    return KeptImages(folder, attempt.settings.checkpoint_interval_seconds)
 
 
 class SetSampler:
@@ -114,15 +129,23 @@ class SetSampler:
         self._specs: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
 
-    def draw(self, gate: Gate, policy: Policy, *, replace_flagged: bool = True) -> SampledSet:
+    def draw(
+        self,
+        gate: Gate,
+        policy: Policy,
+        kept: KeptImages | None = None,
+        *,
+        replace_flagged: bool = True,
+    ) -> SampledSet:
         """Draw the images asked for and, in up to so many rounds, others for the flagged ones.
 
         Args:
             gate: Flags images.
             policy: Says how often images may be drawn anew, and how many.
+            kept: What earlier attempts drew of the first round, which is the long one.
             replace_flagged: False where nothing may depend on what is flagged.
         """
-        compared = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)])]
+        compared = [self._round(gate, [*self._wanted, *self._extra(gate.num_needed)], kept)]
         offered = np.arange(len(self._wanted))
         if not replace_flagged:
             return SampledSet(self._images.pixels, self._specs, compared[0], offered)
@@ -150,7 +173,9 @@ class SetSampler:
         lacking = max(0, num_needed - len(self._wanted))
         return (spec.redrawn(self._seeds) for spec in islice(cycle(self._wanted), lacking))
 
-    def _round(self, gate: Gate, specs: Sequence[SampleSpec]) -> SetNeighbours:
+    def _round(
+        self, gate: Gate, specs: Sequence[SampleSpec], kept: KeptImages | None = None
+    ) -> SetNeighbours:
         """Draw images and compare them with the real ones.
 
         Only the first round is reported: the progress of others would show what was flagged.
@@ -158,7 +183,7 @@ class SetSampler:
         first = len(self._specs)
         draws = [to_draw(spec, self._snapshot.classes) for spec in specs]
         total = len(draws)
-        for batch in draw_pixels(self._snapshot.model, draws, self._sampler):
+        for batch in self._drawn(draws, kept):
             self._images.append(batch)
             check_cancelled()
             if first == 0 and self._attempt.report_due():
@@ -166,3 +191,14 @@ class SetSampler:
                 self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
         self._specs += specs
         return gate.compare(self._images.pixels[first:])
+
+    def _drawn(self, draws: Sequence[Draw], kept: KeptImages | None) -> Iterator[NDArray[np.uint8]]:
+        """Take what was kept, and draw the rest."""
+        num_kept = 0
+        for part in kept.read() if kept else ():
+            num_kept += len(part)
+            yield part
+        for batch in draw_pixels(self._snapshot.model, draws[num_kept:], self._sampler):
+            if kept and kept.add(batch):
+                self._attempt.checkpointed(len(self._images) + len(batch))
+            yield batch

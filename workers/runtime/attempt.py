@@ -16,6 +16,7 @@ from service import tracing
 from service.domain.errors import LeaseLost, RecordsUnavailable
 from service.domain.job import EventKind, Job, JobProgress
 from workers.runtime.context import WorkerContext
+from workers.runtime.flag import Flag
 
 log = structlog.get_logger()
 
@@ -24,6 +25,10 @@ REPORT_INTERVAL_SECONDS = 1.0
 
 class Cancelled(Exception):
     """The client asked for the job to be cancelled."""
+
+
+class Stopped(Exception):
+    """The worker was asked to stop; another goes on with the job."""
 
 
 class Attempt:
@@ -42,16 +47,19 @@ class Attempt:
         self.now = context.clock.now
         self.name = f"{job.id}-{job.attempt}"
         self._claim = job.claim_held
+        self._sign = context.sign
+        self._stop = context.stop
         self._renewed_at = time.monotonic()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
-        self._ended = threading.Event()
+        self._ended = Flag()
         self._staged: list[Path] = []
         self._phases = tracing.Phases()
         self._reported_at = float("-inf")
         self._thread = threading.Thread(target=self._renew, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
+        self._sign.begin_job()
         self._thread.start()
         return self
 
@@ -65,6 +73,7 @@ class Attempt:
         self._thread.join()
         self._phases.end()
         self.discard()
+        self._sign.end_job()
 
     def check(self) -> None:
         """Go on, or stop here.
@@ -72,12 +81,16 @@ class Attempt:
         Raises:
             Cancelled: The client asked for it.
             LeaseLost: Another attempt may hold the job by now.
+            Stopped: The worker was asked to stop.
         """
+        self._sign.step()
         silent_seconds = time.monotonic() - self._renewed_at
         if self._lost.is_set() or silent_seconds >= self.settings.lease_seconds:
             raise LeaseLost(f"Attempt {self.job.attempt} no longer holds job {self.job.id}; stop.")
         if self._cancelled.is_set():
             raise Cancelled
+        if self._stop.made:
+            raise Stopped
 
     def staging(self, part: str = "") -> Path:
         """Make an empty folder for this attempt's outputs; what is left in it goes at the end.

@@ -1,11 +1,8 @@
-"""Puts a worker's parts together, once a process."""
+"""Puts a worker's parts together."""
 
 from __future__ import annotations
 
-import os
-import socket
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Self
 
 from service.adapters.clock import SystemClock
@@ -14,6 +11,8 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain.ports import ArtifactStore, Clock, Records
 from service.settings import Settings
+from workers.runtime.sign_of_life import SignOfLife
+from workers.runtime.stop_request import StopRequest
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,13 @@ class WorkerContext:
     """What a worker works with.
 
     Attributes:
-        name: Host and process, to be found in the records and in the logs.
+        name: Host, worker and process, to be found in the records and in the logs.
+        settings: Of this deployment.
+        records: Jobs and what they made.
+        artifacts: The files of those.
+        clock: The time of day.
+        sign: Shows that the work gets on.
+        stop: Whether the work should stop at its next step.
     """
 
     name: str
@@ -29,16 +34,25 @@ class WorkerContext:
     records: Records
     artifacts: ArtifactStore
     clock: Clock
+    sign: SignOfLife = field(default_factory=SignOfLife)
+    stop: StopRequest = field(default_factory=StopRequest)
 
     @classmethod
-    @cache
-    def of(cls, settings: Settings) -> Self:
-        """Connect to what the settings name."""
+    def of(
+        cls,
+        settings: Settings,
+        name: str,
+        sign: SignOfLife | None = None,
+        stop: StopRequest | None = None,
+    ) -> Self:
+        """Connect to what the settings name; see the attributes."""
         clock = SystemClock()
         return cls(
-            name=f"{socket.gethostname()}:{os.getpid()}",
+            name=name,
             settings=settings,
             records=sql_records(open_engine(settings.resolved_database_url), clock),
             artifacts=LocalArtifacts(settings.data_dir),
             clock=clock,
+            sign=sign or SignOfLife(),
+            stop=stop or StopRequest(),
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from service.domain.errors import JobNotFound
-from service.domain.job import Job
+from service.domain.job import Claim, Job
 from service.domain.ports import Records
 
 log = structlog.get_logger()
@@ -58,6 +58,14 @@ def prune(
             leftover.unlink(missing_ok=True)
         log.info("pruned", name=leftover.name)
     return len(outdated)
+
+
+def discard_attempt(data_dir: Path, claim: Claim) -> None:
+    """Remove what an attempt that is over staged and did not publish."""
+    name = f"{claim.job_id}-{claim.attempt}"
+    staging = data_dir.resolve() / "staging"
+    for folder in [staging / name, *staging.glob(f"{name}-*")]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _job_of(records: Records, upload: Path) -> Job | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 
 import structlog
@@ -18,12 +17,14 @@ from service.domain.errors import RecordsUnavailable, SigningKeyLost
 from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
 from workers.runtime.context import WorkerContext
+from workers.runtime.flag import Flag
 from workers.runtime.garbage_collection import prune
 
 log = structlog.get_logger()
 
 RING_AGAIN_SECONDS = 10.0
 PRUNE_INTERVAL_SECONDS = 600.0
+FORGET_WORKER_SECONDS = 3600.0  # one that was stopped says goodbye; this one died
 FINISH_AFTER_SECONDS = 10.0
 
 
@@ -43,7 +44,7 @@ class Scheduler:
         self._rang_at: dict[str, float] = {}
         self._pruned_at = float("-inf")
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Flag) -> None:
         """Work until `stop` is set; a database that is away is waited for."""
         interval = self._context.settings.scheduler_interval_seconds
         while not stop.wait(interval):
@@ -58,15 +59,14 @@ class Scheduler:
         lock_seconds = max(10 * settings.scheduler_interval_seconds, 5.0)
         if not records.jobs.hold_scheduler_lock(self._holder, lock_seconds):
             return
-        moved = records.jobs.expire_leases(
-            self._context.clock.now(), settings.max_attempts_without_checkpoint
-        )
+        moved = records.jobs.expire_leases(settings.max_attempts_without_checkpoint)
         for job in moved:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
             self._rang_at.pop(job.id, None)
         self._ring()
         self._finish_deletions()
         if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
+            records.workers.forget_silent(FORGET_WORKER_SECONDS)
             self._context.artifacts.discard_abandoned_uploads()
             prune(
                 records,

@@ -21,8 +21,8 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from models.training.distributed import ProcessGroup, SingleProcess, join_process_group
 from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
+from synthcxr.parent_death import die_with_parent
 from workers.runtime.device import choose_device, prepare_torch
-from workers.runtime.parent_death import die_with_parent
 from workers.train.spec import TrainingSpec
 
 MAX_CPU_PROCESSES = 4

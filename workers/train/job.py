@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 import torch
 from numpy.typing import NDArray
 
@@ -20,7 +21,7 @@ from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.training.checkpoints import file_digest
-from models.training.loop import Training
+from models.training.loop import Training, TrainingDiverged
 from models.training.monitor import THRESHOLD
 from models.training_images import TrainingImages
 from radiographs.splits.split import Split
@@ -31,7 +32,7 @@ from service.domain.job import EventKind
 from service.domain.model_card import Diagnosis, Memorisation, ModelCard, PrivacyAccount
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
-from workers.runtime.attempt import Attempt
+from workers.runtime.attempt import Attempt, Stopped
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
@@ -43,6 +44,8 @@ from workers.train.membership_audit import (
 from workers.train.metrics_history import learning_curve, memorisation_curve
 from workers.train.reporter import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
 from workers.train.spec import TrainingSpec
+
+log = structlog.get_logger()
 
 ONLY_ITS_BUDGET = (
     "Not measured: a model with differential privacy uses no private image that its privacy budget "
@@ -101,9 +104,24 @@ def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
             monitor = membership_monitor(spec.store, spec.request.image_size, device)
         reporter = Reporter(attempt, training, spec.request.family, monitor)
         for progress in training.run():
-            check_cancelled()
+            try:
+                check_cancelled()
+            except Stopped:
+                _save(attempt, training)
+                raise
             reporter.take(progress)
     return training
+
+
+def _save(attempt: Attempt, training: Training) -> None:
+    """Keep what was trained since the last checkpoint, if that can be kept."""
+    try:
+        images_seen = training.save()
+    except (OSError, TrainingDiverged) as error:
+        log.warning("checkpoint not written", job_id=attempt.job.id, reason=str(error))
+        return
+    if images_seen is not None:
+        attempt.checkpointed(images_seen)
 
 
 def _trained_privately(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -94,3 +95,10 @@ def test_a_stale_socket_of_a_killed_server_is_cleared_away(tmp_path: Path) -> No
     assert chosen.socket.exists()
     prepare_socket(chosen.socket)
     assert not chosen.socket.exists()
+
+
+def test_a_broker_that_dies_again_and_again_is_back_within_two_seconds(tmp_path: Path) -> None:
+    program = choose_broker(tmp_path, os.environ).program
+    if program is None:
+        pytest.skip("SYNTHCXR_BROKER_URL names a broker")
+    assert program.longest_pause_seconds <= 2

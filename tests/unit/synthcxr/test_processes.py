@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,18 @@ def test_pauses_double_while_a_child_dies_at_once_and_end_at_half_a_minute(tmp_p
             clock.now += 0.25
         pauses.append(clock.now - died_at)
     assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_program_may_bound_its_pauses(tmp_path, children):
+    clock = Clock()
+    program = replace(python("raise SystemExit(3)"), longest_pause_seconds=2.0)
+    child = Child(program, tmp_path / "log", clock=clock)
+    children.append(child)
+    for _ in range(6):
+        child.start()
+        wait_for(child.reap)
+        clock.now += 2.0
+        assert child.is_due
 
 
 def test_a_child_that_lived_long_starts_again_after_the_first_pause(tmp_path, children) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
 from synthcxr.embedded.lock import DataDirLock
 from synthcxr.embedded.processes import Program
 from synthcxr.embedded.supervisor import (
@@ -97,6 +98,51 @@ def test_stopping_leaves_no_process_and_takes_less_than_five_seconds(tmp_path: P
     assert not any(is_alive(pid) for pid in pids if pid)
 
 
+def test_each_program_gets_its_own_time_to_stop(tmp_path: Path) -> None:
+    """A worker writes a checkpoint first."""
+    slow = (
+        "import signal, sys, time; "
+        "signal.signal(15, lambda *_: (time.sleep(1.0), print('saved'), sys.exit())); "
+        "print('on', flush=True); time.sleep(60)"
+    )
+    command = (sys.executable, "-c", slow)
+    supervisor = Supervisor(tmp_path, print)
+    supervisor.add(Program("patient", command, stop_seconds=20.0))
+    supervisor.add(Program("hasty", command, stop_seconds=0.1))
+    logs = [tmp_path / "patient.log", tmp_path / "hasty.log"]
+    wait_for(lambda: all(log.read_text() for log in logs))
+    supervisor.shut_down()
+    assert [log.read_text().split() for log in logs] == [["on", "saved"], ["on"]]
+
+
+def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); "
+        "print('deaf', flush=True); time.sleep(60)"
+    )
+    supervisor = Supervisor(tmp_path, print)
+    supervisor.add(Program("deaf", (sys.executable, "-c", deaf), stop_seconds=60.0))
+    wait_for((tmp_path / "deaf.log").read_text)
+    supervisor.stop()
+    supervisor.stop()
+    began = time.monotonic()
+    supervisor.shut_down()
+    assert time.monotonic() - began < 30
+
+
+def test_an_ingest_does_not_stop_a_training(tmp_path: Path) -> None:
+    programs = service_programs(options(tmp_path), {})
+    commands = [program.command for program in programs if "worker" in program.command]
+    queues = [command[command.index("--queues") + 1] for command in commands]
+    assert sorted(queues) == ["cpu.ingest", "gpu.generate", "gpu.train"]
+
+
+def test_a_worker_has_longer_to_stop_than_it_takes_itself(tmp_path: Path) -> None:
+    for program in service_programs(options(tmp_path), {}):
+        if "worker" in program.command:
+            assert program.stop_seconds > Settings().stop_seconds
+
+
 def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SUPERVISE_FOREVER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
@@ -140,7 +186,7 @@ def test_every_worker_has_its_own_name_and_all_share_the_settings(tmp_path: Path
     environment = two.environment("redis+socket:///broker.sock")
     programs = service_programs(two, environment)
     names = [program.name for program in programs]
-    assert names == ["api", "worker-1", "worker-2", "worker-generate", "scheduler"]
+    assert names == ["api", "worker-1", "worker-2", "worker-ingest", "worker-generate", "scheduler"]
     assert all(program.environment["SYNTHCXR_DATA_DIR"] == str(tmp_path) for program in programs)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from models.training import loop
 from models.training import throughput_probe as trial
-from models.training.checkpoints import Checkpoints
+from models.training.checkpoints import Checkpoints, seconds_between
 from models.training.loop import Training, TrainingDiverged
 from models.training.plan import Budget
 
@@ -62,6 +62,44 @@ def test_resumed_training_equals_an_undisturbed_one_bit_for_bit(
     trained(resumed, images, checkpoints=Checkpoints(tmp_path))
 
     assert same(weights(undisturbed), weights(resumed))
+
+
+@pytest.mark.parametrize("updates", [0, 1, 17, 59, 60, 61, 75])
+def test_a_training_that_is_left_keeps_all_that_it_did(images, new_mean_images, tmp_path, updates):
+    """As when its worker is asked to stop, again and again; not one update is done twice."""
+    undisturbed = new_mean_images()
+    trained(undisturbed, images)
+    left = Training(new_mean_images(), images, BUDGET, seed=7, checkpoints=Checkpoints(tmp_path))
+    progress = list(islice(after_the_trial(left), updates))
+    seen = progress[-1].images_seen if progress else None
+    kept = left.save()
+    assert kept in {None, seen}  # None where a stage has just ended, which wrote one itself
+    assert left.save() is None
+    stored = Checkpoints(tmp_path).newest()
+    assert (stored[0].images_seen if stored else 0) == (seen or 0)
+    resumed = new_mean_images(seed=99)
+    trained(resumed, images, checkpoints=Checkpoints(tmp_path))
+    assert same(weights(undisturbed), weights(resumed))
+
+
+def test_the_trial_is_made_once_however_early_a_training_is_killed(
+    images, new_mean_images, tmp_path
+):
+    undisturbed = new_mean_images()
+    trained(undisturbed, images)
+    options = {"seed": 7, "checkpoints": Checkpoints(tmp_path)}
+    killed = Training(new_mean_images(), images, BUDGET, **options)
+    [planned, *_] = [each for each in killed.run() if each.checkpointed]
+    assert (planned.images_seen, bool(planned.plan)) == (0, True)
+    stages = {each.stage for each in Training(new_mean_images(), images, BUDGET, **options).run()}
+    assert "trial" not in stages
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(0.0, 1.0), (1.0, 1.0), (4.0, 4.0), (14.0, 14.0), (16.0, 15.0), (1e6, 15.0)]
+)
+def test_the_first_checkpoints_come_soon(age, wait):
+    assert seconds_between(age, 15.0) == wait
 
 
 def test_checkpoint_cadence_does_not_change_the_weights(images, new_mean_images, tmp_path):

@@ -52,4 +52,16 @@ def test_a_message_names_the_job_and_nothing_else() -> None:
         message = connection.SimpleQueue("gpu.train").get(timeout=5)
         args, kwargs, _ = json.loads(message.body)
     assert message.headers["task"] == TASK_NAME
+    assert message.headers["expires"] is None  # no clock has a say in whether it is read
     assert (args, kwargs) == (["job_1"], {})
+
+
+def test_a_queue_that_nobody_reads_does_not_grow_without_bound() -> None:
+    queue = CeleryQueue("memory://")
+    for number in range(300):
+        queue.ring("cpu.ingest", f"job_{number}")
+    with Celery(broker="memory://", set_as_current=False).connection() as connection:
+        waiting = connection.default_channel.queue_declare("cpu.ingest", passive=True)
+        assert waiting.message_count == 100
+        connection.default_channel.queue_purge("cpu.ingest")
+    queue.ring("cpu.ingest", "job_301")  # somebody reads again

@@ -1,7 +1,11 @@
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -24,6 +28,56 @@ def test_the_newest_migration_is_the_schema_the_service_serves() -> None:
 def test_migrating_yields_exactly_the_tables_the_code_knows(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
     migrate(engine)
+    with engine.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """A data directory that a newer version has migrated."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'synthcxr.db'}")
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        ["service", "api", "--port", "0"],
+        ["service", "migrate"],
+        ["workers", "worker"],
+        ["workers", "scheduler"],
+    ],
+)
+def test_no_process_starts_on_the_schema_of_another_version(
+    newer: Path, process: list[str]
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", *process],
+        env={**os.environ, "SYNTHCXR_DATA_DIR": str(newer)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"The database has schema 9999, this version needs {SCHEMA_REVISION}")
+
+
+def test_the_schema_can_be_taken_back_and_brought_up_again(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(service.migrations.__path__[0])))
+    for revision in ("head", "0001", "head"):
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            move = command.downgrade if revision == "0001" else command.upgrade
+            move(config, revision)
     with engine.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()

@@ -1,12 +1,16 @@
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from service.domain.errors import RecordsUnavailable
+from service.domain.caller import Caller
+from service.domain.errors import RecordsUnavailable, SchemaUnknown
 from service.domain.extractors import SuppliedExtractor
+from service.domain.job import JobKind
+from service.domain.worker import WorkerReport, WorkerState
 
 
 def broken(*_: object, **__: object) -> None:
@@ -24,17 +28,104 @@ def test_healthz_answers_though_the_database_is_gone(
 def test_readyz_says_503_when_the_database_cannot_serve(
     scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready = {"status": "ready", "broker": "reachable", "unreadable_extractors": []}
-    assert scene.client.get("/readyz").json() == ready
+    all_there(scene)
+    ready = scene.client.get("/readyz").json()
+    assert (ready["status"], ready["degraded"], ready["broker"]) == ("ready", [], "reachable")
+    assert ready["unreadable_extractors"] == []
     monkeypatch.setattr(scene.store, "check", broken)
     answer = scene.client.get("/readyz")
     scene.refused(answer, 503, "records_unavailable")
     assert answer.headers["retry-after"]
 
 
+def report(queue: str, **changes: Any) -> WorkerReport:
+    known = WorkerReport(f"host:{queue}:1", "host", 1, (queue,), "cpu", "0", WorkerState.IDLE)
+    return replace(known, **changes)
+
+
+def all_there(scene: Any) -> None:
+    """A worker for each queue, and a scheduler."""
+    for kind in JobKind:
+        scene.records.workers.report(report(kind.queue))
+    scene.records.jobs.hold_scheduler_lock("scheduler", 60)
+
+
+def degraded(scene: Any) -> dict[str, str]:
+    answer = scene.client.get("/readyz")
+    assert answer.status_code == 200
+    found = {each["code"]: each["detail"] for each in answer.json()["degraded"]}
+    assert answer.json()["status"] == ("degraded" if found else "ready")
+    return found
+
+
+def test_a_service_without_workers_and_scheduler_is_degraded(scene: Any) -> None:
+    assert set(degraded(scene)) == {"no_worker", "scheduler_late"}
+    all_there(scene)
+    assert degraded(scene) == {}
+
+
+@pytest.mark.parametrize("state", [WorkerState.STALLED, WorkerState.STOPPING])
+def test_a_worker_that_takes_no_jobs_counts_as_none(scene: Any, state: WorkerState) -> None:
+    all_there(scene)
+    scene.records.workers.report(report("gpu.train", state=state))
+    assert "gpu.train" in degraded(scene)["no_worker"]
+    [queue] = [
+        each
+        for each in scene.client.get("/readyz").json()["queues"]
+        if each["queue"] == "gpu.train"
+    ]
+    assert queue == {"queue": "gpu.train", "num_workers": 0, "num_waiting": 0}
+
+
+def test_a_worker_that_fell_silent_counts_as_none(scene: Any) -> None:
+    all_there(scene)
+    gone = scene.store.workers["host:cpu.ingest:1"]
+    long_ago = gone.last_seen - timedelta(seconds=60)
+    scene.store.workers[gone.report.name] = replace(gone, last_seen=long_ago)
+    assert "cpu.ingest" in degraded(scene)["no_worker"]
+
+
+def test_a_scheduler_that_does_nothing_is_noticed(scene: Any) -> None:
+    all_there(scene)
+    scene.records.jobs.hold_scheduler_lock("scheduler", -1)
+    assert set(degraded(scene)) == {"scheduler_late"}
+
+
+@pytest.mark.parametrize("ahead", [45.0, -45.0])
+def test_a_clock_that_is_off_is_shown(scene: Any, ahead: float) -> None:
+    all_there(scene)
+    scene.records.workers.report(report("gpu.train", clock_ahead_seconds=ahead))
+    assert f"{ahead:+.0f} seconds" in degraded(scene)["clock_skew"]
+    assert scene.client.get("/readyz").json()["max_clock_skew_seconds"] == 45.0
+
+
+def test_a_disk_that_is_nearly_full_is_noticed(scene: Any) -> None:
+    all_there(scene)
+    scene.app.state.context = replace(scene.context, min_free_bytes=2**60)
+    assert set(degraded(scene)) == {"disk_nearly_full"}
+
+
+def test_a_schema_of_another_version_is_named(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check() -> None:
+        raise SchemaUnknown.found("9999", "0002")
+
+    monkeypatch.setattr(scene.store, "check", check)
+    scene.refused(scene.client.get("/readyz"), 503, "schema_unknown")
+
+
+def test_workers_are_listed_for_who_runs_the_service(scene: Any) -> None:
+    scene.records.workers.report(report("gpu.train", job_id="job_1", state=WorkerState.BUSY))
+    [item] = scene.client.get("/workers").json()["items"]
+    assert (item["name"], item["job_id"], item["state"]) == ("host:gpu.train:1", "job_1", "busy")
+    nobody = Caller("somebody", scopes=frozenset())
+    scene.app.state.context = replace(scene.context, caller=nobody)
+    scene.refused(scene.client.get("/workers"), 403, "scope_missing")
+
+
 def test_a_broker_that_is_down_is_reported_and_not_fatal(scene: Any) -> None:
     scene.queue.up = False
     assert scene.client.get("/readyz").json()["broker"] == "unreachable"
+    assert "broker_unreachable" in degraded(scene)
 
 
 def test_an_extractor_without_its_file_is_reported_and_not_fatal(
@@ -44,6 +135,7 @@ def test_an_extractor_without_its_file_is_reported_and_not_fatal(
     scene.app.state.context = replace(scene.context, extractors=(gone,))
     answer = scene.client.get("/readyz")
     assert (answer.status_code, answer.json()["unreadable_extractors"]) == (200, ["inception"])
+    assert "extractor_unreadable" in degraded(scene)
 
 
 def test_the_version_and_the_description_are_served(scene: Any) -> None:

@@ -42,9 +42,8 @@ def test_the_records_of_each_type_are_counted(scene: Scene) -> None:
 
 def test_a_lost_lease_and_a_failure_stay_counted_when_their_job_is_deleted(scene: Scene) -> None:
     job_id = scene.client.post("/datasets", json={"phantom": PHANTOM}).json()["id"]
-    scene.claimed(job_id)
-    later = scene.context.clock.now() + timedelta(seconds=60)
-    assert scene.records.jobs.expire_leases(later)
+    lost = scene.claimed(job_id)
+    scene.records.jobs.give_up(lost.claim_held, "its process ended")
     failed = scene.claimed(job_id)
     scene.records.jobs.fail(failed.claim_held, StorageFull("The disk is full.").problem())
     assert scene.client.delete(f"/jobs/{job_id}").status_code == 204

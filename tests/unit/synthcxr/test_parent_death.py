@@ -8,17 +8,17 @@ import pytest
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux's kernel")
 
 SLEEPER = "import time; time.sleep(60)"
-ARMED = "from workers.runtime.parent_death import die_with_parent; die_with_parent({parent}); "
+ARMED = "from synthcxr.parent_death import die_with_parent; die_with_parent({parent}); "
 
 
 def test_a_process_dies_with_its_parent() -> None:
-    child = ARMED.format(parent="") + "print('armed', flush=True); " + SLEEPER
+    child = ARMED.format(parent="int(sys.argv[1])") + "print('armed', flush=True); " + SLEEPER
+    start = (
+        "import os, subprocess, sys; "
+        f"subprocess.run([sys.executable, '-c', {'import sys; ' + child!r}, str(os.getpid())])"
+    )
     parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
-        ],
+        [sys.executable, "-c", start],
         stdout=subprocess.PIPE,
     )
     assert parent.stdout is not None

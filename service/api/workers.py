@@ -1,0 +1,17 @@
+"""The workers: who runs jobs, and what they do now."""
+
+from fastapi import APIRouter
+
+from service.api.authorization import GuardedRoute
+from service.api.dependencies import InContext
+from service.api.errors import documented
+from service.api.views import WorkersView, WorkerView
+from service.domain import errors
+
+router = APIRouter(tags=["health"], route_class=GuardedRoute)
+
+
+@router.get("/workers", operation_id="list_workers", responses=documented(errors.ScopeMissing))
+def list_workers(context: InContext) -> WorkersView:
+    """List the workers that were heard of within the hour; asks for the scope admin."""
+    return WorkersView(items=[WorkerView.of(each) for each in context.records.workers.all()])
