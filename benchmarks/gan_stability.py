@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 
 from benchmarks.evaluation.families import draw_images, train_family
 from benchmarks.evaluation.machine import conditions
@@ -31,7 +32,7 @@ from radiographs.ingest import PhantomSource
 from radiographs.phantom import FINDINGS
 from release.features.classifier import read
 from release.features.classifier_training import train_classifier
-from release.fidelity.prdc import NUM_NEIGHBOURS, Array, coverage
+from release.fidelity.prdc import NUM_NEIGHBOURS, Array, reach
 
 RESULTS = Path(__file__).parent / "results" / "gan_stability.json"
 COLLAPSED_BELOW = 0.6  # coverage by components
@@ -85,6 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     figures = {"conditions": about, "collapses": collapses, "target": 0, "runs": runs}
     options.output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def coverage(real: Array, synthetic: Array) -> float:
+    """Return the share of real images with a synthetic one in their neighbourhood, of any number.
+
+    A generator that draws few images, however good, leaves most neighbourhoods empty; as many fresh
+    real images would leave about 1 / 2^k of them so.
+    """
+    nearest, _ = cKDTree(synthetic).query(real)
+    return float((nearest**2 < reach(real, NUM_NEIGHBOURS)).mean())
 
 
 def components_of(known: Pixels) -> Callable[[Pixels], Array]:

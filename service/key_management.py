@@ -48,13 +48,17 @@ class KeyManager:
         Args:
             name: For people.
             scopes: What it allows.
-            valid_for: How long; None: until it is revoked.
+            valid_for: How long; None: until it is revoked. A key made with another key ends with
+                that one at the latest.
 
         Raises:
             ScopeMissing: The caller lacks one of the scopes.
         """
         self._must_hold(scopes)
         secret, now = new_secret(), self.clock.now()
+        ends = [now + valid_for] if valid_for else []
+        if self.caller.id.startswith("key_") and self.caller.expires_at:
+            ends.append(self.caller.expires_at)
         key = ApiKey(
             id=new_id("key"),
             name=name,
@@ -64,7 +68,7 @@ class KeyManager:
             created_by=self.caller.id,
             shown=shown_part(secret),
             secret_sha256=digest_of(secret),
-            expires_at=now + valid_for if valid_for else None,
+            expires_at=min(ends, default=None),
         )
         self.keys.add(key, self._entry("create_key", key.id))
         return IssuedKey(key, secret)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.caller import GENERATE, TRAIN
 from service.domain.deletion import Deletion
 from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
@@ -125,6 +126,8 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     request = job.request
     if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
         ingest.check_upload(context.artifacts.upload_path(job_id), context.upload_retention_seconds)
+    if isinstance(request, IngestRequest) and request.source.path:
+        ingest.allowed_path(context.dataset_roots, request.source.path)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.ring(job.queue, job.id)
     return job
@@ -139,14 +142,27 @@ def delete_job(context: AppContext, job_id: str) -> None:
 
 
 def delete_dataset(context: AppContext, dataset_id: str, *, cascade: bool) -> Deletion:
-    """Remove a dataset, its pixels and its ingest; models, sets and jobs only with `cascade`."""
+    """Remove a dataset, its pixels and its ingest; models, sets and jobs only with `cascade`.
+
+    Raises:
+        ScopeMissing: With `cascade`, the caller must hold train and generate as well.
+    """
+    if cascade:
+        access.require(context.scopes, TRAIN)
+        access.require(context.scopes, GENERATE)
     deletions = context.records.deletions
     begun = deletions.delete_dataset(dataset_id, context.entry(dataset_id), cascade=cascade)
     return _carry_out(context, begun)
 
 
 def delete_model(context: AppContext, model_id: str, *, cascade: bool) -> Deletion:
-    """Remove a model, its weights and its training; its sets and their jobs with `cascade`."""
+    """Remove a model, its weights and its training; its sets and their jobs with `cascade`.
+
+    Raises:
+        ScopeMissing: With `cascade`, the caller must hold generate as well.
+    """
+    if cascade:
+        access.require(context.scopes, GENERATE)
     deletions = context.records.deletions
     begun = deletions.delete_model(model_id, context.entry(model_id), cascade=cascade)
     return _carry_out(context, begun)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import select
 import signal
 import socket
 from collections.abc import Sequence
@@ -97,10 +98,10 @@ class JobProcess:
 
     def notify(self) -> None:
         """Say that a job waits."""
-        try:
-            self._line.send(None)
-        except OSError:  # it has just ended
-            log.debug("nobody to notify")
+        with contextlib.suppress(OSError, ValueError):  # it has just ended
+            _, writable, _ = select.select([], [self._line], [], 0)
+            if writable:  # who does not read is not waited for
+                self._line.send(None)
 
     def ask_to_stop(self) -> None:
         """Have it stop at its next step."""

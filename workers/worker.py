@@ -94,14 +94,19 @@ class Worker:
         signal.set_wakeup_fd(self._writes, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.stop)
-        while not self._num_stop_requests:
-            try:
-                self._look_after()
-                self._report()
-            except RecordsUnavailable:
-                log.warning("records unavailable")
-            self._wait(TICK_SECONDS)
-        self._shut_down()
+        try:
+            while not self._num_stop_requests:
+                try:
+                    self._look_after()
+                    self._report()
+                except RecordsUnavailable:
+                    log.warning("records unavailable")
+                self._wait(TICK_SECONDS)
+            self._shut_down()
+        except BaseException:
+            if self._process:  # Python waits for it at its exit
+                self._process.kill()
+            raise
 
     def _look_after(self) -> None:
         process = self._process

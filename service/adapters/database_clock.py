@@ -71,7 +71,7 @@ class UptimeClock(DatabaseClock):
         if booted_at is not None:
             return booted_at + uptime
         now = datetime.now(UTC)
-        if not connection.get_execution_options().get("reading"):
+        if not connection.get_execution_options().get("reads"):
             connection.execute(delete(t.boots))
             connection.execute(insert(t.boots), {"boot_id": boot, "booted_at": now - uptime})
             _end_all(connection)

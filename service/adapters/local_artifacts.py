@@ -57,6 +57,7 @@ class LocalArtifacts(ArtifactStore):
                 if not target.exists():
                     raise
                 _remove(staged)  # an earlier attempt published the same content
+                os.utime(target)  # young again, so that it is not pruned before its commit
             sync(target.parent)
 
     @override

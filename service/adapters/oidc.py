@@ -22,6 +22,7 @@ _log = structlog.get_logger()
 
 LEEWAY_SECONDS = 30
 REFRESH_SECONDS = 3600.0  # keys are read again after this time at the latest
+MAX_AGE_SECONDS = 24 * 3600.0  # keys that could not be read again for so long are not trusted
 PAUSE_SECONDS = 30.0  # and at most this often, however many tokens name unknown keys
 _TIMEOUT_SECONDS = 5.0
 _MAX_TOKEN_CHARACTERS = 16 * 1024
@@ -106,13 +107,13 @@ class PublicKeys:
         """Return the keys, read again where none has this id; without an id, the only key.
 
         Raises:
-            IdentityProviderUnavailable: They were never read, and cannot be.
+            IdentityProviderUnavailable: They were not read for a day, or never, and cannot be.
             Unauthenticated: There are several, and the token does not say which.
         """
         is_fresh = self._seconds() - self._read_at < REFRESH_SECONDS
         if not is_fresh or not self._has(key_id):
             self._refresh()
-        if self._keys is None:
+        if self._keys is None or self._seconds() - self._read_at > MAX_AGE_SECONDS:
             raise IdentityProviderUnavailable(
                 "The public keys of the identity provider cannot be read, so no token can be "
                 "checked. Try again later; the service's log says what went wrong."

@@ -19,6 +19,9 @@ _NOTICE_A_LOST_NETWORK = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
+    # and the server notices a client that stopped: its locks would keep all others waiting
+    "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=10s "
+    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
 }
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

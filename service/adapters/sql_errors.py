@@ -47,6 +47,7 @@ _OF_POSTGRESQL = {
     "53100": RecordsFull(_FULL),  # disk_full
     "53300": RecordsBusy(BUSY),  # too_many_connections
     "55P03": RecordsBusy(BUSY),  # lock_not_available
+    "25P03": RecordsBusy(BUSY),  # idle_in_transaction_session_timeout
     "40001": RecordsBusy(BUSY),  # serialization_failure
     "40P01": RecordsBusy(BUSY),  # deadlock_detected
 }

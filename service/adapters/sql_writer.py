@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,17 +23,17 @@ _MOST_PER_COMMIT = 64
 
 
 class _Turns:
-    """A lock that threads get in the order in which they ask for it."""
+    """A lock that threads get in the order in which they ask for it.
 
-    def __init__(self) -> None:
+    Args:
+        on_last: Called at the end of a turn when nobody waits, before the lock is free.
+    """
+
+    def __init__(self, on_last: Callable[[], None]) -> None:
+        self._on_last = on_last
         self._guard = threading.Lock()
         self._taken = False
         self._queue: deque[threading.Event] = deque()
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody waits."""
-        return bool(self._queue)
 
     def take(self, seconds: float) -> bool:
         """Wait for a turn; return whether it is ours in time."""
@@ -53,11 +53,23 @@ class _Turns:
 
     def pass_on(self) -> None:
         """End a turn."""
+        if self._given_to_next():
+            return
+        try:
+            self._on_last()
+        finally:
+            with self._guard:
+                self._taken = False
+                if self._queue:  # who came meanwhile
+                    self._taken = True
+                    self._queue.popleft().set()
+
+    def _given_to_next(self) -> bool:
         with self._guard:
             if self._queue:
                 self._queue.popleft().set()
-            else:
-                self._taken = False
+                return True
+            return False
 
     def _leave(self, turn: threading.Event) -> bool:
         """Leave the queue, unless the turn was given."""
@@ -137,7 +149,7 @@ class SqliteWriter:
     def __init__(self, engine: Engine, patience_seconds: float) -> None:
         self._engine = engine
         self._patience_seconds = patience_seconds
-        self._turns = _Turns()
+        self._turns = _Turns(self._commit_open)
         self._group: _Group | None = None  # the one that is open; whose turn it is may touch it
 
     @contextmanager
@@ -171,17 +183,22 @@ class SqliteWriter:
             connection.begin()
             _set_busy_timeout(connection, self._patience_seconds)
         except BaseException:
+            _set_busy_timeout(connection, self._patience_seconds)
             connection.close()
             raise
         return _Group(connection)
 
     def _end_turn(self, group: _Group) -> None:
-        """Commit, unless somebody waits who can still join."""
+        """Leave the commit to who writes next, or last, unless the group is full or lost."""
         if not group.is_open:
             self._group = None
             group.lose(sys.exception() or RecordsUnavailable("SQLite ended the transaction."))
-        elif not self._turns.wanted or group.num >= _MOST_PER_COMMIT:
-            self._group = None
+        elif group.num >= _MOST_PER_COMMIT:
+            self._commit_open()
+
+    def _commit_open(self) -> None:
+        group, self._group = self._group, None
+        if group:
             group.commit()
 
 

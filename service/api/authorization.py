@@ -163,6 +163,9 @@ async def admitted(request: Request, needed: tuple[Scope, ...]) -> Caller:
     except Unauthenticated:
         limits.count_failure(request)
         raise
+    except ScopeMissing:
+        limits.admit(request, request.state.caller)
+        raise
     if needed:
         limits.admit(request, caller)
     return caller

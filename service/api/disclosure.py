@@ -16,13 +16,14 @@ from fastapi import Request, Response
 from service.api.dependencies import about
 from service.context import AppContext
 from service.domain.caller import PRIVATE_READ, Caller
-from service.domain.errors import RecordsUnavailable
+from service.domain.errors import RecordsUnavailable, ScopeMissing, Unauthenticated
 
 _log = structlog.get_logger()
 
 _RECORD_ID = re.compile(r"(?:ds|mdl|syn|job|del|key)_[0-9a-z]{26}")
 REPEAT_SECONDS = 60.0
 _MAX_REMEMBERED = 10_000
+_WHATEVER_IS_NAMED = {Unauthenticated.code, ScopeMissing.code}
 
 
 def disclosed(context: AppContext, record_id: str, answer: Response) -> Response:
@@ -58,6 +59,8 @@ class RecentRefusals:
                 return False
             if len(self._at) >= _MAX_REMEMBERED:
                 self._at = {k: at for k, at in self._at.items() if now - at < REPEAT_SECONDS}
+            if len(self._at) >= _MAX_REMEMBERED:
+                self._at.clear()
             self._at[refusal] = now
             return True
 
@@ -73,9 +76,9 @@ def record_refusal(request: Request, code: str) -> None:
     named = map(str, request.path_params.values())
     target = next((name for name in named if _RECORD_ID.fullmatch(name)), None)
     entry = context.entry(target, code)
-    if not _recent.is_new(
-        entry.tenant, entry.actor, entry.action, entry.target, entry.outcome, entry.origin
-    ):
+    # whoever may not do this at all names what they like: that makes no refusal another one
+    of = None if code in _WHATEVER_IS_NAMED else entry.target
+    if not _recent.is_new(entry.tenant, entry.actor, entry.action, of, code, entry.origin):
         return
     try:
         context.records.audit.append(entry)

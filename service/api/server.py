@@ -83,7 +83,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._to_speak = Deadline(self.loop)
         self._to_read = Deadline(self.loop)
         self._in_head = True  # between two requests, or within the head of one
-        self._num_bytes = 0  # received since then
+        self._num_bytes = 0  # received since then, or since the last byte of a body
         self._head_too_large = False
         self._refused = False
 
@@ -113,9 +113,14 @@ class HttpProtocol(HttpToolsProtocol):
             return  # until the client has read why
         self._num_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._num_bytes > MAX_HEAD_BYTES:
+        if self._num_bytes <= MAX_HEAD_BYTES:
+            return
+        if self._in_head:
             self._head_too_large = True
             self.send_400_response("")
+        else:  # chunk extensions or trailers without end
+            self._refused = True
+            self.transport.abort()
 
     @override
     def on_headers_complete(self) -> None:
@@ -124,11 +129,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_too_large = True
             raise ValueError("the parser stops here")
         self._in_head = False
+        self._num_bytes = 0
         self._to_speak.stop()
         self.idle.pop(self, None)
         super().on_headers_complete()
         if self.parser.should_upgrade():  # what follows would be of a protocol unknown here
             self.cycle.keep_alive = False
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._num_bytes = 0
+        super().on_body(body)
 
     @override
     def on_message_complete(self) -> None:

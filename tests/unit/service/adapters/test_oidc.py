@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from service.adapters.oidc import PAUSE_SECONDS, REFRESH_SECONDS, OidcTokens
+from service.adapters.oidc import MAX_AGE_SECONDS, PAUSE_SECONDS, REFRESH_SECONDS, OidcTokens
 from service.domain.errors import IdentityProviderUnavailable, Unauthenticated
 from service.domain.identity_provider import IdentityProvider
 from tests.in_memory_queue import ManualClock
@@ -303,6 +303,14 @@ def test_known_keys_serve_while_the_issuer_is_away(scene: Scene) -> None:
     scene.server.documents.clear()
     scene.seconds += REFRESH_SECONDS
     scene.tokens.caller(scene.token())
+
+
+def test_keys_that_could_not_be_read_for_a_day_are_trusted_no_longer(scene: Scene) -> None:
+    scene.tokens.caller(scene.token())
+    scene.server.documents.clear()
+    scene.seconds += MAX_AGE_SECONDS + 1
+    with pytest.raises(IdentityProviderUnavailable):
+        scene.tokens.caller(scene.token())
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from service.api import authorization, events
 from service.api.authorization import ANY, JUDGED_BY_RECORD, NEEDS, GuardedRoute, check_guarded
 from service.domain.api_keys import new_secret
 from service.domain.caller import SCOPES
+from service.domain.identifiers import new_id
 from service.logs import configure_logs
 
 IS_PUBLIC = {"healthz", "readyz", "version", "openapi", "list_signing_keys"}
@@ -252,3 +253,23 @@ def test_a_key_for_metrics_opens_nothing_else(guarded: Any) -> None:
             answer = guarded.client.request(method, path, headers=bearer)
             assert answer.status_code == 403, operation
     assert guarded.client.get("/metrics", headers=guarded.bearer("train")).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/datasets/{ds}", "/models/{mdl}"])
+def test_cascading_needs_the_scopes_of_all_that_goes(guarded: Any, path: str) -> None:
+    path = path.format(ds=new_id("ds"), mdl=new_id("mdl"))
+    some, every = guarded.bearer("datasets", "train"), guarded.bearer(*SCOPES)
+    refused = guarded.client.delete(path, params={"cascade": True}, headers=some)
+    guarded.refused(refused, 403, "scope_missing")
+    unknown = guarded.client.delete(path, params={"cascade": True}, headers=every)
+    assert unknown.status_code == 404
+
+
+def test_one_who_lacks_a_scope_fills_no_log_by_naming_much(guarded: Any) -> None:
+    bearer = guarded.bearer("train")
+    before = len(guarded.records.audit.entries("default").items)
+    for _ in range(5):
+        answer = guarded.client.delete(f"/datasets/{new_id('ds')}", headers=bearer)
+        guarded.refused(answer, 403, "scope_missing")
+        assert "ratelimit" in answer.headers
+    assert len(guarded.records.audit.entries("default").items) == before + 1

@@ -114,9 +114,16 @@ def test_a_schema_of_another_version_is_named(scene: Any, monkeypatch: pytest.Mo
 
 
 def test_workers_are_listed_for_who_runs_the_service(scene: Any) -> None:
-    scene.records.workers.report(report("gpu.train", job_id="job_1", state=WorkerState.BUSY))
+    body = {"dataset_id": scene.dataset().id, "family": "vae", "budget": {"images": 100}}
+    job_id = scene.client.post("/train", json=body).json()["id"]
+    scene.records.workers.report(report("gpu.train", job_id=job_id, state=WorkerState.BUSY))
     [item] = scene.client.get("/workers").json()["items"]
-    assert (item["name"], item["job_id"], item["state"]) == ("host:gpu.train:1", "job_1", "busy")
+    assert (item["name"], item["job_id"], item["state"]) == ("host:gpu.train:1", job_id, "busy")
+    scene.records.workers.report(
+        report("gpu.train", job_id="job_of_others", state=WorkerState.BUSY)
+    )
+    [item] = scene.client.get("/workers").json()["items"]
+    assert item["job_id"] is None
     nobody = Caller("somebody", scopes=frozenset())
     scene.app.state.context = replace(scene.context, caller=nobody)
     scene.refused(scene.client.get("/workers"), 403, "scope_missing")

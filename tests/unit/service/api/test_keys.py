@@ -122,3 +122,14 @@ def _used(key: Any, moment: Any) -> Any:
     from dataclasses import replace
 
     return replace(key, last_used_at=moment)
+
+
+def test_a_key_made_with_one_that_expires_ends_with_it(guarded: Any) -> None:
+    admin = guarded.bearer("admin", "train")
+    body = {"name": "short", "scopes": ["admin", "train"], "expires_in_days": 1}
+    short = guarded.client.post("/keys", json=body, headers=admin).json()
+    bearer = {"Authorization": f"Bearer {short['secret']}"}
+    for more in ({}, {"expires_in_days": 90}):
+        body = {"name": "long", "scopes": ["train"], **more}
+        made = guarded.client.post("/keys", json=body, headers=bearer).json()
+        assert made["expires_at"] == short["expires_at"]

@@ -34,6 +34,12 @@ def connected(scene: Any) -> socket.socket:
     return socket.create_connection((scene.client.base_url.host, scene.client.base_url.port), 20)
 
 
+def endlessly(connection: socket.socket) -> None:
+    for _ in range(1000):
+        connection.sendall(b"a" * 2**16)
+        time.sleep(0.001)
+
+
 def until_closed(connection: socket.socket) -> bytes:
     received = b""
     try:
@@ -341,3 +347,11 @@ def test_a_host_is_allowed_by_its_setting(tmp_path: Path) -> None:
     assert create_app(settings).state.hosts == ("192.0.2.7", "cxr.example")
     anywhere = Settings(data_dir=tmp_path, host="0.0.0.0")  # noqa: S104 - not bound here
     assert create_app(anywhere).state.hosts == ()
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nx: ", b"1;x="])
+def test_trailers_and_chunk_extensions_may_not_go_on_for_ever(scene: Any, endless: bytes) -> None:
+    with connected(scene) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + endless)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            endlessly(connection)
