@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
+from workers.job_process import JobProcess
 from workers.runtime.sign_of_life import SignOfLife
 
 IMPORT_SECONDS = 120  # of all that jobs need, on a machine that does much else
@@ -120,3 +122,10 @@ def test_a_sign_of_life_measures_steps_of_jobs_alone(monkeypatch):
     assert sign.slowest_step_seconds == 0.0
     sign.end_job()
     assert not sign.is_busy
+
+
+def test_a_process_that_does_not_read_is_not_waited_for():
+    process = JobProcess.__new__(JobProcess)
+    process._line, _unread = Pipe()
+    for _ in range(10_000):
+        process.notify()

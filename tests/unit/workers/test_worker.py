@@ -295,3 +295,15 @@ def test_a_notification_reaches_a_process_that_waits_and_no_other(scene):
             scene.worker.notify()
         scene.worker._wait(5.0)
         assert scene.process.num_notifications == heard
+
+
+def test_a_worker_that_fails_takes_its_process_along(scene, monkeypatch):
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker_module.signal, "signal", lambda *_: None)  # the test keeps its own
+    monkeypatch.setattr(worker_module.signal, "set_wakeup_fd", lambda *_, **__: -1)
+    monkeypatch.setattr(scene.worker, "_look_after", fail)
+    with pytest.raises(ZeroDivisionError):
+        scene.worker.run()
+    assert scene.process.has_ended
