@@ -17,7 +17,7 @@ def synthcxr(*arguments):
 
 def test_a_restored_service_goes_on_and_makes_the_same_set(start_service, tmp_path):
     """The job that ran when the backup was taken ends in both services, with the same bytes."""
-    (tmp_path / "first").mkdir()
+    (tmp_path / "first").mkdir(mode=0o700)
     with start_service(tmp_path / "first", **PATIENT) as service:
         model_id = service.trained(service.phantoms(**COUNTS), images=64)
         job = service.client.generate(model_id, **REQUEST)

@@ -34,6 +34,15 @@ def wait_until(condition, seconds=60):
         time.sleep(0.1)
 
 
+def suspend_between_writes(process, service):
+    """Stop a process where it does not hold the lock of the database, or nobody could go on."""
+    process.suspend()
+    while httpx.get(f"{service.url}/readyz", trust_env=False, timeout=30).status_code == 503:
+        process.resume()
+        time.sleep(0.1)
+        process.suspend()
+
+
 def degraded(service):
     answer = httpx.get(f"{service.url}/readyz", trust_env=False, timeout=30)
     assert answer.status_code == 200
@@ -126,7 +135,7 @@ def sockets(process):
 def test_a_worker_and_a_scheduler_that_are_stopped_are_missed(service):
     for name, code in (("worker-ingest", "no_worker"), ("scheduler", "scheduler_late")):
         process = process_of(service, name)
-        process.suspend()
+        suspend_between_writes(process, service)
         try:
             wait_until(lambda code=code: code in degraded(service))
         finally:
