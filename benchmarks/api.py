@@ -43,7 +43,7 @@ from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import sql_records
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobProgress, JobState
-from service.domain.ports import Records
+from service.domain.record_ports import Records
 from service.domain.records import ClassSplit, Dataset, DatasetState
 from service.domain.requests import DatasetSource, TrainingBudget, TrainRequest
 from synthcxr.embedded.broker import choose_broker

@@ -20,7 +20,7 @@ from service.domain.caller import (
     Scope,
 )
 from service.domain.errors import SchemaUnknown
-from service.domain.ports import ApiKeys
+from service.domain.record_ports import ApiKeys
 from service.private_directory import data_dir_or_exit
 from service.settings import Settings, is_loopback
 

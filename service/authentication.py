@@ -8,7 +8,8 @@ from service.domain import api_keys
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.caller import Caller
 from service.domain.errors import RecordsUnavailable, Unauthenticated
-from service.domain.ports import ApiKeys, Clock
+from service.domain.ports import Clock
+from service.domain.record_ports import ApiKeys
 
 HOW = (
     "Send `Authorization: Bearer` and a key. `synthcxr up` writes one into the file `token` of its "

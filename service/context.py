@@ -8,8 +8,9 @@ from typing import Literal
 from service.domain.audit import DONE, AuditDraft
 from service.domain.caller import DEFAULT_TENANT, Caller, Scope
 from service.domain.extractors import SuppliedExtractor
-from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys, TaskQueue
+from service.domain.ports import ArtifactStore, Clock, SigningKeys, TaskQueue
 from service.domain.quotas import Quotas
+from service.domain.record_ports import Records
 from service.domain.tenants import TenantTerms
 
 

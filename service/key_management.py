@@ -8,7 +8,8 @@ from service.domain.api_keys import ApiKey, digest_of, new_secret, shown_part
 from service.domain.audit import AuditDraft
 from service.domain.caller import Caller, Scope, sorted_scopes
 from service.domain.identifiers import new_id
-from service.domain.ports import ApiKeys, Clock
+from service.domain.ports import Clock
+from service.domain.record_ports import ApiKeys
 
 
 @dataclass(frozen=True, slots=True)

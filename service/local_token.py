@@ -7,7 +7,8 @@ from service.adapters.durable_files import replace_file
 from service.domain import api_keys
 from service.domain.api_keys import ApiKey
 from service.domain.caller import SCOPES, Caller, Scope, sorted_scopes
-from service.domain.ports import ApiKeys, Clock
+from service.domain.ports import Clock
+from service.domain.record_ports import ApiKeys
 from service.key_management import KeyManager
 
 _MAKER = Caller("synthcxr up", scopes=frozenset(SCOPES))

@@ -44,11 +44,12 @@ from service.domain.paging import (
     numbered_page,
     page_of,
 )
-from service.domain.ports import (
+from service.domain.ports import Clock
+from service.domain.quotas import Quotas, use_of
+from service.domain.record_ports import (
     ApiKeys,
     AuditLog,
     Catalog,
-    Clock,
     Database,
     Deletions,
     EventDraft,
@@ -59,7 +60,6 @@ from service.domain.ports import (
     StatisticsSource,
     Workers,
 )
-from service.domain.quotas import Quotas, use_of
 from service.domain.records import (
     Dataset,
     ExaminedSet,

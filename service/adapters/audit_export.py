@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from service.domain.audit import signed_head, timestamp
-from service.domain.ports import AuditLog, Clock, SigningKeys
+from service.domain.ports import Clock, SigningKeys
+from service.domain.record_ports import AuditLog
 
 _PAGE = 1000
 

@@ -1,7 +1,7 @@
 """Whether a process may start on the schema that it finds."""
 
 from service.domain.errors import RecordsUnavailable, SchemaUnknown
-from service.domain.ports import Database
+from service.domain.record_ports import Database
 
 
 def refuse_unknown_schema(database: Database) -> None:

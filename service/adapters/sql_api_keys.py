@@ -12,7 +12,7 @@ from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.audit import AuditDraft
 from service.domain.errors import ApiKeyNotFound
 from service.domain.paging import DEFAULT_LIMIT, Page, page_of
-from service.domain.ports import ApiKeys
+from service.domain.record_ports import ApiKeys
 
 
 class SqlApiKeys(ApiKeys):

@@ -14,7 +14,7 @@ from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, insert_if_new
 from service.domain.audit import GENESIS, SET_POLICY, AuditDraft, AuditEntry, AuditHead
 from service.domain.paging import DEFAULT_LIMIT, Page, number_after, numbered_page
-from service.domain.ports import AuditLog
+from service.domain.record_ports import AuditLog
 
 
 class SqlAuditLog(AuditLog):

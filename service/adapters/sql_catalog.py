@@ -10,7 +10,7 @@ from service.adapters.sql_database import Database, locked, page_query, records
 from service.domain import errors, job_events
 from service.domain.job import Job
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.ports import Catalog
+from service.domain.record_ports import Catalog
 from service.domain.records import Dataset, IngestedDataset, Model
 
 

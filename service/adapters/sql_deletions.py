@@ -25,7 +25,7 @@ from service.domain.deletion_rules import (
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobState
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.ports import Deletions
+from service.domain.record_ports import Deletions
 from service.domain.records import Dataset, Model
 
 _DONE = [str(state) for state in JobState if state.done]

@@ -31,8 +31,8 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.paging import DEFAULT_LIMIT, Page, page_of
-from service.domain.ports import EventDraft, Idempotency, Jobs
 from service.domain.quotas import Quotas, use_of
+from service.domain.record_ports import EventDraft, Idempotency, Jobs
 from service.domain.records import (
     Dataset,
     GeneratedSet,

@@ -16,7 +16,8 @@ from service.adapters.sql_releases import SqlReleases
 from service.adapters.sql_statistics import SqlStatistics
 from service.adapters.sql_transactions import Transactions
 from service.adapters.sql_workers import SqlWorkers
-from service.domain.ports import Clock, Records
+from service.domain.ports import Clock
+from service.domain.record_ports import Records
 
 
 def sql_records(engine: Engine, clock: Clock, shared_clock: DatabaseClock | None = None) -> Records:

@@ -12,7 +12,7 @@ from service.adapters.sql_database import Database, insert_if_new, locked, page_
 from service.domain import errors, release_rules
 from service.domain.audit import AuditDraft
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.ports import Releases
+from service.domain.record_ports import Releases
 from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
 
 

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database
-from service.domain.ports import StatisticsSource
+from service.domain.record_ports import StatisticsSource
 from service.domain.statistics import CountKey, Statistics
 
 _SEPARATOR = ","  # no label of ours holds one

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from service.domain.job import JobRevision
-from service.domain.ports import Jobs
+from service.domain.record_ports import Jobs
 
 _log = structlog.get_logger()
 

@@ -9,13 +9,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from service.domain.job import Job
+from service.domain.ports import SigningKeys
 from service.domain.records import SyntheticSet
-
-if TYPE_CHECKING:
-    from service.domain.ports import SigningKeys
 
 HEAD_TYPE = "application/vnd.synthcxr.audit-head+json"
 FORMAT = "synthcxr-audit/1"
@@ -110,7 +108,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def signed_head(head: AuditHead, keys: "SigningKeys", now: datetime) -> dict[str, Any]:
+def signed_head(head: AuditHead, keys: SigningKeys, now: datetime) -> dict[str, Any]:
     """Sign the end of a chain, so that who keeps it elsewhere notices what is cut off or rewritten.
 
     Raises:

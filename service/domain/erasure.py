@@ -5,7 +5,8 @@ which the scheduler takes to its end.
 """
 
 from service.domain.deletion import RECEIPT_TYPE, Deletion, Removed
-from service.domain.ports import ArtifactStore, Clock, Records, SigningKeys
+from service.domain.ports import ArtifactStore, Clock, SigningKeys
+from service.domain.record_ports import Records
 
 
 def carry_out(

@@ -11,6 +11,10 @@ from sqlalchemy.exc import OperationalError
 from release.gate.calibration import Calibration
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
+from service.adapters.sql_records import sql_records
+from service.domain.record_ports import Records
+from tests.in_memory_queue import ManualClock, ManualDatabaseClock
+from tests.in_memory_records import MemoryStore
 from tests.integration.jobs import finished, opened, submit_ingest
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
@@ -83,3 +87,19 @@ def nothing_dropped(monkeypatch):
     monkeypatch.setattr(
         "release.gate.filtering.over_represented", lambda *_: np.array([], np.int64)
     )
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
+def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Records]:
+    """The records as the twin in memory and as both databases hold them; leases by the clock."""
+    if request.param == "memory":
+        yield MemoryStore(clock).records()
+        return
+    engine = open_engine(request.getfixturevalue("database_urls")(request.param))
+    yield sql_records(engine, clock, ManualDatabaseClock(clock))
+    engine.dispose()

@@ -21,7 +21,7 @@ from service.domain import errors
 from service.domain.audit import EXAMINE_SET, GENESIS, AuditDraft
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import Records
+from service.domain.record_ports import Records
 from service.domain.records import ArtifactRef, GeneratedSet, SyntheticSet
 from synthcxr.audit_chain import verify_chains
 from synthcxr.errors import ChainBroken, NotSigned

@@ -12,7 +12,7 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import Records
+from service.domain.record_ports import Records
 from service.domain.records import (
     ArtifactRef,
     Dataset,

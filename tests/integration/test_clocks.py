@@ -16,7 +16,8 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import Clock, Records
+from service.domain.ports import Clock
+from service.domain.record_ports import Records
 from service.domain.worker import WorkerReport, WorkerState
 from tests.sample_records import train_request
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +10,16 @@ import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
-from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import sql_records
 from service.domain import errors
 from service.domain.audit import AuditDraft
 from service.domain.deletion import Deletion
 from service.domain.erasure import carry_out
 from service.domain.job import Job, JobKind
-from service.domain.ports import Idempotency, Records
+from service.domain.record_ports import Idempotency, Records
 from service.domain.records import ArtifactRef, IngestedDataset, Model, TrainedModel
 from synthcxr.errors import NotSigned
 from synthcxr.statement import RECEIPT_TYPE, read_statement
 from tests.in_memory_queue import ManualClock
-from tests.in_memory_records import MemoryStore
 from tests.integration.test_records import (
     PROBLEM,
     claimed,
@@ -36,21 +32,6 @@ from tests.integration.test_records import (
 from tests.sample_records import model_card, privacy_account
 
 DELETE = AuditDraft("default", "key_1", "delete_dataset", "ds_1")
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
-def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Records]:
-    if request.param == "memory":
-        yield MemoryStore(clock).records()
-        return
-    engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield sql_records(engine, clock)
-    engine.dispose()
 
 
 def trained(records: Records, clock: ManualClock, model_id: str, **card: object) -> Model:

@@ -1,6 +1,6 @@
 """Every records adapter keeps the same promises: memory, SQLite and PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from release.gate.verdict import Outcome, Verdict
-from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import sql_records
 from service.domain import errors
 from service.domain.api_keys import ApiKey, digest_of
 from service.domain.audit import AuditDraft
@@ -18,7 +16,7 @@ from service.domain.errors import Problem
 from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobRevision, JobState
-from service.domain.ports import Idempotency, Records
+from service.domain.record_ports import Idempotency, Records
 from service.domain.records import (
     ArtifactRef,
     Dataset,
@@ -38,8 +36,7 @@ from service.domain.requests import (
     PrivacyTerms,
 )
 from service.domain.worker import WorkerReport, WorkerState
-from tests.in_memory_queue import ManualClock, ManualDatabaseClock
-from tests.in_memory_records import MemoryStore
+from tests.in_memory_queue import ManualClock
 from tests.sample_records import (
     generate_request,
     ingest_request,
@@ -56,21 +53,6 @@ REQUESTS = {
 }
 PROBLEM = Problem("broken", "It broke.")
 DELETE = AuditDraft("default", "anybody", "delete_dataset", "ds_1")
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
-def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Records]:
-    if request.param == "memory":
-        yield MemoryStore(clock).records()
-        return
-    engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield sql_records(engine, clock, ManualDatabaseClock(clock))
-    engine.dispose()
 
 
 @pytest.fixture

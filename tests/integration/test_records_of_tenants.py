@@ -1,7 +1,7 @@
 """Records of one tenant, and what each tenant uses of its quotas: memory, SQLite, PostgreSQL."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 
 from release.gate.verdict import Verdict
-from service.adapters.sql_engine import open_engine
-from service.adapters.sql_records import sql_records
 from service.domain import errors
 from service.domain.audit import AuditDraft
 from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import Idempotency, Records
 from service.domain.quotas import Quotas
+from service.domain.record_ports import Idempotency, Records
 from service.domain.records import (
     ArtifactRef,
     Dataset,
@@ -29,8 +27,7 @@ from service.domain.records import (
     TrainedModel,
 )
 from service.domain.requests import DatasetSource, TrainingBudget
-from tests.in_memory_queue import ManualClock, ManualDatabaseClock
-from tests.in_memory_records import MemoryStore
+from tests.in_memory_queue import ManualClock
 from tests.sample_records import generate_request, ingest_request, model_card, train_request
 
 REQUESTS = {
@@ -47,16 +44,6 @@ DELETE = AuditDraft("a", "anybody", "delete_dataset")
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(EVENING)
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.services)])
-def records(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Records]:
-    if request.param == "memory":
-        yield MemoryStore(clock).records()
-        return
-    engine = open_engine(request.getfixturevalue("database_urls")(request.param))
-    yield sql_records(engine, clock, ManualDatabaseClock(clock))
-    engine.dispose()
 
 
 @pytest.fixture

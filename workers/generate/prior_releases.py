@@ -23,7 +23,8 @@ from PIL import Image
 from release.cancellation import check_cancelled
 from release.gate.set_neighbours import SetNeighbours
 from service.domain.errors import ArtifactMissing
-from service.domain.ports import ArtifactStore, Records
+from service.domain.ports import ArtifactStore
+from service.domain.record_ports import Records
 from service.domain.records import Dataset, Model, SyntheticSet
 from service.domain.release_rules import examination_number, sets_before
 from workers.generate.gate_assets import GateAssets

@@ -9,7 +9,8 @@ from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
-from service.domain.ports import ArtifactStore, Clock, Records
+from service.domain.ports import ArtifactStore, Clock
+from service.domain.record_ports import Records
 from service.settings import Settings
 from workers.runtime.sign_of_life import SignOfLife
 from workers.runtime.stop_request import StopRequest

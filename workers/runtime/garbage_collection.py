@@ -12,7 +12,7 @@ import structlog
 
 from service.domain.errors import JobNotFound
 from service.domain.job import Claim, Job
-from service.domain.ports import Records
+from service.domain.record_ports import Records
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from models.privacy.accounting import (
 )
 from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
-from service.domain.ports import Catalog
+from service.domain.record_ports import Catalog
 from service.domain.requests import PrivacyTerms
 
 PUBLIC_FACTS = ("classes", "num_patients", "splits", "groups")

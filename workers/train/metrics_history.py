@@ -7,7 +7,7 @@ from typing import Any
 
 from service.domain.job import EventKind
 from service.domain.model_card import MemorisationCheck
-from service.domain.ports import Jobs
+from service.domain.record_ports import Jobs
 
 MAX_POINTS = 200
 MEMORISATION = "memorisation_standard_errors"  # the name of the monitor's metric

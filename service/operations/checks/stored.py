@@ -14,7 +14,7 @@ from service.adapters.split_key import SplitKey
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain.errors import RecordsUnavailable, SyntheticDataError
-from service.domain.ports import Records
+from service.domain.record_ports import Records
 from service.operations.checks.finding import Finding
 from service.operations.checks.machine import compare_clock
 from service.operations.database_copy import kind_of, sqlite_path

@@ -20,7 +20,7 @@ from service.context import AppContext
 from service.domain.caller import SCOPES, Caller, Scope
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.ports import Records
+from service.domain.record_ports import Records
 from service.domain.records import (
     ArtifactRef,
     ClassSplit,
