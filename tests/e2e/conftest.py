@@ -3,10 +3,11 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -47,6 +48,23 @@ class RunningService:
     def worker_pid(self, job_id):
         """Process that holds a running job; waits until there is one."""
         return int(self.wait_for(job_id, lambda job: job.worker).rpartition(":")[2])
+
+    def suspend(self, pid):
+        """Stop a process where it does not hold the lock of the database, or nobody could go on."""
+        os.kill(pid, signal.SIGSTOP)
+        while self._database_is_locked():
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.1)
+            os.kill(pid, signal.SIGSTOP)
+
+    def _database_is_locked(self):
+        with closing(sqlite3.connect(self.data_dir / "synthcxr.db", timeout=2)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            connection.rollback()
+        return False
 
     def wait_for(self, job_id, look, timeout_seconds=120):
         deadline = time.monotonic() + timeout_seconds

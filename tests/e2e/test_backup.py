@@ -22,7 +22,7 @@ def test_a_restored_service_goes_on_and_makes_the_same_set(start_service, tmp_pa
         model_id = service.trained(service.phantoms(**COUNTS), images=64)
         job = service.client.generate(model_id, **REQUEST)
         pid = service.worker_pid(job.id)
-        os.kill(pid, signal.SIGSTOP)  # so that it is in the middle
+        service.suspend(pid)  # so that it is in the middle
         synthcxr("backup", tmp_path / "backup", "--data-dir", tmp_path / "first")
         os.kill(pid, signal.SIGCONT)
         ended = service.finished(job)

@@ -34,15 +34,6 @@ def wait_until(condition, seconds=60):
         time.sleep(0.1)
 
 
-def suspend_between_writes(process, service):
-    """Stop a process where it does not hold the lock of the database, or nobody could go on."""
-    process.suspend()
-    while httpx.get(f"{service.url}/readyz", trust_env=False, timeout=30).status_code == 503:
-        process.resume()
-        time.sleep(0.1)
-        process.suspend()
-
-
 def degraded(service):
     answer = httpx.get(f"{service.url}/readyz", trust_env=False, timeout=30)
     assert answer.status_code == 200
@@ -76,7 +67,7 @@ def cancelled(service, job):
 def test_a_stopped_process_costs_its_lease_and_neither_job_nor_worker(service, dataset_id):
     job = running_training(service, dataset_id)
     stopped = service.worker_pid(job.id)
-    os.kill(stopped, signal.SIGSTOP)
+    service.suspend(stopped)
     service.wait_for(job.id, lambda job: job.attempt == 2)
     assert not psutil.pid_exists(stopped)
     cancelled(service, job)
@@ -86,7 +77,7 @@ def test_a_stopped_process_costs_its_lease_and_neither_job_nor_worker(service, d
 def test_a_stopped_process_of_a_cancelled_job_frees_its_worker(service, dataset_id):
     job = running_training(service, dataset_id)
     stopped = service.worker_pid(job.id)
-    os.kill(stopped, signal.SIGSTOP)
+    service.suspend(stopped)
     began = time.monotonic()
     cancelled(service, job)
     assert time.monotonic() - began < 12  # two seconds on a machine that does nothing else
@@ -135,7 +126,7 @@ def sockets(process):
 def test_a_worker_and_a_scheduler_that_are_stopped_are_missed(service):
     for name, code in (("worker-ingest", "no_worker"), ("scheduler", "scheduler_late")):
         process = process_of(service, name)
-        suspend_between_writes(process, service)
+        service.suspend(process.pid)
         try:
             wait_until(lambda code=code: code in degraded(service))
         finally:
