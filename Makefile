@@ -71,8 +71,9 @@ test-bfloat16: install ## Run the tests of exact mathematics with native bfloat1
 test-integration: install ## Run the tests with a real database, broker and workers
 	$(PYTEST) tests/integration tests/e2e
 
-fuzz: install ## Send at least 2,000 generated requests to the API
-	$(CLEAN) SYNTHCXR_FUZZ_CASES=2000 $(BIN)/pytest --timeout 1800 tests/contract/test_fuzz.py
+fuzz: install ## Send at least 12,000 generated requests to the API, of two tenants where they follow each other
+	$(CLEAN) SYNTHCXR_FUZZ_CASES=2000 SYNTHCXR_FUZZ_STEPS=10000 \
+		$(BIN)/pytest --timeout 3600 -s tests/contract/test_fuzz.py tests/contract/test_fuzz_tenants.py
 
 openapi: install ## Write openapi.yaml anew from the app
 	$(BIN)/python -m service openapi > openapi.yaml

@@ -9,6 +9,7 @@ from cachetools import TTLCache
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from service.api.query_parameters import check_parameters, known_parameters
 from service.api.rate_limits import RateLimits
 from service.authentication import Authenticator
 from service.domain.caller import (
@@ -99,16 +100,22 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class GuardedRoute(APIRoute):
-    """A route that asks who calls; one whose operation is not in `NEEDS` cannot be made."""
+    """A route that asks who calls, then whether it knows the parameters of the query.
+
+    One whose operation is not in `NEEDS` cannot be made.
+    """
 
     def get_route_handler(self) -> Handler:
         """Return what answers a request: its caller first, then the endpoint."""
         answer = super().get_route_handler()
         operation = str(self.operation_id)
         needed = ANY if operation in JUDGED_BY_RECORD else NEEDS[operation]
+        known = known_parameters(self.dependant)
 
         async def guarded(request: Request) -> Response:
             request.state.caller = await admitted(request, needed)
+            if needed:  # a probe of what is public may add what it likes
+                check_parameters(request, known)
             return await answer(request)
 
         return guarded

@@ -83,13 +83,14 @@ def http_problem(status: int, detail: str | None = None) -> Problem:
 
 
 def documented(*kinds: type[SyntheticDataError], http: Iterable[int] = ()) -> dict[int | str, Any]:
-    """Describe an operation's errors for openapi.yaml, a dead database and a rate limit included.
+    """Describe an operation's errors for openapi.yaml, and those that every operation has.
 
     Args:
         kinds: The errors it raises.
         http: Statuses of the protocol it can answer besides.
     """
-    return problems(*kinds, errors.RateLimited, errors.RecordsUnavailable, http=http)
+    common = (errors.InvalidRequest, errors.RateLimited, errors.RecordsUnavailable)
+    return problems(*kinds, *common, http=http)
 
 
 def problems(*kinds: type[SyntheticDataError], http: Iterable[int] = ()) -> dict[int | str, Any]:

@@ -8,8 +8,6 @@ records that exist. An operation without parameters is soon exhausted.
 import io
 import math
 import os
-import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +18,6 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
-import uvicorn
 import yaml
 from hypothesis import strategies
 from schemathesis import Case, GenerationMode
@@ -54,6 +51,7 @@ from service.domain.records import (
 from service.domain.requests import DatasetSource
 from service.key_management import KeyManager
 from service.settings import Settings
+from tests.contract.running_server import running
 from tests.in_memory_queue import MemoryQueue
 from tests.in_memory_records import MemoryStore
 from tests.sample_records import model_card, train_request
@@ -167,16 +165,9 @@ class Target:
         context = AppContext(
             self.store.records(), self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
         )
-        app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
-        config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
-        self.server = uvicorn.Server(config)
+        self.app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
         self.made = self._publish_set()
         self.bearer = {"Authorization": f"Bearer {self._admins_key(context)}"}
-
-    @property
-    def url(self) -> str:
-        port = self.server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
 
     def restore(self) -> None:
         self.store.seed(self.made)
@@ -217,15 +208,14 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    target = Target(tmp_path_factory.mktemp("fuzz"))
-    thread = threading.Thread(target=target.server.run)
-    thread.start()
-    while not target.server.started:
-        time.sleep(0.01)
-    yield target
-    target.server.should_exit = True
-    thread.join()
+def target(tmp_path_factory: pytest.TempPathFactory) -> Target:
+    return Target(tmp_path_factory.mktemp("fuzz"))
+
+
+@pytest.fixture(scope="module")
+def url(target: Target) -> Iterator[str]:
+    with running(target.app) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -251,9 +241,11 @@ def name_known_records(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("label", "mode"), STRATEGIES)
-def test_every_answer_is_documented(target: Target, label: str, mode: GenerationMode) -> None:
+def test_every_answer_is_documented(
+    target: Target, url: str, label: str, mode: GenerationMode
+) -> None:
     schema = schemathesis.openapi.from_dict(DOCUMENT)
-    schema.config.update(base_url=target.url)
+    schema.config.update(base_url=url)
     [operation] = [found.ok() for found in schema.get_all_operations() if found.ok().label == label]
     num_cases = math.ceil(NUM_CASES / NUM_ENDLESS)
     num_sent = 0

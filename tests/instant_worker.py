@@ -1,0 +1,127 @@
+"""A worker that ends a job in the moment it is submitted, with made-up results and real records."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from typing_extensions import override
+
+from release.gate.verdict import Verdict
+from service.domain.errors import Problem
+from service.domain.identifiers import new_id
+from service.domain.job import Job, JobKind
+from service.domain.ports import ArtifactStore, Clock
+from service.domain.record_ports import Records
+from service.domain.records import (
+    ArtifactRef,
+    ClassSplit,
+    DatasetState,
+    GeneratedSet,
+    IngestedDataset,
+    JobOutput,
+    Model,
+    SyntheticSet,
+    TrainedModel,
+)
+from tests.in_memory_queue import MemoryQueue
+from tests.sample_records import model_card
+
+PROBLEM = Problem("worker_lost", "The worker was lost.", retryable=True)
+
+
+@dataclass
+class InstantWorker(MemoryQueue):
+    """Ends most jobs well; in turn one fails, and one is left waiting."""
+
+    records: Records = field(kw_only=True)
+    artifacts: ArtifactStore = field(kw_only=True)
+    clock: Clock = field(kw_only=True)
+    num_jobs: int = 0
+
+    @override
+    def ring(self, queue: str, job_id: str) -> None:
+        self.num_jobs += 1
+        if self.num_jobs % 8 == 7:
+            return
+        job = self.records.jobs.claim(job_id, worker="instant", lease_seconds=3600)
+        if job is None:
+            return
+        if self.num_jobs % 8 == 0:
+            self.records.jobs.fail(job.claim_held, PROBLEM)
+        else:
+            self.records.jobs.succeed(job.claim_held, self._made(job))
+
+    def _made(self, job: Job) -> JobOutput:
+        match job.kind:
+            case JobKind.INGEST:
+                return self._dataset(job)
+            case JobKind.TRAIN:
+                return self._model(job)
+            case JobKind.GENERATE:
+                return self._set(job)
+
+    def _dataset(self, job: Job) -> IngestedDataset:
+        dataset = self.records.catalog.dataset(job.request.dataset_id)
+        ready = replace(
+            dataset,
+            state=DatasetState.READY,
+            classes={name: ClassSplit(20, 12, 3, 4, 4) for name in ("effusion", "normal")},
+            image_size=128,
+            bit_depth=8,
+            version=hashlib.sha256(dataset.id.encode()).hexdigest(),
+        )
+        return IngestedDataset(ready)
+
+    def _model(self, job: Job) -> TrainedModel:
+        model_id = new_id("mdl")
+        [snapshot] = self._published(job, f"models/{model_id}", "snapshot.safetensors")
+        dataset = self.records.catalog.dataset(job.request.dataset_id)
+        model = Model(
+            id=model_id,
+            family=job.request.family,
+            dataset_id=dataset.id,
+            classes=tuple(dataset.classes),
+            image_size=job.request.image_size,
+            config=job.request.config,
+            preset=job.request.preset,
+            images_seen=128,
+            snapshot=snapshot,
+            job_id=job.id,
+            created_at=self.clock.now(),
+            card=model_card(),
+        )
+        return TrainedModel(model)
+
+    def _set(self, job: Job) -> GeneratedSet:
+        request = job.request
+        names = ("set.zip", "manifest.json", "report.html", "findings.json")
+        folder = f"synthetic-sets/{request.synthetic_set_id}-{job.id}"
+        archive, manifest, report, findings = self._published(job, folder, *names)
+        made = SyntheticSet(
+            id=request.synthetic_set_id,
+            model_id=request.model_id,
+            job_id=job.id,
+            num_images=sum(request.class_counts.values()),
+            class_counts=request.class_counts,
+            zip=archive,
+            manifest=manifest,
+            created_at=self.clock.now(),
+            dataset_id=request.dataset_id,
+            verdict=Verdict("passed"),
+            report=report,
+            findings=findings,
+        )
+        releases = self.records.releases
+        before = [
+            *releases.examined_sets(made.model_id),
+            *releases.released_examinations(made.dataset_id),
+        ]
+        return GeneratedSet(made, examined_after=[each.id for each in before])
+
+    def _published(self, job: Job, folder: str, *names: str) -> list[ArtifactRef]:
+        staged = self.artifacts.staging(f"{job.id}-1")
+        content = b'{"files": []}'
+        for name in names:
+            (staged / name).write_bytes(content)
+        self.artifacts.publish(staged, folder)
+        digest = hashlib.sha256(content).hexdigest()
+        return [ArtifactRef(f"{folder}/{name}", digest, len(content)) for name in names]
