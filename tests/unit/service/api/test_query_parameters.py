@@ -8,7 +8,7 @@ def test_a_query_parameter_that_an_operation_does_not_know_is_refused(scene: Any
 
 
 def test_one_of_an_operation_without_any_is_refused_too(scene: Any) -> None:
-    answer = scene.client.get("/signing-keys?x")
+    answer = scene.client.get("/datasets/ds_none?x")
     scene.refused(answer, 422, "invalid_request", "/query/x")
     assert "it has none" in answer.json()["errors"][0]["detail"]
 
