@@ -14,14 +14,14 @@ def as_json(value: Any) -> Any:
     An optional field, one that is None by default, is left out where it is None: of several
     alternatives only the one that was chosen is written.
     """
+    if value is None or isinstance(value, _PLAIN):  # most are
+        return value
     if is_dataclass(value):
         return {
             name: as_json(content)
             for name, is_always_written in _fields(value.__class__)
             if (content := getattr(value, name)) is not None or is_always_written
         }
-    if value is None or isinstance(value, _PLAIN):
-        return value
     if isinstance(value, Mapping):
         return {str(name): as_json(content) for name, content in value.items()}
     if isinstance(value, Sequence):
