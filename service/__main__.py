@@ -166,15 +166,20 @@ def _print_audit_log(settings: Settings) -> None:
 
 
 def _copy(settings: Settings, command: Literal["backup", "restore"], folder: Path) -> None:
-    from service.domain.errors import RecordsUnavailable
+    from service.domain.errors import ArtifactsUnavailable, RecordsUnavailable
     from service.operations.backup import back_up
     from service.operations.errors import OperationFailed
     from service.operations.restore import restore
 
     try:
         manifest = {"backup": back_up, "restore": restore}[command](settings, folder)
-    except (OperationFailed, RecordsUnavailable) as error:
+    except (ArtifactsUnavailable, OperationFailed, RecordsUnavailable) as error:
         sys.exit(f"Error: {error}")
+    if manifest.artifacts:
+        sys.stdout.write(
+            f"Artifacts and uploads are not in the backup: they stay in {manifest.artifacts}. "
+            "Keep a copy of that bucket from the same night or later.\n"
+        )
     for artifact in manifest.absent:
         sys.stdout.write(f"not in the backup, deleted meanwhile or lost before: {artifact}\n")
     num_bytes = sum(file.num_bytes for file in manifest.files.values())

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from service.adapters.artifact_store import keep_copies_current, open_artifacts
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
-from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -81,6 +81,8 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         ports.artifacts.discard_abandoned_uploads()
+        if settings.artifacts:
+            keep_copies_current(ports.artifacts)
         note_policy(settings, ports)
         yield
         ports.records.database.close()
@@ -149,7 +151,7 @@ def connect(settings: Settings) -> AppContext:
     clock = SystemClock()
     return AppContext(
         records=sql_records(open_engine(settings.resolved_database_url), clock),
-        artifacts=LocalArtifacts(settings.data_dir),
+        artifacts=open_artifacts(settings),
         queue=CeleryQueue(settings.resolved_broker_url),
         clock=clock,
         signing_keys=KeyRing(settings.data_dir),

@@ -37,6 +37,7 @@ _ENTRY = re.compile(
     rf"(?P<name>[A-Za-z0-9][\w.-]{{0,39}})=(?P<kind>{'|'.join(get_args(ExtractorKind))}):(?P<path>.+)"
 )
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
+_BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", re.ASCII)
 
 
 # far beyond what one process answers to one client: who serves many sets what they need
@@ -71,6 +72,17 @@ class Settings(BaseSettings):
 
     Attributes:
         data_dir: Where artifacts, uploads and the embedded database live.
+        artifacts: `s3://BUCKET/PREFIX` keeps artifacts and uploads in an S3 store; by default they
+            lie in `data_dir`.
+        artifact_cache_bytes: How large the local copies of them may be, in `cache/` of `data_dir`.
+        s3_endpoint: URL of the store, such as https://s3.hospital.example; by default that of AWS,
+            or `AWS_ENDPOINT_URL`.
+        s3_region: Region of the bucket; by default `AWS_REGION`, or us-east-1.
+        s3_access_key_id: With the next one, whose credentials are used; by default those that AWS
+            tools would find: `AWS_*`, or the identity of the pod or machine.
+        s3_secret_access_key: Its secret.
+        s3_session_token: Where the credentials are temporary.
+        s3_allow_http: Lets `s3_endpoint` be plain HTTP on another machine.
         database_url: SQLAlchemy URL; by default SQLite under `data_dir`.
         database_password: Goes into `database_url`; any characters.
         broker_url: Celery broker; without one, jobs wait for the scheduler of a process that has.
@@ -148,6 +160,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SYNTHCXR_", frozen=True, extra="ignore")
 
     data_dir: Path = Path("synthcxr-data")
+    artifacts: str | None = None
+    artifact_cache_bytes: int = Field(default=50 * 2**30, ge=0)
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_session_token: SecretStr | None = None
+    s3_allow_http: bool = False
     database_url: str | None = None
     database_password: SecretStr | None = None
     broker_url: str | None = None
@@ -228,7 +248,10 @@ class Settings(BaseSettings):
             return value
         return tuple(_SCOPES_BY_VALUE.validate_json(value or "{}").items())
 
-    @field_validator("oidc_issuer", "oidc_audience", "oidc_tenant_claim", "oidc_jwks_url")
+    @field_validator(
+        *("artifacts", "s3_endpoint", "s3_region"),
+        *("oidc_issuer", "oidc_audience", "oidc_tenant_claim", "oidc_jwks_url"),
+    )
     @classmethod
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
@@ -244,6 +267,34 @@ class Settings(BaseSettings):
             raise ValueError("Write an https URL: over plain HTTP anybody could forge the keys.")
         return value
 
+    @field_validator("artifacts")
+    @classmethod
+    def _must_be_a_bucket(cls, value: str | None) -> str | None:
+        if value is not None and not _BUCKET_URL.fullmatch(value):
+            raise ValueError(
+                "Write s3://BUCKET or s3://BUCKET/PREFIX, where the prefix has letters, digits, "
+                "hyphens, underscores, dots and slashes; keys and passwords have no place in it."
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _s3_can_be_reached(self) -> Self:
+        if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
+            raise ValueError(
+                "SYNTHCXR_S3_ACCESS_KEY_ID and SYNTHCXR_S3_SECRET_ACCESS_KEY need each other."
+            )
+        if self.s3_endpoint is None:
+            return self
+        url = urlsplit(self.s3_endpoint)
+        if url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc:
+            raise ValueError("SYNTHCXR_S3_ENDPOINT: write a URL such as https://s3.example.")
+        if url.scheme == "http" and not (is_loopback(url.hostname) or self.s3_allow_http):
+            raise ValueError(
+                "SYNTHCXR_S3_ENDPOINT: write an https URL, or private images cross the network in "
+                "plain; SYNTHCXR_S3_ALLOW_HTTP=true accepts that."
+            )
+        return self
+
     @model_validator(mode="after")
     def _oidc_is_whole(self) -> Self:
         if self.oidc_issuer and not (self.oidc_audience and self.oidc_scopes):
@@ -252,6 +303,23 @@ class Settings(BaseSettings):
                 "would be accepted, and SYNTHCXR_OIDC_SCOPES, or none would allow anything."
             )
         return self
+
+    @property
+    def s3_endpoint_is_http(self) -> bool:
+        """Whether the object store is reached without TLS."""
+        return (self.s3_endpoint or "").startswith("http:")
+
+    @property
+    def s3_options(self) -> Mapping[str, str]:
+        """Return how the object store is reached, as far as it is named; with secrets."""
+        named = {
+            "endpoint": self.s3_endpoint,
+            "region": self.s3_region,
+            "access_key_id": _revealed(self.s3_access_key_id),
+            "secret_access_key": _revealed(self.s3_secret_access_key),
+            "session_token": _revealed(self.s3_session_token),
+        }
+        return {name: value for name, value in named.items() if value}
 
     @property
     def identity_provider(self) -> IdentityProvider | None:
@@ -356,6 +424,10 @@ class _NamedFiles(PydanticBaseSettingsSource):
             if text is not None:
                 found[name] = self.prepare_field_value(name, field, text, is_complex)
         return found
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def _with_password(url: str, password: SecretStr | None) -> str:

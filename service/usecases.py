@@ -1,7 +1,10 @@
 """What a client can ask for: each request is checked completely before anything is queued."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from service import tracing
 from service.context import AppContext
@@ -21,6 +24,8 @@ from service.validation import generate, ingest, train
 from service.validation.generate import GenerateBody
 from service.validation.ingest import IngestOptionsBody
 from service.validation.train import TrainBody
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ def cancel_job(context: AppContext, job_id: str) -> Job:
     access.change_job(context.scopes, context.records.jobs.job(job_id))
     job = context.records.jobs.request_cancel(job_id)
     if job.state.done and checkpoint_folder(job) is None:
-        context.artifacts.delete(f"checkpoints/{job_id}")
+        with _left_to_the_scheduler(job_id):
+            context.artifacts.delete(f"checkpoints/{job_id}")
     return job
 
 
@@ -125,7 +131,8 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     access.change_job(context.scopes, job)
     request = job.request
     if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
-        ingest.check_upload(context.artifacts.upload_path(job_id), context.upload_retention_seconds)
+        kept = context.artifacts.has_upload(job_id)
+        ingest.check_upload(context.upload_retention_seconds, kept=kept)
     if isinstance(request, IngestRequest) and request.source.path:
         ingest.allowed_path(context.dataset_roots, request.source.path)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
@@ -137,8 +144,9 @@ def delete_job(context: AppContext, job_id: str) -> None:
     """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
     context.records.jobs.delete_job(job_id, context.entry(job_id))
-    context.artifacts.delete_upload(job_id)
-    context.artifacts.delete(f"checkpoints/{job_id}")
+    with _left_to_the_scheduler(job_id):
+        context.artifacts.delete_upload(job_id)
+        context.artifacts.delete(f"checkpoints/{job_id}")
 
 
 def delete_dataset(context: AppContext, dataset_id: str, *, cascade: bool) -> Deletion:
@@ -187,12 +195,27 @@ def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
         synthetic_set_id, context.entry(synthetic_set_id)
     )
     if not made.released:
-        for folder in {artifact.folder for artifact in made.artifacts}:
-            context.artifacts.delete(folder)
+        with _left_to_the_scheduler(synthetic_set_id):
+            for folder in {artifact.folder for artifact in made.artifacts}:
+                context.artifacts.delete(folder)
 
 
 def _carry_out(context: AppContext, begun: Deletion) -> Deletion:
-    return carry_out(begun, context.records, context.artifacts, context.signing_keys, context.clock)
+    """Take a deletion to its end, or as far as the object store can be reached."""
+    with _left_to_the_scheduler(begun.target):
+        return carry_out(
+            begun, context.records, context.artifacts, context.signing_keys, context.clock
+        )
+    return begun
+
+
+@contextmanager
+def _left_to_the_scheduler(target: str) -> Iterator[None]:
+    """Go on where files cannot be removed now: the records are gone, and the files will be."""
+    try:
+        yield
+    except errors.ArtifactsUnavailable:
+        _log.warning("files are left to the scheduler", target=target)
 
 
 def _earlier(context: AppContext, submission: Submission) -> Job | None:
@@ -229,7 +252,7 @@ def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
     """Return a set that is whole; the record of one that lost its files makes way for a new one."""
     try:
         made = context.records.releases.synthetic_set(set_id)
-        whole = all(context.artifacts.path(each.key).exists() for each in made.artifacts)
+        whole = all(context.artifacts.exists(each.key) for each in made.artifacts)
         if whole:
             return made
         context.records.releases.delete_synthetic_set(set_id, context.entry(set_id))

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from importlib.metadata import version
 
+from service.adapters.artifact_store import keep_copies_current
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.schema_check import refuse_unknown_schema
 from service.domain.errors import SchemaUnknown
@@ -61,6 +62,8 @@ def _work(settings: Settings, queues: str, name: str) -> None:
 
     context = WorkerContext.of(settings, _process_name())
     refuse_unknown_schema(context.records.database)
+    if settings.artifacts:
+        keep_copies_current(context.artifacts)
     served = queues.split(",")
     start = partial(JobProcess, name, served, jobs_per_process(queues))
     worker = Worker(name, served, context, version("synthcxr"), start)

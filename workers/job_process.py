@@ -19,7 +19,7 @@ from multiprocessing.sharedctypes import RawArray
 
 import structlog
 
-from service.domain.errors import RecordsUnavailable
+from service.domain.errors import ArtifactsUnavailable, RecordsUnavailable
 from service.settings import Settings
 from synthcxr.parent_death import die_with_parent
 from workers.runtime.sign_of_life import SIZE, SignOfLife
@@ -154,6 +154,9 @@ def _run_jobs(
             ran = preloaded.runner.run_next(queues, context)
         except RecordsUnavailable:
             log.warning("records unavailable")
+            ran = False
+        except ArtifactsUnavailable as error:
+            log.warning("artifacts unavailable", reason=str(error))
             ran = False
         max_jobs -= ran
         if not ran and not _wait(line):

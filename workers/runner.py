@@ -8,7 +8,12 @@ import structlog
 
 from release.cancellation import cancellable
 from service import tracing
-from service.domain.errors import LeaseLost, RecordsUnavailable, ReleasesChanged
+from service.domain.errors import (
+    ArtifactsUnavailable,
+    LeaseLost,
+    RecordsUnavailable,
+    ReleasesChanged,
+)
 from service.domain.job import Job, JobKind, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.records import GeneratedSet, JobOutput
@@ -44,11 +49,13 @@ def run_next(queues: Sequence[str], context: WorkerContext) -> bool:
 
     Raises:
         RecordsUnavailable: Nobody knows.
+        ArtifactsUnavailable: There is one, and nothing for it to work with.
     """
     for _ in range(MAX_TRIES):
         job_id = context.records.jobs.next_queued(queues)
         if job_id is None:
             return False
+        context.artifacts.check(writing=True)  # before an attempt begins in vain
         if run_job(job_id, context):
             return True
     return False
@@ -110,6 +117,8 @@ def _carry_out(attempt: Attempt) -> Job:
         assert isinstance(made, GeneratedSet), "only sets are examined"
         attempt.artifacts.delete(made.synthetic_set.report.folder)
         return records.jobs.put_back(claim, error.problem())
+    except ArtifactsUnavailable as error:
+        return records.jobs.put_back(claim, error.problem())
     except (LeaseLost, RecordsUnavailable):
         raise
     except Exception as error:  # the one broad except: any failure is recorded
@@ -124,7 +133,10 @@ def _clear_up(ended: Job, context: WorkerContext) -> None:
     if not ended.state.done:
         return
     retryable = ended.state is JobState.CANCELLED or (ended.error and ended.error.retryable)
-    if ended.kind is JobKind.INGEST and not retryable:
-        context.artifacts.delete_upload(ended.id)
-    if checkpoint_folder(ended) is None:
-        context.artifacts.delete(f"checkpoints/{ended.id}")
+    try:
+        if ended.kind is JobKind.INGEST and not retryable:
+            context.artifacts.delete_upload(ended.id)
+        if checkpoint_folder(ended) is None:
+            context.artifacts.delete(f"checkpoints/{ended.id}")
+    except ArtifactsUnavailable:
+        log.warning("not cleared up", job_id=ended.id)  # the scheduler prunes it

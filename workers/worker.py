@@ -22,7 +22,6 @@ from service.domain.job import Job, JobState
 from service.domain.worker import WorkerReport, WorkerState
 from workers.job_process import JobProcess
 from workers.runtime.context import WorkerContext
-from workers.runtime.garbage_collection import discard_attempt
 
 log = structlog.get_logger()
 
@@ -171,7 +170,8 @@ class Worker:
         job = jobs.held_by(name)
         if job is None:
             return
-        discard_attempt(settings.data_dir, job.claim_held)
+        with contextlib.suppress(OSError):
+            self._context.artifacts.delete_staging(f"{job.id}-{job.attempt}")
         try:
             if handed_back:
                 moved = jobs.hand_back(job.claim_held)

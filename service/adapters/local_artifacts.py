@@ -4,14 +4,16 @@ import fcntl
 import glob
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from typing_extensions import override
 
 from service.adapters.durable_files import storage_full_by_name, sync
-from service.domain.ports import ArtifactStore, UploadWriter
+from service.domain.ports import ArtifactStore, CheckpointFolder, StoredSize, UploadWriter
 
 
 class LocalArtifacts(ArtifactStore):
@@ -28,12 +30,21 @@ class LocalArtifacts(ArtifactStore):
         self._uploads = data_dir.resolve() / "uploads"
 
     @override
+    def check(self, *, writing: bool = False) -> None:
+        """Do nothing: a disk that fails says so when it is used."""
+
+    @override
     def path(self, key: str) -> Path:
-        """Return where a key lies; a key never leads outside the store."""
-        parts = PurePosixPath(key).parts
-        if not parts or key.startswith("/") or ".." in parts:
-            raise ValueError(f"{key!r} is not an artifact key.")
-        return self._artifacts.joinpath(*parts)
+        check_key(key)
+        return self._artifacts / key
+
+    @override
+    def exists(self, key: str) -> bool:
+        return self.path(key).exists()
+
+    @override
+    def size(self, key: str) -> StoredSize:
+        return _size(self.path(key))
 
     @override
     def staging(self, name: str) -> Path:
@@ -106,18 +117,81 @@ class LocalArtifacts(ArtifactStore):
         return len(abandoned)
 
     @override
-    def stagings(self, job_id: str) -> list[Path]:
-        return list(self._staging.glob(f"{glob.escape(job_id)}-*"))
+    def delete_staging(self, name: str) -> None:
+        for folder in self._staged(name):
+            _remove(folder)
+
+    def discard(self, staged: Path) -> None:
+        """Remove one staged file or folder."""
+        _remove(staged)
 
     @override
-    def delete_staging(self, job_id: str) -> None:
-        for folder in self.stagings(job_id):
-            _remove(folder)
+    def open_checkpoints(self, job_id: str, attempt: str) -> "LocalCheckpoints":
+        return LocalCheckpoints(self.path(f"checkpoints/{job_id}"))
+
+    @override
+    def has_upload(self, job_id: str) -> bool:
+        return self.upload_path(job_id).exists()
+
+    @override
+    def uploads(self) -> Iterator[tuple[str, datetime]]:
+        for path in self._uploads.glob("*.zip"):
+            if changed_at := _changed_at(path):
+                yield path.stem, changed_at
+
+    @override
+    def size_of_work(self, job_id: str) -> StoredSize:
+        total = _size(self.upload_path(job_id))
+        for folder in self._staged(job_id):
+            total += _size(folder)
+        return total
+
+    def _staged(self, name: str) -> list[Path]:
+        escaped = glob.escape(name)
+        return [*self._staging.glob(escaped), *self._staging.glob(f"{escaped}-*")]
 
     @override
     def folders_of(self, record_id: str) -> set[str]:
         folders = (each.relative_to(self._artifacts) for each in self._artifacts.glob("*/*"))
         return {each.as_posix() for each in folders if record_id in each.name.split("-")}
+
+    @override
+    def folders(self) -> Iterator[tuple[str, datetime]]:
+        for folder in self._artifacts.glob("*/*"):
+            if changed_at := _changed_at(folder):
+                yield folder.relative_to(self._artifacts).as_posix(), changed_at
+
+    @override
+    def discard_unfinished(self, before: datetime) -> int:
+        changes = {each: _changed_at(each) for each in self._staging.glob("*")}
+        doomed = [each for each, at in changes.items() if at and at < before]
+        for each in doomed:
+            _remove(each)
+        return len(doomed)
+
+    @override
+    def drop_outdated_copies(self) -> None:
+        """Do nothing: there are no copies."""
+
+
+class LocalCheckpoints(CheckpointFolder):
+    """The checkpoints of a job in the store itself: kept as soon as they are written.
+
+    Args:
+        folder: Where they lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    @override
+    def path(self) -> Path:
+        return self._folder
+
+    @override
+    def keep(self) -> None:
+        """Do nothing: they are."""
 
 
 class LocalUpload(UploadWriter):
@@ -146,11 +220,17 @@ class LocalUpload(UploadWriter):
         with storage_full_by_name():
             self._file.write(chunk)
 
-    @override
-    def commit(self) -> None:
+    def flushed(self) -> Path:
+        """Return where it lies while it has no name yet, whole on the disk."""
         with storage_full_by_name():
             self._file.flush()
             os.fsync(self._file.fileno())
+        return self._partial
+
+    @override
+    def commit(self) -> None:
+        self.flushed()
+        with storage_full_by_name():
             self._file.close()
             self._partial.rename(self._target)
             sync(self._target.parent)
@@ -161,6 +241,33 @@ class LocalUpload(UploadWriter):
         with suppress(OSError):
             self._file.close()
         self._partial.unlink(missing_ok=True)
+
+
+def check_key(key: str) -> None:
+    """Go on if a key leads to a place inside the store.
+
+    Raises:
+        ValueError: It does not.
+    """
+    parts = PurePosixPath(key).parts
+    if not parts or key.startswith("/") or ".." in parts:
+        raise ValueError(f"{key!r} is not an artifact key.")
+
+
+def _size(place: Path) -> StoredSize:
+    """Count the files in a folder, or one file; none where nothing lies."""
+    paths = place.rglob("*") if place.is_dir() else [place]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return StoredSize(len(sizes), sum(sizes))
+
+
+def _changed_at(place: Path) -> datetime | None:
+    """Return when something in a place changed last; None while somebody is at work there."""
+    try:
+        newest = max(path.lstat().st_mtime for path in [place, *place.rglob("*")])
+    except FileNotFoundError:
+        return None
+    return datetime.fromtimestamp(newest, UTC)
 
 
 def _nobody_holds(part: Path) -> bool:

@@ -1,8 +1,10 @@
 """Private labelled sets of radiographs."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from anyio import CancelScope
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,7 +25,7 @@ from service.api.dependencies import (
     idempotency,
 )
 from service.api.disclosure import shown_privately
-from service.api.errors import documented
+from service.api.errors import READING, documented
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_form
@@ -32,6 +34,7 @@ from service.context import AppContext
 from service.domain import access, errors
 from service.domain.identifiers import new_id
 from service.domain.job import Job
+from service.domain.ports import UploadWriter
 from service.domain.requests import DatasetSource
 from service.usecases import Submission
 from service.validation.ingest import IngestBody, UploadForm
@@ -63,6 +66,7 @@ _BODY: dict[str, Any] = {
         errors.IdempotencyConflict,
         errors.UploadTooLarge,
         errors.StorageFull,
+        errors.ArtifactsUnavailable,
         errors.QuotaExceeded,
         http=[400, 415],
     ),
@@ -114,8 +118,15 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
         return job
     finally:
         if not kept:
-            writer.discard()
-            context.artifacts.delete_upload(job_id)
+            with CancelScope(shield=True):
+                await run_sync(_discard, context, writer, job_id)
+
+
+def _discard(context: AppContext, writer: UploadWriter, job_id: str) -> None:
+    """Remove what was received; what an object store that is away keeps, the scheduler prunes."""
+    writer.discard()
+    with suppress(errors.ArtifactsUnavailable):
+        context.artifacts.delete_upload(job_id)
 
 
 async def _limited_body(request: Request, max_bytes: int) -> bytes:
@@ -168,7 +179,7 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
 @router.get(
     "/datasets/{dataset_id}/dropped",
     operation_id="list_dropped_files",
-    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound, *READING, errors.InvalidRequest),
 )
 def list_dropped_files(
     context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50

@@ -30,6 +30,9 @@ _RECORDED = (
     errors.FindingsSpent,
 )
 
+# what can go wrong when a stored file is read
+READING = (errors.ArtifactMissing, errors.ArtifactsUnavailable, errors.StorageFull)
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
 
@@ -53,6 +56,7 @@ STATUS: dict[type[SyntheticDataError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.StorageFull: 507,
+    errors.ArtifactsUnavailable: 503,
     errors.RecordsUnavailable: 503,
     errors.ExtractorUnavailable: 503,
     errors.IdentityProviderUnavailable: 503,

@@ -49,6 +49,7 @@ Prefer = Annotated[
             errors.UnknownSampler,
             errors.PrivacyUnavailable,
             errors.ExtractorUnavailable,
+            errors.ArtifactsUnavailable,
             errors.IdempotencyConflict,
             errors.QuotaExceeded,
             http=[400, 413],

@@ -6,6 +6,7 @@ from service.api.authorization import GuardedRoute
 from service.api.dependencies import OfService
 from service.api.errors import problems
 from service.api.views import HealthView, ReadinessView, VersionView
+from service.context import AppContext
 from service.domain import errors
 from service.domain.readiness import Condition
 
@@ -33,11 +34,20 @@ def readyz(context: OfService) -> ReadinessView:
         scheduler_is_late=context.records.jobs.scheduler_is_late(),
         clock_ahead_seconds=workers.clock_ahead_seconds(),
         broker_reachable=context.queue.reachable(),
+        artifacts_problem=_artifacts_problem(context),
         free_bytes=context.artifacts.free_bytes(),
         min_free_bytes=context.min_free_bytes,
         unreadable_extractors=[name for name, readable in extractors.items() if not readable],
     )
     return ReadinessView.of(condition, context.records.jobs.num_queued())
+
+
+def _artifacts_problem(context: AppContext) -> str | None:
+    try:
+        context.artifacts.check()
+    except errors.ArtifactsUnavailable as error:
+        return error.message
+    return None
 
 
 @router.get("/version", operation_id="version")

@@ -105,6 +105,7 @@ async def cancel_job(context: InContext, job_id: JobId) -> JobView:
         errors.JobNotFound,
         errors.IllegalMove,
         errors.UploadGone,
+        errors.ArtifactsUnavailable,
         errors.QuotaExceeded,
         errors.InvalidRequest,
     ),

@@ -16,7 +16,7 @@ from service.api.conditional import (
 )
 from service.api.dependencies import Cascade, Cursor, InContext, Limit, ModelId
 from service.api.disclosure import disclosed, shown_privately
-from service.api.errors import documented
+from service.api.errors import READING, documented
 from service.api.release_views import AuditView
 from service.api.responses import PNG, binary, whole_or_part
 from service.api.threads import run_writing
@@ -73,7 +73,7 @@ def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
         **whole_or_part(binary("application/octet-stream")),
         **documented(
             errors.ModelNotFound,
-            errors.ArtifactMissing,
+            *READING,
             errors.ScopeMissing,
             errors.WeightsNotCleared,
             errors.InvalidRequest,
@@ -127,6 +127,7 @@ def get_model_weights(
         **documented(
             errors.ModelNotFound,
             errors.ImageNotFound,
+            *READING,
             errors.ScopeMissing,
             errors.InvalidRequest,
         ),

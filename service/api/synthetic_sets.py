@@ -22,7 +22,7 @@ from service.api.conditional import (
 )
 from service.api.dependencies import Cursor, InContext, Limit, SetId
 from service.api.disclosure import disclosed
-from service.api.errors import documented
+from service.api.errors import READING, documented
 from service.api.release_views import SyntheticSetView
 from service.api.responses import JSON, PNG, binary, whole, whole_or_part
 from service.api.threads import run_writing
@@ -78,7 +78,7 @@ def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticS
         **whole_or_part(JSON),
         **documented(
             errors.SyntheticSetNotFound,
-            errors.ArtifactMissing,
+            *READING,
             errors.InvalidRequest,
             *_UNREACHABLE,
             http=[400, 416],
@@ -113,7 +113,7 @@ def get_manifest(
         **documented(
             errors.SyntheticSetNotFound,
             errors.ImageNotFound,
-            errors.ArtifactMissing,
+            *READING,
             errors.InvalidRequest,
             *_UNREACHABLE,
         ),
@@ -155,7 +155,7 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
         **whole_or_part(binary("application/zip")),
         **documented(
             errors.SyntheticSetNotFound,
-            errors.ArtifactMissing,
+            *READING,
             errors.InvalidRequest,
             *_UNREACHABLE,
             http=[400, 416],
@@ -189,7 +189,7 @@ def download_synthetic_set(
         **whole_or_part({"text/html": {"schema": {"type": "string"}}, **JSON}),
         **documented(
             errors.SyntheticSetNotFound,
-            errors.ArtifactMissing,
+            *READING,
             errors.InvalidRequest,
             http=[400, 416],
         ),
@@ -205,11 +205,10 @@ def get_report(
     """Read a set's report, whatever the verdict: a page, or JSON by `Accept`."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     page = made.report
-    path = context.artifacts.path(page.key)
     as_json = "application/json" in (accept or "")
     kind, media_type = ("json", "application/json") if as_json else ("html", "text/html")
     answer = immutable_file(
-        path.with_suffix(f".{kind}"),
+        context.artifacts.path(f"{page.folder}/report.{kind}"),
         sha256=f"{page.sha256}-{kind}",
         media_type=media_type,
         filename=f"{made.id}-report.{kind}",
@@ -230,7 +229,7 @@ def get_report(
             errors.SyntheticSetNotFound,
             errors.FindingsSpent,
             errors.ScopeMissing,
-            errors.ArtifactMissing,
+            *READING,
             errors.InvalidRequest,
         ),
     },
@@ -246,7 +245,7 @@ async def get_findings(
     seen = await run_writing(usecases.read_findings, context, made)
     _log.info("findings read", synthetic_set_id=made.id)
     return immutable_file(
-        context.artifacts.path(seen.key),
+        await run_sync(context.artifacts.path, seen.key),
         sha256=seen.sha256,
         media_type="application/json",
         filename=f"{made.id}-findings.json",

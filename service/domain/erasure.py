@@ -5,7 +5,7 @@ which the scheduler takes to its end.
 """
 
 from service.domain.deletion import RECEIPT_TYPE, Deletion, Removed
-from service.domain.ports import ArtifactStore, Clock, SigningKeys
+from service.domain.ports import ArtifactStore, Clock, SigningKeys, StoredSize
 from service.domain.record_ports import Records
 
 
@@ -23,7 +23,7 @@ def carry_out(
 
     Raises:
         SigningKeyLost: The files are gone, the receipt waits for the key.
-        OSError: A file could not be removed; the deletion stays unfinished.
+        OSError, ArtifactsUnavailable: A file could not be removed; the deletion stays unfinished.
     """
     if not deletion.counted:
         needed = records.catalog.referenced_artifacts()
@@ -45,13 +45,7 @@ def carry_out(
 def _counted(removed: Removed, artifacts: ArtifactStore, needed: set[str]) -> Removed:
     """Find and count the files of a record, those too that an attempt published in vain."""
     keys = (*removed.keys, *sorted(artifacts.folders_of(removed.id) - needed - {*removed.keys}))
-    places = [artifacts.path(key) for key in keys]
+    total = sum((artifacts.size(key) for key in keys), StoredSize(0, 0))
     if removed.kind == "job":
-        places += [artifacts.upload_path(removed.id), *artifacts.stagings(removed.id)]
-    found = [
-        file.stat().st_size
-        for place in places
-        for file in (place.rglob("*") if place.is_dir() else [place])
-        if file.is_file()
-    ]
-    return removed.counted(keys, len(found), sum(found))
+        total += artifacts.size_of_work(removed.id)
+    return removed.counted(keys, total.num_files, total.num_bytes)

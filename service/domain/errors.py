@@ -37,6 +37,7 @@ SyntheticDataError
 ├── ScopeMissing                    the caller's key or token does not allow this
 ├── IdentityProviderUnavailable     the public keys of the tokens' issuer cannot be read
 ├── StorageFull
+├── ArtifactsUnavailable            the object store of the artifacts cannot be used
 ├── RecordsUnavailable              the database cannot be reached
 │   ├── RecordsBusy                 others use it for longer than a request waits
 │   ├── RecordsFull                 its disk is full
@@ -501,6 +502,13 @@ class StorageFull(SyntheticDataError):
     """The disk is full; nothing half-written was kept."""
 
     code = "storage_full"
+    retryable = True
+
+
+class ArtifactsUnavailable(SyntheticDataError):
+    """The object store of the artifacts cannot be reached or used."""
+
+    code = "artifacts_unavailable"
     retryable = True
 
 

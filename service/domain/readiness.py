@@ -29,6 +29,7 @@ class Condition:
         scheduler_is_late: Whether nobody takes back lost jobs.
         clock_ahead_seconds: By how much the clock of this process is ahead of the database's.
         broker_reachable: Whether workers can be notified.
+        artifacts_problem: Why the artifacts cannot be reached; None where they can.
         free_bytes: Room that is left for artifacts; None where there is no bound.
         min_free_bytes: Room that should be left.
         unreadable_extractors: Networks of the operator's whose files are not there.
@@ -38,6 +39,7 @@ class Condition:
     scheduler_is_late: bool
     clock_ahead_seconds: float
     broker_reachable: bool
+    artifacts_problem: str | None
     free_bytes: int | None
     min_free_bytes: int
     unreadable_extractors: Collection[str]
@@ -68,6 +70,8 @@ def degradations(now: Condition) -> Iterator[Degradation]:
         yield Degradation(
             "broker_unreachable", "The broker does not answer; jobs start a second later."
         )
+    if now.artifacts_problem is not None:
+        yield Degradation("artifacts_unavailable", now.artifacts_problem)
     if now.free_bytes is not None and now.free_bytes < now.min_free_bytes:
         yield Degradation(
             "disk_nearly_full",

@@ -3,7 +3,8 @@
 The order makes it consistent. The database is copied first: what it names was published before,
 and artifacts never change once they are published. Then the keys: a patient ledger that knows more
 than the database does no harm, one that knows less would. Then the artifacts, of which one may be
-deleted meanwhile: the manifest names it.
+deleted meanwhile: the manifest names it. Artifacts in an object store are not copied: the manifest
+names the bucket, and those that are not in it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from service.operations.backup_manifest import (
 )
 from service.operations.database_copy import copy_database, copy_name, kind_of, sqlite_path
 from service.operations.errors import OperationFailed
+from service.operations.stored_artifacts import CHECKPOINTS, missing_artifacts
 from service.settings import Settings
 
-_CHECKPOINTS = "checkpoints/"  # replaced while a training runs, and not there before its first
 _UNFINISHED = ".part"
 
 
@@ -47,6 +48,7 @@ def back_up(settings: Settings, destination: Path) -> BackupManifest:
     Raises:
         OperationFailed: It could not be taken; nothing of it is left.
         RecordsUnavailable: The database cannot be reached, or has another version's schema.
+        ArtifactsUnavailable: The object store cannot be reached.
     """
     destination = destination.resolve()
     if destination.is_relative_to(settings.data_dir.resolve()):
@@ -88,9 +90,12 @@ class _Backup:
         self._copy_folder("keys")
         if self._settings.split_key_file:
             self._copy(self._settings.split_key_file, "keys/split.key")
-        for artifact in sorted(named):
-            self._copy_artifact(artifact)
-        self._copy_folder("uploads")
+        if self._settings.artifacts:
+            self._absent += missing_artifacts(self._settings, named)
+        else:
+            for artifact in sorted(named):
+                self._copy_artifact(artifact)
+            self._copy_folder("uploads")
         return BackupManifest(
             version=version("synthcxr"),
             schema_revision=SCHEMA_REVISION,
@@ -98,6 +103,7 @@ class _Backup:
             database=kind,
             files=self._files,
             absent=tuple(self._absent),
+            artifacts=self._settings.artifacts,
         )
 
     def _copy_records(self, url: str) -> set[str]:
@@ -118,7 +124,7 @@ class _Backup:
         """Copy a folder whole, or name it as absent."""
         before = set(self._files)
         num_gone = self._copy_folder(f"artifacts/{artifact}")
-        if artifact.startswith(_CHECKPOINTS):
+        if artifact.startswith(CHECKPOINTS):
             return
         copied = self._files.keys() - before
         if num_gone or not copied:

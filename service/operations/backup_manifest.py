@@ -38,6 +38,8 @@ class BackupManifest(BaseModel):
         files: Every file but this one, by its path in the backup.
         absent: Artifacts that the database names and that were not there: deleted while the backup
             was made, or lost before.
+        artifacts: The bucket that artifacts and uploads lie in, which is not copied; None where
+            they are among the files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +51,7 @@ class BackupManifest(BaseModel):
     database: DatabaseKind
     files: dict[str, FileDigest]
     absent: tuple[str, ...] = ()
+    artifacts: str | None = None
 
     @field_validator("format")
     @classmethod

@@ -56,6 +56,7 @@ def restore(settings: Settings, backup: Path) -> BackupManifest:
             "move this one away."
         )
     manifest = verified_manifest(backup)
+    _check_artifacts(settings, manifest)
     url = settings.resolved_database_url
     check_target(url, manifest.database)
     staging = data_dir / _STAGING
@@ -82,6 +83,20 @@ def restore(settings: Settings, backup: Path) -> BackupManifest:
         with suppress(OSError):
             data_dir.rmdir()  # where nothing was restored
     return manifest
+
+
+def _check_artifacts(settings: Settings, manifest: BackupManifest) -> None:
+    """Refuse a backup whose artifacts would not be where the settings say."""
+    if manifest.artifacts and not settings.artifacts:
+        raise OperationFailed(
+            f"The artifacts of this backup lie in {manifest.artifacts}. Let SYNTHCXR_ARTIFACTS "
+            "name that bucket, or a copy of it."
+        )
+    if settings.artifacts and not manifest.artifacts:
+        raise OperationFailed(
+            "The artifacts of this backup are in it, and go into the data directory. Restore it "
+            "without SYNTHCXR_ARTIFACTS."
+        )
 
 
 def _copy_files(backup: Path, manifest: BackupManifest, staging: Path) -> None:

@@ -146,9 +146,9 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
-def check_upload(path: Path, retention_seconds: float) -> None:
+def check_upload(retention_seconds: float, *, kept: bool) -> None:
     """Raise UploadGone unless the archive of an ingest is still kept."""
-    if not path.exists():
+    if not kept:
         raise errors.UploadGone(
             "The uploaded archive is no longer kept: one whose ingest was cancelled, or may "
             f"succeed when retried, is kept for {retention_seconds / 3600:g} hours, "

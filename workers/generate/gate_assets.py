@@ -39,7 +39,12 @@ from release.similarity.copy_embedding import CopyMetric, train_copy_metric
 from release.similarity.copy_search import CopySearch
 from release.similarity.copy_training import Recipe
 from release.similarity.registered_pixels import PixelMetric
-from service.domain.errors import StorageFull, TooFewPatients
+from service.domain.errors import (
+    ArtifactMissing,
+    ArtifactsUnavailable,
+    StorageFull,
+    TooFewPatients,
+)
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
 from workers.runtime.attempt import Attempt
@@ -87,7 +92,7 @@ class ArtifactArrayCache:
                 np.load(stream, allow_pickle=False) as file,
             ):
                 return dict(file)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+        except (ArtifactMissing, OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
             return None
 
     def _keep(self, key: str, found: Arrays) -> None:
@@ -100,7 +105,7 @@ class ArtifactArrayCache:
             with file.open("wb") as stream:
                 np.savez(stream, allow_pickle=False, **plain)
             self._artifacts.publish(file, key)
-        except (OSError, StorageFull) as error:
+        except (ArtifactsUnavailable, OSError, StorageFull) as error:
             log.warning("arrays not kept", reason=str(error))
         finally:
             if folder:
@@ -182,7 +187,7 @@ class GateAssetCache:
         assert dataset.artifact is not None, "only a ready dataset's models draw"
         key = dataset.artifact.key, size
         for kept in [*self._kept]:
-            if not attempt.artifacts.path(kept[0]).exists():  # deleted: memory lets go of it too
+            if not attempt.artifacts.exists(kept[0]):  # deleted: memory lets go of it too
                 del self._kept[kept]
         if key not in self._kept:
             while len(self._kept) >= MAX_KEPT:  # before the new ones take memory
@@ -200,9 +205,9 @@ def _load_assets(attempt: Attempt, dataset_key: str, size: int, policy: Policy) 
             "each class are usually enough to evaluate sets, some 1,800 to release them."
         )
     key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
-    folder = attempt.artifacts.path(key)
-    if not folder.exists():
+    if not attempt.artifacts.exists(key):
         attempt.artifacts.publish(_train_assets(attempt, splits), key)
+    folder = attempt.artifacts.path(key)
     copies = CopyMetric.load(folder)
     copies.learned_from.check(splits, copies.name)
     metrics = PixelMetric(), copies

@@ -80,7 +80,7 @@ def _dataset_of(attempt: Attempt, model: Model) -> Dataset:
 
 
 def _snapshot_of(attempt: Attempt, model: Model, models: ModelCache) -> Snapshot:
-    weights = attempt.artifacts.path(model.snapshot.key)
+    weights = attempt.artifacts.path(model.snapshot.folder) / model.snapshot.name
     if not weights.exists():
         raise ArtifactMissing.named(model.id)
     return models.snapshot(weights, model.snapshot.sha256, choose_device())

@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -92,17 +91,17 @@ def neighbours_of_prior_releases(
     found = []
     for made in releases:
         assert made.zip is not None, "the images of a released set are kept"
-        path = artifacts.path(made.zip.key)
-        if not path.exists():
+        if not artifacts.exists(made.zip.key):
             raise ArtifactMissing.named(made.id)
-        found.append(assets.neighbours_of(made.zip.sha256, partial(_images, path, size)))
+        images = partial(_images, artifacts, made.zip.key, size)
+        found.append(assets.neighbours_of(made.zip.sha256, images))
     return SetNeighbours.concatenated(found) if found else None
 
 
-def _images(path: Path, size: int) -> NDArray[np.uint8]:
+def _images(artifacts: ArtifactStore, key: str, size: int) -> NDArray[np.uint8]:
     """Read the images of a package, (n, size, size)."""
     images = []
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(artifacts.path(key)) as archive:
         for line in json.loads(archive.read("manifest.json"))["files"]:
             if line["kind"] in KINDS:
                 check_cancelled()

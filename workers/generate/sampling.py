@@ -85,6 +85,7 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
         return drawing.draw(inputs.assets.gate, POLICY, kept, replace_flagged=inputs.claim is None)
     except Stopped:
         kept.keep()
+        attempt.keep_checkpoints()
         raise
 
 
@@ -92,8 +93,9 @@ def _kept_images(attempt: Attempt, inputs: Inputs) -> KeptImages:
     """Find what earlier attempts drew on a device whose bits are the same."""
     device = next(inputs.snapshot.model.parameters()).device.type
     batch = f"{device}-{torch.get_num_threads()}-{inputs.assets.gate.num_needed}"
-    folder = attempt.artifacts.path(f"checkpoints/{attempt.job.id}/{batch}")
-    return KeptImages(folder, attempt.settings.checkpoint_interval_seconds)
+    return KeptImages(
+        attempt.checkpoints.path / batch, attempt.settings.checkpoint_interval_seconds
+    )
 
 
 class SetSampler:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +14,9 @@ from typing import Any, Self
 import structlog
 
 from service import tracing
-from service.domain.errors import LeaseLost, RecordsUnavailable
+from service.domain.errors import ArtifactsUnavailable, LeaseLost, RecordsUnavailable
 from service.domain.job import EventKind, Job, JobProgress
+from service.domain.ports import CheckpointFolder
 from workers.runtime.context import WorkerContext
 from workers.runtime.flag import Flag
 
@@ -53,7 +55,6 @@ class Attempt:
         self._cancelled = threading.Event()
         self._lost = threading.Event()
         self._ended = Flag()
-        self._staged: list[Path] = []
         self._phases = tracing.Phases()
         self._reported_at = float("-inf")
         self._thread = threading.Thread(target=self._renew, name="heartbeat", daemon=True)
@@ -98,14 +99,26 @@ class Attempt:
         Args:
             part: Suffix of its name, for a second folder of the same attempt.
         """
-        folder = self.artifacts.staging("-".join(filter(None, (self.name, part))))
-        self._staged.append(folder)
-        return folder
+        return self.artifacts.staging("-".join(filter(None, (self.name, part))))
+
+    @cached_property
+    def checkpoints(self) -> CheckpointFolder:
+        """The checkpoints of the job, with what earlier attempts kept."""
+        return self.artifacts.open_checkpoints(self.job.id, self.name)
+
+    def keep_checkpoints(self) -> bool:
+        """Let a later attempt find the checkpoints; that they cannot be kept is logged."""
+        try:
+            self.checkpoints.keep()
+        except ArtifactsUnavailable as error:
+            log.warning("checkpoint not kept", job_id=self.job.id, reason=str(error))
+            return False
+        return True
 
     def discard(self) -> None:
         """Drop what is staged and not published; frees the disk before a failure is recorded."""
-        for folder in self._staged:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            self.artifacts.delete_staging(self.name)
 
     def report_due(self) -> bool:
         """Whether the last report is old enough for another."""
@@ -118,7 +131,9 @@ class Attempt:
         self._record(progress=progress, metrics=metrics)
 
     def checkpointed(self, images_seen: int) -> None:
-        """Record that a new checkpoint is durable; raises LeaseLost when fenced off."""
+        """Keep a new checkpoint, then record it; raises LeaseLost when fenced off."""
+        if not self.keep_checkpoints():
+            return
         self._record(events=[(EventKind.CHECKPOINT, {"images_seen": images_seen})], checkpoint=True)
 
     def log(self, kind: EventKind, data: Mapping[str, Any]) -> None:

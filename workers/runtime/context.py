@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
+from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
-from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.domain.ports import ArtifactStore, Clock
@@ -47,13 +47,13 @@ class WorkerContext:
         stop: StopRequest | None = None,
     ) -> Self:
         """Connect to what the settings name; see the attributes."""
-        clock = SystemClock()
+        clock, sign = SystemClock(), sign or SignOfLife()
         return cls(
             name=name,
             settings=settings,
             records=sql_records(open_engine(settings.resolved_database_url), clock),
-            artifacts=LocalArtifacts(settings.data_dir),
+            artifacts=open_artifacts(settings, sign.step),
             clock=clock,
-            sign=sign or SignOfLife(),
+            sign=sign,
             stop=stop or StopRequest(),
         )

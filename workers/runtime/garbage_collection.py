@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 
 from service.domain.errors import JobNotFound
-from service.domain.job import Claim, Job
+from service.domain.job import Job
+from service.domain.ports import ArtifactStore
 from service.domain.record_ports import Records
 
 log = structlog.get_logger()
@@ -23,7 +20,7 @@ UPLOAD_RETENTION_SECONDS = 24 * 3600.0
 
 def prune(
     records: Records,
-    data_dir: Path,
+    artifacts: ArtifactStore,
     min_age_seconds: float = MIN_AGE_SECONDS,
     upload_retention_seconds: float = UPLOAD_RETENTION_SECONDS,
 ) -> int:
@@ -31,56 +28,36 @@ def prune(
 
     Args:
         records: Name what is needed.
-        data_dir: The data directory.
+        artifacts: The store.
         min_age_seconds: Least age of what goes.
         upload_retention_seconds: How long an ingest that failed or was cancelled can be retried.
     """
+    now = datetime.now(UTC)
+    before = now - timedelta(seconds=min_age_seconds)
+    changes = dict(artifacts.folders())
     referenced = records.catalog.referenced_artifacts()
-    artifacts = data_dir.resolve() / "artifacts"
-    doomed = [
-        folder
-        for folder in artifacts.glob("*/*")
-        if str(folder.relative_to(artifacts)) not in referenced
-    ]
-    doomed += (data_dir.resolve() / "staging").glob("*")
-    outdated = list(_older(doomed, time.time() - min_age_seconds))
-    retention = timedelta(seconds=upload_retention_seconds)
-    for upload in (data_dir.resolve() / "uploads").glob("*.zip"):
-        job = _job_of(records, upload)
+    doomed = [key for key, at in changes.items() if at < before and key not in referenced]
+    for key in doomed:
+        artifacts.delete(key)
+        log.info("pruned", name=key)
+    num_uploads = 0
+    for job_id, received_at in list(artifacts.uploads()):
+        job = _job(records, job_id)
         if job is None:  # being submitted, or deleted
-            outdated += _older([upload], time.time() - min_age_seconds)
-        elif job.finished_at and datetime.now(UTC) - job.finished_at >= retention:
-            outdated.append(upload)
-    for leftover in outdated:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
+            outdated = received_at < before
         else:
-            leftover.unlink(missing_ok=True)
-        log.info("pruned", name=leftover.name)
-    return len(outdated)
+            kept_until = timedelta(seconds=upload_retention_seconds)
+            outdated = job.finished_at is not None and now - job.finished_at >= kept_until
+        if outdated:
+            artifacts.delete_upload(job_id)
+            log.info("pruned", name=job_id)
+            num_uploads += 1
+    return len(doomed) + num_uploads + artifacts.discard_unfinished(before)
 
 
-def discard_attempt(data_dir: Path, claim: Claim) -> None:
-    """Remove what an attempt that is over staged and did not publish."""
-    name = f"{claim.job_id}-{claim.attempt}"
-    staging = data_dir.resolve() / "staging"
-    for folder in [staging / name, *staging.glob(f"{name}-*")]:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _job_of(records: Records, upload: Path) -> Job | None:
+def _job(records: Records, job_id: str) -> Job | None:
     """Return the ingest that an upload was received for, if it is there."""
     try:
-        return records.jobs.job(upload.stem)
+        return records.jobs.job(job_id)
     except JobNotFound:
         return None
-
-
-def _older(leftovers: list[Path], than: float) -> Iterator[Path]:
-    for leftover in leftovers:
-        try:
-            newest = max(path.lstat().st_mtime for path in [leftover, *leftover.rglob("*")])
-        except FileNotFoundError:  # somebody is at work there
-            continue
-        if newest < than:
-            yield leftover

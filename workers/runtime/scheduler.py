@@ -13,7 +13,7 @@ import structlog
 
 from service.adapters.signing_keys import KeyRing
 from service.domain.erasure import carry_out
-from service.domain.errors import RecordsUnavailable, SigningKeyLost
+from service.domain.errors import ArtifactsUnavailable, RecordsUnavailable, SigningKeyLost
 from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
 from workers.runtime.context import WorkerContext
@@ -67,13 +67,18 @@ class Scheduler:
         self._finish_deletions()
         if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
             records.workers.forget_silent(FORGET_WORKER_SECONDS)
-            self._context.artifacts.discard_abandoned_uploads()
-            prune(
-                records,
-                settings.data_dir,
-                upload_retention_seconds=settings.upload_retention_seconds,
-            )
+            self._prune()
             self._pruned_at = time.monotonic()
+
+    def _prune(self) -> None:
+        """Remove what nobody needs; an object store that is away is asked again the next time."""
+        records, artifacts = self._context.records, self._context.artifacts
+        retention = self._context.settings.upload_retention_seconds
+        try:
+            artifacts.discard_abandoned_uploads()
+            prune(records, artifacts, upload_retention_seconds=retention)
+        except (ArtifactsUnavailable, OSError) as error:
+            log.warning("not pruned", reason=type(error).__name__)
 
     def _finish_deletions(self) -> None:
         """Take to their end the deletions whose process died; what cannot be done waits."""
@@ -85,7 +90,7 @@ class Scheduler:
             try:
                 carry_out(deletion, context.records, context.artifacts, self._keys, context.clock)
                 log.info("deletion finished", deletion_id=deletion.id)
-            except (OSError, SigningKeyLost) as error:
+            except (ArtifactsUnavailable, OSError, SigningKeyLost) as error:
                 log.warning("deletion waits", deletion_id=deletion.id, reason=type(error).__name__)
 
     def _ring(self) -> None:

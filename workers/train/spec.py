@@ -48,7 +48,7 @@ class TrainingSpec:
         assert dataset.artifact is not None, "only a ready dataset is accepted for training"
         return cls(
             pixels=str(attempt.artifacts.path(dataset.artifact.key)),
-            checkpoints=str(attempt.artifacts.path(f"checkpoints/{attempt.job.id}")),
+            checkpoints=str(attempt.checkpoints.path),
             checkpoint_interval_seconds=attempt.settings.checkpoint_interval_seconds,
             request=request,
         )

@@ -13,11 +13,12 @@ from service.adapters.signing_keys import KeyRing
 from service.adapters.split_key import SplitKey
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
-from service.domain.errors import RecordsUnavailable, SyntheticDataError
+from service.domain.errors import ArtifactsUnavailable, RecordsUnavailable, SyntheticDataError
 from service.domain.record_ports import Records
 from service.operations.checks.finding import Finding
 from service.operations.checks.machine import compare_clock
 from service.operations.database_copy import kind_of, sqlite_path
+from service.operations.stored_artifacts import missing_artifacts
 from service.settings import Settings
 
 _LEFT_OVER_AFTER_SECONDS = 24 * 3600.0
@@ -63,14 +64,18 @@ def _integrity(path: Path) -> Finding:
 
 
 def _artifacts(settings: Settings, records: Records) -> Iterator[Finding]:
-    named = {each for each in records.catalog.referenced_artifacts() if "checkpoints" not in each}
-    root = settings.data_dir.resolve() / "artifacts"
-    gone = sorted(each for each in named if not (root / each).exists())
+    named = records.catalog.referenced_artifacts()
+    try:
+        gone = missing_artifacts(settings, named)
+    except ArtifactsUnavailable as error:
+        yield Finding("artifacts", "failed", error.message, "See the text.")
+        return
     for each in gone:
         fix = "Restore it from a backup, or delete its record."
         yield Finding("artifacts", "failed", f"{each} is missing", fix)
     if not gone:
-        yield Finding("artifacts", "ok", f"all {len(named)} are there")
+        place = settings.artifacts or "the data directory"
+        yield Finding("artifacts", "ok", f"all that the database names are in {place}")
 
 
 def check_keys(settings: Settings) -> Iterator[Finding]:

@@ -120,7 +120,7 @@ def test_pruning_removes_old_leftovers_and_nothing_named(context, tmp_path):
     for folder in (named, *leftovers):
         os.utime(folder / "file", (0, 0))
         os.utime(folder, (0, 0))
-    assert prune(context.records, tmp_path) == 3
+    assert prune(context.records, LocalArtifacts(tmp_path)) == 3
     assert named.exists()
     assert fresh.exists()
     assert not any(leftover.exists() for leftover in (upload, *leftovers))
@@ -141,9 +141,9 @@ def test_an_upload_of_a_cancelled_ingest_is_kept_as_long_as_it_can_be_retried(co
             context.records.jobs.request_cancel(job.id)
     long_ago = context.clock.now() < datetime.now(UTC) - timedelta(days=1)
     assert long_ago, "the test's clock stands long before today"
-    prune(context.records, tmp_path, upload_retention_seconds=10**12)
+    prune(context.records, LocalArtifacts(tmp_path), upload_retention_seconds=10**12)
     assert all(path.exists() for path in kept.values())
-    prune(context.records, tmp_path)
+    prune(context.records, LocalArtifacts(tmp_path))
     assert kept["waiting"].exists()
     assert not kept["cancelled"].exists()
 
