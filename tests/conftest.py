@@ -1,9 +1,11 @@
-"""Runs any test as on a processor that multiplies bfloat16 natively, or on one that does not.
+"""Gives tests an S3 store, and runs any test as on a processor that multiplies bfloat16 natively, or on one that does not.
 
 SYNTHCXR_TEST_BFLOAT16=on or off says which; by default the processor's own capabilities count.
 """
 
 import os
+
+import pytest
 
 
 def pytest_configure():
@@ -17,3 +19,19 @@ def pytest_configure():
     own = torch.cpu.get_capabilities()
     forced = {**own, "avx512_bf16": wanted == "on", "amx_bf16": False}
     torch.cpu.get_capabilities = lambda: forced
+
+
+@pytest.fixture(scope="session")
+def object_store_server():
+    from tests.object_store import running_server  # which takes a second to import
+
+    with running_server() as url:
+        yield url
+
+
+@pytest.fixture
+def object_store(object_store_server):
+    """Make an empty bucket of the test's own."""
+    from tests.object_store import new_bucket
+
+    return new_bucket(object_store_server)

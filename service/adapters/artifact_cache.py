@@ -91,6 +91,7 @@ class ArtifactCache:
             key: What it was published under.
         """
         folder = self._folder / publication
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock:
             held = self._held.pop(publication, None)
             if held is None or not _is(folder, held):
@@ -167,7 +168,7 @@ def _fetching(folder: Path) -> Iterator[None]:
 def _locked(folder: Path) -> int:
     """Open and lock a folder, made anew where it was removed in between."""
     while True:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:

@@ -120,12 +120,11 @@ class S3Artifacts(ArtifactStore):
         try:
             for name, path in files.items():
                 written.append(self._publications.write_file(key, name, path))
-            manifest = Manifest.of(written)
-            shown = self._publications.show(key, manifest)
         except BaseException:
             self._publications.discard(key, {each.parts for each in written})
             raise
-        if shown:
+        manifest = Manifest.of(written)
+        if self._publications.show(key, manifest):
             copies = {name or _FILE: path for name, path in files.items()}
             with suppress(OSError):  # without a copy it is read from the bucket
                 self._cache.adopt(manifest.publication, key, copies)

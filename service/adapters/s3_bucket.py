@@ -106,7 +106,16 @@ class S3Bucket:
                 self._bucket_must_exist(error)
 
     def read(self, path: str) -> bytes | None:
-        """Return an object, or None where there is none."""
+        """Return an object, or None where there is none.
+
+        The library asks again when a request fails, and not when an answer breaks off.
+        """
+        try:
+            return self._read(path)
+        except ArtifactsUnavailable:
+            return self._read(path)
+
+    def _read(self, path: str) -> bytes | None:
         with self._unavailable_by_name():
             try:
                 return bytes(obstore.get(self._store, path).bytes())
@@ -120,14 +129,25 @@ class S3Bucket:
             obstore.put(self._store, path, content, use_multipart=False)
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write an object unless there is one; return whether it is ours."""
-        with self._unavailable_by_name():
+        """Write an object unless there is one; return whether it is ours.
+
+        The library sends no conditional request twice, since the answer to the first may be what
+        was lost; so it is looked up before the next try.
+        """
+        for last in (False,) * _MAX_RETRIES + (True,):
             try:
-                obstore.put(self._store, path, content, mode="create", use_multipart=False)
+                with self._unavailable_by_name():
+                    obstore.put(self._store, path, content, mode="create", use_multipart=False)
+                    return True
             except AlreadyExistsError:
-                # a request that was sent again may have met its own first sending
                 return self.read(path) == content
-            return True
+            except ArtifactsUnavailable:
+                found = self.read(path)
+                if found is not None:
+                    return found == content
+                if last:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def below(self, folder: str) -> Iterator[StoredObject]:
         """List what lies below a folder."""
@@ -160,6 +180,8 @@ class S3Bucket:
         """Turn the library's errors into ours, by cause and without their text."""
         try:
             yield
+        except AlreadyExistsError:
+            raise
         except (BaseError, FileNotFoundError) as error:
             found = self._named(error)
             _log.warning("artifacts unavailable", kind=type(error).__name__, reason=str(found))
