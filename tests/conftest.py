@@ -1,6 +1,7 @@
-"""Gives tests an S3 store, and runs any test as on a processor that multiplies bfloat16 natively, or on one that does not.
+"""Gives tests an S3 store, and runs them as on any kind of processor.
 
-SYNTHCXR_TEST_BFLOAT16=on or off says which; by default the processor's own capabilities count.
+SYNTHCXR_TEST_BFLOAT16=on or off says whether it multiplies bfloat16 natively; by default its own
+capabilities count.
 """
 
 import os

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from models.config import Circumstances
 from models.presets import resolve_config
 from models.registry import sampler_class
+from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
-from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import sql_records
@@ -27,16 +27,19 @@ COUNTS = {"normal": 72, "effusion": 48}
 DEFAULT_SOURCE = DatasetSource(phantom=PhantomSpec(COUNTS, 64, 0))
 
 
+OFTEN = {"heartbeat_seconds": 0.02, "checkpoint_interval_seconds": 0.05}
+
+
 @contextmanager
-def opened(folder):
-    settings = Settings(data_dir=folder, heartbeat_seconds=0.02, checkpoint_interval_seconds=0.05)
+def opened(folder, settings=None):
+    settings = settings or Settings(data_dir=folder, **OFTEN)
     engine = open_engine(settings.resolved_database_url)
     migrate(engine)
     (folder / "keys").mkdir()
     (folder / "keys" / "split.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
     yield WorkerContext(
-        "tester", settings, sql_records(engine, clock), LocalArtifacts(folder), clock
+        "tester", settings, sql_records(engine, clock), open_artifacts(settings), clock
     )
     engine.dispose()
 

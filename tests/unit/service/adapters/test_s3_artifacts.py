@@ -289,7 +289,7 @@ def test_a_missing_bucket_is_not_a_missing_artifact(
         lambda: artifacts.delete(KEY),
         lambda: publish(artifacts, b"more"),
         lambda: list(artifacts.folders()),
-        lambda: artifacts.check(),
+        artifacts.check,
         lambda: artifacts.check(writing=True),
     ):
         with pytest.raises(ArtifactsUnavailable, match="There is no bucket"):
