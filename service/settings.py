@@ -37,7 +37,7 @@ _ENTRY = re.compile(
     rf"(?P<name>[A-Za-z0-9][\w.-]{{0,39}})=(?P<kind>{'|'.join(get_args(ExtractorKind))}):(?P<path>.+)"
 )
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
-_BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*/?", re.ASCII)
+_BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w-][\w.-]*)*/?", re.ASCII)
 
 
 # far beyond what one process answers to one client: who serves many sets what they need
@@ -157,7 +157,9 @@ class Settings(BaseSettings):
         log_level: As Python's logging names it.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SYNTHCXR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SYNTHCXR_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     data_dir: Path = Path("synthcxr-data")
     artifacts: str | None = None

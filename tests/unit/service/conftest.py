@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
-from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.signing_keys import KeyRing
 from service.api.server import server_config
 from service.app import create_app
@@ -167,16 +167,17 @@ def guarded(tmp_path: Path) -> Iterator[Scene]:
 def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
     roots = tmp_path / "roots"
     roots.mkdir()
-    data_dir = tmp_path / "data"
     settings = Settings(
-        data_dir=data_dir, dataset_roots=(roots,), max_upload_bytes=200_000, **changes
+        **{"data_dir": tmp_path / "data", "dataset_roots": (roots,), "max_upload_bytes": 200_000}
+        | changes
     )
+    data_dir = settings.data_dir
     clock = SystemClock()
     store, queue = MemoryStore(clock), MemoryQueue()
     records = store.records()
     context = AppContext(
         records=records,
-        artifacts=LocalArtifacts(data_dir),
+        artifacts=open_artifacts(settings),
         queue=queue,
         clock=clock,
         signing_keys=KeyRing(data_dir),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import make_url
 
 from service import settings as settings_module
@@ -200,3 +200,39 @@ def test_a_password_of_any_characters_goes_into_its_url_and_is_not_shown() -> No
     broker = Celery(broker=settings.resolved_broker_url).connection_for_write()
     assert (broker.hostname, broker.password) == ("redis", "äö %")
     assert "p@ss" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"artifacts": "/mnt/artifacts"}, "s3://BUCKET"),
+        ({"artifacts": "s3://key:CANARY@bucket"}, "s3://BUCKET"),
+        ({"artifacts": "s3://bucket/../other"}, "s3://BUCKET"),
+        ({"s3_endpoint": "http://s3.hospital.example"}, "in plain"),
+        ({"s3_endpoint": "https://key:CANARY@s3.example"}, "write a URL"),
+        ({"s3_endpoint": "s3.example"}, "write a URL"),
+        ({"s3_secret_access_key": "CANARY"}, "need each other"),
+    ],
+)
+def test_an_object_store_that_cannot_be_meant_is_refused_without_its_secrets(
+    wrong: dict[str, str], why: str
+) -> None:
+    with pytest.raises(ValidationError, match=why) as refused:
+        Settings(**wrong)  # type: ignore[arg-type]
+    assert "CANARY" not in str(refused.value)
+
+
+def test_the_secret_of_an_object_store_comes_from_a_file_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("CANARY\n")
+    monkeypatch.setenv("SYNTHCXR_S3_SECRET_ACCESS_KEY_FILE", str(tmp_path / "secret"))
+    settings = Settings(
+        artifacts="s3://images/synthcxr",
+        s3_endpoint="http://minio:9000",
+        s3_allow_http=True,
+        s3_access_key_id=SecretStr("key"),
+    )
+    assert settings.s3_options["secret_access_key"] == "CANARY"
+    assert settings.s3_endpoint_is_http
+    assert "CANARY" not in f"{settings!r} {settings.model_dump_json()}"

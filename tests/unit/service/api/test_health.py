@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
+from service.adapters.artifact_store import open_artifacts
 from service.domain.caller import Caller
 from service.domain.errors import RecordsUnavailable, SchemaUnknown
 from service.domain.extractors import SuppliedExtractor
 from service.domain.job import JobKind
 from service.domain.worker import WorkerReport, WorkerState
+from tests.object_store import ObjectStore
 
 
 def broken(*_: object, **__: object) -> None:
@@ -103,6 +105,17 @@ def test_a_disk_that_is_nearly_full_is_noticed(scene: Any) -> None:
     all_there(scene)
     scene.app.state.context = replace(scene.context, min_free_bytes=2**60)
     assert set(degraded(scene)) == {"disk_nearly_full"}
+
+
+def test_an_object_store_that_is_away_is_noticed(
+    scene: Any, tmp_path: Path, object_store: ObjectStore
+) -> None:
+    all_there(scene)
+    artifacts = open_artifacts(object_store.settings(tmp_path / "other"))
+    scene.app.state.context = replace(scene.context, artifacts=artifacts)
+    assert degraded(scene) == {}
+    object_store.remove_bucket()
+    assert "There is no bucket" in degraded(scene)["artifacts_unavailable"]
 
 
 def test_a_schema_of_another_version_is_named(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:

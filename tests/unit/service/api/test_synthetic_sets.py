@@ -1,8 +1,10 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,23 @@ import pytest
 from release.gate.verdict import Outcome, Verdict
 from service.domain.caller import PRIVATE_READ, Caller, Scope
 from service.domain.records import ArtifactRef, SyntheticSet
+from tests.unit.service.conftest import Scene, opened_scene
 
 IMAGES = [b"first", b"second"]
 REPORT = b"<!doctype html><title>Report</title>"
 FINDINGS = b'{"distances": [0.1]}'
 IMAGES_OF_A_SET = ("download", "manifest", "images/0.png")
+
+
+@pytest.fixture(params=["local", "s3"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    """A service whose artifacts lie on its disk, or in a bucket."""
+    changes = {"auth": "none"}
+    if request.param == "s3":
+        settings = request.getfixturevalue("object_store").settings(tmp_path / "data")
+        changes |= settings.model_dump(exclude_unset=True)
+    with opened_scene(tmp_path, **changes) as scene:
+        yield scene
 
 
 @pytest.fixture
