@@ -258,6 +258,11 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: str | None) -> str | None:
         return value or None
 
+    @field_validator("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
+    @classmethod
+    def _empty_secret_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value or None
+
     @field_validator("oidc_issuer", "oidc_jwks_url")
     @classmethod
     def _must_be_https(cls, value: str | None) -> str | None:

@@ -109,11 +109,11 @@ class Faults:
 
 @contextmanager
 def failing_proxy(upstream: str, faults: Faults) -> Iterator[str]:
-    """Run a proxy that hands requests on, or fails as it is told; yields its URL."""
+    """Run a proxy that hands requests on, or fails as planned; yields its URL."""
 
     class Handler(_Handler):
         target = urlsplit(upstream).netloc
-        told = faults
+        planned = faults
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -130,13 +130,13 @@ def failing_proxy(upstream: str, faults: Faults) -> Iterator[str]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     target: str
-    told: Faults
+    planned: Faults
 
     def _pass(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
-        self.told.seen.append((self.command, self.path))
-        fault = self.told.choose(self.command, self.path)
+        self.planned.seen.append((self.command, self.path))
+        fault = self.planned.choose(self.command, self.path)
         if fault == "reset":
             self._reset()
         elif fault == "unavailable":

@@ -22,6 +22,7 @@ CHECKS: Sequence[Callable[[Settings], Iterator[Finding]]] = (
     machine.check_data_dir,
     machine.check_disk,
     stored.check_database,
+    stored.check_object_store,
     stored.check_keys,
     stored.check_leftovers,
     running.check_service,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -25,6 +26,7 @@ from service.operations.backup_manifest import MANIFEST
 from service.operations.errors import OperationFailed
 from service.operations.restore import restore
 from service.settings import Settings
+from tests.object_store import ObjectStore
 from tests.sample_records import ingest_request
 
 
@@ -251,3 +253,36 @@ def test_a_postgresql_database_that_is_in_use_is_never_restored_to(
 
 def moved_to(settings: Settings, data_dir: Path) -> Settings:
     return settings.model_copy(update={"data_dir": data_dir})
+
+
+def test_a_bucket_is_named_and_not_copied(
+    settings: Settings,
+    records: Records,
+    elsewhere: Settings,
+    tmp_path: Path,
+    object_store: ObjectStore,
+) -> None:
+    """What the database names and the bucket lacks is listed; both sides must mean a bucket."""
+    url = settings.resolved_database_url
+    in_bucket = object_store.settings(settings.data_dir, database_url=url)
+    dataset = ingested(records, settings)
+    lost = ingested(records, settings)
+    artifacts = open_artifacts(in_bucket)
+    folder = artifacts.staging("job_1-1")
+    (folder / "pixels.npy").write_bytes(b"secret")
+    artifacts.publish(folder, f"datasets/{dataset.id}")
+
+    manifest = back_up(in_bucket, tmp_path / "backup")
+    assert manifest.artifacts == in_bucket.artifacts
+    assert manifest.absent == (f"datasets/{lost.id}",)
+    assert not any(name.startswith(("artifacts", "uploads")) for name in manifest.files)
+    with pytest.raises(OperationFailed, match="lie in s3://"):
+        restore(elsewhere, tmp_path / "backup")
+    back_up(settings, tmp_path / "whole")
+    url = elsewhere.resolved_database_url
+    also_in_bucket = object_store.settings(elsewhere.data_dir, database_url=url)
+    with pytest.raises(OperationFailed, match="without SYNTHCXR_ARTIFACTS"):
+        restore(also_in_bucket, tmp_path / "whole")
+    restore(also_in_bucket, tmp_path / "backup")
+    found = open_artifacts(also_in_bucket).path(f"datasets/{dataset.id}/pixels.npy")
+    assert found.read_bytes() == b"secret"

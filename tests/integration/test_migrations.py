@@ -117,7 +117,7 @@ def at(engine: Engine, revision: str) -> dict[str, Table]:
 
 
 def filled(engine: Engine, table: Table) -> None:
-    """Write two rows of values that tell one another apart, in every column."""
+    """Write two rows with different values in every column."""
     fixed = {("audit_entries", "sequence"): 1, ("audit_heads", "sequence"): 0}
     with engine.begin() as connection:
         for number in (1, 2):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
 from service.adapters.signing_keys import KeyRing
 from service.adapters.split_key import SplitKey
@@ -76,6 +77,18 @@ def _artifacts(settings: Settings, records: Records) -> Iterator[Finding]:
     if not gone:
         place = settings.artifacts or "the data directory"
         yield Finding("artifacts", "ok", f"all that the database names are in {place}")
+
+
+def check_object_store(settings: Settings) -> Iterator[Finding]:
+    """Check that the bucket of the artifacts can be read, where they lie in one."""
+    if settings.artifacts is None:
+        return
+    try:
+        open_artifacts(settings).check()
+    except ArtifactsUnavailable as error:
+        yield Finding("object store", "failed", error.message, "See the text.")
+        return
+    yield Finding("object store", "ok", settings.artifacts)
 
 
 def check_keys(settings: Settings) -> Iterator[Finding]:

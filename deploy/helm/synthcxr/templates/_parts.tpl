@@ -44,6 +44,10 @@ seccompProfile:
 - name: SYNTHCXR_BROKER_PASSWORD_FILE
   value: /secrets/broker-password
 {{- end }}
+{{- if .Values.secret.keys.s3SecretAccessKey }}
+- name: SYNTHCXR_S3_SECRET_ACCESS_KEY_FILE
+  value: /secrets/s3-secret-access-key
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -96,6 +100,10 @@ seccompProfile:
 {{- with .Values.secret.keys.brokerPassword }}
       - key: {{ . }}
         path: broker-password
+{{- end }}
+{{- with .Values.secret.keys.s3SecretAccessKey }}
+      - key: {{ . }}
+        path: s3-secret-access-key
 {{- end }}
 - name: tmp
   emptyDir:

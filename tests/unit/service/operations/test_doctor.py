@@ -18,6 +18,7 @@ from service.adapters.sql_migrate import migrate
 from service.operations import doctor
 from service.operations.checks import machine
 from service.operations.checks.finding import Finding
+from tests.object_store import SECRET, ObjectStore
 
 
 @pytest.fixture
@@ -169,3 +170,21 @@ def test_the_command_prints_json_and_fails_where_a_check_does(data_dir: Path) ->
     assert done.returncode == 1
     [finding] = [each for each in json.loads(done.stdout) if each["check"] == "data directory"]
     assert finding["fix"] == f"chmod 700 {data_dir}"
+
+
+def test_an_object_store_is_looked_at_and_not_written(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, object_store: ObjectStore
+) -> None:
+    settings = object_store.settings(data_dir)
+    for name in ("artifacts", "s3_endpoint", "s3_region"):
+        monkeypatch.setenv(f"SYNTHCXR_{name.upper()}", getattr(settings, name))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    assert found()["object store"].status == "ok"
+    assert object_store.objects() == []
+    object_store.remove_bucket()
+    worst = found()
+    assert worst["object store"].failed
+    assert "There is no bucket" in worst["object store"].found
+    assert worst["artifacts"].failed
