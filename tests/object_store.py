@@ -62,6 +62,11 @@ class ObjectStore:
         """Count the multipart uploads that were begun and not ended."""
         return httpx.get(f"{self.server}/{self.bucket}?uploads").text.count("<Upload>")
 
+    def content(self, key: str) -> bytes:
+        """Read an object."""
+        url = f"{self.server}/{self.bucket}/service-1/{key}"
+        return httpx.get(url, headers=_SIGNED).raise_for_status().content
+
     def overwrite(self, key: str, content: bytes) -> None:
         """Change an object behind the service's back."""
         url = f"{self.server}/{self.bucket}/service-1/{key}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -115,7 +116,8 @@ def _carry_out(attempt: Attempt) -> Job:
         return records.jobs.hand_back(claim)
     except ReleasesChanged as error:  # somebody was first: examine once more, with their images
         assert isinstance(made, GeneratedSet), "only sets are examined"
-        attempt.artifacts.delete(made.synthetic_set.report.folder)
+        with suppress(ArtifactsUnavailable):  # the scheduler prunes it
+            attempt.artifacts.delete(made.synthetic_set.report.folder)
         return records.jobs.put_back(claim, error.problem())
     except ArtifactsUnavailable as error:
         return records.jobs.put_back(claim, error.problem())

@@ -17,7 +17,7 @@ from multiprocessing import connection
 
 import structlog
 
-from service.domain.errors import LeaseLost, RecordsUnavailable
+from service.domain.errors import ArtifactsUnavailable, LeaseLost, RecordsUnavailable
 from service.domain.job import Job, JobState
 from service.domain.worker import WorkerReport, WorkerState
 from workers.job_process import JobProcess
@@ -222,8 +222,17 @@ class Worker:
             return
         now = time.monotonic()
         self._passed_over_since = self._passed_over_since or now
-        if now - self._passed_over_since > IDLE_SECONDS:
+        if now - self._passed_over_since > IDLE_SECONDS and self._artifacts_answer():
             raise SystemExit(f"Jobs wait and none was taken for {IDLE_SECONDS:.0f} seconds.")
+
+    def _artifacts_answer(self) -> bool:
+        """Say whether jobs could work: without their artifacts none begins, and that is right."""
+        try:
+            self._context.artifacts.check()
+        except ArtifactsUnavailable:
+            self._passed_over_since = None
+            return False
+        return True
 
     def _shut_down(self) -> None:
         """Let the job stop at its next step; kill it when that takes too long."""

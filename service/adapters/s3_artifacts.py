@@ -6,6 +6,7 @@ How an artifact lies in the bucket, and when it is seen: s3_publications.py.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -13,9 +14,10 @@ from typing_extensions import override
 
 from service.adapters.artifact_cache import ArtifactCache
 from service.adapters.local_artifacts import LocalArtifacts, LocalUpload, check_key
-from service.adapters.s3_bucket import S3Bucket, StoredObject
+from service.adapters.s3_bucket import S3Bucket
 from service.adapters.s3_checkpoints import S3Checkpoints
 from service.adapters.s3_publications import MANIFEST, Manifest, S3Publications, StoredFile
+from service.domain.errors import ArtifactMissing
 from service.domain.ports import ArtifactStore, StoredSize, UploadWriter
 
 _FILE = "file"  # what the copy of an artifact is called that is one file
@@ -44,6 +46,7 @@ class S3Artifacts(ArtifactStore):
         self._local = local
         self._cache = cache
         self._publications = S3Publications(bucket, on_step)
+        self._named: dict[str, _Named] = {}
 
     @override
     def check(self, *, writing: bool = False) -> None:
@@ -95,7 +98,7 @@ class S3Artifacts(ArtifactStore):
             for each in self._bucket.below(key)
             if each.path.endswith(f"/{MANIFEST}")
         ]
-        found = [self._publications.manifest(each) for each in holders]
+        found = map(self._readable, holders)
         files = [file for manifest in found if manifest for file in manifest.files]
         if not holders and (within := self._find(key)):
             files = within[2]
@@ -225,23 +228,47 @@ class S3Artifacts(ArtifactStore):
     def discard_unfinished(self, before: datetime) -> int:
         """Remove staged folders, and parts in the bucket that no manifest came to name."""
         num_staged = self._local.discard_unfinished(before)
-        parts: dict[str, list[StoredObject]] = {}
+        old: dict[str, list[str]] = {}
+        shown_at: dict[str, datetime] = {}
         for each in self._bucket.below(""):
             holder, _, name = each.path.rpartition("/")
-            if name.startswith(".") and name != MANIFEST and each.changed_at < before:
-                parts.setdefault(holder, []).append(each)
-        doomed = []
-        for holder, objects in parts.items():
-            manifest = self._publications.manifest(holder)
-            named = manifest.parts if manifest else set()
-            doomed += [each.path for each in objects if _parts(each.path) not in named]
+            if name == MANIFEST:
+                shown_at[holder] = each.changed_at
+            elif name.startswith(".") and each.changed_at < before:
+                old.setdefault(holder, []).append(each.path)
+        self._named = {
+            holder: self._parts_named(holder, shown_at[holder])
+            for holder in old
+            if holder in shown_at
+        }
+        doomed = [
+            path
+            for holder, paths in old.items()
+            for path in paths
+            if holder not in self._named or self._named[holder].leaves_out(path)
+        ]
         self._bucket.delete(doomed)
         return num_staged + len(doomed)
+
+    def _parts_named(self, holder: str, shown_at: datetime) -> "_Named":
+        """Return what a manifest names; one that did not change is not read again."""
+        known = self._named.get(holder)
+        if known and known.shown_at == shown_at:
+            return known
+        manifest = self._readable(holder)
+        return _Named(shown_at, manifest.parts if manifest else None)
+
+    def _readable(self, holder: str) -> Manifest | None:
+        """Return a manifest, or None where there is none, or one that was changed."""
+        try:
+            return self._publications.manifest(holder)
+        except ArtifactMissing:
+            return None
 
     @override
     def drop_outdated_copies(self) -> None:
         for publication, key in self._cache.publications().items():
-            manifest = self._publications.manifest(key)
+            manifest = self._readable(key)
             if manifest is None or manifest.publication != publication:
                 self._cache.drop(publication)
 
@@ -272,14 +299,21 @@ class S3Upload(UploadWriter):
         self._received.discard()
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The parts that a manifest names; None where it cannot be read, and nothing may be removed."""
+
+    shown_at: datetime
+    parts: set[str] | None
+
+    def leaves_out(self, path: str) -> bool:
+        parts = path.rpartition("/")[2].rpartition(".")[0]
+        return self.parts is not None and parts not in self.parts
+
+
 def _upload_key(job_id: str) -> str:
     return f"{_UPLOADS}/{job_id}.zip"
 
 
 def _is_below(name: str, inner: str) -> bool:
     return not inner or name == inner or name.startswith(f"{inner}/")
-
-
-def _parts(path: str) -> str:
-    """Return what the names of the parts begin with of which this is one."""
-    return path.rpartition("/")[2].rpartition(".")[0]

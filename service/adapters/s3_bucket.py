@@ -78,7 +78,7 @@ class S3Bucket:
                 self._bucket,
                 prefix=self._prefix.strip("/") or None,
                 client_options={
-                    "allow_http": settings.s3_endpoint_is_http,
+                    "allow_http": settings.s3_endpoint_is_http or settings.s3_allow_http,
                     "timeout": timedelta(seconds=seconds),
                     "connect_timeout": timedelta(seconds=min(_CONNECT_SECONDS, seconds)),
                 },

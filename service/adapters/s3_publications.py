@@ -12,6 +12,7 @@ be listed or removed by obstore; unfinished parts can (decision 22).
 
 import hashlib
 import json
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from service.domain.errors import ArtifactMissing
 
 MANIFEST = ".manifest"
 FORMAT = 1
+_NAME = re.compile(r"[0-9a-f]{32}\Z")
 PART_BYTES = 32 * 2**20
 _AT_ONCE = 4  # parts in transfer, and so in memory, of one file
 
@@ -45,6 +47,12 @@ class StoredFile:
     num_bytes: int
     sha256: str
     parts: str
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether name and parts lead to places below the artifact's key."""
+        steps = self.name.split("/")
+        return not self.name.startswith("/") and ".." not in steps and "/" not in self.parts
 
     def paths(self, key: str) -> list[str]:
         """Return where its parts lie, in order."""
@@ -76,9 +84,23 @@ class Manifest:
 
     @classmethod
     def of_bytes(cls, content: bytes) -> "Manifest":
-        """Read what `to_bytes` wrote."""
-        fields = json.loads(content)
-        return cls(fields["publication"], tuple(StoredFile(**each) for each in fields["files"]))
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            ArtifactMissing: It was changed.
+        """
+        damaged = ArtifactMissing(
+            "The manifest of an artifact in the object store cannot be read: it was changed."
+        )
+        try:
+            fields = json.loads(content)
+            files = tuple(StoredFile(**each) for each in fields["files"])
+            found = cls(fields["publication"], files)
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged from error
+        if not (_NAME.match(found.publication) and all(each.is_inside for each in files)):
+            raise damaged
+        return found
 
     @property
     def parts(self) -> set[str]:

@@ -75,6 +75,7 @@ class Scheduler:
         records, artifacts = self._context.records, self._context.artifacts
         retention = self._context.settings.upload_retention_seconds
         try:
+            artifacts.check()
             artifacts.discard_abandoned_uploads()
             prune(records, artifacts, upload_retention_seconds=retention)
         except (ArtifactsUnavailable, OSError) as error:
@@ -88,9 +89,13 @@ class Scheduler:
             if age.total_seconds() < FINISH_AFTER_SECONDS:
                 continue  # whoever began it is probably at it
             try:
+                context.artifacts.check()  # one that is away is not waited for
                 carry_out(deletion, context.records, context.artifacts, self._keys, context.clock)
                 log.info("deletion finished", deletion_id=deletion.id)
-            except (ArtifactsUnavailable, OSError, SigningKeyLost) as error:
+            except ArtifactsUnavailable:
+                log.warning("deletions wait", reason=ArtifactsUnavailable.code)
+                return
+            except (OSError, SigningKeyLost) as error:
                 log.warning("deletion waits", deletion_id=deletion.id, reason=type(error).__name__)
 
     def _ring(self) -> None:

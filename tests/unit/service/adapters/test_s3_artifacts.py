@@ -1,6 +1,7 @@
 """What an artifact store in a bucket promises besides: see test_artifact_stores.py."""
 
 import hashlib
+import json
 import os
 import stat
 import subprocess
@@ -104,6 +105,24 @@ def test_content_that_was_changed_is_not_read(
         elsewhere.path(KEY)
     copies = (tmp_path / "elsewhere").rglob("*")
     assert {path.name for path in copies if path.is_file()} <= {".key", ".fetching", "store.json"}
+
+
+@pytest.mark.parametrize("outside", ["../../../evil", "/evil", "a/../../evil"])
+def test_a_manifest_that_was_changed_leads_nowhere(
+    outside: str, artifacts: ArtifactStore, object_store: ObjectStore, tmp_path: Path
+) -> None:
+    publish(artifacts, b"pixels")
+    manifest = json.loads(object_store.content(f"{KEY}/.manifest"))
+    manifest["files"][0]["name"] = outside
+    for changed in (json.dumps(manifest).encode(), b"{", b"[]", b'{"files": [{}]}'):
+        object_store.overwrite(f"{KEY}/.manifest", changed)
+        elsewhere = open_artifacts(object_store.settings(tmp_path / "elsewhere"))
+        with pytest.raises(ArtifactMissing, match="was changed"):
+            elsewhere.path(KEY)
+        elsewhere.drop_outdated_copies()
+        assert elsewhere.discard_unfinished(datetime.now(UTC) + LATER) == 0
+        assert list(tmp_path.rglob("*evil*")) == []
+    assert len(object_store.objects()) == 3
 
 
 def test_a_publication_whose_process_is_killed_is_never_seen_and_goes(
