@@ -217,12 +217,13 @@ class Worker:
     def _check_passed_over(self, report: WorkerReport) -> None:
         """End this process when its queues wait though it could run their jobs."""
         busy = report.state not in {WorkerState.IDLE, WorkerState.STALLED} or report.job_id
-        if busy or self._context.records.jobs.next_queued(self._queues) is None:
+        waits = not busy and self._context.records.jobs.next_queued(self._queues) is not None
+        if not waits or not self._artifacts_answer():
             self._passed_over_since = None
             return
         now = time.monotonic()
         self._passed_over_since = self._passed_over_since or now
-        if now - self._passed_over_since > IDLE_SECONDS and self._artifacts_answer():
+        if now - self._passed_over_since > IDLE_SECONDS:
             raise SystemExit(f"Jobs wait and none was taken for {IDLE_SECONDS:.0f} seconds.")
 
     def _artifacts_answer(self) -> bool:
@@ -230,7 +231,6 @@ class Worker:
         try:
             self._context.artifacts.check()
         except ArtifactsUnavailable:
-            self._passed_over_since = None
             return False
         return True
 

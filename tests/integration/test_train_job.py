@@ -291,3 +291,10 @@ def _counted(mechanism, name, rows, share):
 
 def _numbers(num_values, last=1):
     return torch.linspace(0, last, num_values, dtype=torch.float64)
+
+
+def test_a_dataset_whose_files_are_gone_is_named(context, dataset_id):
+    context.artifacts.delete(context.records.catalog.dataset(dataset_id).artifact.key)
+    job = finished(context, submit_training(context, dataset_id))
+    assert (job.state, job.error.code) == (JobState.FAILED, "artifact_missing")
+    assert dataset_id in job.error.detail

@@ -182,7 +182,7 @@ class GateAssetCache:
 
         Raises:
             TooFewPatients: The gate needs more of them held out.
-            OSError: Its files are gone.
+            ArtifactMissing: Its files are gone.
         """
         assert dataset.artifact is not None, "only a ready dataset's models draw"
         key = dataset.artifact.key, size
@@ -197,6 +197,8 @@ class GateAssetCache:
 
 
 def _load_assets(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
+    if not attempt.artifacts.exists(dataset_key):
+        raise ArtifactMissing.named(dataset_key)
     splits = splits_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
     if len(np.unique(splits.holdout.patients)) < MIN_HOLDOUT:
         raise TooFewPatients(

@@ -19,6 +19,7 @@ from models.training.loop import Training
 from models.training.plan import Budget
 from models.training_images import TrainingImages
 from radiographs.store.pixel_store import PixelStore
+from service.domain.errors import ArtifactMissing
 from service.domain.requests import PrivacyTerms, TrainRequest
 from workers.runtime.attempt import Attempt
 from workers.train.public_images import public_images
@@ -43,9 +44,15 @@ class TrainingSpec:
 
     @classmethod
     def of(cls, attempt: Attempt, request: TrainRequest) -> Self:
-        """Find what a train job works with."""
+        """Find what a train job works with.
+
+        Raises:
+            ArtifactMissing: The files of the dataset are gone.
+        """
         dataset = attempt.records.catalog.dataset(request.dataset_id)
         assert dataset.artifact is not None, "only a ready dataset is accepted for training"
+        if not attempt.artifacts.exists(dataset.artifact.key):
+            raise ArtifactMissing.named(dataset.id)
         return cls(
             pixels=str(attempt.artifacts.path(dataset.artifact.key)),
             checkpoints=str(attempt.checkpoints.path),

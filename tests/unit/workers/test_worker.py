@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
-from service.domain.errors import RecordsUnavailable
+from service.domain.errors import ArtifactsUnavailable, RecordsUnavailable
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.worker import WorkerState
@@ -64,11 +64,11 @@ class Scene:
         self.store = MemoryStore(self.clock)
         self.records = self.store.records()
         settings = Settings(data_dir=tmp_path)
-        context = WorkerContext(
+        self.context = WorkerContext(
             "host:1", settings, self.records, LocalArtifacts(tmp_path), self.clock
         )
         self.started = []
-        self.worker = Worker("w", ["gpu.train"], context, "1", self.start)
+        self.worker = Worker("w", ["gpu.train"], self.context, "1", self.start)
 
     def start(self):
         self.started.append(StubProcess(len(self.started) + 1))
@@ -221,6 +221,17 @@ def test_a_worker_whose_queues_wait_while_it_is_idle_says_so_and_ends(scene):
 
     with pytest.raises(SystemExit, match="60 seconds"):
         wait_on()
+
+
+def test_a_worker_whose_queues_wait_for_the_object_store_goes_on(scene, monkeypatch):
+    def away():
+        raise ArtifactsUnavailable("The object store does not answer.")
+
+    monkeypatch.setattr(scene.context.artifacts, "check", away)
+    scene.submit()
+    for _ in range(300):
+        scene.tick()
+    assert scene.state() is WorkerState.IDLE
 
 
 def test_a_worker_that_is_busy_while_its_queues_wait_goes_on(scene):
