@@ -166,3 +166,26 @@ def test_an_upload_is_ingested_on_another_machine_and_removed(context, tmp_path,
     for data_dir in (tmp_path, tmp_path / "other"):
         copies = [path for path in (data_dir / "cache").rglob("*") if path.is_file()]
         assert copies == []
+
+
+def test_a_deletion_that_the_store_interrupts_is_finished_later(context, tmp_path, object_store):
+    faults = Faults()
+    with failing_proxy(object_store.server, faults) as url:
+        behind = ObjectStore(url, object_store.bucket, object_store.server)
+        artifacts = open_artifacts(behind.settings(tmp_path, **OFTEN))
+        dataset_id = finished(context, submit_ingest(context)).result.dataset_id
+        entry = AuditDraft("default", "key_1", "delete_dataset", dataset_id, "done", None)
+        begun = context.records.deletions.delete_dataset(dataset_id, entry, cascade=True)
+        keys = KeyRing(context.settings.data_dir)
+
+        faults.choose = lambda method, _: "refuse" if method == "POST" else "none"
+        with pytest.raises(ArtifactsUnavailable):
+            carry_out(begun, context.records, artifacts, keys, context.clock)
+        [unfinished] = context.records.deletions.unfinished()
+        assert unfinished.removed[0].num_files
+        assert len(object_store.objects()) > 1
+
+        faults.choose = lambda *_: "none"
+        carry_out(unfinished, context.records, artifacts, keys, context.clock)
+    assert list(context.records.deletions.unfinished()) == []
+    assert object_store.objects() == []
