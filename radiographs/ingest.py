@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -210,15 +210,14 @@ class _Ingest:
     def _headers(
         self, reader: Reader, files: list[ListedImage]
     ) -> Generator[IngestProgress, None, tuple[list[ListedImage], list[ImageHeader]]]:
-        def header(file: ListedImage) -> tuple[ListedImage, ImageHeader] | DroppedFile:
-            try:
-                return file, reader.header(file)
-            except UnreadableImage as problem:
-                return DroppedFile.of(file, problem)
+        def headers(
+            some: Sequence[ListedImage],
+        ) -> list[tuple[ListedImage, ImageHeader] | DroppedFile]:
+            return _with_files(some, reader.headers(some))
 
         good: list[tuple[ListedImage, ImageHeader]] = []
         num_seen = 0
-        for results in in_order(header, files, self.num_workers, reader.close):
+        for results in in_order(headers, files, self.num_workers, reader.close):
             good += self._without_dropped(results)
             num_seen += len(results)
             yield IngestProgress("headers", num_seen, len(files))
@@ -227,11 +226,10 @@ class _Ingest:
     def _decode(
         self, reader: Reader, files: list[ListedImage], form: StoredForm, path: Path
     ) -> Generator[IngestProgress, None, list[PreparedImage]]:
-        def decode(file: ListedImage) -> tuple[ListedImage, PreparedPixels] | DroppedFile:
-            try:
-                return file, reader.pixels(file, form)
-            except UnreadableImage as problem:
-                return DroppedFile.of(file, problem)
+        def decode(
+            some: Sequence[ListedImage],
+        ) -> list[tuple[ListedImage, PreparedPixels] | DroppedFile]:
+            return _with_files(some, reader.pixels(some, form))
 
         images: list[PreparedImage] = []
         num_seen = 0
@@ -329,6 +327,16 @@ class _Ingest:
                 f"{self.options.limits.max_total_pixels:,} are allowed. Scale them down first, or "
                 "make several datasets.",
             )
+
+
+def _with_files(
+    files: Sequence[ListedImage], results: Sequence[Read | UnreadableImage]
+) -> list[tuple[ListedImage, Read] | DroppedFile]:
+    """Pair files with what was read of them."""
+    return [
+        DroppedFile.of(file, result) if isinstance(result, UnreadableImage) else (file, result)
+        for file, result in zip(files, results, strict=True)
+    ]
 
 
 def _num_bad(dropped: list[DroppedFile]) -> int:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -23,11 +24,20 @@ from radiographs.reading.messages import Head, receive, send
 from radiographs.store.pixels import Pixels, dtype_of
 
 _MODULE = "radiographs.reading.decoding_process"
+Answer = tuple[Head | UnreadableImage, list[bytes]]
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG")  # no secrets among them
 
 
 class Stopped(Exception):
     """The pool was closed while an image was being read."""
+
+
+class ProcessEnded(Exception):
+    """A process ended while it decoded; `answers` are those it had given."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        super().__init__()
+        self.answers = answers
 
 
 class DecodingPool:
@@ -44,28 +54,31 @@ class DecodingPool:
         self._idle: list[_Decoder] = []
         self._closed = False
 
-    def header(self, data: bytes) -> ImageHeader:
-        """Read an image's header from its first bytes.
+    def headers(self, files: Sequence[bytes]) -> list[ImageHeader | UnreadableImage]:
+        """Read headers of images from their first bytes.
+
+        Returns:
+            One for each file, in their order; the reason where it cannot be read.
 
         Raises:
-            UnreadableImage: With the reason.
             Stopped: The pool was closed.
         """
-        head, _ = self._ask({"wanted": "header"}, data)
-        return ImageHeader(int(head["width"]), int(head["height"]), int(head["bit_depth"]))
+        answers = self._ask({"wanted": "headers"}, files)
+        return [
+            head if isinstance(head, UnreadableImage) else ImageHeader(**head)
+            for head, _ in answers
+        ]
 
-    def pixels(self, data: bytes, form: StoredForm) -> PreparedPixels:
-        """Decode an image to a store's form; raises as `header` does."""
+    def pixels(
+        self, files: Sequence[bytes], form: StoredForm
+    ) -> list[PreparedPixels | UnreadableImage]:
+        """Decode images to a store's form; returns and raises as `headers` does."""
         asked: Head = {"wanted": "pixels", "size": form.size, "depth": form.depth, "fit": form.fit}
-        head, found = self._ask(asked, data)
-        split = len(found) - SIDE * SIDE
-        stored: Pixels = np.frombuffer(found[:split], dtype_of(form.depth))
-        descriptor = np.frombuffer(found[split:], np.uint8)
-        return PreparedPixels(
-            stored.reshape(form.size, form.size),
-            descriptor.reshape(SIDE, SIDE),
-            bool(head["upsampled"]),
-        )
+        answers = self._ask(asked, files)
+        return [
+            head if isinstance(head, UnreadableImage) else _prepared(form, head, *parts)
+            for head, parts in answers
+        ]
 
     def close(self) -> None:
         """End all processes at once, whatever they do."""
@@ -75,17 +88,19 @@ class DecodingPool:
         for decoder in ended:
             decoder.end()
 
-    def _ask(self, asked: Head, data: bytes) -> tuple[Head, bytes]:
-        decoder = self._take()
-        try:
-            head, found = decoder.ask(asked, data)
-        except (OSError, EOFError) as error:
-            raise self._lost(decoder) from error
-        with self._lock:
-            self._idle.append(decoder)
-        if "code" in head:
-            raise UnreadableImage(head["code"], str(head["reason"]))  # type: ignore[arg-type]
-        return head, found
+    def _ask(self, asked: Head, files: Sequence[bytes]) -> list[Answer]:
+        """Ask for files at once: where one ends its process, another goes on behind it."""
+        answers: list[Answer] = []
+        while len(answers) < len(files):
+            decoder = self._take()
+            try:
+                answers += decoder.ask(asked, files[len(answers) :])
+            except ProcessEnded as ended:
+                answers += [*ended.answers, (self._lost(decoder), [])]
+            else:
+                with self._lock:
+                    self._idle.append(decoder)
+        return answers
 
     def _take(self) -> _Decoder:
         with self._lock:
@@ -101,12 +116,12 @@ class DecodingPool:
         decoder.end()
         raise Stopped
 
-    def _lost(self, decoder: _Decoder) -> Exception:
+    def _lost(self, decoder: _Decoder) -> UnreadableImage:
         """Say why a process ended while it decoded a file."""
         with self._lock:
             self._all.discard(decoder)
             if self._closed:
-                return Stopped()
+                raise Stopped
         code = decoder.end()
         if code == -signal.SIGPROF:
             return UnreadableImage("too_costly", TOO_SLOW)
@@ -139,15 +154,40 @@ class _Decoder:
         except EOFError as error:
             raise OSError(f"{_MODULE} did not start: exit {self.end()}") from error
 
-    def ask(self, asked: Head, data: bytes) -> tuple[Head, bytes]:
-        """Send a file and wait for the answer; raises OSError or EOFError where it ended."""
-        send(self._line, asked, data)
-        return receive(self._line)
+    def ask(self, asked: Head, files: Sequence[bytes]) -> list[Answer]:
+        """Send files and wait for all answers.
+
+        Raises:
+            ProcessEnded: It ended before the last answer.
+        """
+        answers: list[Answer] = []
+        try:
+            send(self._line, asked, files)
+            while len(answers) < len(files):
+                answers.append(_answer(*receive(self._line)))
+        except (OSError, EOFError) as error:
+            raise ProcessEnded(answers) from error
+        return answers
 
     def end(self) -> int:
         """End the process and return how it ended; one that has ended already keeps its code."""
         self._process.kill()
         return self._process.wait()
+
+
+def _answer(head: Head, parts: list[bytes]) -> Answer:
+    if "code" in head:
+        return UnreadableImage(head["code"], head["reason"]), []
+    return head, parts
+
+
+def _prepared(form: StoredForm, head: Head, stored: bytes, descriptor: bytes) -> PreparedPixels:
+    pixels: Pixels = np.frombuffer(stored, dtype_of(form.depth))
+    return PreparedPixels(
+        pixels.reshape(form.size, form.size),
+        np.frombuffer(descriptor, np.uint8).reshape(SIDE, SIDE),
+        bool(head["upsampled"]),
+    )
 
 
 def _environment() -> dict[str, str]:

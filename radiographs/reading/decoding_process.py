@@ -23,44 +23,48 @@ from radiographs.store.resizing import Fit
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, limits: ReadingLimits) -> None:
-    """Answer until nothing more is asked."""
+    """Answer until nothing more is asked.
+
+    Each file has its own answer, sent before the next file is looked at: should that one end the
+    process, what came before it is not lost.
+    """
     send(answers, {"ready": True})
     while True:
         try:
-            asked, data = receive(requests)
+            asked, files = receive(requests)
         except EOFError:
             return
-        try:
-            _limit_time(limits.seconds_for(0))
-            answer, payload = _answer(asked, data, limits)
-        except UnreadableImage as problem:
-            answer, payload = {"code": problem.code, "reason": problem.reason}, b""
-        except MemoryError:
-            answer, payload = {"code": "too_costly", "reason": OUT_OF_MEMORY}, b""
-        finally:
-            _limit_time(0)
-        send(answers, answer, payload)
+        for data in files:
+            send(answers, *_answer(asked, data, limits))
 
 
-def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, bytes]:
-    if asked["wanted"] == "header":
-        return _header(data)
-    return _pixels(asked, data, limits)
+def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:
+    try:
+        _limit_time(limits.seconds_for(0))
+        return _header(data) if asked["wanted"] == "headers" else _pixels(asked, data, limits)
+    except UnreadableImage as problem:
+        return {"code": problem.code, "reason": problem.reason}, []
+    except MemoryError:
+        return {"code": "too_costly", "reason": OUT_OF_MEMORY}, []
+    finally:
+        _limit_time(0)
 
 
-def _header(data: bytes) -> tuple[Head, bytes]:
-    return read_header(data)._asdict(), b""
+def _header(data: bytes) -> tuple[Head, list[bytes]]:
+    return read_header(data)._asdict(), []
 
 
-def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, bytes]:
+def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:
     with open_image(data) as image:
         header = header_of(image)
         _limit_time(limits.seconds_for(header.width * header.height))
         pixels = pixels_of(image)
     form = StoredForm(int(asked["size"]), int(asked["depth"]), cast("Fit", asked["fit"]))
     prepared = prepare(pixels, form)
-    found = prepared.stored.tobytes() + prepared.descriptor.tobytes()
-    return {"upsampled": prepared.upsampled}, found
+    return {"upsampled": prepared.upsampled}, [
+        prepared.stored.tobytes(),
+        prepared.descriptor.tobytes(),
+    ]
 
 
 def _limit_time(cpu_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What an ingest and its decoding processes send each other: a line of JSON, then bytes.
+"""What an ingest and its decoding processes send each other: a line of JSON, then the bytes of files.
 
 Nothing is pickled: a process that a hostile file has taken over can send wrong pixels, and
 nothing that runs.
@@ -7,22 +7,22 @@ nothing that runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
 
-_MAX_LINE = 4096
+_MAX_LINE = 16_384
 
-Head = Mapping[str, str | int | float | bool]
+Head = Mapping[str, Any]  # of JSON
 
 
-def send(stream: BinaryIO, head: Head, data: bytes = b"") -> None:
+def send(stream: BinaryIO, head: Head, parts: Sequence[bytes] = ()) -> None:
     """Send a message."""
-    stream.write(json.dumps({**head, "num_bytes": len(data)}).encode() + b"\n")
-    stream.write(data)
+    stream.write(json.dumps({**head, "lengths": [len(part) for part in parts]}).encode() + b"\n")
+    stream.writelines(parts)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[Head, bytes]:
+def receive(stream: BinaryIO) -> tuple[Head, list[bytes]]:
     """Wait for a message.
 
     Raises:
@@ -32,7 +32,8 @@ def receive(stream: BinaryIO) -> tuple[Head, bytes]:
     if not line.endswith(b"\n"):
         raise EOFError
     head = json.loads(line)
-    data = stream.read(head["num_bytes"])
-    if len(data) < head["num_bytes"]:
+    lengths = head.pop("lengths")
+    parts = [stream.read(length) for length in lengths]
+    if any(len(part) < length for part, length in zip(parts, lengths, strict=True)):
         raise EOFError
-    return head, data
+    return head, parts

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from radiographs.errors import UnreadableImage
 from radiographs.phantom import FINDINGS, draw
 from radiographs.prepared_image import PreparedPixels, StoredForm, prepare
 from radiographs.reading.archive import ArchiveTree
 from radiographs.reading.decoding_pool import DecodingPool
-from radiographs.reading.file_tree import FileTree, FolderTree, check_file_size
+from radiographs.reading.file_tree import MAX_FILE_BYTES, FileTree, FolderTree, check_file_size
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.labels import checked_label
 from radiographs.reading.layouts import ListedImage, Listing, find_images
 from radiographs.reading.limits import ReadingLimits, check_proportion
+from radiographs.store.pixels import Pixels
+
+Found = TypeVar("Found")
 
 _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
+_BYTES_AT_ONCE = 2 << 20  # sent to one process before it begins to answer
 _LONGEST_HEAD_BYTES = 4 << 20  # profiles and thumbnails may come before it
 
 
 class Reader(Protocol):
     """Reads images, from several threads at once."""
 
-    def header(self, image: ListedImage) -> ImageHeader:
-        """Read an image's size and depth.
+    def headers(self, images: Sequence[ListedImage]) -> list[ImageHeader | UnreadableImage]:
+        """Read sizes and depths of images.
 
-        Raises:
-            UnreadableImage: With the reason.
+        Returns:
+            One for each image; the reason where it cannot be read.
         """
         ...
 
-    def pixels(self, image: ListedImage, form: StoredForm) -> PreparedPixels:
-        """Read an image in the form of a store; raises as `header` does."""
+    def pixels(
+        self, images: Sequence[ListedImage], form: StoredForm
+    ) -> list[PreparedPixels | UnreadableImage]:
+        """Read images in the form of a store; returns as `headers` does."""
         ...
 
     def close(self) -> None:
@@ -65,29 +72,80 @@ class TreeReader:
         self._tree = tree
         self._pool = DecodingPool(limits)
 
-    def header(self, image: ListedImage) -> ImageHeader:
-        """Read an image's size and depth from its first bytes."""
-        num_bytes = self._tree.num_bytes(image.name)
-        check_file_size(num_bytes)
-        header = self._header(image.name, num_bytes)
-        check_proportion(header, num_bytes)
-        return header
+    def headers(self, images: Sequence[ListedImage]) -> list[ImageHeader | UnreadableImage]:
+        """Read sizes and depths from the first bytes of files."""
+        found = self._each(images, partial(self._head, _HEAD_BYTES), self._pool.headers)
+        longer = [
+            k
+            for k, (image, header) in enumerate(zip(images, found, strict=True))
+            if isinstance(header, UnreadableImage) and self._is_longer(image)
+        ]
+        again = self._each(
+            [images[k] for k in longer],
+            partial(self._head, _LONGEST_HEAD_BYTES),
+            self._pool.headers,
+        )
+        for k, header in zip(longer, again, strict=True):
+            found[k] = header
+        return [self._proportionate(*each) for each in zip(images, found, strict=True)]
 
-    def pixels(self, image: ListedImage, form: StoredForm) -> PreparedPixels:
-        """Read and decode an image."""
-        return self._pool.pixels(self._tree.read(image.name), form)
+    def pixels(
+        self, images: Sequence[ListedImage], form: StoredForm
+    ) -> list[PreparedPixels | UnreadableImage]:
+        """Read and decode images."""
+        return self._each(images, self._whole, partial(self._pool.pixels, form=form))
 
     def close(self) -> None:
         """End the processes at once."""
         self._pool.close()
 
-    def _header(self, name: str, num_bytes: int) -> ImageHeader:
+    def _each(
+        self,
+        images: Sequence[ListedImage],
+        read: Callable[[ListedImage], bytes],
+        ask: Callable[[Sequence[bytes]], list[Found | UnreadableImage]],
+    ) -> list[Found | UnreadableImage]:
+        """Read files, and ask for them some megabytes at a time."""
+        found: dict[int, Found | UnreadableImage] = {}
+        waiting: dict[int, bytes] = {}
+        num_bytes = 0
+        for k, image in enumerate(images):
+            try:
+                waiting[k] = read(image)
+            except UnreadableImage as problem:
+                found[k] = problem
+                continue
+            num_bytes += len(waiting[k])
+            if num_bytes > _BYTES_AT_ONCE:
+                found.update(zip(waiting, ask(list(waiting.values())), strict=True))
+                waiting, num_bytes = {}, 0
+        found.update(zip(waiting, ask(list(waiting.values())), strict=True))
+        return [found[k] for k in range(len(images))]
+
+    def _head(self, num_bytes: int, image: ListedImage) -> bytes:
+        check_file_size(self._tree.num_bytes(image.name))
+        return self._tree.read(image.name, num_bytes)
+
+    def _whole(self, image: ListedImage) -> bytes:
+        return self._tree.read(image.name)
+
+    def _is_longer(self, image: ListedImage) -> bool:
+        """Say whether a file has more bytes than were read first."""
         try:
-            return self._pool.header(self._tree.read(name, _HEAD_BYTES))
+            return _HEAD_BYTES < self._tree.num_bytes(image.name) <= MAX_FILE_BYTES
         except UnreadableImage:
-            if num_bytes <= _HEAD_BYTES:
-                raise
-            return self._pool.header(self._tree.read(name, _LONGEST_HEAD_BYTES))
+            return False
+
+    def _proportionate(
+        self, image: ListedImage, header: ImageHeader | UnreadableImage
+    ) -> ImageHeader | UnreadableImage:
+        if isinstance(header, UnreadableImage):
+            return header
+        try:
+            check_proportion(header, self._tree.num_bytes(image.name))
+        except UnreadableImage as problem:
+            return problem
+        return header
 
 
 class TreeSource:
@@ -171,16 +229,19 @@ class PhantomReader:
         self._image_size = image_size
         self._seed = seed
 
-    def header(self, image: ListedImage) -> ImageHeader:
+    def headers(self, images: Sequence[ListedImage]) -> list[ImageHeader | UnreadableImage]:
         """Return the size that was asked for, and 8 bits."""
-        del image
-        return ImageHeader(self._image_size, self._image_size, 8)
+        return [ImageHeader(self._image_size, self._image_size, 8) for _ in images]
 
-    def pixels(self, image: ListedImage, form: StoredForm) -> PreparedPixels:
-        """Draw an image."""
+    def pixels(
+        self, images: Sequence[ListedImage], form: StoredForm
+    ) -> list[PreparedPixels | UnreadableImage]:
+        """Draw images."""
+        return [prepare(self._drawn(image), form) for image in images]
+
+    def _drawn(self, image: ListedImage) -> Pixels:
         index = int(image.name.rpartition("/")[2])
-        drawn = draw(image.label, seed=self._seed, index=index, size=self._image_size)
-        return prepare(drawn.pixels, form)
+        return draw(image.label, seed=self._seed, index=index, size=self._image_size).pixels
 
     def close(self) -> None:
         """Nothing is to be ended."""
