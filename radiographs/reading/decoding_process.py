@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from radiographs.errors import UnreadableImage
 from radiographs.prepared_image import StoredForm, prepare
-from radiographs.reading.decoding import header_of, open_image, pixels_of, read_header
+from radiographs.reading.decoding import open_image, pixels_of, read_header
 from radiographs.reading.limits import OUT_OF_MEMORY, ReadingLimits
 from radiographs.reading.messages import Head, receive, send
 from radiographs.store.resizing import Fit
@@ -51,14 +51,17 @@ def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list
 
 
 def _header(data: bytes) -> tuple[Head, list[bytes]]:
-    return read_header(data)._asdict(), []
+    header = read_header(data)
+    if header.dicom is None:
+        return header._asdict(), []
+    facts = header.dicom._replace(acquisition=header.dicom.acquisition._asdict())._asdict()
+    return header._replace(dicom=facts)._asdict(), []
 
 
 def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:
-    with open_image(data) as image:
-        header = header_of(image)
-        _limit_time(limits.seconds_for(header.width * header.height))
-        pixels = pixels_of(image)
+    image = open_image(data)
+    _limit_time(limits.seconds_for(image.header.width * image.header.height))
+    pixels = pixels_of(image)
     form = StoredForm(int(asked["size"]), int(asked["depth"]), cast("Fit", asked["fit"]))
     prepared = prepare(pixels, form)
     return {"upsampled": prepared.upsampled}, [

@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from radiographs.acquisition import Acquisition
+
+
+class DicomFacts(NamedTuple):
+    """What is taken from a DICOM file beside its pixels.
+
+    Args:
+        patient_id: Whose image it is, as the file says; None where it does not.
+        acquisition: What is kept beside the image.
+        has_burned_in_text: Whether the file says that text is burned into its pixels.
+        remarks: Codes of warnings: what its user should know.
+    """
+
+    patient_id: str | None
+    acquisition: Acquisition
+    has_burned_in_text: bool
+    remarks: tuple[str, ...]
+
 
 class ImageHeader(NamedTuple):
     """What an image says of itself before its pixels are read.
@@ -11,9 +29,11 @@ class ImageHeader(NamedTuple):
     Args:
         width: Columns, as stored: the EXIF orientation may still turn them.
         height: Rows, as stored.
-        bit_depth: 8 or 16.
+        bit_depth: 8 or 16: how its grey values are kept best.
+        dicom: What else a DICOM file says; None for other formats.
     """
 
     width: int
     height: int
     bit_depth: int
+    dicom: DicomFacts | None = None

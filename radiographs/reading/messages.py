@@ -1,4 +1,4 @@
-"""What an ingest and its decoding processes send each other: a line of JSON, then the bytes of files.
+"""What an ingest and its decoding processes send each other: a line of JSON, then bytes of files.
 
 Nothing is pickled: a process that a hostile file has taken over can send wrong pixels, and
 nothing that runs.
