@@ -45,6 +45,11 @@ ImageCode = Literal[
     "outside_folder",
     "outside_layout",
     "unlabelled",
+    "multi_frame",
+    "other_modality",
+    "other_body_part",
+    "no_pixels",
+    "burned_in_annotation",
 ]
 
 

@@ -20,11 +20,14 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 
 from radiographs import warnings
+from radiographs.acquisition import Acquisition
+from radiographs.dicom_warnings import of_dicom
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.parallel import in_order
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
+from radiographs.patients.pseudonyms import pseudonymised
 from radiographs.prepared_image import PreparedImage, PreparedPixels, StoredForm
 from radiographs.quoting import quoted
 from radiographs.reading.image_header import ImageHeader
@@ -33,6 +36,7 @@ from radiographs.reading.limits import ReadingLimits
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Reader, Source
 from radiographs.splits.keyed_hash import KEY_BYTES, published_version
 from radiographs.splits.random_split import TEST_SHARE, draw_splits
+from radiographs.store.acquisitions import write_acquisitions
 from radiographs.store.image_table import ImageTable
 from radiographs.store.pixel_store import write_store
 from radiographs.store.pixels import Pixels, dtype_of
@@ -78,6 +82,8 @@ class IngestOptions:
             None: nobody is known, and nobody is remembered.
         limits: What reading may cost.
         strict: Whether any warning refuses the set.
+        allow_burned_in_annotation: Whether DICOM files are kept that say that text is burned into
+            their pixels; they are left out otherwise.
     """
 
     key: bytes = field(repr=False)
@@ -88,6 +94,7 @@ class IngestOptions:
     ledger: Path | None = None
     limits: ReadingLimits = field(default_factory=ReadingLimits)
     strict: bool = False
+    allow_burned_in_annotation: bool = False
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
@@ -176,6 +183,7 @@ class _Ingest:
     dropped: list[DroppedFile] = field(default_factory=list)
     warnings: list[IngestWarning] = field(default_factory=list)
     total_images: int = 0
+    acquisitions: dict[str, Acquisition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.num_workers = self.options.num_workers or os.cpu_count() or 1
@@ -205,6 +213,7 @@ class _Ingest:
         """Settle the form of the store, and write every image to a file in that form."""
         files, headers = yield from self._headers(reader, listed)
         self._check_num_pixels(headers)
+        files = self._take_facts(files, headers)
         form = StoredForm(
             _image_size(headers, self.options),
             self.options.bit_depth or max(header.bit_depth for header in headers),
@@ -220,7 +229,7 @@ class _Ingest:
         def headers(
             some: Sequence[ListedImage],
         ) -> list[tuple[ListedImage, ImageHeader] | DroppedFile]:
-            return _with_files(some, reader.headers(some))
+            return _with_files(some, [self._allowed(each) for each in reader.headers(some)])
 
         good: list[tuple[ListedImage, ImageHeader]] = []
         num_seen = 0
@@ -229,6 +238,35 @@ class _Ingest:
             num_seen += len(results)
             yield IngestProgress("headers", num_seen, len(files))
         return [file for file, _ in good], [result for _, result in good]
+
+    def _allowed(self, header: ImageHeader | UnreadableImage) -> ImageHeader | UnreadableImage:
+        """Leave out images that say that text is burned in, unless told otherwise."""
+        burned_in = (
+            isinstance(header, ImageHeader) and header.dicom and header.dicom.has_burned_in_text
+        )
+        if not burned_in or self.options.allow_burned_in_annotation:
+            return header
+        return UnreadableImage(
+            "burned_in_annotation",
+            "It says that text is burned into its pixels, which may name the patient. Export it "
+            "without, or allow it with allow_burned_in_annotation.",
+        )
+
+    def _take_facts(
+        self, files: list[ListedImage], headers: list[ImageHeader]
+    ) -> list[ListedImage]:
+        """Keep what DICOM files say of their images; patients stay by keyed hashes alone."""
+        facts = {
+            file.name: header.dicom
+            for file, header in zip(files, headers, strict=True)
+            if header.dicom is not None
+        }
+        self.warnings += of_dicom(facts.values())
+        self.acquisitions = {name: each.acquisition for name, each in facts.items()}
+        patients = {name: each.patient_id or "" for name, each in facts.items()}
+        files, warnings_of_patients = pseudonymised(files, patients, self.options.key)
+        self.warnings += warnings_of_patients
+        return files
 
     def _decode(
         self, reader: Reader, files: list[ListedImage], form: StoredForm, path: Path
@@ -265,6 +303,9 @@ class _Ingest:
         table, found = yield from self._split(images)
         for num_written in write_store(self.destination, pixels, order, table):
             yield IngestProgress("writing", num_written, len(images))
+        write_acquisitions(
+            self.destination, [self.acquisitions.get(image.file.name) for image in images]
+        )
         return IngestSummary(
             classes=table.counts(),
             image_size=pixels.shape[1],

@@ -15,6 +15,11 @@ from radiographs.errors import IngestRefused
 # Every code, and what it means.
 MEANINGS: dict[str, str] = {
     "images_left_out": "Some files could not be used; the dataset lists each with its reason.",
+    "patients_of_files_contradict": "A table and DICOM files disagree on who is whom.",
+    "window_missing": "DICOM files have no window, and all values their bits can hold were kept.",
+    "modality_unknown": "DICOM files do not say that they are radiographs.",
+    "not_for_presentation": "DICOM files hold raw values of the detector.",
+    "burned_in_annotation": "DICOM files say that text is burned into their pixels.",
 }
 
 

@@ -65,7 +65,7 @@ class DecodingPool:
         """
         answers = self._ask({"wanted": "headers"}, files)
         return [
-            head if isinstance(head, UnreadableImage) else ImageHeader(**head)
+            head if isinstance(head, UnreadableImage) else ImageHeader.of_json(head)
             for head, _ in answers
         ]
 

@@ -41,21 +41,15 @@ def serve(requests: BinaryIO, answers: BinaryIO, limits: ReadingLimits) -> None:
 def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:
     try:
         _limit_time(limits.seconds_for(0))
-        return _header(data) if asked["wanted"] == "headers" else _pixels(asked, data, limits)
+        if asked["wanted"] == "headers":
+            return read_header(data).as_json(), []
+        return _pixels(asked, data, limits)
     except UnreadableImage as problem:
         return {"code": problem.code, "reason": problem.reason}, []
     except MemoryError:
         return {"code": "too_costly", "reason": OUT_OF_MEMORY}, []
     finally:
         _limit_time(0)
-
-
-def _header(data: bytes) -> tuple[Head, list[bytes]]:
-    header = read_header(data)
-    if header.dicom is None:
-        return header._asdict(), []
-    facts = header.dicom._replace(acquisition=header.dicom.acquisition._asdict())._asdict()
-    return header._replace(dicom=facts)._asdict(), []
 
 
 def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:

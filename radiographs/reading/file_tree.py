@@ -13,8 +13,8 @@ from radiographs.quoting import printable, quoted
 
 MAX_FILE_BYTES = 256 << 20  # 100 million pixels of 16 bits, hardly compressed
 _MAX_DEPTH = 64  # of folders in folders; no layout needs more than a few
-# What operating systems leave beside the user's files.
-_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+# What operating systems and exports of DICOM leave beside the user's files.
+_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"}
 
 
 class FileTree(Protocol):

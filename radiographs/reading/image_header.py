@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from radiographs.acquisition import Acquisition
 
@@ -37,3 +38,24 @@ class ImageHeader(NamedTuple):
     height: int
     bit_depth: int
     dicom: DicomFacts | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON can hold of it, which is all."""
+        if self.dicom is None:
+            return self._asdict()
+        facts = {**self.dicom._asdict(), "acquisition": self.dicom.acquisition._asdict()}
+        return {**self._asdict(), "dicom": facts}
+
+    @classmethod
+    def of_json(cls, said: Mapping[str, Any]) -> ImageHeader:
+        """Return the header that `as_json` was taken of."""
+        facts = said["dicom"]
+        if facts is None:
+            return cls(**said)
+        dicom = DicomFacts(
+            patient_id=facts["patient_id"],
+            acquisition=Acquisition(**facts["acquisition"]),
+            has_burned_in_text=facts["has_burned_in_text"],
+            remarks=tuple(facts["remarks"]),
+        )
+        return cls(said["width"], said["height"], said["bit_depth"], dicom)

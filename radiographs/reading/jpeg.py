@@ -127,8 +127,6 @@ def _decode_unusual(data: bytes, frame: JpegFrame) -> Pixels:
     """Decode to grey; the precision that the file states is its range."""
     try:
         samples = decode_samples(data, frame)
-        if samples.shape[:2] != (frame.height, frame.width):
-            raise ValueError("it has other sides than its header says")
     except MemoryError:
         raise
     except Exception as error:
@@ -149,4 +147,6 @@ def decode_samples(data: bytes, frame: JpegFrame) -> NDArray[np.uint8 | np.uint1
 
     decoder = imagecodecs.jpegls_decode if frame.process == "LS" else imagecodecs.jpeg8_decode
     samples: NDArray[np.uint8 | np.uint16] = decoder(data)
+    if samples.shape[:2] != (frame.height, frame.width):
+        raise ValueError("it has other sides than its header says")
     return samples

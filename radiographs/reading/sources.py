@@ -12,18 +12,33 @@ from radiographs.phantom import FINDINGS, draw
 from radiographs.prepared_image import PreparedPixels, StoredForm, prepare
 from radiographs.reading.archive import ArchiveTree
 from radiographs.reading.decoding_pool import DecodingPool
+from radiographs.reading.dicom.content import is_dicom
 from radiographs.reading.file_tree import MAX_FILE_BYTES, FileTree, FolderTree, check_file_size
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.labels import checked_label
 from radiographs.reading.layouts import ListedImage, Listing, find_images
 from radiographs.reading.limits import ReadingLimits, check_proportion
+from radiographs.reading.tiff import SIGNATURES as TIFF_SIGNATURES
 from radiographs.store.pixels import Pixels
 
 Found = TypeVar("Found")
 
 _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
 _BYTES_AT_ONCE = 2 << 20  # sent to one process before it begins to answer
-_LONGEST_HEAD_BYTES = 4 << 20  # profiles and thumbnails may come before it
+_START_BYTES = 256  # tell a format
+
+
+def _has_header_anywhere(start: bytes) -> bool:
+    """Say whether a format may have its header behind the pixels, or anything before these."""
+    return start.startswith(TIFF_SIGNATURES) or is_dicom(start)
+
+
+# How much is read where the first bytes do not do, by which files: profiles and thumbnails may
+# come before the size.
+_LONGER_HEADS: dict[int, Callable[[bytes], bool]] = {
+    4 << 20: bool,
+    MAX_FILE_BYTES: _has_header_anywhere,
+}
 
 
 class Reader(Protocol):
@@ -73,20 +88,17 @@ class TreeReader:
         self._pool = DecodingPool(limits)
 
     def headers(self, images: Sequence[ListedImage]) -> list[ImageHeader | UnreadableImage]:
-        """Read sizes and depths from the first bytes of files."""
-        found = self._each(images, partial(self._head, _HEAD_BYTES), self._pool.headers)
-        longer = [
-            k
-            for k, (image, header) in enumerate(zip(images, found, strict=True))
-            if isinstance(header, UnreadableImage) and self._is_longer(image)
-        ]
-        again = self._each(
-            [images[k] for k in longer],
-            partial(self._head, _LONGEST_HEAD_BYTES),
-            self._pool.headers,
-        )
-        for k, header in zip(longer, again, strict=True):
-            found[k] = header
+        """Read headers from the first bytes of files, and from more where these do not do."""
+        found = self._headers(images, _HEAD_BYTES)
+        for num_bytes, wanted in _LONGER_HEADS.items():
+            again = [
+                k
+                for k, header in enumerate(found)
+                if isinstance(header, UnreadableImage) and wanted(self._start(images[k]))
+            ]
+            longer = self._headers([images[k] for k in again], num_bytes)
+            for k, header in zip(again, longer, strict=True):
+                found[k] = header
         return [self._proportionate(*each) for each in zip(images, found, strict=True)]
 
     def pixels(
@@ -122,19 +134,26 @@ class TreeReader:
         found.update(zip(waiting, ask(list(waiting.values())), strict=True))
         return [found[k] for k in range(len(images))]
 
-    def _head(self, num_bytes: int, image: ListedImage) -> bytes:
-        check_file_size(self._tree.num_bytes(image.name))
-        return self._tree.read(image.name, num_bytes)
+    def _headers(
+        self, images: Sequence[ListedImage], num_bytes: int
+    ) -> list[ImageHeader | UnreadableImage]:
+        def first_bytes(image: ListedImage) -> bytes:
+            check_file_size(self._tree.num_bytes(image.name))
+            return self._tree.read(image.name, num_bytes)
+
+        return self._each(images, first_bytes, self._pool.headers)
+
+    def _start(self, image: ListedImage) -> bytes:
+        """Return the first bytes of a file that has more than were read; else nothing."""
+        try:
+            if not _HEAD_BYTES < self._tree.num_bytes(image.name) <= MAX_FILE_BYTES:
+                return b""
+            return self._tree.read(image.name, _START_BYTES)
+        except UnreadableImage:
+            return b""
 
     def _whole(self, image: ListedImage) -> bytes:
         return self._tree.read(image.name)
-
-    def _is_longer(self, image: ListedImage) -> bool:
-        """Say whether a file has more bytes than were read first."""
-        try:
-            return _HEAD_BYTES < self._tree.num_bytes(image.name) <= MAX_FILE_BYTES
-        except UnreadableImage:
-            return False
 
     def _proportionate(
         self, image: ListedImage, header: ImageHeader | UnreadableImage

@@ -26,7 +26,15 @@ from radiographs.store.pixels import Pixels
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the latter two of BigTIFF
 # Tags: TIFF 6.0, section 8.
-_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT = 254, 256, 257, 258, 262, 277, 339
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES, _FORMAT = (
+    254,
+    256,
+    257,
+    258,
+    262,
+    277,
+    339,
+)
 _REDUCED = 1  # a bit of _SUBFILE: a smaller copy of another page
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _MAX_PAGES = 16  # looked at
@@ -70,7 +78,7 @@ def _pages(data: bytes) -> list[dict[int, Any]]:
             directory.load(file)
             tags = {tag: directory[tag] for tag in _TAGS if tag in directory}
             if not tags.get(_SUBFILE, 0) & _REDUCED:
-                tags[_WIDTH], tags[_HEIGHT]  # noqa: B018  both are there, or the file is damaged
+                tags[_WIDTH], tags[_HEIGHT]
                 pages.append(tags)
     except MemoryError:
         raise

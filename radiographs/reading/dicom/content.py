@@ -5,7 +5,18 @@ from __future__ import annotations
 _MAGIC = slice(128, 132)
 # Files without a preamble begin with one of these elements, little endian (PS3.10, section 7.1,
 # and what came before it): file meta information, or the first group of a data set.
-_FIRST_ELEMENTS = {(2, 0), (2, 1), (2, 2), (2, 16), (8, 0), (8, 1), (8, 5), (8, 8), (8, 16), (8, 18)}
+_FIRST_ELEMENTS = {
+    (2, 0),
+    (2, 1),
+    (2, 2),
+    (2, 16),
+    (8, 0),
+    (8, 1),
+    (8, 5),
+    (8, 8),
+    (8, 16),
+    (8, 18),
+}
 _MAX_FIRST_LENGTH = 64  # of such an element with an implicit type
 
 

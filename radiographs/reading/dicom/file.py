@@ -12,8 +12,9 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from radiographs.errors import UnreadableImage
 from radiographs.reading.dicom import subject
 from radiographs.reading.dicom.grey import grey_table
-from radiographs.reading.dicom.pixel_data import PixelFormat, stored_values
-from radiographs.reading.dicom.values import number, text
+from radiographs.reading.dicom.patient import known_patient
+from radiographs.reading.dicom.pixel_data import PixelFormat, check_syntax, stored_values
+from radiographs.reading.dicom.values import text
 from radiographs.reading.image_header import DicomFacts, ImageHeader
 from radiographs.reading.opened_image import OpenedImage, check_size
 from radiographs.store.pixels import Pixels
@@ -72,18 +73,17 @@ def open_dicom(data: bytes) -> OpenedImage:
 def _opened(file: DicomFile) -> OpenedImage:
     elements = file.elements
     subject.check_single_frame(elements)
+    check_syntax(file.syntax)
     pixel_format = PixelFormat.of(elements)
     check_size(pixel_format.columns, pixel_format.rows)
     table, remarks = grey_table(elements, pixel_format)
     facts = DicomFacts(
-        patient_id=text(elements, "PatientID") or None,
+        patient_id=known_patient(text(elements, "PatientID")),
         acquisition=subject.acquisition(elements),
         has_burned_in_text=text(elements, "BurnedInAnnotation").upper() == "YES",
         remarks=(*subject.remarks(elements), *remarks),
     )
-    header = ImageHeader(
-        pixel_format.columns, pixel_format.rows, 8 * table.dtype.itemsize, facts
-    )
+    header = ImageHeader(pixel_format.columns, pixel_format.rows, 8 * table.dtype.itemsize, facts)
 
     def decode() -> Pixels:
         values = stored_values(file.pixel_data, file.syntax, pixel_format)

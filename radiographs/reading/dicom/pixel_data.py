@@ -17,7 +17,7 @@ from radiographs.errors import UnreadableImage
 from radiographs.reading import jpeg
 from radiographs.reading.dicom.values import integer, text
 
-
+StoredValues = NDArray[np.integer[Any]]
 _COLOURS = {"RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 
 
@@ -54,12 +54,16 @@ class PixelFormat:
             "MONOCHROME"
         ):
             named = photometric if photometric in _COLOURS else "no grey"
-            reason = f"Its pixels are {named}; radiographs are MONOCHROME1 or 2. Export it as those."
+            reason = (
+                f"Its pixels are {named}; radiographs are MONOCHROME1 or 2. Export it as those."
+            )
             raise UnreadableImage("unsupported_mode", reason)
         allocated = integer(elements, "BitsAllocated")
         stored = integer(elements, "BitsStored", default=allocated)
         if allocated not in (8, 16) or not 1 < stored <= allocated:
-            reason = f"It stores {stored} bits in {allocated}; 8 to 16 are read. Export it as those."
+            reason = (
+                f"It stores {stored} bits in {allocated}; 8 to 16 are read. Export it as those."
+            )
             raise UnreadableImage("unsupported_mode", reason)
         high_bit = integer(elements, "HighBit", default=stored - 1)
         if not stored - 1 <= high_bit < allocated:
@@ -74,16 +78,27 @@ class PixelFormat:
         )
 
 
-def stored_values(
-    pixel_data: memoryview, syntax: UID, pixel_format: PixelFormat
-) -> NDArray[np.unsignedinteger[Any]]:
+def check_syntax(syntax: UID) -> None:
+    """Refuse a transfer syntax that is not read.
+
+    Raises:
+        UnreadableImage: unsupported_format.
+    """
+    if syntax not in _PLAIN and syntax not in _DECODERS:
+        known = syntax.is_transfer_syntax and not syntax.is_private
+        named = syntax.name if known else "none that the standard has"
+        reason = f"Its transfer syntax is {named}, which is not read. Decompress it."
+        raise UnreadableImage("unsupported_format", reason)
+
+
+def stored_values(pixel_data: memoryview, syntax: UID, pixel_format: PixelFormat) -> StoredValues:
     """Return the bits of each stored value as an unsigned number below 2^bits_stored.
 
     Raises:
-        UnreadableImage: Too few bytes, or a transfer syntax that is not read.
+        UnreadableImage: Too few bytes, or damaged ones.
     """
     rows, columns = pixel_format.rows, pixel_format.columns
-    if syntax.is_encapsulated:
+    if syntax in _DECODERS:
         values, shift = _decoded(pixel_data, syntax, pixel_format), 0
         if values.shape != (rows, columns):
             raise ValueError("its pixels are not as many as its header says")
@@ -99,9 +114,7 @@ def stored_values(
     return _without_other_bits(values, shift, pixel_format.bits_stored)
 
 
-def _without_other_bits(
-    values: NDArray[np.unsignedinteger[Any]], shift: int, bits_stored: int
-) -> NDArray[np.unsignedinteger[Any]]:
+def _without_other_bits(values: StoredValues, shift: int, bits_stored: int) -> StoredValues:
     """Drop bits that are not part of a value: overlays, and copies of the sign."""
     if shift:
         values = values >> shift
@@ -109,17 +122,10 @@ def _without_other_bits(
     return values & values.dtype.type(highest) if values.max() > highest else values
 
 
-def _decoded(
-    pixel_data: memoryview, syntax: UID, pixel_format: PixelFormat
-) -> NDArray[np.integer[Any]]:
-    decoder = _DECODERS.get(syntax)
-    if decoder is None:
-        named = syntax.name if syntax in uid.UID_dictionary else "none that the standard has"
-        reason = f"Its transfer syntax is {named}, which is not read. Decompress it."
-        raise UnreadableImage("unsupported_format", reason)
+def _decoded(pixel_data: memoryview, syntax: UID, pixel_format: PixelFormat) -> StoredValues:
     frame = get_frame(bytes(pixel_data), 0, number_of_frames=1)
     try:
-        return decoder(frame, pixel_format)
+        return _DECODERS[syntax](frame, pixel_format)
     except (MemoryError, UnreadableImage):
         raise
     except Exception as error:
@@ -127,7 +133,7 @@ def _decoded(
         raise UnreadableImage("corrupt", reason) from error
 
 
-def _jpeg(frame: bytes, pixel_format: PixelFormat) -> NDArray[np.integer[Any]]:
+def _jpeg(frame: bytes, pixel_format: PixelFormat) -> StoredValues:
     del pixel_format
     jpeg.check_scans(frame)
     header = jpeg.read_frame(frame)
@@ -136,23 +142,23 @@ def _jpeg(frame: bytes, pixel_format: PixelFormat) -> NDArray[np.integer[Any]]:
     return jpeg.decode_samples(frame, header)
 
 
-def _jpeg_2000(frame: bytes, pixel_format: PixelFormat) -> NDArray[np.integer[Any]]:
+def _jpeg_2000(frame: bytes, pixel_format: PixelFormat) -> StoredValues:
     del pixel_format
     import imagecodecs
 
-    values: NDArray[np.integer[Any]] = imagecodecs.jpeg2k_decode(frame)
+    values: StoredValues = imagecodecs.jpeg2k_decode(frame)
     return values
 
 
-def _htj2k(frame: bytes, pixel_format: PixelFormat) -> NDArray[np.integer[Any]]:
+def _htj2k(frame: bytes, pixel_format: PixelFormat) -> StoredValues:
     del pixel_format
     import imagecodecs
 
-    values: NDArray[np.integer[Any]] = imagecodecs.htj2k_decode(frame)
+    values: StoredValues = imagecodecs.htj2k_decode(frame)
     return values
 
 
-def _rle(frame: bytes, pixel_format: PixelFormat) -> NDArray[np.integer[Any]]:
+def _rle(frame: bytes, pixel_format: PixelFormat) -> StoredValues:
     import imagecodecs
 
     dtype = np.dtype(f"<u{pixel_format.bits_allocated // 8}")
@@ -162,7 +168,11 @@ def _rle(frame: bytes, pixel_format: PixelFormat) -> NDArray[np.integer[Any]]:
     )
 
 
-_DECODERS: dict[UID, Callable[[bytes, PixelFormat], NDArray[np.integer[Any]]]] = {
+_PLAIN = {
+    *(uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian),
+    uid.DeflatedExplicitVRLittleEndian,
+}
+_DECODERS: dict[UID, Callable[[bytes, PixelFormat], StoredValues]] = {
     uid.RLELossless: _rle,
     uid.JPEGBaseline8Bit: _jpeg,
     uid.JPEGExtended12Bit: _jpeg,

@@ -23,7 +23,17 @@ _RADIOGRAPHS = {"CR", "DX", "DR", "RG"}
 _UNTOLD_MODALITIES = {"", "OT", "SC"}  # of images that were captured or converted
 _CHEST = ("CHEST", "THORA", "TORAX", "TORACE", "TORACIC", "LUNG", "PULM", "BRUST", "POUMON")
 _NO_CHEST = ("SPINE", "VERTEBR", "WIRBEL")  # thoracic, for example
-_UNTOLD_PARTS = {"", "UNKNOWN", "NONE", "NA", "OTHER", "DEFAULT", "UNDEFINED", "ANY", "NOTSPECIFIED"}
+_UNTOLD_PARTS = {
+    "",
+    "UNKNOWN",
+    "NONE",
+    "NA",
+    "OTHER",
+    "DEFAULT",
+    "UNDEFINED",
+    "ANY",
+    "NOTSPECIFIED",
+}
 # What a message may name: other values are not quoted, since anything may stand there.
 _NAMED_MODALITIES = {
     *("CT", "MR", "US", "NM", "PT", "MG", "XA", "RF", "IO", "PX", "ES", "XC", "SR", "PR", "KO"),
@@ -100,7 +110,7 @@ def acquisition(elements: pydicom.Dataset) -> Acquisition:
 
 
 def _body_part(elements: pydicom.Dataset) -> str:
-    """Return the body part in plain capital letters: as a defined term, or by its code's meaning."""
+    """Return the body part in capital letters: as a defined term, or by its code's meaning."""
     part = _plain(text(elements, "BodyPartExamined"))
     regions = elements.get("AnatomicRegionSequence")
     if part in _UNTOLD_PARTS and regions:
@@ -127,7 +137,7 @@ def _age_years(age: str) -> float | None:
 
 
 def _spacing(elements: pydicom.Dataset) -> tuple[float | None, float | None]:
-    """Return the distances of rows and columns: in the patient where calibrated, else at the detector."""
+    """Return the distances of rows and columns: calibrated, else at the detector."""
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         try:
             rows, columns = (float(each) for each in elements.get(keyword) or ())
