@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from radiographs.errors import UnreadableImage
 from radiographs.prepared_image import PreparedPixels, StoredForm
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.limits import OUT_OF_MEMORY, TOO_SLOW, ReadingLimits
-from radiographs.reading.messages import Head, receive, send
+from radiographs.reading.messages import Head, Line, OpenFile
 from radiographs.store.pixels import Pixels, dtype_of
 
 _MODULE = "radiographs.reading.decoding_process"
@@ -54,7 +53,7 @@ class DecodingPool:
         self._idle: list[_Decoder] = []
         self._closed = False
 
-    def headers(self, files: Sequence[bytes]) -> list[ImageHeader | UnreadableImage]:
+    def headers(self, files: Sequence[bytes | OpenFile]) -> list[ImageHeader | UnreadableImage]:
         """Read headers of images from their first bytes.
 
         Returns:
@@ -70,7 +69,7 @@ class DecodingPool:
         ]
 
     def pixels(
-        self, files: Sequence[bytes], form: StoredForm
+        self, files: Sequence[bytes | OpenFile], form: StoredForm
     ) -> list[PreparedPixels | UnreadableImage]:
         """Decode images to a store's form; returns and raises as `headers` does."""
         asked: Head = {"wanted": "pixels", "size": form.size, "depth": form.depth, "fit": form.fit}
@@ -88,7 +87,7 @@ class DecodingPool:
         for decoder in ended:
             decoder.end()
 
-    def _ask(self, asked: Head, files: Sequence[bytes]) -> list[Answer]:
+    def _ask(self, asked: Head, files: Sequence[bytes | OpenFile]) -> list[Answer]:
         """Ask for files at once: where one ends its process, another goes on behind it."""
         answers: list[Answer] = []
         while len(answers) < len(files):
@@ -143,18 +142,17 @@ class _Decoder:
                     str(limits.cpu_nanoseconds_per_pixel),
                 ],
                 stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # what a library says of a file may quote it
                 env=_environment(),
             )
-        with ours:
-            self._line = cast("BinaryIO", ours.makefile("rwb"))
+        self._line = Line(ours)
         try:
-            receive(self._line)
-        except EOFError as error:
+            self._line.receive()
+        except (EOFError, OSError) as error:
             raise OSError(f"{_MODULE} did not start: exit {self.end()}") from error
 
-    def ask(self, asked: Head, files: Sequence[bytes]) -> list[Answer]:
+    def ask(self, asked: Head, files: Sequence[bytes | OpenFile]) -> list[Answer]:
         """Send files and wait for all answers.
 
         Raises:
@@ -162,9 +160,9 @@ class _Decoder:
         """
         answers: list[Answer] = []
         try:
-            send(self._line, asked, files)
+            self._line.send(asked, files)
             while len(answers) < len(files):
-                answers.append(_answer(*receive(self._line)))
+                answers.append(_answer(*self._line.receive()))
         except (OSError, EOFError) as error:
             raise ProcessEnded(answers) from error
         return answers
@@ -172,6 +170,7 @@ class _Decoder:
     def end(self) -> int:
         """End the process and return how it ended; one that has ended already keeps its code."""
         self._process.kill()
+        self._line.close()
         return self._process.wait()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,14 @@ from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.labels import checked_label
 from radiographs.reading.layouts import ListedImage, Listing, find_images
 from radiographs.reading.limits import ReadingLimits, check_proportion
+from radiographs.reading.messages import OpenFile
 from radiographs.reading.tiff import SIGNATURES as TIFF_SIGNATURES
 from radiographs.store.pixels import Pixels
 
 Found = TypeVar("Found")
 
 _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
+_LARGE_BYTES = 1 << 18  # from here on the decoding process reads a file by itself
 _BYTES_AT_ONCE = 2 << 20  # sent to one process before it begins to answer
 _START_BYTES = 256  # tell a format
 
@@ -114,12 +117,12 @@ class TreeReader:
     def _each(
         self,
         images: Sequence[ListedImage],
-        read: Callable[[ListedImage], bytes],
-        ask: Callable[[Sequence[bytes]], list[Found | UnreadableImage]],
+        read: Callable[[ListedImage], bytes | OpenFile],
+        ask: Callable[[Sequence[bytes | OpenFile]], list[Found | UnreadableImage]],
     ) -> list[Found | UnreadableImage]:
         """Read files, and ask for them some megabytes at a time."""
         found: dict[int, Found | UnreadableImage] = {}
-        waiting: dict[int, bytes] = {}
+        waiting: dict[int, bytes | OpenFile] = {}
         num_bytes = 0
         for k, image in enumerate(images):
             try:
@@ -129,9 +132,9 @@ class TreeReader:
                 continue
             num_bytes += len(waiting[k])
             if num_bytes > _BYTES_AT_ONCE:
-                found.update(zip(waiting, ask(list(waiting.values())), strict=True))
+                found.update(_asked(waiting, ask))
                 waiting, num_bytes = {}, 0
-        found.update(zip(waiting, ask(list(waiting.values())), strict=True))
+        found.update(_asked(waiting, ask))
         return [found[k] for k in range(len(images))]
 
     def _headers(
@@ -152,8 +155,12 @@ class TreeReader:
         except UnreadableImage:
             return b""
 
-    def _whole(self, image: ListedImage) -> bytes:
-        return self._tree.read(image.name)
+    def _whole(self, image: ListedImage) -> bytes | OpenFile:
+        """Open a large file, and read another."""
+        if self._tree.num_bytes(image.name) < _LARGE_BYTES:
+            return self._tree.read(image.name)
+        opened = self._tree.open(image.name)
+        return self._tree.read(image.name) if opened is None else opened
 
     def _proportionate(
         self, image: ListedImage, header: ImageHeader | UnreadableImage
@@ -165,6 +172,19 @@ class TreeReader:
         except UnreadableImage as problem:
             return problem
         return header
+
+
+def _asked(
+    files: Mapping[int, bytes | OpenFile],
+    ask: Callable[[Sequence[bytes | OpenFile]], list[Found | UnreadableImage]],
+) -> dict[int, Found | UnreadableImage]:
+    """Ask for files by their numbers, and close those that are open."""
+    try:
+        return dict(zip(files, ask(list(files.values())), strict=True))
+    finally:
+        for file in files.values():
+            if isinstance(file, OpenFile):
+                os.close(file.descriptor)
 
 
 class TreeSource:

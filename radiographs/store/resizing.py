@@ -32,7 +32,7 @@ def reaches(height: int, width: int, size: int, fit: Fit) -> bool:
     return rows <= height and columns <= width
 
 
-def to_square(pixels: Pixels, size: int, fit: Fit) -> NDArray[np.float32]:
+def to_square(pixels: Pixels | NDArray[np.float32], size: int, fit: Fit) -> NDArray[np.float32]:
     """Bring an image to size x size, in its own units.
 
     Args:

@@ -58,6 +58,7 @@ class IngestRequest:
         fit: How an image that is not square becomes square.
         bit_depth: 8 or 16; None takes that of the images.
         strict: Whether any warning is a refusal.
+        allow_burned_in_annotation: Whether DICOM files are kept that say that text is burned in.
     """
 
     dataset_id: str
@@ -67,6 +68,7 @@ class IngestRequest:
     fit: Fit
     bit_depth: BitDepth | None
     strict: bool = False
+    allow_burned_in_annotation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,13 @@ def add(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse the set for any warning.")
     ] = False,
+    allow_burned_in_annotation: Annotated[
+        bool,
+        typer.Option(
+            "--allow-burned-in-annotation",
+            help="Keep DICOM files that say that text is burned into their pixels.",
+        ),
+    ] = False,
     wait: Wait = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -47,7 +54,12 @@ def add(
     """Add a dataset and print its id; with --wait, say what was made of it."""
     if sum(given is not None for given in (source, server_path, phantom)) != 1:
         raise typer.BadParameter("give one of SOURCE, --server-path and --phantom")
-    options: dict[str, Any] = {"image_size": image_size, "fit": fit, "strict": strict or None}
+    options: dict[str, Any] = {
+        "image_size": image_size,
+        "fit": fit,
+        "strict": strict or None,
+        "allow_burned_in_annotation": allow_burned_in_annotation or None,
+    }
     with Client(url) as client:
         if source is not None:
             job = client.upload_dataset(source, name=name, **options)

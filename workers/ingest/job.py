@@ -48,6 +48,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
         bit_depth=request.bit_depth,
         ledger=identity_ledger(attempt.settings, attempt.records.catalog),
         strict=request.strict,
+        allow_burned_in_annotation=request.allow_burned_in_annotation,
     )
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))

@@ -11,7 +11,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from radiographs.errors import UnreadableImage
 from radiographs.reading.dicom import subject
-from radiographs.reading.dicom.grey import grey_table
+from radiographs.reading.dicom.grey import grey_table, looked_up
 from radiographs.reading.dicom.patient import known_patient
 from radiographs.reading.dicom.pixel_data import PixelFormat, check_syntax, stored_values
 from radiographs.reading.dicom.values import text
@@ -87,8 +87,7 @@ def _opened(file: DicomFile) -> OpenedImage:
 
     def decode() -> Pixels:
         values = stored_values(file.pixel_data, file.syntax, pixel_format)
-        pixels: Pixels = table.take(values, mode="clip")
-        return pixels
+        return looked_up(values, table)
 
     return OpenedImage(header, decode)
 

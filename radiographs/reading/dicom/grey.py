@@ -22,6 +22,7 @@ from radiographs.reading.dicom.pixel_data import PixelFormat
 from radiographs.reading.dicom.values import integer, number, text
 from radiographs.store.pixels import Pixels, dtype_of
 
+_VALUES_AT_ONCE = 1 << 18
 _Values = NDArray[np.float64]
 
 
@@ -44,6 +45,16 @@ def grey_table(elements: pydicom.Dataset, pixel_format: PixelFormat) -> tuple[Pi
     depth = 8 if pixel_format.bits_stored <= 8 else 16
     table: Pixels = np.floor(grey * (2**depth - 1) + 0.5).astype(dtype_of(depth))
     return table, remarks
+
+
+def looked_up(values: NDArray[np.integer[Any]], table: Pixels) -> Pixels:
+    """Return the grey of stored values, some rows at a time: numpy makes indices of them."""
+    pixels: Pixels = np.empty(values.shape, table.dtype)
+    num_rows = max(1, _VALUES_AT_ONCE // values.shape[1])
+    for top in range(0, len(values), num_rows):
+        some = slice(top, top + num_rows)
+        table.take(values[some], mode="clip", out=pixels[some])
+    return pixels
 
 
 def _modality(elements: pydicom.Dataset, stored: _Values) -> _Values:
@@ -102,8 +113,8 @@ def _looked_up(item: pydicom.Dataset, values: _Values) -> _Values:
     if first > 32767 and values.min() < 0:  # signed, and read as unsigned
         first -= 65536
     places = np.clip(np.floor(values + 0.5) - first, 0, num_entries - 1).astype(np.intp)
-    looked_up: _Values = entries[places].astype(np.float64)
-    return looked_up
+    mapped: _Values = entries[places].astype(np.float64)
+    return mapped
 
 
 def _entries(data: Any) -> NDArray[np.uint16]:
