@@ -74,6 +74,8 @@ class JpegFrame(NamedTuple):
         height: Rows.
         width: Columns.
         num_components: 1 for grey, 3 for colour.
+        makes_sense: Whether its header is as long as it has to be, and its precision is one that
+            the process has.
     """
 
     process: str
@@ -81,6 +83,7 @@ class JpegFrame(NamedTuple):
     height: int
     width: int
     num_components: int
+    makes_sense: bool
 
     @property
     def is_unusual(self) -> bool:
@@ -90,7 +93,8 @@ class JpegFrame(NamedTuple):
     @property
     def name(self) -> str:
         """The process, for people."""
-        return f"JPEG of the process {self.process} with {self.precision} bits"
+        bits = f" with {self.precision} bits" if self.precision <= 16 else ""
+        return f"JPEG of the process {self.process}{bits}"
 
 
 def read_frame(data: bytes) -> JpegFrame | None:
@@ -99,23 +103,30 @@ def read_frame(data: bytes) -> JpegFrame | None:
     while found := _MARKER.search(data, at):
         marker, start = found.group(1)[0], found.end()
         if marker in _PROCESSES:
-            header = data[start + 2 : start + 8]
-            if len(header) < 6:
-                return None
-            height, width = (int.from_bytes(header[k : k + 2], "big") for k in (1, 3))
-            return JpegFrame(_PROCESSES[marker], header[0], height, width, header[5])
+            header = data[start : start + 8]
+            return _frame(_PROCESSES[marker], header) if len(header) == 8 else None
         if marker in (_START_OF_SCAN, _END_OF_IMAGE):
             return None
         at = start + int.from_bytes(data[start : start + 2], "big")
     return None
 
 
+def _frame(process: str, header: bytes) -> JpegFrame:
+    length, height, width = (int.from_bytes(header[k : k + 2], "big") for k in (0, 3, 5))
+    precision, num_components = header[2], header[7]
+    has_length = length == 8 + 3 * num_components
+    makes_sense = has_length and 2 <= precision <= (8 if process == "baseline" else 16)
+    return JpegFrame(process, precision, height, width, num_components, makes_sense)
+
+
 def open_unusual(data: bytes, frame: JpegFrame) -> OpenedImage:
     """Open a lossless, 12-bit, LS or other JPEG, as they lie in DICOM files.
 
     Raises:
-        UnreadableImage: Of too many pixels or too few.
+        UnreadableImage: Of too many pixels or too few, or not to be decoded.
     """
+    if not frame.makes_sense:
+        raise _undecodable(frame)
     check_size(frame.width, frame.height)
     depth = 16 if frame.precision > 8 else 8
     return OpenedImage(
@@ -130,8 +141,7 @@ def _decode_unusual(data: bytes, frame: JpegFrame) -> Pixels:
     except MemoryError:
         raise
     except Exception as error:
-        reason = f"It is a {frame.name}, which cannot be decoded. Save it as PNG."
-        raise UnreadableImage("unsupported_format", reason) from error
+        raise _undecodable(frame) from error
     if samples.ndim == 2:
         depth = 16 if frame.precision > 8 else 8
         return to_depth(samples.astype(np.float32), frame.precision, depth)
@@ -139,6 +149,11 @@ def _decode_unusual(data: bytes, frame: JpegFrame) -> Pixels:
         reason = f"It is a {frame.name} in colour. Save it as grey PNG."
         raise UnreadableImage("unsupported_mode", reason)
     return grey_of(Image.fromarray(samples))
+
+
+def _undecodable(frame: JpegFrame) -> UnreadableImage:
+    reason = f"It is a {frame.name}, which cannot be decoded. Save it as PNG."
+    return UnreadableImage("unsupported_format", reason)
 
 
 def decode_samples(data: bytes, frame: JpegFrame) -> NDArray[np.uint8 | np.uint16]:
