@@ -28,20 +28,13 @@ Found = TypeVar("Found")
 _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
 _LARGE_BYTES = 1 << 18  # from here on the decoding process reads a file by itself
 _BYTES_AT_ONCE = 2 << 20  # sent to one process before it begins to answer
+_LONG_HEAD_BYTES = 4 << 20  # profiles and thumbnails may come before it
 _START_BYTES = 256  # tell a format
 
 
 def _has_header_anywhere(start: bytes) -> bool:
     """Say whether a format may have its header behind the pixels, or anything before these."""
     return start.startswith(TIFF_SIGNATURES) or is_dicom(start)
-
-
-# How much is read where the first bytes do not do, by which files: profiles and thumbnails may
-# come before the size.
-_LONGER_HEADS: dict[int, Callable[[bytes], bool]] = {
-    4 << 20: bool,
-    MAX_FILE_BYTES: _has_header_anywhere,
-}
 
 
 class Reader(Protocol):
@@ -92,16 +85,10 @@ class TreeReader:
 
     def headers(self, images: Sequence[ListedImage]) -> list[ImageHeader | UnreadableImage]:
         """Read headers from the first bytes of files, and from more where these do not do."""
-        found = self._headers(images, _HEAD_BYTES)
-        for num_bytes, wanted in _LONGER_HEADS.items():
-            again = [
-                k
-                for k, header in enumerate(found)
-                if isinstance(header, UnreadableImage) and wanted(self._start(images[k]))
-            ]
-            longer = self._headers([images[k] for k in again], num_bytes)
-            for k, header in zip(again, longer, strict=True):
-                found[k] = header
+        found = self._each(images, partial(self._head, _HEAD_BYTES), self._pool.headers)
+        longer = partial(self._head, _LONG_HEAD_BYTES)
+        self._read_again(images, found, longer, _HEAD_BYTES, lambda _: True)
+        self._read_again(images, found, self._whole, _LONG_HEAD_BYTES, _has_header_anywhere)
         return [self._proportionate(*each) for each in zip(images, found, strict=True)]
 
     def pixels(
@@ -137,23 +124,43 @@ class TreeReader:
         found.update(_asked(waiting, ask))
         return [found[k] for k in range(len(images))]
 
-    def _headers(
-        self, images: Sequence[ListedImage], num_bytes: int
-    ) -> list[ImageHeader | UnreadableImage]:
-        def first_bytes(image: ListedImage) -> bytes:
-            check_file_size(self._tree.num_bytes(image.name))
-            return self._tree.read(image.name, num_bytes)
+    def _read_again(
+        self,
+        images: Sequence[ListedImage],
+        found: list[ImageHeader | UnreadableImage],
+        read: Callable[[ListedImage], bytes | OpenFile],
+        num_bytes_read: int,
+        wanted: Callable[[bytes], bool],
+    ) -> None:
+        """Read more of files whose header was not found in their first bytes.
 
-        return self._each(images, first_bytes, self._pool.headers)
+        Args:
+            images: All of them.
+            found: What was found of each, changed in place.
+            read: Reads more.
+            num_bytes_read: How much was read: a file that has no more is left alone.
+            wanted: Tells by the first bytes whether more is to be read.
+        """
+        again = [
+            k
+            for k, header in enumerate(found)
+            if isinstance(header, UnreadableImage)
+            and self._is_longer(images[k], num_bytes_read)
+            and wanted(self._tree.read(images[k].name, _START_BYTES))
+        ]
+        headers = self._each([images[k] for k in again], read, self._pool.headers)
+        for k, header in zip(again, headers, strict=True):
+            found[k] = header
 
-    def _start(self, image: ListedImage) -> bytes:
-        """Return the first bytes of a file that has more than were read; else nothing."""
+    def _head(self, num_bytes: int, image: ListedImage) -> bytes:
+        check_file_size(self._tree.num_bytes(image.name))
+        return self._tree.read(image.name, num_bytes)
+
+    def _is_longer(self, image: ListedImage, num_bytes: int) -> bool:
         try:
-            if not _HEAD_BYTES < self._tree.num_bytes(image.name) <= MAX_FILE_BYTES:
-                return b""
-            return self._tree.read(image.name, _START_BYTES)
+            return num_bytes < self._tree.num_bytes(image.name) <= MAX_FILE_BYTES
         except UnreadableImage:
-            return b""
+            return False
 
     def _whole(self, image: ListedImage) -> bytes | OpenFile:
         """Open a large file, and read another."""

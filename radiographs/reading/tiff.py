@@ -49,7 +49,9 @@ def open_tiff(data: bytes) -> OpenedImage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of tags that nobody asks for
         pages = _pages(data)
-        if len(pages) != 1:
+        if not pages:
+            raise UnreadableImage("corrupt", "It is a TIFF without a page; copy it again.")
+        if len(pages) > 1:
             reason = f"It is a TIFF of {len(pages)} pages; save the one that is meant by itself."
             raise UnreadableImage("unsupported_format", reason)
         (page,) = pages
@@ -69,11 +71,13 @@ def _pages(data: bytes) -> list[dict[int, Any]]:
     """Read the tags of every page that is no smaller copy of another."""
     file = io.BytesIO(data)
     pages: list[dict[int, Any]] = []
+    places: set[int] = set()
     try:
         directory = ImageFileDirectory_v2(data[:16] if data[2] == 43 or data[3] == 43 else data[:8])
         for _ in range(_MAX_PAGES):
-            if not directory.next:
+            if not directory.next or directory.next in places:
                 break
+            places.add(directory.next)
             file.seek(directory.next)
             directory.load(file)
             tags = {tag: directory[tag] for tag in _TAGS if tag in directory}

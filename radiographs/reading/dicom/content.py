@@ -6,16 +6,8 @@ _MAGIC = slice(128, 132)
 # Files without a preamble begin with one of these elements, little endian (PS3.10, section 7.1,
 # and what came before it): file meta information, or the first group of a data set.
 _FIRST_ELEMENTS = {
-    (2, 0),
-    (2, 1),
-    (2, 2),
-    (2, 16),
-    (8, 0),
-    (8, 1),
-    (8, 5),
-    (8, 8),
-    (8, 16),
-    (8, 18),
+    *((0x0002, number) for number in (0x00, 0x01, 0x02, 0x10)),
+    *((0x0008, number) for number in (0x00, 0x01, 0x05, 0x08, 0x12, 0x16, 0x18)),
 }
 _MAX_FIRST_LENGTH = 64  # of such an element with an implicit type
 
