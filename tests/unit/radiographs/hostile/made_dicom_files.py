@@ -18,6 +18,10 @@ WHOLE = made_dicom.dicom()
 PIXELS = WHOLE.index(b"\xe0\x7f\x10\x00")
 PIXEL_ELEMENT = WHOLE[PIXELS:]
 BEFORE_PIXELS = WHOLE[:PIXELS]
+AFTER_NOISE = [  # whatever elements the noise hits
+    *("no_pixels", "corrupt", "unsupported_format", "unsupported_mode", "other_modality"),
+    *("other_body_part", "read"),
+]
 
 
 def dicom_files() -> list[Made]:
