@@ -83,9 +83,11 @@ class DecodingPool:
         """End all processes at once, whatever they do."""
         with self._lock:
             self._closed = True
-            ended, self._all, self._idle = self._all, set(), []
+            ended, idle, self._all, self._idle = self._all, self._idle, set(), []
         for decoder in ended:
             decoder.end()
+        for decoder in idle:  # others close the line to theirs themselves, once they are answered
+            decoder.close()
 
     def _ask(self, asked: Head, files: Sequence[bytes | OpenFile]) -> list[Answer]:
         """Ask for files at once: where one ends its process, another goes on behind it."""
@@ -97,8 +99,7 @@ class DecodingPool:
             except ProcessEnded as ended:
                 answers += [*ended.answers, (self._lost(decoder), [])]
             else:
-                with self._lock:
-                    self._idle.append(decoder)
+                self._give_back(decoder)
         return answers
 
     def _take(self) -> _Decoder:
@@ -113,15 +114,24 @@ class DecodingPool:
                 self._all.add(decoder)
                 return decoder
         decoder.end()
+        decoder.close()
         raise Stopped
+
+    def _give_back(self, decoder: _Decoder) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(decoder)
+                return
+        decoder.close()
 
     def _lost(self, decoder: _Decoder) -> UnreadableImage:
         """Say why a process ended while it decoded a file."""
+        code = decoder.end()
+        decoder.close()
         with self._lock:
             self._all.discard(decoder)
             if self._closed:
                 raise Stopped
-        code = decoder.end()
         if code == -signal.SIGPROF:
             return UnreadableImage("too_costly", TOO_SLOW)
         if code == -signal.SIGKILL:  # the machine has no memory left
@@ -150,6 +160,7 @@ class _Decoder:
         try:
             self._line.receive()
         except (EOFError, OSError) as error:
+            self.close()
             raise OSError(f"{_MODULE} did not start: exit {self.end()}") from error
 
     def ask(self, asked: Head, files: Sequence[bytes | OpenFile]) -> list[Answer]:
@@ -170,8 +181,11 @@ class _Decoder:
     def end(self) -> int:
         """End the process and return how it ended; one that has ended already keeps its code."""
         self._process.kill()
-        self._line.close()
         return self._process.wait()
+
+    def close(self) -> None:
+        """Close the line to it."""
+        self._line.close()
 
 
 def _answer(head: Head, parts: list[bytes]) -> Answer:

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +83,9 @@ class Line:
 
     def close(self) -> None:
         """Close this end."""
+        with suppress(OSError):  # what was not sent has nobody to receive it
+            self._out.close()
         self._end.close()
-        self._out.close()
 
     def _exactly(self, num_bytes: int) -> bytes:
         received = self._end.recv(num_bytes, socket.MSG_WAITALL) if num_bytes else b""
