@@ -240,7 +240,7 @@ class _Ingest:
         return [file for file, _ in good], [result for _, result in good]
 
     def _allowed(self, header: ImageHeader | UnreadableImage) -> ImageHeader | UnreadableImage:
-        """Leave out images that say that text is burned in, unless told otherwise."""
+        """Leave out images that say that text is burned in, unless they are allowed."""
         burned_in = (
             isinstance(header, ImageHeader) and header.dicom and header.dicom.has_burned_in_text
         )

@@ -89,7 +89,7 @@ class Line:
 
     def _exactly(self, num_bytes: int) -> bytes:
         received = self._end.recv(num_bytes, socket.MSG_WAITALL) if num_bytes else b""
-        while len(received) < num_bytes:  # a signal came in between
+        while len(received) < num_bytes:  # it was interrupted
             more = self._end.recv(num_bytes - len(received), socket.MSG_WAITALL)
             if not more:
                 raise EOFError

@@ -29,7 +29,7 @@ _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
 _LARGE_BYTES = 1 << 18  # from here on the decoding process reads a file by itself
 _BYTES_AT_ONCE = 2 << 20  # sent to one process before it begins to answer
 _LONG_HEAD_BYTES = 4 << 20  # profiles and thumbnails may come before it
-_START_BYTES = 256  # tell a format
+_START_BYTES = 256  # show a format
 
 
 def _has_header_anywhere(start: bytes) -> bool:
@@ -139,7 +139,7 @@ class TreeReader:
             found: What was found of each, changed in place.
             read: Reads more.
             num_bytes_read: How much was read: a file that has no more is left alone.
-            wanted: Tells by the first bytes whether more is to be read.
+            wanted: Says by the first bytes whether more is to be read.
         """
         again = [
             k

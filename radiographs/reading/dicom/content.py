@@ -1,4 +1,4 @@
-"""Telling a DICOM file by its content; free of pydicom, whose import takes a while."""
+"""Recognises a DICOM file by its content; free of pydicom, whose import takes a while."""
 
 from __future__ import annotations
 

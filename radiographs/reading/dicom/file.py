@@ -105,7 +105,7 @@ def _read(data: bytes) -> DicomFile:
         pixel_data = memoryview(elements.get("PixelData", b""))
     else:
         pixel_data = _pixel_data(data, stream.tell(), elements)
-    subject.check_chest(elements)  # first: what a file shows tells more than that it has no pixels
+    subject.check_chest(elements)  # first: what a file shows says more than that it has no pixels
     if not pixel_data:
         raise _without_pixels(data, stream.tell())
     return DicomFile(elements, syntax, pixel_data)

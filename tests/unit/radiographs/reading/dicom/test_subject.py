@@ -63,7 +63,7 @@ def test_a_chest_under_its_usual_names_or_under_none_is_read(part):
     assert facts(BodyPartExamined=part, SpecificCharacterSet="ISO_IR 192").patient_id == "4711"
 
 
-def test_the_code_of_a_region_tells_where_the_body_part_does_not():
+def test_the_code_of_a_region_counts_where_there_is_no_body_part():
     assert facts(BodyPartExamined=None, AnatomicRegionSequence=region("Chest")).patient_id
     knee = dicom(BodyPartExamined=None, AnatomicRegionSequence=region("Knee"))
     assert refusal(knee).code == "other_body_part"
@@ -182,7 +182,7 @@ def test_a_directory_of_files_is_no_image():
 
 
 @pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian])
-def test_a_file_without_preamble_is_told_by_its_first_element(syntax):
+def test_a_file_without_preamble_is_known_by_its_first_element(syntax):
     made = dataset(GREY, 8)
     made.file_meta.TransferSyntaxUID = syntax
     whole = encoded(made)
