@@ -28,6 +28,7 @@ RefusalCode = Literal[
     "too_many_bad_files",
     "too_many_pixels",
     "image_size_not_available",
+    "warnings_refused",
 ]
 
 ImageCode = Literal[
@@ -44,6 +45,11 @@ ImageCode = Literal[
     "outside_folder",
     "outside_layout",
     "unlabelled",
+    "multi_frame",
+    "other_modality",
+    "other_body_part",
+    "no_pixels",
+    "burned_in_annotation",
 ]
 
 

@@ -12,18 +12,22 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from radiographs import warnings
+from radiographs.acquisition import Acquisition
+from radiographs.dicom_warnings import of_dicom
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.parallel import in_order
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
+from radiographs.patients.pseudonyms import pseudonymised
 from radiographs.prepared_image import PreparedImage, PreparedPixels, StoredForm
 from radiographs.quoting import quoted
 from radiographs.reading.image_header import ImageHeader
@@ -32,10 +36,12 @@ from radiographs.reading.limits import ReadingLimits
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Reader, Source
 from radiographs.splits.keyed_hash import KEY_BYTES, published_version
 from radiographs.splits.random_split import TEST_SHARE, draw_splits
+from radiographs.store.acquisitions import write_acquisitions
 from radiographs.store.image_table import ImageTable
 from radiographs.store.pixel_store import write_store
 from radiographs.store.pixels import Pixels, dtype_of
 from radiographs.store.resizing import Fit, reaches
+from radiographs.warnings import IngestWarning
 
 __all__ = [
     "ArchiveSource",
@@ -75,6 +81,9 @@ class IngestOptions:
         ledger: File that remembers the split of every patient who was ever split under the key.
             None: nobody is known, and nobody is remembered.
         limits: What reading may cost.
+        strict: Whether any warning refuses the set.
+        allow_burned_in_annotation: Whether DICOM files are kept that say that text is burned into
+            their pixels; they are left out otherwise.
     """
 
     key: bytes = field(repr=False)
@@ -84,6 +93,8 @@ class IngestOptions:
     num_workers: int | None = None
     ledger: Path | None = None
     limits: ReadingLimits = field(default_factory=ReadingLimits)
+    strict: bool = False
+    allow_burned_in_annotation: bool = False
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
@@ -109,6 +120,7 @@ class IngestSummary:
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
         version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
+        warnings: What to look at before the dataset is used.
         num_exact_duplicates: Images whose stored pixels equal an earlier image's.
         num_near_duplicates: Other images that show what an earlier one shows.
         num_known_images: Images of patients whom an earlier dataset has split: these keep their
@@ -125,6 +137,7 @@ class IngestSummary:
     fingerprint: str
     version: str
     dropped: list[DroppedFile]
+    warnings: list[IngestWarning]
     num_exact_duplicates: int
     num_near_duplicates: int
     num_known_images: int
@@ -168,7 +181,9 @@ class _Ingest:
     destination: Path
     options: IngestOptions
     dropped: list[DroppedFile] = field(default_factory=list)
+    warnings: list[IngestWarning] = field(default_factory=list)
     total_images: int = 0
+    acquisitions: dict[str, Acquisition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.num_workers = self.options.num_workers or os.cpu_count() or 1
@@ -198,6 +213,7 @@ class _Ingest:
         """Settle the form of the store, and write every image to a file in that form."""
         files, headers = yield from self._headers(reader, listed)
         self._check_num_pixels(headers)
+        files = self._take_facts(files, headers)
         form = StoredForm(
             _image_size(headers, self.options),
             self.options.bit_depth or max(header.bit_depth for header in headers),
@@ -210,28 +226,55 @@ class _Ingest:
     def _headers(
         self, reader: Reader, files: list[ListedImage]
     ) -> Generator[IngestProgress, None, tuple[list[ListedImage], list[ImageHeader]]]:
-        def header(file: ListedImage) -> tuple[ListedImage, ImageHeader] | DroppedFile:
-            try:
-                return file, reader.header(file)
-            except UnreadableImage as problem:
-                return DroppedFile.of(file, problem)
+        def headers(
+            some: Sequence[ListedImage],
+        ) -> list[tuple[ListedImage, ImageHeader] | DroppedFile]:
+            return _with_files(some, [self._allowed(each) for each in reader.headers(some)])
 
         good: list[tuple[ListedImage, ImageHeader]] = []
         num_seen = 0
-        for results in in_order(header, files, self.num_workers, reader.close):
+        for results in in_order(headers, files, self.num_workers, reader.close):
             good += self._without_dropped(results)
             num_seen += len(results)
             yield IngestProgress("headers", num_seen, len(files))
         return [file for file, _ in good], [result for _, result in good]
 
+    def _allowed(self, header: ImageHeader | UnreadableImage) -> ImageHeader | UnreadableImage:
+        """Leave out images that say that text is burned in, unless they are allowed."""
+        burned_in = (
+            isinstance(header, ImageHeader) and header.dicom and header.dicom.has_burned_in_text
+        )
+        if not burned_in or self.options.allow_burned_in_annotation:
+            return header
+        return UnreadableImage(
+            "burned_in_annotation",
+            "It says that text is burned into its pixels, which may name the patient. Export it "
+            "without, or allow it with allow_burned_in_annotation.",
+        )
+
+    def _take_facts(
+        self, files: list[ListedImage], headers: list[ImageHeader]
+    ) -> list[ListedImage]:
+        """Keep what DICOM files say of their images; patients stay by keyed hashes alone."""
+        facts = {
+            file.name: header.dicom
+            for file, header in zip(files, headers, strict=True)
+            if header.dicom is not None
+        }
+        self.warnings += of_dicom(facts.values())
+        self.acquisitions = {name: each.acquisition for name, each in facts.items()}
+        patients = {name: each.patient_id or "" for name, each in facts.items()}
+        files, warnings_of_patients = pseudonymised(files, patients, self.options.key)
+        self.warnings += warnings_of_patients
+        return files
+
     def _decode(
         self, reader: Reader, files: list[ListedImage], form: StoredForm, path: Path
     ) -> Generator[IngestProgress, None, list[PreparedImage]]:
-        def decode(file: ListedImage) -> tuple[ListedImage, PreparedPixels] | DroppedFile:
-            try:
-                return file, reader.pixels(file, form)
-            except UnreadableImage as problem:
-                return DroppedFile.of(file, problem)
+        def decode(
+            some: Sequence[ListedImage],
+        ) -> list[tuple[ListedImage, PreparedPixels] | DroppedFile]:
+            return _with_files(some, reader.pixels(some, form))
 
         images: list[PreparedImage] = []
         num_seen = 0
@@ -260,6 +303,9 @@ class _Ingest:
         table, found = yield from self._split(images)
         for num_written in write_store(self.destination, pixels, order, table):
             yield IngestProgress("writing", num_written, len(images))
+        write_acquisitions(
+            self.destination, [self.acquisitions.get(image.file.name) for image in images]
+        )
         return IngestSummary(
             classes=table.counts(),
             image_size=pixels.shape[1],
@@ -267,6 +313,7 @@ class _Ingest:
             fingerprint=table.fingerprint,
             version=table.version,
             dropped=self.dropped,
+            warnings=self.warnings,
             num_exact_duplicates=found.num_exact_duplicates,
             num_near_duplicates=found.num_near_duplicates,
             num_known_images=int(np.sum(found.splits != UNKNOWN)),
@@ -297,12 +344,22 @@ class _Ingest:
                 yield IngestProgress("duplicates", int(done * len(images)), len(images))
             yield IngestProgress("duplicates", len(images), len(images))
             table = _table(images, found, self.options.key)
+            self._look_at_warnings()
             if file:
                 file.write(ledger + found.to_remember(table.splits))
             return table, found
         finally:
             if file:
                 file.let_go()
+
+    def _warn(self, code: str, detail: str, num_images: int) -> None:
+        self.warnings.append(IngestWarning(code, detail, num_images))
+
+    def _look_at_warnings(self) -> None:
+        """Refuse the set for its warnings where that was asked for, before anything is kept."""
+        self.warnings += warnings.left_out(file.code for file in self.dropped)
+        if self.options.strict:
+            warnings.refuse(self.warnings)
 
     def _check_bad(self) -> None:
         """Refuse the whole as soon as it is sure that too much of it is bad."""
@@ -329,6 +386,16 @@ class _Ingest:
                 f"{self.options.limits.max_total_pixels:,} are allowed. Scale them down first, or "
                 "make several datasets.",
             )
+
+
+def _with_files(
+    files: Sequence[ListedImage], results: Sequence[Read | UnreadableImage]
+) -> list[tuple[ListedImage, Read] | DroppedFile]:
+    """Pair files with what was read of them."""
+    return [
+        DroppedFile.of(file, result) if isinstance(result, UnreadableImage) else (file, result)
+        for file, result in zip(files, results, strict=True)
+    ]
 
 
 def _num_bad(dropped: list[DroppedFile]) -> int:

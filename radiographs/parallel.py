@@ -11,23 +11,23 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_ITEMS_AT_ONCE = 4  # spreads the cost of a hand-over; few enough to stop soon
+_ITEMS_AT_ONCE = 8  # spreads the cost of a hand-over; few enough to stop soon
 _PULSE_SECONDS = 0.25
 
 
 def in_order(
-    work: Callable[[Item], Result],
+    work: Callable[[Sequence[Item]], list[Result]],
     items: Sequence[Item],
     num_workers: int,
     interrupt: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Result]]:
-    """Apply `work` to every item in threads: Pillow and numpy release the interpreter's lock.
+    """Apply `work` to all items in threads, some at a time.
 
     Only a few items are ahead of the caller at any time, and closing the iterator stops the
     threads.
 
     Args:
-        work: What is to be done with an item.
+        work: What is to be done with some of the items.
         items: All of them.
         num_workers: Threads.
         interrupt: Called where the caller stops early: ends the work that is under way.
@@ -36,16 +36,12 @@ def in_order(
         The next results in the order of the items; an empty list when nothing has come for a
         quarter of a second.
     """
-
-    def work_on(some: Sequence[Item]) -> list[Result]:
-        return [work(item) for item in some]
-
     batches = (items[k : k + _ITEMS_AT_ONCE] for k in range(0, len(items), _ITEMS_AT_ONCE))
     ahead: deque[Future[list[Result]]] = deque()
     pool = ThreadPoolExecutor(num_workers, thread_name_prefix="images")
     try:
         for batch in batches:
-            ahead.append(pool.submit(work_on, batch))
+            ahead.append(pool.submit(work, batch))
             if len(ahead) > 2 * num_workers:
                 yield from _awaited(ahead.popleft())
         while ahead:

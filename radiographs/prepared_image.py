@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from radiographs.duplicates.descriptor import Descriptor, describe
 from radiographs.reading.layouts import ListedImage
 from radiographs.store.pixels import Pixels, to_depth
@@ -73,9 +75,10 @@ class PreparedImage(NamedTuple):
 def prepare(pixels: Pixels, form: StoredForm) -> PreparedPixels:
     """Bring an image to a store's form, and describe it."""
     height, width = pixels.shape
-    square = to_square(pixels, form.size, form.fit)
+    values = pixels.astype(np.float32)
+    square = to_square(values, form.size, form.fit)
     return PreparedPixels(
         stored=to_depth(square, pixels.dtype.itemsize * 8, form.depth),
-        descriptor=describe(pixels),
+        descriptor=describe(pixels, values),
         upsampled=not reaches(height, width, form.size, form.fit),
     )

@@ -23,21 +23,25 @@ _BORDER_TOLERANCE = 0.03
 _MIN_CONTENT = 0.5
 
 
-def describe(pixels: Pixels) -> Descriptor:
-    """Describe a decoded image of any shape and depth."""
-    square = area_mean(_content(pixels), SIDE, SIDE)
+def describe(pixels: Pixels, values: NDArray[np.float32] | None = None) -> Descriptor:
+    """Describe a decoded image of any shape and depth.
+
+    Args:
+        pixels: The image.
+        values: The same as floating point, where the caller has it already.
+    """
+    square = area_mean((pixels if values is None else values)[_content(pixels)], SIDE, SIDE)
     low, high = square.min(), square.max()
     scale = np.float32(255) / max(high - low, np.float32(1e-6))
     descriptor: Descriptor = ((square - low) * scale + np.float32(0.5)).astype(np.uint8)
     return descriptor
 
 
-def _content(pixels: Pixels) -> Pixels:
-    """Cut off rows and columns at the edges that are nearly constant."""
+def _content(pixels: Pixels) -> tuple[slice, slice]:
+    """Return the rows and columns without those at the edges that are nearly constant."""
     tolerance = _BORDER_TOLERANCE * (int(pixels.max()) - int(pixels.min()))
     rows = _extent(np.ptp(pixels, axis=1) > tolerance)
-    pixels = pixels[rows]
-    return pixels[:, _extent(np.ptp(pixels, axis=0) > tolerance)]
+    return rows, _extent(np.ptp(pixels[rows], axis=0) > tolerance)
 
 
 def _extent(varies: NDArray[np.bool_]) -> slice:

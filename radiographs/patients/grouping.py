@@ -156,9 +156,7 @@ class _Identification:
     def join_patients(self) -> None:
         names = [image.file.patient_id for image in self.images]
         self.joined.join_equal(names)
-        self.patient_marks = [
-            None if name is None else keyed_hash(self.key, "patient", name) for name in names
-        ]
+        self.patient_marks = [None if name is None else bytes.fromhex(name) for name in names]
         self.number_of_patient: dict[bytes, np.uint64] = {
             mark.tobytes(): number
             for mark, number in zip(

@@ -107,6 +107,10 @@ class ArchiveTree:
             raise UnreadableImage("corrupt", "Its size is not what the ZIP declares.")
         return data
 
+    def open(self, name: str) -> None:
+        """Open nothing: a member of an archive is no file of its own."""
+        del name
+
 
 def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     """Refuse a directory of millions of members before it is parsed into memory.

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -19,15 +19,24 @@ from radiographs.errors import UnreadableImage
 from radiographs.prepared_image import PreparedPixels, StoredForm
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.limits import OUT_OF_MEMORY, TOO_SLOW, ReadingLimits
-from radiographs.reading.messages import Head, receive, send
+from radiographs.reading.messages import Head, Line, OpenFile
 from radiographs.store.pixels import Pixels, dtype_of
 
 _MODULE = "radiographs.reading.decoding_process"
+Answer = tuple[Head | UnreadableImage, list[bytes]]
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG")  # no secrets among them
 
 
 class Stopped(Exception):
     """The pool was closed while an image was being read."""
+
+
+class ProcessEnded(Exception):
+    """A process ended while it decoded; `answers` are those it had given."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        super().__init__()
+        self.answers = answers
 
 
 class DecodingPool:
@@ -44,48 +53,54 @@ class DecodingPool:
         self._idle: list[_Decoder] = []
         self._closed = False
 
-    def header(self, data: bytes) -> ImageHeader:
-        """Read an image's header from its first bytes.
+    def headers(self, files: Sequence[bytes | OpenFile]) -> list[ImageHeader | UnreadableImage]:
+        """Read headers of images from their first bytes.
+
+        Returns:
+            One for each file, in their order; the reason where it cannot be read.
 
         Raises:
-            UnreadableImage: With the reason.
             Stopped: The pool was closed.
         """
-        head, _ = self._ask({"wanted": "header"}, data)
-        return ImageHeader(int(head["width"]), int(head["height"]), int(head["bit_depth"]))
+        answers = self._ask({"wanted": "headers"}, files)
+        return [
+            head if isinstance(head, UnreadableImage) else ImageHeader.of_json(head)
+            for head, _ in answers
+        ]
 
-    def pixels(self, data: bytes, form: StoredForm) -> PreparedPixels:
-        """Decode an image to a store's form; raises as `header` does."""
+    def pixels(
+        self, files: Sequence[bytes | OpenFile], form: StoredForm
+    ) -> list[PreparedPixels | UnreadableImage]:
+        """Decode images to a store's form; returns and raises as `headers` does."""
         asked: Head = {"wanted": "pixels", "size": form.size, "depth": form.depth, "fit": form.fit}
-        head, found = self._ask(asked, data)
-        split = len(found) - SIDE * SIDE
-        stored: Pixels = np.frombuffer(found[:split], dtype_of(form.depth))
-        descriptor = np.frombuffer(found[split:], np.uint8)
-        return PreparedPixels(
-            stored.reshape(form.size, form.size),
-            descriptor.reshape(SIDE, SIDE),
-            bool(head["upsampled"]),
-        )
+        answers = self._ask(asked, files)
+        return [
+            head if isinstance(head, UnreadableImage) else _prepared(form, head, *parts)
+            for head, parts in answers
+        ]
 
     def close(self) -> None:
         """End all processes at once, whatever they do."""
         with self._lock:
             self._closed = True
-            ended, self._all, self._idle = self._all, set(), []
+            ended, idle, self._all, self._idle = self._all, self._idle, set(), []
         for decoder in ended:
             decoder.end()
+        for decoder in idle:  # others close the line to theirs themselves, once they are answered
+            decoder.close()
 
-    def _ask(self, asked: Head, data: bytes) -> tuple[Head, bytes]:
-        decoder = self._take()
-        try:
-            head, found = decoder.ask(asked, data)
-        except (OSError, EOFError) as error:
-            raise self._lost(decoder) from error
-        with self._lock:
-            self._idle.append(decoder)
-        if "code" in head:
-            raise UnreadableImage(head["code"], str(head["reason"]))  # type: ignore[arg-type]
-        return head, found
+    def _ask(self, asked: Head, files: Sequence[bytes | OpenFile]) -> list[Answer]:
+        """Ask for files at once: where one ends its process, another goes on behind it."""
+        answers: list[Answer] = []
+        while len(answers) < len(files):
+            decoder = self._take()
+            try:
+                answers += decoder.ask(asked, files[len(answers) :])
+            except ProcessEnded as ended:
+                answers += [*ended.answers, (self._lost(decoder), [])]
+            else:
+                self._give_back(decoder)
+        return answers
 
     def _take(self) -> _Decoder:
         with self._lock:
@@ -99,15 +114,24 @@ class DecodingPool:
                 self._all.add(decoder)
                 return decoder
         decoder.end()
+        decoder.close()
         raise Stopped
 
-    def _lost(self, decoder: _Decoder) -> Exception:
+    def _give_back(self, decoder: _Decoder) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(decoder)
+                return
+        decoder.close()
+
+    def _lost(self, decoder: _Decoder) -> UnreadableImage:
         """Say why a process ended while it decoded a file."""
+        code = decoder.end()
+        decoder.close()
         with self._lock:
             self._all.discard(decoder)
             if self._closed:
-                return Stopped()
-        code = decoder.end()
+                raise Stopped
         if code == -signal.SIGPROF:
             return UnreadableImage("too_costly", TOO_SLOW)
         if code == -signal.SIGKILL:  # the machine has no memory left
@@ -128,26 +152,55 @@ class _Decoder:
                     str(limits.cpu_nanoseconds_per_pixel),
                 ],
                 stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # what a library says of a file may quote it
                 env=_environment(),
             )
-        with ours:
-            self._line = cast("BinaryIO", ours.makefile("rwb"))
+        self._line = Line(ours)
         try:
-            receive(self._line)
-        except EOFError as error:
+            self._line.receive()
+        except (EOFError, OSError) as error:
+            self.close()
             raise OSError(f"{_MODULE} did not start: exit {self.end()}") from error
 
-    def ask(self, asked: Head, data: bytes) -> tuple[Head, bytes]:
-        """Send a file and wait for the answer; raises OSError or EOFError where it ended."""
-        send(self._line, asked, data)
-        return receive(self._line)
+    def ask(self, asked: Head, files: Sequence[bytes | OpenFile]) -> list[Answer]:
+        """Send files and wait for all answers.
+
+        Raises:
+            ProcessEnded: It ended before the last answer.
+        """
+        answers: list[Answer] = []
+        try:
+            self._line.send(asked, files)
+            while len(answers) < len(files):
+                answers.append(_answer(*self._line.receive()))
+        except (OSError, EOFError) as error:
+            raise ProcessEnded(answers) from error
+        return answers
 
     def end(self) -> int:
         """End the process and return how it ended; one that has ended already keeps its code."""
         self._process.kill()
         return self._process.wait()
+
+    def close(self) -> None:
+        """Close the line to it."""
+        self._line.close()
+
+
+def _answer(head: Head, parts: list[bytes]) -> Answer:
+    if "code" in head:
+        return UnreadableImage(head["code"], head["reason"]), []
+    return head, parts
+
+
+def _prepared(form: StoredForm, head: Head, stored: bytes, descriptor: bytes) -> PreparedPixels:
+    pixels: Pixels = np.frombuffer(stored, dtype_of(form.depth))
+    return PreparedPixels(
+        pixels.reshape(form.size, form.size),
+        np.frombuffer(descriptor, np.uint8).reshape(SIDE, SIDE),
+        bool(head["upsampled"]),
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The process in which images are decoded: a hostile file can end it, and nothing else.
 
-It gets the bytes of one file after the other on its standard input and answers on its standard
-output. It opens no files, knows no settings and never sees a key or a name. Its memory is limited
+It gets the bytes of one file after the other, or files that are open to be read, on its standard
+input and answers there. It opens no files, knows no settings and never sees a key or a name. Its
+memory is limited
 from its start, its processor time anew for each image; the kernel ends it where it exceeds that,
 also in the middle of a decoder that no Python code could interrupt.
 """
@@ -10,57 +11,59 @@ from __future__ import annotations
 
 import resource
 import signal
+import socket
 import sys
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from radiographs.errors import UnreadableImage
 from radiographs.prepared_image import StoredForm, prepare
-from radiographs.reading.decoding import header_of, open_image, pixels_of, read_header
+from radiographs.reading.decoding import open_image, pixels_of, read_header
 from radiographs.reading.limits import OUT_OF_MEMORY, ReadingLimits
-from radiographs.reading.messages import Head, receive, send
+from radiographs.reading.messages import Head, Line
 from radiographs.store.resizing import Fit
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, limits: ReadingLimits) -> None:
-    """Answer until nothing more is asked."""
-    send(answers, {"ready": True})
+def serve(line: Line, limits: ReadingLimits) -> None:
+    """Answer until nothing more is asked.
+
+    Each file has its own answer, sent before the next file is looked at: should that one end the
+    process, what came before it is not lost.
+    """
+    line.send({"ready": True})
     while True:
         try:
-            asked, data = receive(requests)
-        except EOFError:
+            asked, files = line.receive()
+        except (EOFError, OSError):
             return
-        try:
-            _limit_time(limits.seconds_for(0))
-            answer, payload = _answer(asked, data, limits)
-        except UnreadableImage as problem:
-            answer, payload = {"code": problem.code, "reason": problem.reason}, b""
-        except MemoryError:
-            answer, payload = {"code": "too_costly", "reason": OUT_OF_MEMORY}, b""
-        finally:
-            _limit_time(0)
-        send(answers, answer, payload)
+        for data in files:
+            line.send(*_answer(asked, data, limits))
 
 
-def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, bytes]:
-    if asked["wanted"] == "header":
-        return _header(data)
-    return _pixels(asked, data, limits)
+def _answer(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:
+    try:
+        _limit_time(limits.seconds_for(0))
+        if asked["wanted"] == "headers":
+            return read_header(data).as_json(), []
+        return _pixels(asked, data, limits)
+    except UnreadableImage as problem:
+        return {"code": problem.code, "reason": problem.reason}, []
+    except MemoryError:
+        return {"code": "too_costly", "reason": OUT_OF_MEMORY}, []
+    finally:
+        _limit_time(0)
 
 
-def _header(data: bytes) -> tuple[Head, bytes]:
-    return read_header(data)._asdict(), b""
-
-
-def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, bytes]:
-    with open_image(data) as image:
-        header = header_of(image)
-        _limit_time(limits.seconds_for(header.width * header.height))
-        pixels = pixels_of(image)
+def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list[bytes]]:
+    image = open_image(data)
+    _limit_time(limits.seconds_for(image.header.width * image.header.height))
+    pixels = pixels_of(image)
     form = StoredForm(int(asked["size"]), int(asked["depth"]), cast("Fit", asked["fit"]))
     prepared = prepare(pixels, form)
-    found = prepared.stored.tobytes() + prepared.descriptor.tobytes()
-    return {"upsampled": prepared.upsampled}, found
+    return {"upsampled": prepared.upsampled}, [
+        prepared.stored.tobytes(),
+        prepared.descriptor.tobytes(),
+    ]
 
 
 def _limit_time(cpu_seconds: float) -> None:
@@ -84,7 +87,7 @@ def main() -> None:
     limits = ReadingLimits(int(memory_bytes), float(cpu_seconds), float(cpu_nanoseconds))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     _limit_memory(limits.memory_bytes)
-    serve(sys.stdin.buffer, sys.stdout.buffer, limits)
+    serve(Line(socket.socket(fileno=sys.stdin.fileno())), limits)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.quoting import printable, quoted
+from radiographs.reading.messages import OpenFile
 
 MAX_FILE_BYTES = 256 << 20  # 100 million pixels of 16 bits, hardly compressed
 _MAX_DEPTH = 64  # of folders in folders; no layout needs more than a few
-# What operating systems leave beside the user's files.
-_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+# What operating systems and exports of DICOM leave beside the user's files.
+_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"}
 
 
 class FileTree(Protocol):
@@ -37,6 +38,14 @@ class FileTree(Protocol):
 
         Raises:
             UnreadableImage: The bytes cannot be had, or are more than `MAX_FILE_BYTES`.
+        """
+        ...
+
+    def open(self, name: str) -> OpenFile | None:
+        """Open a file to be read, for the caller to close; None where it is no file of its own.
+
+        Raises:
+            UnreadableImage: As `read` does.
         """
         ...
 
@@ -81,6 +90,22 @@ class FolderTree:
                 return file.read(num_bytes)
         except OSError as error:
             raise _cannot_be_opened(error) from error
+
+    def open(self, name: str) -> OpenFile | None:
+        """Open a file to be read, for the caller to close."""
+        path, _ = self._regular_file(name)
+        try:
+            # Should it have become a pipe meanwhile, opening it must not wait for a writer.
+            file = OpenFile(_open_without_waiting(str(path), os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            raise _cannot_be_opened(error) from error
+        try:
+            _check_regular(os.fstat(file.descriptor))
+            check_file_size(len(file))
+        except UnreadableImage:
+            os.close(file.descriptor)
+            raise
+        return file
 
     def _listed(self) -> dict[str, str]:
         if self._paths is None:

@@ -11,7 +11,7 @@ OUT_OF_MEMORY = "It takes more memory to decode than one image may take. Reduce 
 TOO_SLOW = "It takes more time to decode than one image may take. Save it anew."
 _PIXELS_OF_ANY_SIZE = 16_000_000  # up to here a file may be as small as it likes
 _MAX_PIXELS_PER_BYTE = 200  # a radiograph takes a byte for 20 pixels or fewer, also as JPEG
-_BYTES_PER_PIXEL = 4  # uncompressed, at most
+_BYTES_PER_PIXEL = 8  # uncompressed, at most: floating point
 _BYTES_BESIDE_PIXELS = 16 << 20  # profiles, thumbnails and remarks
 
 

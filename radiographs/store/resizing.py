@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from radiographs.store.pixels import Pixels
 
@@ -31,7 +32,7 @@ def reaches(height: int, width: int, size: int, fit: Fit) -> bool:
     return rows <= height and columns <= width
 
 
-def to_square(pixels: Pixels, size: int, fit: Fit) -> NDArray[np.float32]:
+def to_square(pixels: Pixels | NDArray[np.float32], size: int, fit: Fit) -> NDArray[np.float32]:
     """Bring an image to size x size, in its own units.
 
     Args:
@@ -60,23 +61,17 @@ def area_mean(pixels: Pixels | NDArray[np.float32], rows: int, columns: int) -> 
 
 
 def _resample_rows(pixels: Pixels | NDArray[np.float32], new_length: int) -> NDArray[np.float32]:
-    """Resample the first axis: a sum of rows, each with its weight.
-
-    The same as a product with a banded matrix, but linear in the pixels. It avoids BLAS, whose
-    own threads and ours would wait for each other.
-    """
+    """Resample the first axis: each new row is a sum of old ones, each with its weight."""
+    values = pixels.astype(np.float32, copy=False)
     if new_length == len(pixels):
-        return pixels.astype(np.float32)
-    taken, weights = _taps(len(pixels), new_length)
-    resampled: NDArray[np.float32] = pixels[taken[0]] * weights[0]
-    for rows, weight in zip(taken[1:], weights[1:], strict=True):
-        resampled += pixels[rows] * weight
+        return values
+    resampled: NDArray[np.float32] = _weights(len(pixels), new_length) @ values
     return resampled
 
 
 @functools.lru_cache(maxsize=256)
-def _taps(length: int, new_length: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return which old rows make each new row, (taps, new_length), and weights (..., 1).
+def _weights(length: int, new_length: int) -> csr_array[np.float32]:
+    """Return the share of each old row in each new one, (new_length, length).
 
     Shrinking, row k is the mean over [k, k + 1) * length / new_length; growing, it is
     interpolated linearly between the two nearest centres.
@@ -91,9 +86,10 @@ def _taps(length: int, new_length: int) -> tuple[NDArray[np.intp], NDArray[np.fl
         centres = ((new + 0.5) * length / new_length - 0.5).clip(0, length - 1)
         taken = centres.astype(np.intp) + np.arange(2)[:, None]
         weights = 1 - np.abs(centres - taken)
-    used = weights.any(axis=1)
-    taken = taken[used].clip(0, length - 1)
-    return taken, weights[used, :, None].astype(np.float32)
+    rows = np.broadcast_to(new, taken.shape)
+    used = weights > 0
+    shares = (weights[used].astype(np.float32), (rows[used], taken[used]))
+    return csr_array(shares, shape=(new_length, length))
 
 
 def block_mean(images: Pixels | NDArray[np.float32], factor: int) -> NDArray[np.float32]:

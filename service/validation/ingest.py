@@ -36,6 +36,12 @@ class IngestOptionsBody(Strict):
     )
     fit: Fit = Field("pad", description="How an image that is not square becomes square.")
     bit_depth: BitDepth | None = Field(None, description="By default that of the images.")
+    strict: bool = Field(False, description="Refuse the set for any warning (`warnings_refused`).")
+    allow_burned_in_annotation: bool = Field(
+        False,
+        description="Keep DICOM files that say that text is burned into their pixels; they are "
+        "left out otherwise.",
+    )
 
 
 class UploadForm(IngestOptionsBody):
@@ -112,7 +118,16 @@ def complete(
     if source.path is not None:
         source = DatasetSource(path=str(allowed_path(roots, source.path)))
     name = body.name or dataset_id
-    return IngestRequest(dataset_id, name, source, body.image_size, body.fit, body.bit_depth)
+    return IngestRequest(
+        dataset_id,
+        name,
+        source,
+        body.image_size,
+        body.fit,
+        body.bit_depth,
+        body.strict,
+        body.allow_burned_in_annotation,
+    )
 
 
 def allowed_path(roots: Sequence[Path], path: str) -> Path:

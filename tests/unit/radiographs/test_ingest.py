@@ -397,10 +397,13 @@ def test_a_few_files_that_cost_too_much_refuse_the_whole(folder_of, two_classes,
             return CostlyReader(self._tree, limits)
 
     class CostlyReader(TreeReader):
-        def pixels(self, image, form):
-            if image.name.startswith("Sick/"):
-                raise UnreadableImage("too_costly", "It takes too long.")
-            return super().pixels(image, form)
+        def pixels(self, images, form):
+            costly = UnreadableImage("too_costly", "It takes too long.")
+            found = super().pixels(images, form)
+            return [
+                costly if image.name.startswith("Sick/") else each
+                for image, each in zip(images, found, strict=True)
+            ]
 
     many = {f"Normal/more{k}.png": two_classes["Normal/00.png"] for k in range(500)}
     refused = refusal(CostlySource(folder_of(two_classes | many)), destination)

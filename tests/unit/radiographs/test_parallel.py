@@ -9,9 +9,9 @@ from radiographs.parallel import in_order
 
 
 def test_results_have_the_order_of_the_items():
-    def work(item):
-        time.sleep(0.001 * (item % 7))
-        return item * item
+    def work(items):
+        time.sleep(0.001 * (items[0] % 7))
+        return [item * item for item in items]
 
     results = [result for some in in_order(work, range(200), 4) for result in some]
     assert results == [k * k for k in range(200)]
@@ -19,7 +19,7 @@ def test_results_have_the_order_of_the_items():
 
 def test_a_slow_item_does_not_stop_the_pulse():
     gate = threading.Event()
-    results = in_order(lambda item: gate.wait() and item, [1], 1)
+    results = in_order(lambda items: gate.wait() and items, [1], 1)
     assert next(results) == []
     gate.set()
     assert [1] in list(results)
@@ -28,9 +28,10 @@ def test_a_slow_item_does_not_stop_the_pulse():
 def test_closing_stops_the_work():
     done = []
 
-    def work(item):
-        time.sleep(0.001)
-        done.append(item)
+    def work(items):
+        time.sleep(0.001 * len(items))
+        done.extend(items)
+        return items
 
     results = in_order(work, range(10_000), 2)
     next(results)
@@ -42,8 +43,8 @@ def test_closing_stops_the_work():
 
 
 def test_an_error_reaches_the_caller():
-    def work(item):
-        raise TimeoutError(item)
+    def work(items):
+        raise TimeoutError(items)
 
     with pytest.raises(TimeoutError):
         list(in_order(work, [1], 1))
@@ -51,7 +52,7 @@ def test_an_error_reaches_the_caller():
 
 def test_stopping_early_interrupts_the_work_that_is_under_way():
     gate = threading.Event()
-    results = in_order(lambda item: gate.wait(), range(100), 2, gate.set)
+    results = in_order(lambda items: gate.wait() and items, range(100), 2, gate.set)
     assert next(results) == []
     results.close()
     assert gate.is_set()

@@ -30,7 +30,20 @@ class Made(NamedTuple):
 
 def images() -> list[Made]:
     """Return every made-up file."""
-    kinds = (cut_png, flipped_png, headers, png_chunks, bombs, jpegs, webps, others, noise, fine)
+    kinds = (
+        cut_png,
+        flipped_png,
+        headers,
+        png_chunks,
+        bombs,
+        jpegs,
+        webps,
+        bmps,
+        tiffs,
+        others,
+        noise,
+        fine,
+    )
     return [
         Made(f"{kind.__name__}-{k:03d}.png", data, outcome)
         for kind in kinds
@@ -176,7 +189,11 @@ def jpegs() -> Kind:
     yield bytes(flat), "corrupt"
     wide = bytearray(whole)
     wide[frame + 4] = 12  # bits of a sample
-    yield bytes(wide), "corrupt"
+    yield bytes(wide), "unsupported_format"
+    for process in (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7):
+        other = bytearray(whole)
+        other[frame + 1] = process
+        yield bytes(other), "unsupported_format"
     yield whole[:frame] + whole[whole.index(b"\xff\xda") :], "corrupt"
     yield b"\xff\xd8\xff\xd9", "corrupt"
     yield b"\xff\xd8\xff" + b"\xff" * 5000, "corrupt"
@@ -194,12 +211,59 @@ def webps() -> Kind:
     yield whole[:4] + b"\xff\xff\xff\xff" + whole[8:], "corrupt"
 
 
+def bmps() -> Kind:
+    whole = encoded("BMP")
+    yield whole, "read"
+    for length in range(2, len(whole) - 1, max(1, len(whole) // 20)):
+        yield whole[:length], "corrupt" if length < 54 else "truncated"
+    wide = bytearray(whole)
+    wide[18:22] = struct.pack("<I", 200_000)
+    yield bytes(wide), "truncated"
+
+
+def tiff(*entries: tuple[int, int, int], after: int = 0, pixels: bytes = b"") -> bytes:
+    """A TIFF whose directory comes first: tag, type and value of each entry."""
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    return (
+        b"II*\0"
+        + struct.pack("<IH", 8, len(entries))
+        + directory
+        + struct.pack("<I", after)
+        + pixels
+    )
+
+
+def tiffs() -> Kind:
+    whole = encoded("TIFF")
+    deep = encoded("TIFF", GREY * np.uint16(257))
+    yield whole, "read"
+    yield deep, "read"
+    for length in range(8, len(deep) - 1, max(1, len(deep) // 30)):
+        yield deep[:length], "corrupt"
+    sides = [(256, 4, 32), (257, 4, 32)]
+    deep_grey = [(258, 3, 16), (262, 3, 1)]
+    yield tiff(*sides), "corrupt"
+    yield tiff(*sides, *deep_grey), "corrupt"
+    yield tiff(*sides, *deep_grey, (273, 4, 2**31), (279, 4, 2048)), "corrupt"
+    yield tiff(*sides, after=8), "corrupt"  # pages without end
+    yield tiff(*sides, after=2**31), "corrupt"
+    yield tiff((256, 4, 50_000), (257, 4, 50_000), *deep_grey), "too_large"
+    yield tiff((256, 4, 31), (257, 4, 32), *deep_grey), "too_small"
+    yield tiff((256, 4, 9999), (257, 4, 9999), *deep_grey), "too_costly"
+    yield tiff(*sides, (258, 3, 16), (262, 3, 2)), "unsupported_mode"
+    yield b"II*\0" + bytes(4), "corrupt"
+    yield b"MM\0*" + b"\xff" * 500, "corrupt"
+    yield b"II+\0" + bytes(200), "corrupt"
+    rng = random.Random(3)
+    for _ in range(30):
+        yield b"II*\0\x08\0\0\0" + rng.randbytes(300), "corrupt"
+
+
 def others() -> Kind:
     """Other things under the name of an image."""
-    for kind in ("GIF", "BMP", "TIFF", "JPEG2000", "PDF", "AVIF", "ICO", "PPM"):
+    for kind in ("GIF", "JPEG2000", "PDF", "AVIF", "ICO", "PPM"):
         yield encoded(kind), "unsupported_format"
     for data in (
-        bytes(128) + b"DICM" + bytes(500),
         b"\0\0\0\x18ftypheic" + bytes(500),
         b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
         b"<html><script>alert(1)</script></html>",

@@ -31,9 +31,9 @@ def pool():
 
 
 def refusal(pool, data):
-    with pytest.raises(UnreadableImage) as caught:
-        pool.pixels(data, FORM)
-    return caught.value
+    (found,) = pool.pixels([data], FORM)
+    assert isinstance(found, UnreadableImage)
+    return found
 
 
 def processes(pool):
@@ -42,18 +42,18 @@ def processes(pool):
 
 def test_a_process_reads_what_the_decoder_reads(pool, encoded):
     for data in (encoded(PIXELS), encoded(PIXELS * np.uint16(257)), encoded(PIXELS, "JPEG")):
-        found, expected = pool.pixels(data, FORM), prepare(decode(data), FORM)
+        (found,), expected = pool.pixels([data], FORM), prepare(decode(data), FORM)
         np.testing.assert_array_equal(found.stored, expected.stored)
         np.testing.assert_array_equal(found.descriptor, expected.descriptor)
         assert found.upsampled == expected.upsampled
-        assert pool.header(data)[:2] == (96, 96)
+        assert pool.headers([data])[0][:2] == (96, 96)
     assert len(processes(pool)) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says what a process has mapped")
 def test_a_process_has_no_torch_no_secrets_and_no_files(pool, encoded, monkeypatch):
     monkeypatch.setenv("SYNTHCXR_DATABASE_URL", "postgresql://secret")
-    pool.pixels(encoded(PIXELS), FORM)
+    pool.pixels([encoded(PIXELS)], FORM)
     (process,) = processes(pool)
     about = Path(f"/proc/{process.pid}")
     assert "torch" not in (about / "maps").read_text()
@@ -71,7 +71,7 @@ def test_a_file_that_takes_too_long_is_stopped_and_the_next_one_read(encoded):
     refused = refusal(pool, encoded(np.zeros((9000, 9000), np.uint8)))
     assert refused.code == "too_costly"
     assert "time" in refused.reason
-    assert pool.header(encoded(PIXELS)).width == 96
+    assert pool.headers([encoded(PIXELS)])[0].width == 96
     pool.close()
 
 
@@ -83,8 +83,20 @@ def test_a_file_that_takes_too_much_memory_is_refused_and_the_process_stays(enco
     assert refused.code == "too_costly"
     assert "memory" in refused.reason
     (before,) = processes(pool)
-    pool.pixels(encoded(PIXELS), FORM)
+    pool.pixels([encoded(PIXELS)], FORM)
     assert processes(pool) == [before]
+    pool.close()
+
+
+def test_one_bad_file_among_many_costs_only_itself(encoded):
+    pool = DecodingPool(ReadingLimits(cpu_seconds=0.05, cpu_nanoseconds_per_pixel=0))
+    good = [encoded(np.roll(PIXELS, k, axis=1)) for k in range(4)]
+    slow, broken = encoded(np.zeros((9000, 9000), np.uint8)), good[0][:200]
+    found = pool.pixels([good[0], slow, good[1], broken, slow, good[2], good[3]], FORM)
+    codes = [getattr(each, "code", "read") for each in found]
+    assert codes == ["read", "too_costly", "read", "truncated", "too_costly", "read", "read"]
+    for each, data in zip([found[k] for k in (0, 2, 5, 6)], good, strict=True):
+        np.testing.assert_array_equal(each.stored, prepare(decode(data), FORM).stored)
     pool.close()
 
 
@@ -92,29 +104,29 @@ def test_a_file_that_takes_too_much_memory_is_refused_and_the_process_stays(enco
     ("ending", "code"), [(signal.SIGSEGV, "corrupt"), (signal.SIGKILL, "too_costly")]
 )
 def test_a_decoder_that_crashes_is_that_file_s_fault(pool, encoded, ending, code):
-    pool.header(encoded(PIXELS))
+    pool.headers([encoded(PIXELS)])
     (process,) = processes(pool)
     process.send_signal(ending)
     process.wait()
     assert refusal(pool, encoded(PIXELS)).code == code
-    assert pool.pixels(encoded(PIXELS), FORM).stored.shape == (64, 64)
+    assert pool.pixels([encoded(PIXELS)], FORM)[0].stored.shape == (64, 64)
 
 
 def test_a_process_that_does_not_start_is_no_fault_of_a_file(monkeypatch, encoded):
     monkeypatch.setattr(decoding_pool, "_MODULE", "radiographs.nowhere")
     with pytest.raises(OSError, match="did not start"):
-        DecodingPool(ReadingLimits()).header(encoded(PIXELS))
+        DecodingPool(ReadingLimits()).headers([encoded(PIXELS)])
 
 
 def test_closing_ends_a_process_in_the_middle_of_its_work(pool, encoded):
-    pool.header(encoded(PIXELS))
+    pool.headers([encoded(PIXELS)])
     (process,) = processes(pool)
     process.send_signal(signal.SIGSTOP)  # as one in a decoder that does not return
     ended = []
 
     def read():
         try:
-            pool.header(encoded(PIXELS))
+            pool.headers([encoded(PIXELS)])
         except Stopped as stopped:
             ended.append(stopped)
 
@@ -127,13 +139,13 @@ def test_closing_ends_a_process_in_the_middle_of_its_work(pool, encoded):
     assert len(ended) == 1
     assert process.returncode is not None
     with pytest.raises(Stopped):
-        pool.header(encoded(PIXELS))
+        pool.headers([encoded(PIXELS)])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says who is there")
 def test_processes_end_with_whoever_started_them(encoded):
     ours = DecodingPool(ReadingLimits())
-    ours.header(encoded(PIXELS))
+    ours.headers([encoded(PIXELS)])
     (process,) = processes(ours)
     for decoder in ours._all:
         decoder._line.close()  # as the end of this process would
