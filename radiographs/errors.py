@@ -28,6 +28,7 @@ RefusalCode = Literal[
     "too_many_bad_files",
     "too_many_pixels",
     "image_size_not_available",
+    "warnings_refused",
 ]
 
 ImageCode = Literal[

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from radiographs import warnings
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.parallel import in_order
@@ -36,6 +37,7 @@ from radiographs.store.image_table import ImageTable
 from radiographs.store.pixel_store import write_store
 from radiographs.store.pixels import Pixels, dtype_of
 from radiographs.store.resizing import Fit, reaches
+from radiographs.warnings import IngestWarning
 
 __all__ = [
     "ArchiveSource",
@@ -75,6 +77,7 @@ class IngestOptions:
         ledger: File that remembers the split of every patient who was ever split under the key.
             None: nobody is known, and nobody is remembered.
         limits: What reading may cost.
+        strict: Whether any warning refuses the set.
     """
 
     key: bytes = field(repr=False)
@@ -84,6 +87,7 @@ class IngestOptions:
     num_workers: int | None = None
     ledger: Path | None = None
     limits: ReadingLimits = field(default_factory=ReadingLimits)
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
@@ -109,6 +113,7 @@ class IngestSummary:
         fingerprint: SHA-256 over pixels, labels and patient groups, in hexadecimal.
         version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
+        warnings: What to look at before the dataset is used.
         num_exact_duplicates: Images whose stored pixels equal an earlier image's.
         num_near_duplicates: Other images that show what an earlier one shows.
         num_known_images: Images of patients whom an earlier dataset has split: these keep their
@@ -125,6 +130,7 @@ class IngestSummary:
     fingerprint: str
     version: str
     dropped: list[DroppedFile]
+    warnings: list[IngestWarning]
     num_exact_duplicates: int
     num_near_duplicates: int
     num_known_images: int
@@ -168,6 +174,7 @@ class _Ingest:
     destination: Path
     options: IngestOptions
     dropped: list[DroppedFile] = field(default_factory=list)
+    warnings: list[IngestWarning] = field(default_factory=list)
     total_images: int = 0
 
     def __post_init__(self) -> None:
@@ -267,6 +274,7 @@ class _Ingest:
             fingerprint=table.fingerprint,
             version=table.version,
             dropped=self.dropped,
+            warnings=self.warnings,
             num_exact_duplicates=found.num_exact_duplicates,
             num_near_duplicates=found.num_near_duplicates,
             num_known_images=int(np.sum(found.splits != UNKNOWN)),
@@ -297,12 +305,22 @@ class _Ingest:
                 yield IngestProgress("duplicates", int(done * len(images)), len(images))
             yield IngestProgress("duplicates", len(images), len(images))
             table = _table(images, found, self.options.key)
+            self._look_at_warnings()
             if file:
                 file.write(ledger + found.to_remember(table.splits))
             return table, found
         finally:
             if file:
                 file.let_go()
+
+    def _warn(self, code: str, detail: str, num_images: int) -> None:
+        self.warnings.append(IngestWarning(code, detail, num_images))
+
+    def _look_at_warnings(self) -> None:
+        """Refuse the set for its warnings where that was asked for, before anything is kept."""
+        self.warnings += warnings.left_out(file.code for file in self.dropped)
+        if self.options.strict:
+            warnings.refuse(self.warnings)
 
     def _check_bad(self) -> None:
         """Refuse the whole as soon as it is sure that too much of it is bad."""

@@ -86,6 +86,7 @@ DATASET = {
     "version": SHA256,
     "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
     "dropped_counts": {"truncated": 1},
+    "warnings": [{"code": "images_left_out", "detail": "Left out: 1 truncated.", "num_images": 1}],
     "summary": {"num_exact_duplicates": 0, "num_upsampled": 0, "has_patient_ids": False},
 }
 MODEL = {

@@ -94,7 +94,8 @@ class Client:
 
         Args:
             source: A ZIP file or a folder on this machine.
-            options: `name`, `image_size`, `fit` or `bit_depth`, as `POST /datasets` documents them.
+            options: `name`, `image_size`, `fit`, `bit_depth` or `strict`, as `POST /datasets`
+                documents them.
         """
         form = {"name": source.stem} | {key: str(value) for key, value in _given(options).items()}
         with as_zip(source) as file:

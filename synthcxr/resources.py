@@ -115,6 +115,18 @@ class Event(View):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+class DatasetWarning(View):
+    """What an ingest found that its user should look at.
+
+    Attributes:
+        num_images: How many images it is about.
+    """
+
+    code: str
+    detail: str = ""
+    num_images: int = 0
+
+
 class Dataset(View):
     """A set of real or phantom images that models may be trained on.
 
@@ -123,6 +135,8 @@ class Dataset(View):
             which are None without it.
         fingerprint: None without the scope private:read.
         version: Keyed hash of the fingerprint, for publication.
+        dropped_counts: How many files were left out, by code.
+        warnings: What to look at before the dataset is used.
     """
 
     id: str
@@ -132,6 +146,8 @@ class Dataset(View):
     image_size: int | None = None
     fingerprint: str | None = None
     version: str | None = None
+    dropped_counts: dict[str, int] = Field(default_factory=dict)
+    warnings: list[DatasetWarning] = Field(default_factory=list)
     created_at: datetime | None = None
 
 

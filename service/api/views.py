@@ -222,6 +222,14 @@ class DroppedFileView(View):
     code: str
 
 
+class DatasetWarningView(View):
+    """What an ingest found that its user should look at; docs/datasets.md explains each code."""
+
+    code: str
+    detail: str = Field(description="It names no file and quotes no cell.")
+    num_images: int = Field(description="How many images it is about.")
+
+
 class DatasetView(View):
     """A private labelled set of radiographs."""
 
@@ -247,6 +255,7 @@ class DatasetView(View):
         description="The first files that were left out; GET /datasets/{id}/dropped has all."
     )
     dropped_counts: dict[str, int] = Field(description="How many files were left out, by code.")
+    warnings: list[DatasetWarningView]
     summary: dict[str, Any] = Field(
         description="What else the ingest found. Counts of near-duplicates, of known images and of "
         "patients who were split apart are there with the scope `private:read` alone."

@@ -79,6 +79,21 @@ class DroppedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetWarning:
+    """What an ingest found that its user should look at.
+
+    Attributes:
+        code: A stable name.
+        detail: What was found, without names of files and contents of cells.
+        num_images: How many images it is about.
+    """
+
+    code: str
+    detail: str
+    num_images: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A private labelled set of radiographs, ingested to a pixel store.
 
@@ -95,6 +110,7 @@ class Dataset:
         fingerprint: sha256 over pixels, labels and patient groups; never published.
         dropped: The first files left out; all of them are listed beside the pixels.
         dropped_counts: How many files were left out, by code.
+        warnings: What to look at before the dataset is used.
         artifact: The pixel store, `datasets/<id>`.
         summary: Whatever else the ingest found out.
         version: Keyed hash of the fingerprint, the dataset's name in what is published; None until
@@ -113,6 +129,7 @@ class Dataset:
     fingerprint: str | None = None
     dropped: tuple[DroppedFile, ...] = ()
     dropped_counts: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[DatasetWarning, ...] = ()
     artifact: ArtifactRef | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None

@@ -57,6 +57,7 @@ class IngestRequest:
         image_size: Side of the stored pixels; None chooses it from the images.
         fit: How an image that is not square becomes square.
         bit_depth: 8 or 16; None takes that of the images.
+        strict: Whether any warning is a refusal.
     """
 
     dataset_id: str
@@ -65,6 +66,7 @@ class IngestRequest:
     image_size: int | None
     fit: Fit
     bit_depth: BitDepth | None
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

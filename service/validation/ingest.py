@@ -36,6 +36,7 @@ class IngestOptionsBody(Strict):
     )
     fit: Fit = Field("pad", description="How an image that is not square becomes square.")
     bit_depth: BitDepth | None = Field(None, description="By default that of the images.")
+    strict: bool = Field(False, description="Refuse the set for any warning (`warnings_refused`).")
 
 
 class UploadForm(IngestOptionsBody):
@@ -112,7 +113,9 @@ def complete(
     if source.path is not None:
         source = DatasetSource(path=str(allowed_path(roots, source.path)))
     name = body.name or dataset_id
-    return IngestRequest(dataset_id, name, source, body.image_size, body.fit, body.bit_depth)
+    return IngestRequest(
+        dataset_id, name, source, body.image_size, body.fit, body.bit_depth, body.strict
+    )
 
 
 def allowed_path(roots: Sequence[Path], path: str) -> Path:

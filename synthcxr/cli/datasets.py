@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from synthcxr.cli.dataset_findings import say_findings
 from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.options import Json, Url, Wait, class_counts
 from synthcxr.cli.output import print_view, print_views, say
@@ -36,30 +37,31 @@ def add(
         ),
     ] = None,
     fit: Annotated[str | None, typer.Option(help="pad, crop or stretch to a square.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse the set for any warning.")
+    ] = False,
     wait: Wait = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Add a dataset and print its id."""
+    """Add a dataset and print its id; with --wait, say what was made of it."""
     if sum(given is not None for given in (source, server_path, phantom)) != 1:
         raise typer.BadParameter("give one of SOURCE, --server-path and --phantom")
+    options: dict[str, Any] = {"image_size": image_size, "fit": fit, "strict": strict or None}
     with Client(url) as client:
         if source is not None:
-            job = client.upload_dataset(source, name=name, image_size=image_size, fit=fit)
+            job = client.upload_dataset(source, name=name, **options)
         elif server_path is not None:
-            job = client.add_dataset_from_server(
-                server_path, name=name, image_size=image_size, fit=fit
-            )
+            job = client.add_dataset_from_server(server_path, name=name, **options)
         else:
+            drawn = class_counts(phantom or "")
             job = client.add_phantom_dataset(
-                class_counts(phantom or ""),
-                size=image_size,
-                name=name or "phantom",
-                image_size=image_size,
-                fit=fit,
+                drawn, size=image_size, name=name or "phantom", **options
             )
         if wait:
             job = finish(client, job, quiet=as_json)
+            if not as_json:
+                say_findings(client.dataset(job.dataset_id))
     if as_json:
         print_view(job)
     else:

@@ -22,6 +22,7 @@ from service.domain.records import (
     ClassSplit,
     Dataset,
     DatasetState,
+    DatasetWarning,
     DroppedFile,
     IngestedDataset,
 )
@@ -46,6 +47,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
         fit=request.fit,
         bit_depth=request.bit_depth,
         ledger=identity_ledger(attempt.settings, attempt.records.catalog),
+        strict=request.strict,
     )
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))
@@ -103,6 +105,7 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
         version=summary.version,
         dropped=tuple(DroppedFile(**asdict(each)) for each in summary.dropped[:DROPPED_SHOWN]),
         dropped_counts=Counter(each.code for each in summary.dropped),
+        warnings=tuple(DatasetWarning(**asdict(each)) for each in summary.warnings),
         artifact=artifact,
         summary={
             "num_exact_duplicates": summary.num_exact_duplicates,

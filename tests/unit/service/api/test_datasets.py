@@ -64,6 +64,7 @@ def test_a_zip_is_kept_for_the_worker_under_the_job_s_name(scene: Any) -> None:
         "image_size": 64,
         "fit": "pad",
         "bit_depth": 16,
+        "strict": False,
     }
     assert "patient" not in answer.text
 

@@ -1,0 +1,65 @@
+"""What an ingest found that its user should look at, although the images could be read.
+
+A warning names no file and quotes no cell: its detail has numbers, class labels, names of columns
+and formats. The files that it is about are listed with those that were left out, or nowhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from radiographs.errors import IngestRefused
+
+# Every code, and what it means.
+MEANINGS: dict[str, str] = {
+    "images_left_out": "Some files could not be used; the dataset lists each with its reason.",
+}
+
+
+@dataclass(frozen=True)
+class IngestWarning:
+    """Something to look at before the dataset is trained on.
+
+    Args:
+        code: Stable name, one of `MEANINGS`.
+        detail: What was found and what to do, without names of files and contents of cells.
+        num_images: How many images it is about.
+
+    Raises:
+        ValueError: No such code.
+    """
+
+    code: str
+    detail: str
+    num_images: int
+
+    def __post_init__(self) -> None:
+        if self.code not in MEANINGS:
+            raise ValueError(f"{self.code!r} is no code of a warning")
+
+
+def left_out(codes: Iterable[str]) -> list[IngestWarning]:
+    """Warn of files that were left out, counted by the codes of their reasons."""
+    counts = Counter(codes)
+    if not counts:
+        return []
+    reasons = ", ".join(f"{number} {code}" for code, number in sorted(counts.items()))
+    return [IngestWarning("images_left_out", f"Left out: {reasons}.", counts.total())]
+
+
+def refuse(warnings: list[IngestWarning]) -> None:
+    """Refuse a set for its warnings, as a user may ask for.
+
+    Raises:
+        IngestRefused: warnings_refused, where there is any.
+    """
+    if warnings:
+        codes = ", ".join(dict.fromkeys(warning.code for warning in warnings))
+        raise IngestRefused(
+            "warnings_refused",
+            f"Any warning was to be a refusal, and there are some: {codes}. Mend what they name, "
+            "or ingest without `strict`.",
+            [f"{warning.code}: {warning.detail}" for warning in warnings],
+        )
