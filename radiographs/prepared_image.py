@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from radiographs.duplicates.descriptor import Descriptor, describe
-from radiographs.reading.layouts import ListedImage
+from radiographs.reading.listing import ListedImage
 from radiographs.store.pixels import Pixels, to_depth
 from radiographs.store.resizing import Fit, reaches, to_square
 

@@ -15,6 +15,24 @@ from radiographs.errors import IngestRefused
 # Every code, and what it means.
 MEANINGS: dict[str, str] = {
     "images_left_out": "Some files could not be used; the dataset lists each with its reason.",
+    "folders_closed": "Some folders could not be opened, and what is in them was not read.",
+    "names_of_a_code_page": "Names in a ZIP are in a code page that it does not name.",
+    "names_resolved": "A table spells names of images otherwise than they are.",
+    "rows_without_image": "A public table names further images, which are not there.",
+    "table_not_used": "A table names a few of the images, and was not read.",
+    "folders_contradict": "A table gives images another label than the name of their folder.",
+    "splits_joined": "Folders that say a split were read as one set.",
+    "labels_merged": "Different spellings of a label were read as one class.",
+    "several_findings": "Images have several findings; each combination is a class of its own.",
+    "rare_findings": "Combinations of findings that few patients have were left out.",
+    "copies_contradict": "Copies of one image have different labels, and were left out.",
+    "patients_unknown": "A table says of some images that their patient is unknown.",
+    "patients_rounded": "Numbers of patients were rounded by a spreadsheet.",
+    "patients_by_study": "No column names the patient; the images of a study are kept together.",
+    "patient_column_unclear": "Several columns may name the patient, and one was read.",
+    "grey_range_narrow": "The images use a part of their grey values, which was spread over all.",
+    "grey_ranges_mixed": "Some images use far fewer grey values than the others.",
+    "grey_range_of_classes": "The images of one class are far brighter than those of another.",
 }
 
 

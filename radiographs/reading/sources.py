@@ -14,8 +14,9 @@ from radiographs.reading.decoding_pool import DecodingPool
 from radiographs.reading.file_tree import FileTree, FolderTree, check_file_size
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.labels import checked_label
-from radiographs.reading.layouts import ListedImage, Listing, find_images
+from radiographs.reading.layouts import find_images
 from radiographs.reading.limits import ReadingLimits, check_proportion
+from radiographs.reading.listing import ListedImage, Listing
 
 _HEAD_BYTES = 1 << 14  # holds the size of nearly every image
 _LONGEST_HEAD_BYTES = 4 << 20  # profiles and thumbnails may come before it
@@ -94,15 +95,17 @@ class TreeSource:
     """Images in files."""
 
     def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
+        self._tree = self._images = tree
 
     def listing(self) -> Listing:
         """Find the images and their labels by the layout of the files."""
-        return find_images(self._tree)
+        listing = find_images(self._tree)
+        self._images = listing.tree or self._tree
+        return listing
 
     def reader(self, limits: ReadingLimits) -> Reader:
         """Begin to read."""
-        return TreeReader(self._tree, limits)
+        return TreeReader(self._images, limits)
 
 
 class FolderSource(TreeSource):
@@ -151,6 +154,7 @@ class PhantomSource:
                 for index, label in enumerate(labels)
             ],
             [],
+            layout="phantoms",
         )
 
     def reader(self, limits: ReadingLimits) -> Reader:
