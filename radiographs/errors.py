@@ -22,6 +22,9 @@ RefusalCode = Literal[
     "archive_bomb",
     "folder_not_found",
     "no_images",
+    "no_labels",
+    "grey_range_differs",
+    "labels_contradict",
     "labels_invalid",
     "single_class",
     "class_too_small",
@@ -50,6 +53,10 @@ ImageCode = Literal[
     "other_body_part",
     "no_pixels",
     "burned_in_annotation",
+    "too_deep",
+    "rare_findings",
+    "other_view",
+    "labels_contradict",
 ]
 
 

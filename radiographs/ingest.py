@@ -12,18 +12,21 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiographs import warnings
 from radiographs.acquisition import Acquisition
+from radiographs.contradictions import without_contradictions
 from radiographs.dicom_warnings import of_dicom
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
+from radiographs.grey_range import GreyRange, spread, with_digests
 from radiographs.parallel import in_order
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
@@ -31,16 +34,17 @@ from radiographs.patients.pseudonyms import pseudonymised
 from radiographs.prepared_image import PreparedImage, PreparedPixels, StoredForm
 from radiographs.quoting import quoted
 from radiographs.reading.image_header import ImageHeader
-from radiographs.reading.layouts import DroppedFile, ListedImage
 from radiographs.reading.limits import ReadingLimits
+from radiographs.reading.listing import DroppedFile, ListedImage, Listing
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Reader, Source
+from radiographs.requirements import MIN_IMAGES_PER_CLASS, check_classes, image_size
 from radiographs.splits.keyed_hash import KEY_BYTES, published_version
 from radiographs.splits.random_split import TEST_SHARE, draw_splits
 from radiographs.store.acquisitions import write_acquisitions
 from radiographs.store.image_table import ImageTable
 from radiographs.store.pixel_store import write_store
 from radiographs.store.pixels import Pixels, dtype_of
-from radiographs.store.resizing import Fit, reaches
+from radiographs.store.resizing import Fit
 from radiographs.warnings import IngestWarning
 
 __all__ = [
@@ -54,13 +58,11 @@ __all__ = [
     "run",
 ]
 
-IMAGE_SIZES = (64, 128, 256)
-MIN_IMAGES_PER_CLASS = 8
 MAX_BAD_SHARE = 0.05
-MIN_SHARE_REACHING_SIZE = 0.95
 MAX_COSTLY_FILES = 5  # each may have taken seconds before it was stopped
 _BAD_FILES_SHOWN = 5
 _PULSE_SECONDS = 0.25
+_DICOM = "the PatientID of DICOM files"
 
 Read = TypeVar("Read")
 Phase = Literal["listing", "headers", "decoding", "duplicates", "writing"]
@@ -129,6 +131,9 @@ class IngestSummary:
             different splits.
         num_upsampled: Images with fewer pixels than the store's size.
         has_patient_ids: Whether any image came with one; an image without one counts as a patient.
+        num_images_with_patient: How many came with one.
+        patient_source: What says whose image it is, such as the name of a column.
+        layout: What the source was read as.
     """
 
     classes: dict[str, dict[str, int]]
@@ -144,6 +149,9 @@ class IngestSummary:
     num_split_conflicts: int
     num_upsampled: int
     has_patient_ids: bool
+    num_images_with_patient: int
+    patient_source: str | None
+    layout: str
 
 
 def run(source: Source, destination: Path, options: IngestOptions) -> IngestSummary:
@@ -184,6 +192,7 @@ class _Ingest:
     warnings: list[IngestWarning] = field(default_factory=list)
     total_images: int = 0
     acquisitions: dict[str, Acquisition] = field(default_factory=dict)
+    listing: Listing = field(init=False)
 
     def __post_init__(self) -> None:
         self.num_workers = self.options.num_workers or os.cpu_count() or 1
@@ -192,17 +201,17 @@ class _Ingest:
         yield IngestProgress("listing", 0, 0)
         listing = self.source.listing()
         self.dropped += listing.dropped
+        self.warnings += listing.warnings
+        self.listing = listing
         self.total_images = len(listing.images) + _num_bad(listing.dropped)
-        _check_classes(image.label for image in listing.images)
+        check_classes(image.label for image in listing.images)
         self._check_bad()
 
         decoded = self.destination / "decoded.raw"
         reader = self.source.reader(self.options.limits)
         try:
             images, form = yield from self._read(reader, listing.images, decoded)
-            shape = (len(images), form.size, form.size)
-            pixels = np.memmap(decoded, dtype_of(form.depth), "r", shape=shape)
-            return (yield from self._store(images, pixels))
+            return (yield from self._store(images, _mapped(decoded, len(images), form)))
         finally:
             reader.close()
             decoded.unlink(missing_ok=True)
@@ -214,14 +223,39 @@ class _Ingest:
         files, headers = yield from self._headers(reader, listed)
         self._check_num_pixels(headers)
         files = self._take_facts(files, headers)
+        deepest = max(header.bit_depth for header in headers)
         form = StoredForm(
-            _image_size(headers, self.options),
-            self.options.bit_depth or max(header.bit_depth for header in headers),
+            image_size(headers, self.options.image_size, self.options.fit),
+            self.options.bit_depth or deepest,
             self.options.fit,
         )
-        images = yield from self._decode(reader, files, form, path)
-        _check_classes(image.file.label for image in images)
+        depths = {f.name: h.bit_depth for f, h in zip(files, headers, strict=True)}
+        decoded = replace(form, depth=max(deepest, form.depth))
+        images, tops = yield from self._decode(reader, files, decoded, path)
+        check_classes(image.file.label for image in images)
+        depths_read = np.array([depths[image.file.name] for image in images])
+        grey = GreyRange(np.array(tops), depths_read, decoded.depth)
+        images = yield from self._spread(images, grey, form, path)
         return images, form
+
+    def _spread(
+        self, images: list[PreparedImage], grey: GreyRange, form: StoredForm, path: Path
+    ) -> Generator[IngestProgress, None, list[PreparedImage]]:
+        """Spread the grey values that the set uses over all that are stored."""
+        self.warnings += grey.warnings()
+        self.warnings += grey.of_classes([image.file.label for image in images])
+        white = grey.white()
+        if grey.decoded_depth == form.depth and (white == 2**form.depth - 1).all():
+            return images
+        decoded = _mapped(path, len(images), replace(form, depth=grey.decoded_depth))
+        digests: list[str] = []
+        spread_out = path.with_suffix(".spread")
+        with spread_out.open("wb") as out:
+            for some in spread(decoded, white, form.depth, out):
+                digests += some
+                yield IngestProgress("decoding", len(digests), len(images))
+        spread_out.replace(path)
+        return with_digests(images, digests)
 
     def _headers(
         self, reader: Reader, files: list[ListedImage]
@@ -270,22 +304,24 @@ class _Ingest:
 
     def _decode(
         self, reader: Reader, files: list[ListedImage], form: StoredForm, path: Path
-    ) -> Generator[IngestProgress, None, list[PreparedImage]]:
+    ) -> Generator[IngestProgress, None, tuple[list[PreparedImage], list[int]]]:
         def decode(
             some: Sequence[ListedImage],
         ) -> list[tuple[ListedImage, PreparedPixels] | DroppedFile]:
             return _with_files(some, reader.pixels(some, form))
 
         images: list[PreparedImage] = []
+        tops: list[int] = []
         num_seen = 0
         with path.open("wb") as out:
             for results in in_order(decode, files, self.num_workers, reader.close):
                 for file, prepared in self._without_dropped(results):
                     images.append(PreparedImage.of(file, prepared))
+                    tops.append(int(prepared.stored.max()))
                     out.write(prepared.stored.tobytes())
                 num_seen += len(results)
                 yield IngestProgress("decoding", num_seen, len(files))
-        return images
+        return images, tops
 
     def _without_dropped(self, results: list[Read | DroppedFile]) -> list[Read]:
         """Keep what could be read; refuse the whole as soon as too much could not."""
@@ -298,14 +334,16 @@ class _Ingest:
     def _store(
         self, images: list[PreparedImage], pixels: Pixels
     ) -> Generator[IngestProgress, None, IngestSummary]:
+        images, kept = self._without_contradictions(images)
         order = ordered_by_content(images)
         images = [images[k] for k in order]
         table, found = yield from self._split(images)
-        for num_written in write_store(self.destination, pixels, order, table):
+        for num_written in write_store(self.destination, pixels, kept[order], table):
             yield IngestProgress("writing", num_written, len(images))
         write_acquisitions(
             self.destination, [self.acquisitions.get(image.file.name) for image in images]
         )
+        num_with_patient = sum(image.file.patient_id is not None for image in images)
         return IngestSummary(
             classes=table.counts(),
             image_size=pixels.shape[1],
@@ -319,8 +357,19 @@ class _Ingest:
             num_known_images=int(np.sum(found.splits != UNKNOWN)),
             num_split_conflicts=found.num_conflicts,
             num_upsampled=sum(image.upsampled for image in images),
-            has_patient_ids=any(image.file.patient_id is not None for image in images),
+            has_patient_ids=num_with_patient > 0,
+            num_images_with_patient=num_with_patient,
+            patient_source=self.listing.patient_source or (_DICOM if num_with_patient else None),
+            layout=self.listing.layout,
         )
+
+    def _without_contradictions(
+        self, images: list[PreparedImage]
+    ) -> tuple[list[PreparedImage], NDArray[np.intp]]:
+        found = without_contradictions(images, MIN_IMAGES_PER_CLASS)
+        self.dropped += found.dropped
+        self.warnings += found.warnings
+        return [images[k] for k in found.kept], np.array(found.kept, np.intp)
 
     def _split(
         self, images: list[PreparedImage]
@@ -367,13 +416,13 @@ class _Ingest:
         num_costly = sum(file.code == "too_costly" for file in self.dropped)
         if num_bad <= MAX_BAD_SHARE * self.total_images and num_costly <= MAX_COSTLY_FILES:
             return
-        bad = [file for file in self.dropped if file.code != "unlabelled"]
+        bad = [file for file in self.dropped if file.is_bad]
         reasons = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in bad).items())
         raise IngestRefused(
             "too_many_bad_files",
-            f"{num_bad} of {self.total_images} images, or more, cannot be used and at most "
-            f"{MAX_BAD_SHARE:.0%} may be bad, {MAX_COSTLY_FILES} of them too_costly ({reasons}). "
-            "Repair or remove them.",
+            f"{num_bad} of {self.total_images} images, or more, cannot be used ({reasons}); "
+            f"{MAX_BAD_SHARE:.0%} of all may be bad, and {MAX_COSTLY_FILES} too_costly at most. "
+            "Mend or remove them; docs/errors.md says how for each of these codes.",
             [f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN]],
         )
 
@@ -398,52 +447,13 @@ def _with_files(
     ]
 
 
+def _mapped(path: Path, num_images: int, form: StoredForm) -> Pixels:
+    return np.memmap(path, dtype_of(form.depth), "r", shape=(num_images, form.size, form.size))
+
+
 def _num_bad(dropped: list[DroppedFile]) -> int:
     """Count the files that should have been labelled images; one without a label is none."""
-    return sum(file.code != "unlabelled" for file in dropped)
-
-
-def _check_classes(labels: Iterable[str]) -> None:
-    counts = Counter(labels)
-    if len(counts) < 2:
-        raise IngestRefused(
-            "single_class",
-            f"At least two classes are needed and there is {'only one' if counts else 'none'}. "
-            "Add images of another class, in a folder of its own or with its label in labels.csv.",
-            [f"Only {quoted(label)!r}." for label in counts],
-        )
-    for label, num_images in sorted(counts.items()):
-        if num_images < MIN_IMAGES_PER_CLASS:
-            raise IngestRefused(
-                "class_too_small",
-                f"A class has {num_images} readable images and each class needs "
-                f"{MIN_IMAGES_PER_CLASS}. Add images, or leave the class out.",
-                [f"Class {quoted(label)!r} has {num_images} readable images."],
-            )
-
-
-def _image_size(headers: list[ImageHeader], options: IngestOptions) -> int:
-    """Settle the store's size.
-
-    Raises:
-        IngestRefused: image_size_not_available.
-    """
-    share = {
-        size: float(np.mean([reaches(h.height, h.width, size, options.fit) for h in headers]))
-        for size in IMAGE_SIZES
-    }
-    available = [size for size in IMAGE_SIZES if share[size] >= MIN_SHARE_REACHING_SIZE]
-    wanted = options.image_size or max(available, default=min(IMAGE_SIZES))
-    if wanted not in IMAGE_SIZES:
-        raise ValueError(f"image_size is one of {IMAGE_SIZES}, not {wanted}")
-    if wanted not in available:
-        raise IngestRefused(
-            "image_size_not_available",
-            f"{share[wanted]:.0%} of the images reach {wanted} px and "
-            f"{MIN_SHARE_REACHING_SIZE:.0%} must. "
-            f"Sizes this set can give: {', '.join(map(str, available)) or 'none'}.",
-        )
-    return wanted
+    return sum(file.is_bad for file in dropped)
 
 
 def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageTable:

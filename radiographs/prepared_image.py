@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from radiographs.duplicates.descriptor import Descriptor, describe
-from radiographs.reading.layouts import ListedImage
+from radiographs.reading.listing import ListedImage
 from radiographs.store.pixels import Pixels, to_depth
 from radiographs.store.resizing import Fit, reaches, to_square
 

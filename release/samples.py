@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from radiographs.reading.layouts import UNLABELLED_FOLDER
+from radiographs.reading.labelled_rows import UNLABELLED_FOLDER
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 

@@ -17,6 +17,7 @@ from httpx_sse import EventSource
 from synthcxr import tokens
 from synthcxr.connection import Connection
 from synthcxr.errors import ServiceUnreachable
+from synthcxr.packing import as_zip
 from synthcxr.resources import (
     ApiKey,
     AuditEntry,
@@ -32,7 +33,7 @@ from synthcxr.resources import (
     View,
 )
 from synthcxr.tokens import token_for
-from synthcxr.transfers import as_zip, download
+from synthcxr.transfers import download
 from synthcxr.verification import VerifiedSet, verify_set
 
 DEFAULT_URL = tokens.DEFAULT_URL

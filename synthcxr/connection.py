@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from synthcxr.errors import ProblemError, ServiceUnreachable
+from synthcxr.errors import BadProxy, ProblemError, ServiceUnreachable
 from synthcxr.tokens import is_same_service
 
 # A request that fails in one of these ways never reached the service.
@@ -68,6 +69,8 @@ class Connection:
             )
         except httpx.InvalidURL as error:
             raise ServiceUnreachable(base_url, str(error)) from error
+        except (ImportError, ValueError) as error:  # of a proxy in the environment
+            raise BadProxy(_proxy_variables(), _proxy_fault(error)) from error
 
     def __enter__(self) -> Connection:
         return self
@@ -124,7 +127,7 @@ class Connection:
                 raise _problem(response)
             yield response
         except httpx.TransportError as error:
-            raise ServiceUnreachable(self.base_url, _reason(error)) from error
+            raise ServiceUnreachable(self.base_url, self._reason(error)) from error
         finally:
             response.close()
 
@@ -137,7 +140,7 @@ class Connection:
                 response = self._http.send(request, stream=True)
             except httpx.TransportError as error:
                 if last or not _may_repeat(request, error):
-                    raise ServiceUnreachable(self.base_url, _reason(error)) from error
+                    raise ServiceUnreachable(self.base_url, self._reason(error)) from error
                 self.sleep(_pause_seconds(attempt, None))
                 continue
             if last or response.status_code not in {429, 503}:
@@ -145,6 +148,12 @@ class Connection:
             response.close()
             self.sleep(_pause_seconds(attempt, response.headers.get("retry-after")))
         raise AssertionError("the last attempt returns or raises")
+
+    def _reason(self, error: Exception) -> str:
+        """Say why nothing came; where the environment names a proxy, it may be the cause."""
+        proxies = [] if is_loopback(self.base_url) else _proxy_variables()
+        through = f", through the proxy of {' or '.join(proxies)}" if proxies else ""
+        return f"{str(error) or type(error).__name__}{through}"
 
     def _request(self, method: str, path: str, options: dict[str, Any]) -> httpx.Request:
         try:
@@ -154,6 +163,16 @@ class Connection:
         if is_same_service(str(request.url), self.base_url) and (token := self._token()):
             request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+
+def _proxy_variables() -> list[str]:
+    """Return which variables name a proxy."""
+    names = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+    return [name for name in os.environ if name.upper() in names and os.environ[name]]
+
+
+def _proxy_fault(error: Exception) -> str:
+    return "SOCKS needs the package socksio" if isinstance(error, ImportError) else str(error)
 
 
 def _problem(response: httpx.Response) -> ProblemError:
@@ -192,7 +211,3 @@ def _pause_seconds(attempt: int, retry_after: str | None) -> float:
     except ValueError:
         return 0.1 * 2.0**attempt
     return min(max(asked, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

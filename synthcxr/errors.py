@@ -9,6 +9,9 @@ SynthCXRError
     NotSigned            a statement is not signed by the service
     ChainBroken          an audit log was changed
     CannotStart          the embedded service cannot start here
+    FolderNotPackable    a folder cannot be packed to be uploaded
+    BadProxy             a proxy that the environment names cannot be used
+    IngestRefusedHere    a set would be refused, as `synthcxr datasets check` found
     MissingExtra         this command needs a package that the base install leaves out
 """
 
@@ -35,6 +38,27 @@ class ServiceUnreachable(SynthCXRError):
             "Start one with `synthcxr up`, or name another with --url or SYNTHCXR_URL."
         )
         self.base_url = base_url
+
+
+class BadProxy(SynthCXRError):
+    """The environment names a proxy that cannot be used."""
+
+    def __init__(self, variables: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f"The proxy that {' or '.join(variables)} names cannot be used ({reason}). "
+            "Give one of http:// or https://, or unset it."
+        )
+
+
+class FolderNotPackable(SynthCXRError):
+    """A folder cannot be packed into a ZIP that means the same."""
+
+
+class IngestRefusedHere(SynthCXRError):
+    """A set would be refused."""
+
+    def __init__(self, code: str, detail: str, files: Sequence[str]) -> None:
+        super().__init__("\n  ".join([f"{detail} [{code}]", *files]))
 
 
 class BadToken(SynthCXRError):
@@ -113,9 +137,16 @@ class ProblemError(SynthCXRError):
 class JobFailed(SynthCXRError):
     """A job ended as failed or cancelled, so it has no result."""
 
-    def __init__(self, job_id: str, state: str, code: str | None, detail: str | None) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        state: str,
+        code: str | None,
+        detail: str | None,
+        at_fault: Sequence[str] = (),
+    ) -> None:
         reason = f": {detail.rstrip('.')} [{code}]" if detail else ""
-        super().__init__(f"Job {job_id} {state}{reason}")
+        super().__init__("\n  ".join([f"Job {job_id} {state}{reason}", *at_fault]))
         self.job_id = job_id
         self.state = state
         self.code = code

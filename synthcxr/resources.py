@@ -45,10 +45,15 @@ class Progress(View):
 
 
 class JobProblem(View):
-    """Why a job failed."""
+    """Why a job failed.
+
+    Attributes:
+        errors: What is at fault, each with its `detail`, where the caller may know.
+    """
 
     code: str = "unknown"
     detail: str = ""
+    errors: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class JobResult(View):
@@ -102,7 +107,11 @@ class Job(View):
             return
         error = self.error
         raise JobFailed(
-            self.id, self.state, error.code if error else None, error.detail if error else None
+            self.id,
+            self.state,
+            error.code if error else None,
+            error.detail if error else None,
+            [str(each.get("detail", "")) for each in error.errors] if error else (),
         )
 
 
@@ -135,7 +144,9 @@ class Dataset(View):
             which are None without it.
         fingerprint: None without the scope private:read.
         version: Keyed hash of the fingerprint, for publication.
+        dropped: The first files that were left out: file, reason, code.
         dropped_counts: How many files were left out, by code.
+        summary: What else the ingest found.
         warnings: What to look at before the dataset is used.
     """
 
@@ -146,7 +157,9 @@ class Dataset(View):
     image_size: int | None = None
     fingerprint: str | None = None
     version: str | None = None
+    dropped: list[dict[str, Any]] = Field(default_factory=list)
     dropped_counts: dict[str, int] = Field(default_factory=dict)
+    summary: dict[str, Any] = Field(default_factory=dict)
     warnings: list[DatasetWarning] = Field(default_factory=list)
     created_at: datetime | None = None
 

@@ -1,15 +1,11 @@
-"""Uploads and downloads: folders packed into a ZIP; downloads that resume and are checked."""
+"""Downloads that resume and are checked."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import httpx
 
@@ -17,31 +13,6 @@ from synthcxr.connection import Connection
 from synthcxr.errors import DownloadMismatch, ProblemError, ServiceUnreachable
 
 MAX_FRUITLESS_ATTEMPTS = 5
-
-
-@contextmanager
-def as_zip(source: Path) -> Iterator[IO[bytes]]:
-    """Open a ZIP as it is, or a folder packed into a temporary ZIP.
-
-    Hidden files and symbolic links stay behind. Images are stored, not deflated: they are
-    compressed already.
-
-    Args:
-        source: A ZIP file or a folder of images.
-    """
-    if source.is_file():
-        with source.open("rb") as file:
-            yield file
-        return
-    with tempfile.TemporaryFile(suffix=".zip") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for path in sorted(source.rglob("*")):
-                name = path.relative_to(source)
-                hidden = any(part.startswith(".") for part in name.parts)
-                if path.is_file() and not path.is_symlink() and not hidden:
-                    archive.write(path, name.as_posix())
-        file.seek(0)
-        yield file
 
 
 def download(
@@ -57,7 +28,8 @@ def download(
     Args:
         connection: Where to ask.
         path: Path of the file below the base URL.
-        destination: File to make or replace; it appears only when complete and right.
+        destination: File to make or replace; it appears only when complete and right. Where a
+            folder of this name is there nothing is sent for.
 
     Returns:
         The file's SHA-256 in hexadecimal.
@@ -65,7 +37,10 @@ def download(
     Raises:
         DownloadMismatch: The bytes are not those that the ETag names; nothing is kept.
         ServiceUnreachable: The connection was lost again and again; the part is kept.
+        IsADirectoryError: The destination is a folder.
     """
+    if destination.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(destination))
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = destination.with_name(f".{destination.name}.part")
     etag_file = destination.with_name(f".{destination.name}.etag")

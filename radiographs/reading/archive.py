@@ -5,21 +5,28 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.quoting import printable, quoted, shortened
+from radiographs.reading.archive_names import member_name
+from radiographs.reading.file_kinds import is_oddly_named, may_be_read
 from radiographs.reading.file_tree import check_file_size, is_litter
+from radiographs.warnings import IngestWarning
 
 _ZIP64_RECORDS = 56 + 20  # bytes of the two records that a ZIP64 adds behind its directory
 _DIRECTORY_ENTRY = 46  # bytes of an entry without its name, extra fields and comment
 _LOCAL_HEADER = 30  # bytes before a member's data, without its name and extra fields
 _BYTES_PER_MEMBER = 512  # of the directory: 46 fixed, a name and some extra fields
 _ENCRYPTED = 0x1  # flag bit
+_METHODS = {  # APPNOTE 4.4.5
+    1: "shrunk", 6: "imploded", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard",
+    95: "xz", 97: "WavPack", 98: "PPMd", 99: "AES",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,8 @@ class ArchiveLimits:
         max_members: Files and folders.
         max_total_bytes: Sum of the sizes once decompressed.
         max_member_bytes: Size of one file once decompressed.
-        max_ratio: Decompressed over compressed size, of a file and of the whole; image files
-            hardly shrink, so 100 is far from any honest set.
+        max_ratio: Decompressed over compressed size, of an image or table and of all of them;
+            image files hardly shrink, so 100 is far from any honest set.
         ratio_free_bytes: Up to this size a file, and the whole, may have any ratio: a short text
             of one letter compresses very well.
     """
@@ -71,7 +78,7 @@ class ArchiveTree:
                 ".zip of image files.",
             ) from error
         try:
-            self._members = _guard(self._zip.infolist(), self._limits)
+            self._members, self._num_guessed = _guard(self._zip.infolist(), self._limits)
         except IngestRefused:
             self._zip.close()
             raise
@@ -93,6 +100,7 @@ class ArchiveTree:
         member = self._members[name]
         if num_bytes is None:
             check_file_size(member.file_size)
+            self._check_growth(member)
         try:
             with self._zip.open(member) as file:
                 data = file.read(member.file_size if num_bytes is None else num_bytes)
@@ -110,6 +118,30 @@ class ArchiveTree:
     def open(self, name: str) -> None:
         """Open nothing: a member of an archive is no file of its own."""
         del name
+
+    def stream(self, name: str) -> BinaryIO:
+        """Open a file to be read from its start."""
+        try:
+            return cast("BinaryIO", self._zip.open(self._members[name]))
+        except Exception as error:  # as above
+            raise UnreadableImage("corrupt", "The ZIP member is damaged; pack it again.") from error
+
+    def warnings(self) -> list[IngestWarning]:
+        """Say how many names were read by a code page that the ZIP does not name."""
+        if not self._num_guessed:
+            return []
+        detail = (
+            f"{self._num_guessed} names in the ZIP are not UTF-8 and were read as CP437 or CP850, "
+            "as Windows writes them. Look at the names of the classes; 7-Zip packs in UTF-8 with "
+            "cu=on."
+        )
+        return [IngestWarning("names_of_a_code_page", detail, self._num_guessed)]
+
+    def _check_growth(self, member: zipfile.ZipInfo) -> None:
+        """Refuse to read a file that no name claimed to be an image, and that is a bomb."""
+        ratio = member.file_size / max(member.compress_size, 1)
+        if member.file_size > self._limits.ratio_free_bytes and ratio > self._limits.max_ratio:
+            raise UnreadableImage("too_costly", f"It would grow {ratio:,.0f}-fold. Save it anew.")
 
 
 def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
@@ -151,28 +183,39 @@ def _num_entries(file: BinaryIO, num_bytes: int, at_most: int) -> int:
     return num_entries
 
 
-def _guard(members: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> dict[str, zipfile.ZipInfo]:
-    """Check every member and return the files by name."""
+def _guard(
+    members: Sequence[zipfile.ZipInfo], limits: ArchiveLimits
+) -> tuple[dict[str, zipfile.ZipInfo], int]:
+    """Check every member; return the files by name, and how many names were guessed.
+
+    How a file is packed is looked at where it may be read: what never is cannot harm.
+    """
     files: dict[str, zipfile.ZipInfo] = {}
+    num_guessed = 0
     for member in members:
-        name = _safe_name(member)
+        read = member_name(member)
+        name = _safe_name(member, read.text)
         if member.is_dir():
             continue
         if name in files:
             raise _unsafe(name, "occurs twice")
-        _check_method(name, member)
-        _check_member_size(name, member, limits)
+        if not is_litter(name):
+            num_guessed += read.is_guessed
+            _check_method(name, member)
+            _check_member_size(name, member, limits)
         files[name] = member
     if not files:
         raise IngestRefused(
             "empty_archive", "The archive holds no files. Send a ZIP of labelled image files."
         )
     _check_overlap(files)
-    _check_whole(files.values(), limits)
-    return files
+    _check_whole(files, limits)
+    return files, num_guessed
 
 
 def _check_method(name: str, member: zipfile.ZipInfo) -> None:
+    if not may_be_read(name) and not is_oddly_named(name):
+        return
     if member.flag_bits & _ENCRYPTED:
         raise IngestRefused(
             "archive_encrypted",
@@ -182,8 +225,9 @@ def _check_method(name: str, member: zipfile.ZipInfo) -> None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise IngestRefused(
             "not_a_zip",
-            "A member of the archive is compressed by a method other than stored or deflated. "
-            "Pack the ZIP again with an ordinary tool.",
+            f"A member of the archive is compressed by the method {_method(member)}, and only "
+            "stored and deflated ones are read. Pack it with 7-Zip (Deflate) or zip, or add the "
+            "folder itself: `synthcxr datasets add FOLDER`.",
             [shortened(name)],
         )
 
@@ -201,20 +245,31 @@ def _check_overlap(files: dict[str, zipfile.ZipInfo]) -> None:
             raise _bomb("members that overlap", [shortened(name)])
 
 
-def _check_whole(files: Iterable[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
-    sizes = [(file.file_size, file.compress_size) for file in files]
-    total, compressed = (sum(column) for column in zip(*sizes, strict=True))
+def _method(member: zipfile.ZipInfo) -> str:
+    """Name a method, and the tool that writes it."""
+    number = member.compress_type
+    by = ", as Windows Explorer packs above 2 GB" if number == 9 else ""
+    return f"{number} ({_METHODS.get(number, 'unknown')}{by})"
+
+
+def _check_whole(files: Mapping[str, zipfile.ZipInfo], limits: ArchiveLimits) -> None:
+    total = sum(file.file_size for file in files.values())
     if total > limits.max_total_bytes:
         raise _bomb(
             f"the total size: it would decompress to {total:,} bytes and "
             f"{limits.max_total_bytes:,} are allowed"
         )
-    _check_ratio("the whole", total, compressed, limits)
+    read = [file for name, file in files.items() if may_be_read(name)]
+    unpacked, packed = (
+        sum(file.file_size for file in read),
+        sum(file.compress_size for file in read),
+    )
+    _check_ratio("the whole", unpacked, packed, limits)
 
 
-def _safe_name(member: zipfile.ZipInfo) -> str:
+def _safe_name(member: zipfile.ZipInfo, name: str) -> str:
     """Return the member's name with `/`, printable, or refuse one that points elsewhere."""
-    name = member.filename.replace("\\", "/")
+    name = name.replace("\\", "/")
     parts = name.rstrip("/").split("/")
     if "\0" in member.orig_filename:
         raise _unsafe(printable(name), "holds a null character")
@@ -234,7 +289,8 @@ def _check_member_size(name: str, member: zipfile.ZipInfo, limits: ArchiveLimits
             f"{limits.max_member_bytes:,} are allowed",
             [shortened(name)],
         )
-    _check_ratio("a member", member.file_size, member.compress_size, limits, [shortened(name)])
+    if may_be_read(name):
+        _check_ratio("a member", member.file_size, member.compress_size, limits, [shortened(name)])
 
 
 def _check_ratio(

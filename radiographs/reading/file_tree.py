@@ -6,16 +6,22 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.quoting import printable, quoted
 from radiographs.reading.messages import OpenFile
+from radiographs.warnings import IngestWarning
 
 MAX_FILE_BYTES = 256 << 20  # 100 million pixels of 16 bits, hardly compressed
 _MAX_DEPTH = 64  # of folders in folders; no layout needs more than a few
 # What operating systems and exports of DICOM leave beside the user's files.
-_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "DICOMDIR"}
+_LITTER = {
+    *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "lost+found", "__pycache__"),
+    *("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin"),
+    *("recycler", "recycled", "system volume information", "network trash folder"),
+    *("temporary items", "found.000", "dicomdir"),
+}
 
 
 class FileTree(Protocol):
@@ -49,10 +55,19 @@ class FileTree(Protocol):
         """
         ...
 
+    def stream(self, name: str) -> BinaryIO:
+        """Open a file to be read from its start, whatever its size; raises as `read` does."""
+        ...
+
+    def warnings(self) -> list[IngestWarning]:
+        """Say what of the names or folders could not be read as it stands."""
+        ...
+
 
 def is_litter(name: str) -> bool:
-    """Say whether a path was left by an operating system rather than by the user."""
-    return any(part in _LITTER or part.startswith(".") for part in name.split("/"))
+    """Say whether a path was left by a system or its trash rather than by the user."""
+    parts = name.split("/")
+    return any(part.startswith((".", "~$")) or part.lower() in _LITTER for part in parts)
 
 
 class FolderTree:
@@ -67,6 +82,7 @@ class FolderTree:
             )
         self._root = root.resolve()
         self._paths: dict[str, str] | None = None  # relative, as the system spells them
+        self._num_closed = 0
 
     def names(self) -> list[str]:
         """Return the path of every file, relative to the root, with `/`, printable, sorted."""
@@ -78,38 +94,62 @@ class FolderTree:
 
     def read(self, name: str, num_bytes: int | None = None) -> bytes:
         """Read a file, or its first `num_bytes`."""
-        path, _ = self._regular_file(name)
         try:
-            # Should it have become a pipe meanwhile, opening it must not wait for a writer.
-            with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
-                status = os.fstat(file.fileno())
-                _check_regular(status)
+            with os.fdopen(self._descriptor(name), "rb", buffering=0) as file:
                 if num_bytes is None:
-                    check_file_size(status.st_size)
-                    num_bytes = status.st_size
+                    num_bytes = os.fstat(file.fileno()).st_size
+                    check_file_size(num_bytes)
                 return file.read(num_bytes)
         except OSError as error:
             raise _cannot_be_opened(error) from error
 
     def open(self, name: str) -> OpenFile | None:
         """Open a file to be read, for the caller to close."""
-        path, _ = self._regular_file(name)
+        file = OpenFile(self._descriptor(name))
         try:
-            # Should it have become a pipe meanwhile, opening it must not wait for a writer.
-            file = OpenFile(_open_without_waiting(str(path), os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            raise _cannot_be_opened(error) from error
-        try:
-            _check_regular(os.fstat(file.descriptor))
             check_file_size(len(file))
         except UnreadableImage:
             os.close(file.descriptor)
             raise
         return file
 
+    def stream(self, name: str) -> BinaryIO:
+        """Open a file to be read from its start."""
+        return os.fdopen(self._descriptor(name), "rb")
+
+    def warnings(self) -> list[IngestWarning]:
+        """Say how many folders were passed over."""
+        self._listed()
+        if not self._num_closed:
+            return []
+        detail = (
+            f"{self._num_closed} folders cannot be opened, or lie more than {_MAX_DEPTH} deep; "
+            "what is in them was not read. Let the service read them."
+        )
+        return [IngestWarning("folders_closed", detail, 0)]
+
+    def _descriptor(self, name: str) -> int:
+        path, _ = self._regular_file(name)
+        try:
+            # Should it have become a pipe meanwhile, opening it must not wait for a writer.
+            descriptor = _open_without_waiting(str(path), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _cannot_be_opened(error) from error
+        try:
+            _check_regular(os.fstat(descriptor))
+        except UnreadableImage:
+            os.close(descriptor)
+            raise
+        return descriptor
+
     def _listed(self) -> dict[str, str]:
         if self._paths is None:
-            self._paths = {printable(path): path for path in _files_below(str(self._root))}
+            self._paths = {}
+            for path, is_closed in _files_below(str(self._root)):
+                if is_closed:
+                    self._num_closed += not is_litter(path.rstrip("/"))
+                else:
+                    self._paths[printable(path)] = path
         return self._paths
 
     def _regular_file(self, name: str) -> tuple[Path, os.stat_result]:
@@ -140,22 +180,29 @@ def check_file_size(num_bytes: int) -> None:
         )
 
 
-def _files_below(root: str) -> Iterator[str]:
-    """Walk a folder without following links; folders that cannot be read are passed over."""
+def _files_below(root: str) -> Iterator[tuple[str, bool]]:
+    """Walk a folder without following links.
+
+    Yields:
+        Paths of files, each with False; of folders that cannot be read, with True.
+    """
     waiting = [("", 0)]
     while waiting:
         folder, depth = waiting.pop()
         try:
             entries = os.scandir(f"{root}/{folder}")
         except OSError:
+            yield folder, True
             continue
         with entries:
             for entry in entries:
                 path = f"{folder}{entry.name}"
                 if not entry.is_dir(follow_symlinks=False):
-                    yield path
+                    yield path, False
                 elif depth < _MAX_DEPTH:
                     waiting.append((f"{path}/", depth + 1))
+                else:
+                    yield path, True
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -17,8 +17,9 @@ from radiographs.reading.dicom.content import is_dicom
 from radiographs.reading.file_tree import MAX_FILE_BYTES, FileTree, FolderTree, check_file_size
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.labels import checked_label
-from radiographs.reading.layouts import ListedImage, Listing, find_images
+from radiographs.reading.layouts import find_images
 from radiographs.reading.limits import ReadingLimits, check_proportion
+from radiographs.reading.listing import ListedImage, Listing
 from radiographs.reading.messages import OpenFile
 from radiographs.reading.tiff import SIGNATURES as TIFF_SIGNATURES
 from radiographs.store.pixels import Pixels
@@ -198,15 +199,17 @@ class TreeSource:
     """Images in files."""
 
     def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
+        self._tree = self._images = tree
 
     def listing(self) -> Listing:
         """Find the images and their labels by the layout of the files."""
-        return find_images(self._tree)
+        listing = find_images(self._tree)
+        self._images = listing.tree or self._tree
+        return listing
 
     def reader(self, limits: ReadingLimits) -> Reader:
         """Begin to read."""
-        return TreeReader(self._tree, limits)
+        return TreeReader(self._images, limits)
 
 
 class FolderSource(TreeSource):
@@ -255,6 +258,7 @@ class PhantomSource:
                 for index, label in enumerate(labels)
             ],
             [],
+            layout="phantoms",
         )
 
     def reader(self, limits: ReadingLimits) -> Reader:

@@ -8,7 +8,12 @@ from anyio.to_thread import run_sync
 from cachetools import TTLCache
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import Match
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
+from typing_extensions import override
 
+from service.api.head_requests import answer_head, is_head
 from service.api.query_parameters import check_parameters, known_parameters
 from service.api.rate_limits import RateLimits
 from service.authentication import Authenticator
@@ -119,6 +124,22 @@ class GuardedRoute(APIRoute):
             return await answer(request)
 
         return guarded
+
+    @override
+    def matches(self, scope: ASGIScope) -> tuple[Match, ASGIScope]:
+        """Match a HEAD where a GET would match."""
+        match, found = super().matches(scope)
+        if match is Match.PARTIAL and is_head(scope) and "GET" in (self.methods or ()):
+            return Match.FULL, found
+        return match, found
+
+    @override
+    async def handle(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answer a request; a HEAD as a GET without its body."""
+        if is_head(scope) and "GET" in (self.methods or ()):
+            await answer_head(self.app, scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
 
 
 def check_guarded(app: FastAPI) -> None:

@@ -27,7 +27,10 @@ Ground = Literal["white_box_audit", "differential_privacy"]
 
 DROPPED_SHOWN = 5  # files that were left out, in the view of a dataset itself
 # entries of a dataset's summary that do not depend on how earlier datasets were split
-PUBLIC_SUMMARY = ("num_exact_duplicates", "num_upsampled", "has_patient_ids")
+PUBLIC_SUMMARY = (
+    *("num_exact_duplicates", "num_upsampled", "has_patient_ids"),
+    *("num_images_with_patient", "patient_source", "layout"),
+)
 
 
 _SCOPE_OF_KIND = {JobKind.INGEST: DATASETS, JobKind.TRAIN: TRAIN, JobKind.GENERATE: GENERATE}

@@ -237,7 +237,8 @@ class Job:
         self._must_be("succeed", *HELD)
         if self.cancel_requested:
             return self.finish_cancelled(now)
-        return self._end(JobState.SUCCEEDED, now, result=result)
+        progress = self.progress and replace(self.progress, fraction=1.0, eta_seconds=0.0)
+        return self._end(JobState.SUCCEEDED, now, result=result, progress=progress)
 
     def fail(self, problem: Problem, now: datetime) -> "Job":
         """End with a problem, unless a cancel came first."""

@@ -25,7 +25,7 @@ from synthcxr.cli import (
     verify,
     version,
 )
-from synthcxr.errors import ProblemError, ServiceUnreachable, SynthCXRError
+from synthcxr.errors import BadProxy, ProblemError, ServiceUnreachable, SynthCXRError
 
 EXIT_FAILED = 1  # a job failed, a download does not verify, the service cannot start here
 EXIT_UNREACHABLE = 3  # 2 is the usage error of typer
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def exit_code(error: SynthCXRError) -> int:
     """Return the process exit code that an error ends in."""
-    if isinstance(error, ServiceUnreachable):
+    if isinstance(error, ServiceUnreachable | BadProxy):
         return EXIT_UNREACHABLE
     if isinstance(error, ProblemError):
         return EXIT_REFUSED

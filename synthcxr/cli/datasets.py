@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from synthcxr.cli.dataset_findings import say_findings
+from synthcxr.cli.dataset_findings import findings
 from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.options import Json, Url, Wait, class_counts
 from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.errors import IngestRefusedHere, MissingExtra
+from synthcxr.packing import FolderContents
+from synthcxr.resources import Dataset
 
 app = typer.Typer(help="Real images that models are trained on.", no_args_is_help=True)
 
@@ -62,6 +69,8 @@ def add(
     }
     with Client(url) as client:
         if source is not None:
+            for note in FolderContents.of(source).notes() if source.is_dir() else ():
+                say(note)
             job = client.upload_dataset(source, name=name, **options)
         elif server_path is not None:
             job = client.add_dataset_from_server(server_path, name=name, **options)
@@ -73,12 +82,36 @@ def add(
         if wait:
             job = finish(client, job, quiet=as_json)
             if not as_json:
-                say_findings(client.dataset(job.dataset_id))
+                for line in findings(client.dataset(job.dataset_id)):
+                    say(line)
     if as_json:
         print_view(job)
     else:
         say(f"job {job.id} {job.state}")
         print(job.dataset_id)
+
+
+@app.command()
+def check(
+    source: Annotated[Path, typer.Argument(exists=True, help="A folder or ZIP here.")],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse the set for any warning.")
+    ] = False,
+) -> None:
+    """Say what an ingest would make of a source, without a service; nothing is kept."""
+    if importlib.util.find_spec("numpy") is None:
+        raise MissingExtra("`synthcxr datasets check`")
+    command = [sys.executable, "-m", "radiographs", "check", str(source)]
+    ended = subprocess.run(
+        [*command, *(["--strict"] if strict else [])], stdout=subprocess.PIPE, check=False
+    )
+    if not ended.stdout:
+        raise typer.Exit(ended.returncode)
+    found = json.loads(ended.stdout)
+    if refused := found.get("refused"):
+        raise IngestRefusedHere(**refused)
+    for line in findings(Dataset(id="", state="checked", **found["dataset"])):
+        print(line)
 
 
 @app.command("list")

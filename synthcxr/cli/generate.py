@@ -17,7 +17,10 @@ from synthcxr.client import DEFAULT_URL, Client
 def generate(
     model_id: str,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Wait, download and verify the ZIP.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Wait, download and verify the ZIP; a folder is for it."
+        ),
     ] = None,
     class_counts: Annotated[
         str | None, typer.Option(metavar="LABEL=N,...", help="Such as COVID=100,Normal=100.")
@@ -78,15 +81,22 @@ def generate(
         if output is not None:
             say(f"job {job.id}")
             job = finish(client, job, quiet=as_json)
-            save(client, job.synthetic_set_id, output)
+            output = save(client, job.synthetic_set_id, output)
     if as_json:
         print_view(job)
     else:
         print(output or job.id)
 
 
-def save(client: Client, set_id: str, destination: Path) -> None:
-    """Download a set, check every file in it and that the service signed it; say what was found."""
+def save(client: Client, set_id: str, destination: Path) -> Path:
+    """Download a set, check every file in it and that the service signed it; say what was found.
+
+    Returns:
+        Where it is: the destination, or a file that is called as the set where that is a folder.
+    """
+    if destination.is_dir():
+        destination /= f"{set_id}.zip"
     say(f"verdict: {client.synthetic_set(set_id).verdict}")
     verified = client.download_verified(set_id, destination)
     say(f"{verified.num_images} images, each as its manifest says; {verified.trust}")
+    return destination

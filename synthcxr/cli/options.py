@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 import typer
@@ -13,27 +14,42 @@ Url = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")]
+_NUMBER = re.compile(r"\d*\.?\d+(?:[eE][+-]?\d+)?")
+_PAIR = re.compile(r"([^=].*?)=\s*([\d.+\-eE]+)\s*(?:,|$)")
 Seed = Annotated[int | None, typer.Option(min=0, help="Same seed, same result.")]
 
 
 def class_counts(text: str) -> dict[str, int]:
-    """Read `COVID=100,Normal=100`.
+    """Read `COVID=100,Normal=100`, or the same as JSON: `{"COVID": 100, "Normal": 100}`.
 
     Args:
-        text: Comma-separated `label=count`; a label may hold spaces, not commas.
+        text: Comma-separated `label=count`. A label may hold blanks, commas and `=`; one that
+            itself looks like a pair, as `a=1,b`, needs JSON.
 
     Raises:
         typer.BadParameter: It is written otherwise.
     """
     counts: dict[str, int] = {}
-    for pair in text.split(","):
-        label, _, number = (part.strip() for part in pair.rpartition("="))
-        if not label or not number.isdecimal() or int(number) < 1:
-            raise typer.BadParameter(f"{pair.strip()!r} is not LABEL=COUNT, as in COVID=100")
+    for label, number in _pairs(text, "LABEL=COUNT, as in COVID=100"):
+        if not number.isdecimal() or int(number) < 1:
+            raise typer.BadParameter(f"{label}={number} is not LABEL=COUNT, as in COVID=100")
         if label in counts:
             raise typer.BadParameter(f"{label!r} is named twice")
         counts[label] = int(number)
     return counts
+
+
+def _pairs(text: str, form: str) -> list[tuple[str, str]]:
+    """Return labels with what is behind their `=`; a comma after no number is a label's."""
+    if text.lstrip().startswith("{"):
+        try:
+            return [(str(label), str(number)) for label, number in json.loads(text).items()]
+        except (AttributeError, ValueError):
+            pass  # a label that begins so
+    pairs = [(label.strip(), number) for label, number in _PAIR.findall(text)]
+    if not pairs or _PAIR.sub("", text).strip() or not all(label for label, _ in pairs):
+        raise typer.BadParameter(f"{text.strip()!r} is not {form}")
+    return pairs
 
 
 def mixture(text: str) -> dict[str, Any]:
@@ -65,21 +81,17 @@ def interpolation(text: str) -> dict[str, Any]:
     of, *numbers = text.rsplit(":", 3)
     if not of or len(numbers) < 3 or not all(number.isdecimal() for number in numbers):
         raise typer.BadParameter(f"{text!r} is not LABEL:FROM:TO:STEPS, as in COVID:1:2:8")
-    fixed = {"weights": _weights(of)} if "=" in of else {"label": of}
+    fixed = {"weights": _weights(of)} if _PAIR.search(of) else {"label": of}
     names = ("from_seed", "to_seed", "steps")
     return {**fixed, **dict(zip(names, map(int, numbers), strict=True))}
 
 
 def _weights(text: str) -> dict[str, float]:
     weights: dict[str, float] = {}
-    for pair in text.split(","):
-        label, _, number = (part.strip() for part in pair.rpartition("="))
-        try:
-            weight = float(number)
-        except ValueError:
-            weight = 0.0
-        if not label or not 0 < weight <= 1:
-            raise typer.BadParameter(f"{pair.strip()!r} is not LABEL=WEIGHT, as in COVID=0.6")
+    for label, number in _pairs(text, "LABEL=WEIGHT, as in COVID=0.6"):
+        weight = float(number) if _NUMBER.fullmatch(number) else 0.0
+        if not 0 < weight <= 1:
+            raise typer.BadParameter(f"{label}={number} is not LABEL=WEIGHT, as in COVID=0.6")
         if label in weights:
             raise typer.BadParameter(f"{label!r} is named twice")
         weights[label] = weight

@@ -42,12 +42,14 @@ def show(set_id: str, url: Url = DEFAULT_URL) -> None:
 @app.command()
 def download(
     set_id: str,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The ZIP to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The ZIP to write, or a folder for it.")
+    ],
     url: Url = DEFAULT_URL,
 ) -> None:
     """Download a set and verify every file in it."""
     with Client(url) as client:
-        save(client, set_id, output)
+        output = save(client, set_id, output)
     print(output)
 
 

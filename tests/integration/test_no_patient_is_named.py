@@ -62,7 +62,7 @@ def faults(rows, patients):
     yield [*rows, f"{next(patients)}.png"]  # too few cells
     yield [*rows, f"{next(patients)}.png,={next(patients)},,"]
     yield [*rows, f"../{next(patients)}.png,a,,"]
-    yield [*rows, rows[1]]
+    yield [*rows, rows[1].replace(",a,", ",b,")]  # two labels
     yield [*rows, f'"{next(patients)}.png,a,,']
     yield [*rows[:2], *(row.replace(",b,", ",a,") for row in rows[2:])]  # one class
     yield [*rows[:-1], rows[2].replace(",b,", f",{next(patients)},")]

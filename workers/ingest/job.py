@@ -115,5 +115,8 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
             "num_split_conflicts": summary.num_split_conflicts,
             "num_upsampled": summary.num_upsampled,
             "has_patient_ids": summary.has_patient_ids,
+            "num_images_with_patient": summary.num_images_with_patient,
+            "patient_source": summary.patient_source,
+            "layout": summary.layout,
         },
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from radiographs.errors import IngestRefused
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.decoding import decode, read_header
+from radiographs.reading.file_tree import FolderTree
+from radiographs.reading.layouts import find_images
 from radiographs.store.pixel_store import PixelStore
 
 DATA = Path(os.environ.get("SYNTHCXR_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -99,6 +103,41 @@ def test_a_held_out_image_of_the_main_set_is_held_out_at_another_size(tmp_path):
             dict(zip(store.files, getattr(store, values).tolist(), strict=True)) for store in stores
         )
         assert first == second
+
+
+@pytest.mark.parametrize(
+    ("name", "num_images", "code"),
+    [
+        ("cxr-mixed-raw-sample", 76, "class_too_small"),  # five images of one class
+        ("hannover-covid", 198, "single_class"),
+    ],
+)
+def test_a_set_that_is_too_small_is_listed_whole_and_refused_for_that(
+    name, num_images, code, tmp_path
+):
+    listing = find_images(FolderTree(DATA / name))
+    assert len(listing.images) == num_images
+    assert listing.dropped == []
+    with pytest.raises(IngestRefused) as caught:
+        run(FolderSource(DATA / name), tmp_path, IngestOptions(bytes(32)))
+    assert caught.value.code == code
+
+
+def test_serial_images_of_a_patient_stay_together_by_the_manifests(tmp_path):
+    """Two sets side by side, each with its own manifest, as they are."""
+    (tmp_path / "store").mkdir()
+    for name in ("hannover-covid", "nih-starter"):
+        shutil.copytree(DATA / name, tmp_path / "both" / name)
+    summary = run(FolderSource(tmp_path / "both"), tmp_path / "store", IngestOptions(bytes(32)))
+    store = PixelStore.open(tmp_path / "store")
+    assert summary.num_images_with_patient == len(store.files) == 198 + 264
+    assert summary.patient_source == "column patient_id"
+    split = dict(zip(store.files, store.splits.tolist(), strict=True))
+    splits = defaultdict(set)
+    for name in ("hannover-covid", "nih-starter"):
+        for row in manifest(name):
+            splits[name, row["patient_id"]].add(split[f"{name}/{row['path']}"])
+    assert [patient for patient, theirs in splits.items() if len(theirs) > 1] == []
 
 
 def test_many_small_classes_are_ingested(tmp_path):

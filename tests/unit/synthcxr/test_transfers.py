@@ -129,3 +129,15 @@ def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ProblemError):
         download(connection, "/file", tmp_path / "set.zip")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused_before_anything_is_sent(tmp_path) -> None:
+    def never(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request.url)
+
+    with (
+        Connection("http://127.0.0.1", transport=httpx.MockTransport(never)) as connection,
+        pytest.raises(IsADirectoryError),
+    ):
+        download(connection, "/synthetic-sets/syn_1/download", tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -98,12 +98,12 @@ def test_what_labels_csv_and_the_folder_disagree_on_is_named(tree_of):
 def test_an_image_outside_every_layout_is_named(tree_of):
     listing = find_images(tree_of(files("a/1.png", "b/1.png", "stray.png", "a/x/y/1.png")))
     assert [(file.file, file.code) for file in listing.dropped] == [
-        ("a/x/y/1.png", "outside_layout"),
+        ("a/x/y/1.png", "too_deep"),
         ("stray.png", "outside_layout"),
     ]
 
 
-@pytest.mark.parametrize("names", [["readme.txt"], ["x/train/a/1.png"], ["1.png"]])
+@pytest.mark.parametrize("names", [["readme.txt"], ["1.png"], ["a/masks/1.png"]])
 def test_no_images_are_refused_with_the_layouts_that_were_expected(tree_of, names):
     with pytest.raises(IngestRefused) as caught:
         find_images(tree_of(files(*names)))

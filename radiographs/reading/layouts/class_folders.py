@@ -1,0 +1,217 @@
+"""A folder for each class: CLASS/*, CLASS/images/*, under wrapping folders and splits.
+
+    CLASS/images/*           COVID-19 Radiography; masks are left alone
+    train/CLASS/*, test/...  Kaggle: splits are joined, since ours are drawn anew
+    CLASS/*
+
+A folder that only says a split or numbers a part is no class. Images are never labelled by folder
+while a table names them that may say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from radiographs.errors import IngestRefused
+from radiographs.quoting import shortened
+from radiographs.reading.file_index import FileIndex, stem
+from radiographs.reading.file_kinds import (
+    is_image_folder,
+    is_part_folder,
+    is_split_folder,
+    plain,
+)
+from radiographs.reading.labels import checked_label
+from radiographs.reading.listing import DroppedFile, ListedImage, Listing
+from radiographs.reading.tables.columns import find_patient
+from radiographs.reading.tables.patient_columns import patient_warnings
+from radiographs.reading.tables.table import Table, base_name
+from radiographs.reading.tables.tables_of_images import names_few, naming_column
+from radiographs.warnings import IngestWarning
+
+NAME = "a folder for each class"
+_MIN_SHARE_WRAPPED = 0.9
+_MIN_SHARE_NAMED = 0.5  # of a table's rows, that it is one of these images
+_TECHNICAL = {
+    *("filename", "format", "size", "url", "width", "height", "mode", "bits", "bytes", "md5"),
+    *(
+        "sha256",
+        "sha1",
+        "source",
+        "license",
+        "licence",
+        "file",
+        "path",
+        "split",
+        "fold",
+        "resolution",
+    ),
+    *("index", "id", "unnamed0", "", "image", "imagename", "imageid", "date", "filesize", "type"),
+}
+_TABLE_NOT_USED = IngestWarning(
+    "table_not_used",
+    "A table names a few of the images and was not read; the folders were taken for classes. Call "
+    "it labels.csv where it has the labels.",
+    0,
+)
+
+
+def read(index: FileIndex) -> Listing | None:
+    """Read a set that has a folder for each class."""
+    _refuse_unread_tables(index)
+    folders = {name: _folders(name) for name in index.images}
+    root = _root(list(folders.values()))
+    images, dropped = [], list(index.dropped)
+    labels: dict[str, str] = {}
+    for name, its in folders.items():
+        below = its[len(root) :] if its[: len(root)] == root else None
+        if below is None or len(below) != 1:
+            dropped.append(_misplaced(name, below))
+            continue
+        folder = below[0]
+        if folder not in labels:
+            labels[folder] = _label(folder)
+        images.append(ListedImage(name, labels[folder]))
+    if images:
+        _refuse_no_classes(list(labels))
+    elif index.images:
+        _refuse_splits_alone(index.images)
+    listing = Listing(images, dropped, _splits_joined(index.images), NAME)
+    return _with_patients(index, listing)
+
+
+def _folders(name: str) -> tuple[str, ...]:
+    """Return the folders of an image that may name its class or wrap the whole."""
+    folders = [folder for folder in name.split("/")[:-1] if not is_split_folder(folder)]
+    while len(folders) > 1 and is_image_folder(folders[-1]):
+        folders.pop()
+    distinct = [folder for k, folder in enumerate(folders) if k == 0 or folder != folders[k - 1]]
+    return tuple(distinct)
+
+
+def _root(all_folders: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the folders that wrap nearly all images; a few beside them decide nothing."""
+    root: tuple[str, ...] = ()
+    below = all_folders
+    while below:
+        tops = Counter(folders[len(root)] for folders in below if len(folders) > len(root))
+        if not tops:
+            return root
+        top, number = tops.most_common(1)[0]
+        inside = [each for each in below if each[: len(root) + 1] == (*root, top)]
+        deeper = sum(len(each) > len(root) + 1 for each in inside)
+        if number < _MIN_SHARE_WRAPPED * len(below) or deeper <= len(inside) / 2:
+            return root
+        root, below = (*root, top), inside
+    return root
+
+
+def _misplaced(name: str, below: tuple[str, ...] | None) -> DroppedFile:
+    if below is not None and len(below) > 1:
+        reason = (
+            "It lies deeper than CLASS/ or CLASS/images/; move it up, or name it in labels.csv."
+        )
+        return DroppedFile(shortened(name), "too_deep", reason)
+    reason = "It lies in neither CLASS/ nor CLASS/images/."
+    return DroppedFile(shortened(name), "outside_layout", reason)
+
+
+def _label(folder: str) -> str:
+    if "\\x" in folder.replace("\\\\", ""):
+        raise IngestRefused(
+            "labels_invalid",
+            "The name of a class folder is not UTF-8, so it cannot be a label. Rename the folder; "
+            "in a ZIP, pack it with names in UTF-8 (7-Zip: cu=on).",
+            [f"{shortened(folder)}: \\x.. are the bytes that are not UTF-8."],
+        )
+    return checked_label(folder, "the name of a class folder", [shortened(folder)])
+
+
+def _refuse_no_classes(folders: list[str]) -> None:
+    """Refuse folders that number the parts of a set."""
+    if len(folders) > 1 and all(is_part_folder(folder) for folder in folders):
+        raise IngestRefused(
+            "no_labels",
+            f"The images lie in {len(folders)} folders that only number parts of a set, such as "
+            "images_001, and these are no classes. Add a labels.csv (file,label[,patient_id]), or "
+            "the table that came with the set; docs/datasets.md names those that are read.",
+            [shortened(folder) for folder in sorted(folders)[:5]],
+        )
+
+
+def _refuse_splits_alone(names: list[str]) -> None:
+    if any(is_split_folder(folder) for name in names for folder in name.split("/")[:-1]):
+        raise IngestRefused(
+            "no_labels",
+            "The folders only say a split (train, val, test), and no class. Put a folder for each "
+            "class into them, or add a labels.csv (file,label[,patient_id]).",
+        )
+
+
+def _splits_joined(names: list[str]) -> list[IngestWarning]:
+    splits = Counter(
+        plain(folder)
+        for name in names
+        for folder in name.split("/")[:-1]
+        if is_split_folder(folder)
+    )
+    if not splits:
+        return []
+    detail = f"The splits {', '.join(sorted(splits))} were read as one set; splits are drawn anew."
+    return [IngestWarning("splits_joined", detail, splits.total())]
+
+
+def _refuse_unread_tables(index: FileIndex) -> None:
+    """Refuse a file that is called as our table is, in a format that is not read."""
+    for name in index.others:
+        suffix = base_name(name).lower().partition(".")[2]
+        if stem(name) == "labels" and suffix in {"xls", "ods", "txt", "json", "parquet", "dat"}:
+            raise IngestRefused(
+                "labels_invalid",
+                f"Labels are there in a format that is not read ({suffix}). Save them as "
+                "labels.csv, with the columns file, label and patient_id.",
+            )
+
+
+def _with_patients(index: FileIndex, listing: Listing) -> Listing:
+    """Read patients from a table that names the images and gives them no label."""
+    patients: dict[str, str] = {}
+    source = None
+    for table in index.readable_tables:
+        column = naming_column(index, table, _MIN_SHARE_NAMED)
+        if column is None:
+            continue
+        patient = find_patient(table.columns)
+        if patient.place is None or patient.place == column:
+            if names_few(index, table, _MIN_SHARE_NAMED):
+                listing.warnings.append(_TABLE_NOT_USED)
+            else:
+                _refuse_unclear(table, column)
+            continue
+        source = patient.source
+        listing.warnings.extend(patient_warnings([patient]))
+        for cells, _ in table.rows():
+            match = index.image_names.find(cells[column].replace("\\", "/"), table.folder)
+            if match is not None and cells[patient.place]:
+                patients[match.name] = cells[patient.place]
+    images = [replace(image, patient_id=patients.get(image.name)) for image in listing.images]
+    return replace(listing, images=images, patient_source=source)
+
+
+def _refuse_unclear(table: Table, column: int) -> None:
+    """Refuse a table that names the images and has columns that may be their labels."""
+    unknown = [
+        name
+        for place, name in enumerate(table.columns)
+        if place != column and plain(name) not in _TECHNICAL
+    ]
+    if unknown:
+        raise IngestRefused(
+            "labels_invalid",
+            "A table beside the images names them and cannot be read as their labels, so that "
+            "folders cannot be taken for classes: its columns are called otherwise, or its names "
+            "fit several images. Call its columns file, label and patient_id, write paths into it, "
+            "or remove it.",
+            [f"{table.name} has the columns {', '.join(table.columns)[:400]}."],
+        )

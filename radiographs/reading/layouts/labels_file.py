@@ -1,0 +1,43 @@
+"""labels.csv, in any case and format of table: rows file,label[,patient_id] beside the images."""
+
+from __future__ import annotations
+
+from radiographs.reading.file_index import FileIndex, stem
+from radiographs.reading.labelled_rows import LabelledRows
+from radiographs.reading.listing import Listing
+from radiographs.reading.tables.label_cells import LabelColumns, labelled_rows
+from radiographs.reading.tables.patient_columns import patient_warnings
+from radiographs.reading.tables.table import Table, invalid
+
+NAME = "labels.csv"
+STEMS = {"labels", "label"}
+
+
+def read(index: FileIndex) -> Listing | None:
+    """Read a set that labels.csv labels."""
+    tables = [table for table in index.readable_tables if stem(table.name) in STEMS]
+    if not tables:
+        return None
+    rows = LabelledRows(index)
+    columns = [_columns(table) for table in tables]
+    num_labels = 0
+    for table, its in zip(tables, columns, strict=True):
+        before = rows.num_rows
+        rows.add(table.name, labelled_rows(table, its))
+        if rows.num_rows == before:
+            raise invalid(table.name, 1, "there are no rows below the header")
+        num_labels += rows.num_rows
+    listing = rows.listing(NAME, next((its.patient.source for its in columns), None))
+    listing.warnings.extend(patient_warnings(its.patient for its in columns))
+    return listing
+
+
+def _columns(table: Table) -> LabelColumns:
+    columns = LabelColumns.of(table)
+    if columns.file is None or columns.label is None:
+        there = ", ".join(f"'{name}'" for name in table.columns)
+        problem = "the columns 'file' and 'label' are needed, and are not both there"
+        refused = invalid(table.name, 1, problem)
+        refused.files += (f"Its columns are {there[:400]}.",)
+        raise refused
+    return columns
