@@ -421,7 +421,7 @@ class _Ingest:
         raise IngestRefused(
             "too_many_bad_files",
             f"{num_bad} of {self.total_images} images, or more, cannot be used ({reasons}); "
-            f"{MAX_BAD_SHARE:.0%} of all may be bad, and {MAX_COSTLY_FILES} too_costly at most. "
+            f"at most {MAX_BAD_SHARE:.0%} may be bad, and at most {MAX_COSTLY_FILES} too_costly. "
             "Mend or remove them; docs/errors.md says how for each of these codes.",
             [f"{file.file}: {file.reason}" for file in bad[:_BAD_FILES_SHOWN]],
         )

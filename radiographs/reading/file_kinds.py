@@ -24,14 +24,14 @@ _MAGIC = (  # PNG, JPEG, GIF, TIFF, JPEG 2000
 )
 _SPLIT = re.compile(
     r"(stage\d+)?(train|training|trn|val|valid|validation|dev|test|testing|tst|eval|evaluation|"
-    r"holdout)(set|split|data|images?|imgs?)?\d*|(fold|split|cv)\d*"
+    r"holdout)(set|split|data|images?|imgs?)?\d*|(fold|split|cv)\d+"
 )
 _MASK = re.compile(
     r".*masks?|.*segmentations?|segs?|groundtruths?|gt|overlays?|heatmaps?|thumb(nail)?s?|previews?"
 )
 _PART = re.compile(
     r"(images?|imgs?|batch|part|folder|dir|dis[ck]|cd|dvd|data|export|archive|chunk|pack|p|"
-    r"volume|shard)(0*\d+|[a-z])"
+    r"volume|shard)\d+|(batch|part|folder|dis[ck]|dvd|volume)[a-z]"
 )
 _IMAGES = {"image", "images", "img", "imgs", "png", "pngs", "jpg", "jpeg", "jpegs", "dicom", "dcm"}
 

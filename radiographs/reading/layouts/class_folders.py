@@ -11,11 +11,10 @@ while a table names them that may say otherwise.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from radiographs.errors import IngestRefused
 from radiographs.quoting import shortened
-from radiographs.reading.file_index import FileIndex, stem
+from radiographs.reading.file_index import FileIndex
 from radiographs.reading.file_kinds import (
     is_image_folder,
     is_part_folder,
@@ -23,43 +22,17 @@ from radiographs.reading.file_kinds import (
     plain,
 )
 from radiographs.reading.labels import checked_label
+from radiographs.reading.layouts.tables_beside_folders import refuse_unread_tables, with_patients
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
-from radiographs.reading.tables.columns import find_patient
-from radiographs.reading.tables.patient_columns import patient_warnings
-from radiographs.reading.tables.table import Table, base_name
-from radiographs.reading.tables.tables_of_images import names_few, naming_column
 from radiographs.warnings import IngestWarning
 
 NAME = "a folder for each class"
 _MIN_SHARE_WRAPPED = 0.9
-_MIN_SHARE_NAMED = 0.5  # of a table's rows, that it is one of these images
-_TECHNICAL = {
-    *("filename", "format", "size", "url", "width", "height", "mode", "bits", "bytes", "md5"),
-    *(
-        "sha256",
-        "sha1",
-        "source",
-        "license",
-        "licence",
-        "file",
-        "path",
-        "split",
-        "fold",
-        "resolution",
-    ),
-    *("index", "id", "unnamed0", "", "image", "imagename", "imageid", "date", "filesize", "type"),
-}
-_TABLE_NOT_USED = IngestWarning(
-    "table_not_used",
-    "A table names a few of the images and was not read; the folders were taken for classes. Call "
-    "it labels.csv where it has the labels.",
-    0,
-)
 
 
 def read(index: FileIndex) -> Listing | None:
     """Read a set that has a folder for each class."""
-    _refuse_unread_tables(index)
+    refuse_unread_tables(index)
     folders = {name: _folders(name) for name in index.images}
     root = _root(list(folders.values()))
     images, dropped = [], list(index.dropped)
@@ -78,7 +51,7 @@ def read(index: FileIndex) -> Listing | None:
     elif index.images:
         _refuse_splits_alone(index.images)
     listing = Listing(images, dropped, _splits_joined(index.images), NAME)
-    return _with_patients(index, listing)
+    return with_patients(index, listing)
 
 
 def _folders(name: str) -> tuple[str, ...]:
@@ -160,58 +133,3 @@ def _splits_joined(names: list[str]) -> list[IngestWarning]:
         return []
     detail = f"The splits {', '.join(sorted(splits))} were read as one set; splits are drawn anew."
     return [IngestWarning("splits_joined", detail, splits.total())]
-
-
-def _refuse_unread_tables(index: FileIndex) -> None:
-    """Refuse a file that is called as our table is, in a format that is not read."""
-    for name in index.others:
-        suffix = base_name(name).lower().partition(".")[2]
-        if stem(name) == "labels" and suffix in {"xls", "ods", "txt", "json", "parquet", "dat"}:
-            raise IngestRefused(
-                "labels_invalid",
-                f"Labels are there in a format that is not read ({suffix}). Save them as "
-                "labels.csv, with the columns file, label and patient_id.",
-            )
-
-
-def _with_patients(index: FileIndex, listing: Listing) -> Listing:
-    """Read patients from a table that names the images and gives them no label."""
-    patients: dict[str, str] = {}
-    source = None
-    for table in index.readable_tables:
-        column = naming_column(index, table, _MIN_SHARE_NAMED)
-        if column is None:
-            continue
-        patient = find_patient(table.columns)
-        if patient.place is None or patient.place == column:
-            if names_few(index, table, _MIN_SHARE_NAMED):
-                listing.warnings.append(_TABLE_NOT_USED)
-            else:
-                _refuse_unclear(table, column)
-            continue
-        source = patient.source
-        listing.warnings.extend(patient_warnings([patient]))
-        for cells, _ in table.rows():
-            match = index.image_names.find(cells[column].replace("\\", "/"), table.folder)
-            if match is not None and cells[patient.place]:
-                patients[match.name] = cells[patient.place]
-    images = [replace(image, patient_id=patients.get(image.name)) for image in listing.images]
-    return replace(listing, images=images, patient_source=source)
-
-
-def _refuse_unclear(table: Table, column: int) -> None:
-    """Refuse a table that names the images and has columns that may be their labels."""
-    unknown = [
-        name
-        for place, name in enumerate(table.columns)
-        if place != column and plain(name) not in _TECHNICAL
-    ]
-    if unknown:
-        raise IngestRefused(
-            "labels_invalid",
-            "A table beside the images names them and cannot be read as their labels, so that "
-            "folders cannot be taken for classes: its columns are called otherwise, or its names "
-            "fit several images. Call its columns file, label and patient_id, write paths into it, "
-            "or remove it.",
-            [f"{table.name} has the columns {', '.join(table.columns)[:400]}."],
-        )

@@ -20,13 +20,11 @@ def read(index: FileIndex) -> Listing | None:
         return None
     rows = LabelledRows(index)
     columns = [_columns(table) for table in tables]
-    num_labels = 0
     for table, its in zip(tables, columns, strict=True):
         before = rows.num_rows
         rows.add(table.name, labelled_rows(table, its))
         if rows.num_rows == before:
             raise invalid(table.name, 1, "there are no rows below the header")
-        num_labels += rows.num_rows
     listing = rows.listing(NAME, next((its.patient.source for its in columns), None))
     listing.warnings.extend(patient_warnings(its.patient for its in columns))
     return listing

@@ -236,6 +236,18 @@ def test_folders_are_no_classes_where_a_table_that_is_not_understood_names_the_i
     assert "Befundung" not in error.message
 
 
+def test_a_table_of_patients_that_may_also_say_labels_is_refused(refused):
+    rows = [f"{label}/{k}.png,P{k},x" for label in "ab" for k in range(8)]
+    error = refused({**classes(a=8, b=8), "study.csv": table("image,patient_id,Arm", *rows)})
+    assert error.code == "labels_invalid"
+
+
+def test_a_table_of_sizes_beside_the_folders_is_passed_over(listed):
+    rows = [f"{label}/{k}.png,PNG,256" for label in "ab" for k in range(8)]
+    listing = listed({**classes(a=8, b=8), "files.csv": table("file name,format,size", *rows)})
+    assert set(labels(listing).values()) == {"a", "b"}
+
+
 def test_a_small_table_beside_the_folders_decides_nothing(listed):
     rows = [f"a/{k}.png,worse" for k in range(3)]
     listing = listed({**classes(a=20, b=20), "annotations.csv": table("file,label", *rows)})
