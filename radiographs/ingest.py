@@ -36,6 +36,7 @@ from radiographs.quoting import quoted
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.limits import ReadingLimits
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
+from radiographs.reading.patient_ids import one_spelling
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Reader, Source
 from radiographs.requirements import MIN_IMAGES_PER_CLASS, check_classes, image_size
 from radiographs.splits.keyed_hash import KEY_BYTES, published_version
@@ -297,7 +298,7 @@ class _Ingest:
         }
         self.warnings += of_dicom(facts.values())
         self.acquisitions = {name: each.acquisition for name, each in facts.items()}
-        patients = {name: each.patient_id or "" for name, each in facts.items()}
+        patients = {name: one_spelling(each.patient_id or "") for name, each in facts.items()}
         files, warnings_of_patients = pseudonymised(files, patients, self.options.key)
         self.warnings += warnings_of_patients
         return files

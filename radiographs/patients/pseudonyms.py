@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from radiographs.duplicates.near_duplicates import Groups
-from radiographs.reading.layouts import ListedImage
+from radiographs.reading.listing import ListedImage
 from radiographs.splits.keyed_hash import keyed_hash
 from radiographs.warnings import IngestWarning
 
