@@ -1,43 +1,65 @@
 """Images that are the same radiograph, or nearly so.
 
-Found also where one of the two was cropped, framed, shifted, zoomed, inverted, equalised, marked
-or saved otherwise. Three steps, each for a tenth of the pairs of the one before:
+Found also where one of the two was cropped, framed, shifted, turned a little, mirrored, inverted,
+equalised, marked or saved otherwise. Two steps:
 
-    shortlist   every pair: the most alike through several windows (`shortlist`)
-    tangents    a shortlisted pair: how alike after small shifts, zooms and turns, to first order
-    agreement   the best two of an image: laid over each other and compared part by part
-                (`registration`)
+    shortlist      every pair: by the directions of edges (`outlines`, `shortlist`)
+    registration   each image's most alike: laid over each other, coarsely first, and compared part
+                   by part (`registration`)
 
-Two radiographs of one patient taken alike are found as well, which is as it should be: what is
-held out must not be trained on. A mirrored image is another image.
+A mirrored or inverted image shows the same patient and is held out with the unchanged one. Two
+radiographs of one patient taken alike are found as well, which is as it should be: what is held
+out must not be trained on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiographs.duplicates.descriptor import Descriptor
-from radiographs.duplicates.registration import agreement, between_windows, register
-from radiographs.duplicates.shortlist import (
-    CELLS,
-    POSES,
-    Pairs,
-    Views,
-    local_contrast,
-    shortlist,
-    views_of,
+from radiographs.duplicates.contrast import Contrast, local_contrast
+from radiographs.duplicates.descriptor import SIDE, Descriptor
+from radiographs.duplicates.outlines import outlines_of
+from radiographs.duplicates.registration import (
+    Affine,
+    agreement,
+    correlation,
+    enlarges,
+    register,
+    reversed_maps,
+    unmoved,
 )
+from radiographs.duplicates.shortlist import Pairs, shortlist
 from radiographs.store.resizing import block_mean
 
-MIN_AGREEMENT = 0.92
-_MIN_TANGENT = 0.84
-_SURELY_ALIKE = 0.95
-_REGISTERED = 2  # pairs of an image, and all that are surely alike
-# pixels to one, deviation of the local contrast, steps, agreement needed
-_STAGES = ((2, 0.104, 3, 0.91), (1, 0.0625, 3, MIN_AGREEMENT))
+MIN_AGREEMENT = 0.8
+
+
+class _Stage(NamedTuple):
+    """A registration at one size.
+
+    Args:
+        factor: Pixels of the descriptor to one, along each side.
+        sigma: Deviation of the local contrast that is laid over each other, in sides.
+        num_steps: Of the registration.
+        judged: Deviation of the local contrast that is compared, in sides: the finer, the more
+            tell patients apart and the less do copies of poor quality agree.
+        needed: Agreement without which a pair is given up.
+    """
+
+    factor: int
+    sigma: float
+    num_steps: int
+    judged: float
+    needed: float
+
+
+_COARSE = _Stage(4, 0.104, 5, 0.104, -1)
+_MIDDLE = _Stage(2, 0.0625, 4, 0.0625, 0.82)
+_FINE = _Stage(1, 0.04, 2, 0.028, MIN_AGREEMENT)
 _PAIRS_AT_ONCE = 128
 
 
@@ -52,84 +74,90 @@ def near_duplicates(
             not looked for. All, if None.
 
     Yields:
-        How many images have been begun, and (pairs, 2) indices, first < second; often none. Of
-        many copies of one image not all pairs are named, but enough to join them.
+        How many images have been begun, and (pairs, 2) indices, first < second; often none. The
+        pairs do not depend on the order of the images. Of many copies of one image not all pairs
+        are named, but enough to join them.
     """
-    views = views_of(descriptors)
     asked = len(descriptors) if num_asked is None else num_asked
-    for num_seen, listed in shortlist(views, asked):
-        pairs, sign = _best_of_each(views, listed)
-        found = [
-            _confirmed(descriptors, pairs.where(some), sign[some]) for some in _lots(len(sign))
-        ]
-        yield num_seen, np.concatenate(found) if found else np.empty((0, 2), np.intp)
+    coarse, middle = (_contrasts(descriptors, stage) for stage in (_COARSE, _MIDDLE))
+    for num_seen, listed in shortlist(outlines_of(descriptors), asked):
+        found = [np.empty((0, 2), np.intp)]
+        for start in range(0, len(listed.first), _PAIRS_AT_ONCE):
+            pairs = _in_order_of_content(descriptors, listed.where(slice(start, start + _PAIRS_AT_ONCE)))
+            pairs = _confirmed(descriptors, coarse, middle, pairs)
+            found.append(np.sort(np.stack([pairs.first, pairs.second], axis=1), axis=1))
+        yield num_seen, np.concatenate(found)
 
 
-def _best_of_each(views: Views, pairs: Pairs) -> tuple[Pairs, NDArray[np.float32]]:
-    """Choose the pairs to register, and the sign of each one's correlation."""
-    alike = np.zeros(len(pairs.pose), np.float32)
-    sign = np.ones(len(pairs.pose), np.float32)
-    for number, (one, other) in enumerate(POSES):
-        of_pose = np.flatnonzero(pairs.pose == number)
-        first = views[one][pairs.first[of_pose]].astype(np.float32)
-        second = views[other][pairs.second[of_pose]].astype(np.float32)
-        alike[of_pose] = _alike_to_first_order(first, second)
-        sign[of_pose] = np.where((first * second).sum(axis=1) < 0, -1, 1)
-    order = np.lexsort((-alike, pairs.first))
-    _, starts, counts = np.unique(pairs.first[order], return_index=True, return_counts=True)
-    rank = np.arange(len(order)) - np.repeat(starts, counts)
-    chosen = order[
-        ((rank < _REGISTERED) & (alike[order] > _MIN_TANGENT)) | (alike[order] > _SURELY_ALIKE)
-    ]
-    return pairs.where(chosen), sign[chosen]
+def _contrasts(descriptors: Descriptor, stage: _Stage) -> NDArray[np.float16]:
+    """Return what a stage lays over each other, of all images."""
+    side = SIDE // stage.factor
+    contrasts = np.empty((len(descriptors), side, side), np.float16)
+    for start in range(0, len(descriptors), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
+        contrasts[some] = block_mean(local_contrast(descriptors[some], stage.sigma), stage.factor)
+    return contrasts
 
 
-def _alike_to_first_order(
-    first: NDArray[np.float32], second: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Correlate views after the small affine change of the second that helps most.
-
-    The share of the first that lies in the space of the second and its derivatives (tangent
-    distance: Simard et al. 1998).
-
-    Args:
-        first: (n, CELLS * CELLS), of unit norm.
-        second: The same.
-    """
-    cells = second.reshape(len(second), CELLS, CELLS)
-    down, across = np.gradient(cells, axis=1), np.gradient(cells, axis=2)
-    at = np.linspace(-1, 1, CELLS, dtype=np.float32)
-    y, x = at[:, None], at
-    space = np.stack(
-        [cells, down, across, down * y, across * x, down * x, across * y], axis=1
-    ).reshape(len(cells), 7, CELLS**2)
-    products = space @ space.transpose(0, 2, 1)
-    products += np.float32(1e-4) * np.eye(7, dtype=np.float32)
-    shares = space @ first[:, :, None]
-    inside = (shares * np.linalg.solve(products, shares)).sum(axis=(1, 2))
-    alike: NDArray[np.float32] = np.sqrt(inside.clip(0, 1))
-    return alike
+def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
+    """Put the darker of the first differing pixels first, so that nothing depends on the order."""
+    one, other = (
+        descriptors[images].reshape(len(images), SIDE**2).astype(np.int16)
+        for images in (pairs.first, pairs.second)
+    )
+    differences = one - other
+    place = (differences != 0).argmax(axis=1)
+    swap = differences[np.arange(len(place)), place] > 0
+    return Pairs(
+        np.where(swap, pairs.second, pairs.first),
+        np.where(swap, pairs.first, pairs.second),
+        pairs.mirrored,
+    )
 
 
 def _confirmed(
-    descriptors: Descriptor, pairs: Pairs, sign: NDArray[np.float32]
-) -> NDArray[np.intp]:
-    """Register pairs, at half the side first; return those that agree."""
-    maps = between_windows(pairs.pose)
-    for factor, sigma, num_steps, needed in _STAGES:
-        first, second = (
-            block_mean(local_contrast(descriptors[images], sigma), factor)
-            for images in (pairs.first, pairs.second)
-        )
-        maps = register(first, second, sign, maps, num_steps)
-        agree = agreement(first, second, sign, maps) >= needed
-        pairs, sign, maps = pairs.where(agree), sign[agree], maps[agree]
-    return np.stack([pairs.first, pairs.second], axis=1)
+    descriptors: Descriptor, coarse: NDArray[np.float16], middle: NDArray[np.float16], pairs: Pairs
+) -> Pairs:
+    """Register pairs, at small sizes first; return those that agree."""
+    first, second = _sides(coarse, pairs)
+    sign = np.where(correlation(first, second) < 0, -1, 1).astype(np.float32)
+    maps = register(first, second, sign, unmoved(len(sign)), _COARSE.num_steps)
+    pairs, maps = _part_first(pairs, maps)
+
+    first, second = _sides(middle, pairs)
+    maps = register(first, second, sign, maps, _MIDDLE.num_steps)
+    agree = agreement(first, second, sign, maps) >= _MIDDLE.needed
+    pairs, sign, maps = pairs.where(agree), sign[agree], maps[agree]
+
+    first, second = _described(descriptors, pairs, _FINE.sigma)
+    maps = register(first, second, sign, maps, _FINE.num_steps)
+    first, second = _described(descriptors, pairs, _FINE.judged)
+    return pairs.where(agreement(first, second, sign, maps) >= MIN_AGREEMENT)
 
 
-def _lots(num: int) -> Iterator[slice]:
-    for start in range(0, num, _PAIRS_AT_ONCE):
-        yield slice(start, start + _PAIRS_AT_ONCE)
+def _part_first(pairs: Pairs, maps: Affine) -> tuple[Pairs, Affine]:
+    """Put the image first that shows less: its edges are then no edges of what is compared."""
+    swap = ~enlarges(maps)
+    swapped = Pairs(
+        np.where(swap, pairs.second, pairs.first),
+        np.where(swap, pairs.first, pairs.second),
+        pairs.mirrored,
+    )
+    return swapped, np.where(swap[:, None, None], reversed_maps(maps, pairs.mirrored), maps)
+
+
+def _sides(contrasts: NDArray[np.float16], pairs: Pairs) -> tuple[Contrast, Contrast]:
+    first = contrasts[pairs.first].astype(np.float32)
+    return first, _mirrored(contrasts[pairs.second].astype(np.float32), pairs.mirrored)
+
+
+def _described(descriptors: Descriptor, pairs: Pairs, sigma: float) -> tuple[Contrast, Contrast]:
+    first = local_contrast(descriptors[pairs.first], sigma)
+    return first, _mirrored(local_contrast(descriptors[pairs.second], sigma), pairs.mirrored)
+
+
+def _mirrored(images: Contrast, which: NDArray[np.bool_]) -> Contrast:
+    return np.where(which[:, None, None], images[:, :, ::-1], images)
 
 
 class Groups:

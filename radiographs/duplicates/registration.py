@@ -13,7 +13,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from radiographs.duplicates.shortlist import POSES, Contrast
+from radiographs.duplicates.contrast import Contrast
 
 Affine = NDArray[np.float32]  # (n, 2, 3): where a pixel of one image lies in the other
 
@@ -23,19 +23,12 @@ _MIN_CONTRAST = 0.15  # variance of the local contrast: emptier blocks say nothi
 _MIN_COVERED = 0.6  # of a block
 _CUT = 1.5  # differences in local contrast beyond this count as this
 _PRIOR = 1e-3
+_MIRROR = np.array([[1, 0, 0], [0, -1, 1], [0, 0, 1]], np.float32)
 
 
-def between_windows(poses: NDArray[np.intp]) -> Affine:
-    """Return the map from the second image to the first that lays their windows together."""
-    maps = np.zeros((len(POSES), 2, 3), np.float32)
-    for number, (one, other) in enumerate(POSES):
-        for axis in (0, 1):
-            start, end = one[2 * axis : 2 * axis + 2]
-            from_start, from_end = other[2 * axis : 2 * axis + 2]
-            scale = (end - start) / (from_end - from_start)
-            maps[number, axis, axis] = scale
-            maps[number, axis, 2] = start - scale * from_start
-    return maps[poses]
+def unmoved(num_pairs: int) -> Affine:
+    """Return maps that lay images over each other as they are."""
+    return np.tile(np.eye(2, 3, dtype=np.float32), (num_pairs, 1, 1))
 
 
 def register(
@@ -71,6 +64,28 @@ def register(
         step[:, :2] += change.reshape(-1, 2, 3)
         maps = (whole @ np.linalg.inv(step))[:, :2]
     return maps
+
+
+def enlarges(maps: Affine) -> NDArray[np.bool_]:
+    """Say which maps lay a larger area of the first image under the second."""
+    return np.asarray(np.linalg.det(maps[:, :, :2]) > 1)
+
+
+def reversed_maps(maps: Affine, mirrored: NDArray[np.bool_]) -> Affine:
+    """Return the maps that lay each first image over its second, mirrored as this one was."""
+    whole = np.tile(np.eye(3, dtype=np.float32), (len(maps), 1, 1))
+    whole[:, :2] = maps
+    mirror = np.where(mirrored[:, None, None], _MIRROR, np.eye(3, dtype=np.float32))
+    return np.asarray((mirror @ np.linalg.inv(whole) @ mirror)[:, :2], np.float32)
+
+
+def correlation(first: Contrast, second: Contrast) -> NDArray[np.float32]:
+    """Return the correlation of images as they lie, -1 to 1."""
+    one, other = (images.reshape(len(images), -1) for images in (first, second))
+    one = one - one.mean(axis=1, keepdims=True)
+    other = other - other.mean(axis=1, keepdims=True)
+    norms = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1) + 1e-6)
+    return np.asarray((one * other).sum(axis=1) / norms, np.float32)
 
 
 def agreement(
