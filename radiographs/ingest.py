@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from radiographs import warnings
 from radiographs.acquisition import Acquisition
-from radiographs.contradictions import without_contradictions
 from radiographs.dicom_warnings import of_dicom
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import fingerprint_of, ordered_by_content
 from radiographs.grey_range import GreyRange, spread, with_digests
 from radiographs.parallel import in_order
+from radiographs.patients import contradictions
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
 from radiographs.patients.pseudonyms import pseudonymised
@@ -124,7 +124,8 @@ class IngestSummary:
         version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
         warnings: What to look at before the dataset is used.
-        num_exact_duplicates: Images whose stored pixels equal an earlier image's.
+        num_exact_duplicates: Images whose stored pixels equal an earlier image's; here and below
+            those that were left out for their copies' labels count as well.
         num_near_duplicates: Other images that show what an earlier one shows.
         num_known_images: Images of patients whom an earlier dataset has split: these keep their
             splits.
@@ -335,11 +336,11 @@ class _Ingest:
     def _store(
         self, images: list[PreparedImage], pixels: Pixels
     ) -> Generator[IngestProgress, None, IngestSummary]:
-        images, kept = self._without_contradictions(images)
         order = ordered_by_content(images)
         images = [images[k] for k in order]
-        table, found = yield from self._split(images)
-        for num_written in write_store(self.destination, pixels, kept[order], table):
+        table, found, kept = yield from self._split(images)
+        images, order = [images[k] for k in np.flatnonzero(kept)], order[kept]
+        for num_written in write_store(self.destination, pixels, order, table):
             yield IngestProgress("writing", num_written, len(images))
         write_acquisitions(
             self.destination, [self.acquisitions.get(image.file.name) for image in images]
@@ -364,18 +365,13 @@ class _Ingest:
             layout=self.listing.layout,
         )
 
-    def _without_contradictions(
-        self, images: list[PreparedImage]
-    ) -> tuple[list[PreparedImage], NDArray[np.intp]]:
-        found = without_contradictions(images, MIN_IMAGES_PER_CLASS)
-        self.dropped += found.dropped
-        self.warnings += found.warnings
-        return [images[k] for k in found.kept], np.array(found.kept, np.intp)
-
     def _split(
         self, images: list[PreparedImage]
-    ) -> Generator[IngestProgress, None, tuple[ImageTable, Identified]]:
-        """Find the patients and their splits; the ledger knows both before a store is there."""
+    ) -> Generator[IngestProgress, None, tuple[ImageTable, Identified, NDArray[np.bool_]]]:
+        """Find the patients, the images that are kept, and their splits.
+
+        The ledger knows them before a store is there.
+        """
         file = self.options.ledger and LedgerFile(self.options.ledger, self.options.key)
         try:
             while file and not file.try_to_hold():
@@ -393,14 +389,26 @@ class _Ingest:
                 done = 10 * num_seen // max(num_new, 1) / 10
                 yield IngestProgress("duplicates", int(done * len(images)), len(images))
             yield IngestProgress("duplicates", len(images), len(images))
+            kept = self._without_contradictions(images, found.copies)
+            images, found = [images[k] for k in np.flatnonzero(kept)], found.of(kept)
             table = _table(images, found, self.options.key)
             self._look_at_warnings()
             if file:
                 file.write(ledger + found.to_remember(table.splits))
-            return table, found
+            return table, found, kept
         finally:
             if file:
                 file.let_go()
+
+    def _without_contradictions(
+        self, images: list[PreparedImage], copies: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Say which images are kept: those without a copy of another label."""
+        wrong = contradictions.contradicting(images, copies)
+        contradictions.check_few(images, wrong, MIN_IMAGES_PER_CLASS)
+        self.dropped += contradictions.dropped([images[k] for k in np.flatnonzero(wrong)])
+        self.warnings += contradictions.warnings_of(copies[wrong])
+        return ~wrong
 
     def _warn(self, code: str, detail: str, num_images: int) -> None:
         self.warnings.append(IngestWarning(code, detail, num_images))

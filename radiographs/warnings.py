@@ -25,7 +25,7 @@ MEANINGS: dict[str, str] = {
     "labels_merged": "Different spellings of a label were read as one class.",
     "several_findings": "Images have several findings; each combination is a class of its own.",
     "rare_findings": "Combinations of findings that few patients have were left out.",
-    "copies_contradict": "Copies of one image have different labels, and were left out.",
+    "copies_contradict": "Copies of one radiograph have different labels, and were left out.",
     "patients_unknown": "A table says of some images that their patient is unknown.",
     "patients_rounded": "Numbers of patients were rounded by a spreadsheet.",
     "patients_by_study": "No column names the patient; the images of a study are kept together.",

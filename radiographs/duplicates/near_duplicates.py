@@ -14,7 +14,7 @@ out must not be trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +36,21 @@ from radiographs.duplicates.shortlist import Pairs, shortlist
 from radiographs.store.resizing import block_mean
 
 MIN_AGREEMENT = 0.8
+COPY_AGREEMENT = 0.93  # beyond it, one radiograph: others of the patient hardly ever agree so far
+
+
+class Found(NamedTuple):
+    """Near-duplicates among some images.
+
+    Args:
+        num_seen: How many images have been compared so far.
+        pairs: (k, 2) indices, first < second.
+        agreement: Of each pair, `MIN_AGREEMENT` to 1.
+    """
+
+    num_seen: int
+    pairs: NDArray[np.intp]
+    agreement: NDArray[np.float32]
 
 
 class _Stage(NamedTuple):
@@ -45,27 +60,24 @@ class _Stage(NamedTuple):
         factor: Pixels of the descriptor to one, along each side.
         sigma: Deviation of the local contrast that is laid over each other, in sides.
         num_steps: Of the registration.
-        judged: Deviation of the local contrast that is compared, in sides: the finer, the more
-            tell patients apart and the less do copies of poor quality agree.
-        needed: Agreement without which a pair is given up.
     """
 
     factor: int
     sigma: float
     num_steps: int
-    judged: float
-    needed: float
 
 
-_COARSE = _Stage(4, 0.104, 5, 0.104, -1)
-_MIDDLE = _Stage(2, 0.0625, 4, 0.0625, 0.82)
-_FINE = _Stage(1, 0.04, 2, 0.028, MIN_AGREEMENT)
+_COARSE = _Stage(4, 0.104, 5)
+_MIDDLE = _Stage(2, 0.0625, 4)
+_FINE = _Stage(1, 0.04, 2)  # of the few pairs that come so far
+_MIDDLE_AGREEMENT = 0.82  # without which a pair is not looked at finely
+# Deviation of the local contrast that is compared in the end, in sides: the finer, the more it
+# tells patients apart and the less do copies of poor quality agree.
+_JUDGED = 0.028
 _PAIRS_AT_ONCE = 128
 
 
-def near_duplicates(
-    descriptors: Descriptor, num_asked: int | None = None
-) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def near_duplicates(descriptors: Descriptor, num_asked: int | None = None) -> Iterator[Found]:
     """Find the pairs of near-duplicates, some rows of images at a time.
 
     Args:
@@ -74,29 +86,37 @@ def near_duplicates(
             not looked for. All, if None.
 
     Yields:
-        How many images have been begun, and (pairs, 2) indices, first < second; often none. The
-        pairs do not depend on the order of the images. Of many copies of one image not all pairs
-        are named, but enough to join them.
+        What was found among the next rows; often no pair. The pairs do not depend on the order of
+        the images. Of many copies of one image not all pairs are named, but enough to join them.
     """
     asked = len(descriptors) if num_asked is None else num_asked
-    coarse, middle = (_contrasts(descriptors, stage) for stage in (_COARSE, _MIDDLE))
+    coarse, middle = (_Contrasts(descriptors, stage) for stage in (_COARSE, _MIDDLE))
     for num_seen, listed in shortlist(outlines_of(descriptors), asked):
-        found = [np.empty((0, 2), np.intp)]
+        pairs, agree = [np.empty((0, 2), np.intp)], [np.empty(0, np.float32)]
         for start in range(0, len(listed.first), _PAIRS_AT_ONCE):
-            pairs = _in_order_of_content(descriptors, listed.where(slice(start, start + _PAIRS_AT_ONCE)))
-            pairs = _confirmed(descriptors, coarse, middle, pairs)
-            found.append(np.sort(np.stack([pairs.first, pairs.second], axis=1), axis=1))
-        yield num_seen, np.concatenate(found)
+            some = listed.where(slice(start, start + _PAIRS_AT_ONCE))
+            some = _in_order_of_content(descriptors, some)
+            some, of_some = _confirmed(descriptors, coarse, middle, some)
+            pairs.append(np.sort(np.stack([some.first, some.second], axis=1), axis=1))
+            agree.append(of_some)
+        yield Found(num_seen, np.concatenate(pairs), np.concatenate(agree))
 
 
-def _contrasts(descriptors: Descriptor, stage: _Stage) -> NDArray[np.float16]:
-    """Return what a stage lays over each other, of all images."""
-    side = SIDE // stage.factor
-    contrasts = np.empty((len(descriptors), side, side), np.float16)
-    for start in range(0, len(descriptors), _PAIRS_AT_ONCE):
-        some = slice(start, start + _PAIRS_AT_ONCE)
-        contrasts[some] = block_mean(local_contrast(descriptors[some], stage.sigma), stage.factor)
-    return contrasts
+class _Contrasts:
+    """What a stage lays over each other, of the images that were ever shortlisted."""
+
+    def __init__(self, descriptors: Descriptor, stage: _Stage) -> None:
+        side = SIDE // stage.factor
+        self._descriptors, self._stage = descriptors, stage
+        self._contrasts = np.empty((len(descriptors), side, side), np.float16)
+        self._known = np.zeros(len(descriptors), bool)
+
+    def of(self, images: NDArray[np.intp]) -> Contrast:
+        missing = np.unique(images[~self._known[images]])
+        contrast = local_contrast(self._descriptors[missing], self._stage.sigma)
+        self._contrasts[missing] = block_mean(contrast, self._stage.factor)
+        self._known[missing] = True
+        return self._contrasts[images].astype(np.float32)
 
 
 def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
@@ -116,23 +136,27 @@ def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
 
 
 def _confirmed(
-    descriptors: Descriptor, coarse: NDArray[np.float16], middle: NDArray[np.float16], pairs: Pairs
-) -> Pairs:
-    """Register pairs, at small sizes first; return those that agree."""
-    first, second = _sides(coarse, pairs)
+    descriptors: Descriptor, coarse: _Contrasts, middle: _Contrasts, pairs: Pairs
+) -> tuple[Pairs, NDArray[np.float32]]:
+    """Register pairs, at small sizes first; return those that agree, and how much."""
+    first, second = _laid_out(coarse.of, pairs)
     sign = np.where(correlation(first, second) < 0, -1, 1).astype(np.float32)
     maps = register(first, second, sign, unmoved(len(sign)), _COARSE.num_steps)
     pairs, maps = _part_first(pairs, maps)
 
-    first, second = _sides(middle, pairs)
+    first, second = _laid_out(middle.of, pairs)
     maps = register(first, second, sign, maps, _MIDDLE.num_steps)
-    agree = agreement(first, second, sign, maps) >= _MIDDLE.needed
+    agree = agreement(first, second, sign, maps) >= _MIDDLE_AGREEMENT
     pairs, sign, maps = pairs.where(agree), sign[agree], maps[agree]
 
-    first, second = _described(descriptors, pairs, _FINE.sigma)
+    first, second = _laid_out(
+        lambda images: local_contrast(descriptors[images], _FINE.sigma), pairs
+    )
     maps = register(first, second, sign, maps, _FINE.num_steps)
-    first, second = _described(descriptors, pairs, _FINE.judged)
-    return pairs.where(agreement(first, second, sign, maps) >= MIN_AGREEMENT)
+    first, second = _laid_out(lambda images: local_contrast(descriptors[images], _JUDGED), pairs)
+    how_much = agreement(first, second, sign, maps)
+    agree = how_much >= MIN_AGREEMENT
+    return pairs.where(agree), how_much[agree]
 
 
 def _part_first(pairs: Pairs, maps: Affine) -> tuple[Pairs, Affine]:
@@ -146,18 +170,13 @@ def _part_first(pairs: Pairs, maps: Affine) -> tuple[Pairs, Affine]:
     return swapped, np.where(swap[:, None, None], reversed_maps(maps, pairs.mirrored), maps)
 
 
-def _sides(contrasts: NDArray[np.float16], pairs: Pairs) -> tuple[Contrast, Contrast]:
-    first = contrasts[pairs.first].astype(np.float32)
-    return first, _mirrored(contrasts[pairs.second].astype(np.float32), pairs.mirrored)
-
-
-def _described(descriptors: Descriptor, pairs: Pairs, sigma: float) -> tuple[Contrast, Contrast]:
-    first = local_contrast(descriptors[pairs.first], sigma)
-    return first, _mirrored(local_contrast(descriptors[pairs.second], sigma), pairs.mirrored)
-
-
-def _mirrored(images: Contrast, which: NDArray[np.bool_]) -> Contrast:
-    return np.where(which[:, None, None], images[:, :, ::-1], images)
+def _laid_out(
+    contrast_of: Callable[[NDArray[np.intp]], Contrast], pairs: Pairs
+) -> tuple[Contrast, Contrast]:
+    """Return the two images of each pair, the second mirrored where the pair is."""
+    second = contrast_of(pairs.second)
+    mirrored = np.where(pairs.mirrored[:, None, None], second[:, :, ::-1], second)
+    return contrast_of(pairs.first), mirrored
 
 
 class Groups:

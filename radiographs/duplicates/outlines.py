@@ -21,6 +21,7 @@ _CELLS = 6  # a side
 NUM = _DIRECTIONS * _CELLS**2
 _SURROUNDINGS = 0.104  # standard deviation of the local contrast, in sides
 _SMOOTHING = 0.8 / SIDE  # of the contrast before it is derived, in sides
+_MOST = 1.0  # local contrast beyond this counts as this: a marker no more than ribs
 _FAINT = 1e-3  # strength that counts as none
 _IMAGES_AT_ONCE = 256
 
@@ -30,7 +31,8 @@ def outlines_of(descriptors: Descriptor) -> Outlines:
     outlines = np.empty((len(descriptors), NUM), np.float32)
     for start in range(0, len(descriptors), _IMAGES_AT_ONCE):
         some = slice(start, start + _IMAGES_AT_ONCE)
-        strength = _by_direction(local_contrast(descriptors[some], _SURROUNDINGS))
+        contrast = local_contrast(descriptors[some], _SURROUNDINGS)
+        strength = _by_direction(contrast.clip(-_MOST, _MOST))
         cells = np.swapaxes(_CELL_WEIGHTS @ strength @ _CELL_WEIGHTS.T, 0, 1)
         outlines[some] = np.sqrt(cells + np.float32(_FAINT)).reshape(-1, NUM)
     return outlines

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from radiographs.duplicates.outlines import Outlines, mirrored
 
-PARTNERS = 6  # of an image are listed
-_RIDGE = 0.1  # mean variances added to each variance: directions without any are not raised
+PARTNERS = 8  # of an image are listed
+_RIDGE = 0.03  # mean variances added to each variance: directions without any are not raised
 _ROWS_AT_ONCE = 256
 _COLUMNS_AT_ONCE = 8192
 _IMAGES_AT_ONCE = 4096
@@ -70,9 +70,12 @@ def _whitened(outlines: Outlines) -> tuple[Outlines, Outlines]:
     spread = np.sqrt(variances.clip(0) + _RIDGE * variances.mean() + 1e-12)
     axes = (directions / spread).astype(np.float32)
     one, other = ((side - centre.astype(np.float32)) @ axes for side in both)
-    for whitened in (one, other):
-        whitened /= np.linalg.norm(whitened, axis=1, keepdims=True) + np.float32(1e-6)
-    return one, other
+    return _of_unit_norm(one), _of_unit_norm(other)
+
+
+def _of_unit_norm(vectors: Outlines) -> Outlines:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True) + np.float32(1e-6)
+    return np.asarray(vectors / norms, np.float32)
 
 
 def _partners(
@@ -91,7 +94,9 @@ def _partners(
         alike[own - start, own - left] = -2
         num = min(num_partners, alike.shape[1])
         best = np.argpartition(-alike, num - 1, axis=1)[:, :num]
-        listed.append([np.take_along_axis(x, best, axis=1) for x in (alike, turned)] + [best + left])
+        listed.append(
+            [np.take_along_axis(x, best, axis=1) for x in (alike, turned)] + [best + left]
+        )
     alike, turned, found = (np.concatenate(part, axis=1) for part in zip(*listed, strict=True))
     best = np.argsort(-alike, axis=1, kind="stable")[:, :num_partners]
     return np.take_along_axis(found, best, axis=1), np.take_along_axis(turned, best, axis=1)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.duplicates.descriptor import Descriptor
-from radiographs.duplicates.near_duplicates import Groups, near_duplicates
+from radiographs.duplicates.near_duplicates import COPY_AGREEMENT, Groups, near_duplicates
 from radiographs.patients.ledger import Ledger
 from radiographs.prepared_image import PreparedImage
 from radiographs.splits.keyed_hash import KEY_BYTES, keyed_hash
@@ -36,6 +36,8 @@ class Identified:
         num_exact_duplicates: Images whose stored pixels equal an earlier one's.
         num_near_duplicates: Other images that show what an earlier one shows.
         num_conflicts: Groups that join patients of different splits.
+        copies: Number of what each image is a copy of: equal, or changed so little that it is one
+            radiograph and not another one of the patient.
         learned: What the ledger is to remember, but for the splits.
     """
 
@@ -45,7 +47,21 @@ class Identified:
     num_exact_duplicates: int
     num_near_duplicates: int
     num_conflicts: int
+    copies: NDArray[np.int64]
     learned: Learned
+
+    def of(self, kept: NDArray[np.bool_]) -> Identified:
+        """Return what holds of the images that are kept; the numbers of what was found stay."""
+        _, groups = np.unique(self.groups[kept], return_inverse=True)
+        identities = self.identities[kept]
+        return replace(
+            self,
+            groups=groups.astype(np.int64),
+            identities=identities,
+            splits=self.splits[kept],
+            copies=self.copies[kept],
+            learned=self.learned.of(kept, set(identities.tolist())),
+        )
 
     def to_remember(self, splits: NDArray[np.int8]) -> Ledger:
         """Return what the ledger is to remember, once every image has its split."""
@@ -78,6 +94,20 @@ class Learned:
     descriptors: Descriptor
     patients: dict[bytes, np.uint64]
     links: list[tuple[np.uint64, np.uint64]]
+
+    def of(self, kept: NDArray[np.bool_], identities: set[int]) -> Learned:
+        """Return what is learned from the images that are kept, who have these numbers."""
+        place = np.cumsum(kept) - 1
+        stay = [k for k, image in enumerate(self.images) if kept[image]]
+        return Learned(
+            images=[int(place[self.images[k]]) for k in stay],
+            marks=[mark for mark, here in zip(self.marks, kept, strict=True) if here],
+            descriptors=self.descriptors[stay],
+            patients={
+                m: number for m, number in self.patients.items() if int(number) in identities
+            },
+            links=self.links,
+        )
 
 
 def identify(
@@ -117,6 +147,7 @@ class _Identification:
         self.roots = roots
         # the images, then a place for each number that the ledger knows
         self.joined = Groups(num_images + len(self.known))
+        self.copies = Groups(num_images)
         self.own_row = [row_of.get(mark) for mark in self.marks]
         for image, row in enumerate(self.own_row):
             if row is not None:
@@ -130,6 +161,8 @@ class _Identification:
     def join_copies(self) -> None:
         digests = [image.digest for image in self.images]
         self.num_exact = self.joined.join_equal(digests)
+        self.copies.join_equal(digests)
+        self.copies.join_equal(self.marks)
         self.num_near += self.joined.join_equal(self.marks) - _num_twins(digests, self.marks)
 
     def join_near_duplicates(self) -> Generator[tuple[int, int]]:
@@ -143,14 +176,21 @@ class _Identification:
         everything = np.concatenate([descriptors, self.ledger.descriptors])
         near: set[int] = set()
         num_new = len(self.new)
-        for num_seen, pairs in near_duplicates(everything, num_new):
-            for first, second in pairs.tolist():
-                if second < num_new:
-                    self.joined.join(self.new[first], self.new[second])
+        image_of_row = {row: k for k, row in enumerate(self.own_row) if row is not None}
+        for found in near_duplicates(everything, num_new):
+            copies = (found.agreement >= COPY_AGREEMENT).tolist()
+            for (first, second), copy in zip(found.pairs.tolist(), copies, strict=True):
+                one, row = self.new[first], second - num_new
+                if row < 0:
+                    other: int | None = self.new[second]
+                    self.joined.join(one, self.new[second])
                     near.add(second)
                 else:
-                    self._touch(self.new[first], second - num_new)
-            yield num_seen, num_new
+                    other = image_of_row.get(row)
+                    self._touch(one, row)
+                if copy and other is not None:
+                    self.copies.join(one, other)
+            yield found.num_seen, num_new
         self.num_near += len(near)
 
     def join_patients(self) -> None:
@@ -209,6 +249,7 @@ class _Identification:
             num_exact_duplicates=self.num_exact,
             num_near_duplicates=self.num_near,
             num_conflicts=num_conflicts,
+            copies=self.copies.numbers(),
             learned=Learned(
                 images=self.new,
                 marks=self.marks,

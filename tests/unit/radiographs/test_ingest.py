@@ -375,8 +375,7 @@ def test_the_number_of_threads_does_not_change_a_byte(
 
 def test_a_thousand_copies_are_one_group_and_cost_no_pairs(folder_of, two_classes, destination):
     copies = {f"Normal/copy{k}.png": two_classes["Normal/00.png"] for k in range(1000)}
-    normal = [data for name, data in two_classes.items() if name.startswith("Normal/")]
-    many = {f"Normal/x{k}.png": data for k, data in enumerate(normal)}
+    many = {f"{name[:-6]}x{name[-6:]}": data for name, data in two_classes.items()}
     refused = refusal(FolderSource(folder_of({**two_classes, **copies, **many})), destination)
     assert refused.code == "class_too_small"  # 15 % cannot be kept without the copies
     assert "stay together" in refused.message

@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 from radiographs.errors import IngestRefused
+from benchmarks.changed_copies import COMBINED, NAMED
+from radiographs.duplicates.descriptor import describe
+from radiographs.duplicates.near_duplicates import near_duplicates
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.decoding import decode, read_header
 from radiographs.reading.file_tree import FolderTree
@@ -24,6 +27,8 @@ pytestmark = [
     pytest.mark.realdata,
     pytest.mark.skipif(not DATA.is_dir(), reason="the real images (SYNTHCXR_TEST_DATA) are absent"),
 ]
+
+LEAST_FOUND = {"any three": 48, "frame, CLAHE and text box": 48}  # of 60, of the hardest
 
 
 def manifest(name):
@@ -146,3 +151,27 @@ def test_many_small_classes_are_ingested(tmp_path):
     for count in summary.classes.values():
         assert count["test"] >= 0.15 * count["images"]
         assert count["holdout"] >= 1
+
+
+@pytest.mark.parametrize("kind", [*NAMED, *COMBINED])
+def test_changed_copies_of_real_images_are_found(kind, real_images):
+    """Of 60 among 600; `benchmarks/near_duplicates.py` measures the rest."""
+    pixels, descriptors = real_images
+    rng = np.random.default_rng(1)
+    change = (NAMED | COMBINED)[kind]
+    changed = [change(image, rng).clip(0, 255).round().astype(np.uint8) for image in pixels[:60]]
+    copies = np.stack([describe(image) for image in changed])
+    found = np.concatenate(
+        [step.pairs for step in near_duplicates(np.concatenate([copies, descriptors]), 60)]
+    )
+    assert sum([k, 60 + k] in found.tolist() for k in range(60)) >= LEAST_FOUND.get(kind, 57)
+
+
+@pytest.fixture(scope="module")
+def real_images():
+    """One image in ten, in an order of their own."""
+    rows = manifest("covid19-radiography")[::10][:600]
+    rows = [rows[k] for k in np.random.default_rng(0).permutation(len(rows))]
+    files = [DATA / "covid19-radiography" / row["path"] for row in rows]
+    pixels = [decode(file.read_bytes()) for file in files]
+    return [x.astype(np.float32) for x in pixels], np.stack([describe(x) for x in pixels])

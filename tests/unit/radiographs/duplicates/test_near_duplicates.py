@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from radiographs.duplicates.descriptor import SIDE, describe
-from radiographs.duplicates.near_duplicates import Groups, near_duplicates
+from radiographs.duplicates.near_duplicates import COPY_AGREEMENT, Groups, near_duplicates
 from radiographs.phantom import FINDINGS, draw
 
 NUM_IMAGES = 60
@@ -22,8 +22,8 @@ def originals():
 def pairs_among(images, num_asked=None):
     descriptors = np.stack([describe(image) for image in images])
     steps = list(near_duplicates(descriptors, num_asked))
-    assert steps[-1][0] == (len(images) if num_asked is None else num_asked)
-    return {tuple(pair) for _, pairs in steps for pair in pairs.tolist()}
+    assert steps[-1].num_seen == (len(images) if num_asked is None else num_asked)
+    return {tuple(pair) for found in steps for pair in found.pairs.tolist()}
 
 
 def grey(image):
@@ -88,6 +88,18 @@ CHANGES = {
     "padded to a wide image": lambda x: np.pad(x, ((0, 0), (30, 30))),
     "half the size": lambda x: resized(x, 64, 64),
     "16 bits": lambda x: x.astype(np.uint16) * 16,
+    "turned in a larger canvas": lambda x: grey(
+        Image.fromarray(x).rotate(-3, Image.Resampling.BICUBIC, expand=True)
+    ),
+    "at 84 % in a frame": lambda x: framed(x, 10, 255),
+    "equalised": lambda x: grey(ImageOps.equalize(Image.fromarray(x))),
+    "mirrored": lambda x: x[:, ::-1],
+    "mirrored and cropped": lambda x: cropped(x[:, ::-1], 2, 5, 6, 0),
+    "mirrored, turned and marked": lambda x: marked(
+        grey(Image.fromarray(x[:, ::-1]).rotate(3, Image.Resampling.BICUBIC))
+    ),
+    "inverted and marked": lambda x: marked(255 - x),
+    "inverted and mirrored": lambda x: 255 - x[:, ::-1],
     "turned by 3 degrees": lambda x: grey(Image.fromarray(x).rotate(3, Image.Resampling.BICUBIC)),
 }
 
@@ -103,8 +115,29 @@ def test_different_patients_are_hardly_ever_taken_for_one(originals):
     assert len(pairs_among(originals)) <= 1
 
 
-def test_a_mirrored_image_is_another_image(originals):
-    assert pairs_among([originals[0], originals[0][:, ::-1]]) == set()
+def test_the_pairs_depend_neither_on_the_order_of_the_images_nor_on_who_is_asked_about(originals):
+    changes = [CHANGES[kind] for kind in ("mirrored and cropped", "text and marker", "noise")]
+    images = [*originals[:30], *(changes[k % 3](image) for k, image in enumerate(originals[:30]))]
+    expected = pairs_among(images)
+    order = np.random.default_rng(4).permutation(60)
+    found = pairs_among([images[k] for k in order])
+    assert {tuple(sorted((order[a], order[b]))) for a, b in found} == expected
+    swapped = pairs_among([*images[30:], *images[:30]], num_asked=30)
+    assert {(second - 30, first + 30) for first, second in swapped} == expected
+
+
+def test_copies_agree_beyond_what_second_radiographs_do(originals):
+    for kind in ("jpeg", "text and marker", "mirrored", "in a black frame", "cropped by 5 %"):
+        images = [*originals[:10], *(CHANGES[kind](image) for image in originals[:10])]
+        steps = list(near_duplicates(np.stack([describe(image) for image in images])))
+        agreement = np.concatenate([found.agreement for found in steps])
+        assert (agreement > COPY_AGREEMENT).sum() >= 9
+
+
+@pytest.mark.parametrize("num_images", [0, 1])
+def test_without_a_second_image_there_is_no_pair(originals, num_images):
+    descriptors = np.stack([describe(image) for image in originals[:1]])[:num_images]
+    assert sum(len(found.pairs) for found in near_duplicates(descriptors)) == 0
 
 
 def test_images_without_content_are_like_nothing():

@@ -88,7 +88,16 @@ def test_images_stored_another_way_are_in_the_splits_they_were_in(stored, origin
     assert summary.num_split_conflicts == 0
 
 
+def marked(image):
+    image = image.copy()
+    image[10:30, 180:230] = 255
+    return image
+
+
 CHANGED = {
+    "marked": lambda images: {name: marked(x) for name, x in images.items()},
+    "mirrored": lambda images: {name: x[:, ::-1] for name, x in images.items()},
+    "cropped": lambda images: {name: resized(x[9:-5, 3:-12], 256) for name, x in images.items()},
     "smaller files": lambda images: {name: resized(x, 128) for name, x in images.items()},
     "framed": lambda images: {name: np.pad(x, 20) for name, x in images.items()},
     "inverted": lambda images: {name: 255 - x for name, x in images.items()},
