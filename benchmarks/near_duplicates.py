@@ -17,6 +17,7 @@ import csv
 import itertools
 import json
 import time
+import zlib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +27,8 @@ from numpy.typing import NDArray
 
 from benchmarks.changed_copies import COMBINED, FURTHER, NAMED, Change, Grey, picture, resized
 from radiographs.duplicates.descriptor import Descriptor, describe
-from radiographs.duplicates.near_duplicates import Groups, near_duplicates
+from radiographs.duplicates.groups import Groups
+from radiographs.duplicates.near_duplicates import near_duplicates
 from radiographs.phantom import FINDINGS, draw
 from radiographs.reading.decoding import decode
 from radiographs.reading.sources import FolderSource
@@ -89,12 +91,12 @@ def recall(
     families: list[str],
 ) -> dict[str, dict[str, object]]:
     """Look for copies of some images among all, kind by kind."""
-    rng = np.random.default_rng(0)
-    copied = rng.choice(len(images), num_copied, replace=False)
+    copied = np.random.default_rng(0).choice(len(images), num_copied, replace=False)
     kinds: dict[str, dict[str, object]] = {}
     for family in families:
         kinds[family] = {}
         for kind, change in FAMILIES[family].items():
+            rng = np.random.default_rng(zlib.crc32(kind.encode()))
             copies = described([change(images[k], rng) for k in copied])
             found = searched(np.concatenate([copies, base]), num_copied)
             found = found[found[:, 1] >= num_copied]

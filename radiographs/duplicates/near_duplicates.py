@@ -14,7 +14,7 @@ out must not be trained on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -90,6 +90,8 @@ def near_duplicates(descriptors: Descriptor, num_asked: int | None = None) -> It
         the images. Of many copies of one image not all pairs are named, but enough to join them.
     """
     asked = len(descriptors) if num_asked is None else num_asked
+    if not asked:
+        return
     coarse, middle = (_Contrasts(descriptors, stage) for stage in (_COARSE, _MIDDLE))
     for num_seen, listed in shortlist(outlines_of(descriptors), asked):
         pairs, agree = [np.empty((0, 2), np.intp)], [np.empty(0, np.float32)]
@@ -120,19 +122,14 @@ class _Contrasts:
 
 
 def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
-    """Put the darker of the first differing pixels first, so that nothing depends on the order."""
+    """Put the image first whose first differing pixel is darker, whatever order they come in."""
     one, other = (
         descriptors[images].reshape(len(images), SIDE**2).astype(np.int16)
         for images in (pairs.first, pairs.second)
     )
     differences = one - other
     place = (differences != 0).argmax(axis=1)
-    swap = differences[np.arange(len(place)), place] > 0
-    return Pairs(
-        np.where(swap, pairs.second, pairs.first),
-        np.where(swap, pairs.first, pairs.second),
-        pairs.mirrored,
-    )
+    return pairs.swapped(differences[np.arange(len(place)), place] > 0)
 
 
 def _confirmed(
@@ -162,12 +159,8 @@ def _confirmed(
 def _part_first(pairs: Pairs, maps: Affine) -> tuple[Pairs, Affine]:
     """Put the image first that shows less: its edges are then no edges of what is compared."""
     swap = ~enlarges(maps)
-    swapped = Pairs(
-        np.where(swap, pairs.second, pairs.first),
-        np.where(swap, pairs.first, pairs.second),
-        pairs.mirrored,
-    )
-    return swapped, np.where(swap[:, None, None], reversed_maps(maps, pairs.mirrored), maps)
+    reverse = reversed_maps(maps, pairs.mirrored)
+    return pairs.swapped(swap), np.where(swap[:, None, None], reverse, maps)
 
 
 def _laid_out(
@@ -177,37 +170,3 @@ def _laid_out(
     second = contrast_of(pairs.second)
     mirrored = np.where(pairs.mirrored[:, None, None], second[:, :, ::-1], second)
     return contrast_of(pairs.first), mirrored
-
-
-class Groups:
-    """Union-find: images joined directly or by way of others are one group."""
-
-    def __init__(self, num_images: int) -> None:
-        self._parent = list(range(num_images))
-
-    def join(self, a: int, b: int) -> None:
-        """Put two images, and all that is joined to either, in one group."""
-        a, b = self._root(a), self._root(b)
-        self._parent[max(a, b)] = min(a, b)
-
-    def join_equal(self, keys: Sequence[str | bytes | None]) -> int:
-        """Join images of equal key (None equals nothing); return how many had a twin before."""
-        first: dict[str | bytes, int] = {}
-        twins = 0
-        for image, key in enumerate(keys):
-            if key is not None and first.setdefault(key, image) != image:
-                self.join(first[key], image)
-                twins += 1
-        return twins
-
-    def numbers(self) -> NDArray[np.int64]:
-        """Number the groups from 0 in the order of their first images."""
-        roots = [self._root(image) for image in range(len(self._parent))]
-        number = {root: k for k, root in enumerate(dict.fromkeys(roots))}
-        return np.array([number[root] for root in roots], dtype=np.int64)
-
-    def _root(self, image: int) -> int:
-        while self._parent[image] != image:
-            self._parent[image] = self._parent[self._parent[image]]
-            image = self._parent[image]
-        return image

@@ -34,6 +34,12 @@ class Pairs(NamedTuple):
         """Choose some of the pairs."""
         return Pairs(self.first[chosen], self.second[chosen], self.mirrored[chosen])
 
+    def swapped(self, which: NDArray[np.bool_]) -> Pairs:
+        """Exchange the images of some of the pairs."""
+        one, other = self.first, self.second
+        first, second = np.where(which, other, one), np.where(which, one, other)
+        return Pairs(first, second, self.mirrored)
+
 
 def shortlist(outlines: Outlines, num_asked: int) -> Iterator[tuple[int, Pairs]]:
     """List for each of the first images those that it is most alike.

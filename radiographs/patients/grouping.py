@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiographs.duplicates.descriptor import Descriptor
-from radiographs.duplicates.near_duplicates import COPY_AGREEMENT, Groups, near_duplicates
+from radiographs.duplicates.groups import Groups
+from radiographs.duplicates.near_duplicates import COPY_AGREEMENT, near_duplicates
 from radiographs.patients.ledger import Ledger
 from radiographs.prepared_image import PreparedImage
 from radiographs.splits.keyed_hash import KEY_BYTES, keyed_hash

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from radiographs.duplicates.descriptor import SIDE, describe
-from radiographs.duplicates.near_duplicates import COPY_AGREEMENT, Groups, near_duplicates
+from radiographs.duplicates.groups import Groups
+from radiographs.duplicates.near_duplicates import COPY_AGREEMENT, near_duplicates
 from radiographs.phantom import FINDINGS, draw
 
 NUM_IMAGES = 60
