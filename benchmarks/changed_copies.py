@@ -120,7 +120,7 @@ def boxed(image: Grey, rng: np.random.Generator) -> Grey:
 
 
 def turned(image: Grey, rng: np.random.Generator, degrees: float) -> Grey:
-    """Turn to either side; what comes in from outside is black or white."""
+    """Turn to either side on black or white ground."""
     angle = degrees * float(rng.choice([-1, 1]))
     fill = int(_black_or_white(rng))
     return grey(picture(image).rotate(angle, Image.Resampling.BICUBIC, fillcolor=fill))
@@ -133,7 +133,7 @@ def turned_in_full(image: Grey, rng: np.random.Generator, degrees: float) -> Gre
 
 
 def shifted(image: Grey, rng: np.random.Generator, most: float) -> Grey:
-    """Shift; what comes in repeats the edges or is black."""
+    """Shift, and repeat the edges or fill with black."""
     side = len(image)
     reach = round(most * side)
     down, across = (int(step) for step in rng.integers(-reach, reach + 1, 2))

@@ -1,7 +1,7 @@
 """How many changed copies ingest finds, how many different patients it joins, and what that costs.
 
-    python benchmarks/near_duplicates.py --data FOLDER   images of your own, one per patient at best
-    python benchmarks/near_duplicates.py                 2,000 phantoms
+    python -m benchmarks.near_duplicates --data FOLDER   images of your own, one per patient at best
+    python -m benchmarks.near_duplicates                 2,000 phantoms
 
 Of some images a copy is made of each kind and looked for among all, with the copies of the others.
 A pair found between a copy and an image that is neither its source nor joined with it counts as

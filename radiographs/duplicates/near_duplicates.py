@@ -71,8 +71,8 @@ _COARSE = _Stage(4, 0.104, 5)
 _MIDDLE = _Stage(2, 0.0625, 4)
 _FINE = _Stage(1, 0.04, 2)  # of the few pairs that come so far
 _MIDDLE_AGREEMENT = 0.82  # without which a pair is not looked at finely
-# Deviation of the local contrast that is compared in the end, in sides: the finer, the more it
-# tells patients apart and the less do copies of poor quality agree.
+# Deviation of the local contrast that is compared in the end, in sides: the finer, the more do
+# patients differ and the less do copies of poor quality agree.
 _JUDGED = 0.028
 _PAIRS_AT_ONCE = 128
 
@@ -122,7 +122,7 @@ class _Contrasts:
 
 
 def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
-    """Put the image first whose first differing pixel is darker, whatever order they come in."""
+    """Put the image first whose first differing pixel is darker, whatever their order."""
     one, other = (
         descriptors[images].reshape(len(images), SIDE**2).astype(np.int16)
         for images in (pairs.first, pairs.second)

@@ -2,7 +2,7 @@
 
 The edges' strength is shared among 6 directions and 6 x 6 overlapping cells, as in histograms of
 oriented gradients (Dalal and Triggs 2005, doi:10.1109/CVPR.2005.177). Light and dark side of an
-edge are not told apart, so an inverted image has the same numbers; a mirrored one has them in
+edge are not distinguished, so an inverted image has the same numbers; a mirrored one has them in
 another order; a small crop, shift or turn moves little from one cell or direction to the next.
 """
 
