@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from radiographs.duplicates.near_duplicates import Groups
+from radiographs.duplicates.groups import Groups
 from radiographs.reading.listing import ListedImage
 from radiographs.splits.keyed_hash import keyed_hash
 from radiographs.warnings import IngestWarning

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radiographs.errors import IngestRefused
 from benchmarks.changed_copies import COMBINED, NAMED
 from radiographs.duplicates.descriptor import describe
 from radiographs.duplicates.near_duplicates import near_duplicates
+from radiographs.errors import IngestRefused
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.reading.decoding import decode, read_header
 from radiographs.reading.file_tree import FolderTree
