@@ -22,6 +22,7 @@ KEEP :=
 SECONDS :=
 OUT :=
 STORE :=
+FONTS :=
 quoted = '$(subst ','\'',$(1))'
 option = $(if $(2),--$(1) $(call quoted,$(2)))
 CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call option,seconds,$(SECONDS))
@@ -30,7 +31,7 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 .DEFAULT_GOAL := help
 .PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi demo up bench quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
-	bench-api bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
+	text-detector bench-text bench-api bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +141,13 @@ bench-repeated-sets: install ## Ask a model that copies for many small sets
 
 bench-gate-cost: install ## Measure what examining a set costs beside drawing it (DATA: of your images)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gate_cost $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 5000)
+
+text-detector: install ## Fit the detector of burnt-in text anew, to drawn text on phantoms
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.burned_in_text.fit
+
+bench-text: install ## Measure how much burnt-in text is found (DATA: of your images; FONTS: a folder)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.burned_in_text.measure $(call option,data,$(DATA)) \
+		$(call option,fonts,$(FONTS))
 
 compose-up: ## Run the distributed service with Docker
 	docker compose up --build --detach --wait

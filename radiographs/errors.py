@@ -43,6 +43,7 @@ ImageCode = Literal[
     "too_costly",
     "too_small",
     "blank",
+    "burned_in_text",
     "missing",
     "not_a_file",
     "outside_folder",

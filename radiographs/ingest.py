@@ -31,8 +31,8 @@ from radiographs.patients import contradictions
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
 from radiographs.patients.pseudonyms import pseudonymised
-from radiographs.prepared_image import PreparedImage, PreparedPixels, StoredForm
-from radiographs.quoting import quoted
+from radiographs.prepared_image import BurnedInText, PreparedImage, PreparedPixels, StoredForm
+from radiographs.quoting import quoted, shortened
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.limits import ReadingLimits
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
@@ -87,6 +87,7 @@ class IngestOptions:
         strict: Whether any warning refuses the set.
         allow_burned_in_annotation: Whether DICOM files are kept that say that text is burned into
             their pixels; they are left out otherwise.
+        burned_in_text: Whether legible text in images is kept, masked, or its image dropped.
     """
 
     key: bytes = field(repr=False)
@@ -98,6 +99,7 @@ class IngestOptions:
     limits: ReadingLimits = field(default_factory=ReadingLimits)
     strict: bool = False
     allow_burned_in_annotation: bool = False
+    burned_in_text: BurnedInText = "keep"
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
@@ -112,6 +114,18 @@ class IngestProgress(NamedTuple):
     total_images: int
 
 
+class ImageWithText(NamedTuple):
+    """An image that text is burnt into, and that was not dropped for it.
+
+    Args:
+        file: Its name, quoted.
+        num_places: Places at which text was found in it.
+    """
+
+    file: str
+    num_places: int
+
+
 @dataclass(frozen=True)
 class IngestSummary:
     """What became of a source.
@@ -124,6 +138,7 @@ class IngestSummary:
         version: Keyed hash of the fingerprint: the dataset's name in what is published.
         dropped: Files that were left out, by name and reason.
         warnings: What to look at before the dataset is used.
+        with_text: Images that text is burnt into, whether it was kept or masked.
         num_exact_duplicates: Images whose stored pixels equal an earlier image's; here and below
             those that were left out for their copies' labels count as well.
         num_near_duplicates: Other images that show what an earlier one shows.
@@ -145,6 +160,7 @@ class IngestSummary:
     version: str
     dropped: list[DroppedFile]
     warnings: list[IngestWarning]
+    with_text: list[ImageWithText]
     num_exact_duplicates: int
     num_near_duplicates: int
     num_known_images: int
@@ -230,6 +246,7 @@ class _Ingest:
             image_size(headers, self.options.image_size, self.options.fit),
             self.options.bit_depth or deepest,
             self.options.fit,
+            self.options.burned_in_text,
         )
         depths = {f.name: h.bit_depth for f, h in zip(files, headers, strict=True)}
         decoded = replace(form, depth=max(deepest, form.depth))
@@ -354,6 +371,7 @@ class _Ingest:
             version=table.version,
             dropped=self.dropped,
             warnings=self.warnings,
+            with_text=_with_text(images),
             num_exact_duplicates=found.num_exact_duplicates,
             num_near_duplicates=found.num_near_duplicates,
             num_known_images=int(np.sum(found.splits != UNKNOWN)),
@@ -392,7 +410,7 @@ class _Ingest:
             kept = self._without_contradictions(images, found.copies)
             images, found = [images[k] for k in np.flatnonzero(kept)], found.of(kept)
             table = _table(images, found, self.options.key)
-            self._look_at_warnings()
+            self._look_at_warnings(images)
             if file:
                 file.write(ledger + found.to_remember(table.splits))
             return table, found, kept
@@ -413,9 +431,11 @@ class _Ingest:
     def _warn(self, code: str, detail: str, num_images: int) -> None:
         self.warnings.append(IngestWarning(code, detail, num_images))
 
-    def _look_at_warnings(self) -> None:
+    def _look_at_warnings(self, images: list[PreparedImage]) -> None:
         """Refuse the set for its warnings where that was asked for, before anything is kept."""
         self.warnings += warnings.left_out(file.code for file in self.dropped)
+        if self.options.burned_in_text == "keep":
+            self.warnings += warnings.burned_in_text(len(_with_text(images)))
         if self.options.strict:
             warnings.refuse(self.warnings)
 
@@ -463,6 +483,12 @@ def _mapped(path: Path, num_images: int, form: StoredForm) -> Pixels:
 def _num_bad(dropped: list[DroppedFile]) -> int:
     """Count the files that should have been labelled images; one without a label is none."""
     return sum(file.is_bad for file in dropped)
+
+
+def _with_text(images: list[PreparedImage]) -> list[ImageWithText]:
+    """List the images that text is burnt into, by name."""
+    found = (image for image in images if image.num_places)
+    return sorted(ImageWithText(shortened(each.file.name), each.num_places) for each in found)
 
 
 def _table(images: list[PreparedImage], found: Identified, key: bytes) -> ImageTable:

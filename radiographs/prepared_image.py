@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from radiographs.burned_in_text.detector import find_text
+from radiographs.burned_in_text.masking import mask
 from radiographs.duplicates.descriptor import Descriptor, describe
+from radiographs.errors import UnreadableImage
 from radiographs.reading.listing import ListedImage
 from radiographs.store.pixels import Pixels, to_depth
 from radiographs.store.resizing import Fit, reaches, to_square
+
+BurnedInText = Literal["keep", "mask", "drop"]
+TEXT_DROPPED = "Text is burnt into it, and such images were to be dropped."
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,13 @@ class StoredForm:
         size: Side.
         depth: 8 or 16 bits.
         fit: How an image that is not square becomes square.
+        burned_in_text: Whether legible text is kept, masked, or its image dropped.
     """
 
     size: int
     depth: int
     fit: Fit
+    burned_in_text: BurnedInText = "keep"
 
 
 class PreparedPixels(NamedTuple):
@@ -36,11 +44,13 @@ class PreparedPixels(NamedTuple):
         stored: (size, size), what the store keeps.
         descriptor: What the image shows, whatever the store's size, depth and fit.
         upsampled: Whether it had fewer pixels than the store's size.
+        num_places: Places at which text is burnt into it.
     """
 
     stored: Pixels
     descriptor: Descriptor
     upsampled: bool
+    num_places: int
 
 
 class PreparedImage(NamedTuple):
@@ -52,6 +62,7 @@ class PreparedImage(NamedTuple):
         descriptor: What the image shows, whatever the store's size, depth and fit.
         look: SHA-256 of the descriptor, in hexadecimal.
         upsampled: Whether it had fewer pixels than the store's size.
+        num_places: Places at which text is burnt into it.
     """
 
     file: ListedImage
@@ -59,6 +70,7 @@ class PreparedImage(NamedTuple):
     descriptor: Descriptor
     look: str
     upsampled: bool
+    num_places: int
 
     @classmethod
     def of(cls, file: ListedImage, pixels: PreparedPixels) -> PreparedImage:
@@ -69,16 +81,26 @@ class PreparedImage(NamedTuple):
             descriptor=pixels.descriptor,
             look=hashlib.sha256(pixels.descriptor.tobytes()).hexdigest(),
             upsampled=pixels.upsampled,
+            num_places=pixels.num_places,
         )
 
 
 def prepare(pixels: Pixels, form: StoredForm) -> PreparedPixels:
-    """Bring an image to a store's form, and describe it."""
+    """Bring an image to a store's form, and describe it as it was before text was masked.
+
+    Raises:
+        UnreadableImage: burned_in_text, where such images are dropped.
+    """
     height, width = pixels.shape
+    found = find_text(pixels)
+    if found and form.burned_in_text == "drop":
+        raise UnreadableImage("burned_in_text", TEXT_DROPPED)
+    shown = mask(pixels, found) if form.burned_in_text == "mask" else pixels
     values = pixels.astype(np.float32)
-    square = to_square(values, form.size, form.fit)
+    square = to_square(values if shown is pixels else shown, form.size, form.fit)
     return PreparedPixels(
         stored=to_depth(square, pixels.dtype.itemsize * 8, form.depth),
         descriptor=describe(pixels, values),
         upsampled=not reaches(height, width, form.size, form.fit),
+        num_places=len(found),
     )

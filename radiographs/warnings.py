@@ -38,6 +38,7 @@ MEANINGS: dict[str, str] = {
     "modality_unknown": "DICOM files do not say that they are radiographs.",
     "not_for_presentation": "DICOM files hold raw values of the detector.",
     "burned_in_annotation": "DICOM files say that text is burned into their pixels.",
+    "burned_in_text": "Text is burnt into some images: a name, a date, a number or other words.",
 }
 
 
@@ -70,6 +71,17 @@ def left_out(codes: Iterable[str]) -> list[IngestWarning]:
         return []
     reasons = ", ".join(f"{number} {code}" for code, number in sorted(counts.items()))
     return [IngestWarning("images_left_out", f"Left out: {reasons}.", counts.total())]
+
+
+def burned_in_text(num_images: int) -> list[IngestWarning]:
+    """Warn of text that was found in images and kept."""
+    if not num_images:
+        return []
+    detail = (
+        f"Text is burnt into {num_images} images and was kept, so that a model may learn it. "
+        "Look at the list of these images, or ingest with burned_in_text=mask or drop."
+    )
+    return [IngestWarning("burned_in_text", detail, num_images)]
 
 
 def refuse(warnings: list[IngestWarning]) -> None:

@@ -87,7 +87,12 @@ DATASET = {
     "dropped": [{"file": None, "reason": "The file ends early.", "code": "truncated"}],
     "dropped_counts": {"truncated": 1},
     "warnings": [{"code": "images_left_out", "detail": "Left out: 1 truncated.", "num_images": 1}],
-    "summary": {"num_exact_duplicates": 0, "num_upsampled": 0, "has_patient_ids": False},
+    "summary": {
+        "num_exact_duplicates": 0,
+        "num_upsampled": 0,
+        "num_with_text": 0,
+        "has_patient_ids": False,
+    },
 }
 MODEL = {
     "id": MODEL_ID,

@@ -95,7 +95,7 @@ class Client:
 
         Args:
             source: A ZIP file or a folder on this machine.
-            options: `name`, `image_size`, `fit`, `bit_depth`, `strict` or
+            options: `name`, `image_size`, `fit`, `bit_depth`, `strict`, `burned_in_text` or
                 `allow_burned_in_annotation`, as `POST /datasets` documents them.
         """
         form = {"name": source.stem} | {key: str(value) for key, value in _given(options).items()}

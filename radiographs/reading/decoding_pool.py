@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ class DecodingPool:
         self, files: Sequence[bytes | OpenFile], form: StoredForm
     ) -> list[PreparedPixels | UnreadableImage]:
         """Decode images to a store's form; returns and raises as `headers` does."""
-        asked: Head = {"wanted": "pixels", "size": form.size, "depth": form.depth, "fit": form.fit}
+        asked: Head = {"wanted": "pixels", **asdict(form)}
         answers = self._ask(asked, files)
         return [
             head if isinstance(head, UnreadableImage) else _prepared(form, head, *parts)
@@ -200,6 +201,7 @@ def _prepared(form: StoredForm, head: Head, stored: bytes, descriptor: bytes) ->
         pixels.reshape(form.size, form.size),
         np.frombuffer(descriptor, np.uint8).reshape(SIDE, SIDE),
         bool(head["upsampled"]),
+        int(head["num_places"]),
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from radiographs.errors import UnreadableImage
-from radiographs.prepared_image import StoredForm, prepare
+from radiographs.prepared_image import BurnedInText, StoredForm, prepare
 from radiographs.reading.decoding import open_image, pixels_of, read_header
 from radiographs.reading.limits import OUT_OF_MEMORY, ReadingLimits
 from radiographs.reading.messages import Head, Line
@@ -58,9 +58,14 @@ def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list
     image = open_image(data)
     _limit_time(limits.seconds_for(image.header.width * image.header.height))
     pixels = pixels_of(image)
-    form = StoredForm(int(asked["size"]), int(asked["depth"]), cast("Fit", asked["fit"]))
+    form = StoredForm(
+        int(asked["size"]),
+        int(asked["depth"]),
+        cast("Fit", asked["fit"]),
+        cast("BurnedInText", asked["burned_in_text"]),
+    )
     prepared = prepare(pixels, form)
-    return {"upsampled": prepared.upsampled}, [
+    return {"upsampled": prepared.upsampled, "num_places": prepared.num_places}, [
         prepared.stored.tobytes(),
         prepared.descriptor.tobytes(),
     ]

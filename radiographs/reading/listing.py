@@ -10,7 +10,10 @@ from radiographs.reading.file_tree import FileTree
 from radiographs.warnings import IngestWarning
 
 # Files that are left out and were not expected to be images of the set.
-NOT_BAD = {"unlabelled", "outside_layout", "rare_findings", "other_view", "labels_contradict"}
+NOT_BAD = {
+    *("unlabelled", "outside_layout", "rare_findings", "other_view", "labels_contradict"),
+    "burned_in_text",
+}
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ class Hypothesis:
     """A null hypothesis, and how it is judged.
 
     Attributes:
-        id: MDCR, power or G0 to G8; several of one kind share an id.
+        id: MDCR, power or G0 to G9; several of one kind share an id.
         name: In a word or two.
         null: The null hypothesis, in one sentence.
         statistic: What is computed.

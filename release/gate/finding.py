@@ -55,7 +55,7 @@ class Finding:
     """What one check found.
 
     Attributes:
-        id: MDCR, power or G0 to G8.
+        id: MDCR, power or G0 to G9.
         name: What was asked, in a word or two.
         decision: What follows; `reported` where nothing does.
         text: The finding in a sentence.

@@ -28,7 +28,7 @@ from release.gate.verdict import Verdict
 from release.stats.estimate import Estimate
 from release.stats.roc import Roc
 
-VERSION = "3"
+VERSION = "4"
 COARSE_P_VALUES = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
 _BINS = np.round(np.arange(0, 2.01, 0.1), 1)
 

@@ -49,6 +49,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "list_datasets": ANY,
     "get_dataset": ANY,
     "list_dropped_files": ANY,
+    "list_images_with_text": ANY,
     "delete_dataset": (DATASETS,),
     "train": (TRAIN,),
     "generate": (GENERATE,),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import usecases
-from service.adapters.dropped_files import dropped_files
+from service.adapters.listed_files import dropped_files, images_with_text
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import (
@@ -29,7 +29,7 @@ from service.api.errors import READING, documented
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_form
-from service.api.views import DatasetView, DroppedFileView, JobView, Page
+from service.api.views import DatasetView, DroppedFileView, ImageWithTextView, JobView, Page
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.identifiers import new_id
@@ -193,6 +193,28 @@ def list_dropped_files(
     shown_privately(context, [dataset.id])
     items = [
         DroppedFileView.model_validate(access.dropped_file(context.scopes, each))
+        for each in page.items
+    ]
+    return Page(items=items, next_cursor=page.next_cursor)
+
+
+@router.get(
+    "/datasets/{dataset_id}/burned-in-text",
+    operation_id="list_images_with_text",
+    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+)
+def list_images_with_text(
+    context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50
+) -> Page[ImageWithTextView]:
+    """List the images that text is burnt into, whether it was kept or masked.
+
+    Their names need the scope `private:read`.
+    """
+    dataset = context.records.catalog.dataset(dataset_id)
+    page = images_with_text(context.artifacts, dataset, cursor, limit)
+    shown_privately(context, [dataset.id])
+    items = [
+        ImageWithTextView.model_validate(access.image_with_text(context.scopes, each))
         for each in page.items
     ]
     return Page(items=items, next_cursor=page.next_cursor)

@@ -222,6 +222,15 @@ class DroppedFileView(View):
     code: str
 
 
+class ImageWithTextView(View):
+    """An image that text is burnt into, and that was not dropped for it."""
+
+    file: str | None = Field(
+        description="Null without the scope `private:read`: files may be named after patients."
+    )
+    num_places: int = Field(description="Places at which text was found in it.")
+
+
 class DatasetWarningView(View):
     """What an ingest found that its user should look at; docs/datasets.md explains each code."""
 

@@ -18,6 +18,7 @@ from service.domain.records import (
     Dataset,
     DroppedFile,
     ExaminedSet,
+    ImageWithText,
     Model,
     SyntheticSet,
 )
@@ -28,7 +29,7 @@ Ground = Literal["white_box_audit", "differential_privacy"]
 DROPPED_SHOWN = 5  # files that were left out, in the view of a dataset itself
 # entries of a dataset's summary that do not depend on how earlier datasets were split
 PUBLIC_SUMMARY = (
-    *("num_exact_duplicates", "num_upsampled", "has_patient_ids"),
+    *("num_exact_duplicates", "num_upsampled", "has_patient_ids", "num_with_text"),
     *("num_images_with_patient", "patient_source", "layout"),
 )
 
@@ -129,6 +130,11 @@ def dataset(scopes: Scopes, found: Dataset) -> dict[str, Any]:
 
 def dropped_file(scopes: Scopes, found: DroppedFile) -> dict[str, Any]:
     """Return a file that was left out; its name needs the scope private:read."""
+    return asdict(found) | ({} if PRIVATE_READ in scopes else {"file": None})
+
+
+def image_with_text(scopes: Scopes, found: ImageWithText) -> dict[str, Any]:
+    """Return an image that text is burnt into; its name needs the scope private:read."""
     return asdict(found) | ({} if PRIVATE_READ in scopes else {"file": None})
 
 

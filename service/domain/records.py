@@ -94,6 +94,19 @@ class DatasetWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageWithText:
+    """An image of a dataset that text is burnt into.
+
+    Attributes:
+        file: Its name in the source.
+        num_places: Places at which text was found in it.
+    """
+
+    file: str
+    num_places: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """A private labelled set of radiographs, ingested to a pixel store.
 

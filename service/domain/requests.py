@@ -12,6 +12,7 @@ from service.domain.extractors import ExtractorIdentity
 
 BitDepth = Literal[8, 16]
 Fit = Literal["pad", "crop", "stretch"]
+BurnedInText = Literal["keep", "mask", "drop"]
 SetFormat = Literal["png", "npz", "webdataset", "dicom"]
 ReportExtent = Literal["quick", "full"]
 
@@ -59,6 +60,7 @@ class IngestRequest:
         bit_depth: 8 or 16; None takes that of the images.
         strict: Whether any warning is a refusal.
         allow_burned_in_annotation: Whether DICOM files are kept that say that text is burned in.
+        burned_in_text: Whether legible text in images is kept, masked, or its image left out.
     """
 
     dataset_id: str
@@ -69,6 +71,7 @@ class IngestRequest:
     bit_depth: BitDepth | None
     strict: bool = False
     allow_burned_in_annotation: bool = False
+    burned_in_text: BurnedInText = "keep"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,14 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from service.domain import errors
 from service.domain.errors import FieldError
-from service.domain.requests import BitDepth, DatasetSource, Fit, IngestRequest, PhantomSpec
+from service.domain.requests import (
+    BitDepth,
+    BurnedInText,
+    DatasetSource,
+    Fit,
+    IngestRequest,
+    PhantomSpec,
+)
 from service.validation.bodies import ImageSize, Labels, Name, Seed, Strict
 
 
@@ -41,6 +48,11 @@ class IngestOptionsBody(Strict):
         False,
         description="Keep DICOM files that say that text is burned into their pixels; they are "
         "left out otherwise.",
+    )
+    burned_in_text: BurnedInText = Field(
+        "keep",
+        description="What becomes of legible text in an image, such as a name or a date: it is "
+        "kept, with a warning; masked; or the image is dropped.",
     )
 
 
@@ -127,6 +139,7 @@ def complete(
         body.bit_depth,
         body.strict,
         body.allow_burned_in_annotation,
+        body.burned_in_text,
     )
 
 

@@ -54,6 +54,13 @@ def add(
             help="Keep DICOM files that say that text is burned into their pixels.",
         ),
     ] = False,
+    burned_in_text: Annotated[
+        str | None,
+        typer.Option(
+            help="keep, mask or drop: what becomes of legible text in an image; by default it is "
+            "kept, with a warning."
+        ),
+    ] = None,
     wait: Wait = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -66,6 +73,7 @@ def add(
         "fit": fit,
         "strict": strict or None,
         "allow_burned_in_annotation": allow_burned_in_annotation or None,
+        "burned_in_text": burned_in_text,
     }
     with Client(url) as client:
         if source is not None:

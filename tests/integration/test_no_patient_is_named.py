@@ -10,7 +10,7 @@ import structlog
 from PIL import Image, PngImagePlugin
 
 from radiographs.phantom import draw
-from service.adapters.dropped_files import dropped_files
+from service.adapters.listed_files import dropped_files
 from service.domain import access
 from service.domain.caller import PRIVATE_READ
 from service.logs import configure_logs

@@ -14,7 +14,7 @@ from radiographs.ingest import ingest as ingest_images
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
-from service.adapters.dropped_files import write_dropped
+from service.adapters.listed_files import write_dropped, write_images_with_text
 from service.domain.access import DROPPED_SHOWN
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.records import (
@@ -24,6 +24,7 @@ from service.domain.records import (
     DatasetState,
     DatasetWarning,
     DroppedFile,
+    ImageWithText,
     IngestedDataset,
 )
 from service.domain.requests import DatasetSource, IngestRequest
@@ -49,10 +50,13 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
         ledger=identity_ledger(attempt.settings, attempt.records.catalog),
         strict=request.strict,
         allow_burned_in_annotation=request.allow_burned_in_annotation,
+        burned_in_text=request.burned_in_text,
     )
     staged = attempt.staging()
     summary = _ingested(attempt, ingest_images(source, staged, options))
     write_dropped(staged, (DroppedFile(**asdict(each)) for each in summary.dropped))
+    with_text = (ImageWithText(*each) for each in summary.with_text)
+    write_images_with_text(staged, with_text)
     store = PixelStore.open(staged)
     patients = np.unique(store.identities[store.trained]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
@@ -114,6 +118,7 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
             "num_known_images": summary.num_known_images,
             "num_split_conflicts": summary.num_split_conflicts,
             "num_upsampled": summary.num_upsampled,
+            "num_with_text": len(summary.with_text),
             "has_patient_ids": summary.has_patient_ids,
             "num_images_with_patient": summary.num_images_with_patient,
             "patient_source": summary.patient_source,

@@ -5,6 +5,7 @@ The first reason named decides who may see a set's images, so power comes before
 
 from release.gate.checks import (
     attack_advantage,
+    burned_in_text,
     controls,
     copy_count,
     copy_power,
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     controls.CHECK,
     metric_symmetry.CHECK,
     attack_advantage.CHECK,
+    burned_in_text.CHECK,
     proximity_scan.WITH_EARLIER,
     membership.WITH_EARLIER,
 )

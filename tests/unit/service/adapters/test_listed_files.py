@@ -1,4 +1,4 @@
-"""The list of files that an ingest left out, page by page."""
+"""The lists of files that an ingest left out or found text in, page by page."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from service.adapters.dropped_files import dropped_files, write_dropped
+from service.adapters.listed_files import (
+    dropped_files,
+    images_with_text,
+    write_dropped,
+    write_images_with_text,
+)
 from service.adapters.local_artifacts import LocalArtifacts
 from service.domain.errors import InvalidRequest
-from service.domain.records import ArtifactRef, Dataset, DatasetState, DroppedFile
+from service.domain.records import ArtifactRef, Dataset, DatasetState, DroppedFile, ImageWithText
 from service.domain.requests import DatasetSource
 
 FILES = tuple(DroppedFile(f"é{k}.png", "The file ends early.", "truncated") for k in range(23))
@@ -60,3 +65,23 @@ def test_a_cursor_of_another_list_is_refused(
 
 def test_a_dataset_that_left_nothing_out_has_an_empty_list(tmp_path: Path) -> None:
     assert dropped_files(LocalArtifacts(tmp_path), DATASET, None, 10).items == ()
+
+
+def test_images_with_text_are_listed_page_by_page(tmp_path: Path) -> None:
+    artifacts = LocalArtifacts(tmp_path)
+    images = tuple(ImageWithText(f"{k}.png", k) for k in range(5))
+    staged = artifacts.staging("job_1-1")
+    write_images_with_text(staged, images)
+    artifacts.publish(staged, "datasets/ds_1-0")
+    first = images_with_text(artifacts, DATASET, None, 3)
+    second = images_with_text(artifacts, DATASET, first.next_cursor, 3)
+    assert (*first.items, *second.items) == images
+    assert second.next_cursor is None
+
+
+def test_a_dataset_of_an_earlier_version_has_an_empty_list_of_images_with_text(
+    tmp_path: Path,
+) -> None:
+    assert list(images_with_text(LocalArtifacts(tmp_path), DATASET, None, 10).items) == []
+    with pytest.raises(InvalidRequest):
+        images_with_text(LocalArtifacts(tmp_path), DATASET, "x", 10)

@@ -1,0 +1,68 @@
+"""A set with legible text is refused; one with isolated markers, or with none, passes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from radiographs.phantom import FINDINGS, draw
+from release.gate.checks import burned_in_text
+from release.gate.checks.burned_in_text import CHECK, judge
+
+
+def drawn(num_images: int, size: int, text: str | None = None, num_with_text: int = 0):
+    images = []
+    for k in range(num_images):
+        label = FINDINGS[k % len(FINDINGS)]
+        image = Image.fromarray(draw(label, seed=31, index=k, size=size).pixels)
+        if k < num_with_text:
+            at, font_size = (4, 3 + 7 * (k % 3)), max(9, size // 14)
+            ImageDraw.Draw(image).text(at, text, fill=255, font_size=font_size)
+        images.append(np.asarray(image))
+    return np.stack(images)
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("text", ["DOE^JANE", "12/05/1948"])
+def test_a_set_with_names_or_numbers_is_refused(size, text):
+    finding = judge(drawn(60, size, text, 12))
+    assert (finding.decision, finding.code) == ("refused", "text")
+    assert finding.statistic >= 10
+    assert finding.private["with_text"] == list(range(12))
+    assert "burned_in_text=mask" in finding.reason.remedies[0]
+
+
+def test_a_single_image_with_a_name_beyond_doubt_refuses_the_set():
+    assert judge(drawn(60, 128, "DOE^JANE 1948", 1)).decision == "refused"
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("marker", ["L", "R"])
+def test_isolated_markers_pass(size, marker):
+    finding = judge(drawn(60, size, marker, 60))
+    assert (finding.decision, finding.statistic) == ("passed", 0)
+
+
+def test_a_weak_find_that_chance_explains_passes(monkeypatch):
+    finds = iter([2, *[0] * 299])
+    monkeypatch.setattr(burned_in_text, "_evidence", lambda _: next(finds))
+    finding = judge(np.zeros((300, 64, 64), np.uint8))
+    assert (finding.decision, finding.statistic) == ("passed", 1)
+    assert "1 of 300 images, beyond doubt in none" in finding.text
+
+
+def test_more_weak_finds_than_chance_explains_refuse(monkeypatch):
+    finds = iter([2] * 9 + [0] * 291)
+    monkeypatch.setattr(burned_in_text, "_evidence", lambda _: next(finds))
+    assert judge(np.zeros((300, 64, 64), np.uint8)).code == "text"
+
+
+def test_a_set_of_which_nothing_is_kept_has_no_text():
+    assert judge(np.zeros((0, 64, 64), np.uint8)).decision == "passed"
+
+
+def test_the_public_text_names_no_image():
+    finding = judge(drawn(20, 128, "DOE^JANE", 3))
+    assert "with_text" not in finding.public
+    assert CHECK.reasons[0].code == "text"
