@@ -24,6 +24,7 @@ from synthcxr.resources import (
     Dataset,
     Deletion,
     Event,
+    ImageWithText,
     IssuedKey,
     Job,
     Model,
@@ -133,6 +134,10 @@ class Client:
     def dataset(self, dataset_id: str) -> Dataset:
         """Read a dataset."""
         return self._read(Dataset, self._connection.get(f"/datasets/{dataset_id}"))
+
+    def images_with_text(self, dataset_id: str) -> Iterator[ImageWithText]:
+        """List the images of a dataset that legible text is burnt into."""
+        return self._list(f"/datasets/{dataset_id}/burned-in-text", ImageWithText)
 
     def delete_dataset(self, dataset_id: str, *, cascade: bool = False) -> Deletion:
         """Delete a dataset and its pixels.

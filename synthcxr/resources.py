@@ -136,6 +136,18 @@ class DatasetWarning(View):
     num_images: int = 0
 
 
+class ImageWithText(View):
+    """An image of a dataset that legible text is burnt into.
+
+    Attributes:
+        file: Its name in the source; None without the scope private:read.
+        num_places: Places at which text was found in it.
+    """
+
+    file: str | None = None
+    num_places: int
+
+
 class Dataset(View):
     """A set of real or phantom images that models may be trained on.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
-from release.gate.published import Power, rounded_up
+from release.gate.published import Power, PublishedGate, rounded_up
 from release.gate.result import COARSE_P_VALUES
 from release.gate.verdict import Outcome
 from release.report.schema import Report
@@ -21,6 +21,8 @@ MINUS = "\u2212"  # which is read out as minus, where a hyphen is not
 SMALLEST_P = COARSE_P_VALUES[0]
 UNBOUNDED = "unbounded"
 _MAX_DECIMALS = 8
+# benchmarks/results/burned_in_text.json, real images
+TEXT_DRAWN, TEXT_FOUND, TEXT_INTERVAL, TEXT_HEIGHT = 200, 199, (0.9722, 0.9991), 6
 
 OUTCOMES: dict[Outcome, str] = {
     "passed": "Passed",
@@ -82,6 +84,11 @@ def verdict_sentence(report: Report) -> str:
             "others the tests found no copies, of the kinds that they look for, and no sign of "
             "membership. The set was released."
         )
+    if report.verdict.code == "text":
+        return (
+            "The images show legible text, such as names or numbers. The set was not released, "
+            "and nobody can download it."
+        )
     if outcome == "refused":
         return (
             "The tests found that the set discloses training patients. It was not released, and "
@@ -129,6 +136,19 @@ def membership_claim(power: Power) -> str:
     return (
         f"Of the attacks that are run, one that is right on {share} of the training patients leads "
         "to a refusal."
+    )
+
+
+def burned_in_text(gate: PublishedGate) -> str:
+    """Say what the search for legible text found, and how much it finds."""
+    finding = next((each for each in gate.findings if each.id == "G9"), None)
+    if finding is None:
+        return "The images were not searched for names, dates or numbers."
+    low, high = (f"{100 * end:.1f}" for end in TEXT_INTERVAL)
+    return (
+        f"{finding.text} Of names, dates and numbers drawn on real images, with capitals of "
+        f"{TEXT_HEIGHT} pixels or more, the detector found {TEXT_FOUND} of {TEXT_DRAWN} (95 % "
+        f"interval {low} to {high} %); it cannot tell whose they are."
     )
 
 

@@ -144,6 +144,13 @@ def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
 
 
 @app.command()
+def text(dataset_id: str, as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+    """List the images that legible text is burnt into; their names need private:read."""
+    with Client(url) as client:
+        print_views(client.images_with_text(dataset_id), ("file", "num_places"), as_json=as_json)
+
+
+@app.command()
 def delete(
     dataset_id: str,
     cascade: Cascade = False,

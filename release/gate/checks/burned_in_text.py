@@ -19,7 +19,7 @@ from release.data import Pixels
 from release.gate.context import Check, Context, Stage
 from release.gate.finding import Finding, Reason
 
-FALSE_RATE = 0.002  # above what benchmarks/results/burned_in_text.json has; see docs
+FALSE_RATE = 0.004  # above the upper end of what was measured, see docs/burned-in-text.md
 LEVEL = 0.001
 CERTAIN_WINDOWS = 6
 

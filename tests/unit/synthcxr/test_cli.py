@@ -587,3 +587,18 @@ def receipt_of(key: Ed25519PrivateKey, content: dict[str, object]) -> dict[str, 
         "payload": base64.b64encode(payload).decode(),
         "signatures": [{"keyid": hashlib.sha256(der).hexdigest(), "sig": signature}],
     }
+
+
+def test_what_becomes_of_burnt_in_text_reaches_the_service(serve) -> None:
+    requests = serve(lambda _: httpx.Response(202, json=DONE))
+    asked = ("--phantom", "normal=8,effusion=8", "--burned-in-text", "mask")
+    assert run("datasets", "add", *asked) == 0
+    assert json.loads(requests[0].content)["burned_in_text"] == "mask"
+
+
+def test_images_with_text_are_listed(serve, capsys) -> None:
+    page = {"items": [{"file": "a/1.png", "num_places": 2}], "next_cursor": None}
+    requests = serve(lambda _: httpx.Response(200, json=page))
+    assert run("datasets", "text", "ds_1") == 0
+    assert requests[0].url.path == "/datasets/ds_1/burned-in-text"
+    assert capsys.readouterr().out.split() == ["file", "num_places", "a/1.png", "2"]

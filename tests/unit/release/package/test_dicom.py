@@ -12,7 +12,9 @@ import zipfile
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image, ImageDraw
 
+from radiographs.phantom import draw
 from release.package.archive import Member
 from release.package.formats.dicom import dicom
 from release.package.manifest import PackagedImage
@@ -113,3 +115,12 @@ def test_dcmtk_reads_it(write, tmp_path) -> None:
     said = subprocess.run([dcmdump, path], capture_output=True, text=True, check=True)
     assert "SecondaryCaptureImageStorage" in said.stdout
     assert said.stderr == ""
+
+
+@pytest.mark.parametrize(("text", "said"), [("DOE^JANE 1948", "YES"), ("L", "NO"), ("", "NO")])
+def test_burnt_in_annotation_is_what_the_detector_of_text_says(description, text, said) -> None:
+    image = Image.fromarray(draw("normal", seed=41, index=0, size=128).pixels)
+    ImageDraw.Draw(image).text((8, 4), text, fill=255, font_size=12)
+    origin = PackagedImage(0, ClassSample("COVID", 1), Member("images/COVID/000000.png", 1, ""))
+    data = dicom(origin, np.asarray(image), description)
+    assert pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation == said

@@ -249,6 +249,14 @@ def values(outcome: str = "passed", code: str | None = None) -> dict[str, Any]:
                     None,
                     "The upper bound of the advantage is below what policy allows.",
                 ),
+                finding(
+                    "G9",
+                    "burnt-in text",
+                    "passed",
+                    None,
+                    "Text was found in 0 of 500 images, beyond doubt in none of them; up to 8 are "
+                    "put down to chance.",
+                ),
             ],
             "controls": [
                 control("exact copy", 200),

@@ -1,9 +1,13 @@
 """Numbers as text."""
 
+import json
 from math import inf, nan
+from pathlib import Path
 
 import pytest
 
+from release.report import text as words
+from release.report.schema import Report
 from release.report.text import (
     count,
     estimate,
@@ -76,3 +80,28 @@ def test_a_p_value_is_coarse_and_never_rounded_down(p_value, text):
 
 def test_counts_are_grouped():
     assert count(3_725) == "3,725"
+
+
+def test_what_is_said_of_the_text_detector_is_what_was_measured(made_up) -> None:
+    path = Path(__file__).parents[4] / "benchmarks" / "results" / "burned_in_text.json"
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    drawn = measured["real"]["drawn"]
+    assert (drawn["found"], drawn["of"]) == (words.TEXT_FOUND, words.TEXT_DRAWN)
+    assert list(words.TEXT_INTERVAL) == drawn["interval"]
+    assert measured["least_cap_height"] == words.TEXT_HEIGHT
+    said = words.burned_in_text(Report.model_validate(made_up).gate)
+    assert f"{drawn['found']} of {drawn['of']}" in said
+
+
+def test_a_report_without_the_search_for_text_says_so(made_up) -> None:
+    gate = Report.model_validate(made_up).gate
+    earlier = gate.model_copy(update={"findings": ()})
+    assert "not searched" in words.burned_in_text(earlier)
+
+
+def test_a_refusal_for_text_does_not_speak_of_patients_disclosed(made_up_reports) -> None:
+    report = made_up_reports["refused(memorises)"]
+    verdict = report.verdict.model_copy(update={"code": "text"})
+    said = words.verdict_sentence(report.model_copy(update={"verdict": verdict}))
+    assert "legible text" in said
+    assert "discloses" not in said

@@ -4,13 +4,16 @@ import os
 import socket
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from service.domain.records import DroppedFile
+from service.adapters.listed_files import write_images_with_text
+from service.domain.caller import PRIVATE_READ, Caller
+from service.domain.records import ArtifactRef, DroppedFile, ImageWithText
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
 
@@ -65,6 +68,7 @@ def test_a_zip_is_kept_for_the_worker_under_the_job_s_name(scene: Any) -> None:
         "fit": "pad",
         "bit_depth": 16,
         "strict": False,
+        "burned_in_text": "keep",
     }
     assert "patient" not in answer.text
 
@@ -298,3 +302,37 @@ def test_only_a_regular_file_is_looked_into_for_a_zip(scene: Any, tmp_path: Path
     several.write_bytes(bytes(100) + locator + b"PK\x05\x06" + bytes(18))
     answer = scene.client.post("/datasets", json={"path": str(several)})
     scene.refused(answer, 422, "not_a_zip", "/path")
+
+
+def test_images_with_text_are_listed_and_their_names_need_the_scope(
+    scene: Any, tmp_path: Path
+) -> None:
+    staged = scene.context.artifacts.staging("job_1-1")
+    write_images_with_text(staged, [ImageWithText("DOE^JANE.png", 2)])
+    scene.context.artifacts.publish(staged, "datasets/with-text")
+    artifact = ArtifactRef("datasets/with-text", "0" * 64, 1)
+    path = f"/datasets/{scene.dataset(artifact=artifact).id}/burned-in-text"
+    assert scene.client.get(path).json() == {
+        "items": [{"file": None, "num_places": 2}],
+        "next_cursor": None,
+    }
+    reader = Caller.without_key(PRIVATE_READ)
+    scene.app.state.context = replace(scene.context, caller=reader)
+    assert scene.client.get(path).json()["items"][0]["file"] == "DOE^JANE.png"
+    scene.refused(scene.client.get("/datasets/ds_0/burned-in-text"), 404, "dataset_not_found")
+
+
+@pytest.mark.parametrize("asked", ["keep", "mask", "drop"])
+def test_what_becomes_of_burnt_in_text_is_part_of_the_request(scene: Any, asked: str) -> None:
+    body = {"phantom": PHANTOM, "burned_in_text": asked}
+    job = scene.client.post("/datasets", json=body).json()
+    assert job["request"]["burned_in_text"] == asked
+    upload = post_zip(scene.client, archive(), data={"burned_in_text": asked}).json()
+    assert upload["request"]["burned_in_text"] == asked
+
+
+def test_another_word_for_burnt_in_text_is_refused(scene: Any) -> None:
+    body = {"phantom": PHANTOM, "burned_in_text": "blur"}
+    scene.refused(
+        scene.client.post("/datasets", json=body), 422, "invalid_request", "/burned_in_text"
+    )
