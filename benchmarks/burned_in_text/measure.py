@@ -132,7 +132,7 @@ def found_on(
 
 
 def on_phantoms(num_drawn: int, num_empty: int, fonts: Fonts) -> dict[str, Any]:
-    """Measure everything that drawn chests can tell."""
+    """Measure all that drawn chests allow."""
     rng = np.random.default_rng(3)
     sizes = [int(np.exp(rng.uniform(np.log(128), np.log(1024)))) for _ in range(num_drawn)]
     found, left = found_on((phantom(k, size) for k, size in enumerate(sizes)), 1, fonts)

@@ -94,15 +94,16 @@ def _boxes(image: Grey) -> Iterator[TextBox]:
         places = places_with_strokes(level)
         if len(places.top):
             shown = scores(cut(level, places)) > MIN_SCORE
-            windows = (_window(*corner, factor) for corner in np.stack(places, 1)[shown].tolist())
+            corners = zip(places.top[shown].tolist(), places.left[shown].tolist(), strict=True)
+            windows = (_window(top, left, factor) for top, left in corners)
             yield from (box for box in _joined(windows) if box.num_windows >= MIN_WINDOWS)
 
 
 def _window(top: int, left: int, factor: int) -> TextBox:
     """Return the place of a window of a padded, reduced image in the image itself."""
-    rows, columns = top - PAD_ROWS, left - PAD_COLUMNS
-    corners = (rows, columns, rows + ROWS, columns + COLUMNS)
-    return TextBox(*(factor * edge for edge in corners), 1)
+    top, left = top - PAD_ROWS, left - PAD_COLUMNS
+    bottom, right = top + ROWS, left + COLUMNS
+    return TextBox(factor * top, factor * left, factor * bottom, factor * right, 1)
 
 
 def _joined(boxes: Iterable[TextBox]) -> list[TextBox]:

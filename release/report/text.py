@@ -148,7 +148,7 @@ def burned_in_text(gate: PublishedGate) -> str:
     return (
         f"{finding.text} Of names, dates and numbers drawn on real images, with capitals of "
         f"{TEXT_HEIGHT} pixels or more, the detector found {TEXT_FOUND} of {TEXT_DRAWN} (95 % "
-        f"interval {low} to {high} %); it cannot tell whose they are."
+        f"interval {low} to {high} %); whose they are is not asked."
     )
 
 

@@ -37,7 +37,7 @@ def test_the_same_windows_give_the_same_weights(windows):
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
-def test_the_weights_of_the_package_tell_windows_with_text_from_others(windows):
+def test_the_weights_of_the_package_distinguish_windows_with_text(windows):
     given = scores(windows.pixels.astype(np.float32), package_weights())
     assert np.mean(given[windows.truth == TEXT] > 0) > 0.8
     assert np.mean(given[windows.truth == NONE] < 0) > 0.8
