@@ -22,7 +22,7 @@ from radiographs.burned_in_text.network import WEIGHTS, Weights
 NUM_SCENES = 5000
 NUM_EPOCHS = 6
 SMALLEST, LARGEST = 96, 480  # sides of the scenes
-MOST_LINES = 4
+MOST_LINES = 3  # places where text is written; at some there are two lines
 WINDOWS_PER_LEVEL = 24  # of either kind
 SCENE_SEED, PHANTOM_SEED = 7, 1
 
@@ -34,7 +34,7 @@ def windows_to_learn_from(num_scenes: int) -> Windows:
         rng = np.random.default_rng([SCENE_SEED, index])
         size = int(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
         image = background(rng, size, PHANTOM_SEED, index)
-        scene = draw_scene(rng, image, num_lines=int(rng.integers(0, MOST_LINES)))
+        scene = draw_scene(rng, image, num_lines=int(rng.integers(0, MOST_LINES + 1)))
         windows = windows_of(scene, WINDOWS_PER_LEVEL, rng)
         found.append(Windows(windows.pixels.astype(np.float16), windows.truth))
     return Windows(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
