@@ -41,8 +41,8 @@ Fonts = tuple[Path | None, ...]
 RESULTS = Path(__file__).parents[1] / "results" / "burned_in_text.json"
 NUM_DRAWN = 200
 NUM_EMPTY = 1000
-CAP_HEIGHTS = (4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48)
-CONTRASTS = (10, 15, 20, 25, 30, 40, 60, 100)
+CAP_HEIGHTS = (4, 5, 6, 8, 12, 20, 30)
+CONTRASTS = (10, 15, 20, 30, 40, 60)
 TURNS = {"5 degrees": 5.0, "a quarter turn": 90.0, "upside down": 180.0}
 LEAST_CONTRAST = 40  # grey levels of 255 that drawn text differs by, but where it is varied
 LEAST_HEIGHT = 6.0  # pixels of a capital, likewise
@@ -134,11 +134,11 @@ def found_on(
 def on_phantoms(num_drawn: int, num_empty: int, fonts: Fonts) -> dict[str, Any]:
     """Measure all that drawn chests allow."""
     rng = np.random.default_rng(3)
-    sizes = [int(np.exp(rng.uniform(np.log(128), np.log(1024)))) for _ in range(num_drawn)]
+    sizes = [int(np.exp(rng.uniform(np.log(128), np.log(512)))) for _ in range(num_drawn)]
     found, left = found_on((phantom(k, size) for k, size in enumerate(sizes)), 1, fonts)
 
     def varied(seed: int, **how: Any) -> dict[str, Any]:
-        images = (phantom(1000 * seed + k, 320) for k in range(num_drawn // 2))
+        images = (phantom(1000 * seed + k, 256) for k in range(num_drawn // 2))
         return found_on(images, seed, fonts, **how)[0]
 
     return {
