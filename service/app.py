@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from service.adapters.background_queue import BackgroundQueue
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
@@ -150,7 +151,7 @@ def connect(settings: Settings) -> AppContext:
     return AppContext(
         records=sql_records(open_engine(settings.resolved_database_url), clock),
         artifacts=LocalArtifacts(settings.data_dir),
-        queue=CeleryQueue(settings.resolved_broker_url),
+        queue=BackgroundQueue(CeleryQueue(settings.resolved_broker_url)),
         clock=clock,
         signing_keys=KeyRing(settings.data_dir),
         version=version("synthcxr"),

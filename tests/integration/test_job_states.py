@@ -14,11 +14,10 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
-    consumes,
+    initialize,
     invariant,
-    multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -57,8 +56,10 @@ FOLLOWS = {  # which state may come after which
     "cancelled": {"queued"},
 }
 
-jobs = Bundle("jobs")
-claims = Bundle("claims")  # stale ones stay
+# Steps are about the latest jobs and claims, so that they meet; most of the claims are stale.
+A_JOB = st.integers(1, 4)
+A_CLAIM = st.integers(1, 5)
+has_claims = precondition(lambda self: self._claims)
 
 
 @dataclass
@@ -118,22 +119,27 @@ class JobStates(RuleBasedStateMachine):
         self._expected: dict[str, Expected] = {}
         self._requests: dict[str, Job] = {}
         self._keys: dict[str, str] = {}
+        self._claims: list[Claim] = []
         self._has_begun = False
         self._committed: list[str] = []
 
+    @initialize()
+    def begin(self) -> None:
+        """There is always a job to talk of."""
+        self._submitted(JobKind.TRAIN, None)
+
     # -- the client ----------------------------------------------------------------------------
 
-    @rule(target=jobs, kind=st.sampled_from([JobKind.TRAIN, JobKind.INGEST]))
-    def submit(self, kind: JobKind) -> str:
-        return self._submitted(kind, None)
+    @rule(kind=st.sampled_from([JobKind.TRAIN, JobKind.INGEST]))
+    def submit(self, kind: JobKind) -> None:
+        self._submitted(kind, None)
 
-    @rule(target=jobs, key=st.sampled_from("abc"))
-    def submit_with_key(self, key: str) -> str:
+    @rule(key=st.sampled_from("abc"))
+    def submit_with_key(self, key: str) -> None:
         earlier = self._keys.get(key)
         job_id = self._submitted(JobKind.TRAIN, Idempotency(key, key))
         assert earlier in {None, job_id}
         self._keys[key] = job_id
-        return job_id
 
     @rule(key=st.sampled_from("abc"))
     def submit_another_with_that_key(self, key: str) -> None:
@@ -155,24 +161,26 @@ class JobStates(RuleBasedStateMachine):
         self._check(stored.id)
         return str(stored.id)
 
-    @rule(job_id=jobs)
-    def cancel(self, job_id: str) -> None:
-        expected = self._expected.get(job_id)
+    @rule(number=A_JOB)
+    def cancel(self, number: int) -> None:
+        job_id = self._job(number)
+        expected, moved = self._expected.get(job_id), None
         cancel: Callable[[Records], Job] = lambda r: r.jobs.request_cancel(job_id)  # noqa: E731
         if expected is None:
             self._refused(errors.JobNotFound, cancel)
         elif expected.state in {"succeeded", "failed"}:
             self._refused(errors.IllegalMove, cancel)
         else:
-            self._both(cancel)
+            moved = self._both(cancel)
             if expected.state == "running":
                 expected.move("cancelling")
             elif expected.state == "queued":
                 expected.move("cancelled")
-        self._check(job_id)
+        self._check(job_id, moved)
 
-    @rule(job_id=jobs)
-    def retry(self, job_id: str) -> None:
+    @rule(number=A_JOB)
+    def retry(self, number: int) -> None:
+        job_id = self._job(number)
         expected = self._expected.get(job_id)
         if expected is None:
             self._refused(errors.JobNotFound, lambda r: r.jobs.retry(job_id))
@@ -185,8 +193,9 @@ class JobStates(RuleBasedStateMachine):
             self._refused(errors.IllegalMove, lambda r: r.jobs.retry(job_id))
         self._check(job_id)
 
-    @rule(job_id=jobs)
-    def delete(self, job_id: str) -> None:
+    @rule(number=A_JOB)
+    def delete(self, number: int) -> None:
+        job_id = self._job(number)
         expected = self._expected.get(job_id)
         if expected is None:
             self._refused(errors.JobNotFound, lambda r: r.jobs.delete_job(job_id))
@@ -201,12 +210,12 @@ class JobStates(RuleBasedStateMachine):
 
     # -- two workers -----------------------------------------------------------------------------
 
-    @rule(target=claims, job_id=jobs, worker=st.sampled_from(["one", "two"]))
-    def claim(self, job_id: str, worker: str) -> Any:
-        return self._claimed(job_id, worker)
+    @rule(number=A_JOB, worker=st.sampled_from(["one", "two"]))
+    def claim(self, number: int, worker: str) -> None:
+        self._claimed(self._job(number), worker)
 
-    @rule(target=claims, kind=st.sampled_from(JobKind), worker=st.sampled_from(["one", "two"]))
-    def take_the_next(self, kind: JobKind, worker: str) -> Any:
+    @rule(kind=st.sampled_from(JobKind), worker=st.sampled_from(["one", "two"]))
+    def take_the_next(self, kind: JobKind, worker: str) -> None:
         found = self._both(lambda r: r.jobs.next_queued([kind.queue]))
         waiting = [
             job_id
@@ -214,26 +223,29 @@ class JobStates(RuleBasedStateMachine):
             if expected.state == "queued" and expected.kind is kind
         ]
         assert found == min(waiting, default=None)
-        return self._claimed(found, worker) if found else multiple()
+        if found:
+            self._claimed(found, worker)
 
-    def _claimed(self, job_id: str, worker: str) -> Any:
+    def _claimed(self, job_id: str, worker: str) -> None:
         taken = self._both(
             lambda r: r.jobs.claim(job_id, worker=worker, lease_seconds=LEASE_SECONDS)
         )
         expected = self._expected.get(job_id)
         if expected is None or expected.state != "queued":
             assert taken is None
-            return multiple()
+            return
         expected.move("running")
         expected.attempt += 1
         expected.fruitless += 1
         expected.worker = worker
         expected.lease_ends = self._seconds + LEASE_SECONDS
-        self._check(job_id)
-        return taken.claim_held
+        self._claims.append(taken.claim_held)
+        self._check(job_id, taken)
 
-    @rule(claim=claims)
-    def heartbeat(self, claim: Claim) -> None:
+    @rule(number=A_CLAIM)
+    @has_claims
+    def heartbeat(self, number: int) -> None:
+        claim = self._claim(number)
         expected = self._held(claim)
         cancelled = self._fenced(claim, lambda r: r.jobs.heartbeat(claim, LEASE_SECONDS))
         if expected:
@@ -241,8 +253,10 @@ class JobStates(RuleBasedStateMachine):
             expected.lease_ends = self._seconds + LEASE_SECONDS
         self._check(claim.job_id)
 
-    @rule(claim=claims, checkpoint=st.booleans())
-    def report(self, claim: Claim, checkpoint: bool) -> None:
+    @rule(number=A_CLAIM, checkpoint=st.booleans())
+    @has_claims
+    def report(self, number: int, checkpoint: bool) -> None:
+        claim = self._claim(number)
         entries = [(EventKind.CHECKPOINT, {"images_seen": 1})] if checkpoint else []
         progress = JobProgress("training", 1)
         self._fenced(
@@ -256,15 +270,17 @@ class JobStates(RuleBasedStateMachine):
             expected.fruitless *= not checkpoint
         self._check(claim.job_id)
 
-    @rule(claim=claims)
-    def succeed(self, claim: Claim) -> None:
+    @rule(number=A_CLAIM)
+    @has_claims
+    def succeed(self, number: int) -> None:
+        claim = self._claim(number)
         made = self._made(claim.job_id)
-        self._fenced(claim, lambda r: r.jobs.succeed(claim, made))
+        moved = self._fenced(claim, lambda r: r.jobs.succeed(claim, made))
         if expected := self._held(claim):
             if expected.state == "running":
                 self._committed.append(claim.job_id)
             expected.end("succeeded")
-        self._check(claim.job_id)
+        self._check(claim.job_id, moved)
 
     def _made(self, job_id: str) -> JobOutput:
         job = self._requests[job_id]
@@ -273,16 +289,20 @@ class JobStates(RuleBasedStateMachine):
         dataset = make_dataset(job, self._clock)
         return IngestedDataset(replace(dataset, state=DatasetState.READY), [])
 
-    @rule(claim=claims)
-    def fail(self, claim: Claim) -> None:
-        self._fenced(claim, lambda r: r.jobs.fail(claim, PROBLEM))
+    @rule(number=A_CLAIM)
+    @has_claims
+    def fail(self, number: int) -> None:
+        claim = self._claim(number)
+        moved = self._fenced(claim, lambda r: r.jobs.fail(claim, PROBLEM))
         if expected := self._held(claim):
             expected.end("failed")
-        self._check(claim.job_id)
+        self._check(claim.job_id, moved)
 
-    @rule(claim=claims)
-    def stop_on_cancel(self, claim: Claim) -> None:
+    @rule(number=A_CLAIM)
+    @has_claims
+    def stop_on_cancel(self, number: int) -> None:
         """As a worker does that was told of a cancel; one that was not is refused."""
+        claim = self._claim(number)
         expected = self._held(claim)
         if expected and expected.state == "running":
             self._refused(errors.IllegalMove, lambda r: r.jobs.finish_cancelled(claim))
@@ -292,31 +312,37 @@ class JobStates(RuleBasedStateMachine):
                 expected.move("cancelled")
         self._check(claim.job_id)
 
-    @rule(claim=claims)
-    def put_back(self, claim: Claim) -> None:
-        self._fenced(claim, lambda r: r.jobs.put_back(claim, PROBLEM))
+    @rule(number=A_CLAIM)
+    @has_claims
+    def put_back(self, number: int) -> None:
+        claim = self._claim(number)
+        moved = self._fenced(claim, lambda r: r.jobs.put_back(claim, PROBLEM))
         if expected := self._held(claim):
             if expected.state == "running":
                 expected.fruitless = 0
             expected.end("queued", num_entries=1)
-        self._check(claim.job_id)
+        self._check(claim.job_id, moved)
 
-    @rule(claim=claims)
-    def hand_back(self, claim: Claim) -> None:
-        self._fenced(claim, lambda r: r.jobs.hand_back(claim))
+    @rule(number=A_CLAIM)
+    @has_claims
+    def hand_back(self, number: int) -> None:
+        claim = self._claim(number)
+        moved = self._fenced(claim, lambda r: r.jobs.hand_back(claim))
         if expected := self._held(claim):
             if expected.state == "running":
                 expected.fruitless = max(0, expected.fruitless - 1)
             expected.end("queued")
-        self._check(claim.job_id)
+        self._check(claim.job_id, moved)
 
-    @rule(claim=claims)
-    def give_up(self, claim: Claim) -> None:
+    @rule(number=A_CLAIM)
+    @has_claims
+    def give_up(self, number: int) -> None:
         """As the worker does whose process died."""
-        self._fenced(claim, lambda r: r.jobs.give_up(claim, "it died", MAX_FRUITLESS))
+        claim = self._claim(number)
+        moved = self._fenced(claim, lambda r: r.jobs.give_up(claim, "it died", MAX_FRUITLESS))
         if expected := self._held(claim):
             expected.lose()
-        self._check(claim.job_id)
+        self._check(claim.job_id, moved)
 
     @rule(worker=st.sampled_from(["one", "two"]))
     def look_what_a_worker_holds(self, worker: str) -> None:
@@ -347,10 +373,6 @@ class JobStates(RuleBasedStateMachine):
             self._expected[job_id].lose()
             self._check(job_id)
 
-    @rule(job_id=consumes(jobs))
-    def forget(self, job_id: str) -> None:
-        """Act on others from now on, so that runs do not drown in jobs that are over."""
-
     # -- what holds after each step --------------------------------------------------------------
 
     @invariant()
@@ -362,6 +384,13 @@ class JobStates(RuleBasedStateMachine):
     @property
     def _seconds(self) -> float:
         return (self._clock.now() - self._began).total_seconds()
+
+    def _job(self, number: int) -> str:
+        """Return the latest job, or the one before that; deleted ones count."""
+        return list(self._requests)[-number:][0]
+
+    def _claim(self, number: int) -> Claim:
+        return self._claims[-number:][0]
 
     def _held(self, claim: Claim) -> Expected | None:
         expected = self._expected.get(claim.job_id)
@@ -385,13 +414,13 @@ class JobStates(RuleBasedStateMachine):
             return self._both(call)
         return self._refused(errors.LeaseLost, call)
 
-    def _check(self, job_id: str) -> None:
-        """Hold a job and what belongs to it against what is expected."""
+    def _check(self, job_id: str, moved: Job | None = None) -> None:
+        """Hold a job, as a step returned it or as it is read, against what is expected."""
         expected = self._expected.get(job_id)
         if expected is None:
             self._refused(errors.JobNotFound, lambda r: r.jobs.job(job_id))
             return
-        job = self._both(lambda r: r.jobs.job(job_id))
+        job = moved or self._both(lambda r: r.jobs.job(job_id))
         found = (job.state, job.attempt, job.attempts_without_checkpoint, job.worker)
         assert found == (
             expected.state,
@@ -399,7 +428,7 @@ class JobStates(RuleBasedStateMachine):
             expected.fruitless,
             expected.worker,
         )
-        if expected.kind is JobKind.INGEST:
+        if moved and expected.kind is JobKind.INGEST:
             dataset = self._both(lambda r: r.catalog.dataset(job.request.dataset_id))
             assert dataset.state == DATASET_STATES.get(expected.state, "ingesting")
 
@@ -419,7 +448,8 @@ class JobStates(RuleBasedStateMachine):
         self.expire_leases()
         for job_id, expected in self._expected.items():
             if expected.state == "queued":
-                self.succeed(self._claimed(job_id, "one"))
+                self._claimed(job_id, "one")
+                self.succeed(1)
             assert expected.state in ENDS
             self._check_log(job_id, expected)
         for records in (self._real, self._twin):

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from service.domain.errors import JobNotFound
-from service.domain.job import Claim, Job
+from service.domain.job import Claim, Job, JobState
 from service.domain.record_ports import Records
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ def prune(
         job = _job_of(records, upload)
         if job is None:  # being submitted, or deleted
             outdated += _older([upload], time.time() - min_age_seconds)
-        elif job.finished_at and datetime.now(UTC) - job.finished_at >= retention:
+        elif _is_of_no_use(job, retention):
             outdated.append(upload)
     for leftover in outdated:
         if leftover.is_dir():
@@ -74,6 +74,13 @@ def _job_of(records: Records, upload: Path) -> Job | None:
         return records.jobs.job(upload.stem)
     except JobNotFound:
         return None
+
+
+def _is_of_no_use(job: Job, retention: timedelta) -> bool:
+    """Say whether a job's upload may go: it succeeded, or ended too long ago to be retried."""
+    if job.state is JobState.SUCCEEDED:  # and its process died before it could remove it
+        return True
+    return job.finished_at is not None and datetime.now(UTC) - job.finished_at >= retention
 
 
 def _older(leftovers: list[Path], than: float) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from service.domain.job import JobKind
 from service.domain.ports import TaskQueue
 from workers.runtime.context import WorkerContext
 from workers.runtime.flag import Flag
-from workers.runtime.garbage_collection import prune
+from workers.runtime.garbage_collection import discard_attempt, prune
 
 log = structlog.get_logger()
 
@@ -62,6 +62,7 @@ class Scheduler:
         moved = records.jobs.expire_leases(settings.max_attempts_without_checkpoint)
         for job in moved:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
+            discard_attempt(settings.data_dir, job.claim_held)
             self._rang_at.pop(job.id, None)
         self._ring()
         self._finish_deletions()
