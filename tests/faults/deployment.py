@@ -5,9 +5,11 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -49,10 +51,22 @@ class Deployment:
         http: Sends requests with the service's token; never twice.
     """
 
-    def __init__(self, data_dir: Path, workers: Mapping[str, str], environment: Mapping[str, str]):
+    def __init__(
+        self,
+        data_dir: Path,
+        workers: Mapping[str, str],
+        environment: Mapping[str, str],
+        *,
+        of_program: Mapping[str, Mapping[str, str]],
+        worker_module: str,
+        seen_at: str | None,
+    ) -> None:
         self.data_dir = data_dir
         self._workers = workers
         self._environment = {**QUICK, **environment}
+        self._of_program = of_program
+        self._worker_module = worker_module
+        self._seen_at = seen_at
         self.children: dict[str, Child] = {}
         self.down: set[str] = set()
 
@@ -68,17 +82,14 @@ class Deployment:
         settings = {**self._environment, **options.environment(broker.url)}
         for step in ("migrate", "keep-token"):
             _prepare(step, settings, logs, options.log_limits)
-        url = Settings(
-            data_dir=self.data_dir, database_url=settings.get("SYNTHCXR_DATABASE_URL")
-        ).resolved_database_url
-        self.records: Records = sql_records(open_engine(url), SystemClock())
+        url = self._seen_at or settings.get("SYNTHCXR_DATABASE_URL")
+        seen = Settings(data_dir=self.data_dir, database_url=url).resolved_database_url
+        self.records: Records = sql_records(open_engine(seen), SystemClock())
         programs = [
-            each for each in service_programs(options, settings) if "worker" not in each.name
+            replace(program, environment={**program.environment, **self._of_program.get(name, {})})
+            for program in self._programs(service_programs(options, settings))
+            for name in [program.name]
         ]
-        [pattern] = [
-            each for each in service_programs(options, settings) if each.name == "worker-1"
-        ]
-        programs += [_worker(pattern, name, queues) for name, queues in self._workers.items()]
         if broker.program and broker.socket:
             prepare_socket(broker.socket)
             programs.append(broker.program)
@@ -87,6 +98,15 @@ class Deployment:
         headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
         self.wait_until(self.is_healthy, START_SECONDS)
+
+    def _programs(self, usual: Sequence[Program]) -> Iterator[Program]:
+        """Those of an embedded service, with our own workers."""
+        yield from (each for each in usual if each.name in {"api", "scheduler"})
+        [pattern] = [each for each in usual if each.name == "worker-1"]
+        python = pattern.command[: pattern.command.index("workers")]
+        for name, queues in self._workers.items():
+            command = (*python, self._worker_module, "worker", "--name", name, "--queues", queues)
+            yield Program(name, command, pattern.environment)
 
     def tick(self) -> None:
         """Start again what has ended, unless it is to stay down."""
@@ -191,11 +211,6 @@ def resume(*processes: psutil.Process) -> None:
             process.resume()
 
 
-def _worker(pattern: Program, name: str, queues: str) -> Program:
-    command = (*pattern.command[: pattern.command.index("--name")], "--name", name)
-    return Program(name, (*command, "--queues", queues), pattern.environment)
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -204,16 +219,32 @@ def _free_port() -> int:
 
 @contextmanager
 def deployed(
-    data_dir: Path, workers: Mapping[str, str], **environment: str
-) -> Iterable[Deployment]:
+    data_dir: Path,
+    workers: Mapping[str, str],
+    *,
+    of_program: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    worker_module: str = "workers",
+    seen_at: str | None = None,
+    **environment: str,
+) -> Iterator[Deployment]:
     """Run a service until the end of the block.
 
     Args:
         data_dir: Where it keeps everything.
         workers: The queues of each worker, by its name.
+        of_program: Variables of single programs, by name.
+        worker_module: What workers run, as in `python -m workers`.
+        seen_at: Where the test sees the database, if not where the service does.
         environment: Variables of all processes.
     """
-    deployment = Deployment(data_dir, workers, environment)
+    deployment = Deployment(
+        data_dir,
+        workers,
+        environment,
+        of_program=of_program,
+        worker_module=worker_module,
+        seen_at=seen_at,
+    )
     try:
         deployment.start()
         yield deployment

@@ -117,10 +117,13 @@ def _faults_of_log(job: Job, log: list[Event]) -> list[str]:
     if [event.sequence for event in log] != list(range(1, len(log) + 1)):
         faults.append(f"the log of {job.id} has a gap")
     states = [event.data["state"] for event in log if event.kind == EventKind.STATE]
-    num_ends = sum(JobState(state).done for state in states)
+    ends = [JobState(state).done for state in states]
+    num_retries = sum(ends[:-1])  # an end that a client did not leave at that
     num_done = sum(event.kind == EventKind.DONE for event in log)
-    if (num_ends, num_done) != (1, 1) or states[-1] != job.state or log[-1].kind != EventKind.DONE:
-        faults.append(f"the log of {job.id} tells {num_ends} ends, and last of {states[-1]}")
+    if num_done != 1 + num_retries or states[-1] != job.state or log[-1].kind != EventKind.DONE:
+        faults.append(f"the log of {job.id} tells {num_done} ends, and last of {states[-1]}")
+    if any(ended and later != "queued" for ended, later in zip(ends, states[1:], strict=False)):
+        faults.append(f"{job.id} went on after its end")
     num_claims = states.count("running")
     if num_claims != job.attempt:
         faults.append(f"{job.id} has {job.attempt} attempts, its log {num_claims}")
