@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -129,9 +130,18 @@ class JobProcess:
 def end_fork_server() -> None:
     """Have the next process come from a new server: this one hangs, or could not import all."""
     pid: int | None = vars(forkserver._forkserver)["_forkserver_pid"]  # noqa: SLF001 - no other way
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    if pid is None:
+        return
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + KILL_SECONDS
+        while time.monotonic() < until and not _has_died(pid):  # or the next start still asks it
+            time.sleep(0.01)
+
+
+def _has_died(pid: int) -> bool:
+    """Say whether a child is dead; it stays for whoever waits for it."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 @contextlib.contextmanager

@@ -91,6 +91,18 @@ class Campaign:
                 due_at = time.monotonic() + self.chance.expovariate(1 / pause_seconds)
         self.settle()
 
+    def run_actions(
+        self, actions: Sequence[Callable[[], None]], pause_seconds: float, *, num_open: int
+    ) -> None:
+        """Do one thing after the other while jobs run, then let everything come to its end."""
+        for action in actions:
+            action()
+            until = time.monotonic() + pause_seconds
+            while time.monotonic() < until:
+                with suppress(RecordsUnavailable):
+                    self._step(num_open)
+        self.settle()
+
     def cause(self, fault: str) -> None:
         """Bring about one fault now."""
         with suppress(psutil.Error, AssertionError, ProcessLookupError, RecordsUnavailable):
@@ -129,7 +141,7 @@ class Campaign:
             for each in self.deployment.records.catalog.datasets(limit=20).items
             if each.state is DatasetState.READY
         ]
-        if draw < 0.9 or not ready:
+        if draw < 0.9 or not ready or not self.deployment.serves("gpu.train"):
             phantom = {"class_counts": COUNTS, "image_size": 64, "seed": self.chance.randrange(3)}
             self.client.ask("/datasets", json={"phantom": phantom, "image_size": 64})
         else:

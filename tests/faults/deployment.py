@@ -132,6 +132,10 @@ class Deployment:
             return self.http.get("/healthz").status_code == 200
         return False
 
+    def serves(self, queue: str) -> bool:
+        """Whether any worker runs jobs of a queue."""
+        return any(queue in queues.split(",") for queues in self._workers.values())
+
     def degraded(self) -> set[str]:
         """Return what `/readyz` names as amiss."""
         answer = self.http.get("/readyz")

@@ -17,6 +17,8 @@ from tests.faults.judge import judge
 
 FOREVER = 10**7
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
