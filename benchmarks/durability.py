@@ -52,9 +52,10 @@ CELERY = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the jobs that were accepted."""
+    """What became of the jobs that were accepted, under so many kills."""
 
     accepted: int
+    kills: int
     lost: int
     doubled: int
 
@@ -78,15 +79,24 @@ def main() -> None:
     RESULT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def disturb(seed: int, kill: Callable[[str], bool], tick: Callable[[], None]) -> None:
-    """Kill one after the other; where there is nothing to kill yet, wait for it."""
+def disturb(
+    seed: int, kill: Callable[[str], bool], is_over: Callable[[], bool], tick: Callable[[], None]
+) -> int:
+    """Kill one after the other, each as soon as there is what to kill, until all jobs are done.
+
+    Returns:
+        How many were killed.
+    """
     chance = random.Random(seed)  # noqa: S311 - which to kill
     kills = chance.sample(KILLS, len(KILLS))
-    for victim in kills:
+    for number, victim in enumerate(kills):
         until = time.monotonic() + chance.expovariate(1 / PAUSE_SECONDS)
         while time.monotonic() < until or not kill(victim):
+            if is_over():
+                return number
             tick()
             time.sleep(0.05)
+    return len(kills)
 
 
 def this_service(folder: Path, num_jobs: int, seed: int) -> Outcome:
@@ -102,12 +112,12 @@ def this_service(folder: Path, num_jobs: int, seed: int) -> Outcome:
         def kill(victim: str) -> bool:
             before = running.faults.total()
             running.cause(faults[victim])
-            return running.faults.total() > before or not running.client.open_jobs()
+            return running.faults.total() > before
 
-        disturb(seed, kill, deployment.tick)
+        num_kills = disturb(seed, kill, lambda: not running.client.open_jobs(), deployment.tick)
         running.settle()
         found = judge(deployment, running.client.accepted)
-        return Outcome(len(running.client.accepted), len(found.lost), len(found.doubled))
+        return Outcome(num_jobs, num_kills, len(found.lost), len(found.doubled))
 
 
 def plain_celery(folder: Path, num_jobs: int, seed: int, variables: Mapping[str, str]) -> Outcome:
@@ -137,8 +147,15 @@ def plain_celery(folder: Path, num_jobs: int, seed: int, variables: Mapping[str,
         assert wait_for_broker(broker.socket)
         _send(num_jobs, environment)
         chance = random.Random(seed)  # noqa: S311 - which to kill
-        disturb(seed, lambda victim: _killed(children, victim, chance), tick)
-        return _counted(folder, num_jobs, tick)
+        num_kills = disturb(
+            seed,
+            lambda victim: _killed(children, victim, chance),
+            lambda: len(_commits(folder)) == num_jobs,
+            tick,
+        )
+        commits = _last_commits(folder, num_jobs, tick)
+        doubled = sum(times > 1 for times in commits.values())
+        return Outcome(num_jobs, num_kills, num_jobs - len(commits), doubled)
     finally:
         for child in children.values():
             child.wait_or_kill(0)
@@ -178,8 +195,8 @@ def _kill(pid: int | None) -> bool:
     return False
 
 
-def _counted(folder: Path, num_jobs: int, tick: Callable[[], None]) -> Outcome:
-    """Wait until no more jobs come to their end, then count the commits."""
+def _last_commits(folder: Path, num_jobs: int, tick: Callable[[], None]) -> Counter[str]:
+    """Wait until no more jobs come to their end; returns how often each did."""
     commits, changed_at = _commits(folder), time.monotonic()
     while time.monotonic() - changed_at < STILL_SECONDS and len(commits) < num_jobs:
         tick()
@@ -187,8 +204,7 @@ def _counted(folder: Path, num_jobs: int, tick: Callable[[], None]) -> Outcome:
         before, commits = commits, _commits(folder)
         if commits != before:
             changed_at = time.monotonic()
-    doubled = sum(times > 1 for times in commits.values())
-    return Outcome(num_jobs, num_jobs - len(commits), doubled)
+    return commits
 
 
 def _commits(folder: Path) -> Counter[str]:
