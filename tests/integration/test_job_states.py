@@ -130,18 +130,18 @@ class JobStates(RuleBasedStateMachine):
 
     # -- the client ----------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from([JobKind.TRAIN, JobKind.INGEST]))
-    def submit(self, kind: JobKind) -> None:
-        self._submitted(kind, None)
-
-    @rule(key=st.sampled_from("abc"))
-    def submit_with_key(self, key: str) -> None:
-        earlier = self._keys.get(key)
-        job_id = self._submitted(JobKind.TRAIN, Idempotency(key, key))
+    @rule(
+        kind=st.sampled_from([JobKind.TRAIN, JobKind.INGEST]),
+        key=st.sampled_from([None, None, "a", "b"]),
+    )
+    def submit(self, kind: JobKind, key: str | None) -> None:
+        earlier = self._keys.get(key or "")
+        job_id = self._submitted(kind, Idempotency(key, key) if key else None)
         assert earlier in {None, job_id}
-        self._keys[key] = job_id
+        if key:
+            self._keys[key] = job_id
 
-    @rule(key=st.sampled_from("abc"))
+    @rule(key=st.sampled_from("ab"))
     def submit_another_with_that_key(self, key: str) -> None:
         if key in self._keys:
             job = make_job(self._clock)
