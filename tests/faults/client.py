@@ -90,6 +90,11 @@ class PatientClient:
         few = [ids[start : start + 200] for start in range(0, len(ids), 200)]
         return [job for some in few for job in self.deployment.records.jobs.some_jobs(some)]
 
+    def adopt(self, accepted: Mapping[str, str]) -> None:
+        """Look after jobs, too, that were accepted from another client."""
+        self.accepted.update(accepted)
+        self._open.update(accepted.values())
+
     def open_jobs(self) -> list[Job]:
         """Return the accepted jobs that have not ended."""
         known = sorted(self._open)

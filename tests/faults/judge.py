@@ -121,7 +121,7 @@ def _faults_of_log(job: Job, log: list[Event]) -> list[str]:
     num_retries = sum(ends[:-1])  # an end that a client did not leave at that
     num_done = sum(event.kind == EventKind.DONE for event in log)
     if num_done != 1 + num_retries or states[-1] != job.state or log[-1].kind != EventKind.DONE:
-        faults.append(f"the log of {job.id} tells {num_done} ends, and last of {states[-1]}")
+        faults.append(f"the log of {job.id} names {num_done} ends, and last {states[-1]}")
     if any(ended and later != "queued" for ended, later in zip(ends, states[1:], strict=False)):
         faults.append(f"{job.id} went on after its end")
     num_claims = states.count("running")

@@ -154,7 +154,7 @@ def _posted_without_broker(campaign: Campaign, number: int) -> list[float]:
         client.ask("/datasets", json={"phantom": phantom, "image_size": 64})
     for job in client.open_jobs()[20:]:  # enough of them are carried out
         client.cancel(job)
-    campaign.client.accepted.update(client.accepted)
+    campaign.client.adopt(client.accepted)
     campaign.settle()
     deployment.down.discard(BROKER)
     return client.answered_after

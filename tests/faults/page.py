@@ -8,7 +8,7 @@ PAGE = Path("docs/trust.md")
 BEGIN, END = "<!-- measured by make faults -->\n", "<!-- end -->\n"
 CONDITIONS = """\
 Run of {at}, seed {seed}: {minutes} minutes of faults on {cores} cores ({cpu}) that did other work \
-too (load {load}), SQLite, the embedded broker, three workers, leases of {lease} s.
+too (load {load}), SQLite, the embedded broker, four workers, leases of {lease} s.
 """
 
 

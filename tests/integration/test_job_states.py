@@ -301,7 +301,7 @@ class JobStates(RuleBasedStateMachine):
     @rule(number=A_CLAIM)
     @has_claims
     def stop_on_cancel(self, number: int) -> None:
-        """As a worker does that was told of a cancel; one that was not is refused."""
+        """As a worker does that knows of a cancel; one that does not is refused."""
         claim = self._claim(number)
         expected = self._held(claim)
         if expected and expected.state == "running":
@@ -433,7 +433,7 @@ class JobStates(RuleBasedStateMachine):
             assert dataset.state == DATASET_STATES.get(expected.state, "ingesting")
 
     def _check_log(self, job_id: str, expected: Expected) -> None:
-        """The log has no gap, and tells legal moves alone."""
+        """The log has no gap, and holds legal moves alone."""
         log: list[Event] = self._both(lambda r: r.jobs.events(job_id))
         assert [event.sequence for event in log] == list(range(1, expected.num_events + 1))
         states = [event.data["state"] for event in log if event.kind == EventKind.STATE]
