@@ -20,6 +20,7 @@ DATA :=
 FAMILY :=
 KEEP :=
 SECONDS :=
+SEED :=
 OUT :=
 STORE :=
 FONTS :=
@@ -29,9 +30,10 @@ CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call opti
 CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi demo up bench quality utility \
+.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi faults demo up bench quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
-	text-detector bench-text bench-api bench-gates bench-repeated-sets bench-gate-cost proofs compose-up compose-down all
+	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost proofs \
+	compose-up compose-down all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,7 +61,7 @@ types: install ## Check the types
 
 test: install ## Run all tests; what a test cannot reach is skipped by name
 	$(PYTEST) -n 2 tests/unit tests/numerics tests/contract tests/integration
-	$(PYTEST) -n 2 --dist loadfile tests/e2e
+	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/faults
 
 # Exact mathematics, and what must hold in either number format. Gate proofs are statistics: `make test` runs them.
 EXACT := tests/numerics --ignore tests/numerics/test_gate_proofs.py \
@@ -70,7 +72,7 @@ test-bfloat16: install ## Run the tests of exact mathematics with native bfloat1
 	SYNTHCXR_TEST_BFLOAT16=off $(PYTEST) -n 2 $(EXACT)
 
 test-integration: install ## Run the tests with a real database, broker and workers
-	$(PYTEST) tests/integration tests/e2e
+	$(PYTEST) tests/integration tests/e2e tests/faults
 
 fuzz: install ## Send at least 12,000 generated requests to the API, of two tenants where they follow each other
 	$(CLEAN) SYNTHCXR_FUZZ_CASES=2000 SYNTHCXR_FUZZ_STEPS=10000 \
@@ -78,6 +80,10 @@ fuzz: install ## Send at least 12,000 generated requests to the API, of two tena
 
 openapi: install ## Write openapi.yaml anew from the app
 	$(BIN)/python -m service openapi > openapi.yaml
+
+faults: install ## Kill processes of a loaded service at random, judge it, write docs/trust.md (SECONDS=, SEED=)
+	$(CLEAN) OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.long_run \
+		$(call option,seconds,$(SECONDS)) $(call option,seed,$(SEED))
 
 demo: install ## Images to a verified synthetic set (DATA=, FAMILY=, SECONDS=, OUT=, KEEP=1)
 	@$(CLEAN) $(BIN)/synthcxr demo $(CHOSEN) $(call option,out,$(OUT)) $(if $(KEEP),--keep)
@@ -92,6 +98,9 @@ bench: install ## Measure how fast images are read, the service answers and sets
 
 bench-api: install ## Measure how much the API bears: polling, submitting, listing, a thousand streams
 	$(BIN)/python -m benchmarks.api
+
+bench-durability: install ## Kill a plain Celery task and this service alike, and count what is lost
+	$(BIN)/python -m benchmarks.durability
 
 stability: install ## Count the collapses of adversarial training over 5 seeds
 	$(BIN)/python -m benchmarks.gan_stability

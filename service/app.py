@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from service.adapters.artifact_store import keep_copies_current, open_artifacts
+from service.adapters.background_queue import BackgroundQueue
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
 from service.adapters.signing_keys import KeyRing
@@ -152,7 +153,7 @@ def connect(settings: Settings) -> AppContext:
     return AppContext(
         records=sql_records(open_engine(settings.resolved_database_url), clock),
         artifacts=open_artifacts(settings),
-        queue=CeleryQueue(settings.resolved_broker_url),
+        queue=BackgroundQueue(CeleryQueue(settings.resolved_broker_url)),
         clock=clock,
         signing_keys=KeyRing(settings.data_dir),
         version=version("synthcxr"),

@@ -10,10 +10,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import secrets
 import select
 import signal
 import socket
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawArray
 
@@ -27,6 +31,7 @@ from workers.runtime.sign_of_life import SIZE, SignOfLife
 log = structlog.get_logger()
 
 KILL_SECONDS = 5.0
+START_SECONDS = 300.0  # all imports included, on a slow disk
 POLL_SECONDS = 1.0  # between two looks for a waiting job; a notification only shortens it
 
 _forks = multiprocessing.get_context("forkserver")
@@ -37,7 +42,7 @@ class JobProcess:
     """A running process of jobs, as the worker that started it sees it.
 
     Attributes:
-        name: Under which it claims jobs: host, worker, process.
+        name: Under which it claims jobs: host, worker with a random part, process id.
         sign: Of its life.
 
     Args:
@@ -46,18 +51,21 @@ class JobProcess:
         max_jobs: After so many it ends.
 
     Raises:
-        OSError, EOFError: It cannot be started.
+        OSError, EOFError: It cannot be started, or not in time.
     """
 
     def __init__(self, worker: str, queues: Sequence[str], max_jobs: int) -> None:
         numbers = RawArray("d", SIZE)
         self.sign = SignOfLife(numbers)
+        # a process id returns, after a container's restart at once: the name of a process does not
+        worker = f"{worker}-{secrets.token_hex(4)}"
         ours, theirs = _forks.Pipe()
         self._line = ours
         self._process = _forks.Process(
             target=_run_jobs, args=(worker, tuple(queues), max_jobs, numbers, theirs)
         )
-        self._process.start()
+        with _at_most(START_SECONDS):
+            self._process.start()
         theirs.close()
         assert self._process.pid is not None
         self.name = _name(worker, self._process.pid)
@@ -117,6 +125,42 @@ class JobProcess:
         self._line.close()
         with contextlib.suppress(ValueError):  # the kernel has not ended it yet, as a device hangs
             self._process.close()
+
+
+def end_fork_server() -> None:
+    """Have the next process come from a new server: this one hangs, or could not import all."""
+    pid: int | None = vars(forkserver._forkserver)["_forkserver_pid"]  # noqa: SLF001 - no other way
+    if pid is None:
+        return
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + KILL_SECONDS
+        while time.monotonic() < until and not _has_died(pid):  # or the next start still asks it
+            time.sleep(0.01)
+
+
+def _has_died(pid: int) -> bool:
+    """Say whether a child is dead; it stays for whoever waits for it."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError when a block takes longer, whatever it waits for; main thread alone."""
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError(f"no process of jobs came within {seconds:.0f} seconds")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
 
 
 def _name(worker: str, pid: int) -> str:

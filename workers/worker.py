@@ -20,7 +20,7 @@ import structlog
 from service.domain.errors import ArtifactsUnavailable, LeaseLost, RecordsUnavailable
 from service.domain.job import Job, JobState
 from service.domain.worker import WorkerReport, WorkerState
-from workers.job_process import JobProcess
+from workers.job_process import JobProcess, end_fork_server
 from workers.runtime.context import WorkerContext
 
 log = structlog.get_logger()
@@ -35,6 +35,7 @@ LOST_SECONDS = 10.0
 IDLE_SECONDS = 60.0
 PASSED_OVER_SECONDS = 10.0  # jobs that wait so long while it is idle show that it is stalled
 STALL_STEPS = 20
+FAILED_STARTS_OF_A_SERVER = 3  # then the server they are forked from is suspected
 LONGEST_PAUSE_SECONDS = 10.0  # between two processes that could not even start
 
 
@@ -123,12 +124,18 @@ class Worker:
         self._report(WorkerState.STARTING)
         try:
             self._process = self._start()
+        except TimeoutError:
+            log.exception("process not started")
+            end_fork_server()  # it hangs
+            self._pause()
         except (OSError, EOFError):
             log.exception("process not started")
             self._pause()
 
     def _pause(self) -> None:
         self._num_failed_starts += 1
+        if self._num_failed_starts % FAILED_STARTS_OF_A_SERVER == 0:
+            end_fork_server()
         pause = min(0.25 * 2.0**self._num_failed_starts, LONGEST_PAUSE_SECONDS)
         self._start_at = time.monotonic() + pause
 

@@ -39,6 +39,9 @@ class LogWriter:
     Args:
         log: The file.
         limits: How large it may become.
+
+    Raises:
+        OSError: The system has no room for another process.
     """
 
     def __init__(self, log: Path, limits: LogLimits) -> None:
@@ -49,7 +52,12 @@ class LogWriter:
             *(str(log), str(limits.max_bytes), str(limits.num_older)),
         )
         self._reading, self.output = os.pipe()
-        self._process = self._start()
+        try:
+            self._process = self._start()
+        except OSError:
+            os.close(self._reading)
+            os.close(self.output)
+            raise
 
     def close_output(self) -> None:
         """Close our own writing end, once the program has it."""

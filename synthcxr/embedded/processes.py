@@ -86,19 +86,38 @@ class Child:
         return self._process is None and self._clock() >= self._due_at
 
     def start(self) -> None:
-        """Start the process."""
+        """Start the process.
+
+        Raises:
+            OSError: The system has no room for another; it is due again after a pause.
+        """
+        try:
+            self._start()
+        except OSError:
+            self._plan_next_start()
+            raise
+
+    def _start(self) -> None:
         self._log_writer = LogWriter(self.log, self._log_limits)
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._started(self._log_writer.output)
+        except OSError:
+            self._log_writer.close_output()
+            self._finish_log()
+            raise
+        self._log_writer.close_output()
+        self._started_at = self._clock()
+
+    def _started(self, output: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             self.program.command,
             stdin=subprocess.DEVNULL,
-            stdout=self._log_writer.output,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **self.program.environment},
             start_new_session=True,
             preexec_fn=partial(die_with_parent, os.getpid()) if self._dies_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
         )
-        self._log_writer.close_output()
-        self._started_at = self._clock()
 
     def reap(self) -> str | None:
         """Notice a death, clear away what it left, and plan the next start.
@@ -110,19 +129,24 @@ class Child:
             return None
         if self._process.poll() is None:
             if self._log_writer:
-                self._log_writer.keep_alive()
+                with contextlib.suppress(OSError):  # no room for a process: the next time, then
+                    self._log_writer.keep_alive()
             return None
         how = describe_exit(self._process.returncode)
         self._kill_group()
         self._finish_log()
         self._process = None
+        self._plan_next_start()
+        return how
+
+    def _plan_next_start(self) -> None:
+        """Wait the longer, the more often it died soon or could not be started."""
         lived_seconds = self._clock() - self._started_at
         self._num_quick_deaths += 1
         if lived_seconds >= HEALTHY_AFTER_SECONDS:
             self._num_quick_deaths = 1
         pause = FIRST_PAUSE_SECONDS * 2.0 ** (self._num_quick_deaths - 1)
         self._due_at = self._clock() + min(pause, self.program.longest_pause_seconds)
-        return how
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, if it runs."""

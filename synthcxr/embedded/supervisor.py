@@ -146,8 +146,15 @@ class Supervisor:
                 if how := child.reap():
                     self._say(f"{child.program.name} {how}; starting it again (log: {child.log})")
                 elif child.is_due:
-                    child.start()
+                    self._start(child)
             each_tick()
+
+    def _start(self, child: Child) -> None:
+        """Start a program again; one that cannot be started now is no reason to end the others."""
+        try:
+            child.start()
+        except OSError as error:
+            self._say(f"{child.program.name} cannot be started ({error.strerror}); trying again")
 
     def stop(self) -> None:
         """Make `run` return soon; a second call makes `shut_down` kill. A signal handler."""

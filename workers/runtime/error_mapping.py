@@ -47,7 +47,7 @@ def problem_of(error: Exception, job_id: str) -> Problem:
             "The disk of the data directory is full; nothing half-written was kept. "
             "Free some space, then retry the job."
         ).problem()
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if _is_out_of_memory(error):
         return Problem(
             "out_of_memory",
             "The device ran out of memory. Choose a smaller image size or a smaller model, "
@@ -60,6 +60,13 @@ def problem_of(error: Exception, job_id: str) -> Problem:
         f"An unexpected {type(error).__name__} ended the job. "
         f"The worker's log has the details under job {job_id}.",
     )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # torch names the lack of a device's memory; that of the machine is a RuntimeError with a text
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _is_disk_full(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from service.domain.errors import JobNotFound
-from service.domain.job import Job
+from service.domain.job import Job, JobState
 from service.domain.ports import ArtifactStore
 from service.domain.record_ports import Records
 
@@ -32,8 +32,7 @@ def prune(
         min_age_seconds: Least age of what goes.
         upload_retention_seconds: How long an ingest that failed or was cancelled can be retried.
     """
-    now = datetime.now(UTC)
-    before = now - timedelta(seconds=min_age_seconds)
+    before = datetime.now(UTC) - timedelta(seconds=min_age_seconds)
     changes = dict(artifacts.folders())
     referenced = records.catalog.referenced_artifacts()
     doomed = [key for key, at in changes.items() if at < before and key not in referenced]
@@ -46,8 +45,7 @@ def prune(
         if job is None:  # being submitted, or deleted
             outdated = received_at < before
         else:
-            kept_until = timedelta(seconds=upload_retention_seconds)
-            outdated = job.finished_at is not None and now - job.finished_at >= kept_until
+            outdated = _is_of_no_use(job, timedelta(seconds=upload_retention_seconds))
         if outdated:
             artifacts.delete_upload(job_id)
             log.info("pruned", name=job_id)
@@ -61,3 +59,10 @@ def _job(records: Records, job_id: str) -> Job | None:
         return records.jobs.job(job_id)
     except JobNotFound:
         return None
+
+
+def _is_of_no_use(job: Job, retention: timedelta) -> bool:
+    """Say whether a job's upload may go: it succeeded, or ended too long ago to be retried."""
+    if job.state is JobState.SUCCEEDED:  # and its process died before it could remove it
+        return True
+    return job.finished_at is not None and datetime.now(UTC) - job.finished_at >= retention

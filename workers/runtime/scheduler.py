@@ -62,6 +62,7 @@ class Scheduler:
         moved = records.jobs.expire_leases(settings.max_attempts_without_checkpoint)
         for job in moved:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
+            self._context.artifacts.delete_staging(f"{job.id}-{job.attempt}")
             self._rang_at.pop(job.id, None)
         self._ring()
         self._finish_deletions()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -78,6 +79,38 @@ def test_a_killed_child_runs_again_within_about_a_second(tmp_path: Path) -> None
     assert lines == [
         f"worker-1 was killed by SIGKILL; starting it again (log: {tmp_path}/worker-1.log)"
     ]
+
+
+def test_a_child_that_cannot_be_started_again_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine that has no room for another process."""
+    lines: list[str] = []
+    supervisor = Supervisor(tmp_path, lines.append)
+    child, other = (supervisor.add(Program(name, SLEEPER)) for name in ("worker-1", "other"))
+    first, pid = child.pid, other.pid
+    assert first
+    assert pid
+    os.kill(first, signal.SIGKILL)
+    started = subprocess.Popen
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    def watch() -> None:
+        if sum("cannot be started" in line for line in lines) == 2:
+            monkeypatch.setattr(subprocess, "Popen", started)
+        if child.pid not in {None, first}:
+            supervisor.stop()
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    supervisor.run(watch)
+    assert is_alive(pid)
+    assert (
+        lines[1:]
+        == ["worker-1 cannot be started (Resource temporarily unavailable); trying again"] * 2
+    )
+    supervisor.shut_down()
 
 
 def test_stopping_leaves_no_process_and_takes_less_than_five_seconds(tmp_path: Path) -> None:

@@ -56,6 +56,27 @@ time.sleep(600)
 """
 
 
+HANGING_SERVER = """
+import os, signal
+from multiprocessing import forkserver
+from workers import job_process
+process = job_process.JobProcess("w", ["gpu.train"], 1)
+print(process.name)
+process.kill()
+os.kill(vars(forkserver._forkserver)["_forkserver_pid"], signal.SIGSTOP)
+job_process.START_SECONDS = 0.5
+try:
+    job_process.JobProcess("w", ["gpu.train"], 1)
+except OSError as error:
+    print(type(error).__name__)
+job_process.end_fork_server()
+job_process.START_SECONDS = 120
+process = job_process.JobProcess("w", ["gpu.train"], 1)
+print(process.name)
+process.kill()
+"""
+
+
 def test_what_is_imported_before_the_fork_makes_no_threads_that_a_fork_would_lose():
     """A process that computes after the fork would wait for them for ever."""
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
@@ -122,6 +143,21 @@ def test_a_sign_of_life_measures_steps_of_jobs_alone(monkeypatch):
     assert sign.slowest_step_seconds == 0.0
     sign.end_job()
     assert not sign.is_busy
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever_and_can_be_replaced(tmp_path):
+    environment = {**os.environ, "SYNTHCXR_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING_SERVER],
+        capture_output=True,
+        text=True,
+        timeout=3 * IMPORT_SECONDS,
+        env=environment,
+        check=True,
+    )
+    first, hung, second = done.stdout.split()
+    assert hung == "TimeoutError"
+    assert first.rpartition(":")[0] != second.rpartition(":")[0]  # whatever their process ids
 
 
 def test_a_process_that_does_not_read_is_not_waited_for():

@@ -201,6 +201,35 @@ def test_a_process_that_cannot_start_is_tried_ever_more_seldom(scene):
     assert 5 < len(scene.started) < 40
 
 
+def test_a_server_whose_processes_fail_again_and_again_is_replaced(scene, monkeypatch):
+    """It may hang, or have failed to import what they need."""
+    replaced = []
+    monkeypatch.setattr(
+        worker_module, "end_fork_server", lambda: replaced.append(len(scene.started))
+    )
+    while len(scene.started) < 7:
+        scene.process.has_ended = True
+        scene.tick()
+    assert replaced == [3, 6]
+
+
+def test_a_start_that_takes_too_long_replaces_the_server(scene, monkeypatch):
+    replaced = []
+    monkeypatch.setattr(worker_module, "end_fork_server", lambda: replaced.append(True))
+
+    def hang():
+        raise TimeoutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scene.worker, "_start", hang)
+        scene.process.has_ended = scene.process.ended_well = True
+        scene.tick()
+        scene.tick()
+    assert replaced
+    scene.tick(60.0)
+    assert len(scene.started) == 2
+
+
 def test_a_process_that_ends_after_its_job_makes_way_at_once(scene):
     for number in range(1, 6):
         scene.process.has_ended = scene.process.ended_well = True

@@ -25,6 +25,8 @@ from workers.runtime.error_mapping import problem_of
         (SafetensorError("I/O error: No space left (os error 28)"), "storage_full", True),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", True),
         (MemoryError(), "out_of_memory", True),
+        # what torch says where the machine, not a device, has no more
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", True),
         (OSError(errno.EACCES, "/radiographs/Doe^John.png"), "internal_error", False),
         (KeyError("Doe^John"), "internal_error", False),
     ],

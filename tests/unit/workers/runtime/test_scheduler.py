@@ -10,7 +10,7 @@ from service.domain.audit import AuditDraft
 from service.domain.errors import WorkerLost
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.records import Dataset, DatasetState
+from service.domain.records import Dataset, DatasetState, IngestedDataset
 from service.domain.requests import DatasetSource
 from service.settings import Settings
 from tests.in_memory_queue import ManualClock, MemoryQueue
@@ -69,9 +69,11 @@ def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
 def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
     job_id = submit(context)
     scheduler.run_once()
-    context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
+    job = context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
+    staged = context.artifacts.staging(f"{job_id}-{job.attempt}")
     clock.advance(31)
     scheduler.run_once()
+    assert not staged.exists()
     job = context.records.jobs.job(job_id)
     assert (job.state, job.worker) == (JobState.QUEUED, None)
     assert queue.rings == [("gpu.train", job_id)] * 2
@@ -146,6 +148,21 @@ def test_an_upload_of_a_cancelled_ingest_is_kept_as_long_as_it_can_be_retried(co
     prune(context.records, LocalArtifacts(tmp_path))
     assert kept["waiting"].exists()
     assert not kept["cancelled"].exists()
+
+
+def test_an_upload_whose_ingest_succeeded_goes_though_its_worker_died_before_it_could(
+    context, tmp_path
+):
+    kind = JobKind.INGEST
+    job = Job(new_id("job"), kind, kind.queue, JobState.QUEUED, ingest_request(), datetime.now(UTC))
+    dataset = Dataset("ds_1", "images", DatasetState.READY, job.request.source, job.created_at, "")
+    context.records.jobs.submit(job)
+    claimed = context.records.jobs.claim(job.id, worker="w", lease_seconds=30)
+    writer = context.artifacts.open_upload(job.id)
+    writer.commit()
+    context.records.jobs.succeed(claimed.claim_held, IngestedDataset(dataset, []))
+    prune(context.records, tmp_path, upload_retention_seconds=10**12)
+    assert not context.artifacts.upload_path(job.id).exists()
 
 
 def test_a_deletion_whose_process_died_is_finished(scheduler, context, clock):
