@@ -165,6 +165,7 @@ def connect(settings: Settings) -> AppContext:
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
         extractors=settings.extractors,
+        dicomweb_servers=settings.named_dicomweb_servers,
         min_free_bytes=settings.min_free_bytes,
         caller=Caller.without_key(*settings.scopes),
         quotas=settings.quotas,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from service.domain.audit import DONE, AuditDraft
 from service.domain.caller import DEFAULT_TENANT, Caller, Scope
+from service.domain.dicomweb import DicomwebServer
 from service.domain.extractors import SuppliedExtractor
 from service.domain.ports import ArtifactStore, Clock, SigningKeys, TaskQueue
 from service.domain.quotas import Quotas
@@ -33,6 +34,7 @@ class AppContext:
         max_findings_per_model: Of so many sets of one model the findings may be read.
         upload_retention_seconds: How long the archive of a failed or cancelled ingest is kept.
         extractors: Networks that sets are compared by besides our own.
+        dicomweb_servers: Servers that datasets are read from and sets pushed to, by name.
         min_free_bytes: Room that should be left for artifacts.
         caller: Who asks.
         quotas: How much the caller's tenant may use.
@@ -55,6 +57,7 @@ class AppContext:
     max_findings_per_model: int = 10
     upload_retention_seconds: float = 86_400.0
     extractors: tuple[SuppliedExtractor, ...] = ()
+    dicomweb_servers: Mapping[str, DicomwebServer] = field(default_factory=dict)
     min_free_bytes: int = 0
     caller: Caller = field(default_factory=Caller.without_key)
     quotas: Quotas = field(default_factory=Quotas)

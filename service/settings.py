@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from service.domain.caller import DEFAULT_TENANT, Scope
+from service.domain.dicomweb import DicomwebServer, DicomwebUse
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
 from service.domain.identity_provider import IdentityProvider
 from service.domain.job import JobKind
@@ -58,10 +59,51 @@ class TenantSettings(BaseModel):
     max_images_per_day: Limit = None
 
 
+class DicomwebServerSettings(BaseModel):
+    """One DICOMweb server; see `DicomwebServer`.
+
+    Attributes:
+        allow_http: Whether it is reached without TLS, which anybody on the way can read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    allow: frozenset[DicomwebUse] = Field(default=frozenset({"read"}), min_length=1)
+    tenants: frozenset[str] = Field(default=frozenset({DEFAULT_TENANT}), min_length=1)
+    username: str | None = Field(default=None, min_length=1)
+    password_file: Path | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    allow_http: bool = False
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        url = urlsplit(self.url)
+        clear = self.allow_http or is_loopback(url.hostname or "")
+        if not url.hostname or url.scheme not in ({"https", "http"} if clear else {"https"}):
+            raise ValueError("`url` is an https URL; with `allow_http` http is allowed too.")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("`url` holds no credentials, no query and no fragment.")
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("`username` and `password_file` come together.")
+        if self.username and self.token_file:
+            raise ValueError("Give `token_file`, or `username` and `password_file`, not both.")
+        return self
+
+    def named(self, name: str) -> DicomwebServer:
+        """Return the server under its name."""
+        values = {key: value for key, value in self if key != "allow_http"}
+        return DicomwebServer(name, **values | {"url": self.url.rstrip("/")})
+
+
+DicomwebName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,39}$")]
+
 # public-key signatures alone: a token is never checked with a secret that its reader holds too
 Asymmetric = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
 ]
+_SERVERS = TypeAdapter(dict[DicomwebName, DicomwebServerSettings])
 _SCOPES_BY_VALUE = TypeAdapter(dict[str, tuple[Scope, ...]])
 
 
@@ -126,6 +168,11 @@ class Settings(BaseSettings):
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
             `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
             torchscript (a program, which is run) or image_classifier (one of our own).
+        dicomweb_servers: Servers that datasets are read from and released sets pushed to, as JSON:
+            `{"NAME": {"url": "https://pacs.example.org/dicom-web", "allow": ["read", "push"]}}`;
+            docs/dicomweb.md has all keys.
+        dicomweb_request_seconds: How long one request to such a server may take in all.
+        dicomweb_max_bytes: Largest dataset that is fetched from one.
         scopes: What callers may see besides public data, separated by commas: private:read for
             images and findings that are not released, such as previews of a training, weights:read
             for the weights of models that were cleared.
@@ -202,6 +249,11 @@ class Settings(BaseSettings):
     max_examinations_per_model: int = Field(default=50, ge=1)
     max_findings_per_model: int = Field(default=10, ge=0)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
+    dicomweb_servers: Annotated[dict[DicomwebName, DicomwebServerSettings], NoDecode] = Field(
+        default_factory=dict
+    )
+    dicomweb_request_seconds: float = Field(default=120.0, gt=0)
+    dicomweb_max_bytes: int = Field(default=256 * 2**30, ge=1)
     auth: Literal["keys", "none"] = "keys"
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()
     max_queued_jobs: Limit = None
@@ -242,6 +294,11 @@ class Settings(BaseSettings):
                 f"KIND is one of {', '.join(get_args(ExtractorKind))}."
             )
         return [entry.groupdict() for entry in found if entry]
+
+    @field_validator("dicomweb_servers", mode="before")
+    @classmethod
+    def _read_servers(cls, value: Any) -> Any:
+        return _SERVERS.validate_json(value or "{}") if isinstance(value, str) else value
 
     @field_validator("oidc_scopes", mode="before")
     @classmethod
@@ -369,6 +426,11 @@ class Settings(BaseSettings):
             roots = own.pop("dataset_roots", default)
             terms[name] = TenantTerms(replace(self.quotas, **own), roots)
         return terms
+
+    @property
+    def named_dicomweb_servers(self) -> Mapping[str, DicomwebServer]:
+        """Return the DICOMweb servers by name."""
+        return {name: each.named(name) for name, each in self.dicomweb_servers.items()}
 
     def __hash__(self) -> int:
         """Hash the values: what is opened for a process is cached by its settings."""

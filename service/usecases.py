@@ -9,8 +9,10 @@ import structlog
 from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.audit import AuditDraft
 from service.domain.caller import GENERATE, TRAIN
 from service.domain.deletion import Deletion
+from service.domain.dicomweb import DicomwebUse, allowed_server
 from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
@@ -19,7 +21,7 @@ from service.domain.quotas import drawn_bytes
 from service.domain.record_ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
-from service.domain.requests import DatasetSource, IngestRequest, JobRequest
+from service.domain.requests import DatasetSource, IngestRequest, JobRequest, PushRequest
 from service.validation import generate, ingest, train
 from service.validation.generate import GenerateBody
 from service.validation.ingest import IngestOptionsBody
@@ -62,18 +64,21 @@ def submit_ingest(
     Raises:
         PathNotAllowed: The folder lies outside the roots.
         PathNotFound: There is no such folder.
+        DicomwebServerUnknown, DicomwebNotAllowed: There is no such server for this.
         QuotaExceeded: The tenant uses as much as it may.
     """
     earlier = _earlier(context, submission)
     if earlier:
         return earlier
+    if source.dicomweb:
+        _check_server(context, source.dicomweb.server, "read")
     request = ingest.complete(body, source, new_id("ds"), context.dataset_roots)
     job = _new_job(context, JobKind.INGEST, request, submission, job_id)
     dataset = Dataset(
         id=request.dataset_id,
         name=request.name,
         state=DatasetState.INGESTING,
-        source=request.source,
+        source=request.source.without_identifiers,
         created_at=job.created_at,
         job_id=job.id,
     )
@@ -115,6 +120,32 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
     return _submit(context, job, submission)
 
 
+def submit_push(
+    context: AppContext, submission: Submission, made: SyntheticSet, server: str
+) -> Job:
+    """Queue the sending of a set to a DICOMweb server; sending it twice changes nothing.
+
+    Args:
+        context: The ports.
+        submission: Key and labels.
+        made: The set, which holds DICOM.
+        server: The server's name.
+
+    Raises:
+        SetRefused, SetInconclusive: It was not released.
+        DicomwebServerUnknown, DicomwebNotAllowed: There is no such server for this.
+        QuotaExceeded: The tenant uses as much as it may.
+    """
+    earlier = _earlier(context, submission)
+    if earlier:
+        return earlier
+    access.to_be_pushed(made)
+    _check_server(context, server, "push")
+    request = PushRequest(made.id, made.model_id, made.dataset_id, server)
+    job = _new_job(context, JobKind.PUSH, request, submission)
+    return _submit(context, job, submission, audit=context.entry(made.id))
+
+
 def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
@@ -135,6 +166,10 @@ def retry_job(context: AppContext, job_id: str) -> Job:
         ingest.check_upload(context.upload_retention_seconds, kept=kept)
     if isinstance(request, IngestRequest) and request.source.path:
         ingest.allowed_path(context.dataset_roots, request.source.path)
+    if isinstance(request, IngestRequest) and request.source.dicomweb:
+        _check_server(context, request.source.dicomweb.server, "read")
+    if isinstance(request, PushRequest):
+        _check_server(context, request.server, "push")
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.ring(job.queue, job.id)
     return job
@@ -218,6 +253,10 @@ def _left_to_the_scheduler(target: str) -> Iterator[None]:
         _log.warning("files are left to the scheduler", target=target)
 
 
+def _check_server(context: AppContext, name: str, use: DicomwebUse) -> None:
+    allowed_server(context.dicomweb_servers, name, use, context.caller.tenant)
+
+
 def _earlier(context: AppContext, submission: Submission) -> Job | None:
     return (
         context.records.jobs.submitted(submission.idempotency) if submission.idempotency else None
@@ -262,7 +301,11 @@ def _existing_set(context: AppContext, set_id: str) -> SyntheticSet | None:
 
 
 def _submit(
-    context: AppContext, job: Job, submission: Submission, dataset: Dataset | None = None
+    context: AppContext,
+    job: Job,
+    submission: Submission,
+    dataset: Dataset | None = None,
+    audit: AuditDraft | None = None,
 ) -> Job:
     job = context.records.jobs.submit(
         job,
@@ -270,6 +313,7 @@ def _submit(
         dataset=dataset,
         stored_bytes=submission.upload_bytes or (drawn_bytes(dataset.source) if dataset else 0),
         quotas=context.quotas,
+        audit=audit,
     )
     if job.state is JobState.QUEUED:
         context.queue.ring(job.queue, job.id)

@@ -17,6 +17,7 @@ from service.domain.audit import (
     AuditDraft,
     AuditEntry,
     AuditHead,
+    push_of,
     verdict_on,
 )
 from service.domain.caller import DEFAULT_TENANT
@@ -67,6 +68,7 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     Model,
+    PushedSet,
     SyntheticSet,
     TrainedModel,
 )
@@ -190,6 +192,7 @@ class MemoryJobs(Jobs):
         dataset: Dataset | None = None,
         stored_bytes: int = 0,
         quotas: Quotas | None = None,
+        audit: AuditDraft | None = None,
     ) -> Job:
         store = self._store
         job = replace(job, tenant=self._tenant or job.tenant)
@@ -212,6 +215,7 @@ class MemoryJobs(Jobs):
             store.jobs[job.id] = job
             store.logs[job.id] = []
             self._append(job.id, job_events.entries_of_move(job))
+            store.write_entry(audit)
             return job
 
     @override
@@ -345,6 +349,8 @@ class MemoryJobs(Jobs):
                 self._store.count(statistics.counts_of_output(made))
                 if isinstance(made, GeneratedSet):
                     self._store.write_entry(verdict_on(made.synthetic_set, held))
+                if isinstance(made, PushedSet):
+                    self._store.write_entry(push_of(made, held))
             return job
 
     @override

@@ -18,9 +18,10 @@ from service.domain.errors import (
 from service.domain.job import Job, JobKind, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.records import GeneratedSet, JobOutput
-from service.domain.requests import GenerateRequest, IngestRequest, TrainRequest
+from service.domain.requests import GenerateRequest, IngestRequest, PushRequest, TrainRequest
 from workers.generate.job import generate
 from workers.ingest.job import ingest
+from workers.push.job import push
 from workers.runtime.attempt import Attempt, Cancelled, Stopped
 from workers.runtime.context import WorkerContext
 from workers.runtime.error_mapping import problem_of
@@ -40,6 +41,8 @@ def work(attempt: Attempt) -> JobOutput:
             return train(attempt, request)
         case GenerateRequest() as request:
             return generate(attempt, request)
+        case PushRequest() as request:
+            return push(attempt, request)
 
 
 def run_next(queues: Sequence[str], context: WorkerContext) -> bool:
@@ -135,10 +138,12 @@ def _clear_up(ended: Job, context: WorkerContext) -> None:
     if not ended.state.done:
         return
     retryable = ended.state is JobState.CANCELLED or (ended.error and ended.error.retryable)
+    # what was fetched for an ingest that failed for a while is kept a day, so that a retry goes on
+    fetched = ended.kind is JobKind.INGEST and ended.error and ended.error.retryable
     try:
         if ended.kind is JobKind.INGEST and not retryable:
             context.artifacts.delete_upload(ended.id)
-        if checkpoint_folder(ended) is None:
+        if checkpoint_folder(ended) is None and not fetched:
             context.artifacts.delete(f"checkpoints/{ended.id}")
     except ArtifactsUnavailable:
         log.warning("not cleared up", job_id=ended.id)  # the scheduler prunes it

@@ -16,12 +16,16 @@ class DicomFacts(NamedTuple):
         acquisition: What is kept beside the image.
         has_burned_in_text: Whether the file says that text is burned into its pixels.
         remarks: Codes of warnings: what its user should know.
+        instance_uid: SOPInstanceUID, which names the image.
+        study_uid: StudyInstanceUID.
     """
 
     patient_id: str | None
     acquisition: Acquisition
     has_burned_in_text: bool
     remarks: tuple[str, ...]
+    instance_uid: str = ""
+    study_uid: str = ""
 
 
 class ImageHeader(NamedTuple):
@@ -57,5 +61,7 @@ class ImageHeader(NamedTuple):
             acquisition=Acquisition(**facts["acquisition"]),
             has_burned_in_text=facts["has_burned_in_text"],
             remarks=tuple(facts["remarks"]),
+            instance_uid=facts["instance_uid"],
+            study_uid=facts["study_uid"],
         )
         return cls(said["width"], said["height"], said["bit_depth"], dicom)

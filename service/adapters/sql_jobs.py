@@ -16,7 +16,7 @@ from service.adapters.sql_quotas import book, check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
 from service.adapters.sql_statistics import add_counts
 from service.domain import errors, job_events, statistics
-from service.domain.audit import AuditDraft, verdict_on
+from service.domain.audit import AuditDraft, push_of, verdict_on
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
@@ -38,6 +38,7 @@ from service.domain.records import (
     GeneratedSet,
     IngestedDataset,
     JobOutput,
+    PushedSet,
     TrainedModel,
 )
 
@@ -66,6 +67,7 @@ class SqlJobs(Jobs):
         dataset: Dataset | None = None,
         stored_bytes: int = 0,
         quotas: Quotas | None = None,
+        audit: AuditDraft | None = None,
     ) -> Job:
         job = replace(job, tenant=self._database.tenant or job.tenant)
         with self._database.writing() as connection:
@@ -82,6 +84,8 @@ class SqlJobs(Jobs):
             row = {**t.job_row(job), **quota_columns(job), "num_events": 0}
             connection.execute(insert(t.jobs), row)
             self._append(connection, job.id, job_events.entries_of_move(job))
+            if audit:
+                write_entry(connection, audit, self._database.now())
             return job
 
     @override
@@ -236,6 +240,8 @@ class SqlJobs(Jobs):
                 add_counts(connection, statistics.counts_of_output(made))
                 if isinstance(made, GeneratedSet):
                     write_entry(connection, verdict_on(made.synthetic_set, job), now)
+                if isinstance(made, PushedSet):
+                    write_entry(connection, push_of(made, job), now)
             return ended
 
     @override
@@ -434,6 +440,8 @@ def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
         case GeneratedSet():
             keep_examination(connection, made, tenant)
             make_set_visible(connection, made.synthetic_set, tenant)
+        case PushedSet():
+            pass  # it is another system that keeps it
 
 
 def _fenced(connection: Connection, claim: Claim) -> Job:

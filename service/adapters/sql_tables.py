@@ -32,7 +32,13 @@ from service.domain.deletion import Deletion
 from service.domain.job import Event, Job, JobKind
 from service.domain.json_form import as_json
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
-from service.domain.requests import GenerateRequest, IngestRequest, JobRequest, TrainRequest
+from service.domain.requests import (
+    GenerateRequest,
+    IngestRequest,
+    JobRequest,
+    PushRequest,
+    TrainRequest,
+)
 
 SCHEMA_REVISION = "0006"  # the newest migration; the service serves no other schema
 
@@ -284,6 +290,7 @@ _REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
     JobKind.INGEST: TypeAdapter(IngestRequest),
     JobKind.TRAIN: TypeAdapter(TrainRequest),
     JobKind.GENERATE: TypeAdapter(GenerateRequest),
+    JobKind.PUSH: TypeAdapter(PushRequest),
 }
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 

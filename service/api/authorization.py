@@ -71,6 +71,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "download_synthetic_set": ANY,
     "get_report": ANY,
     "get_findings": (PRIVATE_READ,),
+    "push_synthetic_set": (GENERATE,),
     "delete_synthetic_set": (GENERATE,),
     "delete_model": (TRAIN,),
     "list_deletions": ANY,

@@ -63,6 +63,8 @@ _BODY: dict[str, Any] = {
         errors.NotAZip,
         errors.PathNotFound,
         errors.PathNotAllowed,
+        errors.DicomwebServerUnknown,
+        errors.DicomwebNotAllowed,
         errors.IdempotencyConflict,
         errors.UploadTooLarge,
         errors.StorageFull,
@@ -74,7 +76,11 @@ _BODY: dict[str, Any] = {
 async def create_dataset(
     request: Request, context: InContext, idempotency_key: IdempotencyKey = None
 ) -> JobView:
-    """Ingest a dataset: a ZIP (multipart), a folder the service may read, or drawn phantoms."""
+    """Ingest a dataset: a ZIP (multipart), a folder, images of a DICOMweb server, or phantoms.
+
+    Folders and servers are those that the operator allows. Images of a server are fetched by the
+    job, which a killed worker does not begin anew, and are not kept beyond it.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         job = await _ingest_upload(context, request, idempotency_key)

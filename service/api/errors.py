@@ -44,6 +44,7 @@ STATUS: dict[type[SyntheticDataError], int] = {
     SyntheticDataError: 500,
     errors.InvalidRequest: 422,
     errors.PathNotAllowed: 403,
+    errors.DicomwebNotAllowed: 403,
     errors.Unauthenticated: 401,
     errors.ScopeMissing: 403,
     errors.QuotaExceeded: 429,

@@ -20,14 +20,26 @@ from service.api.conditional import (
     matches,
     not_modified,
 )
-from service.api.dependencies import Cursor, InContext, Limit, SetId
+from service.api.dependencies import (
+    Cursor,
+    IdempotencyKey,
+    InContext,
+    Limit,
+    SetId,
+    idempotency,
+)
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
 from service.api.release_views import SyntheticSetView
 from service.api.responses import JSON, PNG, binary, whole, whole_or_part
+from service.api.shown_jobs import view
 from service.api.threads import run_writing
-from service.api.views import Page
+from service.api.views import JobView, Page
+from service.context import AppContext
 from service.domain import access, errors
+from service.domain.records import SyntheticSet
+from service.usecases import Submission
+from service.validation.dicomweb import PushBody
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["synthetic sets"], route_class=GuardedRoute)
@@ -251,6 +263,55 @@ async def get_findings(
         filename=f"{made.id}-findings.json",
         if_none_match=if_none_match,
     )
+
+
+@router.post(
+    "/synthetic-sets/{synthetic_set_id}/push",
+    operation_id="push_synthetic_set",
+    status_code=202,
+    responses=documented(
+        errors.SyntheticSetNotFound,
+        errors.ArtifactMissing,
+        errors.SetRefused,
+        errors.SetInconclusive,
+        errors.SetWithoutDicom,
+        errors.DicomwebServerUnknown,
+        errors.DicomwebNotAllowed,
+        errors.IdempotencyConflict,
+        errors.QuotaExceeded,
+        errors.InvalidRequest,
+        http=[400, 413],
+    ),
+)
+async def push_synthetic_set(
+    body: PushBody,
+    context: InContext,
+    synthetic_set_id: SetId,
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Send the DICOM files of a released set to a DICOMweb server that the operator allows.
+
+    Every image has an identifier of its own that the set fixes, so sending a set again changes
+    nothing there.
+    """
+    made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
+    access.to_be_pushed(made)
+    await run_sync(_check_dicom, context, made)
+    asked = {"synthetic_set_id": made.id, **body.model_dump(mode="json", exclude={"labels"})}
+    submission = Submission(idempotency(idempotency_key, "push_synthetic_set", asked), body.labels)
+    return await run_writing(
+        lambda: view(context, usecases.submit_push(context, submission, made, body.server))
+    )
+
+
+def _check_dicom(context: AppContext, made: SyntheticSet) -> None:
+    assert made.manifest, "a released set has one"
+    try:
+        files = _contents(context.artifacts.path(made.manifest.key))
+    except FileNotFoundError:
+        raise errors.ArtifactMissing.named(made.id) from None
+    if not any(path.startswith("dicom/") for path, _ in files):
+        raise errors.SetWithoutDicom.named(made.id)
 
 
 @router.delete(

@@ -22,6 +22,7 @@ from service.domain.records import (
     Model,
     SyntheticSet,
 )
+from service.domain.requests import IngestRequest
 
 Scopes = Collection[str]
 Ground = Literal["white_box_audit", "differential_privacy"]
@@ -34,7 +35,12 @@ PUBLIC_SUMMARY = (
 )
 
 
-_SCOPE_OF_KIND = {JobKind.INGEST: DATASETS, JobKind.TRAIN: TRAIN, JobKind.GENERATE: GENERATE}
+_SCOPE_OF_KIND = {
+    JobKind.INGEST: DATASETS,
+    JobKind.TRAIN: TRAIN,
+    JobKind.GENERATE: GENERATE,
+    JobKind.PUSH: GENERATE,
+}
 
 
 def require(scopes: Scopes, scope: str) -> None:
@@ -61,6 +67,17 @@ def images(scopes: Scopes, made: SyntheticSet) -> ArtifactRef:
 def manifest(scopes: Scopes, made: SyntheticSet) -> ArtifactRef:
     """Return a set's table of contents; raises as `images` does."""
     return _released(scopes, made, made.manifest)
+
+
+def to_be_pushed(made: SyntheticSet) -> ArtifactRef:
+    """Return the archive of a set that may be sent to another system: a released one alone.
+
+    Raises:
+        SetRefused, SetInconclusive: It was not released.
+    """
+    if made.verdict.for_research:
+        raise errors.SetInconclusive(f"{_why(made, made.verdict)} Only released sets are pushed.")
+    return _released((), made, made.zip)
 
 
 def findings(scopes: Scopes, made: SyntheticSet) -> ArtifactRef:
@@ -147,10 +164,16 @@ def model(scopes: Scopes, found: Model) -> Model:
 
 
 def job(scopes: Scopes, found: Job) -> Job:
-    """Return a job as the caller may read it: an ingest's error may name files."""
-    error = found.error
-    if found.kind != JobKind.INGEST or PRIVATE_READ in scopes:
+    """Return a job as the caller may read it.
+
+    The error of an ingest may name files, and its queries may name patients and studies.
+    """
+    error, request = found.error, found.request
+    if not isinstance(request, IngestRequest) or PRIVATE_READ in scopes:
         return found
+    source = request.source.without_identifiers
+    if source != request.source:
+        found = replace(found, request=replace(request, source=source))
     if error is None or not error.fields:
         return found
     detail = f"{error.detail} Callers with the scope {PRIVATE_READ} can read which files."

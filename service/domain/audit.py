@@ -13,13 +13,14 @@ from typing import Any
 
 from service.domain.job import Job
 from service.domain.ports import SigningKeys
-from service.domain.records import SyntheticSet
+from service.domain.records import PushedSet, SyntheticSet
 
 HEAD_TYPE = "application/vnd.synthcxr.audit-head+json"
 FORMAT = "synthcxr-audit/1"
 GENESIS = "0" * 64  # the digest before the first entry
 DONE = "done"
 EXAMINE_SET = "examine_set"
+PUSH_SET = "push_set"
 FINISH_DELETION = "finish_deletion"
 SET_POLICY = "set_policy"
 ROTATE_SIGNING_KEYS = "rotate_signing_keys"
@@ -120,3 +121,9 @@ def signed_head(head: AuditHead, keys: SigningKeys, now: datetime) -> dict[str, 
 def verdict_on(made: SyntheticSet, job: Job) -> AuditDraft:
     """Return what is recorded of an examination, which a worker ends."""
     return AuditDraft(job.tenant, f"worker {job.worker}", EXAMINE_SET, made.id, str(made.verdict))
+
+
+def push_of(made: PushedSet, job: Job) -> AuditDraft:
+    """Return what is recorded of a set that a worker has sent to another system."""
+    outcome = f"stored({made.server})"
+    return AuditDraft(job.tenant, f"worker {job.worker}", PUSH_SET, made.synthetic_set_id, outcome)

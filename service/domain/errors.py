@@ -6,8 +6,10 @@ SyntheticDataError
 │   ├── UnknownClass, InvalidClassCounts, InvalidMixture
 │   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
 │   ├── NotAZip, PathNotFound
+│   ├── DicomwebServerUnknown       no such server in the settings
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
+├── DicomwebNotAllowed              a server that is not for this
 ├── UploadTooLarge
 ├── HostNotAllowed                  by a name that is not this service's
 ├── OriginNotAllowed                sent by a web page that is not this service's
@@ -24,6 +26,7 @@ SyntheticDataError
 │   ├── DatasetGone                 the images that a set must be examined against were deleted
 │   ├── ExaminationFailed           a similarity metric returned invalid distances
 │   ├── SetRefused, SetInconclusive
+│   ├── SetWithoutDicom             only sets that were made with format dicom can be pushed
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
 │   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
 │   ├── ExaminationsSpent           the limit of examined sets of a model is reached
@@ -45,6 +48,12 @@ SyntheticDataError
 │   └── SchemaUnknown               it has the schema of another version
 ├── SigningKeyLost                  what signs the sets is gone
 ├── ExtractorUnavailable            a network that the operator named cannot be used
+├── DicomwebFailed                  a DICOMweb server did not do what it was asked for
+│   ├── DicomwebUnreachable, DicomwebTlsFailed, DicomwebDenied, DicomwebMisconfigured
+│   ├── DicomwebRedirected, DicomwebAnswerInvalid, DicomwebPagingBroken
+│   ├── DicomwebQueryIgnored, DicomwebOtherInstance
+│   ├── DicomwebNothingFound, DicomwebTooMuch, DicomwebLabelsConflict
+│   └── DicomwebStoreRefused
 ├── DevicesUnavailable, DeviceLost  a training on several devices lacks some, or lost one
 ├── WorkerLost                      every attempt lost its worker
 └── LeaseLost                       a worker lost its job to another attempt
@@ -201,6 +210,12 @@ class PathNotFound(InvalidRequest):
     code = "path_not_found"
 
 
+class DicomwebServerUnknown(InvalidRequest):
+    """The settings name no such DICOMweb server for the caller's tenant."""
+
+    code = "dicomweb_server_unknown"
+
+
 class IdempotencyConflict(InvalidRequest):
     """An Idempotency-Key came back with another body."""
 
@@ -219,6 +234,12 @@ class PathNotAllowed(SyntheticDataError):
     """The folder lies outside the roots this service may read."""
 
     code = "path_not_allowed"
+
+
+class DicomwebNotAllowed(SyntheticDataError):
+    """The operator does not allow this use of the DICOMweb server."""
+
+    code = "dicomweb_not_allowed"
 
 
 class UploadTooLarge(SyntheticDataError):
@@ -411,6 +432,20 @@ class SetInconclusive(Conflict):
     code = "set_inconclusive"
 
 
+class SetWithoutDicom(Conflict):
+    """The set was made without DICOM files."""
+
+    code = "set_without_dicom"
+
+    @classmethod
+    def named(cls, set_id: str) -> "SetWithoutDicom":
+        """Say which set, and the way out."""
+        return cls(
+            f"{set_id} holds no DICOM files. Generate a set with `format` dicom (`synthcxr "
+            "generate --format dicom`) and push that one."
+        )
+
+
 class ReleasesChanged(Conflict):
     """A set that counts in the examination of this one ended while this one was examined."""
 
@@ -582,6 +617,94 @@ class ExtractorUnavailable(SyntheticDataError):
             "removes its entry in SYNTHCXR_EXTRACTORS, which the service and all workers must "
             "share, and restarts them; then send the request again."
         )
+
+
+class DicomwebFailed(SyntheticDataError):
+    """A DICOMweb server did not do what it was asked for; nothing it sent is quoted."""
+
+    code = "dicomweb_failed"
+
+
+class DicomwebUnreachable(DicomwebFailed):
+    """The DICOMweb server cannot be reached, fails, or answers too slowly."""
+
+    code = "dicomweb_unreachable"
+    retryable = True
+
+
+class DicomwebTlsFailed(DicomwebFailed):
+    """The DICOMweb server's certificate is not trusted, or TLS failed otherwise."""
+
+    code = "dicomweb_tls_failed"
+    retryable = True
+
+
+class DicomwebDenied(DicomwebFailed):
+    """The DICOMweb server does not accept the credentials in the settings."""
+
+    code = "dicomweb_denied"
+    retryable = True
+
+
+class DicomwebMisconfigured(DicomwebFailed):
+    """A file that the settings name for the DICOMweb server cannot be used."""
+
+    code = "dicomweb_misconfigured"
+    retryable = True
+
+
+class DicomwebRedirected(DicomwebFailed):
+    """The DICOMweb server sends its clients to another address."""
+
+    code = "dicomweb_redirected"
+
+
+class DicomwebAnswerInvalid(DicomwebFailed):
+    """The DICOMweb server's answer is not what the standard says."""
+
+    code = "dicomweb_answer_invalid"
+
+
+class DicomwebPagingBroken(DicomwebFailed):
+    """The DICOMweb server answers one page of a search with another."""
+
+    code = "dicomweb_paging_broken"
+
+
+class DicomwebQueryIgnored(DicomwebFailed):
+    """The DICOMweb server's answer does not show that it searched for what it was asked for."""
+
+    code = "dicomweb_query_ignored"
+
+
+class DicomwebOtherInstance(DicomwebFailed):
+    """The DICOMweb server sent another image than the one it was asked for."""
+
+    code = "dicomweb_other_instance"
+
+
+class DicomwebNothingFound(DicomwebFailed):
+    """A query found no image."""
+
+    code = "dicomweb_nothing_found"
+
+
+class DicomwebTooMuch(DicomwebFailed):
+    """More images or bytes than allowed were found."""
+
+    code = "dicomweb_too_much"
+
+
+class DicomwebLabelsConflict(DicomwebFailed):
+    """Queries of different labels found the same image."""
+
+    code = "dicomweb_labels_conflict"
+
+
+class DicomwebStoreRefused(DicomwebFailed):
+    """The DICOMweb server did not store every image."""
+
+    code = "dicomweb_store_refused"
 
 
 class DevicesUnavailable(SyntheticDataError):

@@ -24,16 +24,18 @@ MAX_ATTEMPTS_WITHOUT_CHECKPOINT = 3
 
 
 class JobKind(StrEnum):
-    """What a job makes."""
+    """What a job makes or does."""
 
     INGEST = "ingest"
     TRAIN = "train"
     GENERATE = "generate"
+    PUSH = "push"
 
     @property
     def queue(self) -> str:
         """Name of the queue whose workers can run this kind."""
-        return {"ingest": "cpu.ingest", "train": "gpu.train", "generate": "gpu.generate"}[self]
+        on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE}
+        return f"{'gpu' if on_gpu else 'cpu'}.{self}"
 
 
 class JobState(StrEnum):
@@ -113,7 +115,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a succeeded job made: exactly one of these is set."""
+    """What a succeeded job made, or sent: exactly one of these is set."""
 
     dataset_id: str | None = None
     model_id: str | None = None

@@ -23,6 +23,7 @@ from service.domain.records import (
     GeneratedSet,
     IngestedDataset,
     JobOutput,
+    PushedSet,
     TrainedModel,
 )
 
@@ -87,6 +88,8 @@ def result_of(made: JobOutput) -> JobResult:
             return JobResult(model_id=model.id)
         case GeneratedSet(synthetic_set):
             return JobResult(synthetic_set_id=synthetic_set.id)
+        case PushedSet(synthetic_set_id):
+            return JobResult(synthetic_set_id=synthetic_set_id)
 
 
 def dataset_after(dataset: Dataset, job: Job) -> Dataset:
@@ -112,5 +115,6 @@ def checkpoint_folder(job: Job) -> str | None:
         JobKind.INGEST: False,
         JobKind.TRAIN: job.state is not JobState.SUCCEEDED,
         JobKind.GENERATE: not job.state.done,
+        JobKind.PUSH: False,
     }
     return f"checkpoints/{job.id}" if kept[job.kind] else None

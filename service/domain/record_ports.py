@@ -77,6 +77,7 @@ class Jobs(Protocol):
         dataset: Dataset | None = None,
         stored_bytes: int = 0,
         quotas: Quotas | None = None,
+        audit: AuditDraft | None = None,
     ) -> Job:
         """Write a new job, its first events, its key and, for an ingest, its dataset.
 
@@ -86,6 +87,7 @@ class Jobs(Protocol):
             dataset: What it ingests.
             stored_bytes: What the dataset takes until it is ingested.
             quotas: The tenant's, where there are any.
+            audit: Is written in the same transaction, unless there is an earlier job.
 
         Returns:
             The job, or the earlier one that came with the same key and fingerprint, by its `id`.

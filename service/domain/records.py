@@ -323,4 +323,17 @@ class GeneratedSet:
     examined_after: Sequence[str] = ()
 
 
-JobOutput = IngestedDataset | TrainedModel | GeneratedSet
+@dataclass(frozen=True, slots=True)
+class PushedSet:
+    """What was sent to a DICOMweb server.
+
+    Attributes:
+        synthetic_set_id: The set.
+        server: The server's name in the settings.
+    """
+
+    synthetic_set_id: str
+    server: str
+
+
+JobOutput = IngestedDataset | TrainedModel | GeneratedSet | PushedSet

@@ -5,7 +5,7 @@ the database and in answers of the API alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from service.domain.extractors import ExtractorIdentity
@@ -33,6 +33,54 @@ class PhantomSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DicomwebQuery:
+    """Images of one class, as a DICOMweb server finds them.
+
+    Attributes:
+        label: Their class.
+        modality: Their modality is one of these.
+        body_part: What BodyPartExamined is; None where it does not matter.
+        study_date: A day YYYYMMDD, or a range with a hyphen; None for any.
+        attributes: What other attributes are, by keyword; `*` and `?` stand for any characters.
+        accession_numbers: Of the studies; empty where it does not matter.
+        study_uids: The studies themselves; likewise.
+    """
+
+    label: str
+    modality: tuple[str, ...]
+    body_part: str | None = None
+    study_date: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    accession_numbers: tuple[str, ...] = ()
+    study_uids: tuple[str, ...] = ()
+
+    @property
+    def without_identifiers(self) -> "DicomwebQuery":
+        """The query without what may name a patient or a study."""
+        return replace(self, attributes={}, accession_numbers=(), study_uids=())
+
+
+@dataclass(frozen=True, slots=True)
+class DicomwebSource:
+    """Images of a DICOMweb server.
+
+    Attributes:
+        server: Its name in the settings.
+        queries: Each finds images of a class.
+        max_instances: More images are refused rather than cut off.
+    """
+
+    server: str
+    queries: tuple[DicomwebQuery, ...]
+    max_instances: int
+
+    @property
+    def without_identifiers(self) -> "DicomwebSource":
+        """The source without what may name a patient or a study."""
+        return replace(self, queries=tuple(each.without_identifiers for each in self.queries))
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSource:
     """Where a dataset comes from: exactly one of these is set.
 
@@ -40,11 +88,18 @@ class DatasetSource:
         upload: Name of an uploaded ZIP.
         path: Folder or ZIP on the service's machine.
         phantom: Images to be drawn.
+        dicomweb: Images to be fetched.
     """
 
     upload: str | None = None
     path: str | None = None
     phantom: PhantomSpec | None = None
+    dicomweb: DicomwebSource | None = None
+
+    @property
+    def without_identifiers(self) -> "DatasetSource":
+        """The source without what may name a patient or a study."""
+        return replace(self, dicomweb=self.dicomweb and self.dicomweb.without_identifiers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +268,21 @@ class GenerateRequest:
     synthetic_set_id: str = ""
 
 
-JobRequest = IngestRequest | TrainRequest | GenerateRequest
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """A released set to be sent to a DICOMweb server.
+
+    Attributes:
+        synthetic_set_id: The set.
+        model_id: What drew it.
+        dataset_id: What it was examined against.
+        server: The server's name in the settings.
+    """
+
+    synthetic_set_id: str
+    model_id: str
+    dataset_id: str
+    server: str
+
+
+JobRequest = IngestRequest | TrainRequest | GenerateRequest | PushRequest

@@ -18,6 +18,7 @@ from service.domain.requests import (
     PhantomSpec,
 )
 from service.validation.bodies import ImageSize, Labels, Name, Seed, Strict
+from service.validation.dicomweb import DicomwebBody
 
 
 class PhantomBody(Strict):
@@ -76,7 +77,7 @@ class UploadForm(IngestOptionsBody):
 
 
 class IngestBody(IngestOptionsBody):
-    """A dataset from a folder of the service's machine, or from the phantom generator."""
+    """A dataset from a folder of the service's machine, a DICOMweb server, or drawn phantoms."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,24 +89,37 @@ class IngestBody(IngestOptionsBody):
                         "image_size": 64,
                         "seed": 7,
                     },
-                }
+                },
+                {
+                    "name": "from the PACS",
+                    "dicomweb": {
+                        "server": "pacs",
+                        "queries": [
+                            {"label": "effusion", "attributes": {"StudyDescription": "*EFFUSION*"}},
+                            {"label": "normal", "accession_numbers": ["A1001", "A1002"]},
+                        ],
+                    },
+                },
             ]
         }
     )
 
     path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
     phantom: PhantomBody | None = None
+    dicomweb: DicomwebBody | None = None
     labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.path is None) == (self.phantom is None):
-            raise ValueError("Give exactly one of path and phantom.")
+        if sum(given is not None for given in (self.path, self.phantom, self.dicomweb)) != 1:
+            raise ValueError("Give exactly one of path, phantom and dicomweb.")
         return self
 
     @property
     def source(self) -> DatasetSource:
         """Where the images come from."""
+        if self.dicomweb is not None:
+            return DatasetSource(dicomweb=self.dicomweb.source)
         if self.phantom is None:
             return DatasetSource(path=self.path)
         drawn = self.phantom

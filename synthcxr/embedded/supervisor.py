@@ -32,7 +32,7 @@ PRIVATE = 0o077  # umask: what is written is for this user alone
 NO_PERMISSION = 77  # how a process ends that refuses a data directory which others can read
 
 TRAINING = "gpu.train"
-INGEST = "cpu.ingest"  # a worker of its own: an upload must not stop a training
+TRANSFERS = "cpu.ingest,cpu.push"  # a worker of its own: an upload must not stop a training
 GENERATION = "gpu.generate"  # a worker of its own, which keeps the last models loaded
 
 
@@ -91,7 +91,7 @@ def service_programs(options: Options, environment: dict[str, str]) -> list[Prog
     python = (sys.executable, "-m")
     address = ("--host", options.host, "--port", str(options.port))
     workers = {f"worker-{number}": TRAINING for number in range(1, options.num_workers + 1)}
-    workers |= {"worker-ingest": INGEST, "worker-generate": GENERATION}
+    workers |= {"worker-ingest": TRANSFERS, "worker-generate": GENERATION}
     # Waiting threads sleep instead of spinning: the API runs on the same cores.
     passive = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
     return [

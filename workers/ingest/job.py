@@ -1,4 +1,4 @@
-"""The ingest job: from an archive, a folder or the phantom generator to a pixel store."""
+"""The ingest job: from an archive, a folder, a PACS or the phantom generator to a pixel store."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from service.domain.records import (
     IngestedDataset,
 )
 from service.domain.requests import DatasetSource, IngestRequest
+from workers.ingest.fetching import fetched
 from workers.ingest.split_key import identity_ledger, split_key
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
@@ -41,7 +42,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     dataset = attempt.records.catalog.dataset(
         request.dataset_id
     )  # gone when it was deleted meanwhile
-    source = _source(request.source, attempt.artifacts.upload_path(attempt.job.id))
+    source = _source(attempt, request.source)
     options = IngestOptions(
         split_key(attempt.settings, attempt.records.catalog),
         image_size=request.image_size,
@@ -90,13 +91,15 @@ def _ingested(
             )
 
 
-def _source(source: DatasetSource, upload: Path) -> Source:
+def _source(attempt: Attempt, source: DatasetSource) -> Source:
+    if source.dicomweb:
+        return fetched(attempt, source.dicomweb)
     if source.path:
         path = Path(source.path)
         return FolderSource(path) if path.is_dir() else ArchiveSource(path)
     if drawn := source.phantom:
         return PhantomSource(drawn.class_counts, drawn.image_size, drawn.seed)
-    return ArchiveSource(upload)
+    return ArchiveSource(attempt.artifacts.upload_path(attempt.job.id))
 
 
 def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> Dataset:

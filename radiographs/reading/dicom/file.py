@@ -27,7 +27,8 @@ _OF_PIXELS = [
     *("ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"),
     "PresentationLUTShape",
 ]
-_KEYWORDS = ["SpecificCharacterSet", *subject.KEYWORDS, *_OF_PIXELS]
+_IDENTIFIERS = ["SOPInstanceUID", "StudyInstanceUID"]
+_KEYWORDS = ["SpecificCharacterSet", *_IDENTIFIERS, *subject.KEYWORDS, *_OF_PIXELS]
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_DATA = {b"\xe0\x7f\x10\x00": True, b"\x7f\xe0\x00\x10": False}  # little endian?
 
@@ -82,6 +83,8 @@ def _opened(file: DicomFile) -> OpenedImage:
         acquisition=subject.acquisition(elements),
         has_burned_in_text=text(elements, "BurnedInAnnotation").upper() == "YES",
         remarks=(*subject.remarks(elements), *remarks),
+        instance_uid=text(elements, "SOPInstanceUID"),
+        study_uid=text(elements, "StudyInstanceUID"),
     )
     header = ImageHeader(pixel_format.columns, pixel_format.rows, 8 * table.dtype.itemsize, facts)
 
