@@ -108,6 +108,15 @@ class Client:
         """Ingest a folder or ZIP that lies on the server, under a root it allows."""
         return self._create_job("/datasets", {"path": path, **options})
 
+    def add_dataset_from_dicomweb(self, request: Mapping[str, Any], **options: Any) -> Job:
+        """Ingest images of a DICOMweb server that the service's operator allows.
+
+        Args:
+            request: `server` and `queries`, as `dicomweb` of `POST /datasets` documents them.
+            options: As for `upload_dataset`.
+        """
+        return self._create_job("/datasets", {"dicomweb": dict(request), **options})
+
     def add_phantom_dataset(
         self,
         class_counts: Mapping[str, int],
@@ -354,6 +363,15 @@ class Client:
         """Read a set's findings per image; needs the scope private:read."""
         path = f"/synthetic-sets/{set_id}/findings"
         return self._read(View, self._connection.get(path)).model_dump()
+
+    def push(self, set_id: str, server: str) -> Job:
+        """Send the DICOM files of a released set to a DICOMweb server; twice changes nothing.
+
+        Args:
+            set_id: A released set that was made with `format` dicom.
+            server: The server's name in the service's settings.
+        """
+        return self._create_job(f"/synthetic-sets/{set_id}/push", {"server": server})
 
     def delete_synthetic_set(self, set_id: str) -> None:
         """Delete a synthetic set and its ZIP."""

@@ -13,7 +13,7 @@ import typer
 
 from synthcxr.cli.dataset_findings import findings
 from synthcxr.cli.deletions import Cascade, Receipt, report
-from synthcxr.cli.options import Json, Url, Wait, class_counts
+from synthcxr.cli.options import Json, Url, Wait, class_counts, json_object
 from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
@@ -35,6 +35,13 @@ def add(
     ] = None,
     phantom: Annotated[
         str | None, typer.Option(help="Drawn chests instead: normal=400,effusion=400,...")
+    ] = None,
+    dicomweb: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            help="Images of a PACS: a JSON file with the name of a server and queries by label.",
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     image_size: Annotated[
@@ -66,8 +73,8 @@ def add(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Add a dataset and print its id; with --wait, say what was made of it."""
-    if sum(given is not None for given in (source, server_path, phantom)) != 1:
-        raise typer.BadParameter("give one of SOURCE, --server-path and --phantom")
+    if sum(given is not None for given in (source, server_path, phantom, dicomweb)) != 1:
+        raise typer.BadParameter("give one of SOURCE, --server-path, --phantom and --dicomweb")
     options: dict[str, Any] = {
         "image_size": image_size,
         "fit": fit,
@@ -82,6 +89,9 @@ def add(
             job = client.upload_dataset(source, name=name, **options)
         elif server_path is not None:
             job = client.add_dataset_from_server(server_path, name=name, **options)
+        elif dicomweb is not None:
+            request = json_object(dicomweb)
+            job = client.add_dataset_from_dicomweb(request, name=name, **options)
         else:
             drawn = class_counts(phantom or "")
             job = client.add_phantom_dataset(

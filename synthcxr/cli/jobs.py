@@ -17,7 +17,7 @@ app = typer.Typer(help="Work the service accepted.", no_args_is_help=True)
 
 @app.command("list")
 def list_(
-    kind: Annotated[str | None, typer.Option(help="ingest, train or generate.")] = None,
+    kind: Annotated[str | None, typer.Option(help="ingest, train, generate or push.")] = None,
     state: Annotated[str | None, typer.Option(help="Such as running or failed.")] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -84,6 +85,21 @@ def interpolation(text: str) -> dict[str, Any]:
     fixed = {"weights": _weights(of)} if _PAIR.search(of) else {"label": of}
     names = ("from_seed", "to_seed", "steps")
     return {**fixed, **dict(zip(names, map(int, numbers), strict=True))}
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises:
+        typer.BadParameter: It holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise typer.BadParameter(f"{path} holds no JSON object")
+    return content
 
 
 def _weights(text: str) -> dict[str, float]:

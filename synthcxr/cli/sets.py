@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from synthcxr.cli.generate import save
-from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_view, print_views
+from synthcxr.cli.options import Json, Url, Wait
+from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
 
 app = typer.Typer(help="Synthetic sets.", no_args_is_help=True)
@@ -72,6 +73,28 @@ def findings(set_id: str, url: Url = DEFAULT_URL) -> None:
     """Print what the gate saw image by image; needs the scope private:read."""
     with Client(url) as client:
         print(json.dumps(client.findings(set_id), indent=2))
+
+
+@app.command()
+def push(
+    set_id: str,
+    server: Annotated[
+        str, typer.Option(help="Name of a DICOMweb server in the service's settings.")
+    ],
+    wait: Wait = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Send the DICOM files of a released set to a PACS, and print the job's id."""
+    with Client(url) as client:
+        job = client.push(set_id, server)
+        if wait:
+            job = finish(client, job, quiet=as_json)
+    if as_json:
+        print_view(job)
+    else:
+        say(f"job {job.id} {job.state}")
+        print(job.id)
 
 
 @app.command()
