@@ -28,7 +28,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 MAX_JSON_BYTES = 16 * 2**20
-PAUSES_SECONDS = (0.5, 2.0)  # between two tries
+PAUSES_SECONDS: Sequence[float] = (0.5, 2.0)  # between two tries
 _LONGEST_PAUSE_SECONDS = 30.0  # that a server may ask for
 _CONNECT_SECONDS = 10.0
 _SILENT_SECONDS = 30.0
@@ -54,22 +54,15 @@ class Connection:
     Args:
         server: Where it is and what to show it.
         request_seconds: How long one request may take in all.
-        pauses_seconds: Between two tries of a request.
 
     Raises:
         DicomwebMisconfigured: A file of the settings cannot be used.
     """
 
-    def __init__(
-        self,
-        server: DicomwebServer,
-        request_seconds: float,
-        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
-    ) -> None:
+    def __init__(self, server: DicomwebServer, request_seconds: float) -> None:
         self.name = server.name
         self._url = server.url
         self._request_seconds = request_seconds
-        self._pauses_seconds = pauses_seconds
         self._client = httpx.AsyncClient(
             verify=_trusted(server),
             auth=_credentials(server),
@@ -210,7 +203,7 @@ class Connection:
 
     async def _tried(self, request: Callable[[], Awaitable[T]]) -> T:
         """Make a request, and make it again after failures that may pass."""
-        for pause in self._pauses_seconds:
+        for pause in PAUSES_SECONDS:
             try:
                 return await request()
             except errors.DicomwebUnreachable as error:
