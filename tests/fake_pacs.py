@@ -61,19 +61,23 @@ class FakePacs:
     Attributes:
         files: DICOM files by SOPInstanceUID.
         asked: Path, query and headers of every request.
+        queries: Every query as it was sent.
         instead: Is asked first, with path and query; what it returns is the answer.
         max_page: The server's own limit of a page.
         knows_pages: Whether it heeds `offset`.
         ignores: Attributes that it does not search by.
+        pages_first: Whether it takes a page of all that it has, and then the matches in it.
     """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
     instead: Callable[[str, dict[str, str]], Answer | None] = lambda path, query: None
     max_page: int = 1000
     knows_pages: bool = True
     ignores: frozenset[str] = frozenset()
+    pages_first: bool = False
 
     def hold(self, *files: bytes) -> list[str]:
         """Keep files; returns their identifiers."""
@@ -106,6 +110,8 @@ class FakePacs:
         by_key = {str(each[key].value): each for each in matching}
         rows = [_json(by_key[each]) for each in sorted(by_key)]
         start = int(query.get("offset", 0)) if self.knows_pages else 0
+        if self.pages_first and start:
+            return 204, {}, b""
         page = rows[start : start + min(int(query.get("limit", 1000)), self.max_page)]
         return (200, *json_of(page)) if page else (204, {}, b"")
 
@@ -140,6 +146,7 @@ def serving(pacs: FakePacs, tls: ssl.SSLContext | None = None) -> Iterator[FakeP
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = dict(parse_qsl(parts.query))
+            pacs.queries.append(parts.query)
             self._answer(parts.path, query, lambda: pacs.get(parts.path, query))
 
         def do_POST(self) -> None:

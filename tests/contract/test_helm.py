@@ -217,11 +217,11 @@ def test_keda_scales_deployments_that_exist_by_a_metric_that_exists() -> None:
         assert "replicas" not in target["spec"]  # or every upgrade would undo the scaling
         [trigger] = each["triggers"]
         [container] = target["spec"]["template"]["spec"]["containers"]
-        queue = options_of(container["args"])["queues"]
+        served = options_of(container["args"])["queues"].split(",")
         assert trigger["metadata"]["query"] == (
-            f'max(synthcxr_queue_oldest_seconds{{queue="{queue}"}})'
+            f'max(synthcxr_queue_oldest_seconds{{queue=~"{"|".join(served)}"}})'
         )
-        queues.add(queue)
+        queues.update(served)
     assert queues == {kind.queue for kind in JobKind}
 
 

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -27,12 +28,13 @@ Parameters = Sequence[tuple[str, str]]
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-MAX_JSON_BYTES = 16 * 2**20
+MAX_JSON_BYTES = 64 * 2**20
 PAUSES_SECONDS: Sequence[float] = (0.5, 2.0)  # between two tries
 _LONGEST_PAUSE_SECONDS = 30.0  # that a server may ask for
 _CONNECT_SECONDS = 10.0
 _SILENT_SECONDS = 30.0
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
+_KEPT = "*?,:/"  # in queries as they are, which the syntax allows: not every server decodes them
 _JSON = {"application/dicom+json", "application/json"}
 
 
@@ -132,7 +134,8 @@ class Connection:
 
     async def _searched(self, path: str, parameters: Parameters) -> Any:
         headers = {"Accept": "application/dicom+json"}
-        async with self._asked("GET", path, headers=headers, params=parameters) as response:
+        query = urlencode(parameters, safe=_KEPT, quote_via=quote)
+        async with self._asked("GET", f"{path}?{query}", headers=headers) as response:
             self._check(response)
             return [] if response.status_code == 204 else await self._json(response)
 

@@ -17,7 +17,8 @@ from workers.dicomweb.attributes import in_range, is_known, matches, uid, values
 from workers.dicomweb.cancellable import for_each
 from workers.dicomweb.connection import Connection
 
-_PER_PAGE = 200
+_PER_PAGE = 5_000
+_SMALLEST_LIMIT = 10  # of a page that a server may have of its own
 # Attributes of a study or its patient that servers must or usually do search by (table 10.6.1-5).
 _OF_STUDY = {
     *("StudyDescription", "StudyTime", "StudyID", "ReferringPhysicianName", "AccessionNumber"),
@@ -136,32 +137,41 @@ async def _pages(
 
     A page may be shorter than asked for and not be the last: a server may have a limit of its own.
     """
-    known: set[str] = set()
-    offset = 0
     names = dict.fromkeys(name for name, _ in parameters if name != "includefield")
-    fields = [("includefield", name) for name in names]
+    asked = [*parameters, *(("includefield", name) for name in names)]
+    known: set[str] = set()
+    num_seen = 0
     while True:
-        paging = [("limit", str(_PER_PAGE)), ("offset", str(offset))]
-        page = await connection.search(path, [*parameters, *fields, *paging])
-        if not page:
-            return
-        num_before = len(known)
-        for answer in page:
-            each = uid(answer, key)
-            if each is None:
-                raise connection.invalid("a match has no identifier")
+        page = await _page(connection, path, asked, _PER_PAGE, num_seen)
+        new = [answer for answer in page if _identifier(connection, answer, key) not in known]
+        if page and not new:
+            raise _paging_broken(connection)
+        for answer in new:
+            each = _identifier(connection, answer, key)
             if each not in known:
                 known.add(each)
                 yield answer
-        if len(known) == num_before:
-            raise errors.DicomwebPagingBroken(
-                f"The DICOMweb server {connection.name} answered a further page of a search with "
-                "what it had sent before, so it cannot be known what else there is. Let its "
-                "operator enable paging (`offset`)."
-            )
-        if len(page) > _PER_PAGE:  # it knows no pages, and sends all at once
-            return
-        offset += len(page)
+        num_seen += len(page)
+        if not _SMALLEST_LIMIT <= len(page) <= _PER_PAGE:  # beyond: it knows no pages, sends all
+            break
+    if num_seen >= _PER_PAGE:  # some servers choose the page first and search in it
+        first = await _page(connection, path, asked, num_seen + 1, 0)
+        if any(_identifier(connection, answer, key) not in known for answer in first):
+            raise _paging_broken(connection)
+
+
+async def _page(
+    connection: Connection, path: str, asked: Parameters, limit: int, offset: int
+) -> list[Answer]:
+    paging = [("limit", str(limit)), ("offset", str(offset))]
+    return await connection.search(path, [*asked, *paging])
+
+
+def _identifier(connection: Connection, answer: Answer, key: str) -> str:
+    found = uid(answer, key)
+    if found is None:
+        raise connection.invalid("a match has no identifier")
+    return found
 
 
 def _check_keywords(query: DicomwebQuery) -> None:
@@ -187,6 +197,14 @@ def _ignored(connection: Connection, name: str) -> errors.DicomwebQueryIgnored:
         f"The DICOMweb server {connection.name} found images without showing that their {name} is "
         f"what was asked for, so they may be of another class. It may not search by {name}: leave "
         "it out of the query, or name the studies by accession_numbers or study_uids."
+    )
+
+
+def _paging_broken(connection: Connection) -> errors.DicomwebPagingBroken:
+    return errors.DicomwebPagingBroken(
+        f"The pages of a search that the DICOMweb server {connection.name} sends repeat or leave "
+        "out matches, so it cannot be known what else there is. Ask for fewer studies at once, "
+        f"below {_PER_PAGE:,}: several queries may have one label, with ranges of study_date."
     )
 
 

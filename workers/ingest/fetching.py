@@ -102,8 +102,9 @@ class _Fetching:
         which = f"query {number} of {len(self.source.queries)}"
         if not found:
             raise errors.DicomwebNothingFound(
-                f"The DICOMweb server {self.server.name} found nothing for {which}. Ask for less: "
-                "first without body_part, which many servers do not search by, then without dates."
+                f"The DICOMweb server {self.server.name} found nothing for {which}. Check how "
+                "its values are written, capital letters too; then ask for less: first without "
+                "body_part, which many images do not say."
             )
         if any(labels.get(each, query.label) != query.label for each in found):
             raise errors.DicomwebLabelsConflict(

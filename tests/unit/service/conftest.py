@@ -18,6 +18,7 @@ from service.api.server import server_config
 from service.app import create_app
 from service.context import AppContext
 from service.domain.caller import SCOPES, Caller, Scope
+from service.domain.dicomweb import DicomwebServer
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.record_ports import Records
@@ -183,6 +184,11 @@ def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
         signing_keys=KeyRing(data_dir),
         version="0",
         dataset_roots=(roots,),
+        dicomweb_servers={
+            "pacs": DicomwebServer("pacs", "https://pacs.example.org", frozenset({"read"})),
+            "archive": DicomwebServer("archive", "https://a.example.org", frozenset({"push"})),
+            "others": DicomwebServer("others", "https://o.example.org", tenants=frozenset("b")),
+        },
     )
     app = create_app(settings, context)
     with running(app) as server, httpx.Client(base_url=url_of(server), timeout=40) as client:

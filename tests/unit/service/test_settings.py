@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import make_url
 
 from service import settings as settings_module
+from service.domain.dicomweb import DicomwebServer
 from service.domain.extractors import SuppliedExtractor
+from service.domain.job import JobKind
 from service.domain.quotas import Quotas
 from service.domain.tenants import TenantTerms
 from service.settings import Settings
@@ -47,7 +50,7 @@ def test_the_training_device_is_that_of_this_machine_unless_named(
 
 
 def test_a_worker_s_queues_are_all_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(Settings().worker_queues) == {"cpu.ingest", "gpu.train", "gpu.generate"}
+    assert set(Settings().worker_queues) == {kind.queue for kind in JobKind}
     monkeypatch.setenv("SYNTHCXR_WORKER_QUEUES", "gpu.train,cpu.ingest")
     assert Settings().worker_queues == ("gpu.train", "cpu.ingest")
 
@@ -236,3 +239,60 @@ def test_the_secret_of_an_object_store_comes_from_a_file_and_is_not_shown(
     assert settings.s3_options["secret_access_key"] == "CANARY"
     assert settings.s3_endpoint_is_http
     assert "CANARY" not in f"{settings!r} {settings.model_dump_json()}"
+
+
+PACS = {"url": "https://pacs.example.org/dicom-web/", "allow": ["read", "push"]}
+
+
+def test_dicomweb_servers_are_named_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().named_dicomweb_servers == {}
+    monkeypatch.setenv("SYNTHCXR_DICOMWEB_SERVERS", "")
+    assert Settings().named_dicomweb_servers == {}
+    monkeypatch.setenv("SYNTHCXR_DICOMWEB_SERVERS", json.dumps({"pacs": PACS}))
+    server = DicomwebServer(
+        "pacs", "https://pacs.example.org/dicom-web", allow=frozenset({"read", "push"})
+    )
+    assert Settings().named_dicomweb_servers == {"pacs": server}
+    assert hash(Settings()) == hash(Settings())
+
+
+def test_dicomweb_servers_may_lie_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "servers.json").write_text(json.dumps({"pacs": PACS}))
+    monkeypatch.setenv("SYNTHCXR_DICOMWEB_SERVERS_FILE", str(tmp_path / "servers.json"))
+    assert list(Settings().named_dicomweb_servers) == ["pacs"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "http://pacs.example.org"},
+        {"url": "ftp://pacs.example.org"},
+        {"url": "pacs.example.org"},
+        {"url": "https://name:secret@pacs.example.org"},
+        {"url": "https://pacs.example.org?token=secret"},
+        {"username": "cxr"},
+        {"password_file": "/run/secrets/pacs"},
+        {"username": "cxr", "password_file": "/p", "token_file": "/t"},
+        {"allow": []},
+        {"allow": ["delete"]},
+        {"tenants": []},
+        {"password": "secret"},
+    ],
+)
+def test_a_dicomweb_server_that_would_be_unsafe_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(dicomweb_servers={"pacs": PACS | changes})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "https://pacs", "x" * 41])
+def test_the_name_of_a_dicomweb_server_is_a_word(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(dicomweb_servers={name: PACS})
+
+
+def test_plain_http_is_for_the_loopback_or_by_request() -> None:
+    assert Settings(dicomweb_servers={"a": {"url": "http://127.0.0.1:8042"}})
+    named = {"url": "http://pacs.example.org", "allow_http": True}
+    assert Settings(dicomweb_servers={"a": named})

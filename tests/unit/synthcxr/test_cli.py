@@ -206,6 +206,8 @@ def test_a_failed_job_ends_in_1(serve, capsys) -> None:
         ("datasets", "add"),
         ("datasets", "add", "--phantom", "normal=8", "--server-path", "/radiographs"),
         ("datasets", "add", "/does/not/exist"),
+        ("datasets", "add", "--dicomweb", "/does/not/exist"),
+        ("datasets", "add", "--dicomweb", __file__),
         ("frobnicate",),
     ],
 )
@@ -213,6 +215,27 @@ def test_wrong_usage_ends_in_2_and_asks_nothing(serve, arguments: tuple[str, ...
     requests = serve(lambda _: httpx.Response(500))
     assert run(*arguments) == 2
     assert requests == []
+
+
+def test_images_of_a_pacs_are_asked_for_as_a_file_says(serve, capsys, tmp_path: Path) -> None:
+    asked = {"server": "pacs", "queries": [{"label": "a"}, {"label": "b"}]}
+    (tmp_path / "queries.json").write_text(json.dumps(asked))
+    [request] = asked_of(serve, "datasets", "add", "--dicomweb", str(tmp_path / "queries.json"))
+    assert json.loads(request.content) == {"dicomweb": asked}
+    assert capsys.readouterr().out == "ds_1\n"
+
+
+def test_a_set_is_pushed_to_a_server_by_its_name(serve, capsys) -> None:
+    [request] = asked_of(serve, "sets", "push", "syn_1", "--server", "pacs")
+    assert request.url.path == "/synthetic-sets/syn_1/push"
+    assert json.loads(request.content) == {"server": "pacs"}
+    assert capsys.readouterr().out == "job_1\n"
+
+
+def asked_of(serve, *arguments: str) -> list[httpx.Request]:
+    requests = serve(lambda _: httpx.Response(202, json=DONE))
+    assert run(*arguments) == 0
+    return requests
 
 
 def test_an_absent_service_ends_in_3_and_says_how_to_start_one(capsys) -> None:

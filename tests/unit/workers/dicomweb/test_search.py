@@ -9,6 +9,7 @@ from service.domain import errors
 from service.domain.dicomweb import DicomwebServer
 from service.domain.requests import DicomwebQuery
 from tests.fake_pacs import FakePacs, json_of, radiograph
+from workers.dicomweb import search
 from workers.dicomweb.attributes import in_range, matches
 from workers.dicomweb.connection import Connection
 from workers.dicomweb.search import Instance, instances
@@ -17,12 +18,12 @@ from workers.dicomweb.search import Instance, instances
 def find(pacs: FakePacs, at_most: int = 100, **query: Any) -> list[Instance]:
     asked = DicomwebQuery(**{"label": "a", "modality": ("CR", "DX"), **query})
 
-    async def search() -> list[Instance]:
+    async def found() -> list[Instance]:
         server = DicomwebServer("pacs", pacs.url)
         async with Connection(server, request_seconds=10) as connection:
             return await instances(connection, asked, at_most, lambda _: None)
 
-    return asyncio.run(search())
+    return asyncio.run(found())
 
 
 @pytest.mark.parametrize(
@@ -54,9 +55,16 @@ def test_an_image_is_named_by_its_three_identifiers(pacs: FakePacs) -> None:
     assert found == ("1.2.3.1.2.1", "1.2.3.1.2.2", "1.2.3.1.2.3")
 
 
+def test_wildcards_are_sent_as_they_are(pacs: FakePacs) -> None:
+    """Some servers do not decode them (Orthanc 1.10)."""
+    find(pacs, attributes={"StudyDescription": "*EFF?SION"})
+    assert "StudyDescription=*EFF?SION&" in pacs.queries[0]
+
+
 def test_a_server_with_short_pages_is_asked_until_nothing_comes(pacs: FakePacs) -> None:
-    pacs.max_page = 4
-    assert len(find(pacs)) == 10
+    pacs.max_page = 10
+    pacs.hold(*(radiograph(index) for index in range(7, 30)))
+    assert len(find(pacs)) == 33
 
 
 def test_a_server_that_sends_the_same_page_for_ever_is_named(pacs: FakePacs) -> None:
@@ -64,6 +72,18 @@ def test_a_server_that_sends_the_same_page_for_ever_is_named(pacs: FakePacs) -> 
     with pytest.raises(errors.DicomwebPagingBroken):
         find(pacs)
     assert len(pacs.asked) < 10
+
+
+def test_a_server_that_loses_pages_is_named(
+    pacs: FakePacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Orthanc 1.10 does where it searches by modality."""
+    monkeypatch.setattr(search, "_PER_PAGE", 10)
+    pacs.pages_first = True
+    assert len(find(pacs)) == 10
+    pacs.hold(radiograph(7))
+    with pytest.raises(errors.DicomwebPagingBroken):
+        find(pacs)
 
 
 def test_endless_pages_end_at_the_limit(pacs: FakePacs) -> None:
@@ -78,14 +98,14 @@ def test_endless_pages_end_at_the_limit(pacs: FakePacs) -> None:
                 "0020000D": {"Value": [f"1.9.{each}"]},
                 "00080061": {"Value": [query["ModalitiesInStudy"]]},
             }
-            for each in range(first, first + 200)
+            for each in range(first, first + 5_000)
         ]
         return 200, *json_of(rows)
 
     pacs.instead = endless
     with pytest.raises(errors.DicomwebTooMuch, match="max_instances"):
-        find(pacs, at_most=5000)
-    assert len(pacs.asked) <= 2 * (5000 // 200 + 1)
+        find(pacs, at_most=20_000)
+    assert len(pacs.asked) <= 2 * 5
 
 
 def test_more_images_than_allowed_are_refused_not_cut_off(pacs: FakePacs) -> None:
