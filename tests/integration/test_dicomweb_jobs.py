@@ -1,32 +1,22 @@
 """Datasets from a PACS and released sets to one: real database, real files, a fake server."""
 
 import threading
-import zipfile
 from dataclasses import replace
 
 import pytest
 
-from models.training.checkpoints import file_digest
 from release.gate.verdict import Verdict
 from service.adapters.dropped_files import dropped_files
 from service.domain import access
 from service.domain.caller import PRIVATE_READ
-from service.domain.identifiers import new_id
-from service.domain.job import JobKind, JobState
-from service.domain.records import ArtifactRef, DatasetState, GeneratedSet, SyntheticSet
-from service.domain.requests import PushRequest
+from service.domain.job import JobState
+from service.domain.records import DatasetState
 from service.settings import DicomwebServerSettings
 from tests.fake_pacs import FakePacs, json_of, radiograph, related, sequence, serving
-from tests.integration.jobs import files_under, finished, submit, submit_ingest
-from tests.sample_records import generate_request
+from tests.integration.dicomweb_jobs import COUNTS, FILES, QUERIES, a_set, ask, left_of, pushed
+from tests.integration.jobs import finished
 from workers.dicomweb import connection
 from workers.runtime.stop_request import StopRequest
-
-COUNTS = {"normal": 24, "effusion": 16}
-QUERIES = [
-    {"label": label, "modality": ["DX"], "attributes": {"StudyDescription": f"*{label.upper()}"}}
-    for label in COUNTS
-]
 
 
 @pytest.fixture
@@ -49,16 +39,6 @@ def context(context, pacs):
     return replace(
         context, settings=context.settings.model_copy(update={"dicomweb_servers": servers})
     )
-
-
-def ask(context, queries=QUERIES, server="pacs", max_instances=1000):
-    source = {"server": server, "queries": queries, "max_instances": max_instances}
-    return submit_ingest(context, {"dicomweb": source})
-
-
-def left_of(context, job_id):
-    folder = context.artifacts.path(f"checkpoints/{job_id}")
-    return files_under(folder) if folder.exists() else []
 
 
 def test_a_dataset_is_fetched_by_label_and_nothing_else_of_it_is_kept(context, pacs):
@@ -213,49 +193,6 @@ def test_a_query_s_identifiers_are_shown_to_those_who_may_see_private_data(conte
 def released(context):
     """A released set with DICOM files, as a generation records it."""
     return a_set(context, Verdict("passed"))
-
-
-FILES = {f"dicom/normal/{index:06}.dcm": radiograph(100 + index) for index in range(60)}
-
-
-def a_set(context, verdict, files=FILES):
-    folder = f"synthetic-sets/{new_id('syn')}"
-    staged = context.artifacts.staging(new_id("job"))
-    with zipfile.ZipFile(staged / "set.zip", "w") as archive:
-        archive.writestr("manifest.json", b"{}")
-        for name, content in files.items():
-            archive.writestr(name, content)
-    for name in ("manifest.json", "report.html", "findings.json"):
-        (staged / name).write_bytes(b"{}")
-    digests = {path.name: file_digest(path) for path in staged.iterdir()}
-    context.artifacts.publish(staged, folder)
-    manifest, report, findings, content = (
-        ArtifactRef(f"{folder}/{name}", digests[name], 1)
-        for name in ("manifest.json", "report.html", "findings.json", "set.zip")
-    )
-    job_id = submit(context, JobKind.GENERATE, generate_request())
-    claimed = context.records.jobs.claim(job_id, worker="w", lease_seconds=30)
-    made = SyntheticSet(
-        new_id("syn"),
-        "mdl_1",
-        job_id,
-        len(files),
-        {"normal": len(files)},
-        content,
-        manifest,
-        context.clock.now(),
-        "ds_1",
-        verdict,
-        report,
-        findings,
-    )
-    context.records.jobs.succeed(claimed.claim_held, GeneratedSet(made))
-    return made
-
-
-def pushed(context, made, server="pacs"):
-    request = PushRequest(made.id, made.model_id, made.dataset_id, server)
-    return finished(context, submit(context, JobKind.PUSH, request))
 
 
 def test_a_released_set_is_sent_whole_and_twice_changes_nothing(context, pacs, released):
