@@ -81,6 +81,7 @@ class DicomwebServerSettings(BaseModel):
     def _is_safe(self) -> Self:
         url = urlsplit(self.url)
         clear = self.allow_http or is_loopback(url.hostname or "")
+        _ = url.port  # raises ValueError where it is none
         if not url.hostname or url.scheme not in ({"https", "http"} if clear else {"https"}):
             raise ValueError("`url` is an https URL; with `allow_http` http is allowed too.")
         if url.username or url.password or url.query or url.fragment:

@@ -82,7 +82,7 @@ def wait_for(client, process):
 def context(context, orthanc, tmp_path):
     (tmp_path / "password").write_text("secret")
     server = DicomwebServerSettings(
-        url=f"{orthanc.base_url}dicom-web",
+        url=f"{orthanc.base_url}/dicom-web",
         allow={"read", "push"},
         username="cxr",
         password_file=tmp_path / "password",

@@ -63,7 +63,7 @@ class Connection:
 
     def __init__(self, server: DicomwebServer, request_seconds: float) -> None:
         self.name = server.name
-        self._url = server.url
+        self._url = _address(server)
         self._request_seconds = request_seconds
         self._client = httpx.AsyncClient(
             verify=_trusted(server),
@@ -231,6 +231,13 @@ def _asked_pause(response: httpx.Response) -> float:
     return min(float(text), _LONGEST_PAUSE_SECONDS) if text.isdecimal() else 0.0
 
 
+def _address(server: DicomwebServer) -> str:
+    try:
+        return str(httpx.URL(server.url))
+    except httpx.InvalidURL:
+        raise _misconfigured(server, "url") from None
+
+
 def _trusted(server: DicomwebServer) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=server.ca_file)
@@ -268,9 +275,9 @@ def _secret(server: DicomwebServer, path: Path, key: str) -> str:
 
 def _misconfigured(server: DicomwebServer, key: str) -> errors.DicomwebMisconfigured:
     return errors.DicomwebMisconfigured(
-        f"The file that `{key}` of the DICOMweb server {server.name} names cannot be used by the "
-        "worker. Let the operator correct SYNTHCXR_DICOMWEB_SERVERS or the file; the workers of "
-        "cpu.ingest and cpu.push read it."
+        f"What `{key}` of the DICOMweb server {server.name} names cannot be used by the worker. "
+        "Let the operator correct SYNTHCXR_DICOMWEB_SERVERS or the file that it names; the workers "
+        "of cpu.ingest and cpu.push read both."
     )
 
 

@@ -270,6 +270,7 @@ def test_dicomweb_servers_may_lie_in_a_file(
         {"url": "http://pacs.example.org"},
         {"url": "ftp://pacs.example.org"},
         {"url": "pacs.example.org"},
+        {"url": "https://pacs.example.org:port"},
         {"url": "https://name:secret@pacs.example.org"},
         {"url": "https://pacs.example.org?token=secret"},
         {"username": "cxr"},
