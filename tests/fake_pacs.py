@@ -1,4 +1,4 @@
-"""A small DICOMweb server for tests, which can be told to behave badly."""
+"""A small DICOMweb server for tests, which can be made to behave badly."""
 
 import json
 import re

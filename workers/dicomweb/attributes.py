@@ -1,6 +1,6 @@
 """Attributes of a DICOM JSON answer, and whether they are what was searched for.
 
-Servers may leave out what they do not search by (PS3.18, 8.3.4.1), so every answer is compared.
+Servers ignore what they do not search by (PS3.18, 8.3.4.1), so every answer is compared.
 
 Reference: DICOM PS3.18 F.2 (DICOM JSON), PS3.4 C.2.2.2 (matching).
 """

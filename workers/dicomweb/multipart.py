@@ -80,7 +80,7 @@ class OneFile:
         try:
             self._parser.write(data)
         except MultipartParseError:
-            raise NotOneFile("the parts of the server's answer cannot be told apart") from None
+            raise NotOneFile("the parts of the server's answer cannot be separated") from None
 
     def finish(self) -> None:
         """Check that the file is whole.

@@ -46,7 +46,7 @@ async def instances(
         connection: The server.
         query: What to search for.
         at_most: More are refused.
-        seen: Is told how many there are so far.
+        seen: Is called with their number so far.
 
     Returns:
         The images, each once, in the order of their identifiers.
@@ -184,7 +184,7 @@ def _check_keywords(query: DicomwebQuery) -> None:
 
 
 def _check_answer(connection: Connection, answer: Answer, name: str, wanted: str) -> None:
-    """Check that a match is one: a server may leave out what it does not search by."""
+    """Check that a match is one: a server ignores what it does not search by."""
     found = values(answer, name)
     if name in {"StudyInstanceUID", "ModalitiesInStudy"} and wanted in found:
         return

@@ -71,7 +71,7 @@ def test_servers_may_write_messages_in_several_ways(
         (multipart(PART + b"\r\n"), "middle"),
         (multipart(b""), "empty"),
         (multipart(b"--b--\r\n"), "empty"),
-        (multipart(b"no boundary at all"), "told apart"),
+        (multipart(b"no boundary at all"), "separated"),
         (multipart(PART + b"\r\n--b--\r\n", boundary=""), "something else"),
         (related(FILE, FILE), "several"),
         (related(FILE, kind="image/jpeg"), "something else"),
