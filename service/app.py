@@ -55,8 +55,11 @@ from service.settings import Settings
 
 _log = structlog.get_logger()
 
-# settings that decide what is released or shown
-POLICY = {"auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"}
+# settings that decide what is released or shown, and where it may be sent
+POLICY = {
+    *("auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"),
+    "dicomweb_servers",
+}
 
 
 class _Service(FastAPI):

@@ -69,8 +69,8 @@ class DicomwebServerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
-    allow: frozenset[DicomwebUse] = Field(default=frozenset({"read"}), min_length=1)
-    tenants: frozenset[str] = Field(default=frozenset({DEFAULT_TENANT}), min_length=1)
+    allow: tuple[DicomwebUse, ...] = Field(default=("read",), min_length=1)
+    tenants: tuple[str, ...] = Field(default=(DEFAULT_TENANT,), min_length=1)
     username: str | None = Field(default=None, min_length=1)
     password_file: Path | None = None
     token_file: Path | None = None
@@ -94,8 +94,16 @@ class DicomwebServerSettings(BaseModel):
 
     def named(self, name: str) -> DicomwebServer:
         """Return the server under its name."""
-        values = {key: value for key, value in self if key != "allow_http"}
-        return DicomwebServer(name, **values | {"url": self.url.rstrip("/")})
+        return DicomwebServer(
+            name=name,
+            url=self.url.rstrip("/"),
+            allow=frozenset(self.allow),
+            tenants=frozenset(self.tenants),
+            username=self.username,
+            password_file=self.password_file,
+            token_file=self.token_file,
+            ca_file=self.ca_file,
+        )
 
 
 DicomwebName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,39}$")]
