@@ -136,6 +136,14 @@ def test_an_image_that_the_server_does_not_give_is_left_out_by_its_reason(contex
     assert "404" in dropped.reason
 
 
+def test_an_ingest_stops_as_soon_as_too_many_images_are_surely_not_given(context, pacs):
+    pacs.instead = lambda path, _: (404, {}, b"") if "/series/" in path else None
+    job = finished(context, ask(context))
+    assert (job.state, job.error.code) == (JobState.FAILED, "dicomweb_answer_invalid")
+    assert pacs.num_fetched() < 10
+    assert left_of(context, job.id) == []
+
+
 def test_a_server_that_goes_down_fails_the_job_which_a_retry_continues(context, pacs):
     pacs.instead = lambda *_: (503, {}, b"") if pacs.num_fetched() > 20 else None
     job_id = ask(context)

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from radiographs.ingest import MAX_BAD_SHARE
 from release.cancellation import check_cancelled
 from service.adapters.durable_files import replace_file
 from service.domain import errors
@@ -126,6 +127,12 @@ class _Fetching:
             self.num_unreachable = 0
         except Missing as problem:
             self.failures[instance] = problem.reason
+            if len(self.failures) > MAX_BAD_SHARE * self.num_total:
+                raise errors.DicomwebAnswerInvalid(
+                    f"The DICOMweb server {self.server.name} did not give {len(self.failures)} of "
+                    f"{self.num_total:,} images, the last because {problem.reason}. Let its "
+                    "operator look into it, or narrow the queries to images that it has."
+                ) from None
         except errors.DicomwebUnreachable:
             self.num_unreachable += 1
             if self.num_unreachable >= _MAX_UNREACHABLE:
