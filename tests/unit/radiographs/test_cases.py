@@ -54,11 +54,6 @@ READ = {
     "old_timestamps": (PLAIN, {}, []),
     "one_class_in_two_cases": ({"COVID": 20, "Normal": 20}, {}, ["labels_merged"]),
     "one_image_beside_the_classes": (PLAIN, {"outside_layout": 1}, ["images_left_out"]),
-    "one_image_with_two_labels": (
-        {"COVID": 20, "Normal": 14},
-        {"labels_contradict": 12},
-        ["copies_contradict", "images_left_out"],
-    ),
     "patient_column_of_another_name": ({"sick": 16, "well": 16}, {}, []),
     "patient_number_as_float": ({"sick": 16, "well": 16}, {}, []),
     "patient_unknown": ({"sick": 30, "well": 30}, {}, ["patients_unknown"]),
@@ -151,6 +146,22 @@ def test_links_are_said_to_stay_behind(tmp_path):
     assert any(note.startswith("20 symbolic links") for note in FolderContents.of(path).notes())
 
 
+def test_a_set_of_which_many_images_have_two_labels_is_refused_and_names_them(tmp_path):
+    with pytest.raises(IngestRefused) as caught:
+        ingested(drawn("one_image_with_two_labels", tmp_path), tmp_path, "server")
+    assert caught.value.code == "labels_contradict"
+    assert "12 of 46 images" in caught.value.message
+    assert caught.value.files
+
+
+@pytest.mark.parametrize(
+    "name", ["same_image_with_a_marker", "same_image_with_a_border", "same_image_cropped"]
+)
+def test_changed_copies_are_near_duplicates(name, tmp_path):
+    summary = ingested(drawn(name, tmp_path), tmp_path, "server")
+    assert summary.num_near_duplicates == 40
+
+
 def test_a_zip_of_windows_explorer_is_refused_by_its_method(tmp_path):
     with pytest.raises(IngestRefused) as caught:
         ingested(drawn("zip_by_deflate64", tmp_path), tmp_path, "upload")
@@ -163,3 +174,4 @@ def test_jpegs_that_cannot_be_decoded_are_left_out_by_name(tmp_path):
     assert {file.file for file in summary.dropped} == {
         f"Normal/{name}.jpg" for name in ("lossless", "ls", "twelve_bits")
     }
+    assert {file.code for file in summary.dropped} == {"unsupported_format"}

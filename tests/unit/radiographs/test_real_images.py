@@ -43,7 +43,7 @@ def test_every_raw_image_is_read_rightly_whatever_its_extension(name):
     for row in rows:
         data = (DATA / name / row["path"]).read_bytes()
         size = int(row["width"]), int(row["height"])
-        assert tuple(read_header(data)) == (*size, 8), row["path"]
+        assert tuple(read_header(data))[:3] == (*size, 8), row["path"]
         pixels = decode(data)
         assert pixels.dtype == np.uint8
         with Image.open(DATA / name / row["path"]) as image:

@@ -11,13 +11,12 @@ from radiographs.ingest import ArchiveSource, IngestOptions, run
 from radiographs.warnings import MEANINGS, IngestWarning
 
 OPTIONS = IngestOptions(bytes(range(32)))
-DOCUMENT = Path(__file__).parents[3] / "docs" / "datasets.md"
+DOCUMENTS = [Path(__file__).parents[3] / "docs" / name for name in ("datasets.md", "formats.md")]
 
 
-def test_the_document_lists_every_code_with_its_meaning():
-    rows = re.findall(
-        r"^\| `(\w+)` \| (.+) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE
-    )
+def test_the_documents_list_every_code_with_its_meaning():
+    text = "".join(each.read_text(encoding="utf-8") for each in DOCUMENTS)
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
     assert {code: meaning for code, meaning in rows if code in MEANINGS} == MEANINGS
 
 
