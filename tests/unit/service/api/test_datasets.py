@@ -68,6 +68,7 @@ def test_a_zip_is_kept_for_the_worker_under_the_job_s_name(scene: Any) -> None:
         "fit": "pad",
         "bit_depth": 16,
         "strict": False,
+        "allow_burned_in_annotation": False,
         "burned_in_text": "keep",
     }
     assert "patient" not in answer.text
