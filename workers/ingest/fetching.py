@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radiographs.ingest import MAX_BAD_SHARE
+from radiographs.bad_files import MAX_BAD_SHARE
 from release.cancellation import check_cancelled
 from service.adapters.durable_files import replace_file
 from service.domain import errors
