@@ -4,9 +4,9 @@ import threading
 from dataclasses import replace
 
 import pytest
-from service.adapters.dropped_files import dropped_files
 
 from release.gate.verdict import Verdict
+from service.adapters.listed_files import dropped_files
 from service.domain import access
 from service.domain.caller import PRIVATE_READ
 from service.domain.job import JobState
