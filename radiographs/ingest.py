@@ -33,12 +33,12 @@ from radiographs.parallel import in_order
 from radiographs.patients import contradictions
 from radiographs.patients.grouping import UNKNOWN, Identified, identify
 from radiographs.patients.ledger import Ledger, LedgerFile
+from radiographs.patients.patients_of_files import patients_of_files
 from radiographs.patients.pseudonyms import pseudonymised
 from radiographs.prepared_image import PreparedImage, PreparedPixels, StoredForm
 from radiographs.quoting import shortened
 from radiographs.reading.image_header import ImageHeader
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
-from radiographs.reading.patient_ids import one_spelling
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Reader, Source
 from radiographs.requirements import MIN_IMAGES_PER_CLASS, check_classes, image_size
 from radiographs.split_table import split_table
@@ -198,9 +198,9 @@ class _Ingest:
         }
         self.warnings += of_dicom(facts.values())
         self.acquisitions = {name: each.acquisition for name, each in facts.items()}
-        patients = {name: one_spelling(each.patient_id or "") for name, each in facts.items()}
-        files, warnings_of_patients = pseudonymised(files, patients, self.options.key)
-        self.warnings += warnings_of_patients
+        patients, unknown = patients_of_files(files, facts)
+        files, contradictory = pseudonymised(files, patients, self.options.key)
+        self.warnings += unknown + contradictory
         return files
 
     def _decode(

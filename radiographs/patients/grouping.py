@@ -197,7 +197,10 @@ class _Identification:
     def join_patients(self) -> None:
         names = [image.file.patient_id for image in self.images]
         self.joined.join_equal(names)
-        self.patient_marks = [None if name is None else bytes.fromhex(name) for name in names]
+        self.patient_marks = [
+            [] if name is None else [bytes.fromhex(each) for each in (name, *image.file.other_ids)]
+            for name, image in zip(names, self.images, strict=True)
+        ]
         self.number_of_patient: dict[bytes, np.uint64] = {
             mark.tobytes(): number
             for mark, number in zip(
@@ -207,10 +210,11 @@ class _Identification:
         self.names_hold = self._names_hold()
         if self.names_hold:
             first_row = {number: row for row, number in _reversed(self.ledger.identities)}
-            for image, mark in enumerate(self.patient_marks):
-                number = self.number_of_patient.get(mark) if mark is not None else None
-                if number is not None:
-                    self._touch(image, first_row[int(number)])
+            for image, marks in enumerate(self.patient_marks):
+                for mark in marks:
+                    number = self.number_of_patient.get(mark)
+                    if number is not None:
+                        self._touch(image, first_row[int(number)])
 
     def _names_hold(self) -> bool:
         """Say whether names mean the patients that they meant before.
@@ -219,9 +223,10 @@ class _Identification:
         by the patient whom the ledger has under their name.
         """
         agree = 0
-        for image, mark in enumerate(self.patient_marks):
+        for image, marks in enumerate(self.patient_marks):
             row = self.own_row[image]
-            number = self.number_of_patient.get(mark) if mark is not None else None
+            known = (self.number_of_patient.get(mark) for mark in marks)
+            number = next((each for each in known if each is not None), None)
             if row is not None and number is not None:
                 place = np.searchsorted(self.known, number)
                 agree += 1 if self.roots[place] == self.root_of_row[row] else -1
@@ -283,8 +288,9 @@ class _Identification:
             return {}
         return {
             mark: identities[image]
-            for image, mark in reversed(list(enumerate(self.patient_marks)))
-            if mark is not None and mark not in self.number_of_patient
+            for image, marks in reversed(list(enumerate(self.patient_marks)))
+            for mark in marks
+            if mark not in self.number_of_patient
         }
 
 

@@ -43,9 +43,11 @@ def pseudonymised(
             by_table[group].add(table)
         if file is not None:
             by_file[group].add(file)
-    patient_of = by_file | by_table  # the table's word, where it has one
+    names = {  # the table's word first, where it has one
+        group: (*sorted(by_table[group]), *sorted(by_file[group])) for group in set(groups)
+    }
     found = [
-        replace(image, patient_id=min(patient_of[group]) if group in patient_of else None)
+        replace(image, patient_id=next(iter(names[group]), None), other_ids=names[group][1:])
         for image, group in zip(images, groups, strict=True)
     ]
     disputed = {group for group in by_table if len(by_table[group]) > 1 or len(by_file[group]) > 1}

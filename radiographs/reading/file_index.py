@@ -37,6 +37,7 @@ class FileIndex:
         arrays: Paths of files of NumPy.
         others: Paths of all else.
         dropped: Files that may be images and cannot be looked at.
+        unreadable_tables: Paths of tables that turned out to be none, or damaged.
     """
 
     def __init__(self, tree: FileTree) -> None:
@@ -46,6 +47,7 @@ class FileIndex:
         self.arrays: list[str] = []
         self.others: list[str] = []
         self.dropped: list[DroppedFile] = []
+        self.unreadable_tables: set[str] = set()
         names = [name for name in tree.names() if not _is_below_masks(name)]
         present = set(names)
         for name in names:
@@ -87,6 +89,7 @@ class FileIndex:
             except IngestRefused:
                 if stem(name) in {"labels", "label"}:
                     raise
+                self.unreadable_tables.add(name)
 
 
 def stem(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from radiographs.reading.dicom.content import is_dicom
+
 HEAD_BYTES = 132  # as far as the longest magic number lies
 _IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),
@@ -70,7 +72,7 @@ def looks_like_image(head: bytes) -> bool:
         head.startswith(_MAGIC)
         or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
         or (head.startswith(b"BM") and head[6:10] == bytes(4))
-        or head[128:132] == b"DICM"
+        or is_dicom(head)
         or head[4:12] in {b"ftypavif", b"ftypheic"}
     )
 

@@ -24,11 +24,13 @@ class ListedImage:
         name: Path in the tree.
         label: Its class.
         patient_id: Whose image it is; None where unknown.
+        other_ids: Further names of the same patient.
     """
 
     name: str
     label: str
     patient_id: str | None = None
+    other_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

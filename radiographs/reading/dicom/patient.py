@@ -8,7 +8,8 @@ import re
 _NOBODY = re.compile(
     r"""
     [\W_]* | 0+ | x+ | n/?a | nan | nil | none | null | no\ ?(id|patient\ ?id) | test | unknown
-    | anon(ym(ous|i[sz]ed)?)? | patient ([\W_]?(id|0+))? | de-?identified | removed | unbekannt
+    | anon(ym(ous|i[sz]ed)?)?(\ ?patient)? | dummy | redacted | no\ ?name
+    | patient ([\W_]?(id|0+))? | de-?identified | removed | unbekannt
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -46,7 +46,8 @@ _NAMED_PARTS = {
 }
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _YEARS_OF = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
-_VIEW = re.compile(r"[A-Z0-9 _]{1,16}")
+# defined terms of View Position and usual others; anything else might be free text
+_VIEWS = {"PA", "AP", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "LLAT", "RLAT"}
 _LONGEST_MANUFACTURER = 64
 
 
@@ -101,7 +102,7 @@ def acquisition(elements: pydicom.Dataset) -> Acquisition:
     return Acquisition(
         age_years=_age_years(text(elements, "PatientAge")),
         sex=sex if sex in {"F", "M", "O"} else "",
-        view_position=view if _VIEW.fullmatch(view) else "",
+        view_position=view if view in _VIEWS else "",
         laterality=side if side in {"L", "R", "U", "B"} else "",
         row_spacing_mm=row_spacing,
         column_spacing_mm=column_spacing,

@@ -22,7 +22,7 @@ from radiographs.reading.file_kinds import (
     plain,
 )
 from radiographs.reading.labels import checked_label
-from radiographs.reading.layouts.tables_beside_folders import refuse_unread_tables, with_patients
+from radiographs.reading.layouts.other_tables import refuse_unread_tables, with_patients
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
 from radiographs.warnings import IngestWarning
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from radiographs.reading.file_index import FileIndex
 from radiographs.reading.file_kinds import is_image_folder, plain
 from radiographs.reading.labelled_rows import LabelledRows
+from radiographs.reading.layouts.other_tables import with_patients
 from radiographs.reading.listing import Listing
 from radiographs.reading.tables.columns import FILE, find_all
 from radiographs.reading.tables.label_cells import LabelColumns, labelled_rows
@@ -44,11 +45,11 @@ def read(index: FileIndex) -> Listing | None:
     patients = [columns.patient for _, columns in found]
     listing = rows.listing(NAME, next((each.source for each in patients if each.source), None))
     listing.warnings.extend(patient_warnings(patients))
-    listing.warnings.extend(_contradictions(listing))
-    return listing
+    listing.warnings.extend(contradictions_of_folders(listing))
+    return with_patients(index, listing, {table.name for table, _ in found})
 
 
-def _contradictions(listing: Listing) -> list[IngestWarning]:
+def contradictions_of_folders(listing: Listing) -> list[IngestWarning]:
     """Warn where images lie in a folder that is called as another label than the table says."""
     labels = {plain(image.label) for image in listing.images}
     differ = Counter(

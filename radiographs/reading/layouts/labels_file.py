@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from radiographs.reading.file_index import FileIndex, stem
 from radiographs.reading.labelled_rows import LabelledRows
+from radiographs.reading.layouts.labelled_tables import contradictions_of_folders
+from radiographs.reading.layouts.other_tables import with_patients
 from radiographs.reading.listing import Listing
 from radiographs.reading.tables.label_cells import LabelColumns, labelled_rows
 from radiographs.reading.tables.patient_columns import patient_warnings
@@ -26,8 +28,9 @@ def read(index: FileIndex) -> Listing | None:
         if rows.num_rows == before:
             raise invalid(table.name, 1, "there are no rows below the header")
     listing = rows.listing(NAME, next((its.patient.source for its in columns), None))
+    listing.warnings.extend(contradictions_of_folders(listing))
     listing.warnings.extend(patient_warnings(its.patient for its in columns))
-    return listing
+    return with_patients(index, listing, {table.name for table in tables})
 
 
 def _columns(table: Table) -> LabelColumns:

@@ -30,13 +30,25 @@ PATIENT = (
     *("patientennummer", "patientenid", "pacienteid", "idpaciente", "paciente", "numeropaciente"),
 )
 STUDY = ("studyid", "study", "studyinstanceuid", "accession", "accessionnumber", "examid", "exam")
-_PATIENT_WORDS = ("patient", "subject", "paciente")
-_ID_ENDINGS = ("id", "uid", "no", "nr", "number", "num", "key", "code", "hash", "pseudonym", "ref")
+# What else is said of images, and names neither patients nor labels.
+OTHER = {
+    *("file", "filename", "path", "image", "imagename", "imageid", "index", "id", "unnamed0", ""),
+    *("format", "size", "filesize", "bytes", "url", "width", "height", "mode", "bits", "type"),
+    *("resolution", "md5", "sha1", "sha256", "source", "license", "licence", "split", "fold"),
+    *("age", "sex", "gender", "patientage", "patientsex", "patientgender", "date", "studydate"),
+    *("view", "viewposition", "projection", "studyid", "seriesid", "accession", "modality"),
+    *("manufacturer", "followup"),
+}
+_PATIENT_WORDS = ("patient", "subject", "paciente", "paziente", "pasient", "pacient")
+_ID_ENDINGS = (
+    *("id", "uid", "no", "nr", "number", "num", "key", "code", "hash", "pseudonym", "ref"),
+    *("nummer", "identifier", *_PATIENT_WORDS),
+)
 # What else a column that names the patient may say.
 _ATTRIBUTES = (
     *("age", "sex", "gender", "birth", "dob", "weight", "size", "height", "position", "name"),
     *("orientation", "history", "comment", "state", "address", "race", "ethnic", "insurance"),
-    *("class", "alter", "geschlecht", "edad", "sexo"),
+    *("inpatient", "outpatient", "class", "alter", "geschlecht", "edad", "sexo"),
 )
 
 
@@ -47,11 +59,13 @@ class PatientColumn(NamedTuple):
         place: Which one; None where there is none.
         source: What it is called, for people.
         unclear: Whether some column may mean the patient and was not read.
+        unread: Where there is none, the columns of unknown names.
     """
 
     place: int | None
     source: str | None
     unclear: bool
+    unread: tuple[str, ...] = ()
 
 
 def find(columns: Sequence[str], names: Sequence[str]) -> int | None:
@@ -76,7 +90,9 @@ def find_patient(columns: Sequence[str]) -> PatientColumn:
     """Return the column of the patient, or else of the study: its images are one patient's."""
     index = find(columns, PATIENT)
     others = [
-        place for place, column in enumerate(columns) if place != index and _may_be_patient(column)
+        place
+        for place, column in enumerate(columns)
+        if place != index and (plain(column) in PATIENT or _may_be_patient(column))
     ]
     if index is None and len(others) == 1:
         index, others = others[0], []
@@ -84,7 +100,20 @@ def find_patient(columns: Sequence[str]) -> PatientColumn:
         return PatientColumn(index, f"column {_shown(columns[index])}", bool(others))
     study = find(columns, STUDY)
     source = None if study is None else f"column {_shown(columns[study])} (a study, not a patient)"
-    return PatientColumn(study, source, bool(others))
+    return PatientColumn(study, source, bool(others), _unread(columns))
+
+
+def _unread(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns whose names say nothing that is known; "id" is one beside a file."""
+    file = find(columns, FILE)
+    known = {*FILE, *LABEL, *STUDY, *OTHER} - {"id"}
+    return tuple(
+        _shown(column)
+        for place, column in enumerate(columns)
+        if place != file
+        and plain(column) not in known
+        and not any(each in plain(column) for each in _ATTRIBUTES)
+    )
 
 
 def _may_be_patient(column: str) -> bool:

@@ -18,6 +18,13 @@ def patient_warnings(columns: Iterable[PatientColumn]) -> list[IngestWarning]:
             "and the others otherwise."
         )
         found.append(IngestWarning("patient_column_unclear", detail, 0))
+    unread = dict.fromkeys(name for column in columns for name in column.unread)
+    if unread:
+        detail = (
+            f"No column is known to name the patient; not read were {', '.join(unread)[:200]}. If "
+            "one of them does, call it patient_id."
+        )
+        found.append(IngestWarning("patient_column_unclear", detail, 0))
     if any("(a study" in (column.source or "") for column in columns):
         detail = (
             "No column names the patient, but one names the study: the images of a study are kept "

@@ -191,6 +191,9 @@ def _of_json(lines: Iterator[str], name: str) -> Iterator[Row]:
         if not columns:
             columns = list(values)
             yield Row(columns, number)
+        elif not set(values) <= set(columns):
+            problem = "it has keys that the first line lacks; write them there, as null"
+            raise invalid(name, number, problem)
         yield Row([_text(values.get(column)) for column in columns], number)
 
 

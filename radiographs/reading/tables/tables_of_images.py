@@ -16,9 +16,13 @@ def share_named(index: FileIndex, table: Table, column: int | None) -> float:
     """Return which share of a column's first cells name images that are there."""
     if column is None or not index.images:
         return 0.0
+    cells: list[str] = []
     try:
-        cells = [row.cells[column] for row in islice(table.rows(), _ROWS_LOOKED_AT)]
+        cells.extend(row.cells[column] for row in islice(table.rows(), _ROWS_LOOKED_AT))
     except IngestRefused:
+        if any(_names_image(index, cell) for cell in cells):
+            raise  # it names images, and where it is damaged it says so by its line
+        index.unreadable_tables.add(table.name)
         return 0.0
     named = (_names_image(index, cell) for cell in cells)
     return sum(named) / max(len(cells), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,68 @@ def test_a_patient_of_a_table_and_of_a_file_is_one(chests, folder_of, destinatio
     ingested(chests | {"Sick/x.png": picture, "labels.csv": table}, folder_of, destination)
     groups = groups_of(PixelStore.open(destination))
     assert groups["Sick/x.png"] == groups["Normal/06.dcm"]
+
+
+def test_a_patient_of_a_table_is_known_by_the_name_of_the_files_too(
+    chests, folder_of, destination, tmp_path
+):
+    """The second dataset has other images of the same patients, and no table."""
+    options = replace(OPTIONS, ledger=tmp_path / "ledger.npz")
+    rows = "".join(f"{name},{name[:4]},study{k // 2}\n" for k, name in enumerate(chests))
+    files = {**chests, "labels.csv": f"file,label,patient_id\n{rows}".encode()}
+    ingested(files, folder_of, destination, options)
+    (tmp_path / "second").mkdir()
+    (tmp_path / "later").mkdir()
+    later = {name: chest(100 + k, PatientID=f"{CANARY}-{k // 2}") for k, name in enumerate(chests)}
+    for name, data in later.items():
+        path = tmp_path / "second" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    summary = run(FolderSource(tmp_path / "second"), tmp_path / "later", options)
+    assert summary.num_known_images == len(later)
+    splits = [split_of_pairs(PixelStore.open(place)) for place in (destination, tmp_path / "later")]
+    assert splits[0] == splits[1]
+
+
+def split_of_pairs(store):
+    """Return in which split each pair of images of a patient lies."""
+    found = defaultdict(set)
+    for name, split in zip(store.files, store.splits.tolist(), strict=True):
+        found[name[:4], int(name[-6:-4]) // 2].add(split)
+    return found
+
+
+def test_images_of_a_study_stay_together_where_the_patient_is_not_named(folder_of, destination):
+    files = {
+        f"{label}/{k:02d}.dcm": chest(
+            start + k, PatientID="ANONYMOUS", StudyInstanceUID=f"1.2.{(start + k) // 2}"
+        )
+        for label, start in (("Normal", 0), ("Sick", 20))
+        for k in range(20)
+    }
+    summary = ingested(files, folder_of, destination)
+    assert codes(summary)["patients_by_study"] == 40
+    assert all(len(splits) == 1 for splits in split_of_pairs(PixelStore.open(destination)).values())
+
+
+def test_a_study_that_every_file_names_is_none(folder_of, destination):
+    files = {
+        f"{label}/{k:02d}.dcm": chest(start + k, PatientID="ANONYMOUS", StudyInstanceUID="1.2.3")
+        for label, start in (("Normal", 0), ("Sick", 20))
+        for k in range(20)
+    }
+    summary = ingested(files, folder_of, destination)
+    assert codes(summary)["patients_unknown"] == 40
+    assert not summary.has_patient_ids
+
+
+def test_files_without_preamble_and_suffix_are_images(chests, folder_of, destination):
+    bare = {
+        f"{name[:-4]}" if k % 3 else name: data[132:] if k % 3 else data
+        for k, (name, data) in enumerate(chests.items())
+    }
+    summary = ingested(bare, folder_of, destination)
+    assert sum(counts["images"] for counts in summary.classes.values()) == len(chests)
 
 
 def test_a_table_that_contradicts_the_files_is_warned_about(chests, folder_of, destination):

@@ -1,32 +1,25 @@
-"""Tables that lie beside class folders: they may name patients, and must not be passed over."""
+"""Tables beside what the labels come from: they may name patients, and must not be passed over."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from radiographs.errors import IngestRefused
 from radiographs.reading.file_index import FileIndex, stem
 from radiographs.reading.file_kinds import plain
 from radiographs.reading.listing import Listing
-from radiographs.reading.tables.columns import find_patient
+from radiographs.reading.tables.columns import OTHER, find_patient
 from radiographs.reading.tables.patient_columns import patient_warnings
 from radiographs.reading.tables.table import Table, base_name
 from radiographs.reading.tables.tables_of_images import names_few, naming_column
 from radiographs.warnings import IngestWarning
 
 _MIN_SHARE_NAMED = 0.5  # of a table's rows, that it is one of these images
-# Columns that cannot be labels.
-_NO_LABELS = {
-    *("file", "filename", "path", "image", "imagename", "imageid", "index", "id", "unnamed0", ""),
-    *("format", "size", "filesize", "bytes", "url", "width", "height", "mode", "bits", "type"),
-    *("resolution", "md5", "sha1", "sha256", "source", "license", "licence", "split", "fold"),
-    *("age", "sex", "gender", "patientage", "patientsex", "patientgender", "date", "studydate"),
-    *("view", "viewposition", "projection", "studyid", "seriesid", "accession", "modality"),
-    *("manufacturer", "followup"),
-}
+_NOT_READ = {"xls", "ods", "parquet"}  # formats of tables
 _TABLE_NOT_USED = IngestWarning(
     "table_not_used",
-    "A table names a few of the images and was not read; the folders were taken for classes. Call "
+    "A table names images, has columns that may be their labels, and was not read for these. Call "
     "it labels.csv where it has the labels.",
     0,
 )
@@ -48,41 +41,71 @@ def refuse_unread_tables(index: FileIndex) -> None:
             )
 
 
-def with_patients(index: FileIndex, listing: Listing) -> Listing:
-    """Read patients from a table that names the images and gives them no label.
+def with_patients(index: FileIndex, listing: Listing, used: Collection[str] = ()) -> Listing:
+    """Read patients from a table that names the images, where those that were used name none.
+
+    Args:
+        index: The files.
+        listing: What was found; its warnings are added to.
+        used: Names of the tables that its labels come from; none where these are folders' names.
 
     Raises:
-        IngestRefused: labels_invalid, where a table may label the images and is not understood.
+        IngestRefused: labels_invalid, where no table was used and one may have the labels.
     """
     patients: dict[str, str] = {}
-    source = None
-    for table in index.readable_tables:
+    source = listing.patient_source
+    for table in (each for each in index.readable_tables if each.name not in used):
         column = naming_column(index, table, _MIN_SHARE_NAMED)
         if column is None:
             continue
         patient = find_patient(table.columns)
         if _may_label(table, {column, patient.place}):
-            if not names_few(index, table, _MIN_SHARE_NAMED):
+            if not used and not names_few(index, table, _MIN_SHARE_NAMED):
                 raise _not_understood(table)
             listing.warnings.append(_TABLE_NOT_USED)
-        if patient.place is None or patient.place == column:
+        if patient.place in {None, column} or listing.patient_source:
             continue
         source = patient.source
         listing.warnings.extend(patient_warnings([patient]))
-        for cells, _ in table.rows():
-            match = index.image_names.find(cells[column].replace("\\", "/"), table.folder)
-            if match is not None and cells[patient.place]:
-                patients[match.name] = cells[patient.place]
+        patients |= _patients_of(index, table, column, patient.place)
+    listing.warnings.extend(_unread(index))
+    if source == listing.patient_source:
+        return listing
     images = [replace(image, patient_id=patients.get(image.name)) for image in listing.images]
     return replace(listing, images=images, patient_source=source)
+
+
+def _patients_of(
+    index: FileIndex, table: Table, column: int, patient: int | None
+) -> dict[str, str]:
+    """Read the patients of images, by the names of these."""
+    found = {}
+    for cells, _ in table.rows():
+        match = index.image_names.find(cells[column].replace("\\", "/"), table.folder)
+        if match is not None and patient is not None and cells[patient]:
+            found[match.name] = cells[patient]
+    return found
+
+
+def _unread(index: FileIndex) -> list[IngestWarning]:
+    """Warn of tables in a format or an encoding that is not read."""
+    other = [
+        name for name in index.others if base_name(name).lower().rpartition(".")[2] in _NOT_READ
+    ]
+    number = len(index.unreadable_tables) + len(other)
+    if not number:
+        return []
+    detail = (
+        f"{number} tables cannot be read: their format, encoding or rows are damaged or unknown. "
+        "Should they name patients or labels, save them as CSV in UTF-8."
+    )
+    return [IngestWarning("table_not_used", detail, 0)]
 
 
 def _may_label(table: Table, known: set[int | None]) -> bool:
     """Say whether a table that names the images has a column that may be their labels."""
     return any(
-        plain(name) not in _NO_LABELS
-        for place, name in enumerate(table.columns)
-        if place not in known
+        plain(name) not in OTHER for place, name in enumerate(table.columns) if place not in known
     )
 
 
