@@ -101,6 +101,7 @@ ANSWERS: dict[tuple[int, str | None], dict[str, str]] = {
         **DEEP,
         **INVALID_VALUES,
         **named(
+            get("/jobs?" + "a=b&" * 5000),
             *(post("/train", body) for body in ("", "null", "[]", '"x"', "{", "\x00", "{}{}")),
             *(post("/datasets", body) for body in ("", "null", "[]", "1", "{", "\xff")),
             post("/train", "{}", "Content-Type: application/json; charset=undefined\r\n"),
@@ -283,7 +284,6 @@ ANSWERS: dict[tuple[int, str | None], dict[str, str]] = {
             )
         ),
         get("/jobs", "A: " + "b" * 60_000 + "\r\n"),
-        get("/jobs?" + "a=b&" * 5000),
         get("/openapi.yaml", "Range: bytes=5-1\r\nIf-Range: \xff\r\n"),
         f"\r\n\r\n{get('/jobs')}",
     ),
