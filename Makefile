@@ -60,7 +60,7 @@ types: install ## Check the types
 	$(BIN)/mypy
 
 test: install ## Run all tests; what a test cannot reach is skipped by name
-	$(PYTEST) -n 2 tests/unit tests/numerics tests/contract tests/integration
+	$(PYTEST) -n 2 --dist worksteal tests/unit tests/numerics tests/contract tests/integration
 	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/faults
 
 # Exact mathematics, and what must hold in either number format. Gate proofs are statistics: `make test` runs them.

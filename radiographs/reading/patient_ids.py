@@ -17,7 +17,7 @@ _UNKNOWN = {
     *("null", "nil", "none", "unknown", "unk", "unbekannt", "inconnu", "desconocido", "missing"),
     *("not available", "not known", "no id", "noid", "anonymous", "anonymized", "anonymised"),
     *("anonym", "anon", "undefined", "unspecified", "tbd", "-1", "dummy", "redacted", "removed"),
-    *("anonymous patient", "no name", "noname", "k.a.", "k. a.", "keine", "xxx", "xxxx"),
+    *("anonymous patient", "no name", "noname", "k.a.", "k. a.", "keine"),
 }
 _NUMBER = re.compile(r"[+-]?(\d+)(?:[.,]0*)?")
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?e\+?\d+")
