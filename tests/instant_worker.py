@@ -1,6 +1,8 @@
 """A worker that ends a job in the moment it is submitted, with made-up results and real records."""
 
 import hashlib
+import io
+import zipfile
 from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
@@ -25,6 +27,18 @@ from service.domain.records import (
 from tests.in_memory_queue import MemoryQueue
 from tests.sample_records import model_card
 
+
+def _archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("images/normal/000000.png", b"pixels")
+    return buffer.getvalue()
+
+
+CONTENTS = {
+    "set.zip": _archive(),
+    "manifest.json": b'{"files": [{"path": "images/normal/000000.png", "sha256": "00"}]}',
+}
 PROBLEM = Problem("worker_lost", "The worker was lost.", retryable=True)
 
 
@@ -58,6 +72,8 @@ class InstantWorker(MemoryQueue):
                 return self._model(job)
             case JobKind.GENERATE:
                 return self._set(job)
+            case JobKind.PUSH:
+                raise AssertionError("no server is allowed")
 
     def _dataset(self, job: Job) -> IngestedDataset:
         dataset = self.records.catalog.dataset(job.request.dataset_id)
@@ -119,9 +135,11 @@ class InstantWorker(MemoryQueue):
 
     def _published(self, job: Job, folder: str, *names: str) -> list[ArtifactRef]:
         staged = self.artifacts.staging(f"{job.id}-1")
-        content = b'{"files": []}'
+        found = []
         for name in names:
+            content = CONTENTS.get(name, b"{}")
             (staged / name).write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            found.append(ArtifactRef(f"{folder}/{name}", digest, len(content)))
         self.artifacts.publish(staged, folder)
-        digest = hashlib.sha256(content).hexdigest()
-        return [ArtifactRef(f"{folder}/{name}", digest, len(content)) for name in names]
+        return found

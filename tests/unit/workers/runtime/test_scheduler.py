@@ -161,7 +161,7 @@ def test_an_upload_whose_ingest_succeeded_goes_though_its_worker_died_before_it_
     writer = context.artifacts.open_upload(job.id)
     writer.commit()
     context.records.jobs.succeed(claimed.claim_held, IngestedDataset(dataset, []))
-    prune(context.records, tmp_path, upload_retention_seconds=10**12)
+    prune(context.records, context.artifacts, upload_retention_seconds=10**12)
     assert not context.artifacts.upload_path(job.id).exists()
 
 
