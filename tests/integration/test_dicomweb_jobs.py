@@ -50,7 +50,8 @@ def test_a_dataset_is_fetched_by_label_and_nothing_else_of_it_is_kept(context, p
     counts = {label: split.images for label, split in dataset.classes.items()}
     assert counts == COUNTS | {"normal": 25}
     assert dataset.summary["has_patient_ids"]
-    assert left_of(context, job.id) == context.artifacts.stagings(job.id) == []
+    assert left_of(context, job.id) == []
+    assert context.artifacts.size_of_work(job.id).num_files == 0
     assert not any(b"CANARY" in path.read_bytes() for path in files_in(context))
 
 

@@ -56,8 +56,9 @@ NO_RECORD = {"index": "0"}  # parameters of paths that name no record by themsel
 REQUESTS = [
     {},
     {"headers": {"Accept": "text/event-stream", "If-None-Match": "*"}},
-    {"headers": {"Range": "bytes=0-1", "Accept": "application/json"}, "params": {"wait": 0}},
+    {"headers": {"Range": "bytes=0-1", "Accept": "application/json"}},
 ]
+BODIES = {"/synthetic-sets/{synthetic_set_id}/push": {"json": {"server": "pacs"}}}
 
 
 @dataclass
@@ -263,7 +264,7 @@ def test_another_tenants_record_is_as_unknown_on_every_route(
     for method, path in operations(shared.app):
         if "{" not in path:
             continue
-        for options in REQUESTS:
+        for options in (each | BODIES.get(path, {}) for each in REQUESTS):
             foreign = shared.b.request(method, filled(path, owned), **options)
             none = shared.b.request(method, filled(path, unknown()), **options)
             assert none.status_code == 404, (method, path)
