@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -66,3 +68,17 @@ def test_the_public_text_names_no_image():
     finding = judge(drawn(20, 128, "DOE^JANE", 3))
     assert "with_text" not in finding.public
     assert CHECK.reasons[0].code == "text"
+
+
+@pytest.mark.parametrize(("kid", "decision"), [(0.1, "refused"), (0.9, "reported")])
+def test_text_refuses_only_what_is_near_real_images(monkeypatch, kid, decision):
+    """What a model draws that has learned little looks like text, and is not released anyway."""
+    monkeypatch.setattr(burned_in_text, "relative_kid", lambda validity: kid)
+    pixels = drawn(20, 64, "MEIER 4711", 20)
+    candidate = SimpleNamespace(pixels=pixels, validity=None)
+    context = SimpleNamespace(
+        candidate=candidate, kept=slice(None), policy=SimpleNamespace(max_relative_kid=0.2)
+    )
+    finding = burned_in_text.run(context)
+    assert finding.decision == decision
+    assert (finding.reason is None) == (decision == "reported")
