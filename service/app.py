@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cache
 from importlib.metadata import version
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from service.adapters.artifact_store import keep_copies_current, open_artifacts
+from service.adapters.artifact_store import copies_kept_current, open_artifacts
 from service.adapters.background_queue import BackgroundQueue
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
@@ -85,10 +85,9 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         ports.artifacts.discard_abandoned_uploads()
-        if settings.artifacts:
-            keep_copies_current(ports.artifacts)
         note_policy(settings, ports)
-        yield
+        with copies_kept_current(ports.artifacts) if settings.artifacts else nullcontext():
+            yield
         ports.records.database.close()
 
     app = _Service(

@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import sys
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 
-from service.adapters.artifact_store import keep_copies_current
+from service.adapters.artifact_store import copies_kept_current
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.schema_check import refuse_unknown_schema
 from service.domain.errors import SchemaUnknown
@@ -62,14 +63,13 @@ def _work(settings: Settings, queues: str, name: str) -> None:
 
     context = WorkerContext.of(settings, _process_name())
     refuse_unknown_schema(context.records.database)
-    if settings.artifacts:
-        keep_copies_current(context.artifacts)
     served = queues.split(",")
     start = partial(JobProcess, name, served, jobs_per_process(queues))
     worker = Worker(name, served, context, version("synthcxr"), start)
     if settings.resolved_broker_url:
         listen(settings.resolved_broker_url, served, name, worker.notify)
-    worker.run()
+    with copies_kept_current(context.artifacts) if settings.artifacts else nullcontext():
+        worker.run()
 
 
 def _schedule(settings: Settings) -> None:

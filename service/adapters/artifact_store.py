@@ -1,8 +1,8 @@
 """Where artifacts lie: the one place that chooses between the local disk and a bucket."""
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -15,6 +15,7 @@ _log = structlog.get_logger()
 
 CACHE = "cache"
 OUTDATED_SECONDS = 60.0  # that a copy of what was deleted elsewhere may stay
+STOP_SECONDS = 5.0  # that who stops waits for a store that does not answer
 
 
 def open_artifacts(settings: Settings, on_step: Callable[[], None] = lambda: None) -> ArtifactStore:
@@ -35,15 +36,23 @@ def open_artifacts(settings: Settings, on_step: Callable[[], None] = lambda: Non
     return S3Artifacts(S3Bucket(settings), local, cache, on_step)
 
 
-def keep_copies_current(artifacts: ArtifactStore) -> None:
-    """Remove copies of what was deleted elsewhere, as long as this process lives."""
+@contextmanager
+def copies_kept_current(artifacts: ArtifactStore) -> Iterator[None]:
+    """Meanwhile remove copies of what was deleted elsewhere."""
+    over = threading.Event()
 
     def drop() -> None:
-        while True:
+        while not over.is_set():
             try:
                 artifacts.drop_outdated_copies()
             except (ArtifactsUnavailable, OSError) as error:
                 _log.warning("copies not checked", reason=type(error).__name__)
-            time.sleep(OUTDATED_SECONDS)
+            over.wait(OUTDATED_SECONDS)
 
-    threading.Thread(target=drop, name="copies", daemon=True).start()
+    thread = threading.Thread(target=drop, name="copies", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(STOP_SECONDS)

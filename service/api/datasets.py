@@ -207,7 +207,7 @@ def list_dropped_files(
 @router.get(
     "/datasets/{dataset_id}/burned-in-text",
     operation_id="list_images_with_text",
-    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound, *READING, errors.InvalidRequest),
 )
 def list_images_with_text(
     context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50

@@ -80,7 +80,7 @@ CHECK = Check(
     "legible letters or digits, or more",
     decision=f"Held against the binomial law of false finds, at most {FALSE_RATE:.1%} of images; "
     f"text beyond doubt, in {CERTAIN_WINDOWS} overlapping windows or more, in a single image "
-    "refuses the set",
+    "refuses the set. Of images that are not near real ones by KID it is reported alone",
     run=run,
     reasons=(REASON,),
     stage=Stage.INVALID_DISTANCES,
