@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -56,6 +56,7 @@ TARGETS = {
     "POST /train": 200,
     "GET /jobs?limit=200": 100,
 }
+BROKER_DOWN = "POST /train, broker down"
 
 
 def main() -> None:
@@ -108,7 +109,7 @@ def measure(folder: Path, url: str, arguments: argparse.Namespace) -> dict[str, 
     }
     common: dict[str, Any] = {"connections": arguments.connections, "seconds": arguments.seconds}
     found: dict[str, Any] = {"commits_per_second": bare_commits(url, arguments.seconds)}
-    with served(folder, url) as (port, api, key):
+    with served(folder, url) as (port, api, key, stop_broker):
         common["headers"] = {"Authorization": f"Bearer {key}"}
         for name, order in orders.items():
             outcome = load(Order(port=port, **order, **common), api)
@@ -130,6 +131,8 @@ def measure(folder: Path, url: str, arguments: argparse.Namespace) -> dict[str, 
                     "mib_alone": memory / 2**20,
                     "mib_beside": api.memory_info().rss / 2**20,
                 }
+        stop_broker()
+        found[BROKER_DOWN] = load(Order(port=port, **orders["POST /train"], **common), api)
     records.database.close()
     return found
 
@@ -170,8 +173,8 @@ def claimed(records: Records, job: Job) -> Job:
 
 
 @contextmanager
-def served(folder: Path, url: str) -> Iterator[tuple[int, psutil.Process, str]]:
-    """Run the API with a broker; yields its port, its process and a key."""
+def served(folder: Path, url: str) -> Iterator[tuple[int, psutil.Process, str, Callable[[], None]]]:
+    """Run the API with a broker; yields its port, its process, a key, and what ends the broker."""
     port = free_port()
     broker = choose_broker(folder, {})
     environment = {
@@ -181,8 +184,8 @@ def served(folder: Path, url: str) -> Iterator[tuple[int, psutil.Process, str]]:
         "SYNTHCXR_BROKER_URL": broker.url,
     }
     with ExitStack() as processes:
-        if broker.program:
-            processes.enter_context(running([*broker.program.command], {**os.environ}))
+        assert broker.program is not None, "an embedded broker is a process"
+        queue = processes.enter_context(running([*broker.program.command], {**os.environ}))
         service = [sys.executable, "-m", "service"]
         key = subprocess.run(
             [*service, "create-key"], env=environment, capture_output=True, text=True, check=True
@@ -190,7 +193,7 @@ def served(folder: Path, url: str) -> Iterator[tuple[int, psutil.Process, str]]:
         api = [*service, "api", "--port", str(port)]
         process = processes.enter_context(running(api, environment))
         wait_for_answer(port)
-        yield port, psutil.Process(process.pid), key
+        yield port, psutil.Process(process.pid), key, queue.kill
 
 
 @contextmanager
@@ -374,6 +377,8 @@ def print_table(name: str, found: dict[str, Any]) -> None:
             f"p50 {it['p50_ms']:.1f} ms, p99 {it['p99_ms']:.1f} ms; processor time "
             f"{it['cpu_ms']:.2f} ms (bare {bare_app['cpu_ms']:.2f})  {it['statuses']}"
         )
+    it = found[BROKER_DOWN]
+    print(f"  {BROKER_DOWN}: p99 {it['p99_ms']:.1f} ms (target 250)  {it['statuses']}")
     it = found["streams"]
     print(
         f"  {it['num']} streams: p99 {it['p99_ms_alone']:.1f} to {it['p99_ms_beside']:.1f} ms, "

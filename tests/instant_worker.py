@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import zipfile
 from dataclasses import dataclass, field, replace
 
@@ -27,18 +28,20 @@ from service.domain.records import (
 from tests.in_memory_queue import MemoryQueue
 from tests.sample_records import model_card
 
+IMAGE = "images/normal/000000.png"  # which stands for every image of a set
+
 
 def _archive() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("images/normal/000000.png", b"pixels")
+        archive.writestr(IMAGE, b"pixels")
     return buffer.getvalue()
 
 
-CONTENTS = {
-    "set.zip": _archive(),
-    "manifest.json": b'{"files": [{"path": "images/normal/000000.png", "sha256": "00"}]}',
-}
+def _manifest(num_images: int) -> bytes:
+    return json.dumps({"files": [{"path": IMAGE, "sha256": "00"}] * num_images}).encode()
+
+
 PROBLEM = Problem("worker_lost", "The worker was lost.", retryable=True)
 
 
@@ -89,7 +92,7 @@ class InstantWorker(MemoryQueue):
 
     def _model(self, job: Job) -> TrainedModel:
         model_id = new_id("mdl")
-        [snapshot] = self._published(job, f"models/{model_id}", "snapshot.safetensors")
+        [snapshot] = self._published(job, f"models/{model_id}", {"snapshot.safetensors": b"{}"})
         dataset = self.records.catalog.dataset(job.request.dataset_id)
         model = Model(
             id=model_id,
@@ -109,14 +112,16 @@ class InstantWorker(MemoryQueue):
 
     def _set(self, job: Job) -> GeneratedSet:
         request = job.request
-        names = ("set.zip", "manifest.json", "report.html", "findings.json")
+        num_images = sum(request.class_counts.values())
+        contents = {"set.zip": _archive(), "manifest.json": _manifest(num_images)}
+        contents |= {"report.html": b"{}", "findings.json": b"{}"}
         folder = f"synthetic-sets/{request.synthetic_set_id}-{job.id}"
-        archive, manifest, report, findings = self._published(job, folder, *names)
+        archive, manifest, report, findings = self._published(job, folder, contents)
         made = SyntheticSet(
             id=request.synthetic_set_id,
             model_id=request.model_id,
             job_id=job.id,
-            num_images=sum(request.class_counts.values()),
+            num_images=num_images,
             class_counts=request.class_counts,
             zip=archive,
             manifest=manifest,
@@ -133,11 +138,10 @@ class InstantWorker(MemoryQueue):
         ]
         return GeneratedSet(made, examined_after=[each.id for each in before])
 
-    def _published(self, job: Job, folder: str, *names: str) -> list[ArtifactRef]:
+    def _published(self, job: Job, folder: str, contents: dict[str, bytes]) -> list[ArtifactRef]:
         staged = self.artifacts.staging(f"{job.id}-1")
         found = []
-        for name in names:
-            content = CONTENTS.get(name, b"{}")
+        for name, content in contents.items():
             (staged / name).write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()
             found.append(ArtifactRef(f"{folder}/{name}", digest, len(content)))

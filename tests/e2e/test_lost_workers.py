@@ -16,15 +16,21 @@ def dataset_id(service):
     return service.phantoms(**COUNTS)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(service, dataset_id):
+    """The weights that a training ends with."""
+    return weights(service, service.trained(dataset_id, images=IMAGES))
+
+
 def weights(service, model_id):
     model = service.records.catalog.model(model_id)
     return load_file(service.data_dir / "artifacts" / model.snapshot.key)
 
 
 @pytest.mark.parametrize("victim", ["the process of the job", "its parent", "its worker"])
-def test_killed_training_ends_with_the_weights_of_an_undisturbed_one(service, dataset_id, victim):
-    undisturbed = service.trained(dataset_id, images=IMAGES)
-
+def test_killed_training_ends_with_the_weights_of_an_undisturbed_one(
+    service, dataset_id, undisturbed, victim
+):
     job = service.start_training(dataset_id, images=IMAGES)
     service.wait_for(job.id, lambda job: job.attempts_without_checkpoint == 0 and job.attempt)
     pid = service.worker_pid(job.id)
@@ -35,9 +41,9 @@ def test_killed_training_ends_with_the_weights_of_an_undisturbed_one(service, da
 
     ended = service.finished(job)
     assert ended.attempt == 2
-    expected, found = weights(service, undisturbed), weights(service, ended.model_id)
-    assert expected.keys() == found.keys()
-    for name, tensor in expected.items():
+    found = weights(service, ended.model_id)
+    assert undisturbed.keys() == found.keys()
+    for name, tensor in undisturbed.items():
         assert tensor.tobytes() == found[name].tobytes(), name
 
 

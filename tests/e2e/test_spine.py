@@ -1,12 +1,24 @@
 """A labelled synthetic set, end to end over HTTP, from real workers."""
 
 import shutil
+from functools import cache
 
 import pytest
 
 from synthcxr.verification import verify_set
 
 COUNTS = {"normal": 48, "cardiomegaly": 32}
+
+
+@pytest.fixture(scope="module")
+def dataset_id(service):
+    return service.phantoms(**COUNTS)
+
+
+@pytest.fixture(scope="module")
+def model_of(service, dataset_id):
+    """Train a model of a family once for all tests."""
+    return cache(lambda family: service.trained(dataset_id, family))
 
 
 def generated(service, model_id, destination):
@@ -16,10 +28,8 @@ def generated(service, model_id, destination):
 
 
 @pytest.mark.parametrize("family", ["vae", "gan", "ldm"])
-def test_labelled_set_of_every_family_arrives_whole(service, tmp_path, family):
-    dataset_id = service.phantoms(**COUNTS)
-    model_id = service.trained(dataset_id, family)
-    set_id, _ = generated(service, model_id, tmp_path / "set.zip")
+def test_labelled_set_of_every_family_arrives_whole(service, model_of, tmp_path, family):
+    set_id, _ = generated(service, model_of(family), tmp_path / "set.zip")
     verified = verify_set(tmp_path / "set.zip")
     made = service.client.synthetic_set(set_id)
     held = {label: len(names) for label, names in verified.files_by_label.items()}
@@ -41,10 +51,9 @@ def test_same_request_gives_the_same_bytes_with_one_worker_and_two(start_service
     assert digests[0] == digests[1]
 
 
-def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
+def test_uploaded_folder_becomes_a_dataset(service, model_of, tmp_path):
     """What was downloaded can be uploaded again: our own package is a layout we read."""
-    dataset_id = service.phantoms(**COUNTS)
-    model_id = service.trained(dataset_id)
+    model_id = model_of("vae")
     job = service.client.generate(model_id, class_counts={"normal": 20, "cardiomegaly": 12}, seed=1)
     set_id = service.finished(job).synthetic_set_id
     service.client.download(set_id, tmp_path / "set.zip")
@@ -57,9 +66,9 @@ def test_uploaded_folder_becomes_a_dataset(service, tmp_path):
         assert images == made.class_counts
 
 
-def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_path):
+def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, model_of, tmp_path):
     """And what is uploaded again are the images of classes alone."""
-    model_id = service.trained(service.phantoms(**COUNTS), "ldm")
+    model_id = model_of("ldm")
     request = {
         "class_counts": {"normal": 14, "cardiomegaly": 14},
         "mixtures": [{"weights": {"normal": 0.6, "cardiomegaly": 0.4}, "count": 5}],
@@ -84,8 +93,7 @@ def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, tmp_
     assert images == shown.class_counts
 
 
-def test_events_cover_the_whole_job(service):
-    dataset_id = service.phantoms(**COUNTS)
+def test_events_cover_the_whole_job(service, dataset_id):
     job = service.start_training(dataset_id, images=256)
     followed = list(service.client.follow_events(job.id))
     assert [event.sequence for event in followed] == list(range(1, len(followed) + 1))

@@ -1,4 +1,5 @@
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,13 @@ from service.adapters.sql_records import sql_records
 from service.domain.record_ports import Records
 from tests.in_memory_queue import ManualClock, ManualDatabaseClock
 from tests.in_memory_records import MemoryStore
-from tests.integration.jobs import finished, opened, submit_ingest
+from tests.integration.jobs import (
+    finished,
+    opened,
+    submit_generation,
+    submit_ingest,
+    submit_training,
+)
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
@@ -75,9 +82,25 @@ def context(tmp_path):
         yield context
 
 
+@pytest.fixture(scope="session")
+def examined_dataset(tmp_path_factory) -> Path:
+    """The folder of a dataset of which a set was examined, with what the gate learned for it."""
+    with opened(tmp_path_factory.mktemp("examined")) as context:
+        dataset_id = finished(context, submit_ingest(context)).result.dataset_id
+        model_id = finished(context, submit_training(context, dataset_id)).result.model_id
+        finished(context, submit_generation(context, model_id))
+        return context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
+
+
 @pytest.fixture
-def dataset_id(context):
-    return finished(context, submit_ingest(context)).result.dataset_id
+def dataset_id(context, examined_dataset):
+    """A dataset of its own; what the gate learns of these images is learned once for all tests."""
+    dataset_id = finished(context, submit_ingest(context)).result.dataset_id
+    folder = context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
+    for learned in examined_dataset.iterdir():
+        if learned.is_dir():
+            shutil.copytree(learned, folder / learned.name)
+    return dataset_id
 
 
 @pytest.fixture
