@@ -51,8 +51,8 @@ from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.gate.attack_scores import NUM_NEIGHBOURS
 from release.gate.context import Candidate
+from release.gate.control_images import transformed_controls
 from release.gate.gate import Gate
-from release.gate.positive_controls import transformed_controls
 from release.gate.set_neighbours import search_both_ways
 from release.package.writer import write_package
 from release.report.build import Evaluation, build_report

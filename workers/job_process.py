@@ -1,8 +1,8 @@
 """The process that runs a worker's jobs, and the worker's hold of it.
 
-It is forked from a server that has imported everything and computed nothing: so the next process
-is there in a moment, each job gets fresh memory, and CUDA, which cannot be used on both sides of a
-fork, is first used in the process of the job.
+It is forked from a server that has imported what its jobs need, and has computed nothing: so the
+next process is there in a moment, each job gets fresh memory, and CUDA, which cannot be used on
+both sides of a fork, is first used in the process of the job.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from multiprocessing.sharedctypes import RawArray
 import structlog
 
 from service.domain.errors import ArtifactsUnavailable, RecordsUnavailable
+from service.domain.job import JobKind
 from service.settings import Settings
 from synthcxr.parent_death import die_with_parent
 from workers.runtime.sign_of_life import SIZE, SignOfLife
@@ -35,7 +36,6 @@ START_SECONDS = 300.0  # all imports included, on a slow disk
 POLL_SECONDS = 1.0  # between two looks for a waiting job; a notification only shortens it
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["workers.preloaded"])
 
 
 class JobProcess:
@@ -59,6 +59,7 @@ class JobProcess:
         self.sign = SignOfLife(numbers)
         # a process id returns, after a container's restart at once: the name of a process does not
         worker = f"{worker}-{secrets.token_hex(4)}"
+        _forks.set_forkserver_preload(["workers.preloaded", *_modules_of(queues)])
         ours, theirs = _forks.Pipe()
         self._line = ours
         self._process = _forks.Process(
@@ -125,6 +126,11 @@ class JobProcess:
         self._line.close()
         with contextlib.suppress(ValueError):  # the kernel has not ended it yet, as a device hangs
             self._process.close()
+
+
+def _modules_of(queues: Sequence[str]) -> list[str]:
+    """Name what the jobs of some queues need."""
+    return [f"workers.{kind}.job" for kind in JobKind if kind.queue in queues]
 
 
 def end_fork_server() -> None:

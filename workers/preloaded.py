@@ -1,4 +1,4 @@
-"""All that a job needs, imported once: a process that is forked from this one starts at once."""
+"""What every job needs, imported once: a process that is forked from this one starts at once."""
 
 from __future__ import annotations
 

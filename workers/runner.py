@@ -19,13 +19,9 @@ from service.domain.job import Job, JobKind, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.records import GeneratedSet, JobOutput
 from service.domain.requests import GenerateRequest, IngestRequest, PushRequest, TrainRequest
-from workers.generate.job import generate
-from workers.ingest.job import ingest
-from workers.push.job import push
 from workers.runtime.attempt import Attempt, Cancelled, Stopped
 from workers.runtime.context import WorkerContext
 from workers.runtime.error_mapping import problem_of
-from workers.train.job import train
 
 log = structlog.get_logger()
 
@@ -33,15 +29,23 @@ MAX_TRIES = 10  # other workers may be faster, one after the other
 
 
 def work(attempt: Attempt) -> JobOutput:
-    """Do a job; returns what it made."""
+    """Do a job; returns what it made. Its kind is imported now: each takes seconds."""
     match attempt.job.request:
         case IngestRequest() as request:
+            from workers.ingest.job import ingest
+
             return ingest(attempt, request)
         case TrainRequest() as request:
+            from workers.train.job import train
+
             return train(attempt, request)
         case GenerateRequest() as request:
+            from workers.generate.job import generate
+
             return generate(attempt, request)
         case PushRequest() as request:
+            from workers.push.job import push
+
             return push(attempt, request)
 
 

@@ -13,8 +13,9 @@ from release.features.classifier_training import train_classifier
 from release.fidelity.measure import measure_fidelity
 from release.fidelity.validity import Validity
 from release.gate.context import Candidate
+from release.gate.control_images import transformed_controls
 from release.gate.gate import Gate
-from release.gate.positive_controls import ControlResult, transformed_controls
+from release.gate.positive_controls import ControlResult
 from release.gate.result import GateResult
 from release.gate.set_neighbours import SetNeighbours
 from release.similarity.copy_embedding import train_copy_metric

@@ -6,20 +6,15 @@ policy asks is claimed; any other is named in the report as not looked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from release.data import LabelledImages, Pixels, Splits
-from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
+from release.data import Pixels
 from release.gate.policy import Policy
 from release.stats.estimate import Estimate
 from release.stats.intervals import share
 
 NUM_CONTROLS = (8, 100)  # of each kind, at least and at most
-IMAGES_PER_CONTROL = 10  # training images for one that is changed
-SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +49,6 @@ class ControlResult:
     def claimed(self, policy: Policy) -> bool:
         """Whether copies of this kind are claimed to be found."""
         return self.planted > 0 and self.found >= policy.min_control_recall * self.planted
-
-
-def transformed_controls(splits: Splits) -> Iterator[PositiveControl]:
-    """Change training images in all ways; the same for every set."""
-    chosen = control_images(splits)
-    hosts = splits.holdout.pixels[np.arange(len(chosen)) % len(splits.holdout)]
-    for transform in (*CONTROL_TRANSFORMS, *part_transforms(hosts)):
-        changed = transform.apply(chosen.pixels, SEED)
-        yield PositiveControl(transform.name, changed, transform.required)
-
-
-def control_images(splits: Splits) -> LabelledImages:
-    """Choose the training images that are changed."""
-    num_images = int(np.clip(len(splits.train) // IMAGES_PER_CONTROL, *NUM_CONTROLS))
-    order = np.random.default_rng(SEED).permutation(len(splits.train))
-    return splits.train.where(order[:num_images])
 
 
 def least_recall(results: Sequence[ControlResult], policy: Policy) -> float:

@@ -34,10 +34,11 @@ def break_down(attempt: Any, request: Any) -> Any:
 
 
 if __name__ == "__main__":
-    job_process._forks.set_forkserver_preload(["workers.preloaded", __spec__.name])
+    modules_of = job_process._modules_of
+    job_process._modules_of = lambda queues: [*modules_of(queues), __spec__.name]
     program.main()
-elif "workers.runner" in sys.modules:  # in the server that processes of jobs are forked from
-    from workers import runner
+elif "workers.train.job" in sys.modules:  # in the server that processes of jobs are forked from
+    from workers.train import job
 
-    TRAIN = runner.train
-    runner.train = break_down
+    TRAIN = job.train
+    job.train = break_down

@@ -93,9 +93,13 @@ def examined_dataset(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def dataset_id(context, examined_dataset):
-    """A dataset of its own; what the gate learns of these images is learned once for all tests."""
-    dataset_id = finished(context, submit_ingest(context)).result.dataset_id
+def dataset_id(context):
+    return finished(context, submit_ingest(context)).result.dataset_id
+
+
+@pytest.fixture
+def examined_dataset_id(context, dataset_id, examined_dataset):
+    """A dataset beside which lies what the gate learns of it: learned once for all tests."""
     folder = context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
     for learned in examined_dataset.iterdir():
         if learned.is_dir():

@@ -33,6 +33,11 @@ from workers.generate import model_cache as warm_models
 from workers.generate import sampling as drawing
 
 
+@pytest.fixture
+def dataset_id(examined_dataset_id):
+    return examined_dataset_id
+
+
 @pytest.mark.usefixtures("nothing_dropped")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_trains_and_generates(context, dataset_id, family):
@@ -154,21 +159,20 @@ def test_mixtures_and_ways_join_a_set_without_changing_its_images_or_its_classes
 
 
 @pytest.fixture(scope="module")
-def thousand_phantoms(tmp_path_factory):
+def many_phantoms(tmp_path_factory):
     """A place with one dataset, of which every model of the module learns."""
-    source = {"class_counts": {"normal": 500, "effusion": 500}, "image_size": 64, "seed": 0}
+    source = {"class_counts": {"normal": 300, "effusion": 300}, "image_size": 64, "seed": 0}
     with opened(tmp_path_factory.mktemp("phantoms")) as context:
         job = finished(context, submit_ingest(context, {"phantom": source}))
         yield context, job.result.dataset_id
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("share", [0, 0.1])
+@pytest.mark.parametrize(("family", "share"), [("vae", 0), *((family, 0.1) for family in FAMILIES)])
 def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_kept(
-    thousand_phantoms, monkeypatch, share, family
+    many_phantoms, monkeypatch, share, family
 ):
     """Images that are drawn from real ones nobody trained on stand for a model that copies none."""
-    context, dataset_id = thousand_phantoms
+    context, dataset_id = many_phantoms
     store = PixelStore.open(
         context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from service.domain.identifiers import new_id
 from service.domain.job import JobState
 from tests.integration.jobs import files_under, finished, submit_ingest, submit_training
-from workers import runner
+from workers.ingest import job as ingest_job
 from workers.runner import run_job, run_next
 from workers.runtime.stop_request import StopRequest
 
@@ -112,7 +112,7 @@ def test_unforeseen_error_is_recorded_without_its_details(context, monkeypatch):
     def broken(attempt, request):
         raise KeyError("a patient's name")
 
-    monkeypatch.setattr(runner, "ingest", broken)
+    monkeypatch.setattr(ingest_job, "ingest", broken)
     job = finished(context, submit_ingest(context))
     assert job.state is JobState.FAILED
     assert job.error.code == "internal_error"

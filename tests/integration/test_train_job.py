@@ -230,10 +230,10 @@ def test_weights_of_a_private_training_are_released_and_of_another_of_few_patien
 
 @pytest.mark.usefixtures("nothing_dropped")
 def test_noisy_gradients_account_for_themselves_and_for_other_runs_in_card_and_set(
-    context, dataset_id, few_public_images
+    context, examined_dataset_id, few_public_images
 ):
-    private_model(context, dataset_id)
-    model = private_model(context, dataset_id, "ldm")
+    private_model(context, examined_dataset_id)
+    model = private_model(context, examined_dataset_id, "ldm")
     reported = model.card.differential_privacy
     assert reported.label.startswith("certified-dp(3, ")
     assert (reported.method, reported.steps, reported.unit) == ("dp_sgd", 4, "patient")

@@ -29,9 +29,10 @@ from release.data import LabelledImages, Splits
 from release.features.classifier import ImageClassifier, load_classifier, save_classifier
 from release.features.classifier_training import train_classifier
 from release.gate.context import MIN_HOLDOUT
+from release.gate.control_images import transformed_controls
 from release.gate.gate import Gate
 from release.gate.policy import Policy
-from release.gate.positive_controls import ControlResult, transformed_controls
+from release.gate.positive_controls import ControlResult
 from release.gate.set_neighbours import SetNeighbours
 from release.report.disclosure import rounded_count
 from release.similarity.copy_embedding import VERSION as COPY_VERSION

@@ -17,7 +17,8 @@ from models.seeding import ImageNoise
 from models.snapshot import Snapshot
 from release.cancellation import check_cancelled
 from release.data import LabelledImages, Splits
-from release.gate.positive_controls import PositiveControl, control_images
+from release.gate.control_images import control_images
+from release.gate.positive_controls import PositiveControl
 
 IMAGES_AT_ONCE = 25
 REVISED = (0.2, 0.4)  # shares of noise

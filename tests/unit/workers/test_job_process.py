@@ -25,9 +25,13 @@ torch.cuda.is_available = torch.cuda.device_count = torch.cuda.init = touched
 torch._C._cuda_init = touched
 """
 
+PRELOADED = """
+from workers import preloaded
+import workers.generate.job, workers.ingest.job, workers.push.job, workers.train.job
+"""
+
 FORK_AND_COMPUTE = """
 import os
-from workers import preloaded
 import numpy as np
 import torch
 
@@ -81,7 +85,7 @@ def test_what_is_imported_before_the_fork_makes_no_threads_that_a_fork_would_los
     """A process that computes after the fork would wait for them for ever."""
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORK_AND_COMPUTE],
+        [sys.executable, "-W", "ignore", "-c", PRELOADED + FORK_AND_COMPUTE],
         capture_output=True,
         text=True,
         timeout=2 * IMPORT_SECONDS,
@@ -93,7 +97,7 @@ def test_what_is_imported_before_the_fork_makes_no_threads_that_a_fork_would_los
 
 def test_nothing_that_is_imported_before_the_fork_touches_cuda():
     subprocess.run(
-        [sys.executable, "-c", WITHOUT_CUDA + "from workers import preloaded"],
+        [sys.executable, "-c", WITHOUT_CUDA + PRELOADED],
         timeout=IMPORT_SECONDS,
         check=True,
     )
