@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from radiographs.reading.image_header import DicomFacts
+from radiographs.reading.views import is_lateral, lateral_views
 from radiographs.warnings import IngestWarning
 
 _DETAILS = {
@@ -32,11 +33,15 @@ _DETAILS = {
 def of_dicom(files: Iterable[DicomFacts]) -> list[IngestWarning]:
     """Warn of what images that are kept say of themselves."""
     counts: Counter[str] = Counter()
+    num_lateral = num_files = 0
     for facts in files:
+        num_files += 1
+        num_lateral += is_lateral(facts.acquisition.view_position)
         counts.update(facts.remarks)
         counts["burned_in_annotation"] += facts.has_burned_in_text
-    return [
+    found = [
         IngestWarning(code, detail, counts[code])
         for code, detail in _DETAILS.items()
         if counts[code]
     ]
+    return [*found, *lateral_views(num_lateral, num_files)]

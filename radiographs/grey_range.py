@@ -34,7 +34,7 @@ class GreyRange:
     """What the images of a set hold.
 
     Args:
-        tops: (n,), the brightest value of each decoded image.
+        tops: (n,), the brightest value of each decoded image, markers left aside.
         depths: (n,), the bits of each file, 8 or 16.
         decoded_depth: The bits that all images were decoded to, 8 or 16.
     """
@@ -64,7 +64,8 @@ class GreyRange:
             if bits < depth:
                 detail = (
                     f"The grey values of the {depth}-bit files end at {2**bits - 1} ({bits} bits); "
-                    "they were spread over all that are stored, alike for every image."
+                    "they were spread over all that are stored, alike for every image. What is "
+                    "brighter, as markers are, is white."
                 )
                 found.append(IngestWarning("grey_range_narrow", detail, int(of_depth.sum())))
         dark = self._dark()

@@ -26,6 +26,7 @@ from radiographs.burned_in_annotation import checked
 from radiographs.dicom_warnings import of_dicom
 from radiographs.errors import IngestRefused, UnreadableImage
 from radiographs.fingerprint import ordered_by_content
+from radiographs.formats_of_classes import formats_of_classes
 from radiographs.grey_range import GreyRange, spread, with_digests
 from radiographs.ingest_options import IngestOptions
 from radiographs.ingest_summary import ImageWithText, IngestProgress, IngestSummary
@@ -134,6 +135,7 @@ class _Ingest:
         """Settle the form of the store, and write every image to a file in that form."""
         files, headers = yield from self._headers(reader, listed)
         self._check_num_pixels(headers)
+        self.warnings += formats_of_classes([file.label for file in files], headers)
         files = self._take_facts(files, headers)
         deepest = max(header.bit_depth for header in headers)
         form = StoredForm(
@@ -218,7 +220,7 @@ class _Ingest:
             for results in in_order(decode, files, self.num_workers, reader.close):
                 for file, prepared in self._without_dropped(results):
                     images.append(PreparedImage.of(file, prepared))
-                    tops.append(int(prepared.stored.max()))
+                    tops.append(prepared.top)
                     out.write(prepared.stored.tobytes())
                 num_seen += len(results)
                 yield IngestProgress("decoding", num_seen, len(files))

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from radiographs.brightest import brightest
 from radiographs.burned_in_text.detector import find_text
 from radiographs.burned_in_text.masking import mask
 from radiographs.duplicates.descriptor import Descriptor, describe
@@ -45,12 +46,14 @@ class PreparedPixels(NamedTuple):
         descriptor: What the image shows, whatever the store's size, depth and fit.
         upsampled: Whether it had fewer pixels than the store's size.
         num_places: Places at which text is burnt into it.
+        top: The brightest stored value that is no marker's.
     """
 
     stored: Pixels
     descriptor: Descriptor
     upsampled: bool
     num_places: int
+    top: int
 
 
 class PreparedImage(NamedTuple):
@@ -98,9 +101,13 @@ def prepare(pixels: Pixels, form: StoredForm) -> PreparedPixels:
     shown = mask(pixels, found) if form.burned_in_text == "mask" else pixels
     values = pixels.astype(np.float32)
     square = to_square(values if shown is pixels else shown, form.size, form.fit)
+    depth = pixels.dtype.itemsize * 8
+    stored = to_depth(square, depth, form.depth)
+    top = to_depth(np.array([brightest(pixels)], np.float32), depth, form.depth)
     return PreparedPixels(
-        stored=to_depth(square, pixels.dtype.itemsize * 8, form.depth),
+        stored=stored,
         descriptor=describe(pixels, values),
         upsampled=not reaches(height, width, form.size, form.fit),
         num_places=len(found),
+        top=min(int(stored.max()), int(top[0])),
     )

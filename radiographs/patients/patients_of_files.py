@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from radiographs.reading.image_header import DicomFacts
 from radiographs.reading.listing import ListedImage
-from radiographs.reading.patient_ids import one_spelling
+from radiographs.reading.patient_ids import filled_in, one_spelling
 from radiographs.warnings import IngestWarning
 
 MAX_IMAGES_OF_A_STUDY = 20  # some programs write one study into all files
@@ -26,6 +26,8 @@ def patients_of_files(
         A name for each DICOM file, empty where nothing says it; and warnings.
     """
     patients = {name: one_spelling(each.patient_id or "") for name, each in facts.items()}
+    nobody = filled_in(patients.values())
+    patients = {name: "" if each in nobody else each for name, each in patients.items()}
     nobodys = [
         file.name
         for file in files

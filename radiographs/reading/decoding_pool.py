@@ -202,6 +202,7 @@ def _prepared(form: StoredForm, head: Head, stored: bytes, descriptor: bytes) ->
         np.frombuffer(descriptor, np.uint8).reshape(SIDE, SIDE),
         bool(head["upsampled"]),
         int(head["num_places"]),
+        int(head["top"]),
     )
 
 

@@ -65,10 +65,8 @@ def _pixels(asked: Head, data: bytes, limits: ReadingLimits) -> tuple[Head, list
         cast("BurnedInText", asked["burned_in_text"]),
     )
     prepared = prepare(pixels, form)
-    return {"upsampled": prepared.upsampled, "num_places": prepared.num_places}, [
-        prepared.stored.tobytes(),
-        prepared.descriptor.tobytes(),
-    ]
+    said = {name: getattr(prepared, name) for name in ("upsampled", "num_places", "top")}
+    return said, [prepared.stored.tobytes(), prepared.descriptor.tobytes()]
 
 
 def _limit_time(cpu_seconds: float) -> None:

@@ -10,6 +10,7 @@ from radiographs.quoting import shortened
 from radiographs.reading.file_kinds import (
     ARRAY_SUFFIXES,
     HEAD_BYTES,
+    is_archive_name,
     is_image_name,
     is_mask_file,
     is_mask_folder,
@@ -71,6 +72,11 @@ class FileIndex:
         except UnreadableImage as problem:
             self.dropped.append(DroppedFile(shortened(name), problem.code, problem.reason))
             return False
+
+    @property
+    def num_archives(self) -> int:
+        """How many archives lie among the files."""
+        return sum(map(is_archive_name, self.others))
 
     @cached_property
     def image_names(self) -> ImageNames:

@@ -32,16 +32,27 @@ _MASK = re.compile(
     r".*masks?|.*segmentations?|segs?|groundtruths?|gt|overlays?|heatmaps?|thumb(nail)?s?|previews?"
 )
 _PART = re.compile(
-    r"(images?|imgs?|batch|part|folder|dir|dis[ck]|cd|dvd|data|export|archive|chunk|pack|p|"
-    r"volume|shard)\d+|(batch|part|folder|dis[ck]|dvd|volume)[a-z]"
+    r"(images?|imgs?|batch|part|folder|dir|dis[ck]|cd|dvd|data|dataset|export|archive|chunk|pack|"
+    r"volume|shard|teil|parte|lote?)\d+|(batch|part|folder|dis[ck]|dvd|volume)[a-z]?|"
+    r"(new|new(folder|images|data|batch)|neu|neuerordner|nuev[oa]s?|nuevacarpeta|untitled(folder)?|"
+    r"misc|miscellaneous|unsorted|te?mp|todo|extras?|additional|upload(ed)?s?|downloads?)\d*"
 )
+_PATIENT = re.compile(r"(patients?|pat|pt|subjects?|subj|case|person|paciente|paziente|mrn|p)\d+")
+_UID = re.compile(r"\d+(\.\d+){3,}")  # of a study, a series or an image in DICOM
+_ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 _IMAGES = {"image", "images", "img", "imgs", "png", "pngs", "jpg", "jpeg", "jpegs", "dicom", "dcm"}
 
 
 def plain(word: str) -> str:
-    """Return a word without case, blanks, underscores and the like, to compare names by."""
+    """Return a word without case, accents, blanks and the like, to compare names by."""
     folded = unicodedata.normalize("NFKC", word).casefold()
-    return "".join(character for character in folded if character.isalnum())
+    return "".join(_without_accent(character) for character in folded if character.isalnum())
+
+
+def _without_accent(letter: str) -> str:
+    """Return a Latin letter without its accent, and any other as it is."""
+    base = unicodedata.normalize("NFD", letter)[0]
+    return base if base.isascii() else letter
 
 
 def is_image_name(name: str) -> bool:
@@ -58,6 +69,11 @@ def is_oddly_named(name: str) -> bool:
     """Say whether a file's name says nothing of what it holds: IM000000, 1.2.840.5, scan.IMA."""
     known = (*TABLE_SUFFIXES, *ARRAY_SUFFIXES, *_OTHER_SUFFIXES)
     return not is_image_name(name) and not name.lower().endswith(known)
+
+
+def is_archive_name(name: str) -> bool:
+    """Say whether a file's name claims an archive, which is not unpacked where it lies in a set."""
+    return name.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
 def may_be_read(name: str) -> bool:
@@ -95,8 +111,13 @@ def is_mask_folder(folder: str) -> bool:
 
 
 def is_part_folder(folder: str) -> bool:
-    """Say whether a folder's name only numbers a part of a set: images_001, batch2, p10."""
+    """Say whether a folder's name only says that it is a part of a set: images_001, batch2, new."""
     return _PART.fullmatch(plain(folder)) is not None
+
+
+def is_patient_folder(folder: str) -> bool:
+    """Say whether a folder's name only numbers a patient or a study: p10, patient_3, 1.2.840.5."""
+    return _PATIENT.fullmatch(plain(folder)) is not None or _UID.fullmatch(folder) is not None
 
 
 def is_image_folder(folder: str) -> bool:

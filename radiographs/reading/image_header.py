@@ -36,12 +36,14 @@ class ImageHeader(NamedTuple):
         height: Rows, as stored.
         bit_depth: 8 or 16: how its grey values are kept best.
         dicom: What else a DICOM file says; None for other formats.
+        format: How the file is coded, for people.
     """
 
     width: int
     height: int
     bit_depth: int
     dicom: DicomFacts | None = None
+    format: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return what JSON can hold of it, which is all."""
@@ -64,4 +66,4 @@ class ImageHeader(NamedTuple):
             instance_uid=facts["instance_uid"],
             study_uid=facts["study_uid"],
         )
-        return cls(said["width"], said["height"], said["bit_depth"], dicom)
+        return cls(**{**said, "dicom": dicom})

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from radiographs.reading.file_kinds import is_image_name, without_image_suffix
+from radiographs.reading.file_kinds import is_image_name, plain, without_image_suffix
 
 
 class Match(NamedTuple):
@@ -43,12 +43,13 @@ class ImageNames:
             self._by_file[file].append(name)
             self._by_stem[without_image_suffix(file)].append(name)
 
-    def find(self, path: str, folder: str) -> Match | None:
+    def find(self, path: str, folder: str, label: str = "") -> Match | None:
         """Find the image that a path means.
 
         Args:
             path: As a table spells it, with `/`, printable.
             folder: Where the table lies, with a slash behind; images below it come first.
+            label: Of the image, if known: where several fit, the one in a folder of this name.
         """
         for place in (folder + path, f"{folder}images/{path}"):
             if place in self._names:
@@ -57,6 +58,8 @@ class ImageNames:
         for fitting in filter(None, self._fitting(file)):
             below = [name for name in fitting if name.startswith(folder)] or fitting
             best = _nearest(below, folders)
+            if len(best) > 1 and label:
+                best = [name for name in best if plain(label) in map(plain, name.split("/")[:-1])]
             return Match(best[0], False) if len(best) == 1 else None
         return None
 

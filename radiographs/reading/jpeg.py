@@ -130,7 +130,8 @@ def open_unusual(data: bytes, frame: JpegFrame) -> OpenedImage:
     check_size(frame.width, frame.height)
     depth = 16 if frame.precision > 8 else 8
     return OpenedImage(
-        ImageHeader(frame.width, frame.height, depth), lambda: _decode_unusual(data, frame)
+        ImageHeader(frame.width, frame.height, depth, format="JPEG"),
+        lambda: _decode_unusual(data, frame),
     )
 
 

@@ -11,11 +11,12 @@ from radiographs.quoting import printable, quoted, shortened
 from radiographs.reading.file_index import FileIndex
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
 from radiographs.reading.tables.table import called, invalid
+from radiographs.reading.views import lateral_views
 from radiographs.warnings import IngestWarning
 
 UNLABELLED_FOLDER = "unlabelled"  # beside a table: images that are meant to be of no class
 _REASONS: dict[ImageCode, str] = {
-    "unlabelled": "The table gives it no label.",
+    "unlabelled": "The table gives it no label, or one that says nothing (n/a, unknown, -).",
     "other_view": "It is a lateral view, and frontal ones are read.",
 }
 _MAX_LISTED = 10_000  # files that are not there, each by name
@@ -30,6 +31,7 @@ class LabelledRow(NamedTuple):
         patient_id: Whose image it is; None where the table does not say.
         line: Where the row begins.
         left_out: Why the image is not to be used although it has a label.
+        is_lateral: Whether it is said to be a lateral view, and used all the same.
     """
 
     file: str
@@ -37,6 +39,7 @@ class LabelledRow(NamedTuple):
     patient_id: str | None
     line: int
     left_out: ImageCode | None = None
+    is_lateral: bool = False
 
 
 @dataclass
@@ -58,6 +61,7 @@ class LabelledRows:
     num_loose: int = 0
     left_out: dict[str, ImageCode] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+    lateral: set[str] = field(default_factory=set)
     _lines: dict[str, tuple[str, int, bool]] = field(default_factory=dict)
     _first_missing: list[str] = field(default_factory=list)
 
@@ -71,7 +75,7 @@ class LabelledRows:
         self.folders.append(folder)
         for row in rows:
             self.num_rows += 1
-            match = self.index.image_names.find(printable(row.file), folder)
+            match = self.index.image_names.find(printable(row.file), folder, row.label)
             if match is None or not self._takes(table, row, match.name, match.is_exact):
                 self._miss(table, row)
                 continue
@@ -79,6 +83,8 @@ class LabelledRows:
                 self.left_out[match.name] = row.left_out or "unlabelled"
             else:
                 self.images[match.name] = ListedImage(match.name, row.label, row.patient_id)
+                if row.is_lateral:
+                    self.lateral.add(match.name)
 
     def _takes(self, table: str, row: LabelledRow, name: str, is_exact: bool) -> bool:
         """Say whether a row is the one of an image; it is where its path is the same or nearer."""
@@ -171,4 +177,4 @@ class LabelledRows:
         if self.may_name_others and self.num_missing:
             detail = f"The table names {self.num_missing:,} further images, which are not there."
             found.append(IngestWarning("rows_without_image", detail, self.num_missing))
-        return found
+        return [*found, *lateral_views(len(self.lateral & self.images.keys()), len(self.images))]

@@ -5,32 +5,40 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from radiographs.reading.listing import ListedImage
+from radiographs.reading.placeholders import is_nobody
 from radiographs.warnings import IngestWarning
 
-# What people and programs write where the patient is not known.
-_UNKNOWN = {
-    *("", "-", "--", "---", "?", "??", ".", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat"),
-    *("null", "nil", "none", "unknown", "unk", "unbekannt", "inconnu", "desconocido", "missing"),
-    *("not available", "not known", "no id", "noid", "anonymous", "anonymized", "anonymised"),
-    *("anonym", "anon", "undefined", "unspecified", "tbd", "-1", "dummy", "redacted", "removed"),
-    *("anonymous patient", "no name", "noname", "k.a.", "k. a.", "keine"),
-}
 _NUMBER = re.compile(r"[+-]?(\d+)(?:[.,]0*)?")
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?e\+?\d+")
-_MIN_OF_NOBODY = 8  # images that share the number 0 before it is taken for nobody
+_FILLED_IN = re.compile(r"0|(\d)\1{3,}|12345\d*|x")  # where a program asks for a number
+_MIN_OF_NOBODY = 8  # images that share such a number before it is taken for nobody
 
 
 def one_spelling(cell: str) -> str:
     """Return the one spelling of a patient: 3, 3.0 and 003 are one; empty where unknown."""
-    folded = " ".join(unicodedata.normalize("NFKC", cell).casefold().split())
-    if folded in _UNKNOWN:
+    if is_nobody(cell):
         return ""
+    folded = " ".join(unicodedata.normalize("NFKC", cell).casefold().split())
     number = _NUMBER.fullmatch(folded)
     return str(int(number[1])) if number else folded
+
+
+def filled_in(patients: Iterable[str | None]) -> set[str]:
+    """Return the numbers that stand for nobody: such as 0 and 9999, where many images have them.
+
+    Many are far more than any other patient has.
+
+    Args:
+        patients: Of each image, in one spelling.
+    """
+    counts = Counter(patient for patient in patients if patient)
+    likely = {patient for patient in counts if _FILLED_IN.fullmatch(patient)}
+    most = max((number for each, number in counts.items() if each not in likely), default=0)
+    return {each for each in likely if counts[each] >= max(_MIN_OF_NOBODY, 2 * most + 1)}
 
 
 def with_one_spelling(
@@ -38,16 +46,14 @@ def with_one_spelling(
 ) -> tuple[list[ListedImage], list[IngestWarning]]:
     """Spell each patient in one way; who is not known is nobody.
 
-    The number 0 is nobody where far more images have it than any other patient has; else it is a
-    patient like any other.
+    A number such as 0 or 9999 is nobody where far more images have it than any other patient has;
+    else it is a patient like any other.
     """
     spelt = [
         None if image.patient_id is None else one_spelling(image.patient_id) for image in images
     ]
-    counts = Counter(filter(None, spelt))
-    zeros = counts.pop("0", 0)
-    if zeros >= _MIN_OF_NOBODY and zeros > 2 * max(counts.values(), default=0):
-        spelt = ["" if patient == "0" else patient for patient in spelt]
+    nobody = filled_in(spelt)
+    spelt = ["" if patient in nobody else patient for patient in spelt]
     warnings = _warnings(spelt)
     found = [
         image if image.patient_id == patient else replace(image, patient_id=patient or None)
@@ -61,7 +67,7 @@ def _warnings(spelt: Sequence[str | None]) -> list[IngestWarning]:
     num_unknown = sum(patient == "" for patient in spelt)
     if num_unknown:
         detail = (
-            "The patient is said to be unknown (unknown, NA, nan, none, -, 0 or the like); each "
+            "The patient is said to be unknown (unknown, NA, none, test, 0, 9999 or so); each "
             "such image counts as a patient of its own, and copies alone are kept together."
         )
         warnings.append(IngestWarning("patients_unknown", detail, num_unknown))

@@ -57,7 +57,7 @@ def open_by_pillow(
         reason = f"It is an animated {name}, not a single image."
         raise UnreadableImage("unsupported_format", reason)
     depth = 16 if image.mode.startswith("I") else 8
-    return OpenedImage(ImageHeader(*image.size, depth), lambda: _decode(image))
+    return OpenedImage(ImageHeader(*image.size, depth, format=name), lambda: _decode(image))
 
 
 def _decode(image: ImageFile) -> Pixels:

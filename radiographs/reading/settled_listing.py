@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
+from radiographs.errors import IngestRefused
 from radiographs.quoting import shortened
 from radiographs.reading import patient_ids, spellings
+from radiographs.reading.file_kinds import is_split_folder
 from radiographs.reading.labels import check_distinct, is_label
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
 from radiographs.requirements import MIN_IMAGES_PER_CLASS
@@ -19,8 +21,9 @@ def settled(listing: Listing, warnings: list[IngestWarning]) -> Listing:
     """Bring the spellings of a listing together.
 
     Raises:
-        IngestRefused: labels_invalid.
+        IngestRefused: labels_invalid, no_labels.
     """
+    _refuse_splits({image.label for image in listing.images})
     images, of_labels = spellings.with_one_spelling(listing.images)
     images, of_patients = patient_ids.with_one_spelling(images)
     dropped, of_rare = listing.dropped, list[IngestWarning]()
@@ -30,6 +33,15 @@ def settled(listing: Listing, warnings: list[IngestWarning]) -> Listing:
     check_distinct({(image.label, f"class {image.label}") for image in images})
     found = [*warnings, *listing.warnings, *of_labels, *of_patients, *of_rare]
     return replace(listing, images=images, dropped=dropped, warnings=found)
+
+
+def _refuse_splits(labels: set[str]) -> None:
+    if len(labels) > 1 and all(map(is_split_folder, labels)):
+        raise IngestRefused(
+            "no_labels",
+            "The labels only say a split (train, val, test), and no class. Call the column of the "
+            "classes label and that of the splits split.",
+        )
 
 
 def _without_rare(

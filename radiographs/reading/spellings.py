@@ -10,11 +10,18 @@ from dataclasses import replace
 
 from radiographs.reading.file_kinds import plain
 from radiographs.reading.listing import ListedImage
+from radiographs.reading.views import is_view
 from radiographs.warnings import IngestWarning
 
 _FINDINGS = re.compile(r"[|;]")  # between the findings of a cell; a comma may be part of a name
 _LISTED = re.compile(r"[|;,&+]")  # the same, where it is only asked whether the order differs
 _LIST = re.compile(r"\[(.*)\]", re.DOTALL)
+_COPY_WORD = r"(?:copy|kopie|copia|copie|c[oó]pia)"
+_COPY = re.compile(  # what a system calls a copy of a folder: Normal (1), Normal - Copy, normal_2
+    rf"{_COPY_WORD} (?:of|von|de) (.+)|(.+?)(?:[\s_-]*\(\d+\)|[\s_-]+{_COPY_WORD}"
+    r"(?:[\s_-]*\(?\d+\)?)?|[\s_-]+\d+)",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SHOWN = 5
 
@@ -24,8 +31,8 @@ def with_one_spelling(
 ) -> tuple[list[ListedImage], list[IngestWarning]]:
     """Give every label one spelling: the most frequent one.
 
-    Labels are one that differ in case, blanks, hyphens and underscores, in the form of a number
-    (1, 1.0), or in the order of findings (A|B, B|A).
+    Labels are one that differ in case, accents, blanks, hyphens and underscores, in the form of a
+    number (1, 1.0), or in the order of findings (A|B, B|A).
     """
     counts = Counter(image.label for image in images)
     spellings: dict[Hashable, list[str]] = defaultdict(list)
@@ -37,7 +44,8 @@ def with_one_spelling(
         image if chosen[image.label] == image.label else replace(image, label=chosen[image.label])
         for image in images
     ]
-    return found, [*_merged(merged, chosen, counts), *_several(found)]
+    looking = [*_merged(merged, chosen, counts), *_several(found)]
+    return found, [*looking, *_alike(Counter(image.label for image in found))]
 
 
 def joined(findings: Sequence[str]) -> str:
@@ -106,3 +114,24 @@ def _several(images: Sequence[ListedImage]) -> list[IngestWarning]:
         "of its own. Name one finding per image where that is not meant."
     )
     return [IngestWarning("several_findings", detail, combined.total())]
+
+
+def _alike(counts: Counter[str]) -> list[IngestWarning]:
+    """Warn of classes that are called as a copy of another one, or as views."""
+    meanings = {_meaning(label): label for label in counts}
+    copies = {
+        label: meanings[original]
+        for label in counts
+        if (found := _COPY.fullmatch(label))
+        and (original := _meaning(found[1] or found[2])) in meanings
+    }
+    warnings = []
+    if copies:
+        shown = "; ".join(f"{copy} of {copies[copy]}" for copy in sorted(copies)[:_SHOWN])
+        detail = f"Classes are called as copies of others: {shown}. Join them if they are one."
+        number = sum(counts[copy] for copy in copies)
+        warnings.append(IngestWarning("labels_doubtful", detail, number))
+    if len(counts) > 1 and all(map(is_view, counts)):
+        detail = "The classes are called as views (PA, AP, lateral). Is another column the label?"
+        warnings.append(IngestWarning("labels_doubtful", detail, counts.total()))
+    return warnings

@@ -64,7 +64,9 @@ def open_tiff(data: bytes) -> OpenedImage:
         reason = "It is a TIFF of more than 8 bits in colour; save it as 16-bit grey."
         raise UnreadableImage("unsupported_mode", reason)
     inverted = page[_PHOTOMETRIC] == _WHITE_IS_ZERO
-    return OpenedImage(ImageHeader(width, height, 16), lambda: _decode(data, inverted=inverted))
+    return OpenedImage(
+        ImageHeader(width, height, 16, format="TIFF"), lambda: _decode(data, inverted=inverted)
+    )
 
 
 def _pages(data: bytes) -> list[dict[int, Any]]:

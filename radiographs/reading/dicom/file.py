@@ -13,7 +13,12 @@ from radiographs.errors import UnreadableImage
 from radiographs.reading.dicom import subject
 from radiographs.reading.dicom.grey import grey_table, looked_up
 from radiographs.reading.dicom.patient import known_patient
-from radiographs.reading.dicom.pixel_data import PixelFormat, check_syntax, stored_values
+from radiographs.reading.dicom.pixel_data import (
+    OVERLAY_BITS,
+    PixelFormat,
+    check_syntax,
+    stored_values,
+)
 from radiographs.reading.dicom.values import text
 from radiographs.reading.image_header import DicomFacts, ImageHeader
 from radiographs.reading.opened_image import OpenedImage, check_size
@@ -29,6 +34,7 @@ _OF_PIXELS = [
 ]
 _IDENTIFIERS = ["SOPInstanceUID", "StudyInstanceUID"]
 _KEYWORDS = ["SpecificCharacterSet", *_IDENTIFIERS, *subject.KEYWORDS, *_OF_PIXELS]
+_ELEMENTS = [*_KEYWORDS, *OVERLAY_BITS]
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_DATA = {b"\xe0\x7f\x10\x00": True, b"\x7f\xe0\x00\x10": False}  # little endian?
 
@@ -40,7 +46,7 @@ class DicomFile:
     """The elements of a file that are needed, and where its pixels lie.
 
     Args:
-        elements: Those of `_KEYWORDS`.
+        elements: Those of `_ELEMENTS`.
         syntax: How its pixels are coded.
         pixel_data: The value of the element PixelData.
     """
@@ -86,7 +92,8 @@ def _opened(file: DicomFile) -> OpenedImage:
         instance_uid=text(elements, "SOPInstanceUID"),
         study_uid=text(elements, "StudyInstanceUID"),
     )
-    header = ImageHeader(pixel_format.columns, pixel_format.rows, 8 * table.dtype.itemsize, facts)
+    depth = 8 * table.dtype.itemsize
+    header = ImageHeader(pixel_format.columns, pixel_format.rows, depth, facts, "DICOM")
 
     def decode() -> Pixels:
         values = stored_values(file.pixel_data, file.syntax, pixel_format)
@@ -98,12 +105,12 @@ def _opened(file: DicomFile) -> OpenedImage:
 def _read(data: bytes) -> DicomFile:
     stream = io.BytesIO(data)
     elements = pydicom.dcmread(
-        stream, force=True, stop_before_pixels=True, specific_tags=list(_KEYWORDS)
+        stream, force=True, stop_before_pixels=True, specific_tags=list(_ELEMENTS)
     )
     syntax = _transfer_syntax(elements)
     if syntax == DeflatedExplicitVRLittleEndian:
         stream.seek(0)
-        tags = [*_KEYWORDS, "PixelData"]
+        tags = [*_ELEMENTS, "PixelData"]
         elements = pydicom.dcmread(stream, force=True, specific_tags=tags)
         pixel_data = memoryview(elements.get("PixelData", b""))
     else:

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-# What programs write in the place of a PatientID that was removed or never known.
-_NOBODY = re.compile(
-    r"""
-    [\W_]* | 0+ | x+ | n/?a | nan | nil | none | null | no\ ?(id|patient\ ?id) | test | unknown
-    | anon(ym(ous|i[sz]ed)?)?(\ ?patient)? | dummy | redacted | no\ ?name
-    | patient ([\W_]?(id|0+))? | de-?identified | removed | unbekannt
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+from radiographs.reading.placeholders import is_nobody
 
 
 def known_patient(patient_id: str) -> str | None:
@@ -23,4 +13,4 @@ def known_patient(patient_id: str) -> str | None:
     the holdout and tears nobody apart.
     """
     stripped = " ".join(patient_id.split())
-    return None if _NOBODY.fullmatch(stripped) else stripped
+    return None if is_nobody(stripped) or not stripped.strip("0") else stripped

@@ -17,6 +17,8 @@ from radiographs.errors import UnreadableImage
 from radiographs.reading import jpeg
 from radiographs.reading.dicom.values import integer, text
 
+# OverlayBitPosition: which bit of each stored value is an overlay's (PS3.3, C.9.2; retired)
+OVERLAY_BITS = [group << 16 | 0x0102 for group in range(0x6000, 0x6020, 2)]
 StoredValues = NDArray[np.integer[Any]]
 _COLOURS = {"RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 
@@ -32,6 +34,7 @@ class PixelFormat:
         bits_stored: Up to `bits_allocated`.
         shift: Bits below the lowest that counts.
         is_signed: Whether values are in two's complement.
+        overlay_bits: Mask of the bits that are overlays.
     """
 
     rows: int
@@ -40,6 +43,7 @@ class PixelFormat:
     bits_stored: int
     shift: int
     is_signed: bool
+    overlay_bits: int = 0
 
     @classmethod
     def of(cls, elements: pydicom.Dataset) -> PixelFormat:
@@ -75,6 +79,7 @@ class PixelFormat:
             bits_stored=stored,
             shift=high_bit + 1 - stored,
             is_signed=integer(elements, "PixelRepresentation", default=0) == 1,
+            overlay_bits=_overlay_bits(elements, allocated),
         )
 
 
@@ -111,15 +116,47 @@ def stored_values(pixel_data: memoryview, syntax: UID, pixel_format: PixelFormat
             raise UnreadableImage("truncated", reason)
         values = np.frombuffer(pixel_data, dtype, rows * columns).reshape(rows, columns)
         values, shift = values.astype(dtype.newbyteorder("="), copy=False), pixel_format.shift
-    return _without_other_bits(values, shift, pixel_format.bits_stored)
+    return _without_other_bits(values, shift, pixel_format)
 
 
-def _without_other_bits(values: StoredValues, shift: int, bits_stored: int) -> StoredValues:
-    """Drop bits that are not part of a value: overlays, and copies of the sign."""
-    if shift:
-        values = values >> shift
-    highest = 2**bits_stored - 1
-    return values & values.dtype.type(highest) if values.max() > highest else values
+def _without_other_bits(
+    values: StoredValues, shift: int, pixel_format: PixelFormat
+) -> StoredValues:
+    """Drop bits that are not part of a value: overlays, copies of the sign, constant ones.
+
+    Raises:
+        UnreadableImage: unsupported_mode, where other bits than are declared hold values.
+    """
+    highest = 2**pixel_format.bits_stored - 1
+    shown = values >> shift if shift else values
+    if not shift and shown.max() <= highest:
+        return shown
+    others = values & values.dtype.type(
+        (2 ** (8 * values.dtype.itemsize) - 1) & ~(highest << shift) & ~pixel_format.overlay_bits
+    )
+    if others.min() != others.max() and not (
+        pixel_format.is_signed and _are_signs(shown, pixel_format.bits_stored)
+    ):
+        reason = (
+            f"Its values need other bits than its header says (BitsStored "
+            f"{pixel_format.bits_stored}), so that black and white are not known. Correct "
+            "BitsStored and HighBit, or export it again."
+        )
+        raise UnreadableImage("unsupported_mode", reason)
+    return shown & shown.dtype.type(highest)
+
+
+def _are_signs(values: StoredValues, bits_stored: int) -> bool:
+    """Say whether the bits above a value repeat its sign."""
+    signed = values.view(f"i{values.dtype.itemsize}") >> (bits_stored - 1)
+    return bool(((signed == 0) | (signed == -1)).all())
+
+
+def _overlay_bits(elements: pydicom.Dataset, allocated: int) -> int:
+    """Return the mask of the bits that overlays lie in; bit 0 means that they lie elsewhere."""
+    overlays = filter(None, map(elements.get, OVERLAY_BITS))
+    bits = {int(each.value) for each in overlays if each.value not in {None, ""}}
+    return sum(1 << bit for bit in bits if 0 < bit < allocated)
 
 
 def _decoded(pixel_data: memoryview, syntax: UID, pixel_format: PixelFormat) -> StoredValues:

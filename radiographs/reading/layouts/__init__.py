@@ -27,6 +27,7 @@ from radiographs.reading.layouts import (
 )
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
 from radiographs.reading.settled_listing import settled
+from radiographs.warnings import IngestWarning
 
 __all__ = ["LAYOUTS", "DroppedFile", "ListedImage", "Listing", "find_images"]
 
@@ -61,7 +62,19 @@ def find_images(tree: FileTree) -> Listing:
             "no_images",
             "No images were found where a layout has them. Expected CLASS/images/* or CLASS/* or "
             "image files with a labels.csv (file,label); docs/datasets.md has all layouts."
+            + _unpack(index.num_archives)
             + "".join(f" {len(dropped)} files: {file.reason}" for file in dropped[:1]),
             [f"{file.file}: {file.reason}" for file in dropped[:1]],
         )
-    return settled(listing, tree.warnings())
+    return settled(listing, [*tree.warnings(), *_archives(index.num_archives)])
+
+
+def _unpack(num_archives: int) -> str:
+    return f" {num_archives} archives lie inside: unpack them first." if num_archives else ""
+
+
+def _archives(num_archives: int) -> list[IngestWarning]:
+    if not num_archives:
+        return []
+    detail = f"{num_archives} archives lie among the files and were not read. Unpack them if they "
+    return [IngestWarning("archives_not_read", f"{detail}belong to the set.", 0)]

@@ -4,8 +4,8 @@
     train/CLASS/*, test/...  Kaggle: splits are joined, since ours are drawn anew
     CLASS/*
 
-A folder that only says a split or numbers a part is no class. Images are never labelled by folder
-while a table names them that may say otherwise.
+A folder that only says a split or a part of a set is no class, wherever it lies. Images are never
+labelled by folder while a table names them that may say otherwise.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from radiographs.reading.file_index import FileIndex
 from radiographs.reading.file_kinds import (
     is_image_folder,
     is_part_folder,
+    is_patient_folder,
     is_split_folder,
     plain,
 )
 from radiographs.reading.labels import checked_label
 from radiographs.reading.layouts.other_tables import refuse_unread_tables, with_patients
 from radiographs.reading.listing import DroppedFile, ListedImage, Listing
+from radiographs.reading.placeholders import is_no_label
 from radiographs.warnings import IngestWarning
 
 NAME = "a folder for each class"
@@ -37,28 +39,38 @@ def read(index: FileIndex) -> Listing | None:
     root = _root(list(folders.values()))
     images, dropped = [], list(index.dropped)
     labels: dict[str, str] = {}
+    parts = {folder for name in index.images for folder in name.split("/")[:-1]}
+    parts = {folder for folder in parts if is_part_folder(folder)}
     for name, its in folders.items():
         below = its[len(root) :] if its[: len(root)] == root else None
         if below is None or len(below) != 1:
             dropped.append(_misplaced(name, below))
             continue
         folder = below[0]
+        if is_part_folder(folder) or is_no_label(folder):
+            dropped.append(_of_no_class(name, folder))
+            continue
         if folder not in labels:
             labels[folder] = _label(folder)
         images.append(ListedImage(name, labels[folder]))
-    if images:
-        _refuse_no_classes(list(labels))
-    elif index.images:
+    if parts and (not labels or (len(labels) == 1 and len(parts) > 1)):
+        _refuse_parts(parts)
+    _refuse_patients(list(labels))
+    if index.images and not images:
         _refuse_splits_alone(index.images)
     listing = Listing(images, dropped, _splits_joined(index.images), NAME)
     return with_patients(index, listing)
 
 
 def _folders(name: str) -> tuple[str, ...]:
-    """Return the folders of an image that may name its class or wrap the whole."""
+    """Return the folders of an image that may name its class or wrap the whole.
+
+    Those that say a part, or that images are in them, do where there is no other.
+    """
     folders = [folder for folder in name.split("/")[:-1] if not is_split_folder(folder)]
-    while len(folders) > 1 and is_image_folder(folders[-1]):
-        folders.pop()
+    named = [folder for folder in folders if not is_part_folder(folder)]
+    named = [folder for folder in named if not is_image_folder(folder)]
+    folders = named or folders[:1]
     distinct = [folder for k, folder in enumerate(folders) if k == 0 or folder != folders[k - 1]]
     return tuple(distinct)
 
@@ -83,11 +95,20 @@ def _root(all_folders: list[tuple[str, ...]]) -> tuple[str, ...]:
 def _misplaced(name: str, below: tuple[str, ...] | None) -> DroppedFile:
     if below is not None and len(below) > 1:
         reason = (
-            "It lies deeper than CLASS/ or CLASS/images/; move it up, or name it in labels.csv."
+            "It lies deeper than CLASS/ or CLASS/images/. Name it in labels.csv, with its "
+            "patient_id where the folder is a patient's; or move it up."
         )
         return DroppedFile(shortened(name), "too_deep", reason)
     reason = "It lies in neither CLASS/ nor CLASS/images/."
     return DroppedFile(shortened(name), "outside_layout", reason)
+
+
+def _of_no_class(name: str, folder: str) -> DroppedFile:
+    if is_part_folder(folder):
+        reason = "Its folder only says a part of the set, and no class."
+        return DroppedFile(shortened(name), "outside_layout", reason)
+    reason = "Its folder says that its label is not known."
+    return DroppedFile(shortened(name), "unlabelled", reason)
 
 
 def _label(folder: str) -> str:
@@ -101,14 +122,23 @@ def _label(folder: str) -> str:
     return checked_label(folder, "the name of a class folder", [shortened(folder)])
 
 
-def _refuse_no_classes(folders: list[str]) -> None:
-    """Refuse folders that number the parts of a set."""
-    if len(folders) > 1 and all(is_part_folder(folder) for folder in folders):
+def _refuse_parts(parts: set[str]) -> None:
+    raise IngestRefused(
+        "no_labels",
+        f"The images lie in {len(parts)} folders that only say parts of a set, such as images_001, "
+        "and these are no classes. Add a labels.csv (file,label[,patient_id]), or the table that "
+        "came with the set; docs/datasets.md names those that are read.",
+        [shortened(folder) for folder in sorted(parts)[:5]],
+    )
+
+
+def _refuse_patients(folders: list[str]) -> None:
+    """Refuse folders that number patients or studies."""
+    if len(folders) > 1 and all(is_patient_folder(folder) for folder in folders):
         raise IngestRefused(
             "no_labels",
-            f"The images lie in {len(folders)} folders that only number parts of a set, such as "
-            "images_001, and these are no classes. Add a labels.csv (file,label[,patient_id]), or "
-            "the table that came with the set; docs/datasets.md names those that are read.",
+            f"The images lie in {len(folders)} folders that only number patients or studies, and "
+            "these are no classes. Add a labels.csv (file,label,patient_id).",
             [shortened(folder) for folder in sorted(folders)[:5]],
         )
 

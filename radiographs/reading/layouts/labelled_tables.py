@@ -13,17 +13,13 @@ from radiographs.reading.file_kinds import is_image_folder, plain
 from radiographs.reading.labelled_rows import LabelledRows
 from radiographs.reading.layouts.other_tables import with_patients
 from radiographs.reading.listing import Listing
-from radiographs.reading.tables.columns import FILE, find_all
 from radiographs.reading.tables.label_cells import LabelColumns, labelled_rows
 from radiographs.reading.tables.patient_columns import patient_warnings
 from radiographs.reading.tables.table import Table
-from radiographs.reading.tables.tables_of_images import share_named
+from radiographs.reading.tables.tables_of_images import MIN_SHARE, naming_column
 from radiographs.warnings import IngestWarning
 
 NAME = "a table of files and labels"
-MIN_SHARE = (
-    0.5  # of the images that tables must name, so that a small one beside them decides nothing
-)
 
 
 def read(index: FileIndex) -> Listing | None:
@@ -31,9 +27,10 @@ def read(index: FileIndex) -> Listing | None:
     found: list[tuple[Table, LabelColumns]] = []
     for table in index.readable_tables:
         columns = LabelColumns.of(table)
-        names = {each: share_named(index, table, each) for each in find_all(table.columns, FILE)}
-        file = max(names, key=names.__getitem__, default=None)
-        if columns.label is not None and file is not None and names[file]:
+        if columns.label is None:
+            continue
+        file = naming_column(index, table, {columns.label}, or_any=True)
+        if file is not None:
             found.append((table, replace(columns, file=file)))
     if not found:
         return None
@@ -41,10 +38,12 @@ def read(index: FileIndex) -> Listing | None:
     for table, columns in found:
         rows.add(table.name, labelled_rows(table, columns))
     if len(rows.images) < MIN_SHARE * len(index.images):
-        return None
+        return None  # a small one beside the images decides nothing
     patients = [columns.patient for _, columns in found]
     listing = rows.listing(NAME, next((each.source for each in patients if each.source), None))
     listing.warnings.extend(patient_warnings(patients))
+    for _, columns in found:
+        listing.warnings.extend(columns.warnings())
     listing.warnings.extend(contradictions_of_folders(listing))
     return with_patients(index, listing, {table.name for table, _ in found})
 

@@ -6,16 +6,18 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from radiographs.errors import IngestRefused
+from radiographs.quoting import printable
 from radiographs.reading.file_index import FileIndex, stem
 from radiographs.reading.file_kinds import plain
 from radiographs.reading.listing import Listing
+from radiographs.reading.patient_ids import one_spelling
 from radiographs.reading.tables.columns import OTHER, find_patient
+from radiographs.reading.tables.header import has_header, without_header
 from radiographs.reading.tables.patient_columns import patient_warnings
-from radiographs.reading.tables.table import Table, base_name
-from radiographs.reading.tables.tables_of_images import names_few, naming_column
+from radiographs.reading.tables.table import Table, base_name, invalid
+from radiographs.reading.tables.tables_of_images import MIN_SHARE, names_few, naming_column
 from radiographs.warnings import IngestWarning
 
-_MIN_SHARE_NAMED = 0.5  # of a table's rows, that it is one of these images
 _NOT_READ = {"xls", "ods", "parquet"}  # formats of tables
 _TABLE_NOT_USED = IngestWarning(
     "table_not_used",
@@ -55,36 +57,54 @@ def with_patients(index: FileIndex, listing: Listing, used: Collection[str] = ()
     patients: dict[str, str] = {}
     source = listing.patient_source
     for table in (each for each in index.readable_tables if each.name not in used):
-        column = naming_column(index, table, _MIN_SHARE_NAMED)
+        column = naming_column(index, table)
         if column is None:
             continue
         patient = find_patient(table.columns)
         if _may_label(table, {column, patient.place}):
-            if not used and not names_few(index, table, _MIN_SHARE_NAMED):
+            if not used and not names_few(index, table, MIN_SHARE):
                 raise _not_understood(table)
             listing.warnings.append(_TABLE_NOT_USED)
-        if patient.place in {None, column} or listing.patient_source:
+        if patient.place is None or listing.patient_source:
             continue
         source = patient.source
         listing.warnings.extend(patient_warnings([patient]))
-        patients |= _patients_of(index, table, column, patient.place)
+        _add_patients(patients, index, table, column, patient.place)
     listing.warnings.extend(_unread(index))
     if source == listing.patient_source:
         return listing
     images = [replace(image, patient_id=patients.get(image.name)) for image in listing.images]
+    num_unknown = sum(image.name not in patients for image in images)
+    if num_unknown:
+        listing.warnings.append(_not_named(num_unknown))
     return replace(listing, images=images, patient_source=source)
 
 
-def _patients_of(
-    index: FileIndex, table: Table, column: int, patient: int | None
-) -> dict[str, str]:
-    """Read the patients of images, by the names of these."""
-    found = {}
-    for cells, _ in table.rows():
-        match = index.image_names.find(cells[column].replace("\\", "/"), table.folder)
-        if match is not None and patient is not None and cells[patient]:
-            found[match.name] = cells[patient]
-    return found
+def _add_patients(
+    patients: dict[str, str], index: FileIndex, table: Table, column: int, patient: int
+) -> None:
+    """Read the patients of images, by the names of these.
+
+    Raises:
+        IngestRefused: labels_invalid, where an image gets two patients.
+    """
+    for cells, line in table.rows():
+        path = printable(cells[column].replace("\\", "/"))
+        match = index.image_names.find(path, table.folder)
+        if match is None or not cells[patient]:
+            continue
+        earlier = patients.setdefault(match.name, cells[patient])
+        if one_spelling(earlier) != one_spelling(cells[patient]):
+            problem = "the image of this row has another patient in an earlier row or table"
+            raise invalid(table.name, line, problem)
+
+
+def _not_named(num_images: int) -> IngestWarning:
+    detail = (
+        "The table of patients does not name these images, or its names fit several of them; each "
+        "counts as a patient of its own. Write their paths into it, such as Normal/1.png."
+    )
+    return IngestWarning("patients_unknown", detail, num_images)
 
 
 def _unread(index: FileIndex) -> list[IngestWarning]:
@@ -110,6 +130,8 @@ def _may_label(table: Table, known: set[int | None]) -> bool:
 
 
 def _not_understood(table: Table) -> IngestRefused:
+    if not has_header(table):
+        return without_header(table)
     return IngestRefused(
         "labels_invalid",
         "A table beside the images names them and cannot be read as their labels, so that "

@@ -12,6 +12,7 @@ from radiographs.reading.labelled_rows import LabelledRow, LabelledRows
 from radiographs.reading.listing import Listing
 from radiographs.reading.spellings import joined
 from radiographs.reading.tables.table import Table
+from radiographs.reading.views import is_lateral
 
 Cells = Mapping[str, str]  # of a row, by the plain name of their column
 
@@ -23,7 +24,6 @@ OBSERVATIONS = (
     *("Pleural Other", "Fracture", "Support Devices"),
 )
 _POSITIVE = {"1", "1.0"}
-_LATERAL = ("lateral", "ll", "l", "lat", "rl", "lldecubitus")
 
 
 def tables_with(index: FileIndex, *columns: str) -> list[Table]:
@@ -67,4 +67,4 @@ def observed(cells: Cells) -> str:
 
 def why_left_out(view: str) -> ImageCode | None:
     """Say why an image is left out for its view position: it is a lateral one."""
-    return "other_view" if plain(view) in _LATERAL else None
+    return "other_view" if is_lateral(view) else None

@@ -14,12 +14,17 @@ from radiographs.reading.file_kinds import plain
 FILE = (
     *("file", "filename", "filepath", "path", "image", "imagename", "imagefile", "imagefilename"),
     *("imagepath", "imageid", "imageindex", "img", "imgname", "imgpath", "imgid", "relativepath"),
-    *("relpath", "dicomid", "xray", "scan", "datei", "bild", "fichier", "archivo", "imagen", "id"),
+    *("relpath", "dicomid", "xray", "scan", "imageno", "imagenumber", "xrayimagename"),
+    *("datei", "dateiname", "bild", "bildname", "bilddatei", "fichier", "nomfichier"),
+    *("nomdufichier", "archivo", "nombrearchivo", "nombredearchivo", "imagen", "imagem", "arquivo"),
+    *("immagine", "文件", "文件名", "图像", "图片", "影像", "id"),
 )
 LABEL = (
     *("label", "labels", "class", "classname", "classlabel", "category", "diagnosis", "finding"),
     *("findings", "findinglabels", "findinglabel", "target", "pathology", "disease", "condition"),
-    *("dx", "groundtruth", "klasse", "befund", "diagnose", "classe", "clase", "etiqueta"),
+    *("dx", "groundtruth", "klasse", "befund", "befunde", "diagnose", "classe", "clase"),
+    *("etiqueta", "etiquetas", "etiquette", "diagnostico", "diagnostic", "hallazgo", "hallazgos"),
+    *("rotulo", "laudo", "diagnosi", "etichetta", "标签", "类别", "诊断"),
 )
 PATIENT = (
     *("patientid", "patient", "subjectid", "subject", "patientnumber", "patientno", "patientnr"),
@@ -27,18 +32,31 @@ PATIENT = (
     *("ptid", "pid", "mrn", "medicalrecordnumber", "medicalrecordno", "hospitalnumber"),
     *("hospitalno", "nhsnumber", "person", "personid", "participant", "participantid"),
     *("pseudonym", "pseudoid", "subjectno", "subjectnumber", "casepatientid", "patients"),
-    *("patientennummer", "patientenid", "pacienteid", "idpaciente", "paciente", "numeropaciente"),
+    *("patientennummer", "patientennr", "patientenid", "pacienteid", "idpaciente", "paciente"),
+    *("numeropaciente", "idpatient", "numeropatient", "numpatient", "paziente", "idpaziente"),
+    *("historiaclinica", "患者id", "患者编号", "病人id", "病人编号", "病历号"),
 )
 STUDY = ("studyid", "study", "studyinstanceuid", "accession", "accessionnumber", "examid", "exam")
 # What else is said of images, and names neither patients nor labels.
 OTHER = {
     *("file", "filename", "path", "image", "imagename", "imageid", "index", "id", "unnamed0", ""),
     *("format", "size", "filesize", "bytes", "url", "width", "height", "mode", "bits", "type"),
-    *("resolution", "md5", "sha1", "sha256", "source", "license", "licence", "split", "fold"),
+    *("resolution", "md5", "sha1", "sha256", "source", "license", "licence"),
+    *("split", "fold", "set", "subset", "partition", "dataset", "datasettype", "phase", "usage"),
     *("age", "sex", "gender", "patientage", "patientsex", "patientgender", "date", "studydate"),
     *("view", "viewposition", "projection", "studyid", "seriesid", "accession", "modality"),
-    *("manufacturer", "followup"),
+    *(
+        "manufacturer",
+        "followup",
+        "position",
+        "viewpos",
+        "datasplit",
+        "splitset",
+        "site",
+        "hospital",
+    ),
 }
+VIEW = ("viewposition", "view", "projection", "frontallateral", "viewpos", "proyeccion")
 _PATIENT_WORDS = ("patient", "subject", "paciente", "paziente", "pasient", "pacient")
 _ID_ENDINGS = (
     *("id", "uid", "no", "nr", "number", "num", "key", "code", "hash", "pseudonym", "ref"),
@@ -84,6 +102,12 @@ def is_doubled(columns: Sequence[str], index: int | None) -> bool:
     """Say whether two columns have the name of this one."""
     there = [plain(column) for column in columns]
     return index is not None and there.count(there[index]) > 1
+
+
+def has_known(columns: Sequence[str]) -> bool:
+    """Say whether any column is called by a name that is known."""
+    known = {*FILE, *LABEL, *PATIENT, *STUDY, *OTHER} - {""}
+    return any(plain(column) in known for column in columns)
 
 
 def find_patient(columns: Sequence[str]) -> PatientColumn:

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 
 from radiographs.reading.labelled_rows import LabelledRow
 from radiographs.reading.labels import checked_label
+from radiographs.reading.placeholders import is_no_label
 from radiographs.reading.spellings import joined, listed
 from radiographs.reading.tables.columns import (
     FILE,
-    LABEL,
+    VIEW,
     PatientColumn,
     find,
     find_patient,
     is_doubled,
 )
+from radiographs.reading.tables.label_column import label_column
 from radiographs.reading.tables.table import Table, called, invalid
+from radiographs.reading.views import is_lateral
+from radiographs.warnings import IngestWarning
 
 _DRIVE = re.compile(r"^[A-Za-z]:/|^[a-z][a-z0-9+.-]*://[^/]*/")
 
@@ -30,17 +34,33 @@ class LabelColumns:
         file: Index of the column of paths; None where there is none.
         label: Index of the column of labels; None likewise.
         patient: The column of patients.
+        view: Index of the column of view positions; None likewise.
+        is_unclear: Whether another column may mean the label and says more.
     """
 
     file: int | None
     label: int | None
     patient: PatientColumn
+    view: int | None
+    is_unclear: bool
 
     @classmethod
     def of(cls, table: Table) -> LabelColumns:
         """Find the columns by their names."""
-        file, label = find(table.columns, FILE), find(table.columns, LABEL)
-        return cls(file, label, find_patient(table.columns))
+        label, is_unclear = label_column(table)
+        columns = table.columns
+        file, patient, view = find(columns, FILE), find_patient(columns), find(columns, VIEW)
+        return cls(file, label, patient, view, is_unclear)
+
+    def warnings(self) -> list[IngestWarning]:
+        """Warn where the label may be another column's."""
+        if not self.is_unclear:
+            return []
+        detail = (
+            "Several columns may have the labels, and one was read. Call the right one label and "
+            "the others otherwise."
+        )
+        return [IngestWarning("label_column_unclear", detail, 0)]
 
 
 def labelled_rows(table: Table, columns: LabelColumns) -> Iterator[LabelledRow]:
@@ -61,11 +81,14 @@ def labelled_rows(table: Table, columns: LabelColumns) -> Iterator[LabelledRow]:
         if not path:
             raise invalid(table.name, line, "the file is no path")
         cell = "" if label is None else cells[label]
-        if label is not None and cell not in known:
+        if cell and is_no_label(cell):
+            known[cell] = ""
+        elif label is not None and cell not in known:
             where = f"{called(table.name)}, line {line}: the cell in column 'label'"
             known[cell] = checked_label(joined(listed(cell)) or cell, where)
         name = None if patient is None else cells[patient]
-        yield LabelledRow(path, known.get(cell, ""), name or None, line)
+        lateral = columns.view is not None and is_lateral(cells[columns.view])
+        yield LabelledRow(path, known.get(cell, ""), name or None, line, is_lateral=lateral)
 
 
 def _path(cell: str) -> str:

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from radiographs.errors import IngestRefused, UnreadableImage
@@ -22,6 +23,7 @@ from radiographs.reading.file_tree import FileTree
 MAX_TABLE_BYTES = 1 << 30  # unpacked
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 1000
+_ROWS_LOOKED_AT = 2000  # where it is only asked what a column holds
 _MAX_XLSX_BYTES = 256 << 20  # unpacked; its shared texts are held in memory
 _LONGEST_LINE = 1 << 20
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -87,6 +89,14 @@ class Table:
                 problem = f"it has {len(row.cells)} cells and the header {num_columns}"
                 raise invalid(self.name, row.line, problem)
             yield row
+
+    def first_rows(self, *, strict: bool = False) -> Iterator[Row]:
+        """Read the first rows; where one is damaged they end, or with `strict` it is refused."""
+        try:
+            yield from islice(self.rows(), _ROWS_LOOKED_AT)
+        except IngestRefused:
+            if strict:
+                raise
 
 
 def base_name(name: str) -> str:

@@ -2,43 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
 
 from radiographs.errors import IngestRefused
 from radiographs.quoting import printable
 from radiographs.reading.file_index import FileIndex
+from radiographs.reading.tables.columns import FILE, PATIENT, find_all
 from radiographs.reading.tables.table import Table
 
-_ROWS_LOOKED_AT = 2000
+MIN_SHARE = 0.5  # of a table's first rows, or of the images
+_MAX_COLUMNS = 50  # looked at
 
 
-def share_named(index: FileIndex, table: Table, column: int | None) -> float:
-    """Return which share of a column's first cells name images that are there."""
-    if column is None or not index.images:
-        return 0.0
-    cells: list[str] = []
-    try:
-        cells.extend(row.cells[column] for row in islice(table.rows(), _ROWS_LOOKED_AT))
-    except IngestRefused:
-        if any(_names_image(index, cell) for cell in cells):
-            raise  # it names images, and where it is damaged it says so by its line
-        index.unreadable_tables.add(table.name)
-        return 0.0
-    named = (_names_image(index, cell) for cell in cells)
-    return sum(named) / max(len(cells), 1)
+def naming_column(
+    index: FileIndex, table: Table, others: Collection[int | None] = (), *, or_any: bool = False
+) -> int | None:
+    """Return the column that names images.
 
+    Those that are called so come first, and those that are called as a patient last, since a
+    patient's number may be the name of an image too. Of several the one that names most is taken.
 
-def naming_column(index: FileIndex, table: Table, min_share: float) -> int | None:
-    """Return the column that names images, whatever it is called."""
-    shares = [share_named(index, table, column) for column in range(min(len(table.columns), 50))]
-    best = max(range(len(shares)), key=shares.__getitem__, default=None)
-    return best if best is not None and shares[best] >= min_share else None
+    Args:
+        index: The images.
+        table: Any table.
+        others: Columns that are known to say something else.
+        or_any: Whether one that is called so is taken for any image that it names; else it names
+            most of its first rows, or most of the images.
+    """
+    if not index.images:
+        return None
+    shares = _shares_named(index, table)
+    called = [place for place in find_all(table.columns, FILE) if place in shares]
+    patients = set(find_all(table.columns, PATIENT))
+    rest = [place for place in shares if place not in {*called, *patients, *others}]
+    for places in (called, rest, sorted(patients & set(shares))):
+        best = max(places, key=shares.__getitem__, default=None)
+        if best is not None and shares[best] >= MIN_SHARE:
+            return best
+    # of a large set, of which these images are a part
+    part = max(called, key=shares.__getitem__, default=None)
+    if part is None or not ((or_any and shares[part]) or _names_most(index, table, part)):
+        return None
+    return part
 
 
 def names_few(index: FileIndex, table: Table, min_share: float) -> bool:
     """Say whether a table has rows for less than a share of the images."""
     enough = int(min_share * len(index.images)) + 1
     return sum(1 for _ in islice(table.rows(), enough)) < enough
+
+
+def _shares_named(index: FileIndex, table: Table) -> dict[int, float]:
+    """Return which share of each column's first cells name images that are there."""
+    places = range(min(len(table.columns), _MAX_COLUMNS))
+    named = dict.fromkeys(places, 0)
+    num_rows = 0
+    try:
+        for row in table.first_rows(strict=True):
+            num_rows += 1
+            for place in places:
+                named[place] += _names_image(index, row.cells[place])
+    except IngestRefused:
+        if any(named.values()):
+            raise  # it names images, and where it is damaged it says so by its line
+        index.unreadable_tables.add(table.name)
+        return dict.fromkeys(places, 0.0)
+    return {place: number / max(num_rows, 1) for place, number in named.items()}
+
+
+def _names_most(index: FileIndex, table: Table, place: int) -> bool:
+    """Say whether a column names most of the images, read to its end where need be."""
+    if table.name in index.unreadable_tables:
+        return False
+    named: set[str] = set()
+    for cells, _ in table.rows():
+        match = index.image_names.find(printable(cells[place].replace("\\", "/")), table.folder)
+        if match is not None:
+            named.add(match.name)
+            if len(named) >= MIN_SHARE * len(index.images):
+                return True
+    return False
 
 
 def _names_image(index: FileIndex, cell: str) -> bool:

@@ -162,3 +162,35 @@ def test_a_transfer_syntax_that_is_not_read_is_named(syntax, named):
         read_header(file.getvalue())
     assert caught.value.code == "unsupported_format"
     assert named in caught.value.reason
+
+
+OVERLAY = (np.indices(TWELVE_BITS.shape).sum(0) % 2).astype(np.uint16) << np.uint16(12)
+
+
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.JPEGLSLossless])
+def test_values_beyond_the_bits_that_are_declared_are_refused(syntax):
+    pixels = TWELVE_BITS * np.uint16(8)  # of 15 bits
+    if syntax == uid.ExplicitVRLittleEndian:
+        data = dicom(pixels, 12)
+    else:
+        file = pydicom.filebase.DicomBytesIO()
+        coded(pixels, 12, syntax, ENCODERS[syntax]).save_as(file, enforce_file_format=True)
+        data = file.getvalue()
+    with pytest.raises(UnreadableImage) as caught:
+        decode(data)
+    assert caught.value.code == "unsupported_mode"
+    assert "BitsStored" in caught.value.reason
+
+
+def test_an_overlay_is_dropped_where_it_is_declared_and_else_refused():
+    made = dataset(TWELVE_BITS | OVERLAY)
+    made.add_new(0x60000102, "US", 12)
+    np.testing.assert_array_equal(decode(encoded(made)), decode(dicom()))
+    with pytest.raises(UnreadableImage, match="BitsStored"):
+        decode(dicom(TWELVE_BITS | OVERLAY))
+
+
+def test_copies_of_the_sign_above_the_value_are_dropped():
+    signed = TWELVE_BITS.astype(np.int16) - np.int16(2048)
+    low = (signed & 0xFFF).astype(np.int16)
+    np.testing.assert_array_equal(decode(dicom(signed)), decode(dicom(low)))

@@ -17,45 +17,16 @@ from radiographs.reading.archive import ArchiveTree
 from radiographs.reading.file_tree import FolderTree
 from radiographs.reading.layouts import find_images
 from radiographs.store.pixel_store import PixelStore
+from tests.unit.radiographs.reading.layouts.made_trees import (
+    PNG,
+    classes,
+    codes,
+    images,
+    labels,
+    table,
+)
 
 OPTIONS = IngestOptions(bytes(32))
-PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture
-def listed(folder_of):
-    """List files that are given by name; images hold no pixels."""
-    return lambda files: find_images(FolderTree(folder_of(files)))
-
-
-@pytest.fixture
-def refused(listed):
-    def refuse(files):
-        with pytest.raises(IngestRefused) as caught:
-            listed(files)
-        return caught.value
-
-    return refuse
-
-
-def images(*names):
-    return dict.fromkeys(names, PNG)
-
-
-def classes(**counts):
-    return images(*(f"{label}/{k}.png" for label, n in counts.items() for k in range(n)))
-
-
-def table(*rows):
-    return "".join(f"{row}\n" for row in rows).encode()
-
-
-def labels(listing):
-    return {image.name: image.label for image in listing.images}
-
-
-def codes(listing):
-    return [warning.code for warning in listing.warnings]
 
 
 # Folders
