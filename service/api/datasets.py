@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from anyio import CancelScope
 from anyio.to_thread import run_sync
@@ -31,15 +31,18 @@ from service.api.threads import run_writing
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, DroppedFileView, ImageWithTextView, JobView, Page
 from service.context import AppContext
-from service.domain import access, errors
+from service.domain import access, errors, paging
 from service.domain.identifiers import new_id
 from service.domain.job import Job
 from service.domain.ports import UploadWriter
+from service.domain.records import Dataset, DroppedFile, ImageWithText
 from service.domain.requests import DatasetSource
 from service.usecases import Submission
 from service.validation.ingest import IngestBody, UploadForm
 
 router = APIRouter(tags=["datasets"], route_class=GuardedRoute)
+
+ViewOfFile = TypeVar("ViewOfFile", DroppedFileView, ImageWithTextView)
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -196,12 +199,7 @@ def list_dropped_files(
     """
     dataset = context.records.catalog.dataset(dataset_id)
     page = dropped_files(context.artifacts, dataset, cursor, limit)
-    shown_privately(context, [dataset.id])
-    items = [
-        DroppedFileView.model_validate(access.dropped_file(context.scopes, each))
-        for each in page.items
-    ]
-    return Page(items=items, next_cursor=page.next_cursor)
+    return _shown(context, dataset, page, DroppedFileView)
 
 
 @router.get(
@@ -218,11 +216,18 @@ def list_images_with_text(
     """
     dataset = context.records.catalog.dataset(dataset_id)
     page = images_with_text(context.artifacts, dataset, cursor, limit)
+    return _shown(context, dataset, page, ImageWithTextView)
+
+
+def _shown(
+    context: AppContext,
+    dataset: Dataset,
+    page: paging.Page[DroppedFile] | paging.Page[ImageWithText],
+    view: type[ViewOfFile],
+) -> Page[ViewOfFile]:
+    """Show files of a dataset, without their names to those who may not see them."""
     shown_privately(context, [dataset.id])
-    items = [
-        ImageWithTextView.model_validate(access.image_with_text(context.scopes, each))
-        for each in page.items
-    ]
+    items = [view.model_validate(access.listed_file(context.scopes, each)) for each in page.items]
     return Page(items=items, next_cursor=page.next_cursor)
 
 

@@ -145,13 +145,8 @@ def dataset(scopes: Scopes, found: Dataset) -> dict[str, Any]:
     }
 
 
-def dropped_file(scopes: Scopes, found: DroppedFile) -> dict[str, Any]:
-    """Return a file that was left out; its name needs the scope private:read."""
-    return asdict(found) | ({} if PRIVATE_READ in scopes else {"file": None})
-
-
-def image_with_text(scopes: Scopes, found: ImageWithText) -> dict[str, Any]:
-    """Return an image that text is burnt into; its name needs the scope private:read."""
+def listed_file(scopes: Scopes, found: DroppedFile | ImageWithText) -> dict[str, Any]:
+    """Return a file of a dataset's list; its name needs the scope private:read."""
     return asdict(found) | ({} if PRIVATE_READ in scopes else {"file": None})
 
 

@@ -79,7 +79,7 @@ def seen(context, job, scopes):
             asdict(access.job(scopes, job)),
             [asdict(access.event(scopes, each)) for each in events],
             access.dataset(scopes, dataset) | {"source": None},
-            [access.dropped_file(scopes, each) for each in page.items],
+            [access.listed_file(scopes, each) for each in page.items],
         ],
         default=str,
     )

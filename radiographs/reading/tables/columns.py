@@ -45,16 +45,8 @@ OTHER = {
     *("split", "fold", "set", "subset", "partition", "dataset", "datasettype", "phase", "usage"),
     *("age", "sex", "gender", "patientage", "patientsex", "patientgender", "date", "studydate"),
     *("view", "viewposition", "projection", "studyid", "seriesid", "accession", "modality"),
-    *(
-        "manufacturer",
-        "followup",
-        "position",
-        "viewpos",
-        "datasplit",
-        "splitset",
-        "site",
-        "hospital",
-    ),
+    *("manufacturer", "followup", "position", "viewpos", "datasplit", "splitset"),
+    *("site", "hospital"),
 }
 VIEW = ("viewposition", "view", "projection", "frontallateral", "viewpos", "proyeccion")
 _PATIENT_WORDS = ("patient", "subject", "paciente", "paziente", "pasient", "pacient")

@@ -8,10 +8,11 @@ from itertools import islice
 from radiographs.errors import IngestRefused
 from radiographs.quoting import printable
 from radiographs.reading.file_index import FileIndex
-from radiographs.reading.tables.columns import FILE, PATIENT, find_all
+from radiographs.reading.tables.columns import FILE, PATIENT, find_all, find_patient
 from radiographs.reading.tables.table import Table
 
 MIN_SHARE = 0.5  # of a table's first rows, or of the images
+_ANY = 1e-9
 _MAX_COLUMNS = 50  # looked at
 
 
@@ -34,17 +35,20 @@ def naming_column(
         return None
     shares = _shares_named(index, table)
     called = [place for place in find_all(table.columns, FILE) if place in shares]
-    patients = set(find_all(table.columns, PATIENT))
+    patients = {find_patient(table.columns).place, *find_all(table.columns, PATIENT)} - {None}
     rest = [place for place in shares if place not in {*called, *patients, *others}]
-    for places in (called, rest, sorted(patients & set(shares))):
+    in_turn = (
+        (called, _ANY if or_any else MIN_SHARE),
+        (rest, MIN_SHARE),
+        (sorted(patients & shares.keys()), MIN_SHARE),
+    )
+    for places, least in in_turn:
         best = max(places, key=shares.__getitem__, default=None)
-        if best is not None and shares[best] >= MIN_SHARE:
+        if best is not None and shares[best] >= least:
             return best
     # of a large set, of which these images are a part
-    part = max(called, key=shares.__getitem__, default=None)
-    if part is None or not ((or_any and shares[part]) or _names_most(index, table, part)):
-        return None
-    return part
+    part = next(iter(called), None)
+    return part if part is not None and _names_most(index, table, part) else None
 
 
 def names_few(index: FileIndex, table: Table, min_share: float) -> bool:

@@ -1,4 +1,4 @@
-"""What is easily read wrongly without a word: tables and folders that say less than they seem to."""
+"""What is easily read wrongly without a word: tables and folders that say less than it seems."""
 
 from __future__ import annotations
 
