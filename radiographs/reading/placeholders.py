@@ -17,7 +17,7 @@ _NOBODY = re.compile(
     r"""
     [\W_]* | x{2,} | no\ ?(id|patient\ ?id|name) | -1 | tests? | test\ ?patient | keine | removed
     | (anon|anonym | anonymous | anonymi[sz]ed | an[oó]nimo | anonyme)(\ ?patient)?
-    | dummy | redacted | de-?identified | patient ([\W_]?(id|0+))?
+    | dummy | redacted | de-?identified | patient ([\W_]?id)?
     """,
     re.VERBOSE,
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from radiographs.reading.placeholders import is_nobody
+
+_ZEROS = re.compile(r"(patient[\W_]?)?0+", re.IGNORECASE)
 
 
 def known_patient(patient_id: str) -> str | None:
@@ -13,4 +17,4 @@ def known_patient(patient_id: str) -> str | None:
     the holdout and tears nobody apart.
     """
     stripped = " ".join(patient_id.split())
-    return None if is_nobody(stripped) or not stripped.strip("0") else stripped
+    return None if is_nobody(stripped) or _ZEROS.fullmatch(stripped) else stripped

@@ -146,7 +146,8 @@ def _lines(file: BinaryIO, name: str) -> Iterator[str]:
     start = file.read(2)
     if start in {b"\xff\xfe", b"\xfe\xff"}:
         encoding = "utf-16-le" if start == b"\xff\xfe" else "utf-16-be"
-        yield from io.TextIOWrapper(file, encoding, newline="", errors="replace")
+        with io.TextIOWrapper(file, encoding, newline="", errors="replace") as text:
+            yield from text
         return
     num_bytes = number = 0
     line = start + file.readline(_LONGEST_LINE)

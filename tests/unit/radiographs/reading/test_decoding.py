@@ -209,11 +209,11 @@ def test_damaged_bytes_are_decoded_or_refused_and_nothing_else(noise, kind, at):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_header_has_size_and_depth(encoded, kind):
-    assert tuple(read_header(encoded(GREY, kind))) == (64, 48, 8, None)
+    assert tuple(read_header(encoded(GREY, kind))) == (64, 48, 8, None, kind)
 
 
 def test_a_png_header_is_read_from_its_first_bytes(encoded):
-    assert tuple(read_header(encoded(GREY)[:100])) == (64, 48, 8, None)
+    assert tuple(read_header(encoded(GREY)[:100])) == (64, 48, 8, None, "PNG")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -34,7 +34,7 @@ def as_16_bits(values, white):
 def test_tiff_comes_back_exactly(encoded, pixels, compression):
     data = encoded(pixels, "TIFF", compression=compression)
     np.testing.assert_array_equal(decode(data), pixels)
-    assert tuple(read_header(data)) == (64, 48, 8 * pixels.dtype.itemsize, None)
+    assert tuple(read_header(data)) == (64, 48, 8 * pixels.dtype.itemsize, None, "TIFF")
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "BMP"])
@@ -120,7 +120,7 @@ def test_a_lossless_jpeg_uses_the_range_that_its_precision_states(name, pixels, 
         stated = data[data.index(b"\xff\xf7") + 4]
         expected = pixels if bits == 8 else as_16_bits(pixels, 2**stated - 1)
     np.testing.assert_array_equal(decode(data), expected)
-    assert tuple(read_header(data)) == (64, 48, 8 if bits == 8 else 16, None)
+    assert tuple(read_header(data)) == (64, 48, 8 if bits == 8 else 16, None, "JPEG")
 
 
 def test_a_jpeg_of_12_bits_uses_its_whole_range():
