@@ -1,4 +1,4 @@
-"""Whether the classes of a set came in different formats: these might be learned for the label."""
+"""Whether the classes of a set have different formats, which might be learned for the label."""
 
 from __future__ import annotations
 

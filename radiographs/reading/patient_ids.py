@@ -14,7 +14,7 @@ from radiographs.warnings import IngestWarning
 
 _NUMBER = re.compile(r"[+-]?(\d+)(?:[.,]0*)?")
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?e\+?\d+")
-_FILLED_IN = re.compile(r"0|(\d)\1{3,}|12345\d*|x")  # where a program asks for a number
+_FILLED_IN = re.compile(r"0|(\d)\1{3,}|12345\d*|x+")  # where a program asks for a number
 _MIN_OF_NOBODY = 8  # images that share such a number before it is taken for nobody
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _MISSING = {
-    *("", "-", "--", "---", "?", "??", "???", ".", "..", "na", "n/a", "n.a.", "#n/a", "<na>"),
+    *("", "-", "--", "---", "?", "??", "???", "na", "n/a", "n.a.", "#n/a", "<na>"),
     *("nan", "nat", "null", "nil", "none", "unknown", "unk", "unbekannt", "nicht bekannt"),
     *("inconnu", "inconnue", "desconocido", "desconocida", "desconhecido", "sconosciuto", "未知"),
     *("不详", "missing", "not available", "not known", "undefined", "unspecified", "tbd"),
@@ -15,7 +15,7 @@ _MISSING = {
 _NO_LABEL = {"unlabelled", "unlabeled", "no label", "not labelled", "not labeled", "sin etiqueta"}
 _NOBODY = re.compile(
     r"""
-    [\W_]* | x{2,} | no\ ?(id|patient\ ?id|name) | -1 | tests? | test\ ?patient | keine | removed
+    [\W_]* | no\ ?(id|patient\ ?id|name) | -1 | tests? | test\ ?patient | keine | removed
     | (anon|anonym | anonymous | anonymi[sz]ed | an[oó]nimo | anonyme)(\ ?patient)?
     | dummy | redacted | de-?identified | patient ([\W_]?id)?
     """,

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 
 import pydicom
+from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from radiographs.errors import UnreadableImage
@@ -34,7 +35,7 @@ _OF_PIXELS = [
 ]
 _IDENTIFIERS = ["SOPInstanceUID", "StudyInstanceUID"]
 _KEYWORDS = ["SpecificCharacterSet", *_IDENTIFIERS, *subject.KEYWORDS, *_OF_PIXELS]
-_ELEMENTS = [*_KEYWORDS, *OVERLAY_BITS]
+_ELEMENTS = [*map(Tag, _KEYWORDS), *OVERLAY_BITS]
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_DATA = {b"\xe0\x7f\x10\x00": True, b"\x7f\xe0\x00\x10": False}  # little endian?
 
@@ -110,7 +111,7 @@ def _read(data: bytes) -> DicomFile:
     syntax = _transfer_syntax(elements)
     if syntax == DeflatedExplicitVRLittleEndian:
         stream.seek(0)
-        tags = [*_ELEMENTS, "PixelData"]
+        tags = [*_ELEMENTS, Tag("PixelData")]
         elements = pydicom.dcmread(stream, force=True, specific_tags=tags)
         pixel_data = memoryview(elements.get("PixelData", b""))
     else:

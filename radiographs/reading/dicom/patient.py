@@ -6,7 +6,7 @@ import re
 
 from radiographs.reading.placeholders import is_nobody
 
-_ZEROS = re.compile(r"(patient[\W_]?)?0+", re.IGNORECASE)
+_FILLED_IN = re.compile(r"(patient[\W_]?)?0+|x+", re.IGNORECASE)
 
 
 def known_patient(patient_id: str) -> str | None:
@@ -17,4 +17,4 @@ def known_patient(patient_id: str) -> str | None:
     the holdout and tears nobody apart.
     """
     stripped = " ".join(patient_id.split())
-    return None if is_nobody(stripped) or _ZEROS.fullmatch(stripped) else stripped
+    return None if is_nobody(stripped) or _FILLED_IN.fullmatch(stripped) else stripped

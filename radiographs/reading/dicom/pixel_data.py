@@ -11,6 +11,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.encaps import get_frame
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from radiographs.errors import UnreadableImage
@@ -18,7 +19,7 @@ from radiographs.reading import jpeg
 from radiographs.reading.dicom.values import integer, text
 
 # OverlayBitPosition: which bit of each stored value is an overlay's (PS3.3, C.9.2; retired)
-OVERLAY_BITS = [group << 16 | 0x0102 for group in range(0x6000, 0x6020, 2)]
+OVERLAY_BITS = [Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
 StoredValues = NDArray[np.integer[Any]]
 _COLOURS = {"RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 

@@ -146,8 +146,8 @@ def _lines(file: BinaryIO, name: str) -> Iterator[str]:
     start = file.read(2)
     if start in {b"\xff\xfe", b"\xfe\xff"}:
         encoding = "utf-16-le" if start == b"\xff\xfe" else "utf-16-be"
-        with io.TextIOWrapper(file, encoding, newline="", errors="replace") as text:
-            yield from text
+        with io.TextIOWrapper(file, encoding, newline="", errors="replace") as decoded:
+            yield from decoded
         return
     num_bytes = number = 0
     line = start + file.readline(_LONGEST_LINE)

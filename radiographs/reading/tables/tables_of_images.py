@@ -35,12 +35,12 @@ def naming_column(
         return None
     shares = _shares_named(index, table)
     called = [place for place in find_all(table.columns, FILE) if place in shares]
-    patients = {find_patient(table.columns).place, *find_all(table.columns, PATIENT)} - {None}
+    patients = {find_patient(table.columns).place, *find_all(table.columns, PATIENT)}
     rest = [place for place in shares if place not in {*called, *patients, *others}]
     in_turn = (
         (called, _ANY if or_any else MIN_SHARE),
         (rest, MIN_SHARE),
-        (sorted(patients & shares.keys()), MIN_SHARE),
+        ([place for place in shares if place in patients], MIN_SHARE),
     )
     for places, least in in_turn:
         best = max(places, key=shares.__getitem__, default=None)
