@@ -12,7 +12,10 @@ _IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".jp2", ".avif", ".heic", ".dcm", ".dicom"),
 )
-TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".xlsx")
+TABLE_SUFFIXES = (
+    *(".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".xlsx"),
+    *(".csv.txt", ".tsv.txt"),  # Windows hides the last suffix from whoever named it
+)
 ARRAY_SUFFIXES = (".npy", ".npz")
 # Notes, programs and archives: never images, whatever they hold.
 _OTHER_SUFFIXES = (
@@ -34,8 +37,11 @@ _MASK = re.compile(
 _PART = re.compile(
     r"(images?|imgs?|batch|part|folder|dir|dis[ck]|cd|dvd|data|dataset|export|archive|chunk|pack|"
     r"volume|shard|teil|parte|lote?)\d+|(batch|part|folder|dis[ck]|dvd|volume)[a-z]?|"
+    r"(hospital|clinic|klinik|site|cent(er|re)|scanner|source)([a-z]|\d+)|"
+    r"(19|20)\d\d(\d\d){0,2}|"  # a date
     r"(new|new(folder|images|data|batch)|neu|neuerordner|nuev[oa]s?|nuevacarpeta|untitled(folder)?|"
-    r"misc|miscellaneous|unsorted|te?mp|todo|extras?|additional|upload(ed)?s?|downloads?)\d*"
+    r"misc|miscellaneous|unsorted|te?mp|todo|extras?|additional|upload(ed)?s?|downloads?|raw|"
+    r"originals?|(pre)?processed|augmented|resized|cleaned)\d*"
 )
 _PATIENT = re.compile(r"(patients?|pat|pt|subjects?|subj|case|person|paciente|paziente|mrn|p)\d+")
 _UID = re.compile(r"\d+(\.\d+){3,}")  # of a study, a series or an image in DICOM
@@ -111,7 +117,7 @@ def is_mask_folder(folder: str) -> bool:
 
 
 def is_part_folder(folder: str) -> bool:
-    """Say whether a folder's name only says that it is a part of a set: images_001, batch2, new."""
+    """Say whether a folder's name only says a part of a set: images_001, new, 2020-03, site_A."""
     return _PART.fullmatch(plain(folder)) is not None
 
 

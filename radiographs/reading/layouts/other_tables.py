@@ -123,10 +123,13 @@ def _unread(index: FileIndex) -> list[IngestWarning]:
 
 
 def _may_label(table: Table, known: set[int | None]) -> bool:
-    """Say whether a table that names the images has a column that may be their labels."""
+    """Say whether a table that names the images has a column that may be their labels.
+
+    Without a header row any may be.
+    """
     return any(
         plain(name) not in OTHER for place, name in enumerate(table.columns) if place not in known
-    )
+    ) or (len(table.columns) > 1 and not has_header(table))
 
 
 def _not_understood(table: Table) -> IngestRefused:

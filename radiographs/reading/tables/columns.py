@@ -46,7 +46,7 @@ OTHER = {
     *("age", "sex", "gender", "patientage", "patientsex", "patientgender", "date", "studydate"),
     *("view", "viewposition", "projection", "studyid", "seriesid", "accession", "modality"),
     *("manufacturer", "followup", "position", "viewpos", "datasplit", "splitset"),
-    *("site", "hospital"),
+    *("site", "hospital", "mask", "maskname", "maskfile", "maskpath"),
 }
 VIEW = ("viewposition", "view", "projection", "frontallateral", "viewpos", "proyeccion")
 _PATIENT_WORDS = ("patient", "subject", "paciente", "paziente", "pasient", "pacient")
@@ -60,6 +60,19 @@ _ATTRIBUTES = (
     *("orientation", "history", "comment", "state", "address", "race", "ethnic", "insurance"),
     *("inpatient", "outpatient", "class", "alter", "geschlecht", "edad", "sexo"),
 )
+
+
+_NAMES = {
+    "name",
+    "fullname",
+    "lastname",
+    "surname",
+    "nachname",
+    "nombre",
+    "apellido",
+    "nom",
+    "nome",
+}
 
 
 class PatientColumn(NamedTuple):
@@ -128,7 +141,7 @@ def _unread(columns: Sequence[str]) -> tuple[str, ...]:
         for place, column in enumerate(columns)
         if place != file
         and plain(column) not in known
-        and not any(each in plain(column) for each in _ATTRIBUTES)
+        and (plain(column) in _NAMES or not any(each in plain(column) for each in _ATTRIBUTES))
     )
 
 

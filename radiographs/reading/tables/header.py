@@ -15,15 +15,17 @@ def has_header(table: Table) -> bool:
     """Say whether the first row names columns, rather than an image or a title.
 
     It does where a name is a usual one; and it does not where a cell is empty or looks as those
-    below it do.
+    below it do, or where the rows below have other numbers of cells.
     """
     if has_known(table.columns):
         return True
     below: list[set[str]] = [set() for _ in table.columns]
+    num_rows = 0
     for row in table.first_rows():
+        num_rows += 1
         for shapes, cell in zip(below, row.cells, strict=True):
             shapes.add(_shape(cell))
-    return all(
+    return num_rows > 0 and all(
         name and _shape(name) not in shapes
         for name, shapes in zip(table.columns, below, strict=True)
     )

@@ -170,11 +170,31 @@ def test_a_table_without_a_header_row_is_refused_and_not_quoted(refused, row, na
     assert "DOE" not in str((error.message, error.files))
 
 
-def test_a_table_under_a_title_is_refused_and_the_title_is_not_quoted(refused):
-    rows = ["Study of Dr Roe,,", "file,label,patient", *(f"{k}.png,a,{k}" for k in range(8))]
-    error = refused({**images(*(f"{k}.png" for k in range(8))), "labels.csv": table(*rows)})
+@pytest.mark.parametrize("name", ["labels.csv", "export.csv"])
+@pytest.mark.parametrize("title", ["Study of Dr Roe,,", "Dr Roe,2020,"])
+def test_a_table_under_a_title_is_refused_and_the_title_is_not_quoted(refused, name, title):
+    rows = [title, "file,label,patient", *(f"{k}.png,a,{k}" for k in range(8))]
+    error = refused({**images(*(f"x/{k}.png" for k in range(8))), name: table(*rows)})
     assert "no header row" in error.message
     assert "Roe" not in str((error.message, error.files))
+
+
+def test_a_title_of_another_width_is_not_quoted_either(refused):
+    rows = ["Study of Dr Roe", "file,label", *(f"{k}.png,a" for k in range(8))]
+    error = refused({**images("0.png"), "labels.csv": table(*rows)})
+    assert "Roe" not in str((error.message, error.files))
+
+
+def test_a_table_whose_last_suffix_windows_hides_is_read(listed):
+    rows = [f"{k}.png,{'ab'[k % 2]}" for k in range(16)]
+    files = images(*(f"batch{k % 2}/{k}.png" for k in range(16)))
+    listing = listed({**files, "labels.csv.txt": table("file,label", *rows)})
+    assert set(labels(listing).values()) == {"a", "b"}
+
+
+def test_a_column_of_names_may_be_the_patient_and_that_is_said(listed):
+    rows = ("{k}.png,a,Doe", "{k}.png,b,Roe")
+    assert codes(listed(labelled("file,label,Name", *rows))) == ["patient_column_unclear"]
 
 
 # Labels
@@ -220,7 +240,9 @@ def test_grades_are_no_copies(listed):
 # Folders
 
 
-@pytest.mark.parametrize("part", ["batch1", "part2", "images_001", "new", "New folder", "Teil 3"])
+@pytest.mark.parametrize(
+    "part", ["batch1", "part2", "images_001", "new", "New folder", "Teil 3", "2020-03-01", "site_A"]
+)
 @pytest.mark.parametrize("place", ["{part}/{label}/{k}.png", "{label}/{part}/{k}.png"])
 def test_folders_of_parts_above_and_inside_classes_are_no_classes(listed, part, place):
     names = [place.format(part=part, label=label, k=k) for label in "ab" for k in range(8)]
@@ -229,7 +251,7 @@ def test_folders_of_parts_above_and_inside_classes_are_no_classes(listed, part, 
     assert len(listing.images) == 32
 
 
-@pytest.mark.parametrize("part", ["batch1", "part2", "images_001", "new"])
+@pytest.mark.parametrize("part", ["batch1", "part2", "images_001", "new", "2019", "augmented"])
 def test_a_folder_of_a_part_beside_classes_is_left_out_and_named(listed, part):
     listing = listed({**classes(a=8, b=8), **images(f"{part}/x.png")})
     assert set(labels(listing).values()) == {"a", "b"}
