@@ -79,6 +79,11 @@ class Gate:
         num_patients = len(self._index.images.representatives)
         return images_needed(num_patients, len(self._splits.classes), self._policy)
 
+    def prepare(self) -> None:
+        """Index the real images, which is the same for every set; raises what `compare` raises."""
+        self._require_holdout()
+        _ = self._index.calibration
+
     def compare(self, pixels: Pixels) -> SetNeighbours:
         """Compare images with the real ones, and flag copies (G1).
 

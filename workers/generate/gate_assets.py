@@ -46,6 +46,7 @@ from service.domain.errors import (
     StorageFull,
     TooFewPatients,
 )
+from service.domain.job import JobProgress
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
 from workers.runtime.attempt import Attempt
@@ -55,7 +56,8 @@ log = structlog.get_logger()
 
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
-TRAINING = "training gate assets"  # the phase that a job reports
+# the phases that a job reports before the first set of a dataset
+TRAINING, INDEXING = "training gate assets", "indexing real images"
 CLASSIFIER_PASSES, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
 VIEWS_PER_IMAGE, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
 SEED = 0
@@ -85,6 +87,11 @@ class ArtifactArrayCache:
             kept = compute()
             self._keep(file, kept)
         return kept
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was kept yet."""
+        return not self._artifacts.exists(self._folder)
 
     def _read(self, key: str) -> Arrays | None:
         try:
@@ -130,6 +137,17 @@ class GateAssets:
     gate: Gate
     metric_names: tuple[str, ...]
     arrays: ArtifactArrayCache
+
+    def prepare(self, attempt: Attempt) -> None:
+        """Compute what is the same for every set, before the first; later ones find it kept.
+
+        Raises:
+            InvalidDistances: A metric gives invalid distances.
+        """
+        if self.arrays.is_empty:
+            attempt.report(JobProgress(INDEXING))
+        self.gate.prepare()
+        _ = self.controls
 
     @cached_property
     def controls(self) -> list[ControlResult]:

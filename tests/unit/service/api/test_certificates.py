@@ -112,9 +112,7 @@ def test_the_dataset_is_named_only_where_the_operator_shows_it(scene: Scene) -> 
     assert "<dt>Dataset</dt><dd>covid</dd>" in scene.client.get(WHERE).text
 
 
-def test_one_whose_dataset_is_gone_does_without_its_name(
-    scene: Scene, made: SyntheticSet
-) -> None:
+def test_one_whose_dataset_is_gone_does_without_its_name(scene: Scene, made: SyntheticSet) -> None:
     scene.app.state.context = replace(scene.context, show_dataset_name=True)
     del scene.store.datasets[made.dataset_id]
     answer = scene.client.get(WHERE)
