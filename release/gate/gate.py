@@ -17,7 +17,7 @@ and 7 alpha / 6 to all three.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -79,10 +79,14 @@ class Gate:
         num_patients = len(self._index.images.representatives)
         return images_needed(num_patients, len(self._splits.classes), self._policy)
 
-    def prepare(self) -> None:
-        """Index the real images, which is the same for every set; raises what `compare` raises."""
+    def prepare(self, on_progress: Callable[[float], None]) -> None:
+        """Index the real images, which is the same for every set; raises what `compare` raises.
+
+        Args:
+            on_progress: Called with the share of the longest part that is done.
+        """
         self._require_holdout()
-        _ = self._index.calibration
+        self._index.prepare(on_progress)
 
     def compare(self, pixels: Pixels) -> SetNeighbours:
         """Compare images with the real ones, and flag copies (G1).

@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -58,6 +58,7 @@ CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
 # the phases that a job reports before the first set of a dataset
 TRAINING, INDEXING = "training gate assets", "indexing real images"
+INDEX_SHARE = 0.55  # of the time of indexing; the rest goes to the controls
 CLASSIFIER_PASSES, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
 VIEWS_PER_IMAGE, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
 SEED = 0
@@ -144,19 +145,38 @@ class GateAssets:
         Raises:
             InvalidDistances: A metric gives invalid distances.
         """
+        estimator = ProgressEstimator()
+
+        def watch(share: float) -> None:
+            if attempt.report_due():  # how many images there are is not for everybody
+                attempt.report(estimator.progress(INDEXING, 0, None, share))
+
         if self.arrays.is_empty:
             attempt.report(JobProgress(INDEXING))
-        self.gate.prepare()
-        _ = self.controls
+        self.gate.prepare(lambda share: watch(INDEX_SHARE * share))
+        if "controls" not in vars(self):  # the cached property of that name
+            vars(self)["controls"] = self._count(
+                lambda share: watch(INDEX_SHARE + (1 - INDEX_SHARE) * share)
+            )
 
     @cached_property
     def controls(self) -> list[ControlResult]:
         """How many of the images that were changed a little the gate finds."""
+        return self._count(lambda _: None)
+
+    def _count(self, on_progress: Callable[[float], None]) -> list[ControlResult]:
+        """Measure every control, or read what is kept; `on_progress` gets the share done."""
         planted = list(transformed_controls(self.splits))
         pixels = hashlib.sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
+
+        def found_of_each() -> Iterator[int]:
+            for number, each in enumerate(planted, start=1):
+                yield self.gate.measure(each).found
+                on_progress(number / len(planted))
+
         found = self.arrays.get(
             f"controls {self.gate.digest} {pixels}",
-            lambda: {"found": np.array([self.gate.measure(each).found for each in planted])},
+            lambda: {"found": np.array([*found_of_each()])},
         )["found"]
         return [
             ControlResult(each.name, len(each.pixels), int(num), each.required)
