@@ -97,15 +97,17 @@ class ReleasePlan:
 
     def sentences(self) -> Iterator[str]:
         """Say what can be released, and what would help."""
-        if reasons := list(self._of_no_set(self.membership[0], self._excess(0))):
+        if reasons := list(self._of_no_set(self.membership[0])):
             yield from reasons
             yield f"What may help: {MORE_PATIENTS}."
             return
+        size, excess = next(each for each in self.max_excess if each[1])
         shares = (
-            f"{label} up to {_percent(min(1.0, self._excess(0) * share))}"
+            f"{label} up to {_percent(min(1.0, excess * share))}"
             for label, share in self.class_shares.items()
         )
-        yield f"Sets can pass that show, of their images, {', '.join(shares)}."
+        sets = "Sets" if size <= self.num_needed else f"Sets of {size:,} images or more"
+        yield f"{sets} can pass that show, of their images, {', '.join(shares)}."
 
     def outlook(self, wanted: Mapping[str, float], num_images: int, *, is_later: bool) -> Outlook:
         """Say whether a set can pass.
@@ -115,38 +117,44 @@ class ReleasePlan:
             num_images: Images asked for in all.
             is_later: Whether sets with the same patients were released before.
         """
-        total = sum(wanted.values())
         examined = max(num_images, self.num_needed)
-        excess = self._excess(num_images)
-        if reasons := tuple(self._of_no_set(self.membership[is_later], excess)):
+        if reasons := tuple(self._of_no_set(self.membership[is_later])):
             return Outlook(reasons, (MORE_PATIENTS,), None, examined)
-        limits = {label: excess * share for label, share in self.class_shares.items()}
+        total, excess = sum(wanted.values()), self._excess(examined)
         beyond = {
             label: count / total
             for label, count in wanted.items()
-            if count / total > limits.get(label, 0.0)
+            if count / total > excess * self.class_shares.get(label, 0.0)
         }
         if not beyond:
             return Outlook(num_examined=examined)
+        if not excess:
+            return self._larger(wanted, examined)
         reasons = tuple(
             f"{label} makes up {_percent(share)} of the images, and "
             f"{_percent(self.class_shares.get(label, 0.0))} of the real patients: up to "
-            f"{_percent(limits.get(label, 0.0))} of a set can be examined well enough."
+            f"{_percent(excess * self.class_shares.get(label, 0.0))} of a set of {examined:,} "
+            "images can be examined well enough."
             for label, share in beyond.items()
         )
-        counts = self._within(wanted, limits)
-        remedies = [f"ingest more patients of {', '.join(beyond)}"]
-        if counts:
-            listed = ", ".join(f"{label}={count}" for label, count in counts.items())
-            remedies.insert(0, f"ask for {listed}")
-        return Outlook(reasons, tuple(remedies), counts, examined)
+        counts = self._within(wanted, excess)
+        more = f"ingest more patients of {', '.join(beyond)}"
+        return Outlook(reasons, tuple(filter(None, (_asking(counts), more))), counts, examined)
 
-    def _excess(self, num_images: int) -> float:
-        """Return the limit for a set of so many images."""
-        examined = max(num_images, self.num_needed)
+    def _larger(self, wanted: Mapping[str, float], examined: int) -> Outlook:
+        """Ask for the smallest set of which enough images are examined."""
+        size, excess = next(each for each in self.max_excess if each[1])
+        factor = max(1.0, size / sum(wanted.values()))
+        counts = self._within({label: factor * each for label, each in wanted.items()}, excess)
+        reason = f"Of {examined:,} images copies as rare as policy asks for could go unnoticed."
+        asking = _asking(counts) or f"ask for {size:,} images or more"
+        return Outlook((reason,), (asking, MORE_PATIENTS), counts, examined)
+
+    def _excess(self, examined: int) -> float:
+        """Return the limit where so many images are examined."""
         return max((excess for num, excess in self.max_excess if num <= examined), default=0.0)
 
-    def _of_no_set(self, membership: float, excess: float) -> Iterator[str]:
+    def _of_no_set(self, membership: float) -> Iterator[str]:
         patients = f"{self.num_patients:,} patients to learn from and to compare with"
         if membership > self.max_membership:
             yield (
@@ -154,18 +162,18 @@ class ReleasePlan:
                 f"{_percent(membership)} of the training patients could go unnoticed, where policy "
                 f"accepts {_percent(self.max_membership)}."
             )
-        elif not excess:
+        elif not any(excess for _, excess in self.max_excess):
             yield (
                 f"No set can be released of {patients}: copies as rare as policy asks for could go "
                 "unnoticed."
             )
 
-    def _within(
-        self, wanted: Mapping[str, float], limits: Mapping[str, float]
-    ) -> dict[str, int] | None:
+    def _within(self, wanted: Mapping[str, float], excess: float) -> dict[str, int] | None:
         """Add images of other classes until no class is shown too often."""
         counts = {label: ceil(wanted.get(label, 0.0)) for label in self.class_shares}
-        shares = {label: SHARE_OF_LIMIT * limits[label] for label in counts}
+        shares = {
+            label: SHARE_OF_LIMIT * excess * share for label, share in self.class_shares.items()
+        }
         if not counts.keys() >= wanted.keys() or any(
             count and not shares[label] for label, count in counts.items()
         ):
@@ -181,6 +189,12 @@ class ReleasePlan:
             if sum(counts.values()) < total:
                 counts[label] += 1
         return {label: count for label, count in counts.items() if count}
+
+
+def _asking(counts: Mapping[str, int] | None) -> str | None:
+    if counts is None:
+        return None
+    return f"ask for {', '.join(f'{label}={count}' for label, count in counts.items())}"
 
 
 def _percent(share: float) -> str:

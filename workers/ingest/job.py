@@ -30,7 +30,6 @@ from service.domain.records import (
 from service.domain.release_plan import ReleasePlan
 from service.domain.requests import DatasetSource, IngestRequest
 from workers.ingest.fetching import fetched
-from workers.ingest.release_plan import release_plan
 from workers.ingest.split_key import identity_ledger, split_key
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
@@ -67,6 +66,8 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
+    from workers.ingest.release_plan import release_plan  # scipy takes a while to import
+
     ready = _ready(dataset, summary, artifact, release_plan(store))
     if attempt.job.tenant != DEFAULT_TENANT:
         of_this_dataset = {k: v for k, v in ready.summary.items() if k not in OF_ALL_DATASETS}

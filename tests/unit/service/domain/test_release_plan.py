@@ -59,6 +59,16 @@ def test_a_larger_set_may_show_a_class_more_often() -> None:
     assert of(COVID=430, Normal=570).can_pass
 
 
+def test_a_set_too_small_for_any_shares_is_asked_for_larger() -> None:
+    plan = replace(PLAN, num_needed=256, max_excess=((256, 0.0), (1_000, 3.0)))
+    found = of(plan, COVID=10, Normal=90)
+    assert "Of 256 images" in found.reasons[0]
+    assert found.class_counts
+    assert sum(found.class_counts.values()) >= 1_000
+    assert of(plan, **found.class_counts).can_pass
+    assert next(plan.sentences()).startswith("Sets of 1,000 images or more can pass")
+
+
 def test_of_too_few_patients_no_counts_can_pass_and_more_patients_are_asked_for() -> None:
     few = replace(PLAN, num_patients=400, membership=(0.2, 0.25), max_excess=())
     found = of(few, Normal=10)
