@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]  # (n, size, size), each in 0..255
+SMALLEST = 1e-9  # of a distance: keeps ratios finite where images are equal
 
 
 def class_weights(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:

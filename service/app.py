@@ -21,6 +21,7 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.api import (
     audit,
+    certificates,
     datasets,
     deletions,
     events,
@@ -115,7 +116,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     parts = (
-        *(training, jobs, events, generation, models, synthetic_sets),
+        *(training, jobs, events, generation, models, synthetic_sets, certificates),
         *(signing_keys, keys, deletions, audit, health, metrics, workers),
     )
     for part in parts:
@@ -169,6 +170,8 @@ def connect(settings: Settings) -> AppContext:
         extractors=settings.extractors,
         dicomweb_servers=settings.named_dicomweb_servers,
         min_free_bytes=settings.min_free_bytes,
+        hospital=settings.hospital,
+        show_dataset_name=settings.show_dataset_name,
         caller=Caller.without_key(*settings.scopes),
         quotas=settings.quotas,
         tenants=settings.tenant_terms,

@@ -36,6 +36,8 @@ class AppContext:
         extractors: Networks that sets are compared by besides our own.
         dicomweb_servers: Servers that datasets are read from and sets pushed to, by name.
         min_free_bytes: Room that should be left for artifacts.
+        hospital: Who releases sets, as certificates name it.
+        show_dataset_name: Whether certificates name the dataset.
         caller: Who asks.
         quotas: How much the caller's tenant may use.
         tenants: The terms of tenants that have their own.
@@ -59,6 +61,8 @@ class AppContext:
     extractors: tuple[SuppliedExtractor, ...] = ()
     dicomweb_servers: Mapping[str, DicomwebServer] = field(default_factory=dict)
     min_free_bytes: int = 0
+    hospital: str | None = None
+    show_dataset_name: bool = False
     caller: Caller = field(default_factory=Caller.without_key)
     quotas: Quotas = field(default_factory=Quotas)
     tenants: Mapping[str, TenantTerms] = field(default_factory=dict)

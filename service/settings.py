@@ -155,6 +155,8 @@ class Settings(BaseSettings):
             job's process is killed and the attempt given up.
         stop_seconds: How long a worker that is asked to stop waits for its job's next step.
         min_free_bytes: With less room than this in `data_dir`, `/readyz` says so.
+        hospital: Who releases sets, as reports and certificates name it.
+        show_dataset_name: Whether reports and certificates name the dataset, as its client does.
         scheduler_interval_seconds: How often waiting jobs are announced again.
         max_attempts_without_checkpoint: After so many fruitless attempts a job fails.
         train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
@@ -243,6 +245,8 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(default=300.0, gt=0)
     stop_seconds: float = Field(default=15.0, ge=0)
     min_free_bytes: int = Field(default=2**30, ge=0)
+    hospital: str | None = Field(default=None, max_length=200)
+    show_dataset_name: bool = False
     scheduler_interval_seconds: float = Field(default=1.0, gt=0)
     max_attempts_without_checkpoint: int = Field(default=3, ge=1)
     train_device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -317,7 +321,7 @@ class Settings(BaseSettings):
         return tuple(_SCOPES_BY_VALUE.validate_json(value or "{}").items())
 
     @field_validator(
-        *("artifacts", "s3_endpoint", "s3_region"),
+        *("artifacts", "s3_endpoint", "s3_region", "hospital"),
         *("oidc_issuer", "oidc_audience", "oidc_tenant_claim", "oidc_jwks_url"),
     )
     @classmethod

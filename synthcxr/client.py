@@ -29,6 +29,7 @@ from synthcxr.resources import (
     Job,
     Model,
     Page,
+    Plan,
     SigningKey,
     SyntheticSet,
     View,
@@ -182,6 +183,16 @@ class Client:
                 what is None is left to the service.
         """
         return self._create_job("/generate", {"model_id": model_id, **request})
+
+    def plan_generation(self, model_id: str, **request: Any) -> Plan:
+        """Ask whether a set can pass by its counts, and with which counts it can.
+
+        Args:
+            model_id: A trained model.
+            request: As of `generate`.
+        """
+        body = _given({"model_id": model_id, **request})
+        return self._read(Plan, self._connection.create("/generate/plan", json=body))
 
     def jobs(self, *, kind: str | None = None, state: str | None = None) -> Iterator[Job]:
         """List the jobs, newest first."""
@@ -356,6 +367,25 @@ class Client:
         kind = "application/json" if destination.suffix == ".json" else "text/html"
         path = f"/synthetic-sets/{set_id}/report"
         answer = self._connection.get(path, headers={"Accept": kind})
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_bytes(answer.content)
+
+    def save_certificate(
+        self, set_id: str, destination: Path, recipient: str | None = None
+    ) -> None:
+        """Save a set's certificate, issued today.
+
+        Args:
+            set_id: The synthetic set.
+            destination: File to make or replace: a PDF, or by its name a page (`.html`) or JSON.
+            recipient: For whom it is issued, at most 200 characters.
+        """
+        kinds = {".html": "text/html", ".json": "application/json"}
+        answer = self._connection.get(
+            f"/synthetic-sets/{set_id}/certificate",
+            params=_given({"recipient": recipient}),
+            headers={"Accept": kinds.get(destination.suffix, "application/pdf")},
+        )
         destination.parent.mkdir(parents=True, exist_ok=True)
         destination.write_bytes(answer.content)
 

@@ -81,6 +81,7 @@ class Job(View):
     request: dict[str, Any] = Field(default_factory=dict)
     result: JobResult | None = None
     error: JobProblem | None = None
+    warnings: list[str] = Field(default_factory=list)
 
     @property
     def dataset_id(self) -> str:
@@ -206,6 +207,23 @@ class Model(View):
             "white_box": audit["white_box"],
             "differential_privacy": self.card.get("differential_privacy"),
         }
+
+
+class Plan(View):
+    """Whether a set can pass, by the numbers of patients and of images.
+
+    Attributes:
+        reasons: Why it cannot, in sentences.
+        remedies: What may help.
+        class_counts: Counts with which a set can; None where these can, or none can.
+        num_examined: Images that are examined, those beyond the request included.
+    """
+
+    can_pass: bool
+    reasons: list[str] = Field(default_factory=list)
+    remedies: list[str] = Field(default_factory=list)
+    class_counts: dict[str, int] | None = None
+    num_examined: int = 0
 
 
 class Verdict(View):

@@ -8,11 +8,14 @@ the synthetic images alone, and under an honest set members and others score exc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from release.data import Array
-from release.similarity.knn import SMALLEST, Neighbours
+from release.data import SMALLEST, Array
+
+if TYPE_CHECKING:  # it imports torch, and an ingest needs the number of attacks alone
+    from release.similarity.knn import Neighbours
 
 NUM_NEIGHBOURS = 16  # synthetic images that are listed around an image: some may be dropped
 MIN_NEIGHBOURS = 10  # that the scores need

@@ -24,8 +24,7 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from release.data import Array
-from release.similarity.knn import SMALLEST
+from release.data import SMALLEST, Array
 
 _SCALE = -1  # of the shares, by which detectors are brought to one scale
 # Real images at or below it, at least: where it follows a few, calibrating images lie farther from

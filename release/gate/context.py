@@ -117,6 +117,14 @@ class Stage(IntEnum):
     COMPLETE = 3
 
 
+# why the checks of a later stage are not run
+STOPPED: Mapping[Stage, str] = {
+    Stage.INVALID_DISTANCES: "Not run: a metric gave invalid distances.",
+    Stage.HOLDOUT_TOO_SMALL: "Not run: too few patients are held out to compare images with.",
+    Stage.NOTHING_KEPT: "Not run: every image was dropped.",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Context:
     """All that checks may use: each part is computed once, when the first check asks for it.
@@ -269,9 +277,11 @@ class Check(Hypothesis):
     """A hypothesis that is tested of every set.
 
     Attributes:
-        run: Judges; None where there is nothing to say.
+        run: Judges; None where there is nothing to judge.
         stage: How far a set must be evaluated for the check to run.
+        absent: Why there can be nothing to judge; None where that says nothing of a set.
     """
 
     run: Callable[[Context], Finding | None]
     stage: Stage = Stage.COMPLETE
+    absent: str | None = None

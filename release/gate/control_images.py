@@ -8,9 +8,8 @@ import numpy as np
 
 from release.data import LabelledImages, Splits
 from release.gate.control_transforms import CONTROL_TRANSFORMS, part_transforms
-from release.gate.positive_controls import NUM_CONTROLS, PositiveControl
+from release.gate.positive_controls import IMAGES_PER_CONTROL, NUM_CONTROLS, PositiveControl
 
-IMAGES_PER_CONTROL = 10  # training images for one that is changed
 SEED = 0
 
 

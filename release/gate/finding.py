@@ -19,6 +19,10 @@ OTHER_MODEL = (
 MORE_PATIENTS = ("ingest more patients, so that the holdout is larger",)
 BETTER_MODEL = ("train longer", "train on more images", "choose another model family")
 
+# why a check that counts earlier sets has nothing to judge
+NO_SET_BEFORE = "Not run: no set was examined before that counts in this one."
+NO_RELEASE_BEFORE = "Not run: no set of a dataset with the same patients was released before."
+
 
 @dataclass(frozen=True)
 class Reason:

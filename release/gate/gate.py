@@ -17,7 +17,7 @@ and 7 alpha / 6 to all three.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -26,15 +26,15 @@ from numpy.typing import NDArray
 
 from release.array_cache import ArrayCache
 from release.data import Pixels, Splits
-from release.gate.checks import CHECKS
+from release.gate.checks import CHECKS, WEIGHTS_CHECK
 from release.gate.checks.cumulative_tally import tally_of
-from release.gate.context import MIN_HOLDOUT, Candidate, Context, History, Stage
+from release.gate.context import MIN_HOLDOUT, STOPPED, Candidate, Context, History, Stage
 from release.gate.decision import decide
 from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, PositiveControl
 from release.gate.power import images_needed
-from release.gate.published import Histograms
+from release.gate.published import Histograms, NotRun
 from release.gate.real_index import RealIndex
 from release.gate.result import VERSION, GateResult, histograms_of
 from release.gate.set_neighbours import SetNeighbours
@@ -79,6 +79,15 @@ class Gate:
         num_patients = len(self._index.images.representatives)
         return images_needed(num_patients, len(self._splits.classes), self._policy)
 
+    def prepare(self, on_progress: Callable[[float], None]) -> None:
+        """Index the real images, which is the same for every set; raises what `compare` raises.
+
+        Args:
+            on_progress: Called with the share of the longest part that is done.
+        """
+        self._require_holdout()
+        self._index.prepare(on_progress)
+
     def compare(self, pixels: Pixels) -> SetNeighbours:
         """Compare images with the real ones, and flag copies (G1).
 
@@ -120,12 +129,14 @@ class Gate:
             self._policy, self._splits, self._index, candidate, controls, history or History()
         )
         try:
-            return self._result(context, _findings(context))
+            return self._result(context, *_examined(context))
         except InvalidDistances as error:
             context = replace(context, error=error)
-            return self._result(context, _findings(context))
+            return self._result(context, *_examined(context))
 
-    def _result(self, context: Context, findings: Sequence[Finding]) -> GateResult:
+    def _result(
+        self, context: Context, findings: Sequence[Finding], not_run: Sequence[NotRun]
+    ) -> GateResult:
         kept, compared = context.kept, context.stage >= Stage.NOTHING_KEPT
         num_filtered, num_left = int((~kept).sum()), context.candidate.num_left(kept)
         return GateResult(
@@ -138,6 +149,7 @@ class Gate:
             policy=self._policy,
             metrics=tuple(self._index.detectors),
             tally=tally_of(context.counts, self._splits.classes, findings) if compared else {},
+            not_run=tuple(not_run),
         )
 
     def _histograms(self, context: Context) -> Histograms:
@@ -154,7 +166,17 @@ class Gate:
             )
 
 
-def _findings(context: Context) -> list[Finding]:
-    """Run every check that the set can be put to, in their order."""
-    runnable = (check for check in CHECKS if check.stage <= context.stage)
-    return [finding for check in runnable if (finding := check.run(context))]
+def _examined(context: Context) -> tuple[list[Finding], list[NotRun]]:
+    """Run every check that the set can be put to, in their order, and say which were not."""
+    findings, not_run = [], []
+    for check in CHECKS:
+        runs = check.stage <= context.stage
+        finding = check.run(context) if runs else None
+        why = check.absent if runs else STOPPED[context.stage]
+        if finding:
+            findings.append(finding)
+        elif why:
+            not_run.append(NotRun(id=check.id, name=check.name, why=why))
+    why = "Not run on sets: it audits a model's weights, which are not part of the set."
+    not_run.append(NotRun(id=WEIGHTS_CHECK.id, name=WEIGHTS_CHECK.name, why=why))
+    return findings, not_run

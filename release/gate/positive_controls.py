@@ -15,6 +15,7 @@ from release.stats.estimate import Estimate
 from release.stats.intervals import share
 
 NUM_CONTROLS = (8, 100)  # of each kind, at least and at most
+IMAGES_PER_CONTROL = 10  # training images for one that is changed
 
 
 @dataclass(frozen=True, eq=False)

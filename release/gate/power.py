@@ -80,6 +80,16 @@ def images_needed(num_patients: int, num_classes: int, policy: Policy) -> int:
     return NUMS_EXAMINED[0]
 
 
+def level_of_membership(policy: Policy, num_sets: int) -> float:
+    """Return the level at which membership is sure to be detected.
+
+    Args:
+        policy: Says at which level G1, G2 and G3 are tested.
+        num_sets: How many sets share the level of G3: the set, and it with those before it.
+    """
+    return _MARGIN * policy.alpha / 3 / num_sets
+
+
 def power_of(
     splits: Splits,
     policy: Policy,
@@ -101,7 +111,6 @@ def power_of(
     num_patients = len(np.unique(splits.holdout.patients))
     num_members = len(np.unique(splits.train.patients))
     excess = found.overall.excess if found else 1.0
-    level_of_membership = _MARGIN * policy.alpha / 3 / num_sets
     without = Power(
         num_held_out=len(splits.holdout),
         num_patients=num_patients,
@@ -109,7 +118,7 @@ def power_of(
             num_members,
             num_patients,
             num_attacks,
-            level_of_membership,
+            level_of_membership(policy, num_sets),
             policy.false_positive_rates,
         ),
         max_mdcr=policy.max_mdcr if excess == 1 else policy.max_mdcr_of_set,

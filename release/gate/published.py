@@ -120,6 +120,14 @@ class PublishedFinding(Part):
     text: str
 
 
+class NotRun(Part):
+    """A check that was not run, and why, in a sentence."""
+
+    id: str
+    name: str
+    why: str
+
+
 class PublishedControl(Part):
     """Positive control: copies of one kind that were planted, and how many of them were found.
 
@@ -188,6 +196,7 @@ class PublishedGate(Part):
 
     Attributes:
         epsilon_lower_bound: What the one-run audit shows at least, None where it was not run.
+        not_run: The checks that were not run on this set.
     """
 
     version: str
@@ -200,3 +209,4 @@ class PublishedGate(Part):
     histograms: Histograms | None = None
     metrics: tuple[PublishedMetric, ...] = ()
     epsilon_lower_bound: float | None = None
+    not_run: tuple[NotRun, ...] = ()

@@ -7,7 +7,7 @@ indices would favour one side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -235,6 +235,7 @@ class RealIndex:
             raise ValueError("The copy search holds other images than training and holdout.")
         self.images, self.metrics = RealImages(splits), tuple(metrics)
         self._policy, self._cache, self._search = policy, cache or NullCache(), search
+        self._on_progress: Callable[[float], None] | None = None
 
     @cached_property
     def by_metric(self) -> Mapping[str, MetricIndex]:
@@ -249,6 +250,18 @@ class RealIndex:
         """Name and digest of each metric, and of the search."""
         searches = [("structure", self._search.digest)] if self._search else []
         return [*((metric.name, metric.digest) for metric in self.metrics), *searches]
+
+    def prepare(self, on_progress: Callable[[float], None]) -> None:
+        """Compute what is the same for every set, where it is not cached.
+
+        Args:
+            on_progress: Called with the share of the longest part that is done.
+        """
+        self._on_progress = on_progress
+        try:
+            _ = self.calibration
+        finally:
+            self._on_progress = None  # which may hold on to a job
 
     def compare(self, pixels: Pixels) -> SetNeighbours:
         """Compare the images of a set, (n, size, size), with the real ones, and flag copies."""
@@ -310,7 +323,10 @@ class RealIndex:
         rows = images.representatives
         key = f"changed copies {search.digest} {images.digest}"
         found = self._cache.get(
-            key, lambda: search.aligned(images.pixels[rows], images.patients[rows])._asdict()
+            key,
+            lambda: search.aligned(
+                images.pixels[rows], images.patients[rows], self._on_progress
+            )._asdict(),
         )
         return by_metric | closeness(Aligned(**found), images.patients, images.is_train)
 

@@ -17,6 +17,7 @@ from release.gate.published import (
     Curve,
     Histograms,
     MembershipAttack,
+    NotRun,
     Power,
     PublishedControl,
     PublishedFinding,
@@ -72,6 +73,7 @@ class GateResult:
         policy: What was demanded.
         metrics: Name and digest of each metric.
         tally: What counts of it in later evaluations, as JSON values; private.
+        not_run: The checks that were not run, and why.
     """
 
     verdict: Verdict
@@ -83,6 +85,7 @@ class GateResult:
     policy: Policy
     metrics: tuple[tuple[str, str], ...]
     tally: Mapping[str, Any]
+    not_run: tuple[NotRun, ...] = ()
 
     @property
     def membership(self) -> Roc | None:
@@ -114,6 +117,7 @@ class GateResult:
                 PublishedMetric(name=name, digest=sha256) for name, sha256 in self.metrics
             ),
             epsilon_lower_bound=self.epsilon,
+            not_run=self.not_run,
         )
 
     def public(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from release.fidelity.results import Fidelity
 from release.gate.published import VerdictSummary
@@ -17,6 +18,7 @@ from release.report.schema import (
 from release.samples import InterpolatedSample, Origins, count_by_class
 from release.utility.results import Utility
 
+SOFTWARE = ("synthcxr", "torch", "numpy", "scipy")  # of which versions decide the figures
 ALWAYS = (
     "A pass bounds the attacks that were run on this set. It does not bound every attack.",
     "A model generated the images. They are not for diagnosis; labels are those requested.",
@@ -94,6 +96,7 @@ def build_report(
         fidelity=evaluation.fidelity,
         further_fidelity=evaluation.further_fidelity,
         utility=evaluation.utility,
+        versions={name: version(name) for name in SOFTWARE},
         limits=(
             *ALWAYS,
             *([] if dataset.patient_ids else [NO_PATIENT_IDS]),

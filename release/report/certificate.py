@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 from release.gate.published import Power, PublishedGate
 from release.report import text
 from release.report.copy_kinds import NOT_PLANTED
+from release.report.not_tested import not_tested
 from release.report.schema import Report
 
+# of the policy, those that a reader can hold the figures against
+LIMITS = {
+    "alpha": "chance that an honest set is refused by the privacy tests",
+    "max_mdcr": "minimum detectable copy rate, at most",
+    "max_membership": "share of training patients that an attack may be right on undetected",
+    "max_advantage": "advantage of an attack, upper 95 % bound",
+    "min_control_recall": "share of planted copies that must be found of a kind",
+    "max_relative_kid": "KID between real images (0) and mean images (1), at most",
+}
 CERTIFICATE_FORMAT = "synthcxr-certificate/1"
 
 
@@ -27,15 +38,31 @@ def certificate(report: Report) -> dict[str, Any]:
         "model": report.model.model_dump(mode="json"),
         "dataset_version": report.dataset.version,
         "verdict": report.verdict.text,
+        "outcome": report.verdict.outcome,
+        "heading": text.OUTCOMES[report.verdict.outcome],
+        "summary": text.verdict_sentence(report),
+        "reasons": list(report.verdict.reasons),
+        "remedies": list(report.verdict.remedies),
         "label": text.label(report),
         "claims": {
             "copies": _about_copies(gate.power),
             "membership": _about_membership(gate.power),
         },
+        "measured": {
+            "membership": text.membership(gate),
+            "likeness": text.likeness(report),
+            "burned_in_text": text.burned_in_text(gate),
+        },
         "kinds_of_copies": _kinds(gate),
+        "not_tested": [each.model_dump(mode="json") for each in not_tested(report)],
         "epsilon_lower_bound": gate.epsilon_lower_bound,
         "gate_version": gate.version,
+        "policy": {
+            name: {"value": asdict(gate.policy)[name], "meaning": meaning}
+            for name, meaning in LIMITS.items()
+        },
         "policy_sha256": gate.policy_sha256,
+        "versions": dict(report.versions),
         "report_sha256": hashlib.sha256(report.to_json()).hexdigest(),
         "statement": text.WHAT_WAS_BOUNDED,
         "warnings": list(text.warnings(report)),

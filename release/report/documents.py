@@ -24,6 +24,7 @@ from release.fidelity.metrics import METRIC_GROUPS
 from release.gate.checks_table import table
 from release.report import copy_kinds, text
 from release.report.certificate import certificate
+from release.report.certificate_pdf import certificate_pdf
 from release.report.contact_sheets import contact_sheets
 from release.report.disclosure import disclosed
 from release.report.figures import (
@@ -32,6 +33,7 @@ from release.report.figures import (
     distance_histograms,
     membership_curve,
 )
+from release.report.record import IN_PACKAGE
 from release.report.schema import Report, canonical_json
 from release.utility.scores import SCORE_TITLES
 
@@ -63,9 +65,11 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
     shown = disclosed(report)
     pictures = contact_sheets(sheets) if shown.verdict.is_released else []
     certified = certificate(shown)
+    as_json = canonical_json(certified)
     values = {
         "report": shown,
         "certificate": certified,
+        "in_package": IN_PACKAGE,
         "sheets": pictures,
         "drawings": drawings(shown),
         "findings": shown.gate.findings,
@@ -79,8 +83,9 @@ def documents(report: Report, sheets: Mapping[str, NDArray[np.uint8]]) -> dict[s
     return {
         "report.html": _render("report.html", values),
         "report.json": shown.to_json(),
-        "certificate.json": canonical_json(certified),
+        "certificate.json": as_json,
         "certificate.html": _render("certificate.html", values),
+        "certificate.pdf": certificate_pdf(json.loads(as_json)),
         "method.md": _render("method.md", values),
         "DATASET_CARD.md": _render("DATASET_CARD.md", values),
         "TERMS.md": _render("TERMS.md", values),

@@ -93,7 +93,7 @@ class Report(Part):
     """All that is known of a set, as `report.json` holds it.
 
     `further_fidelity` is `fidelity` once more by each network that the operator supplies; the gate
-    goes by our own alone.
+    goes by our own alone. `versions` are those of the software that made and examined the set.
     """
 
     format: Literal["synthcxr-report/1"] = FORMAT
@@ -106,6 +106,7 @@ class Report(Part):
     further_fidelity: tuple[Fidelity, ...] = ()
     utility: Utility | None = None
     limits: tuple[str, ...] = ()
+    versions: Mapping[str, str] = Field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:

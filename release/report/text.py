@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
+from release.fidelity.results import ALL
 from release.gate.published import Power, PublishedGate, rounded_up
 from release.gate.result import COARSE_P_VALUES
 from release.gate.verdict import Outcome
@@ -21,6 +22,7 @@ MINUS = "\u2212"  # which is read out as minus, where a hyphen is not
 SMALLEST_P = COARSE_P_VALUES[0]
 UNBOUNDED = "unbounded"
 _MAX_DECIMALS = 8
+GUESSING = 0.5  # the area under the curve of an attack that guesses
 # benchmarks/results/burned_in_text.json, real images
 TEXT_DRAWN, TEXT_FOUND, TEXT_INTERVAL, TEXT_HEIGHT = 200, 199, (0.9722, 0.9991), 6
 
@@ -49,8 +51,10 @@ MEANINGS: dict[Outcome, str] = {
         "patients are concerned, nor that every image is a copy."
     ),
     "inconclusive": (
-        "An open verdict says that the tests did not have the power that the policy asks for. "
-        "That they found nothing is then no evidence."
+        "An open verdict says that the tests could not decide, for the reasons named: they did not "
+        "have the power that the policy asks for, the images are too unlike real ones for the "
+        "tests to mean anything, or a test failed on its own controls. That nothing was found is "
+        "then no evidence."
     ),
 }
 EACH_IMAGE_A_PATIENT = (
@@ -70,20 +74,8 @@ def label(report: Report) -> str:
 def verdict_sentence(report: Report) -> str:
     """Say in one sentence what became of the set."""
     outcome = report.verdict.outcome
-    if outcome == "passed":
-        return (
-            "The tests found no copies of training images, of the kinds that they look for, and "
-            "no sign of membership: who was in the training cannot be inferred by the attacks "
-            "that were run. The set was released."
-        )
-    if outcome == "passed_filtered":
-        dropped = report.set.rejected
-        images, were = ("image", "was") if dropped == 1 else ("images", "were")
-        return (
-            f"{dropped} {images} came too near to a training image and {were} dropped. Among the "
-            "others the tests found no copies, of the kinds that they look for, and no sign of "
-            "membership. The set was released."
-        )
+    if report.verdict.is_released:
+        return f"{_about_copies(report)} {membership(report.gate)} The set was released."
     if report.verdict.code == "text":
         return (
             "The images show legible text, such as names or numbers. The set was not released, "
@@ -101,6 +93,64 @@ def verdict_sentence(report: Report) -> str:
     if report.set.released:
         return f"{undecided} Only those who may see the real images (scope private:read) reach it."
     return undecided
+
+
+def _about_copies(report: Report) -> str:
+    dropped = report.set.rejected
+    if not dropped:
+        counted = next((each.statistic for each in report.gate.findings if each.id == "G1"), None)
+        if counted == 0:
+            return "The tests found no copies of training images, of the kinds that they look for."
+        return (
+            "The tests found no more images near training images than chance explains, of the "
+            "kinds of copies that they look for."
+        )
+    images, were = ("image", "was") if dropped == 1 else ("images", "were")
+    return (
+        f"{dropped} {images} came too near to a training image and {were} dropped, no more than "
+        "chance explains. None of the others is flagged as a copy, of the kinds that the tests "
+        "look for."
+    )
+
+
+def membership(gate: PublishedGate) -> str:
+    """Say what the strongest attack inferred: chosen by its interval, not by the decision."""
+    attack = gate.membership
+    if attack is None:
+        return "Membership inference was not measured."
+    measured = f"the strongest attack that was run has an AUC of {estimate(attack.auc)}"
+    if attack.auc.low <= GUESSING:
+        return (
+            f"No sign of membership: {measured}, an interval that takes in guessing ({GUESSING})."
+        )
+    if any(each.id == "G3" and each.decision == "refused" for each in gate.findings):
+        return f"Who was trained on can be inferred: {measured}, where {GUESSING} is guessing."
+    return (
+        f"A weak signal of membership: {measured}, where {GUESSING} is guessing; it is below what "
+        "the policy refuses."
+    )
+
+
+def likeness(report: Report) -> str:
+    """Say whether precision and density distinguish the images from real ones."""
+    rows = report.fidelity.rows if report.fidelity else ()
+    row = next((each for each in rows if each.label == ALL), None)
+    names = ("precision", "density")
+    pairs = [(name, row.synthetic.get(name), row.floor.get(name)) for name in names if row]
+    below = [
+        f"their {name} is {estimate(found)}, that of real test images {estimate(real)}"
+        for name, found, real in pairs
+        if found and real and found.high < real.low
+    ]
+    if below:
+        return f"The images are less like real ones than real ones are: {'; '.join(below)}."
+    if not pairs or not all(found and real for _, found, real in pairs):
+        return "Whether the images are like real ones was not measured by precision and density."
+    shown = [f"{name} {estimate(found)}, real {estimate(real)}" for name, found, real in pairs]
+    return (
+        "The images are like real ones by precision and density, whose intervals reach those of "
+        f"real test images ({'; '.join(shown)}). What these features do not show is not compared."
+    )
 
 
 def warnings(report: Report) -> tuple[str, ...]:

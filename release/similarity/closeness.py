@@ -13,9 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from release.data import Array
+from release.data import SMALLEST, Array
 from release.similarity.copy_search import WAYS, Aligned
-from release.similarity.knn import SMALLEST
 
 TYPICAL = 0.5  # distance to other patients' images, where none of them was laid over an image
 FARTHEST = 1.0 / SMALLEST  # closeness where no training image was

@@ -9,7 +9,7 @@ and in detail, and by the half and the quarter of the image that agrees best.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import cos, radians, sin
@@ -111,12 +111,18 @@ class CopySearch:
     def __len__(self) -> int:
         return len(self._patients)
 
-    def aligned(self, pixels: Pixels, apart: NDArray[np.int64] | None = None) -> Aligned:
+    def aligned(
+        self,
+        pixels: Pixels,
+        apart: NDArray[np.int64] | None = None,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Aligned:
         """Find the real images that images are likeliest copies of, and lay them over these.
 
         Args:
             pixels: (n, size, size).
             apart: (n,), patients of the images, whose own images are not to be found.
+            on_progress: Called with the share that is done.
         """
         places, distances = [], []
         for start in range(0, len(pixels), _QUERIES_AT_ONCE):
@@ -128,6 +134,8 @@ class CopySearch:
             found = self._aligned(Structure.of(np.array(pixels[lot])), hidden)
             places.append(found.places)
             distances.append(found.distances)
+            if on_progress:
+                on_progress(min(1.0, (start + _QUERIES_AT_ONCE) / len(pixels)))
         return Aligned(np.concatenate(places), np.concatenate(distances))
 
     def _aligned(self, queries: Structure, hidden: Tensor | None) -> Aligned:

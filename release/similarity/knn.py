@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from release.data import Array
+from release.data import SMALLEST, Array
 
 NUM_NEAREST = 10  # real images by which closeness is measured: few, since it is a local matter
-SMALLEST = 1e-9  # of a distance: keeps ratios finite where images are equal
 
 Vectors = NDArray[np.float32]
 Places = NDArray[np.int64]

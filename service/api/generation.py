@@ -11,13 +11,18 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
+from service.api.release_views import PlanView
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.views import JobView
 from service.api.waiting import MAX_WAIT_SECONDS, InWaiting
+from service.context import AppContext
 from service.domain import errors
+from service.domain.job import Job
+from service.domain.requests import GenerateRequest
 from service.usecases import Submission
-from service.validation.generate import GenerateBody
+from service.validation.generate import GenerateBody, complete
+from service.validation.outlook import outlook
 
 router = APIRouter(tags=["generation"], route_class=GuardedRoute)
 
@@ -46,6 +51,7 @@ Prefer = Annotated[
             errors.UnknownClass,
             errors.InvalidClassCounts,
             errors.InvalidMixture,
+            errors.CannotPass,
             errors.UnknownSampler,
             errors.PrivacyUnavailable,
             errors.ExtractorUnavailable,
@@ -82,7 +88,40 @@ async def generate(
         if job.state.done:
             response.status_code = 200
             response.headers["Preference-Applied"] = f"wait={seconds}"
-    return await run_sync(view, context, job)
+    return await run_sync(_shown, context, job)
+
+
+@router.post(
+    "/generate/plan",
+    operation_id="plan_generation",
+    responses=documented(
+        errors.ModelNotFound,
+        errors.DatasetGone,
+        errors.InvalidRequest,
+        errors.UnknownClass,
+        errors.InvalidClassCounts,
+        errors.InvalidMixture,
+        errors.CannotPass,
+        errors.UnknownSampler,
+        errors.PrivacyUnavailable,
+        errors.ExtractorUnavailable,
+        http=[400, 413],
+    ),
+)
+def plan_generation(body: GenerateBody, context: InContext) -> PlanView:
+    """Say whether a set can pass by its counts alone, and with which counts it can; make nothing.
+
+    A set that can pass by its counts may still be refused for what its images show.
+    """
+    return PlanView.of(outlook(context, complete(context, body)))
+
+
+def _shown(context: AppContext, job: Job) -> JobView:
+    """Show a job with what is known of its set before it is made."""
+    shown = view(context, job)
+    if job.state.done or not isinstance(job.request, GenerateRequest):
+        return shown
+    return shown.model_copy(update={"warnings": list(outlook(context, job.request).sentences)})
 
 
 def preferred_wait_seconds(prefer: str | None) -> int:

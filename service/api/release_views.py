@@ -11,6 +11,7 @@ from service.api.views import Moment, View, attributes, shown
 from service.domain.access import NOTICE, Clearance, Ground
 from service.domain.ports import PublicKey
 from service.domain.records import ExaminedSet, Model, SyntheticSet
+from service.domain.release_plan import Outlook
 
 
 class VerdictView(View):
@@ -56,6 +57,26 @@ class SyntheticSetView(View):
                 "links": _links_of_set(made),
             }
         )
+
+
+class PlanView(View):
+    """Whether a set can pass, as far as the numbers of patients and of images say."""
+
+    can_pass: bool
+    reasons: list[str] = Field(description="Why it cannot; empty where it can.")
+    remedies: list[str]
+    class_counts: dict[str, int] | None = Field(
+        description="Counts with which a set can pass; null where these can, or none can."
+    )
+    num_examined: int = Field(
+        description="Images that are examined, those beyond the request included; 0 where nothing "
+        "is known of the dataset."
+    )
+
+    @classmethod
+    def of(cls, found: Outlook) -> "PlanView":
+        """Show an outlook."""
+        return cls.model_validate(attributes(cls, found))
 
 
 class SigningKeyView(View):
@@ -151,7 +172,7 @@ class AuditView(View):
 
 def _links_of_set(made: SyntheticSet) -> dict[str, str]:
     here = f"/synthetic-sets/{made.id}"
-    links = {"self": here, "report": f"{here}/report"}
+    links = {"self": here, "report": f"{here}/report", "certificate": f"{here}/certificate"}
     if made.zip:
         links |= {"manifest": f"{here}/manifest", "download": f"{here}/download"}
     return links

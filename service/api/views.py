@@ -142,6 +142,11 @@ class JobView(View):
     error: ProblemView | None
     labels: dict[str, str]
     links: dict[str, str]
+    warnings: list[str] = Field(
+        default_factory=list,
+        description="In the answer to `POST /generate` alone: why the set cannot pass, and with "
+        "which counts it can.",
+    )
 
     @classmethod
     def of(cls, job: Job, queue_position: int | None) -> "JobView":

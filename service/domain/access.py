@@ -27,11 +27,15 @@ from service.domain.requests import IngestRequest
 Scopes = Collection[str]
 Ground = Literal["white_box_audit", "differential_privacy"]
 
+WHO_MAY_SEE = (
+    f"It is not to be released. Only who may see the real images may see these (scope "
+    f"{PRIVATE_READ}); its report is for everybody."
+)
 DROPPED_SHOWN = 5  # files that were left out, in the view of a dataset itself
 # entries of a dataset's summary that do not depend on how earlier datasets were split
 PUBLIC_SUMMARY = (
     *("num_exact_duplicates", "num_upsampled", "has_patient_ids", "num_with_text"),
-    *("num_images_with_patient", "patient_source", "layout"),
+    *("num_images_with_patient", "patient_source", "layout", "release_plan"),
 )
 
 
@@ -178,7 +182,8 @@ def job(scopes: Scopes, found: Job) -> Job:
 def _released(scopes: Scopes, made: SyntheticSet, artifact: ArtifactRef | None) -> ArtifactRef:
     verdict = made.verdict
     if verdict.for_research:
-        require(scopes, PRIVATE_READ)
+        if PRIVATE_READ not in scopes:
+            raise errors.ScopeMissing(f"{_why(made, verdict)} {WHO_MAY_SEE}")
     elif not verdict.released:
         refused = verdict.outcome == "refused"
         kind = errors.SetRefused if refused else errors.SetInconclusive
@@ -188,7 +193,13 @@ def _released(scopes: Scopes, made: SyntheticSet, artifact: ArtifactRef | None) 
 
 
 def _why(made: SyntheticSet, verdict: Verdict) -> str:
-    return " ".join((f"{made.id} is {verdict}.", *verdict.reasons, *verdict.remedies))
+    """Say the verdict, all its reasons and all remedies, in sentences."""
+    sentences = [f"{made.id} is {verdict}."]
+    if verdict.reasons:
+        sentences.append(f"Why: {'; '.join(verdict.reasons)}.")
+    if verdict.remedies:
+        sentences.append(f"What may help: {'; '.join(verdict.remedies)}.")
+    return " ".join(sentences)
 
 
 REMEDIES = (

@@ -4,6 +4,7 @@ SyntheticDataError
 ├── InvalidRequest                  the request cannot be carried out as written
 │   ├── UnknownFamily, UnknownPreset, InvalidConfig, UnknownSampler
 │   ├── UnknownClass, InvalidClassCounts, InvalidMixture
+│   ├── CannotPass                  a set that could not be released, where strict was asked for
 │   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
 │   ├── NotAZip, PathNotFound
 │   ├── DicomwebServerUnknown       no such server in the settings
@@ -178,6 +179,12 @@ class InvalidMixture(InvalidRequest):
     """A mixture is of one class only, or its weights do not add up to 1."""
 
     code = "invalid_mixture"
+
+
+class CannotPass(InvalidRequest):
+    """The set cannot be examined well enough to be released, and `strict` was asked for."""
+
+    code = "cannot_pass"
 
 
 class ImageSizeUnavailable(InvalidRequest):

@@ -31,6 +31,7 @@ from service.validation.bodies import (
     of_any_family,
     pointer,
 )
+from service.validation.outlook import check_outlook
 from service.validation.train import ready_dataset
 
 TOLERANCE = 1e-6  # by how much the weights of a mixture may miss 1
@@ -129,6 +130,11 @@ class GenerateBody(Strict):
         description="full: also measure utility, by classifiers trained on the images, which "
         "takes minutes.",
     )
+    strict: bool = Field(
+        False,
+        description="Refuse, as `cannot_pass`, a set that is known not to pass; without it the "
+        "answer has `warnings`.",
+    )
     labels: Labels = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -175,6 +181,8 @@ def complete(context: AppContext, body: GenerateBody) -> GenerateRequest:
         extractors={each.name: each.identity() for each in context.extractors},
     )
     check_total(request, context.max_images_per_set)
+    if body.strict:
+        check_outlook(context, request)
     sha256 = model.snapshot.sha256
     set_id = synthetic_set_id(request, snapshot_sha256=sha256, version=context.version)
     return replace(request, synthetic_set_id=set_id)

@@ -19,6 +19,7 @@ def findings(dataset: Dataset) -> Iterator[str]:
     yield _patients(dataset)
     yield from _copies(dataset)
     yield from _left_out(dataset)
+    yield from (summary.get("release_plan") or {}).get("text", ())
     for warning in dataset.warnings:
         about = f" ({warning.num_images} images)" if warning.num_images else ""
         yield f"warning {warning.code}{about}: {warning.detail}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +13,12 @@ from synthcxr.cli.options import class_counts as read_class_counts
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.resources import Plan, SyntheticSet
+
+WHO_MAY_SEE = (
+    "  not to be released; only who may see the real images may see these (scope private:read)"
+)
+NOBODY_MAY_SEE = "  not to be released; its images were not kept"
 
 
 def generate(
@@ -56,6 +63,16 @@ def generate(
     full: Annotated[
         bool, typer.Option("--full-report", help="Measure what the images are good for: minutes.")
     ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Make nothing: say whether these counts can pass, or print some that can.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a set that is known not to pass.")
+    ] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -66,18 +83,24 @@ def generate(
         raise typer.BadParameter("give --class-counts, --balance, --mixture or --interpolate")
     options = {"name": sampler, "num_steps": steps, "guidance": guidance}
     given = {name: value for name, value in options.items() if value is not None}
+    request: dict[str, Any] = {
+        "class_counts": read_class_counts(class_counts) if class_counts else None,
+        "balance": balance or None,
+        "mixtures": [mixture(text) for text in mixtures] if mixtures else None,
+        "interpolate": [interpolation(text) for text in interpolate] if interpolate else None,
+        "seed": seed,
+        "sampler": given or None,
+        "format": packaged,
+        "report": "full" if full else None,
+        "strict": strict or None,
+    }
     with Client(url) as client:
-        job = client.generate(
-            model_id,
-            class_counts=read_class_counts(class_counts) if class_counts else None,
-            balance=balance or None,
-            mixtures=[mixture(text) for text in mixtures] if mixtures else None,
-            interpolate=[interpolation(text) for text in interpolate] if interpolate else None,
-            seed=seed,
-            sampler=given or None,
-            format=packaged,
-            report="full" if full else None,
-        )
+        if plan:
+            show_plan(client.plan_generation(model_id, **request), as_json=as_json)
+            return
+        job = client.generate(model_id, **request)
+        for warning in job.warnings:
+            say(f"warning: {warning}")
         if output is not None:
             say(f"job {job.id}")
             job = finish(client, job, quiet=as_json)
@@ -88,6 +111,37 @@ def generate(
         print(output or job.id)
 
 
+def show_plan(plan: Plan, *, as_json: bool) -> None:
+    """Say whether the counts that were asked for can pass, and print counts that can."""
+    if as_json:
+        print_view(plan)
+        return
+    for reason in plan.reasons:
+        say(reason)
+    for remedy in plan.remedies:
+        say(f"may help: {remedy}")
+    if plan.can_pass:
+        say(
+            f"These counts can pass; {plan.num_examined} images are examined. What they show is "
+            "not known before."
+        )
+    elif plan.class_counts:
+        print(",".join(f"{label}={count}" for label, count in plan.class_counts.items()))
+
+
+def judgement(made: SyntheticSet) -> Iterator[str]:
+    """Say what the gate found, why, what may help, and who may see the images."""
+    verdict = made.verdict
+    yield f"verdict: {verdict}"
+    for reason in verdict.reasons:
+        yield f"  because {reason}"
+    for remedy in verdict.remedies:
+        yield f"  may help: {remedy}"
+    if not verdict.outcome.startswith("passed"):
+        yield WHO_MAY_SEE if made.num_images else NOBODY_MAY_SEE
+        yield f"  what was measured: synthcxr sets report {made.id} -o report.html"
+
+
 def save(client: Client, set_id: str, destination: Path) -> Path:
     """Download a set, check every file in it and that the service signed it; say what was found.
 
@@ -96,7 +150,8 @@ def save(client: Client, set_id: str, destination: Path) -> Path:
     """
     if destination.is_dir():
         destination /= f"{set_id}.zip"
-    say(f"verdict: {client.synthetic_set(set_id).verdict}")
+    for line in judgement(client.synthetic_set(set_id)):
+        say(line)
     verified = client.download_verified(set_id, destination)
     say(f"{verified.num_images} images, each as its manifest says; {verified.trust}")
     return destination

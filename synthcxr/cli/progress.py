@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.table import Column
+from rich.text import Text
+from typing_extensions import override
 
 from synthcxr.cli.output import say, stderr
 from synthcxr.client import Client
 from synthcxr.resources import Job
 
 LINE_EVERY_SECONDS = 10.0
-MAX_LOSSES = 4
+MONITORED = "memorisation_standard_errors"  # a warning of the training's log, no number to watch
 
 
 def finish(client: Client, job: Job, *, quiet: bool = False) -> Job:
@@ -39,21 +42,21 @@ def finish(client: Client, job: Job, *, quiet: bool = False) -> Job:
     return job
 
 
-def describe(job: Job) -> str:
-    """Say in one line how far a job has come: phase, images, speed, time left, losses."""
+def describe(job: Job, *, time_left: bool = True) -> str:
+    """Say in one line how far a job has come: phase, images, speed, time left, its loss."""
     progress = job.progress
     if job.state != "running" or progress is None:
         waiting = f", {job.queue_position} before it" if job.queue_position else ""
         return f"{job.kind} {job.state}{waiting}"
     parts = [progress.phase or job.state]
-    if progress.images_seen is not None:
+    if progress.images_seen:
         total = f"/{progress.total_images}" if progress.total_images else ""
         parts.append(f"{progress.images_seen}{total} images")
     if progress.images_per_second:
         parts.append(f"{progress.images_per_second:.0f} images/s")
-    if progress.eta_seconds is not None:
+    if time_left and progress.eta_seconds is not None:
         parts.append(f"{_clock(progress.eta_seconds)} left")
-    return "  ".join([f"{job.kind} {parts[0]}", *parts[1:], *_losses(job.metrics or {})])
+    return "  ".join([f"{job.kind} {parts[0]}", *parts[1:], *_loss(job.metrics or {})])
 
 
 def expectation(job: Job) -> str | None:
@@ -73,26 +76,64 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
-def _losses(metrics: dict[str, Any]) -> list[str]:
+def _loss(metrics: dict[str, Any]) -> list[str]:
+    """Show one loss: the first, which is that of the stage that runs."""
     numbers = ((name, value) for name, value in metrics.items() if isinstance(value, float))
-    return [f"{name} {value:.4g}" for name, value in numbers][:MAX_LOSSES]
+    return [f"{name} {value:.4g}" for name, value in numbers if name != MONITORED][:1]
 
 
 def _fraction(job: Job) -> float | None:
     return 1.0 if job.done else job.progress.fraction if job.progress else None
 
 
-def _finish_with_bar(client: Client, job: Job) -> Job:
-    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f}%"))
-    text = TextColumn("{task.description}", markup=False)
-    with Progress(*columns, text, console=stderr) as bar:
-        task = bar.add_task(describe(job), total=1.0)
+class TimeColumn(ProgressColumn):
+    """Time left, counted down between two reports; where none is known, time since the start."""
 
+    @override
+    def render(self, task: Task) -> Text:
+        ends_at = task.fields.get("ends_at")
+        left = ends_at - time.monotonic() if ends_at is not None else 0.0
+        if left >= 1:
+            return Text(f"{_clock(left)} left")
+        return Text(f"{_clock(task.elapsed or 0.0)} so far")
+
+
+def bar_for_jobs() -> Progress:
+    """Make a bar that stays on the line, however long the description beside it."""
+    percentage = TextColumn("{task.fields[percentage]:>4}", markup=False)
+    line = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=20),
+        percentage,
+        TimeColumn(),
+        TextColumn("{task.description}", markup=False, table_column=line),
+        console=stderr,
+        expand=True,
+    )
+
+
+def shown(job: Job) -> dict[str, Any]:
+    """Return what a bar shows of a job; it pulses where nobody knows how much is done."""
+    fraction = _fraction(job)
+    eta = None if job.done or job.progress is None else job.progress.eta_seconds
+    return {
+        "description": describe(job, time_left=False),
+        "total": None if fraction is None else 1.0,
+        "completed": fraction or 0.0,
+        "percentage": "" if fraction is None else f"{fraction:.0%}",
+        "ends_at": None if eta is None else time.monotonic() + eta,
+    }
+
+
+def _finish_with_bar(client: Client, job: Job) -> Job:
+    with bar_for_jobs() as bar:
+        task = bar.add_task(**shown(job))
         announced = _Announcement()
 
         def show(job: Job) -> None:
             announced(job)
-            bar.update(task, description=describe(job), completed=_fraction(job))
+            bar.update(task, **shown(job))
 
         return client.wait(job.id, show)
 

@@ -69,6 +69,23 @@ def report(
 
 
 @app.command()
+def certificate(
+    set_id: str,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The PDF to write; or a .html or .json file.")
+    ],
+    recipient: Annotated[
+        str | None, typer.Option(help="For whom it is issued; it is printed on it.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Save the certificate of a set, dated today, with room for signatures."""
+    with Client(url) as client:
+        client.save_certificate(set_id, output, recipient)
+    print(output)
+
+
+@app.command()
 def findings(set_id: str, url: Url = DEFAULT_URL) -> None:
     """Print what the gate saw image by image; needs the scope private:read."""
     with Client(url) as client:

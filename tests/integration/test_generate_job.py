@@ -200,7 +200,8 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
         assert str(made.verdict) == "refused(memorises)"
         assert made.verdict.remedies
         assert (made.zip, made.manifest, made.num_images) == (None, None, 0)
-        assert kept == ["findings.json", "report.html", "report.json"]
+        pages = ["certificate.html", "certificate.json", "findings.json"]
+        assert kept == [*pages, "report.html", "report.json"]
         report = context.artifacts.path(made.report.key).read_text()
         assert "data:image" not in report
     else:

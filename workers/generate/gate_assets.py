@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -46,6 +46,7 @@ from service.domain.errors import (
     StorageFull,
     TooFewPatients,
 )
+from service.domain.job import JobProgress
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
 from workers.runtime.attempt import Attempt
@@ -55,7 +56,9 @@ log = structlog.get_logger()
 
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
-TRAINING = "training gate assets"  # the phase that a job reports
+# the phases that a job reports before the first set of a dataset
+TRAINING, INDEXING = "training gate assets", "indexing real images"
+INDEX_SHARE = 0.55  # of the time of indexing; the rest goes to the controls
 CLASSIFIER_PASSES, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
 VIEWS_PER_IMAGE, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
 SEED = 0
@@ -85,6 +88,11 @@ class ArtifactArrayCache:
             kept = compute()
             self._keep(file, kept)
         return kept
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was kept yet."""
+        return not self._artifacts.exists(self._folder)
 
     def _read(self, key: str) -> Arrays | None:
         try:
@@ -131,14 +139,44 @@ class GateAssets:
     metric_names: tuple[str, ...]
     arrays: ArtifactArrayCache
 
+    def prepare(self, attempt: Attempt) -> None:
+        """Compute what is the same for every set, before the first; later ones find it kept.
+
+        Raises:
+            InvalidDistances: A metric gives invalid distances.
+        """
+        estimator = ProgressEstimator()
+
+        def watch(share: float) -> None:
+            if attempt.report_due():  # how many images there are is not for everybody
+                attempt.report(estimator.progress(INDEXING, 0, None, share))
+
+        if self.arrays.is_empty:
+            attempt.report(JobProgress(INDEXING))
+        self.gate.prepare(lambda share: watch(INDEX_SHARE * share))
+        if "controls" not in vars(self):  # the cached property of that name
+            vars(self)["controls"] = self._count(
+                lambda share: watch(INDEX_SHARE + (1 - INDEX_SHARE) * share)
+            )
+
     @cached_property
     def controls(self) -> list[ControlResult]:
         """How many of the images that were changed a little the gate finds."""
+        return self._count(lambda _: None)
+
+    def _count(self, on_progress: Callable[[float], None]) -> list[ControlResult]:
+        """Measure every control, or read what is kept; `on_progress` gets the share done."""
         planted = list(transformed_controls(self.splits))
         pixels = hashlib.sha256(b"".join(each.pixels.tobytes() for each in planted)).hexdigest()
+
+        def found_of_each() -> Iterator[int]:
+            for number, each in enumerate(planted, start=1):
+                yield self.gate.measure(each).found
+                on_progress(number / len(planted))
+
         found = self.arrays.get(
             f"controls {self.gate.digest} {pixels}",
-            lambda: {"found": np.array([self.gate.measure(each).found for each in planted])},
+            lambda: {"found": np.array([*found_of_each()])},
         )["found"]
         return [
             ControlResult(each.name, len(each.pixels), int(num), each.required)

@@ -38,6 +38,7 @@ def generate(attempt: Attempt, request: GenerateRequest) -> GeneratedSet:
 
 def _generate(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> GeneratedSet:
     inputs = load(attempt, request, models)
+    inputs.assets.prepare(attempt)
     plan = plan_samples(request)
     sampled = sample(attempt, inputs, plan)
     evaluation = evaluate(attempt, inputs, sampled)

@@ -20,6 +20,8 @@ from release.package.writer import Contents, write_package
 from release.report.build import Evaluation, build_report
 from release.report.disclosure import rounded_count
 from release.report.documents import documents
+from release.report.record import Record as SetRecord
+from release.report.record import with_record
 from release.report.schema import (
     DatasetSummary,
     ExaminationCount,
@@ -70,8 +72,10 @@ def publish(
         ExaminationCount(number=inputs.prior.number, at_most=inputs.max_sets),
     )
     pages = documents(report, _shown(sampled, released))
-    for name in ("report.html", "report.json"):
+    for name in ("certificate.html", "certificate.json", "report.json"):  # issued with a date
         (staged / name).write_bytes(pages[name])
+    page = with_record(pages["report.html"], _record_of(attempt, inputs.dataset))
+    (staged / "report.html").write_bytes(page)
     findings = _findings(inputs, sampled, evaluation, released)
     (staged / "findings.json").write_bytes(findings)
     if released:
@@ -117,6 +121,13 @@ def _dataset_summary(dataset: Dataset) -> DatasetSummary:
         },
         patient_ids=bool(dataset.summary.get("has_patient_ids")),
     )
+
+
+def _record_of(attempt: Attempt, dataset: Dataset) -> SetRecord:
+    """Say when and where the set is made; the package says nothing of it."""
+    settings = attempt.settings
+    name = dataset.name if settings.show_dataset_name else None
+    return SetRecord(attempt.now(), settings.hospital, name)
 
 
 def _shown(sampled: SampledSet, released: Released) -> dict[str, NDArray[np.uint8]]:

@@ -23,13 +23,14 @@ from release.gate.policy import Policy
 from release.gate.set_neighbours import SetNeighbours
 from release.package.spool import StagedImages
 from release.samples import SampleSpec
+from service.domain.job import JobProgress
 from workers.generate.kept_images import KeptImages
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt, Stopped
 from workers.runtime.progress import ProgressEstimator
 
-SAMPLING = "sampling"
+SAMPLING, EXAMINING = "sampling", "examining"
 NONE = -1
 
 
@@ -191,6 +192,8 @@ class SetSampler:
             if first == 0 and self._attempt.report_due():
                 done = len(self._images)
                 self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
+        if first == 0:
+            self._attempt.report(JobProgress(EXAMINING))  # to the end, for the same reason
         self._specs += specs
         return gate.compare(self._images.pixels[first:])
 

@@ -27,6 +27,7 @@ from service.domain.records import (
     ImageWithText,
     IngestedDataset,
 )
+from service.domain.release_plan import ReleasePlan
 from service.domain.requests import DatasetSource, IngestRequest
 from workers.ingest.fetching import fetched
 from workers.ingest.split_key import identity_ledger, split_key
@@ -65,7 +66,9 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     key = f"datasets/{dataset.id}-{summary.fingerprint[:12]}"
     attempt.artifacts.publish(staged, key)
     artifact = ArtifactRef(key, summary.fingerprint, num_bytes)
-    ready = _ready(dataset, summary, artifact)
+    from workers.ingest.release_plan import release_plan  # scipy takes a while to import
+
+    ready = _ready(dataset, summary, artifact, release_plan(store))
     if attempt.job.tenant != DEFAULT_TENANT:
         of_this_dataset = {k: v for k, v in ready.summary.items() if k not in OF_ALL_DATASETS}
         ready = replace(ready, summary=of_this_dataset)
@@ -102,7 +105,9 @@ def _source(attempt: Attempt, source: DatasetSource) -> Source:
     return ArchiveSource(attempt.artifacts.upload_path(attempt.job.id))
 
 
-def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> Dataset:
+def _ready(
+    dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef, plan: ReleasePlan
+) -> Dataset:
     return replace(
         dataset,
         state=DatasetState.READY,
@@ -126,5 +131,6 @@ def _ready(dataset: Dataset, summary: IngestSummary, artifact: ArtifactRef) -> D
             "num_images_with_patient": summary.num_images_with_patient,
             "patient_source": summary.patient_source,
             "layout": summary.layout,
+            "release_plan": plan.to_json(),
         },
     )

@@ -5,6 +5,8 @@ See `release.gate.copy_counts` for the law of the counts.
 
 from __future__ import annotations
 
+from math import isfinite
+
 from release.gate.context import Check, Context, Stage
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts
 from release.gate.finding import OTHER_MODEL, Finding, Reason
@@ -23,6 +25,7 @@ def run(context: Context) -> Finding:
 def judge(counts: CopyCounts, policy: Policy) -> Finding:
     """Judge how many images were flagged."""
     overall, p = counts.overall, counts.p_value
+    by_chance = overall.num_images * overall.excess * overall.ranks[0] / (overall.num_patients + 1)
     certain = counts.num_certain >= MIN_CERTAIN
     refused = p < policy.alpha / 3 or certain or overall.num_near[0] == overall.num_images
     return CHECK.finding(
@@ -30,8 +33,9 @@ def judge(counts: CopyCounts, policy: Policy) -> Finding:
         statistic=overall.num_near[0],
         threshold=policy.alpha / 3,
         p_value=p,
-        text=f"{overall.num_near[0]} of {overall.num_images} images generated were nearer to a "
-        "training image than real images of other patients are"
+        text=f"{overall.num_near[0]} of {overall.num_images} images generated were as near to a "
+        "training image as the nearest of the real images of other patients are; of images that "
+        f"copy nobody {_at_most(by_chance)} would be, on average"
         + ("; two or more are copies beyond doubt." if certain else "."),
         public={
             "num_drawn": overall.num_images,
@@ -44,6 +48,11 @@ def judge(counts: CopyCounts, policy: Policy) -> Finding:
             "by_class": {label: vars(count) for label, count in counts.by_class.items()},
         },
     )
+
+
+def _at_most(number: float) -> str:
+    """Write an expected count; it has no bound where nothing is known of a class."""
+    return f"{number:.1f}" if isfinite(number) else "any number"
 
 
 CHECK = Check(

@@ -45,7 +45,7 @@ from typing import Any
 
 from release.gate.context import Check, Context, Stage, Tally
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts, Count
-from release.gate.finding import CUMULATIVE, Finding
+from release.gate.finding import CUMULATIVE, NO_SET_BEFORE, Finding
 from release.gate.policy import Policy
 
 COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals for what earlier sets contributed
@@ -178,4 +178,5 @@ CHECK = Check(
     run=run,
     reasons=(CUMULATIVE,),
     stage=Stage.NOTHING_KEPT,
+    absent=NO_SET_BEFORE,
 )

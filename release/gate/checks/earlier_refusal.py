@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from release.gate.context import Check, Context, Stage, Tally
-from release.gate.finding import OTHER_MODEL, Finding, Reason
+from release.gate.finding import NO_SET_BEFORE, OTHER_MODEL, Finding, Reason
 
 REASON = Reason(
     "refused_before",
@@ -49,4 +49,5 @@ CHECK = Check(
     run=run,
     reasons=(REASON,),
     stage=Stage.NOTHING_KEPT,
+    absent=NO_SET_BEFORE,
 )

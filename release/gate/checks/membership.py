@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from release.data import Array
 from release.gate.context import Check, Context
-from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
+from release.gate.finding import CUMULATIVE, NO_RELEASE_BEFORE, OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
+from release.stats.estimate import Estimate
 from release.stats.fisher import members_by_rank
 from release.stats.permutation import smallest_p_values
 from release.stats.roc import auc, roc
+
+GUESSING = 0.5  # the area under the curve of an attack that guesses
 
 REASON = Reason("membership", "the set reveals who was in the training data", OTHER_MODEL)
 
@@ -71,20 +74,34 @@ def judge(
     strongest = max(areas, key=areas.__getitem__)
     curve = roc(ranked[strongest])
     refused = p < policy.alpha / 3
-    can = "can" if refused else "cannot"
     return (check or CHECK).finding(
         decision="refused" if refused else "passed",
         statistic=round(curve.auc.value, 2),
         threshold=policy.alpha / 3,
         p_value=p,
-        text=f"Attacks on the set {can} infer who was trained on better than chance; the strongest "
-        f"has an AUC of {curve.auc.value:.2f}.",
+        text=_sentence(curve.auc, p, policy.alpha / 3),
         private={
             "p_value_by_score": dict(zip(scores, alone.tolist(), strict=True)),
             "auc_by_score": areas,
             "strongest": strongest,
         },
         roc=curve,
+    )
+
+
+def _sentence(auc: Estimate, p: float, level: float) -> str:
+    """Say what was measured, by its interval and not by the decision."""
+    measured = f"AUC {auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}], where 0.5 is guessing"
+    if p < level:
+        return f"Attacks on the set infer who was trained on better than chance: {measured}."
+    if round(auc.low, 2) > GUESSING:
+        return (
+            "A weak signal of who was trained on: the strongest of several attacks has "
+            f"{measured}; below what policy refuses."
+        )
+    return (
+        f"The strongest of several attacks infers who was trained on with {measured}; the interval "
+        "does not exclude guessing."
     )
 
 
@@ -112,5 +129,6 @@ WITH_EARLIER = Check(
     statistic="As membership, of all images together",
     decision="As membership; where there are earlier releases, both are at half the level",
     run=run_with_earlier,
+    absent=NO_RELEASE_BEFORE,
     reasons=(CUMULATIVE,),
 )

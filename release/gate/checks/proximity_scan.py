@@ -17,7 +17,7 @@ from scipy.stats import hypergeom
 
 from release.data import Array
 from release.gate.context import Check, Context
-from release.gate.finding import CUMULATIVE, OTHER_MODEL, Finding, Reason
+from release.gate.finding import CUMULATIVE, NO_RELEASE_BEFORE, OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
 from release.gate.set_neighbours import ImageStatistics
 
@@ -96,12 +96,13 @@ def judge(
     }
     p = min(1.0, num_sets * len(p_values) * min(p_values.values()))
     refused = p < policy.alpha / 3
-    found = "are training images more often than" if refused else "are training images as often as"
+    found = "more often than" if refused else "no more often than the level of the policy and"
     return (check or CHECK).finding(
         decision="refused" if refused else "passed",
         threshold=policy.alpha / 3,
         p_value=p,
-        text=f"The real images that the set comes nearest to {found} chance allows.",
+        text=f"The real images that the set comes nearest to are training images {found} chance "
+        "allows.",
         private={"p_value_by_metric": p_values},
     )
 
@@ -124,5 +125,6 @@ WITH_EARLIER = Check(
     statistic="As the scan, of all images together",
     decision="As the scan; where there are earlier releases, both are at half the level",
     run=run_with_earlier,
+    absent=NO_RELEASE_BEFORE,
     reasons=(CUMULATIVE,),
 )

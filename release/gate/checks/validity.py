@@ -78,23 +78,39 @@ def judge(
     doubts = []
     if not all(low <= rank <= high for rank in ranks.values()):
         doubts.append("lie elsewhere than real images")
-    if not kid <= policy.max_relative_kid:
+    if not np.isfinite(kid):
+        doubts.append("could not be compared with real ones")
+    elif not kid <= policy.max_relative_kid:
         doubts.append("are too far from real ones by KID")
     if not agreement >= policy.min_relative_agreement:
         doubts.append("do not show what their labels say")
-    text = "The images are like real ones."
-    if doubts:
-        text = f"The images {', '.join(doubts)}."
+    near = "The images keep the policy's limits of nearness to real ones"
+    text = f"The images {', '.join(doubts)}" if doubts else near
     return CHECK.finding(
         decision="inconclusive" if doubts else "passed",
         statistic=round(kid, 3) if np.isfinite(kid) else None,
         threshold=policy.max_relative_kid,
-        text=text,
+        text=f"{text}: {_figures(kid, agreement, validity, policy)}.",
         public={
             "relative_agreement": round(agreement, 3) if np.isfinite(agreement) else None,
             "min_relative_agreement": policy.min_relative_agreement,
         },
         private={"density_ranks": ranks},
+    )
+
+
+def _figures(kid: float, agreement: float, validity: Validity, policy: Policy) -> str:
+    if not np.isfinite(kid):
+        return "too few images, or too few patients, for KID"
+    of_kid = (
+        f"KID reaches {kid:.2f} on the scale from real images (0) to the mean images of the "
+        f"classes (1), where policy allows {policy.max_relative_kid:g}"
+    )
+    if validity.agreement is None or not np.isfinite(agreement):
+        return of_kid
+    return (
+        f"{of_kid}; label agreement reaches {agreement:.2f} between chance (0) and real images "
+        f"(1), where policy asks for {policy.min_relative_agreement:g}"
     )
 
 

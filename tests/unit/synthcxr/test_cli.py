@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +14,12 @@ import pytest
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from rich.console import Console
 
 import synthcxr.client
 from synthcxr.cli import main, server
 from synthcxr.cli.options import class_counts, interpolation, mixture, settings
-from synthcxr.cli.progress import describe, expectation
+from synthcxr.cli.progress import TimeColumn, bar_for_jobs, describe, expectation, shown
 from synthcxr.connection import Connection
 from synthcxr.package_format import signed_bytes
 from synthcxr.resources import Job
@@ -625,3 +628,115 @@ def test_images_with_text_are_listed(serve, capsys) -> None:
     assert run("datasets", "text", "ds_1") == 0
     assert requests[0].url.path == "/datasets/ds_1/burned-in-text"
     assert capsys.readouterr().out.split() == ["file", "num_places", "a/1.png", "2"]
+
+
+PLAN = {
+    "can_pass": False,
+    "reasons": ["COVID makes up 50 % of the images."],
+    "remedies": ["ask for COVID=100, Normal=150"],
+    "class_counts": {"COVID": 100, "Normal": 150},
+    "num_examined": 500,
+}
+
+
+def test_a_plan_prints_counts_that_can_pass_and_makes_nothing(serve, capsys) -> None:
+    requests = serve(lambda _: httpx.Response(200, json=PLAN))
+    assert run("generate", "mdl_1", "--class-counts", "COVID=100,Normal=100", "--plan") == 0
+    [request] = requests
+    assert request.url.path == "/generate/plan"
+    printed = capsys.readouterr()
+    assert printed.out == "COVID=100,Normal=150\n"
+    assert "COVID makes up 50 %" in printed.err
+
+
+def test_what_cannot_pass_is_said_before_it_is_waited_for(serve, capsys) -> None:
+    queued = {
+        **DONE,
+        "kind": "generate",
+        "state": "queued",
+        "done": False,
+        "warnings": ["Too few."],
+    }
+    requests = serve(lambda _: httpx.Response(202, json=queued))
+    assert run("generate", "mdl_1", "--class-counts", "COVID=1", "--strict") == 0
+    assert json.loads(requests[0].content)["strict"] is True
+    assert "warning: Too few." in capsys.readouterr().err
+
+
+def test_a_set_that_is_not_released_prints_reasons_remedies_and_who_may_see_it(
+    serve, capsys, tmp_path: Path
+) -> None:
+    verdict = {
+        "outcome": "inconclusive",
+        "code": "power",
+        "reasons": ["the holdout is too small", "the images are too far from real ones"],
+        "remedies": ["ingest more patients"],
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/download"):
+            problem = {
+                "code": "scope_missing",
+                "detail": "It is not to be released.",
+                "status": 403,
+            }
+            return httpx.Response(403, json=problem)
+        return httpx.Response(200, json={"id": "syn_1", "num_images": 5, "verdict": verdict})
+
+    serve(answer)
+    assert run("sets", "download", "syn_1", "-o", str(tmp_path / "set.zip")) == 4
+    printed = capsys.readouterr().err
+    for line in (*verdict["reasons"], *verdict["remedies"], "private:read", "sets report syn_1"):
+        assert line in printed
+
+
+def test_a_certificate_is_saved_for_its_recipient(serve, tmp_path: Path) -> None:
+    requests = serve(lambda _: httpx.Response(200, content=b"%PDF-1.4"))
+    file = tmp_path / "certificate.pdf"
+    arguments = ("sets", "certificate", "syn_1", "--recipient", "University", "-o", str(file))
+    assert run(*arguments) == 0
+    assert requests[0].headers["accept"] == "application/pdf"
+    assert requests[0].url.params["recipient"] == "University"
+    assert file.read_bytes() == b"%PDF-1.4"
+
+
+def running(progress: dict[str, object], **more: object) -> Job:
+    return Job.model_validate(
+        {**DONE, "done": False, "state": "running", "progress": progress, **more}
+    )
+
+
+def test_one_loss_is_shown_and_no_figure_of_the_monitor() -> None:
+    metrics = {"memorisation_standard_errors": 1.5, "generator": 0.25, "discriminator": 0.5}
+    line = describe(running({"phase": "gan"}, metrics=metrics))
+    assert line == "train gan  generator 0.25"
+
+
+def test_time_left_is_counted_down_and_then_gives_way_to_the_time_so_far() -> None:
+    column = TimeColumn()
+    with bar_for_jobs() as bar:
+        task = bar.add_task(**shown(running({"phase": "sampling", "fraction": 0.5})))
+        row = bar.tasks[0]
+        assert str(column.render(row)).endswith("so far")
+        bar.update(task, ends_at=time.monotonic() + 65.2)
+        assert str(column.render(row)) == "1:05 left"
+        bar.update(task, ends_at=time.monotonic() + 0.4)  # due, and nothing was reported since
+        assert str(column.render(row)).endswith("so far")
+
+
+def test_a_phase_of_unknown_length_pulses_without_a_percentage() -> None:
+    assert shown(running({"phase": "examining"}))["total"] is None
+    assert shown(running({"phase": "examining"}))["percentage"] == ""
+    assert shown(running({"phase": "sampling", "fraction": 0.25}))["percentage"] == "25%"
+
+
+def test_the_bar_stays_on_a_narrow_terminal_whatever_is_beside_it(monkeypatch) -> None:
+    console = Console(width=70, force_terminal=True, file=io.StringIO(), color_system=None)
+    monkeypatch.setattr("synthcxr.cli.progress.stderr", console)
+    bar = bar_for_jobs()
+    job = running({"phase": "x" * 200, "fraction": 0.5})
+    bar.add_task(**shown(job))
+    console.print(bar.get_renderable())
+    [line] = [each for each in console.file.getvalue().splitlines() if each.strip()]
+    assert "50%" in line
+    assert "so far" in line

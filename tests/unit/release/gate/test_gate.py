@@ -11,6 +11,7 @@ import pytest
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.simulation import Design, Euclidean, Simulation
 from release.data import Splits, class_weights
+from release.gate.checks import CHECKS, WEIGHTS_CHECK
 from release.gate.context import Candidate, Claim, History
 from release.gate.gate import Gate
 from release.gate.policy import Policy
@@ -50,6 +51,13 @@ def put_to(
 def test_an_honest_set_passes() -> None:
     result = evaluate(HONEST)
     assert result.verdict.released
+    published = result.published()
+    judged = {(each.id, each.name) for each in published.findings}
+    why_not = {(each.id, each.name): each.why for each in published.not_run}
+    checks = {(each.id, each.name) for each in (*CHECKS, WEIGHTS_CHECK)}
+    assert judged | why_not.keys() == checks - {("G0", "embedding")}  # speaks of broken ones alone
+    assert not judged & why_not.keys()
+    assert all(each.startswith("Not run") for each in why_not.values())
 
 
 def test_flagged_images_are_dropped_and_counted() -> None:

@@ -105,3 +105,61 @@ def test_a_refusal_for_text_does_not_speak_of_patients_disclosed(made_up_reports
     said = words.verdict_sentence(report.model_copy(update={"verdict": verdict}))
     assert "legible text" in said
     assert "discloses" not in said
+
+
+def with_auc(made_up, value: float, low: float, high: float) -> Report:
+    made_up["gate"]["membership"]["auc"] = {"value": value, "low": low, "high": high}
+    return Report.model_validate(made_up)
+
+
+def test_words_on_membership_follow_the_interval_and_not_the_decision(made_up) -> None:
+    weak = with_auc(made_up, 0.54, 0.51, 0.56)
+    assert weak.verdict.is_released
+    assert words.membership(weak.gate) == (
+        "A weak signal of membership: the strongest attack that was run has an AUC of "
+        "0.54 (0.51 to 0.56), where 0.5 is guessing; it is below what the policy refuses."
+    )
+    assert "weak signal" in words.verdict_sentence(weak)
+    none = with_auc(made_up, 0.51, 0.48, 0.54)
+    assert words.membership(none.gate).startswith("No sign of membership")
+
+
+def test_a_refusal_for_membership_is_no_weak_signal(made_up) -> None:
+    for finding in made_up["gate"]["findings"]:
+        if finding["id"] == "G3":
+            finding["decision"] = "refused"
+    said = words.membership(with_auc(made_up, 0.7, 0.66, 0.74).gate)
+    assert said.startswith("Who was trained on can be inferred")
+
+
+@pytest.mark.parametrize(
+    ("precision", "density", "like"),
+    [(0.47, 0.18, False), (0.95, 0.18, False), (0.76, 0.98, True)],
+)
+def test_images_are_like_real_ones_only_where_precision_and_density_say_so(
+    made_up, precision: float, density: float, like: bool
+) -> None:
+    row = made_up["fidelity"]["rows"][0]
+    assert row["label"] == "all"
+    for name, value in (("precision", precision), ("density", density)):
+        row["synthetic"][name] = {"value": value, "low": value - 0.02, "high": value + 0.02}
+    said = words.likeness(Report.model_validate(made_up))
+    assert ("less like real ones" in said) is not like
+    if not like:
+        assert "of real test images 1" in said  # of the density
+
+
+def test_what_was_not_compared_is_not_called_like_real_images(made_up) -> None:
+    made_up["fidelity"] = None
+    assert "not measured" in words.likeness(Report.model_validate(made_up))
+
+
+def test_no_copies_are_found_only_where_no_image_was_flagged(made_up) -> None:
+    said = {}
+    for flagged in (0, 3):
+        for finding in made_up["gate"]["findings"]:
+            if finding["id"] == "G1":
+                finding["statistic"] = flagged
+        said[flagged] = words.verdict_sentence(Report.model_validate(made_up))
+    assert "found no copies" in said[0]
+    assert "no more images near training images than chance explains" in said[3]

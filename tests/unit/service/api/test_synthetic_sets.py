@@ -237,7 +237,7 @@ def test_the_verdict_is_shown_and_links_lead_only_to_what_exists(
     assert (view["verdict"]["outcome"], view["verdict"]["code"]) == ("refused", "scan")
     assert view["verdict"]["remedies"] == ["Train for less long."]
     assert (view["sha256"], view["num_bytes"]) == (None, None)
-    assert set(view["links"]) == {"self", "report"}
+    assert set(view["links"]) == {"self", "report", "certificate"}
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

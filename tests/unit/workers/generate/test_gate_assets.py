@@ -12,10 +12,13 @@ import pytest
 from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.simulation import Design, Euclidean, Simulation
 from release.array_cache import ArrayCache, Arrays
+from release.data import LabelledImages, Splits
 from release.gate.context import Candidate
 from release.gate.gate import Gate
+from release.gate.positive_controls import ControlResult, PositiveControl
 from service.adapters.local_artifacts import LocalArtifacts
-from workers.generate.gate_assets import ArtifactArrayCache
+from service.domain.job import JobProgress
+from workers.generate.gate_assets import INDEXING, ArtifactArrayCache, GateAssets
 
 FOLDER = "datasets/ds_1/arrays-64"
 
@@ -100,3 +103,57 @@ def test_a_gate_with_a_cache_judges_as_one_without(cache: ArtifactArrayCache) ->
         return gate.evaluate(candidate, [gate.measure(known)]).private()
 
     assert judged(None) == judged(cache) == judged(cache)
+
+
+class CountingGate:
+    """Indexes once, and counts what it measures."""
+
+    digest = "0"
+
+    def __init__(self) -> None:
+        self.measured = 0
+
+    def prepare(self, on_progress: Callable[[float], None]) -> None:
+        if not self.measured:
+            on_progress(0.5)
+            on_progress(1.0)
+
+    def measure(self, control: PositiveControl) -> ControlResult:
+        self.measured += 1
+        return ControlResult(control.name, len(control.pixels), 1, control.required)
+
+
+class Reports:
+    """An attempt that keeps every report."""
+
+    def __init__(self) -> None:
+        self.progress: list[JobProgress] = []
+
+    def report_due(self) -> bool:
+        return True
+
+    def report(self, progress: JobProgress) -> None:
+        self.progress.append(progress)
+
+
+def test_what_comes_before_the_first_set_is_reported_and_done_once(
+    cache: ArtifactArrayCache,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 32, 32), np.uint8)
+    images = LabelledImages(pixels, np.zeros(16, np.int64), np.arange(16))
+    splits = Splits(("a", "b"), images, np.zeros(16, np.bool_), images, images, "0")
+    gate, attempt = CountingGate(), Reports()
+    assets = GateAssets(splits, Any, gate, ("pixels",), cache)
+    assets.prepare(attempt)
+    fractions = [each.fraction for each in attempt.progress]
+    assert {each.phase for each in attempt.progress} == {INDEXING}
+    assert {each.images_seen for each in attempt.progress} == {0}  # nobody learns how many
+    assert fractions[0] is None
+    assert fractions[1:] == sorted(fractions[1:])
+    assert fractions[-1] == 1
+    num_kinds = gate.measured
+    assert len(assets.controls) == num_kinds == gate.measured
+    another = GateAssets(splits, Any, gate, ("pixels",), cache)
+    attempt.progress.clear()
+    another.prepare(attempt)
+    assert (attempt.progress, gate.measured) == ([], num_kinds)
