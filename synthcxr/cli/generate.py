@@ -12,6 +12,7 @@ from synthcxr.cli.options import class_counts as read_class_counts
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client.options import SetFormat
 
 
 def generate(
@@ -51,7 +52,7 @@ def generate(
         float | None, typer.Option(min=1, help="1 follows the class; more exaggerates it.")
     ] = None,
     packaged: Annotated[
-        str | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
+        SetFormat | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full-report", help="Measure what the images are good for: minutes.")
@@ -96,7 +97,7 @@ def save(client: Client, set_id: str, destination: Path) -> Path:
     """
     if destination.is_dir():
         destination /= f"{set_id}.zip"
-    say(f"verdict: {client.synthetic_set(set_id).verdict}")
-    verified = client.download_verified(set_id, destination)
+    say(f"verdict: {client.sets.get(set_id).verdict}")
+    verified = client.sets.download_verified(set_id, destination)
     say(f"{verified.num_images} images, each as its manifest says; {verified.trust}")
     return destination

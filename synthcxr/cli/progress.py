@@ -30,11 +30,11 @@ def finish(client: Client, job: Job, *, quiet: bool = False) -> Job:
         JobFailed: It failed or was cancelled.
     """
     if quiet:
-        job = client.wait(job.id)
+        job = client.jobs.wait(job.id)
     elif stderr.is_terminal:
         job = _finish_with_bar(client, job)
     else:
-        job = client.wait(job.id, _Lines())
+        job = client.jobs.wait(job.id, _Lines())
     job.raise_unless_succeeded()
     return job
 
@@ -94,7 +94,7 @@ def _finish_with_bar(client: Client, job: Job) -> Job:
             announced(job)
             bar.update(task, description=describe(job), completed=_fraction(job))
 
-        return client.wait(job.id, show)
+        return client.jobs.wait(job.id, show)
 
 
 class _Lines:
