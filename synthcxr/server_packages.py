@@ -25,7 +25,7 @@ def require_server(purpose: str, *needed: str) -> None:
 def command_of(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the command that runs a module of ours.
 
-    The current folder is not on its path (`-P`): a user's `models.py` or `service/` there would be
+    The current folder is not on its path (`-P`): a user's own `models` or `service` there would be
     taken for ours. Processes that it starts by `multiprocessing` inherit this.
 
     Args:
