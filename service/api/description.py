@@ -7,6 +7,7 @@ import yaml
 from fastapi import FastAPI
 
 from service.api.authorization import NEEDS
+from service.api.described_defaults import describe_defaults
 from service.api.described_heads import describe_heads
 from service.api.errors import documented, problems
 from service.api.named_objects import name_objects
@@ -85,6 +86,7 @@ def describe(app: FastAPI) -> str:
         schemas.pop(unused, None)
     _show_examples(View, schemas)
     name_objects(schemas)
+    describe_defaults(schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     document["components"]["securitySchemes"] = _SECURITY_SCHEMES
     for item in document["paths"].values():

@@ -17,7 +17,7 @@ def list_entries(wire: Wire) -> Stream[AuditEntry]:
     return pages(wire, AuditEntry, get("audit"))
 
 
-def save_audit_log(wire: Wire, destination: Path) -> Flow[int]:
+def save_audit_log(wire: Wire, destination: str | Path) -> Flow[int]:
     """Save the audit log with its signed end; returns the number of entries.
 
     Args:
@@ -26,7 +26,7 @@ def save_audit_log(wire: Wire, destination: Path) -> Flow[int]:
     head = (yield from send(wire, get("audit", "head"))).json()
     num_entries = int(json.loads(base64.b64decode(head["payload"]))["sequence"])
     cursor: str | None = str(num_entries + 1)
-    with destination.open("w", encoding="utf-8") as file:
+    with Path(destination).open("w", encoding="utf-8") as file:
         file.write(json.dumps(head) + "\n")
         while cursor is not None:
             page = yield from read(wire, Page, get("audit", cursor=cursor, limit=200))

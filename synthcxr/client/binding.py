@@ -6,7 +6,7 @@ A flow is a function whose first parameter is the wire; the rest is the method's
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -89,7 +89,9 @@ class AsyncAnswer(Generic[P, T]):
         self._flow = flow
         self.__doc__ = flow.__doc__
 
-    def __get__(self, group: AsyncGroup, owner: type[AsyncGroup]) -> Callable[P, Awaitable[T]]:
+    def __get__(
+        self, group: AsyncGroup, owner: type[AsyncGroup]
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
         """Bind it to a group."""
         if group is None:
             return self  # asked of the class, by help()

@@ -26,7 +26,7 @@ from synthcxr.packing import as_zip
 from synthcxr.resources import Dataset, Deletion, DroppedFile, ImageWithText, Job
 
 
-def upload(wire: Wire, source: Path, **options: Unpack[IngestOptions]) -> Flow[Job]:
+def upload(wire: Wire, source: str | Path, **options: Unpack[IngestOptions]) -> Flow[Job]:
     """Send a ZIP, or a folder packed into one, to be ingested.
 
     Args:
@@ -36,6 +36,7 @@ def upload(wire: Wire, source: Path, **options: Unpack[IngestOptions]) -> Flow[J
     Raises:
         FolderNotPackable: The folder holds nothing to upload, or what cannot be named in a ZIP.
     """
+    source = Path(source)
     form = {"name": source.stem} | {name: _text(value) for name, value in given(options).items()}
     with ExitStack() as stack:
         file = yield from work(lambda: stack.enter_context(as_zip(source)))

@@ -45,7 +45,7 @@ def audit_model(wire: Wire, model_id: str) -> Flow[ModelAudit]:
     return read(wire, ModelAudit, get("models", model_id, "audit"))
 
 
-def save_weights(wire: Wire, model_id: str, destination: Path) -> Flow[WeightsDescription]:
+def save_weights(wire: Wire, model_id: str, destination: str | Path) -> Flow[WeightsDescription]:
     """Save a model's weights, and beside them what goes with them; needs `weights:read`.
 
     Args:
@@ -60,6 +60,7 @@ def save_weights(wire: Wire, model_id: str, destination: Path) -> Flow[WeightsDe
         ProblemError: They are not released (`weights_not_cleared`, `scope_missing`).
         DownloadMismatch: What came is not what the service promised.
     """
+    destination = Path(destination)
     sha256 = yield from download(wire, path_of("models", model_id, "weights"), destination)
     model = yield from get_model(wire, model_id)
     audit = yield from audit_model(wire, model_id)

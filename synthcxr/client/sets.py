@@ -38,7 +38,7 @@ def get_set(wire: Wire, set_id: str) -> Flow[SyntheticSet]:
     return read(wire, SyntheticSet, get(PATH, set_id))
 
 
-def save_report(wire: Wire, set_id: str, destination: Path) -> Flow[None]:
+def save_report(wire: Wire, set_id: str, destination: str | Path) -> Flow[None]:
     """Save the report of a set, whatever the verdict.
 
     Args:
@@ -46,6 +46,7 @@ def save_report(wire: Wire, set_id: str, destination: Path) -> Flow[None]:
         destination: File to make or replace; figures as JSON where its name ends in `.json`,
             otherwise the page for a person.
     """
+    destination = Path(destination)
     kind = "application/json" if destination.suffix == ".json" else "text/html"
     call = Call("GET", path_of(PATH, set_id, "report"), headers={"Accept": kind})
     response = yield from send(wire, call)
@@ -73,7 +74,7 @@ def delete_set(wire: Wire, set_id: str) -> Flow[None]:
     yield from send(wire, Call("DELETE", path_of(PATH, set_id)))
 
 
-def download_set(wire: Wire, set_id: str, destination: Path) -> Flow[str]:
+def download_set(wire: Wire, set_id: str, destination: str | Path) -> Flow[str]:
     """Download a set's ZIP, resuming what an earlier call began.
 
     Args:
@@ -87,10 +88,10 @@ def download_set(wire: Wire, set_id: str, destination: Path) -> Flow[str]:
         SetRefused, SetInconclusive: It was not released to you.
         DownloadMismatch: What came is not what the service promised.
     """
-    return download(wire, path_of(PATH, set_id, "download"), destination)
+    return download(wire, path_of(PATH, set_id, "download"), Path(destination))
 
 
-def download_verified(wire: Wire, set_id: str, destination: Path) -> Flow[VerifiedSet]:
+def download_verified(wire: Wire, set_id: str, destination: str | Path) -> Flow[VerifiedSet]:
     """Download a set and check every file in it, and that this service signed it.
 
     Args:
@@ -107,7 +108,7 @@ def download_verified(wire: Wire, set_id: str, destination: Path) -> Flow[Verifi
     """
     yield from download_set(wire, set_id, destination)
     keys = [key.pem.encode() for key in (yield from signing_keys(wire))]
-    return (yield from work(lambda: verify_set(destination, keys)))
+    return (yield from work(lambda: verify_set(Path(destination), keys)))
 
 
 class Sets(Group):
