@@ -22,7 +22,7 @@ def verified(make_set) -> VerifiedSet:
     return verify_set(make_set(unlabelled=[MIXTURE]))
 
 
-def test_images_come_in_the_manifests_order_with_what_they_are(verified: VerifiedSet) -> None:
+def test_images_are_listed_in_the_manifests_order_with_what_they_are(verified: VerifiedSet) -> None:
     images = list(verified.images())
     assert [image.label for image, _ in images] == ["COVID"] * 3 + ["Normal"] * 3 + [None]
     assert images[-1][0].drawn_from == "0.6 COVID + 0.4 Normal"
