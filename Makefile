@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := .venv-peers
+CLIENTS := .venv-clients
 # The first that runs (a version manager's shim may not) and is new enough.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
@@ -30,7 +31,7 @@ CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call opti
 CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi faults demo up bench quality utility \
+.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients faults demo up bench quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
 	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost proofs \
 	compose-up compose-down all
@@ -80,6 +81,17 @@ fuzz: install ## Send at least 12,000 generated requests to the API, of two tena
 
 openapi: install ## Write openapi.yaml anew from the app
 	$(BIN)/python -m service openapi > openapi.yaml
+
+generated-clients: $(CLIENTS)/.installed ## Lint openapi.yaml, and drive the service by generated clients (needs npm)
+	$(PYTEST) -rs tests/contract/test_generated_clients.py
+
+$(CLIENTS)/.installed: $(addprefix tests/contract/generated_clients/,requirements.txt package.json) | install
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r tests/contract/generated_clients/requirements.txt
+	cp tests/contract/generated_clients/package.json $(CLIENTS)
+	npm install --prefix $(CLIENTS) --no-audit --no-fund --no-package-lock --ignore-scripts
+	@touch $@
 
 faults: install ## Kill processes of a loaded service at random, judge it, write docs/trust.md (SECONDS=, SEED=)
 	$(CLEAN) OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.long_run \

@@ -55,10 +55,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             seconds["api_to_healthz"].append(api_to_healthz(Path(folder)))
         with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (began, client):
-            job = client.add_phantom_dataset(PHANTOMS, size=64, image_size=64)
+            job = client.datasets.add_phantoms(PHANTOMS, size=64, image_size=64)
             seconds["up_to_accepted_job"].append(time.monotonic() - began)
-            client.wait(job.id)
-            dataset_id = client.job(job.id).dataset_id
+            client.jobs.wait(job.id)
+            dataset_id = client.jobs.get(job.id).dataset_id
             seconds["cancel_to_free_worker"].append(
                 cancel_to_free_worker(client, dataset_id, arguments.family)
             )
@@ -104,12 +104,12 @@ def cancel_to_free_worker(client: Client, dataset_id: str, family: str) -> float
     job = client.train(
         dataset_id, family=family, image_size=64, budget={"images": 10_000_000}, seed=0
     )
-    while not (client.job(job.id).metrics or {}):
+    while not (client.jobs.get(job.id).metrics or {}):
         time.sleep(0.1)
     time.sleep(2)
     began = time.monotonic()
-    client.cancel(job.id)
-    while client.job(job.id).state != "cancelled":
+    client.jobs.cancel(job.id)
+    while client.jobs.get(job.id).state != "cancelled":
         time.sleep(0.02)
     return time.monotonic() - began
 
@@ -117,7 +117,7 @@ def cancel_to_free_worker(client: Client, dataset_id: str, family: str) -> float
 def first_and_next_set(client: Client, dataset_id: str, family: str) -> tuple[float, float]:
     """Time two sets in a row of a model that was hardly trained; what it shows does not matter."""
     job = client.train(dataset_id, family=family, image_size=64, budget={"images": 256}, seed=0)
-    job = client.wait(job.id)
+    job = client.jobs.wait(job.id)
     job.raise_unless_succeeded()
     first, following = (seconds_to_set(client, job.model_id, seed) for seed in (1, 2))
     return first, following
@@ -128,7 +128,7 @@ def seconds_to_set(client: Client, model_id: str, seed: int) -> float:
     began = time.monotonic()
     job = client.generate(model_id, class_counts={"normal": NUM_IMAGES}, seed=seed)
     while not job.done:
-        job = client.job(job.id, wait=10)
+        job = client.jobs.get(job.id, wait=10)
     job.raise_unless_succeeded()
     return time.monotonic() - began
 

@@ -54,7 +54,16 @@ JOB = {
         ],
     },
     "metrics": {"loss": 0.21},
-    "request": {"dataset_id": DATASET_ID, "family": "ldm", "image_size": 64, "seed": 1},
+    "request": {
+        "dataset_id": DATASET_ID,
+        "family": "ldm",
+        "image_size": 64,
+        "preset": "standard",
+        "config": {"patch_size": 4},
+        "budget": {"images": 50000},
+        "seed": 1,
+        "num_devices": 1,
+    },
     "result": None,
     "error": None,
     "labels": {},
@@ -68,7 +77,13 @@ DATASET = {
     "id": DATASET_ID,
     "name": "phantoms",
     "state": "ready",
-    "source": {"phantom": {"class_counts": {"normal": 200, "effusion": 120}}},
+    "source": {
+        "phantom": {
+            "class_counts": {"normal": 200, "effusion": 120},
+            "image_size": 64,
+            "seed": 7,
+        }
+    },
     "created_at": MOMENT,
     "job_id": JOB_ID,
     "classes": {

@@ -1,9 +1,9 @@
 """Traces by OpenTelemetry, from a request to the worker that does its job; off by default.
 
 They are on where OTEL_EXPORTER_OTLP_ENDPOINT (or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) names a
-collector, and the extra `synthcxr[otel]` is installed. Nothing of it is imported otherwise. One
-span per request, per attempt at a job and per phase of it. Attributes are identifiers and words of
-this service: no names, no paths, no bodies, and of an error its code alone.
+collector, and the packages of the extra `otel` are installed. Nothing of it is imported otherwise.
+One span per request, per attempt at a job and per phase of it. Attributes are identifiers and words
+of this service: no names, no paths, no bodies, and of an error its code alone.
 
 The trace context travels in the job's row, since a message may be lost, and is never shown.
 """
@@ -69,7 +69,8 @@ def start(process: str) -> None:
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError:
-        _log.error("traces are off", fix="pip install 'synthcxr[otel]'")
+        packages = "opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+        _log.error("traces are off", fix=f"pip install {packages}")
         return
     send_to(OTLPSpanExporter(timeout=_EXPORT_TIMEOUT_SECONDS), process)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from synthcxr.errors import MissingExtra
-from synthcxr.verification import VerifiedSet
+from synthcxr.errors import MissingPackage
+from synthcxr.verified_set import VerifiedSet
 
 NUM_COLUMNS = 12
 MIN_TILE_PIXELS = 128
@@ -22,12 +22,12 @@ def write_contact_sheet(synthetic_set: VerifiedSet, destination: Path) -> None:
         destination: PNG to write.
 
     Raises:
-        MissingExtra: Pillow is not installed.
+        MissingPackage: Pillow is not installed.
     """
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError as error:
-        raise MissingExtra("A contact sheet") from error
+        raise MissingPackage("A contact sheet", "pillow") from error
 
     with zipfile.ZipFile(synthetic_set.path) as archive:
         rows: list[tuple[str, list[Image.Image]]] = []

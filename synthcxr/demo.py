@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart, ServiceUnreachable
 from synthcxr.peak_memory import PeakMemory
 from synthcxr.resources import Job, SyntheticSet
+from synthcxr.server_packages import command_of
 from synthcxr.tokens import TOKEN_FILE
-from synthcxr.verification import VerifiedSet
+from synthcxr.verified_set import VerifiedSet
 
 # What the training leaves of ten minutes on two cores is for ingest, sampling and examination.
 TRAINING_SECONDS = 300
@@ -109,7 +109,7 @@ def _make_set(
 ) -> tuple[SyntheticSet, VerifiedSet | None]:
     with stopwatch.lap("ingest"):
         job = finish(client, _add_dataset(client, options.data))
-    dataset = client.dataset(job.dataset_id)
+    dataset = client.datasets.get(job.dataset_id)
     with stopwatch.lap("train"):
         job = client.train(
             dataset.id,
@@ -124,23 +124,23 @@ def _make_set(
         job = client.generate(job.model_id, class_counts=counts, seed=SEED)
         job = finish(client, job)
     with stopwatch.lap("download"):
-        made = client.synthetic_set(job.synthetic_set_id)
-        client.save_report(made.id, _report_path(options))
+        made = client.sets.get(job.synthetic_set_id)
+        client.sets.save_report(made.id, _report_path(options))
         if not made.num_images:
             return made, None
         path = options.out / f"{options.family}-set.zip"
-        return made, client.download_verified(made.id, path)
+        return made, client.sets.download_verified(made.id, path)
 
 
 def _add_dataset(client: Client, data: Path | None) -> Job:
     if data is None:
-        return client.add_phantom_dataset(
+        return client.datasets.add_phantoms(
             PHANTOM_IMAGES, size=IMAGE_SIZE, seed=SEED, name="phantom", image_size=IMAGE_SIZE
         )
     if data.is_dir():
         path = str(data.resolve())
-        return client.add_dataset_from_server(path, name=data.name, image_size=IMAGE_SIZE)
-    return client.upload_dataset(data, image_size=IMAGE_SIZE)
+        return client.datasets.add_from_server(path, name=data.name, image_size=IMAGE_SIZE)
+    return client.datasets.upload(data, image_size=IMAGE_SIZE)
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def _service(
     data_dir = Path(mkdtemp(prefix="service-", dir=options.out))  # ours alone: deleted in the end
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "synthcxr", "up", "--port", str(port)]
+    command = [*command_of("synthcxr"), "up", "--port", str(port)]
     command += ["--data-dir", str(data_dir)]
     # on one's own machine also the images of a set of too few patients
     command += ["--scope", "private:read"]

@@ -1,18 +1,30 @@
-"""What can go wrong between a user and the service.
+"""What can go wrong between a user and the service; each error has a stable `code`.
 
 SynthCXRError
     ServiceUnreachable   nobody answers at the URL
+    BadProxy             a proxy cannot be used
+    BadCertificates      the certificates to trust cannot be read
+    BadToken             what should be a token cannot be one
     ProblemError         the service refused, and says why (RFC 9457)
+        Unauthenticated  it does not know who asks (401)
+        NotPermitted     who asks may not do this (403)
+        NotFound         there is no such record (404)
+        Conflict         right request, wrong moment (409)
+            SetRefused, SetInconclusive   the set was not released
+        InvalidRequest   it cannot be carried out as written (400, 413, 415, 422)
+        RateLimited      a limit or quota is reached (429)
+        ServiceFailed    the fault is the service's (500 and above)
     JobFailed            a job ended without a result
+    WaitTimedOut         a job is not done yet
     DownloadMismatch     the bytes that came are not the bytes that were promised
         SetNotVerified   a set is not what its manifest, sums and signature say
     NotSigned            a statement is not signed by the service
     ChainBroken          an audit log was changed
     CannotStart          the embedded service cannot start here
     FolderNotPackable    a folder cannot be packed to be uploaded
-    BadProxy             a proxy that the environment names cannot be used
     IngestRefusedHere    a set would be refused, as `synthcxr datasets check` found
-    MissingExtra         this command needs a package that the base install leaves out
+    ServerMissing        this needs the server's packages, which the client does not bring
+    MissingPackage       this needs a package that the base install leaves out
 """
 
 from __future__ import annotations
@@ -26,11 +38,21 @@ import httpx
 
 
 class SynthCXRError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose.
+
+    Attributes:
+        code: Stable name of what went wrong.
+        request_id: What to quote when asking the service's operators, where it answered at all.
+    """
+
+    code: str = "client_error"
+    request_id: str | None = None
 
 
 class ServiceUnreachable(SynthCXRError):
     """Nobody answers at the service's URL."""
+
+    code = "service_unreachable"
 
     def __init__(self, base_url: str, reason: str) -> None:
         super().__init__(
@@ -41,7 +63,9 @@ class ServiceUnreachable(SynthCXRError):
 
 
 class BadProxy(SynthCXRError):
-    """The environment names a proxy that cannot be used."""
+    """A proxy, of the environment or given, cannot be used."""
+
+    code = "bad_proxy"
 
     def __init__(self, variables: Sequence[str], reason: str) -> None:
         super().__init__(
@@ -50,12 +74,28 @@ class BadProxy(SynthCXRError):
         )
 
 
+class BadCertificates(SynthCXRError):
+    """The certificates to trust cannot be read."""
+
+    code = "bad_certificates"
+
+    def __init__(self, place: Path, reason: str) -> None:
+        super().__init__(
+            f"The certificates in {place} cannot be used ({reason}). Name a PEM file, or a folder "
+            "that `openssl rehash` prepared."
+        )
+
+
 class FolderNotPackable(SynthCXRError):
     """A folder cannot be packed into a ZIP that means the same."""
+
+    code = "folder_not_packable"
 
 
 class IngestRefusedHere(SynthCXRError):
     """A set would be refused."""
+
+    code = "ingest_refused"
 
     def __init__(self, code: str, detail: str, files: Sequence[str]) -> None:
         super().__init__("\n  ".join([f"{detail} [{code}]", *files]))
@@ -63,6 +103,8 @@ class IngestRefusedHere(SynthCXRError):
 
 class BadToken(SynthCXRError):
     """What should be a token cannot be one."""
+
+    code = "bad_token"
 
     def __init__(self) -> None:
         super().__init__(
@@ -74,7 +116,7 @@ class ProblemError(SynthCXRError):
     """The service refused a request.
 
     Attributes:
-        code: Stable name of the problem, such as `dataset_not_found`.
+        code: Stable name of the problem, such as `dataset_not_found`; docs/errors.md explains each.
         detail: What happened and how to fix it, for a person.
         status: HTTP status code.
         retryable: Whether the same request may succeed later.
@@ -124,8 +166,9 @@ class ProblemError(SynthCXRError):
             body = {}
         title = str(body.get("title") or response.reason_phrase or "The service refused")
         fields = body.get("errors") or ()
-        return cls(
-            str(body.get("code") or f"http_{response.status_code}"),
+        code = str(body.get("code") or f"http_{response.status_code}")
+        return _kind_of(code, response.status_code)(
+            code,
             " ".join(filter(None, (str(body.get("detail") or title), hint))),
             status=response.status_code,
             retryable=bool(body.get("retryable", response.status_code in {429, 503})),
@@ -134,8 +177,68 @@ class ProblemError(SynthCXRError):
         )
 
 
+class Unauthenticated(ProblemError):
+    """The service does not know who asks (401)."""
+
+
+class NotPermitted(ProblemError):
+    """Who asks may not do this (403)."""
+
+
+class NotFound(ProblemError):
+    """There is no such record (404)."""
+
+
+class Conflict(ProblemError):
+    """Right request, wrong moment (409)."""
+
+
+class SetRefused(Conflict):
+    """The examination of a set found copies or membership: it is never released."""
+
+
+class SetInconclusive(Conflict):
+    """The examination of a set had too little power: it is not released."""
+
+
+class InvalidRequest(ProblemError):
+    """The request cannot be carried out as written (400, 413, 415, 422)."""
+
+
+class RateLimited(ProblemError):
+    """A limit or quota is reached (429)."""
+
+
+class ServiceFailed(ProblemError):
+    """The fault is the service's, or that of a proxy before it (500 and above)."""
+
+
+_BY_CODE = {"set_refused": SetRefused, "set_inconclusive": SetInconclusive}
+_BY_STATUS = {
+    **dict.fromkeys((400, 413, 415, 422), InvalidRequest),
+    401: Unauthenticated,
+    403: NotPermitted,
+    404: NotFound,
+    409: Conflict,
+    429: RateLimited,
+}
+
+
+def _kind_of(code: str, status: int) -> type[ProblemError]:
+    by_status = ServiceFailed if status >= httpx.codes.INTERNAL_SERVER_ERROR else ProblemError
+    return _BY_CODE.get(code) or _BY_STATUS.get(status, by_status)
+
+
 class JobFailed(SynthCXRError):
-    """A job ended as failed or cancelled, so it has no result."""
+    """A job ended as failed or cancelled, so it has no result.
+
+    Attributes:
+        job_id: The job.
+        state: failed or cancelled.
+        code: Why it failed, as docs/errors.md names it; `job_cancelled` where it was cancelled.
+    """
+
+    code = "job_failed"
 
     def __init__(
         self,
@@ -149,11 +252,23 @@ class JobFailed(SynthCXRError):
         super().__init__("\n  ".join([f"Job {job_id} {state}{reason}", *at_fault]))
         self.job_id = job_id
         self.state = state
-        self.code = code
+        self.code = code or f"job_{state}"
+
+
+class WaitTimedOut(SynthCXRError):
+    """A job is not done within the time that was given; it goes on."""
+
+    code = "wait_timed_out"
+
+    def __init__(self, job_id: str, seconds: float) -> None:
+        super().__init__(f"Job {job_id} is not done after {seconds:g} s; it goes on.")
+        self.job_id = job_id
 
 
 class DownloadMismatch(SynthCXRError):
     """A download or a file inside a ZIP does not have the promised SHA-256."""
+
+    code = "download_mismatch"
 
 
 class SetProblem(StrEnum):
@@ -176,6 +291,8 @@ class SetNotVerified(DownloadMismatch):
         problem: What is wrong.
     """
 
+    code = "set_not_verified"
+
     def __init__(self, problem: SetProblem, path: Path, detail: str) -> None:
         super().__init__(f"{path}: {detail} [{problem}]")
         self.problem = problem
@@ -184,12 +301,16 @@ class SetNotVerified(DownloadMismatch):
 class NotSigned(SynthCXRError):
     """A receipt, or the end of an audit log, is not signed by the service."""
 
+    code = "not_signed"
+
     def __init__(self, detail: str) -> None:
         super().__init__(f"The signature does not hold: {detail}.")
 
 
 class ChainBroken(SynthCXRError):
     """An audit log is not what was written."""
+
+    code = "chain_broken"
 
     def __init__(self, detail: str) -> None:
         super().__init__(f"The audit log was changed: {detail}.")
@@ -198,11 +319,28 @@ class ChainBroken(SynthCXRError):
 class CannotStart(SynthCXRError):
     """The embedded service cannot start here; the message names the fix."""
 
+    code = "cannot_start"
 
-class MissingExtra(SynthCXRError):
-    """A command needs a package that the base install leaves out."""
+
+class ServerMissing(SynthCXRError):
+    """This needs the server's packages, which the client does not bring."""
+
+    code = "server_missing"
 
     def __init__(self, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the server's packages. Install them: pip install 'synthcxr[server]'"
+            f"{purpose} needs the server, and this is the client alone. In a checkout of the "
+            "project, run `make install` and use .venv/bin/synthcxr; or use the project's "
+            "container image."
+        )
+
+
+class MissingPackage(SynthCXRError):
+    """This needs a package that the base install leaves out."""
+
+    code = "missing_package"
+
+    def __init__(self, purpose: str, *packages: str) -> None:
+        super().__init__(
+            f"{purpose} needs {' and '.join(packages)}: pip install {' '.join(packages)}"
         )

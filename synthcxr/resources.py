@@ -5,7 +5,6 @@ Each view keeps the fields it does not know, so an older client reads a newer se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -125,6 +124,12 @@ class Event(View):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+class EventPage(View):
+    """Lines of a job's log, oldest first."""
+
+    items: list[Event]
+
+
 class DatasetWarning(View):
     """What an ingest found that its user should look at.
 
@@ -135,6 +140,18 @@ class DatasetWarning(View):
     code: str
     detail: str = ""
     num_images: int = 0
+
+
+class DroppedFile(View):
+    """A file that was left out of a dataset.
+
+    Attributes:
+        file: Its name in the source; None without the scope private:read.
+    """
+
+    file: str | None = None
+    reason: str = ""
+    code: str
 
 
 class ImageWithText(View):
@@ -157,7 +174,7 @@ class Dataset(View):
             which are None without it.
         fingerprint: None without the scope private:read.
         version: Keyed hash of the fingerprint, for publication.
-        dropped: The first files that were left out: file, reason, code.
+        dropped: The first files that were left out.
         dropped_counts: How many files were left out, by code.
         summary: What else the ingest found.
         warnings: What to look at before the dataset is used.
@@ -170,7 +187,7 @@ class Dataset(View):
     image_size: int | None = None
     fingerprint: str | None = None
     version: str | None = None
-    dropped: list[dict[str, Any]] = Field(default_factory=list)
+    dropped: list[DroppedFile] = Field(default_factory=list)
     dropped_counts: dict[str, int] = Field(default_factory=dict)
     summary: dict[str, Any] = Field(default_factory=dict)
     warnings: list[DatasetWarning] = Field(default_factory=list)
@@ -188,25 +205,6 @@ class Model(View):
     images_seen: int | None = None
     created_at: datetime | None = None
     card: dict[str, Any] = Field(default_factory=dict)
-
-    def describe_weights(self, sha256: str, audit: Mapping[str, Any]) -> dict[str, Any]:
-        """Say what weights are built into, on what ground they were released and on what terms.
-
-        Nothing else of the card is included: its seed and its curves are of the private images.
-
-        Args:
-            sha256: Of the weights' file, in hexadecimal.
-            audit: From `GET /models/{id}/audit`.
-        """
-        view = self.model_dump(mode="json")
-        built = ("id", "family", "image_size", "classes", "config")
-        return {
-            "sha256": sha256,
-            "model": {name: view.get(name) for name in built},
-            "clearance": audit["weights"],
-            "white_box": audit["white_box"],
-            "differential_privacy": self.card.get("differential_privacy"),
-        }
 
 
 class Plan(View):
@@ -268,6 +266,23 @@ class SyntheticSet(View):
     created_at: datetime | None = None
 
 
+class Findings(View):
+    """What the gate found of each image of a set.
+
+    Attributes:
+        seed: Of the request.
+        examination: Every figure of the examination.
+        released: The images of the set: `drawn`, its place among all that were drawn, and of what.
+        flagged: Images that lie too near to real ones.
+    """
+
+    synthetic_set_id: str
+    seed: int | None = None
+    examination: dict[str, Any] = Field(default_factory=dict)
+    released: list[dict[str, Any]] = Field(default_factory=list)
+    flagged: list[dict[str, Any]] = Field(default_factory=list)
+
+
 class SigningKey(View):
     """A public key that sets are signed with.
 
@@ -280,6 +295,19 @@ class SigningKey(View):
     id: str
     pem: str
     current: bool = False
+
+
+class SigningKeys(View):
+    """The public keys that sets are signed with, the current one first."""
+
+    items: list[SigningKey]
+
+
+class ServiceVersion(View):
+    """Which service answers."""
+
+    name: str = ""
+    version: str
 
 
 class ApiKey(View):

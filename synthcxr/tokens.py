@@ -17,8 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
-
+from synthcxr.addresses import is_same_service
 from synthcxr.errors import BadToken
 
 DEFAULT_URL = "http://127.0.0.1:8765"
@@ -52,14 +51,6 @@ def token_for(url: str, environment: Mapping[str, str] = os.environ) -> str | No
         if file := environment.get("SYNTHCXR_TOKEN_FILE"):
             return _printable(Path(file).read_text(encoding="utf-8").strip())
     return _token_in(_data_dir(environment), url) or _token_in(_announced(url, environment), url)
-
-
-def is_same_service(url: str, other: str) -> bool:
-    """Say whether two addresses have the same scheme, host and port."""
-    try:
-        return _origin(httpx.URL(url)) == _origin(httpx.URL(other))
-    except httpx.InvalidURL:
-        return False
 
 
 def announce(url: str, data_dir: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -126,7 +117,3 @@ def _printable(token: str) -> str:
     if not _HEADER_TEXT.fullmatch(token):
         raise BadToken
     return token
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)

@@ -11,7 +11,6 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from synthcxr.package_format import (
     read_sums,
 )
 from synthcxr.repacking import repack
-from synthcxr.signature import Signature, check_signature
+from synthcxr.signature import check_signature
+from synthcxr.verified_set import SetImage, VerifiedSet
 
 # What zipfile, json and our own reading raise of bytes that are not what they should be.
 _UNREADABLE = (
@@ -43,34 +43,6 @@ _UNREADABLE = (
 )
 
 Line = Mapping[str, Any]  # of the manifest's files
-
-
-@dataclass(frozen=True)
-class VerifiedSet:
-    """What a checked ZIP holds.
-
-    Attributes:
-        path: The ZIP.
-        files_by_label: Names of its images in the ZIP, per class, in the manifest's order.
-        unlabelled_files: Names of the images that are of no class, per mixture or way between two
-            seeds, which the key describes.
-        signature: Whose word it is.
-    """
-
-    path: Path
-    files_by_label: dict[str, list[str]]
-    unlabelled_files: dict[str, list[str]]
-    signature: Signature
-
-    @property
-    def num_images(self) -> int:
-        """Number of images in the set."""
-        return sum(map(len, [*self.files_by_label.values(), *self.unlabelled_files.values()]))
-
-    @property
-    def trust(self) -> str:
-        """Say in words whose word the set is."""
-        return str(self.signature)
 
 
 def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
@@ -99,11 +71,6 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
     except _UNREADABLE as error:
         detail = f"not a readable synthetic set: {error}"
         raise SetNotVerified(SetProblem.UNREADABLE, path, detail) from error
-
-
-def is_labelled(image: Line) -> bool:
-    """Say whether an image of a manifest is of a class."""
-    return bool(image["kind"] == "class")
 
 
 def describe(image: Line) -> str:
@@ -150,7 +117,7 @@ def _verified(
     if not nothing_else:
         detail = "something was altered between the files of the ZIP"
         raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
-    return _by_label(path, images, signature)
+    return VerifiedSet(path, tuple(_image(*each) for each in images), signature)
 
 
 def _require_stored(path: Path, archive: zipfile.ZipFile) -> None:
@@ -179,7 +146,7 @@ def _compare(
 
 
 def _check_labels(path: Path, archive: zipfile.ZipFile, images: Iterable[tuple[str, Line]]) -> None:
-    expected = {name: line["label"] for name, line in images if is_labelled(line)}
+    expected = {name: line["label"] for name, line in images if line["kind"] == "class"}
     rows = {row["file"]: row["label"] for row in _rows(archive.read(LABELS))}
     _require_same_labels(path, LABELS, rows, expected)
 
@@ -200,15 +167,10 @@ def _require_same_labels(
         raise SetNotVerified(SetProblem.LABELS_DIFFER, path, detail)
 
 
-def _by_label(path: Path, images: Iterable[tuple[str, Line]], signature: Signature) -> VerifiedSet:
-    by_label: dict[str, list[str]] = {}
-    unlabelled: dict[str, list[str]] = {}
-    for name, line in images:
-        if is_labelled(line):
-            by_label.setdefault(line["label"], []).append(name)
-        else:
-            unlabelled.setdefault(describe(line), []).append(name)
-    return VerifiedSet(path, by_label, unlabelled, signature)
+def _image(name: str, line: Line) -> SetImage:
+    label = line["label"] if line["kind"] == "class" else None
+    mixed = describe(line) if label is None else None
+    return SetImage(name, label, line["kind"], mixed, line["sha256"])
 
 
 def _without(digests: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from service.api.authorization import GuardedRoute
 from service.api.dependencies import InContext, SetId
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
-from service.api.responses import JSON, binary
+from service.api.responses import binary, json_object
 from service.context import AppContext
 from service.domain import errors
 from service.domain.records import SyntheticSet
@@ -45,7 +45,11 @@ Recipient = Annotated[
     response_class=Response,
     responses={
         200: {
-            "content": {PAGE: {"schema": {"type": "string"}}, **binary(PDF), **JSON},
+            "content": {
+                PAGE: {"schema": {"type": "string"}},
+                **binary(PDF),
+                **json_object("Certificate"),
+            },
         },
         **documented(errors.SyntheticSetNotFound, *READING, errors.InvalidRequest),
     },

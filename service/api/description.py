@@ -7,17 +7,63 @@ import yaml
 from fastapi import FastAPI
 
 from service.api.authorization import NEEDS
-from service.api.errors import documented
-from service.api.views import ProblemView
-from service.domain.errors import IdentityProviderUnavailable, ScopeMissing, Unauthenticated
+from service.api.described_defaults import describe_defaults
+from service.api.described_heads import describe_heads
+from service.api.errors import documented, problems
+from service.api.named_objects import name_objects
+from service.api.views import ProblemView, View
+from service.domain.errors import (
+    HostNotAllowed,
+    IdentityProviderUnavailable,
+    OriginNotAllowed,
+    ScopeMissing,
+    Unauthenticated,
+)
 from service.validation.ingest import IngestBody, UploadForm
 
-_BEARER = {"type": "http", "scheme": "bearer", "description": "An API key, or a token (OIDC)."}
+_OF_CALLERS = (Unauthenticated, ScopeMissing, IdentityProviderUnavailable)
+_OF_BROWSERS = (HostNotAllowed, OriginNotAllowed)
+_SECURITY_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key: `Authorization: Bearer synthcxr_...`.",
+    },
+    "oidc": {
+        "type": "openIdConnect",
+        "openIdConnectUrl": "https://login.hospital.test/.well-known/openid-configuration",
+        "description": "A token of the identity provider that the operator set "
+        "(SYNTHCXR_OIDC_ISSUER), sent in the same way; the address here stands for its own.",
+    },
+}
+_SERVERS = [
+    {"url": "http://127.0.0.1:8765", "description": "`synthcxr up` on this machine."},
+    {
+        "url": "https://{host}",
+        "description": "A service behind the operator's TLS.",
+        "variables": {
+            "host": {"default": "synthcxr.hospital.test", "description": "Where it answers."}
+        },
+    },
+]
+_TAGS = {
+    "datasets": "Private images that models learn from.",
+    "training": "Training a model.",
+    "generation": "Making a synthetic set.",
+    "jobs": "The work that was accepted: read, wait, follow, cancel, retry.",
+    "models": "Trained models, their audits and weights.",
+    "synthetic sets": "Sets, their reports and downloads; the keys they are signed with.",
+    "keys": "API keys.",
+    "deletions": "What was deleted, with signed receipts.",
+    "audit": "What was done, and by whom.",
+    "health": "Whether the service lives and can serve, and which one it is.",
+}
 _DESCRIPTION = """\
 Turns private labelled chest X-rays into synthetic labelled sets.
 
 Callers show an API key or a token of the hospital's identity provider as `Authorization: Bearer`.
-Each operation lists the scopes of which one is needed; what needs none is open to everybody.
+Each operation lists the scopes of which one is needed (`x-scopes`); what needs none is open to
+everybody. `HEAD` answers wherever `GET` does.
 
 Every answer carries X-Request-ID. Every error is a problem (RFC 9457) with a stable `code`,
 explained in docs/errors.md.
@@ -27,28 +73,40 @@ explained in docs/errors.md.
 def describe(app: FastAPI) -> str:
     """Write the description of an app as YAML."""
     document = app.openapi() | {}
-    document["info"] = {**document["info"], "description": _DESCRIPTION}
+    document["info"] = {
+        **document["info"],
+        "description": _DESCRIPTION,
+        "contact": {"name": "The operator of this service"},
+        "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+    }
     schemas = document["components"]["schemas"]
     for model in (IngestBody, UploadForm, ProblemView):
         schemas |= _schemas_of(model)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    _show_examples(View, schemas)
+    name_objects(schemas)
+    describe_defaults(schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
-    document["components"]["securitySchemes"] = {"bearer": _BEARER}
+    document["components"]["securitySchemes"] = _SECURITY_SCHEMES
     for item in document["paths"].values():
         for operation in item.values():
             _describe_access(operation)
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    describe_heads(document["paths"])
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    ordered = {"openapi": document.pop("openapi"), "info": document.pop("info")}
+    ordered |= {"servers": _SERVERS, **document}
+    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100)
 
 
 def _describe_access(operation: dict[str, Any]) -> None:
     """Say who may call an operation, and how others are answered."""
     needed = NEEDS[operation["operationId"]]
-    operation["security"] = [{"bearer": [scope]} for scope in needed]
-    if not needed:
-        return
+    operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if needed else []
+    if needed:
+        operation["x-scopes"] = list(needed)
     answers: dict[str, Any] = operation["responses"]
-    refusals = documented(Unauthenticated, ScopeMissing, IdentityProviderUnavailable)
+    refusals = documented(*_OF_CALLERS, *_OF_BROWSERS) if needed else problems(*_OF_BROWSERS)
     for status, answer in refusals.items():
         there = answers.get(str(status), {"description": ""})["description"]
         codes = dict.fromkeys(
@@ -56,6 +114,15 @@ def _describe_access(operation: dict[str, Any]) -> None:
         )
         answers[str(status)] = deepcopy({**answer, "description": ", ".join(codes)})
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _show_examples(view: type[View], schemas: dict[str, Any]) -> None:
+    """Show the examples of views as they are: FastAPI leaves out what is null in them."""
+    extra = view.model_config.get("json_schema_extra")
+    if view.__name__ in schemas and isinstance(extra, dict):
+        schemas[view.__name__] |= extra
+    for below in view.__subclasses__():
+        _show_examples(below, schemas)
 
 
 def _schemas_of(model: Any) -> dict[str, Any]:

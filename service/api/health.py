@@ -64,7 +64,7 @@ async def version(context: OfService) -> VersionView:
         200: {
             "content": {
                 "application/yaml": {
-                    "schema": {"type": "object"},
+                    "schema": {"$ref": "#/components/schemas/ApiDescription"},
                     "example": {"openapi": "3.1.0"},
                 }
             }

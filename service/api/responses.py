@@ -6,7 +6,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 NOT_MODIFIED: Responses = {304: {"description": "What you have is still right."}}
-JSON = {"application/json": {"schema": {"type": "object"}}}
+
 PNG = {"image/png": _BYTES}
 
 
@@ -22,6 +22,11 @@ def whole_or_part(content: dict[str, Any]) -> Responses:
         206: {"description": "The part asked for.", "content": content},
         **NOT_MODIFIED,
     }
+
+
+def json_object(name: str) -> dict[str, Any]:
+    """Describe a JSON document that openapi.yaml names."""
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
 
 
 def binary(media_type: str) -> dict[str, Any]:

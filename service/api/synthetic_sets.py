@@ -31,7 +31,7 @@ from service.api.dependencies import (
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
 from service.api.release_views import SyntheticSetView
-from service.api.responses import JSON, PNG, binary, whole, whole_or_part
+from service.api.responses import PNG, binary, json_object, whole, whole_or_part
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.views import JobView, Page
@@ -87,7 +87,7 @@ def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticS
     operation_id="get_manifest",
     response_class=Response,
     responses={
-        **whole_or_part(JSON),
+        **whole_or_part(json_object("Manifest")),
         **documented(
             errors.SyntheticSetNotFound,
             *READING,
@@ -198,7 +198,7 @@ def download_synthetic_set(
     operation_id="get_report",
     response_class=Response,
     responses={
-        **whole_or_part({"text/html": {"schema": {"type": "string"}}, **JSON}),
+        **whole_or_part({"text/html": {"schema": {"type": "string"}}, **json_object("Report")}),
         **documented(
             errors.SyntheticSetNotFound,
             *READING,
@@ -236,7 +236,7 @@ def get_report(
     operation_id="get_findings",
     response_class=Response,
     responses={
-        **whole(JSON),
+        **whole(json_object("Findings")),
         **documented(
             errors.SyntheticSetNotFound,
             errors.FindingsSpent,

@@ -57,18 +57,22 @@ class IngestOptionsBody(Strict):
     )
 
 
+def _of_a_form(schema: dict[str, Any]) -> None:
+    """Describe a form: it has a file, and what is not given is left out, since no text is null."""
+    for name, described in schema["properties"].items():
+        given = [each for each in described.get("anyOf", ()) if each != {"type": "null"}]
+        if given:
+            kept = {key: text for key, text in described.items() if key not in {"anyOf", "default"}}
+            schema["properties"][name] = {**kept, **given[0]}
+    file = {"type": "string", "format": "binary", "description": "The ZIP."}
+    schema["properties"] = {"file": file, **schema["properties"]}
+    schema["required"] = ["file"]
+
+
 class UploadForm(IngestOptionsBody):
     """The fields of a multipart upload, which are text; `file` is read apart."""
 
-    model_config = ConfigDict(
-        strict=False,
-        json_schema_extra={
-            "properties": {
-                "file": {"type": "string", "format": "binary", "description": "The ZIP."}
-            },
-            "required": ["file"],
-        },
-    )
+    model_config = ConfigDict(strict=False, json_schema_extra=_of_a_form)
 
     @field_validator("image_size", "bit_depth", mode="before")
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from synthcxr.cli.options import Json, Url
 from synthcxr.cli.output import print_views, say
 from synthcxr.client import DEFAULT_URL, Client
 from synthcxr.errors import CannotStart
+from synthcxr.server_packages import command_of, require_server
 
 app = typer.Typer(help="What was done, and by whom.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_(
 ) -> None:
     """List the newest entries; needs the scope admin."""
     with Client(url) as client:
-        entries = [entry for entry, _ in zip(client.audit_entries(), range(limit), strict=False)]
+        entries = [entry for entry, _ in zip(client.audit_log.list(), range(limit), strict=False)]
     columns = ("sequence", "at", "actor", "action", "target", "outcome", "origin")
     print_views(entries, columns, as_json=as_json)
 
@@ -44,7 +44,7 @@ def export(
     Keep it elsewhere: what is cut off or rewritten later no longer fits it.
     """
     with Client(url) as client:
-        num_entries = client.save_audit_log(output)
+        num_entries = client.audit_log.save(output)
     say(f"{num_entries} entries")
     print(output)
 
@@ -80,10 +80,12 @@ def _lines_of_database(data_dir: Path) -> Sequence[str]:
     """Let the server's packages print the log.
 
     Raises:
+        ServerMissing: They are not installed.
         CannotStart: They cannot.
     """
+    require_server("`synthcxr audit verify --data-dir`", "service")
     answer = subprocess.run(
-        [sys.executable, "-m", "service", "audit"],
+        command_of("service", "audit"),
         env={**os.environ, "SYNTHCXR_DATA_DIR": str(data_dir)},
         stdout=subprocess.PIPE,
         check=False,

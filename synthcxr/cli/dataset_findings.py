@@ -50,4 +50,4 @@ def _left_out(dataset: Dataset) -> Iterator[str]:
     where = f"; all: GET /datasets/{dataset.id}/dropped" if dataset.id else ""
     yield f"left out: {total} files ({reasons}){where}"
     for file in dataset.dropped[:_NAMES_SHOWN]:
-        yield f"  {file.get('file') or file.get('code')}: {file.get('reason')}"
+        yield f"  {file.file or file.code}: {file.reason}"

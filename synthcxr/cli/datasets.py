@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -17,9 +15,11 @@ from synthcxr.cli.options import Json, Url, Wait, class_counts, json_object
 from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
-from synthcxr.errors import IngestRefusedHere, MissingExtra
+from synthcxr.client.options import DicomwebSource
+from synthcxr.errors import IngestRefusedHere
 from synthcxr.packing import FolderContents
 from synthcxr.resources import Dataset
+from synthcxr.server_packages import command_of, require_server
 
 app = typer.Typer(help="Real images that models are trained on.", no_args_is_help=True)
 
@@ -86,21 +86,21 @@ def add(
         if source is not None:
             for note in FolderContents.of(source).notes() if source.is_dir() else ():
                 say(note)
-            job = client.upload_dataset(source, name=name, **options)
+            job = client.datasets.upload(source, name=name, **options)
         elif server_path is not None:
-            job = client.add_dataset_from_server(server_path, name=name, **options)
+            job = client.datasets.add_from_server(server_path, name=name, **options)
         elif dicomweb is not None:
-            request = json_object(dicomweb)
-            job = client.add_dataset_from_dicomweb(request, name=name, **options)
+            asked = cast("DicomwebSource", json_object(dicomweb))  # the service checks it
+            job = client.datasets.add_from_dicomweb(asked, name=name, **options)
         else:
             drawn = class_counts(phantom or "")
-            job = client.add_phantom_dataset(
+            job = client.datasets.add_phantoms(
                 drawn, size=image_size, name=name or "phantom", **options
             )
         if wait:
             job = finish(client, job, quiet=as_json)
             if not as_json:
-                for line in findings(client.dataset(job.dataset_id)):
+                for line in findings(client.datasets.get(job.dataset_id)):
                     say(line)
     if as_json:
         print_view(job)
@@ -117,9 +117,8 @@ def check(
     ] = False,
 ) -> None:
     """Say what an ingest would make of a source, without a service; nothing is kept."""
-    if importlib.util.find_spec("numpy") is None:
-        raise MissingExtra("`synthcxr datasets check`")
-    command = [sys.executable, "-m", "radiographs", "check", str(source)]
+    require_server("`synthcxr datasets check`", "numpy", "radiographs")
+    command = command_of("radiographs", "check", str(source))
     ended = subprocess.run(
         [*command, *(["--strict"] if strict else [])], stdout=subprocess.PIPE, check=False
     )
@@ -137,14 +136,14 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """List the datasets, newest first."""
     with Client(url) as client:
         columns = ("id", "name", "state", "image_size", "classes")
-        print_views(client.datasets(), columns, as_json=as_json)
+        print_views(client.datasets.list(), columns, as_json=as_json)
 
 
 @app.command()
 def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
     """Print a dataset: its classes, why files were dropped and, with private:read, its split."""
     with Client(url) as client:
-        dataset = client.dataset(dataset_id)
+        dataset = client.datasets.get(dataset_id)
     print_view(dataset)
     if dataset.state == "ready" and dataset.fingerprint is None:
         say(
@@ -157,7 +156,9 @@ def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
 def text(dataset_id: str, as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """List the images that legible text is burnt into; their names need private:read."""
     with Client(url) as client:
-        print_views(client.images_with_text(dataset_id), ("file", "num_places"), as_json=as_json)
+        print_views(
+            client.datasets.images_with_text(dataset_id), ("file", "num_places"), as_json=as_json
+        )
 
 
 @app.command()
@@ -169,4 +170,4 @@ def delete(
 ) -> None:
     """Delete a dataset and its pixels, say what stays, and print the deletion's id."""
     with Client(url) as client:
-        report(client.delete_dataset(dataset_id, cascade=cascade), receipt)
+        report(client.datasets.delete(dataset_id, cascade=cascade), receipt)

@@ -36,14 +36,14 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """List the deletions, newest first."""
     with Client(url) as client:
         columns = ("id", "kind", "target", "cascade", "requested_by", "created_at", "finished_at")
-        print_views(client.deletions(), columns, as_json=as_json)
+        print_views(client.deletions.list(), columns, as_json=as_json)
 
 
 @app.command()
 def show(deletion_id: str, url: Url = DEFAULT_URL) -> None:
     """Print a deletion with its receipt."""
     with Client(url) as client:
-        print_view(client.deletion(deletion_id))
+        print_view(client.deletions.get(deletion_id))
 
 
 @app.command()

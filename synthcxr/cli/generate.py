@@ -13,6 +13,7 @@ from synthcxr.cli.options import class_counts as read_class_counts
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client.options import SetFormat
 from synthcxr.resources import Plan, SyntheticSet
 
 WHO_MAY_SEE = (
@@ -58,7 +59,7 @@ def generate(
         float | None, typer.Option(min=1, help="1 follows the class; more exaggerates it.")
     ] = None,
     packaged: Annotated[
-        str | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
+        SetFormat | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
     ] = None,
     full: Annotated[
         bool, typer.Option("--full-report", help="Measure what the images are good for: minutes.")
@@ -96,7 +97,7 @@ def generate(
     }
     with Client(url) as client:
         if plan:
-            show_plan(client.plan_generation(model_id, **request), as_json=as_json)
+            show_plan(client.plan(model_id, **request), as_json=as_json)
             return
         job = client.generate(model_id, **request)
         for warning in job.warnings:
@@ -150,8 +151,8 @@ def save(client: Client, set_id: str, destination: Path) -> Path:
     """
     if destination.is_dir():
         destination /= f"{set_id}.zip"
-    for line in judgement(client.synthetic_set(set_id)):
+    for line in judgement(client.sets.get(set_id)):
         say(line)
-    verified = client.download_verified(set_id, destination)
+    verified = client.sets.download_verified(set_id, destination)
     say(f"{verified.num_images} images, each as its manifest says; {verified.trust}")
     return destination

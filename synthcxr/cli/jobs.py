@@ -25,28 +25,28 @@ def list_(
     """List the jobs, newest first."""
     with Client(url) as client:
         columns = ("id", "kind", "state", "attempt", "created_at", "finished_at")
-        print_views(client.jobs(kind=kind, state=state), columns, as_json=as_json)
+        print_views(client.jobs.list(kind=kind, state=state), columns, as_json=as_json)
 
 
 @app.command()
 def show(job_id: str, url: Url = DEFAULT_URL) -> None:
     """Print a job."""
     with Client(url) as client:
-        print_view(client.job(job_id))
+        print_view(client.jobs.get(job_id))
 
 
 @app.command()
 def cancel(job_id: str, url: Url = DEFAULT_URL) -> None:
     """Ask a job to stop; training keeps its last checkpoint."""
     with Client(url) as client:
-        print(client.cancel(job_id).state)
+        print(client.jobs.cancel(job_id).state)
 
 
 @app.command()
 def retry(job_id: str, url: Url = DEFAULT_URL) -> None:
     """Run a failed or cancelled job again, from its newest checkpoint."""
     with Client(url) as client:
-        print(client.retry(job_id).id)
+        print(client.jobs.retry(job_id).id)
 
 
 @app.command()
@@ -58,7 +58,7 @@ def events(
 ) -> None:
     """Print a job's log."""
     with Client(url) as client:
-        stream = client.follow_events(job_id) if follow else client.events(job_id)
+        stream = client.jobs.stream(job_id) if follow else client.jobs.events(job_id)
         for event in stream:
             print(event.model_dump_json() if as_json else _line(event), flush=True)
 
@@ -67,7 +67,7 @@ def events(
 def delete(job_id: str, url: Url = DEFAULT_URL) -> None:
     """Delete a finished job and its log."""
     with Client(url) as client:
-        client.delete_job(job_id)
+        client.jobs.delete(job_id)
 
 
 def _line(event: Event) -> str:

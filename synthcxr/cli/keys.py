@@ -38,7 +38,7 @@ def create(
     if not scope:
         raise typer.BadParameter("give at least one --scope")
     with Client(url) as client:
-        _show(client.create_key(name, scope, expires_in_days=expires_in_days), as_json=as_json)
+        _show(client.keys.create(name, scope, expires_in_days=expires_in_days), as_json=as_json)
 
 
 @app.command("list")
@@ -46,14 +46,14 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """List the keys, newest first, those that ended too."""
     with Client(url) as client:
         columns = ("id", "name", "scopes", "shown", "last_used_at", "expires_at", "revoked_at")
-        print_views(client.keys(), columns, as_json=as_json)
+        print_views(client.keys.list(), columns, as_json=as_json)
 
 
 @app.command()
 def show(key_id: str, url: Url = DEFAULT_URL) -> None:
     """Print what is known of a key; its secret is not."""
     with Client(url) as client:
-        print_view(client.key(key_id))
+        print_view(client.keys.get(key_id))
 
 
 @app.command()
@@ -67,14 +67,14 @@ def rotate(
 ) -> None:
     """Give a key a new secret, and print it once; the present one ends at once."""
     with Client(url) as client:
-        _show(client.rotate_key(key_id, grace_seconds=grace_seconds), as_json=as_json)
+        _show(client.keys.rotate(key_id, grace_seconds=grace_seconds), as_json=as_json)
 
 
 @app.command()
 def revoke(key_id: str, url: Url = DEFAULT_URL) -> None:
     """End a key now, for good."""
     with Client(url) as client:
-        client.revoke_key(key_id)
+        client.keys.revoke(key_id)
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -21,21 +20,21 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """List the models, newest first."""
     with Client(url) as client:
         columns = ("id", "family", "image_size", "classes", "images_seen", "dataset_id")
-        print_views(client.models(), columns, as_json=as_json)
+        print_views(client.models.list(), columns, as_json=as_json)
 
 
 @app.command()
 def show(model_id: str, url: Url = DEFAULT_URL) -> None:
     """Print a model and its card."""
     with Client(url) as client:
-        print_view(client.model(model_id))
+        print_view(client.models.get(model_id))
 
 
 @app.command()
 def audit(model_id: str, url: Url = DEFAULT_URL) -> None:
     """Print the privacy audit of a model, and the verdicts of its sets."""
     with Client(url) as client:
-        print(json.dumps(client.audit(model_id), indent=2))
+        print_view(client.models.audit(model_id))
 
 
 @app.command()
@@ -49,9 +48,9 @@ def weights(
     Needs the scope weights:read, and an audit or differential privacy that clears them.
     """
     with Client(url) as client:
-        clearance = client.save_weights(model_id, output)["clearance"]
-    say(f"cleared by {clearance['ground']}: {clearance['text']}")
-    say(clearance["notice"])
+        clearance = client.models.save_weights(model_id, output).clearance
+    say(f"cleared by {clearance.ground}: {clearance.text}")
+    say(clearance.notice)
     print(output)
 
 
@@ -64,4 +63,4 @@ def delete(
 ) -> None:
     """Delete a model and its weights, say what stays, and print the deletion's id."""
     with Client(url) as client:
-        report(client.delete_model(model_id, cascade=cascade), receipt)
+        report(client.models.delete(model_id, cascade=cascade), receipt)

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from synthcxr.client.options import Interpolation, Mixture
+
 Url = Annotated[
     str,
     typer.Option("--url", envvar="SYNTHCXR_URL", help="Where the service answers."),
@@ -53,7 +55,7 @@ def _pairs(text: str, form: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def mixture(text: str) -> dict[str, Any]:
+def mixture(text: str) -> Mixture:
     """Read `COVID=0.6,Normal=0.4:10`.
 
     Args:
@@ -70,7 +72,7 @@ def mixture(text: str) -> dict[str, Any]:
     return {"weights": _weights(of), "count": int(count)}
 
 
-def interpolation(text: str) -> dict[str, Any]:
+def interpolation(text: str) -> Interpolation:
     """Read `COVID:1:2:8`, or `COVID=0.6,Normal=0.4:1:2:8`.
 
     Args:
@@ -82,9 +84,12 @@ def interpolation(text: str) -> dict[str, Any]:
     of, *numbers = text.rsplit(":", 3)
     if not of or len(numbers) < 3 or not all(number.isdecimal() for number in numbers):
         raise typer.BadParameter(f"{text!r} is not LABEL:FROM:TO:STEPS, as in COVID:1:2:8")
-    fixed = {"weights": _weights(of)} if _PAIR.search(of) else {"label": of}
-    names = ("from_seed", "to_seed", "steps")
-    return {**fixed, **dict(zip(names, map(int, numbers), strict=True))}
+    from_seed, to_seed, steps = map(int, numbers)
+    if _PAIR.search(of):
+        return Interpolation(
+            weights=_weights(of), from_seed=from_seed, to_seed=to_seed, steps=steps
+        )
+    return Interpolation(label=of, from_seed=from_seed, to_seed=to_seed, steps=steps)
 
 
 def json_object(path: Path) -> dict[str, Any]:

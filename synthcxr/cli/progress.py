@@ -33,11 +33,11 @@ def finish(client: Client, job: Job, *, quiet: bool = False) -> Job:
         JobFailed: It failed or was cancelled.
     """
     if quiet:
-        job = client.wait(job.id)
+        job = client.jobs.wait(job.id)
     elif stderr.is_terminal:
         job = _finish_with_bar(client, job)
     else:
-        job = client.wait(job.id, _Lines())
+        job = client.jobs.wait(job.id, _Lines())
     job.raise_unless_succeeded()
     return job
 
@@ -135,7 +135,7 @@ def _finish_with_bar(client: Client, job: Job) -> Job:
             announced(job)
             bar.update(task, **shown(job))
 
-        return client.wait(job.id, show)
+        return client.jobs.wait(job.id, show)
 
 
 class _Lines:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,7 +10,7 @@ import typer
 
 from synthcxr.embedded import supervisor
 from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits
-from synthcxr.errors import MissingExtra
+from synthcxr.server_packages import command_of, require_server
 
 Host = Annotated[str, typer.Option(envvar="SYNTHCXR_HOST", help="Address to listen on.")]
 Port = Annotated[
@@ -101,8 +99,8 @@ def become(module: str, *arguments: str) -> NoReturn:
     """Go on as another program: a module of the server's packages.
 
     Raises:
-        MissingExtra: They are not installed.
+        ServerMissing: They are not installed.
     """
-    if importlib.util.find_spec("celery") is None:
-        raise MissingExtra(f"`synthcxr {arguments[0]}`")
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted
+    require_server(f"`synthcxr {arguments[0]}`", "celery", module)
+    command = command_of(module, *arguments)
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -30,14 +29,14 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
             "model_id",
             "created_at",
         )
-        print_views(client.synthetic_sets(), columns, as_json=as_json)
+        print_views(client.sets.list(), columns, as_json=as_json)
 
 
 @app.command()
 def show(set_id: str, url: Url = DEFAULT_URL) -> None:
     """Print a synthetic set."""
     with Client(url) as client:
-        print_view(client.synthetic_set(set_id))
+        print_view(client.sets.get(set_id))
 
 
 @app.command()
@@ -64,7 +63,7 @@ def report(
 ) -> None:
     """Save the report of a set, whatever the verdict."""
     with Client(url) as client:
-        client.save_report(set_id, output)
+        client.sets.save_report(set_id, output)
     print(output)
 
 
@@ -81,7 +80,7 @@ def certificate(
 ) -> None:
     """Save the certificate of a set, dated today, with room for signatures."""
     with Client(url) as client:
-        client.save_certificate(set_id, output, recipient)
+        client.sets.save_certificate(set_id, output, recipient)
     print(output)
 
 
@@ -89,7 +88,7 @@ def certificate(
 def findings(set_id: str, url: Url = DEFAULT_URL) -> None:
     """Print what the gate saw image by image; needs the scope private:read."""
     with Client(url) as client:
-        print(json.dumps(client.findings(set_id), indent=2))
+        print_view(client.sets.findings(set_id))
 
 
 @app.command()
@@ -104,7 +103,7 @@ def push(
 ) -> None:
     """Send the DICOM files of a released set to a PACS, and print the job's id."""
     with Client(url) as client:
-        job = client.push(set_id, server)
+        job = client.sets.push(set_id, server)
         if wait:
             job = finish(client, job, quiet=as_json)
     if as_json:
@@ -118,4 +117,4 @@ def push(
 def delete(set_id: str, url: Url = DEFAULT_URL) -> None:
     """Delete a synthetic set and its ZIP."""
     with Client(url) as client:
-        client.delete_synthetic_set(set_id)
+        client.sets.delete(set_id)

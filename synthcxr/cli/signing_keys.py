@@ -20,7 +20,7 @@ app = typer.Typer(help="The keys that sets are signed with.", no_args_is_help=Tr
 def show(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
     """Print the public key that the service signs with; --json prints the older ones too."""
     with Client(url) as client:
-        keys = list(client.signing_keys())
+        keys = client.signing_keys()
     if as_json:
         print_views(keys, (), as_json=True)
     else:

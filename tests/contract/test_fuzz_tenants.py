@@ -148,7 +148,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TwoTenan
 
 def test_two_tenants_never_meet(service: tuple[TwoTenants, str]) -> None:
     two_tenants, url = service
-    schema = schemathesis.openapi.from_dict(yaml.safe_load(Path("openapi.yaml").read_text()))
+    document = yaml.safe_load(Path("openapi.yaml").read_text())
+    for item in document["paths"].values():
+        item.pop("head", None)  # answered by the same code as a GET
+    schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=url)
     schema.config.generation.update(modes=[GenerationMode.POSITIVE])
     turns = cycle(TENANTS)

@@ -75,12 +75,12 @@ class RunningService:
         return seen
 
     def finished(self, job):
-        ended = self.client.wait(job.id)
+        ended = self.client.jobs.wait(job.id)
         ended.raise_unless_succeeded()
         return ended
 
     def phantoms(self, **class_counts):
-        job = self.client.add_phantom_dataset(class_counts, size=64, image_size=64)
+        job = self.client.datasets.add_phantoms(class_counts, size=64, image_size=64)
         return self.finished(job).dataset_id
 
     def trained(self, dataset_id, family="vae", images=640):

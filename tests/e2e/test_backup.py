@@ -26,12 +26,12 @@ def test_a_restored_service_goes_on_and_makes_the_same_set(start_service, tmp_pa
         synthcxr("backup", tmp_path / "backup", "--data-dir", tmp_path / "first")
         os.kill(pid, signal.SIGCONT)
         ended = service.finished(job)
-        expected = service.client.download(ended.synthetic_set_id, tmp_path / "first.zip")
+        expected = service.client.sets.download(ended.synthetic_set_id, tmp_path / "first.zip")
 
     synthcxr("restore", tmp_path / "backup", "--data-dir", tmp_path / "second")
     with start_service(tmp_path / "second", **PATIENT) as service:
-        ended = service.finished(service.client.job(job.id))
+        ended = service.finished(service.client.jobs.get(job.id))
         assert ended.attempt == 2
-        found = service.client.download(ended.synthetic_set_id, tmp_path / "second.zip")
+        found = service.client.sets.download(ended.synthetic_set_id, tmp_path / "second.zip")
     assert found == expected
     assert (tmp_path / "second.zip").read_bytes() == (tmp_path / "first.zip").read_bytes()

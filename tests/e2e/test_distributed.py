@@ -55,7 +55,7 @@ def test_labelled_set_arrives_whole(start_service, tmp_path, database_url, broke
             model_id, class_counts={"normal": 9, "cardiomegaly": 3}, seed=7
         )
         set_id = service.finished(job).synthetic_set_id
-        service.client.download(set_id, tmp_path / "set.zip")
-        made = service.client.synthetic_set(set_id)
+        service.client.sets.download(set_id, tmp_path / "set.zip")
+        made = service.client.sets.get(set_id)
         assert verify_set(tmp_path / "set.zip").num_images == made.num_images > 0
         assert not list(tmp_path.glob("*.db")), "no SQLite file beside PostgreSQL"

@@ -60,8 +60,8 @@ def running_training(service, dataset_id):
 
 
 def cancelled(service, job):
-    service.client.cancel(job.id)
-    assert service.client.wait(job.id).state == "cancelled"
+    service.client.jobs.cancel(job.id)
+    assert service.client.jobs.wait(job.id).state == "cancelled"
 
 
 def test_a_stopped_process_costs_its_lease_and_neither_job_nor_worker(service, dataset_id):

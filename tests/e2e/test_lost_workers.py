@@ -56,11 +56,11 @@ def test_killed_generation_ends_with_the_same_bytes(service, dataset_id, tmp_pat
     os.kill(service.worker_pid(job.id), signal.SIGKILL)
     ended = service.finished(job)
     assert ended.attempt == 2
-    disturbed = service.client.download(ended.synthetic_set_id, tmp_path / "disturbed.zip")
-    service.client.delete_synthetic_set(ended.synthetic_set_id)
+    disturbed = service.client.sets.download(ended.synthetic_set_id, tmp_path / "disturbed.zip")
+    service.client.sets.delete(ended.synthetic_set_id)
 
     again = service.finished(service.client.generate(model_id, **request))
-    assert service.client.download(again.synthetic_set_id, tmp_path / "calm.zip") == disturbed
+    assert service.client.sets.download(again.synthetic_set_id, tmp_path / "calm.zip") == disturbed
 
 
 def parent_of(pid):
@@ -71,19 +71,19 @@ def parent_of(pid):
 def test_cancelled_training_frees_its_worker_and_keeps_its_checkpoint(service, dataset_id):
     job = service.start_training(dataset_id, images=1_000_000)
     service.wait_for(job.id, lambda job: job.attempts_without_checkpoint == 0 and job.attempt)
-    service.client.cancel(job.id)
-    assert service.client.wait(job.id).state == "cancelled"
+    service.client.jobs.cancel(job.id)
+    assert service.client.jobs.wait(job.id).state == "cancelled"
     # the worker is free: the next job runs
     assert service.trained(dataset_id, images=8)
 
     [*_, kept] = images_seen(service, job.id, "checkpoint")
     num_reports = len(images_seen(service, job.id, "progress"))
-    service.client.retry(job.id)
+    service.client.jobs.retry(job.id)
     reports = service.wait_for(
         job.id, lambda job: images_seen(service, job.id, "progress")[num_reports:]
     )
-    service.client.cancel(job.id)
-    assert service.client.wait(job.id).state == "cancelled"
+    service.client.jobs.cancel(job.id)
+    assert service.client.jobs.wait(job.id).state == "cancelled"
     assert reports[0] >= kept
 
 

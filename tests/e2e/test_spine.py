@@ -24,14 +24,14 @@ def model_of(service, dataset_id):
 def generated(service, model_id, destination):
     job = service.client.generate(model_id, class_counts={"normal": 9, "cardiomegaly": 3}, seed=7)
     set_id = service.finished(job).synthetic_set_id
-    return set_id, service.client.download(set_id, destination)
+    return set_id, service.client.sets.download(set_id, destination)
 
 
 @pytest.mark.parametrize("family", ["vae", "gan", "ldm"])
 def test_labelled_set_of_every_family_arrives_whole(service, model_of, tmp_path, family):
     set_id, _ = generated(service, model_of(family), tmp_path / "set.zip")
     verified = verify_set(tmp_path / "set.zip")
-    made = service.client.synthetic_set(set_id)
+    made = service.client.sets.get(set_id)
     held = {label: len(names) for label, names in verified.files_by_label.items()}
     assert held == made.class_counts
     assert 1 <= verified.num_images <= 12  # what lay too near to an image may be left out
@@ -46,7 +46,7 @@ def test_same_request_gives_the_same_bytes_with_one_worker_and_two(start_service
         with start_service(tmp_path, workers) as service:
             model_id = model_id or service.trained(service.phantoms(**COUNTS))
             set_id, digest = generated(service, model_id, tmp_path / f"{workers}.zip")
-            service.client.delete_synthetic_set(set_id)
+            service.client.sets.delete(set_id)
             digests.append((set_id, digest))
     assert digests[0] == digests[1]
 
@@ -56,12 +56,12 @@ def test_uploaded_folder_becomes_a_dataset(service, model_of, tmp_path):
     model_id = model_of("vae")
     job = service.client.generate(model_id, class_counts={"normal": 20, "cardiomegaly": 12}, seed=1)
     set_id = service.finished(job).synthetic_set_id
-    service.client.download(set_id, tmp_path / "set.zip")
-    made = service.client.synthetic_set(set_id)
+    service.client.sets.download(set_id, tmp_path / "set.zip")
+    made = service.client.sets.get(set_id)
     shutil.unpack_archive(tmp_path / "set.zip", tmp_path / "images")
     for source in (tmp_path / "set.zip", tmp_path / "images"):
-        job = service.client.upload_dataset(source, name="again", image_size=64)
-        dataset = service.client.dataset(service.finished(job).dataset_id)
+        job = service.client.datasets.upload(source, name="again", image_size=64)
+        dataset = service.client.datasets.get(service.finished(job).dataset_id)
         images = {label: split["images"] for label, split in dataset.classes.items()}
         assert images == made.class_counts
 
@@ -77,9 +77,9 @@ def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, mode
     digests = []
     for path in (tmp_path / "first.zip", tmp_path / "again.zip"):
         set_id = service.finished(service.client.generate(model_id, **request)).synthetic_set_id
-        digests.append((set_id, service.client.download(set_id, path)))
-        shown = service.client.synthetic_set(set_id)
-        service.client.delete_synthetic_set(set_id)
+        digests.append((set_id, service.client.sets.download(set_id, path)))
+        shown = service.client.sets.get(set_id)
+        service.client.sets.delete(set_id)
     assert digests[0] == digests[1]
     verified = verify_set(path)
     held = {label: len(names) for label, names in verified.files_by_label.items()}
@@ -87,16 +87,16 @@ def test_mixtures_and_interpolations_arrive_apart_from_the_classes(service, mode
     unlabelled = [len(names) for names in verified.unlabelled_files.values()]
     assert unlabelled == list(shown.unlabelled_counts.values())
     assert shown.unlabelled_counts.keys() == {"mixture", "interpolation"}
-    job = service.finished(service.client.upload_dataset(path, name="again", image_size=64))
-    dataset = service.client.dataset(job.dataset_id)
+    job = service.finished(service.client.datasets.upload(path, name="again", image_size=64))
+    dataset = service.client.datasets.get(job.dataset_id)
     images = {label: split["images"] for label, split in dataset.classes.items()}
     assert images == shown.class_counts
 
 
 def test_events_cover_the_whole_job(service, dataset_id):
     job = service.start_training(dataset_id, images=256)
-    followed = list(service.client.follow_events(job.id))
+    followed = list(service.client.jobs.stream(job.id))
     assert [event.sequence for event in followed] == list(range(1, len(followed) + 1))
     assert followed[-1].kind == "done"
     assert {"state", "progress", "metrics", "sample", "checkpoint"} <= {e.kind for e in followed}
-    assert list(service.client.events(job.id)) == followed
+    assert list(service.client.jobs.events(job.id)) == followed

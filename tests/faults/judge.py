@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from radiographs.store.pixel_store import PixelStore
+from service.adapters.local_artifacts import LocalArtifacts
 from service.domain.job import Event, EventKind, Job, JobState
 from service.domain.paging import Page
 from service.domain.record_ports import Records
@@ -70,7 +71,7 @@ def judge(
     faults += [f"upload {each.name} is left" for each in _left(deployment, "uploads")]
     faults += [f"staging {each.name} is left" for each in _left(deployment, "staging")]
     faults += _faults_of_database(records, deployment.data_dir)
-    pruned = prune(records, deployment.data_dir, min_age_seconds=0)
+    pruned = prune(records, LocalArtifacts(deployment.data_dir), min_age_seconds=0)
     states = Counter(str(jobs[each].state) for each in accepted.values() if each in jobs)
     return Judgement(states, tuple(lost), tuple(doubled), tuple(faults), pruned)
 

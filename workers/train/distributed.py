@@ -90,7 +90,7 @@ def leading_process_group(spec: TrainingSpec, device: torch.device) -> Iterator[
 def _start(rank: int, port: int, spec: TrainingSpec) -> subprocess.Popen[str]:
     """Start another process, with the environment that torchrun would give it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "workers.train.distributed"],
+        [sys.executable, "-P", "-m", "workers.train.distributed"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -32,13 +32,13 @@ def check_python(_: Settings) -> Iterator[Finding]:
 def check_torch(_: Settings) -> Iterator[Finding]:
     """Import torch in a process of its own: a broken driver may end it."""
     done = subprocess.run(
-        [sys.executable, "-c", _TORCH], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", _TORCH], capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
         version, device = done.stdout.strip().split("|")
         yield Finding("torch", "ok", f"{version} on {device}")
     elif "No module named 'torch'" in done.stderr:
-        fix = "Where workers run: pip install 'synthcxr[server]'."
+        fix = "Where workers run: `make install` in a checkout, or the image `worker`."
         yield Finding("torch", "warning", "not installed here", fix)
     else:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

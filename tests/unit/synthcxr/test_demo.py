@@ -17,6 +17,10 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
 
+    @property
+    def datasets(self) -> Recorder:
+        return self
+
     def __getattr__(self, name: str):
         return lambda first, **options: self.calls.append((name, first))
 
@@ -24,7 +28,7 @@ class Recorder:
 def test_without_data_phantoms_of_three_classes_are_drawn() -> None:
     recorder = Recorder()
     _add_dataset(recorder, None)
-    assert recorder.calls == [("add_phantom_dataset", PHANTOM_IMAGES)]
+    assert recorder.calls == [("add_phantoms", PHANTOM_IMAGES)]
     assert len(PHANTOM_IMAGES) == 3
 
 
@@ -35,8 +39,8 @@ def test_a_folder_is_read_where_it_lies_and_a_zip_is_uploaded(tmp_path: Path) ->
     _add_dataset(recorder, tmp_path)
     _add_dataset(recorder, archive)
     assert recorder.calls == [
-        ("add_dataset_from_server", str(tmp_path)),
-        ("upload_dataset", archive),
+        ("add_from_server", str(tmp_path)),
+        ("upload", archive),
     ]
 
 

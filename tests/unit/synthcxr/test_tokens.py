@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from synthcxr.addresses import is_same_service
 from synthcxr.client import Client
 from synthcxr.errors import BadToken, ProblemError, ServiceUnreachable
-from synthcxr.tokens import announce, is_same_service, token_for, withdraw
+from synthcxr.tokens import announce, token_for, withdraw
 
 URL = "http://127.0.0.1:8765"
 OTHER_URL = "http://127.0.0.1:8766"
@@ -180,34 +181,36 @@ def test_the_same_address_is_known_in_other_spellings() -> None:
     assert not is_same_service("http://a.example", "https://a.example")
 
 
-def asked(client: Client) -> list[httpx.Request]:
+def listening(url: str, token: str | None = None) -> tuple[Client, list[httpx.Request]]:
+    """Return a client, and the requests that it will have sent."""
     requests: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
         return httpx.Response(200, json={"version": "1"})
 
-    client._connection._http = httpx.Client(
-        base_url=client.base_url, transport=httpx.MockTransport(answer)
-    )
-    client.version()
-    return requests
+    return Client(url, token=token, transport=httpx.MockTransport(answer)), requests
 
 
 def test_a_client_shows_what_it_was_given_or_what_it_finds(data_dir: Path) -> None:
-    for client, key in ((Client(URL), KEY), (Client(URL, token=OTHER_KEY), OTHER_KEY)):
-        [request] = asked(client)
-        assert request.headers["authorization"] == f"Bearer {key}"
-    [request] = asked(Client(OTHER_URL))
-    assert "authorization" not in request.headers
+    for given, key in ((None, KEY), (OTHER_KEY, OTHER_KEY)):
+        client, requests = listening(URL, given)
+        client.version()
+        assert requests[0].headers["authorization"] == f"Bearer {key}"
+    client, requests = listening(OTHER_URL)
+    client.version()
+    assert "authorization" not in requests[0].headers
 
 
 def test_a_client_takes_up_a_token_that_was_made_anew(data_dir: Path) -> None:
-    client = Client(URL)
-    asked(client)
+    client, requests = listening(URL)
+    client.version()
     write(data_dir / "token", OTHER_KEY)
-    [request] = asked(client)
-    assert request.headers["authorization"] == f"Bearer {OTHER_KEY}"
+    client.version()
+    assert [request.headers["authorization"] for request in requests] == [
+        f"Bearer {KEY}",
+        f"Bearer {OTHER_KEY}",
+    ]
 
 
 def test_a_redirect_to_another_host_is_not_followed() -> None:
@@ -223,16 +226,14 @@ def test_a_redirect_to_another_host_is_not_followed() -> None:
     assert seen == ["service"]
 
 
-def test_a_path_that_is_a_whole_address_gets_no_token() -> None:
-    headers = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        headers.append(request.headers)
-        return httpx.Response(200)
-
-    client = Client("http://service", token=KEY, transport=httpx.MockTransport(answer))
-    client._connection.get("http://evil.example/jobs")
-    assert "authorization" not in headers[0]
+def test_an_identifier_cannot_lead_a_token_elsewhere() -> None:
+    for identifier in ("http://evil.example/jobs", "//evil.example", "../keys", "a/b?c#d"):
+        client, requests = listening("http://service", KEY)
+        with pytest.raises(ServiceUnreachable):  # what answers is no job
+            client.jobs.get(identifier)
+        assert requests[0].url.host == "service"
+        assert requests[0].url.raw_path.startswith(b"/jobs/")
+        assert requests[0].url.raw_path.count(b"/") == 2
 
 
 def test_a_refusal_without_a_token_says_how_one_is_given() -> None:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from synthcxr.connection import Connection
-from synthcxr.errors import DownloadMismatch, ProblemError, ServiceUnreachable
-from synthcxr.transfers import download
+from synthcxr.client import Client
+from synthcxr.errors import DownloadMismatch, NotFound, ServiceUnreachable
 
 CONTENT = bytes(range(256)) * 64
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -65,11 +66,12 @@ class FileService:
         return httpx.Response(status, headers=headers, content=body)
 
 
+def client_of(service: Callable[[httpx.Request], httpx.Response]) -> Client:
+    return Client("http://service", transport=httpx.MockTransport(service), sleep=lambda _: None)
+
+
 def fetch(service: FileService, destination: Path) -> str:
-    connection = Connection(
-        "http://service", transport=httpx.MockTransport(service), sleep=lambda _: None
-    )
-    return download(connection, "/file", destination)
+    return client_of(service).sets.download("syn_1", destination)
 
 
 def test_a_download_is_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -123,11 +125,8 @@ def test_a_wrong_download_leaves_an_earlier_file_alone(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
-    connection = Connection(
-        "http://service", transport=httpx.MockTransport(lambda _: httpx.Response(404))
-    )
-    with pytest.raises(ProblemError):
-        download(connection, "/file", tmp_path / "set.zip")
+    with pytest.raises(NotFound):
+        client_of(lambda _: httpx.Response(404)).sets.download("syn_1", tmp_path / "set.zip")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -135,9 +134,76 @@ def test_a_folder_in_the_place_of_the_file_is_refused_before_anything_is_sent(tm
     def never(request: httpx.Request) -> httpx.Response:
         raise AssertionError(request.url)
 
-    with (
-        Connection("http://127.0.0.1", transport=httpx.MockTransport(never)) as connection,
-        pytest.raises(IsADirectoryError),
-    ):
-        download(connection, "/synthetic-sets/syn_1/download", tmp_path)
+    with pytest.raises(IsADirectoryError):
+        client_of(never).sets.download("syn_1", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_of_an_earlier_run_that_are_others_are_sent_for_once_more(tmp_path: Path) -> None:
+    (tmp_path / ".set.zip.part").write_bytes(b"!" * 100)
+    (tmp_path / ".set.zip.etag").write_text(f'"{SHA256}"')
+    service = FileService()
+    fetch(service, tmp_path / "set.zip")
+    assert (tmp_path / "set.zip").read_bytes() == CONTENT
+    assert service.ranges == ["bytes=100-", None]
+
+
+KILLED = """
+import hashlib, os, random, signal, sys
+from pathlib import Path
+import httpx
+from synthcxr import Client
+
+CONTENT = random.Random(1).randbytes(300_000)
+ETAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
+destination = Path(sys.argv[1])
+
+class Body(httpx.SyncByteStream):
+    def __init__(self, start, dies_after):
+        self.start, self.dies_after = start, dies_after
+    def __iter__(self):
+        place = self.start
+        while place < len(CONTENT):
+            size = rng.randint(1, 9000)
+            if place + size - self.start > self.dies_after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield CONTENT[place : place + size]
+            place += size
+
+def answer(request):
+    asked = request.headers.get("range")
+    start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+    headers = {"ETag": ETAG}
+    if asked:
+        assert request.headers["if-range"] == ETAG
+        headers["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+    body = Body(start, rng.randint(0, 150_000))
+    return httpx.Response(206 if asked else 200, headers=headers, stream=body)
+
+client = Client("http://service", transport=httpx.MockTransport(answer), sleep=lambda _: None)
+kills = 0
+for seed in range(20):
+    destination.unlink(missing_ok=True)
+    rng = random.Random(seed)
+    while True:
+        child = os.fork()
+        if not child:
+            client.sets.download("syn_1", destination)
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        rng.random()
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0
+            break
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert not destination.exists()
+        kills += 1
+    assert destination.read_bytes() == CONTENT
+    assert sorted(path.name for path in destination.parent.iterdir()) == [destination.name]
+assert kills >= 20, kills
+print(kills)
+"""
+
+
+def test_20_downloads_that_were_killed_at_random_bytes_end_right(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "set.zip")], check=True)
