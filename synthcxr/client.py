@@ -29,6 +29,7 @@ from synthcxr.resources import (
     Job,
     Model,
     Page,
+    Scores,
     SigningKey,
     SyntheticSet,
     View,
@@ -294,6 +295,29 @@ class Client:
     def audit(self, model_id: str) -> dict[str, Any]:
         """Read the privacy audit of a model."""
         return self._read(View, self._connection.get(f"/models/{model_id}/audit")).model_dump()
+
+    def score_images(
+        self, model_id: str, source: Path, *, label: str | None = None, fit: str | None = None
+    ) -> Job:
+        """Ask how likely a model finds images; needs `private:read`.
+
+        Args:
+            model_id: A model of a family that has a likelihood or a bound on it.
+            source: An image, a ZIP, or a folder packed into one; folders in it that are named as
+                a class say the label.
+            label: The class that the other images are said to be of.
+            fit: How an image that is not square becomes square: pad, crop or stretch.
+        """
+        form = _given({"label": label, "fit": fit})
+        name = source.name if source.is_file() else f"{source.name}.zip"
+        path = f"/models/{model_id}/scores"
+        with as_zip(source) as file:
+            upload = {"file": (name, file, "application/octet-stream")}
+            return self._read(Job, self._connection.create(path, data=form, files=upload))
+
+    def scores(self, model_id: str, job_id: str) -> Scores:
+        """Read what a job of `score_images` found; needs `private:read`."""
+        return self._read(Scores, self._connection.get(f"/models/{model_id}/scores/{job_id}"))
 
     def save_weights(self, model_id: str, destination: Path) -> dict[str, Any]:
         """Save a model's weights, and beside them what goes with them; needs `weights:read`.

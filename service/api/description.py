@@ -11,6 +11,7 @@ from service.api.errors import documented
 from service.api.views import ProblemView
 from service.domain.errors import IdentityProviderUnavailable, ScopeMissing, Unauthenticated
 from service.validation.ingest import IngestBody, UploadForm
+from service.validation.score import ScoreForm
 
 _BEARER = {"type": "http", "scheme": "bearer", "description": "An API key, or a token (OIDC)."}
 _DESCRIPTION = """\
@@ -29,7 +30,7 @@ def describe(app: FastAPI) -> str:
     document = app.openapi() | {}
     document["info"] = {**document["info"], "description": _DESCRIPTION}
     schemas = document["components"]["schemas"]
-    for model in (IngestBody, UploadForm, ProblemView):
+    for model in (IngestBody, UploadForm, ScoreForm, ProblemView):
         schemas |= _schemas_of(model)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -6,6 +6,8 @@ SyntheticDataError
 │   ├── UnknownClass, InvalidClassCounts, InvalidMixture
 │   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
 │   ├── NotAZip, PathNotFound
+│   ├── ScoreUnavailable            the model says nothing of how likely an image is
+│   ├── TooManyImages, NoImages     to be scored
 │   ├── DicomwebServerUnknown       no such server in the settings
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
@@ -18,7 +20,7 @@ SyntheticDataError
 ├── NotFound
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ApiKeyNotFound
 │   ├── DeletionNotFound
-│   └── ImageNotFound, ArtifactMissing
+│   └── ImageNotFound, ScoresNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse, ModelInUse
 │   ├── JobNotDone, IllegalMove, UploadGone
@@ -210,6 +212,29 @@ class PathNotFound(InvalidRequest):
     code = "path_not_found"
 
 
+class ScoreUnavailable(InvalidRequest):
+    """The model says nothing of how likely an image is."""
+
+    code = "score_unavailable"
+
+
+class TooManyImages(InvalidRequest):
+    """More images than are scored in one request."""
+
+    code = "too_many_images"
+
+    @classmethod
+    def above(cls, most: int) -> Self:
+        """Say how many may be sent."""
+        return cls.at("/file", f"At most {most:,} images are scored in one request. Send fewer.")
+
+
+class NoImages(InvalidRequest):
+    """None of the files to be scored is an image that can be read."""
+
+    code = "no_images_to_score"
+
+
 class DicomwebServerUnknown(InvalidRequest):
     """The settings name no such DICOMweb server for the caller's tenant."""
 
@@ -325,6 +350,12 @@ class ImageNotFound(NotFound):
     """The set or model has no such image."""
 
     code = "image_not_found"
+
+
+class ScoresNotFound(NotFound):
+    """The model has no scores of this job."""
+
+    code = "scores_not_found"
 
 
 class ArtifactMissing(NotFound):

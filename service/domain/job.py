@@ -30,10 +30,13 @@ class JobKind(StrEnum):
     TRAIN = "train"
     GENERATE = "generate"
     PUSH = "push"
+    SCORE = "score"
 
     @property
     def queue(self) -> str:
         """Name of the queue whose workers can run this kind."""
+        if self is JobKind.SCORE:  # by the workers that keep models loaded
+            return JobKind.GENERATE.queue
         on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE}
         return f"{'gpu' if on_gpu else 'cpu'}.{self}"
 
@@ -115,7 +118,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a succeeded job made, or sent: exactly one of these is set."""
+    """What a succeeded job made, sent, or scored images by: exactly one of these is set."""
 
     dataset_id: str | None = None
     model_id: str | None = None
