@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from pathlib import PurePosixPath
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from typing_extensions import override
 
@@ -19,7 +19,7 @@ _NO_FILE = "Send PNG or JPEG images, or one ZIP of them, as parts of the form na
 
 
 class ReceivedImages(ReceivedFiles):
-    """Takes images, or one ZIP of images.
+    """Takes images, or one ZIP of images, within a `with` block.
 
     Args:
         writer: Receives the ZIP.
@@ -27,6 +27,7 @@ class ReceivedImages(ReceivedFiles):
 
     def __init__(self, writer: UploadWriter) -> None:
         self._writer = writer
+        self._stream = _Stream(writer)
         self._digest = hashlib.sha256()
         self._num_bytes = 0
         self._num_files = 0
@@ -36,6 +37,16 @@ class ReceivedImages(ReceivedFiles):
         self._zip: zipfile.ZipFile | None = None
         self._member: IO[bytes] | None = None
         self._is_archive = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of a ZIP that was not finished; nothing more is written."""
+        self._stream.detach()
+        for opened in (self._member, self._zip):
+            if opened:
+                opened.close()
 
     @property
     @override
@@ -101,7 +112,7 @@ class ReceivedImages(ReceivedFiles):
         if not head.startswith(_IMAGE_STARTS):
             raise self._no_image()
         if self._zip is None:
-            self._zip = zipfile.ZipFile(cast("IO[bytes]", _Stream(self._writer)), "w")
+            self._zip = zipfile.ZipFile(cast("IO[bytes]", self._stream), "w")
         self._member = self._zip.open(zipfile.ZipInfo(self._name), "w", force_zip64=True)
 
     def _member_name(self, file_name: str) -> str:
@@ -128,12 +139,17 @@ class _Stream:
     """
 
     def __init__(self, writer: UploadWriter) -> None:
-        self._writer = writer
+        self._writer: UploadWriter | None = writer
 
     def write(self, data: bytes) -> int:
         """Pass bytes on."""
-        self._writer.write(bytes(data))
+        if self._writer:
+            self._writer.write(bytes(data))
         return len(data)
+
+    def detach(self) -> None:
+        """Pass nothing on any more."""
+        self._writer = None
 
     def flush(self) -> None:
         """Leave it to the writer."""

@@ -94,7 +94,8 @@ async def _received(context: AppContext, request: Request, model: Model, key: st
     writer = await run_sync(context.artifacts.open_upload, job_id)
     kept = False
     try:
-        received = await receive_files(request.headers, request.stream(), ReceivedImages(writer))
+        with ReceivedImages(writer) as images:
+            received = await receive_files(request.headers, request.stream(), images)
         try:
             form = ScoreForm.model_validate(received.fields)
         except ValidationError as error:

@@ -71,7 +71,8 @@ def score(
         say(f"{file}: {problem['code']}")
     say(f"{scores.kind} of {len(scores.images) - len(problems)} images")
     columns = ("file", "label", "most_likely", "score", "percentile", "margin")
-    print_views(sorted(scores.images, key=_likelihood), columns, as_json=False)
+    least_likely_first: list[ScoredImage] = sorted(scores.images, key=_likelihood)
+    print_views(least_likely_first, columns, as_json=False)
 
 
 def _likelihood(image: ScoredImage) -> tuple[float, float]:

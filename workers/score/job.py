@@ -123,7 +123,12 @@ class _Scoring:
             for label in range(len(self.record.classes))
         ]
         places = np.concatenate(chosen)
-        return SplitImages(*(part[places] for part in images))
+        return SplitImages(
+            images.pixels[places],
+            images.labels[places],
+            images.groups[places],
+            images.splits[places],
+        )
 
     def _by_class_of_held_out(self, images: SplitImages | None) -> list[ScoresOfImages]:
         """Score held-out images as ones of their own class; returns them by class."""

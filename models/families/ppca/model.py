@@ -100,7 +100,7 @@ class ProbabilisticPCA(Family[Config, Sampler]):
 
     def fitted_parts(self) -> Sequence[FittedPart]:
         """Ask the components, the classes' means, and what is left."""
-        whole = ("center", "noise_variance")
+        whole: tuple[str, ...] = ("center", "noise_variance")
         parts = [FittedPart("components", ("directions", "variances"), self._overfit)]
         if self.spec.num_classes > 1:
             parts.append(FittedPart("class_means", ("class_means",), self._class_evidence))

@@ -33,7 +33,7 @@ def axes_and_points(
 
     def read() -> Iterator[tuple[Tensor, float]]:
         num_read = 0
-        for some in places.split(IMAGES_PER_READING):
+        for some in torch.split(places, IMAGES_PER_READING):
             num_read += len(some)
             yield images.read(some).flatten(1), num_read / len(places)
 

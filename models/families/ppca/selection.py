@@ -21,7 +21,7 @@ def held_out(groups: Tensor) -> Tensor:
     Args:
         groups: (n,), equal for images of one patient.
     """
-    patients = groups.unique(return_inverse=True)[1]
+    patients: Tensor = torch.unique(groups, return_inverse=True)[1]
     return patients % EVERY == EVERY - 1
 
 

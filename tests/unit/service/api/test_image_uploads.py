@@ -48,7 +48,8 @@ def received(*parts: bytes, size: int = 7) -> tuple[ReceivedForm, bytes]:
             yield body[start : start + size]
 
     kept = Kept()
-    form = anyio.run(receive_files, HEADERS, pieces(), ReceivedImages(kept))
+    with ReceivedImages(kept) as images:
+        form = anyio.run(receive_files, HEADERS, pieces(), images)
     return form, kept.content
 
 
