@@ -117,6 +117,7 @@ def leading_axes(
     basis = torch.randn(size, num_searched, generator=rng).to(center.device)
     for index in range(NUM_PASSES):
         basis, _ = torch.linalg.qr(basis)
+        yield (1 + index) / (NUM_PASSES + 1)
         spread = torch.zeros_like(basis)  # C B, for the covariance C
         within = Moments(num_searched)  # whose covariance is B^T C B
         total_variance = torch.zeros(())

@@ -24,13 +24,18 @@ class Config(FamilyConfig):
         ge=4,
         le=100_000,
         description="Training images for each component, at least: a component of few images shows "
-        "these very images. Of a class's mean likewise one coordinate is fitted for so many images "
-        "of the class.",
+        "these very images. Of a class's mean one coordinate is fitted for a quarter as many of "
+        "its images.",
     )
 
     def likelihood_score(self) -> LikelihoodScore:
         """Name the likelihood, which is exact."""
         return "log_likelihood"
+
+    @property
+    def images_per_mean_coordinate(self) -> int:
+        """Images of a class that each coordinate of its mean stands for."""
+        return max(1, self.images_per_component // 4)
 
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:  # noqa: ARG003
@@ -52,7 +57,7 @@ class Sampler(FamilySampler):
         "typical and less varied.",
     )
     grain: float = Field(
-        1.0,
+        0.5,
         ge=0,
         le=1,
         description="How much of what the components leave out is added as noise from pixel to "

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.families.ppca.config import Config, Sampler
 from models.families.ppca.density import Points, fit, log_likelihood
 from models.families.ppca.readings import axes_and_points, part_of_the_work
-from models.families.ppca.selection import held_out, held_out_likelihoods
+from models.families.ppca.selection import held_out, held_out_likelihood
 from models.family import Family, FittedPart, ImageSpec, Losses, Stage
 from models.nn.blocks import of_classes
 from models.nn.pca import IMAGES_PER_READING, overfit
@@ -145,13 +145,13 @@ class ProbabilisticPCA(Family[Config, Sampler]):
         """Choose the number of components under which held-out images are most likely."""
         kept = (~left_out).nonzero()[:, 0].to(images.device)
         _, points = yield from axes_and_points(images, kept, most)
-        likelihoods = held_out_likelihoods(
-            points,
-            images.labels.cpu(),
-            left_out,
-            self.spec.num_classes,
-            self.config.images_per_component,
-        )
+        labels, per_number = images.labels.cpu(), self.config.images_per_mean_coordinate
+        found = []
+        for num_axes in range(1, most + 1):
+            leading, num_classes = points.along(num_axes), self.spec.num_classes
+            found.append(held_out_likelihood(leading, labels, left_out, num_classes, per_number))
+            yield 1.0
+        likelihoods = torch.stack(found)
         self._measured["held_out_nats_per_pixel"] = likelihoods.max() / len(self.center)
         return 1 + int(likelihoods.argmax())
 
@@ -159,7 +159,7 @@ class ProbabilisticPCA(Family[Config, Sampler]):
         """Take over the axes of all images, and the density along them."""
         everything = torch.arange(len(images), device=images.device)
         axes, points = yield from axes_and_points(images, everything, num_components)
-        labels, per_number = images.labels.cpu(), self.config.images_per_component
+        labels, per_number = images.labels.cpu(), self.config.images_per_mean_coordinate
         fitted = fit(points, labels, self.spec.num_classes, per_number)
         used = slice(0, num_components)
         self.center.copy_(axes.center)

@@ -25,22 +25,18 @@ def held_out(groups: Tensor) -> Tensor:
     return patients % EVERY == EVERY - 1
 
 
-def held_out_likelihoods(
+def held_out_likelihood(
     points: Points, labels: Tensor, left_out: Tensor, num_classes: int, images_per_number: int
 ) -> Tensor:
-    """Give the mean log p(x | y) of held-out images by number of components, in nats, (k,).
+    """Give the mean log p(x | y) of held-out images by the density of the others, in nats.
 
     Args:
-        points: All images, along k axes that were found without the held-out ones.
+        points: All images, along axes that were found without the held-out ones.
         labels: (n,).
         left_out: (n,), bool: which images are held out, some of them at least.
         num_classes: Number of classes.
         images_per_number: See `density.fit`.
     """
-    means = []
-    for num_axes in range(1, points.coordinates.shape[1] + 1):
-        leading = points.along(num_axes)
-        fitted = fit(leading[~left_out], labels[~left_out], num_classes, images_per_number)
-        likelihoods = fitted.log_likelihood(leading[left_out])
-        means.append(likelihoods.gather(1, labels[left_out, None]).mean())
-    return torch.stack(means)
+    fitted = fit(points[~left_out], labels[~left_out], num_classes, images_per_number)
+    likelihoods = fitted.log_likelihood(points[left_out])
+    return likelihoods.gather(1, labels[left_out, None]).mean()
