@@ -35,9 +35,7 @@ class JobKind(StrEnum):
     @property
     def queue(self) -> str:
         """Name of the queue whose workers can run this kind."""
-        if self is JobKind.SCORE:  # by the workers that keep models loaded
-            return JobKind.GENERATE.queue
-        on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE}
+        on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE, JobKind.SCORE}
         return f"{'gpu' if on_gpu else 'cpu'}.{self}"
 
 

@@ -62,7 +62,7 @@ def test_images_are_received_queued_and_scored(scene: Scene) -> None:
         "label": "normal",
         "fit": "crop",
     }
-    assert scene.queue.rings == [("gpu.generate", job["id"])]
+    assert scene.queue.rings == [("gpu.score", job["id"])]
     assert scene.context.artifacts.has_upload(job["id"])
     scene.refused(scene.client.get(f"/models/{model.id}/scores/{job['id']}"), 409, "job_not_done")
 
