@@ -1,6 +1,6 @@
 """Which images can be scored by which model: the form of `POST /models/{id}/scores`."""
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from models import registry
 from service.domain import errors
@@ -55,7 +55,12 @@ def complete(model: Model, form: ScoreForm) -> ScoreRequest:
 
 def check_model(model: Model) -> None:
     """Raise ScoreUnavailable unless a model says how likely an image is."""
-    config = registry.config_class(model.family).model_validate(model.config)
+    try:
+        config = registry.config_class(model.family).model_validate(model.config)
+    except ValidationError as error:
+        raise errors.ScoreUnavailable(
+            f"The config of model {model.id} is of another version. Train it again."
+        ) from error
     if config.likelihood_score() is None:
         raise errors.ScoreUnavailable(
             f"Model {model.id} of family {model.family} has no likelihood and no bound on one. "
