@@ -161,8 +161,8 @@ def test_scores_go_with_their_model_whether_its_sets_do_or_not(
     trained(records, clock, "mdl_2")
     scoring = {}
     for model_id in ("mdl_1", "mdl_2"):
-        job = make_job(clock, JobKind.SCORE)
-        job = replace(job, queue=JobKind.SCORE.queue, request=ScoreRequest(model_id, "ds_1"))
+        request, kind = ScoreRequest(model_id, "ds_1"), JobKind.SCORE
+        job = replace(make_job(clock), kind=kind, queue=kind.queue, request=request)
         scoring[model_id] = job.id
         records.jobs.succeed(claimed(records, job).claim_held, ScoredImages(model_id))
     folders = {scores_folder(job_id) for job_id in scoring.values()}
