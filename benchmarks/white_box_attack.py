@@ -216,7 +216,7 @@ def _models(
             yield path.parent.name, snapshot.model.eval()
         return
     training = patients.where(patients.member)
-    images = TrainingImages(training.pixels, training.labels)
+    images = TrainingImages(training.pixels, training.labels, groups=training.groups)
     for family in options.family:
         given = Circumstances(options.image_size, len(images), budget_images=options.images_seen)
         config = resolve_config(family, options.preset, {}, given)

@@ -8,6 +8,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+# What a model says of how likely an image is: exactly; bounded from below; or by how well it
+# removes noise from it.
+LikelihoodScore = Literal["log_likelihood", "evidence_lower_bound", "denoising_score"]
+
 
 class Frozen(BaseModel):
     """A frozen, strict set of hyper-parameters: unknown names and wrong types are refused."""
@@ -52,6 +56,10 @@ class FamilyConfig(Frozen):
         Raises:
             ValueError: It cannot; the message names the field.
         """
+
+    def likelihood_score(self) -> LikelihoodScore | None:
+        """Name what its models say of how likely an image is; None where they say nothing."""
+        return None
 
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:  # noqa: ARG003

@@ -125,7 +125,8 @@ class Stage:
         name: Shown as the job's phase.
         share: Part of the whole budget, in (0, 1]; the shares of a family's stages add up to 1.
         batch_size: Images in a batch.
-        phases: Walked in order on every batch.
+        phases: Walked in order on every batch. A stage without phases makes no updates, whatever
+            the budget: it is fitted in closed form by `conclude`.
         averaged: The modules whose power-function average is kept. They take it on when the stage
             ends and while samples are drawn.
         ema_relative_std: Width of that average relative to the training length, in (0, 0.29).
@@ -133,6 +134,7 @@ class Stage:
             read. Yields the fraction done, at least every half second.
         conclude: Runs once after the last batch, on the averaged weights: fits what is not
             learned by gradient, into buffers. Yields as `prepare` does.
+        measured: What a concluded stage reports beside the losses of its phases, by name.
         can_sample: Whether samples drawn in this stage show anything.
     """
 
@@ -144,6 +146,7 @@ class Stage:
     ema_relative_std: float = 0.1
     prepare: Callable[[TrainingImages], Iterator[float]] = field(default=nothing)
     conclude: Callable[[TrainingImages], Iterator[float]] = field(default=nothing)
+    measured: Callable[[], Losses] = dict
     can_sample: bool = True
 
 
@@ -315,6 +318,21 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
 
         Returns:
             (b,), higher where the model fits better; None where it has no such score.
+        """
+        return None
+
+    def likelihood_score(self, images: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Score how likely images are of classes, as the config's `likelihood_score` names it.
+
+        It repeats, and an image's score does not depend on its neighbours.
+
+        Args:
+            images: (b, 1, h, w), in [-1, 1].
+            labels: (b,).
+
+        Returns:
+            (b,), higher where an image is more likely: a log-likelihood or a bound on it in nats
+            per pixel, or a denoising score. None where the model has no such score.
         """
         return None
 

@@ -15,6 +15,7 @@ FAMILIES: dict[str, str] = {
     "vae": "models.families.vae.model:VariationalAutoencoder",
     "gan": "models.families.gan.model:AdversarialNetwork",
     "ldm": "models.families.ldm.model:LatentDiffusion",
+    "ppca": "models.families.ppca.model:ProbabilisticPCA",
 }
 
 

@@ -23,6 +23,10 @@ class TrainingImages:
         pixels: (n, h, w), uint8 or uint16; 0 is black.
         labels: (n,), integers from 0 to num_classes - 1, each class at least once.
         device: Where the images stay.
+        groups: (n,), equal for images of one patient; by default every image is of another one.
+
+    Attributes:
+        groups: (n,), int64, on the CPU.
     """
 
     def __init__(
@@ -30,7 +34,11 @@ class TrainingImages:
         pixels: NDArray[np.uint8 | np.uint16],
         labels: NDArray[np.int64],
         device: torch.device | str = "cpu",
+        groups: NDArray[np.int64] | None = None,
     ) -> None:
+        self.groups = torch.arange(len(labels))
+        if groups is not None:
+            self.groups = torch.from_numpy(np.array(groups, np.int64))
         self._white = float(np.iinfo(pixels.dtype).max)
         # torch has few kernels for uint16
         resident = np.array(pixels, np.uint8 if pixels.dtype == np.uint8 else np.int32)
@@ -59,7 +67,8 @@ class TrainingImages:
         indices = torch.cat(chosen)
         pixels = self._pixels[indices].cpu().numpy()
         stored = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
-        return TrainingImages(stored, self.labels[indices].cpu().numpy(), self.device)
+        labels, groups = self.labels[indices].cpu().numpy(), self.groups[indices.cpu()].numpy()
+        return TrainingImages(stored, labels, self.device, groups)
 
     def read(self, indices: Tensor) -> Tensor:
         """Read images, (b, 1, h, w), in [-1, 1]."""

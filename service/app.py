@@ -31,6 +31,7 @@ from service.api import (
     keys,
     metrics,
     models,
+    scores,
     signing_keys,
     synthetic_sets,
     training,
@@ -51,6 +52,7 @@ from service.context import AppContext
 from service.domain.audit import SET_POLICY, AuditDraft
 from service.domain.caller import DEFAULT_TENANT, Caller
 from service.domain.errors import RecordsUnavailable
+from service.domain.scores import FORM_BYTES, MAX_BYTES
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -115,6 +117,8 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.state.waiting = Waiting(JobWatcher(ports.records.jobs), slots)
     app.state.openapi_yaml = cache(lambda: describe(app))
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
+    most_scored = min(settings.max_upload_bytes, MAX_BYTES + FORM_BYTES)
+    app.include_router(scores.router, max_body_size=most_scored)
     parts = (
         *(training, jobs, events, generation, models, synthetic_sets, certificates),
         *(signing_keys, keys, deletions, audit, health, metrics, workers),

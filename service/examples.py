@@ -230,3 +230,40 @@ DELETION = {
     "receipt": ENVELOPE,
     "links": {"self": f"/deletions/{DELETION_ID}"},
 }
+
+SCORES = {
+    "model_id": MODEL_ID,
+    "kind": "log_likelihood",
+    "held_out": {
+        "effusion": {"num_images": 83, "median": 1.214},
+        "normal": {"num_images": 140, "median": 1.302},
+    },
+    "images": [
+        {
+            "file": "effusion/0017.png",
+            "label": "effusion",
+            "most_likely": "normal",
+            "score": 1.198,
+            "percentile": 41.57,
+            "margin": -0.012,
+            "by_class": {
+                "effusion": {"score": 1.198, "percentile": 41.57},
+                "normal": {"score": 1.21, "percentile": 12.14},
+            },
+            "problem": None,
+        },
+        {
+            "file": "notes.txt",
+            "label": None,
+            "most_likely": None,
+            "score": None,
+            "percentile": None,
+            "margin": None,
+            "by_class": None,
+            "problem": {
+                "code": "unsupported_format",
+                "detail": "The file is of no format that is read.",
+            },
+        },
+    ],
+}

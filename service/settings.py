@@ -163,8 +163,8 @@ class Settings(BaseSettings):
             chosen for it. auto: cuda where the API's own machine has an NVIDIA driver.
         worker_queues: The queues a worker serves, separated by commas; its command line sets them.
         torch_threads: Threads of one worker; by default one per core.
-        max_warm_models: How many models a worker of `gpu.generate` alone keeps loaded; 0 keeps
-            none.
+        max_warm_models: How many models a worker of `gpu.generate` and `gpu.score` keeps loaded
+            that serves no other queue; 0 keeps none.
         max_warm_model_bytes: How large their weights may be together.
         max_upload_bytes: Largest archive accepted.
         upload_retention_seconds: How long the archive of an ingest is kept that failed or was

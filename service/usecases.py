@@ -19,12 +19,20 @@ from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.quotas import drawn_bytes
 from service.domain.record_ports import Idempotency
-from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
+from service.domain.records import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
-from service.domain.requests import DatasetSource, IngestRequest, JobRequest, PushRequest
-from service.validation import generate, ingest, train
+from service.domain.requests import (
+    DatasetSource,
+    IngestRequest,
+    JobRequest,
+    PushRequest,
+    ScoreRequest,
+)
+from service.domain.scores import scores_folder
+from service.validation import generate, ingest, score, train
 from service.validation.generate import GenerateBody
 from service.validation.ingest import IngestOptionsBody
+from service.validation.score import ScoreForm
 from service.validation.train import TrainBody
 
 _log = structlog.get_logger()
@@ -146,6 +154,29 @@ def submit_push(
     return _submit(context, job, submission, audit=context.entry(made.id))
 
 
+def submit_scoring(
+    context: AppContext, submission: Submission, model: Model, form: ScoreForm, job_id: str
+) -> Job:
+    """Queue the scoring of images that were received.
+
+    Args:
+        context: The ports.
+        submission: Key and labels.
+        model: What scores them.
+        form: What was said of them.
+        job_id: The job they were received for.
+
+    Raises:
+        ScoreUnavailable, UnknownClass, QuotaExceeded: See the error tree.
+    """
+    earlier = _earlier(context, submission)
+    if earlier:
+        return earlier
+    request = score.complete(model, form)
+    job = _new_job(context, JobKind.SCORE, request, submission, job_id)
+    return _submit(context, job, submission, audit=context.entry(model.id))
+
+
 def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
@@ -161,13 +192,16 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     job = context.records.jobs.job(job_id)
     access.change_job(context.scopes, job)
     request = job.request
-    if isinstance(request, IngestRequest) and request.source.upload and job.state.done:
+    uploaded = isinstance(request, IngestRequest) and request.source.upload
+    if (uploaded or isinstance(request, ScoreRequest)) and job.state.done:
         kept = context.artifacts.has_upload(job_id)
         ingest.check_upload(context.upload_retention_seconds, kept=kept)
     if isinstance(request, IngestRequest) and request.source.path:
         ingest.allowed_path(context.dataset_roots, request.source.path)
     if isinstance(request, IngestRequest) and request.source.dicomweb:
         _check_server(context, request.source.dicomweb.server, "read")
+    if isinstance(request, ScoreRequest):
+        context.records.catalog.model(request.model_id)
     if isinstance(request, PushRequest):
         _check_server(context, request.server, "push")
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
@@ -176,12 +210,16 @@ def retry_job(context: AppContext, job_id: str) -> Job:
 
 
 def delete_job(context: AppContext, job_id: str) -> None:
-    """Remove a job that is done, its log, its checkpoints and its upload; keep what it made."""
+    """Remove a job that is done, its log, its checkpoints, its upload and the scores it found.
+
+    Other things that it made are kept.
+    """
     access.change_job(context.scopes, context.records.jobs.job(job_id))
     context.records.jobs.delete_job(job_id, context.entry(job_id))
     with _left_to_the_scheduler(job_id):
         context.artifacts.delete_upload(job_id)
         context.artifacts.delete(f"checkpoints/{job_id}")
+        context.artifacts.delete(scores_folder(job_id))
 
 
 def delete_dataset(context: AppContext, dataset_id: str, *, cascade: bool) -> Deletion:

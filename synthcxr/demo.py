@@ -39,7 +39,7 @@ class DemoOptions:
     Attributes:
         out: Folder for the ZIP, the contact sheet and, while it runs, the service's data.
         data: Folder or ZIP of real images; None draws phantoms.
-        family: vae, gan or ldm.
+        family: vae, gan, ldm or ppca.
         training_seconds: How long to train.
         keep: Leave the service running.
     """

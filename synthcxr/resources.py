@@ -115,6 +115,35 @@ class Job(View):
         )
 
 
+class ScoredImage(View):
+    """How likely a model finds one image.
+
+    Attributes:
+        score: As one of its label, or of the most likely class.
+        percentile: Of that score among the class's held-out images.
+        margin: The score of its label less the highest of any other class.
+        problem: Why there is none of these, with `code` and `detail`.
+    """
+
+    file: str
+    label: str | None = None
+    most_likely: str | None = None
+    score: float | None = None
+    percentile: float | None = None
+    margin: float | None = None
+    by_class: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+
+
+class Scores(View):
+    """What a score job found."""
+
+    model_id: str
+    kind: str
+    held_out: dict[str, Any] = Field(default_factory=dict)
+    images: list[ScoredImage] = Field(default_factory=list)
+
+
 class Event(View):
     """One line of a job's log."""
 

@@ -72,6 +72,7 @@ from service.domain.records import (
     SyntheticSet,
     TrainedModel,
 )
+from service.domain.scores import scores_folder
 from service.domain.statistics import CountKey, Statistics
 from service.domain.worker import Worker, WorkerReport
 
@@ -606,7 +607,12 @@ class MemoryCatalog(Catalog):
             folders += [model.snapshot.folder for model in there]
             folders += [made.report.folder for made in store.synthetic_sets.values()]
             checkpoints = [job_events.checkpoint_folder(job) for job in store.jobs.values()]
-        return {*folders, *filter(None, checkpoints)}
+            scored = (
+                scores_folder(job.id)
+                for job in store.jobs.values()
+                if job.kind is JobKind.SCORE and job.state is JobState.SUCCEEDED
+            )
+            return {*folders, *filter(None, checkpoints), *scored}
 
 
 class MemoryStatistics(StatisticsSource):
@@ -844,10 +850,11 @@ class MemoryDeletions(Deletions):
                 if not job.state.done:
                     raise errors.ModelInUse.by(model_id, job.id)
             training = [job for job in jobs if job.id == model.job_id]
+            scoring = [job for job in drawing if job.kind is JobKind.SCORE]
             related = Related(
                 models=[model],
                 sets=[s for s in store.synthetic_sets.values() if s.model_id == model_id],
-                jobs=[*training, *drawing] if cascade else training,
+                jobs=[*training, *(drawing if cascade else scoring)],
                 examined=[e for e in store.examined_sets.values() if e.model_id == model_id],
             )
             plan = model_deletion(model, related, cascade=cascade)

@@ -50,8 +50,8 @@ def main() -> None:
 
 def jobs_per_process(queues: str) -> int:
     """Return after how many jobs a worker of these queues starts a fresh process."""
-    only_generates = queues == JobKind.GENERATE.queue
-    return GENERATIONS_PER_PROCESS if only_generates else JOBS_PER_PROCESS
+    keeps_models = set(queues.split(",")) <= {JobKind.GENERATE.queue, JobKind.SCORE.queue}
+    return GENERATIONS_PER_PROCESS if keeps_models else JOBS_PER_PROCESS
 
 
 def _work(settings: Settings, queues: str, name: str) -> None:

@@ -18,7 +18,13 @@ from service.domain.errors import (
 from service.domain.job import Job, JobKind, JobState
 from service.domain.job_events import checkpoint_folder
 from service.domain.records import GeneratedSet, JobOutput
-from service.domain.requests import GenerateRequest, IngestRequest, PushRequest, TrainRequest
+from service.domain.requests import (
+    GenerateRequest,
+    IngestRequest,
+    PushRequest,
+    ScoreRequest,
+    TrainRequest,
+)
 from workers.runtime.attempt import Attempt, Cancelled, Stopped
 from workers.runtime.context import WorkerContext
 from workers.runtime.error_mapping import problem_of
@@ -47,6 +53,10 @@ def work(attempt: Attempt) -> JobOutput:
             from workers.push.job import push
 
             return push(attempt, request)
+        case ScoreRequest() as request:
+            from workers.score.job import score
+
+            return score(attempt, request)
 
 
 def run_next(queues: Sequence[str], context: WorkerContext) -> bool:
@@ -145,7 +155,7 @@ def _clear_up(ended: Job, context: WorkerContext) -> None:
     # what was fetched for an ingest that failed for a while is kept a day, so that a retry goes on
     fetched = ended.kind is JobKind.INGEST and ended.error and ended.error.retryable
     try:
-        if ended.kind is JobKind.INGEST and not retryable:
+        if ended.kind in {JobKind.INGEST, JobKind.SCORE} and not retryable:
             context.artifacts.delete_upload(ended.id)
         if checkpoint_folder(ended) is None and not fetched:
             context.artifacts.delete(f"checkpoints/{ended.id}")

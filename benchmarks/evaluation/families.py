@@ -37,7 +37,7 @@ def train_family(
     given = Circumstances(size, len(images), budget_seconds=seconds)
     config = resolve_config(family, preset, {}, given)
     model = new_model(family, config.model_dump(), ImageSpec(size, len(classes)), seed)
-    known = TrainingImages(images.pixels, images.labels)
+    known = TrainingImages(images.pixels, images.labels, groups=images.groups)
     training = Training(model, known, Budget(seconds=seconds), seed=seed)
     began = time.monotonic()
     for progress in training.run():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ OVERSAMPLING = 16
 IMAGES_PER_READING = 256
 MIN_NOISE_VARIANCE = (2 / 255) ** 2 / 12  # that of rounding to 8 bits, in image units
 Change = Callable[[Tensor], Tensor]
+Readings = Callable[[], Iterator[tuple[Tensor, float]]]
 
 
 class PrincipalAxes(NamedTuple):
@@ -36,6 +37,30 @@ class PrincipalAxes(NamedTuple):
     center: Tensor
     directions: Tensor
     variances: Tensor
+
+
+class LeadingAxes(NamedTuple):
+    """The most varied axes of long vectors.
+
+    Attributes:
+        center: (d,), the vectors' mean.
+        basis: (d, m), orthonormal columns that span the axes.
+        within: The axes in coordinates of the basis, with their variances.
+        total_variance: Of all d coordinates together.
+    """
+
+    center: Tensor
+    basis: Tensor
+    within: PrincipalAxes
+    total_variance: Tensor
+
+    def directions(self, num_axes: int) -> Tensor:
+        """Return the leading axes as orthonormal columns, (d, num_axes)."""
+        return self.basis @ self.within.directions.flip(1)[:, :num_axes].to(self.basis)
+
+    def variances(self, num_axes: int) -> Tensor:
+        """Return the variances along them, (num_axes,), float64."""
+        return self.within.variances.flip(0)[:num_axes]
 
 
 class Moments:
@@ -63,6 +88,49 @@ class Moments:
         covariance = self._products / self._count - center.outer(center)
         variances, directions = torch.linalg.eigh(covariance)
         return PrincipalAxes(center, directions, variances.clamp_min(0))
+
+
+@torch.no_grad()
+def leading_axes(
+    read: Readings, num_vectors: int, size: int, num_axes: int
+) -> Generator[float, None, LeadingAxes]:
+    """Find the most varied axes of vectors that are read a batch at a time, by subspace iteration.
+
+    Args:
+        read: Reads all vectors; with each batch, (b, size), the share that has been read.
+        num_vectors: How many there are.
+        size: Length of each.
+        num_axes: How many axes are wanted; a few more are found.
+
+    Yields:
+        The fraction done.
+
+    Reference: Halko et al. 2011, algorithm 4.4 (arXiv:0909.4061).
+    """
+    center = torch.zeros(size)
+    for flat, share in read():
+        center = center.to(flat.device) + flat.sum(0) / num_vectors
+        yield share / (NUM_PASSES + 1)
+
+    rng = torch.Generator().manual_seed(SEED)
+    num_searched = min(num_axes + OVERSAMPLING, size)
+    basis = torch.randn(size, num_searched, generator=rng).to(center.device)
+    for index in range(NUM_PASSES):
+        basis, _ = torch.linalg.qr(basis)
+        yield (1 + index) / (NUM_PASSES + 1)
+        spread = torch.zeros_like(basis)  # C B, for the covariance C
+        within = Moments(num_searched)  # whose covariance is B^T C B
+        total_variance = torch.zeros(())
+        for flat, share in read():
+            centred = flat - center
+            coordinates = centred @ basis
+            spread += centred.T @ coordinates / num_vectors
+            within.add(coordinates)
+            total_variance += centred.square().sum().cpu() / num_vectors
+            yield (1 + index + share) / (NUM_PASSES + 1)
+        found = LeadingAxes(center, basis, within.axes(), total_variance)
+        basis = spread
+    return found
 
 
 def patches_of(images: Tensor, patch_size: int) -> Tensor:
@@ -162,60 +230,42 @@ class PrincipalComponents(nn.Module):
 
     @torch.no_grad()
     def fit(self, images: TrainingImages, changed: Change = as_they_are) -> Iterator[float]:
-        """Find the components by subspace iteration, once; yields the fraction done.
+        """Find the components, once; yields the fraction done.
 
         Args:
             images: What to fit to.
             changed: Applied whenever images are read. Components of changed images turn less
                 towards these very images, and leak less of whom they were fitted to.
-
-        Reference: Halko et al. 2011, algorithm 4.4 (arXiv:0909.4061).
         """
         if self.fitted:
             return
         num_pixels, num_components = self.directions.shape
-        for flat, end in self._readings(images, changed):
-            self.center += flat.sum(0) / len(images)
-            yield end / len(images) / (NUM_PASSES + 1)
 
-        rng = torch.Generator().manual_seed(SEED)
-        num_searched = min(num_components + OVERSAMPLING, num_pixels)
-        basis = torch.randn(num_pixels, num_searched, generator=rng).to(images.device)
-        for index in range(NUM_PASSES):
-            basis, _ = torch.linalg.qr(basis)
-            spread = torch.zeros_like(basis)  # C B, for the covariance C
-            within = Moments(num_searched)  # whose covariance is B^T C B
-            total_variance = torch.zeros(())
-            for flat, end in self._readings(images, changed):
-                centred = flat - self.center
-                coordinates = centred @ basis
-                spread += centred.T @ coordinates / len(images)
-                within.add(coordinates)
-                total_variance += centred.square().sum().cpu() / len(images)
-                yield (1 + index + end / len(images)) / (NUM_PASSES + 1)
-            found = basis, within.axes()
-            basis = spread
-        self._take(*found, total_variance, max(1, len(images) // IMAGES_PER_DIRECTION))
+        def read() -> Iterator[tuple[Tensor, float]]:
+            return self._readings(images, changed)
 
-    def _take(self, basis: Tensor, axes: PrincipalAxes, total_variance: Tensor, most: int) -> None:
-        """Keep the leading axes within an orthonormal basis, and the variance that is left."""
+        found = yield from leading_axes(read, len(images), num_pixels, num_components)
+        self._take(found, max(1, len(images) // IMAGES_PER_DIRECTION))
+
+    def _take(self, found: LeadingAxes, most: int) -> None:
+        """Keep the leading axes, and the variance that is left."""
         num_pixels, num_components = self.directions.shape
         kept = min(num_components, most)
-        leading = axes.variances.flip(0)[:kept]
-        rest = (total_variance - leading.sum()) / (num_pixels - kept)
+        leading = found.variances(kept)
+        rest = (found.total_variance - leading.sum()) / (num_pixels - kept)
+        self.center.copy_(found.center)
         self.noise_variance.copy_(rest.clamp_min(MIN_NOISE_VARIANCE))
         self.variances.copy_(self.noise_variance)
-        self.variances[:kept] = leading.to(basis).clamp_min(self.noise_variance)
-        turned = axes.directions.flip(1)[:, :kept].to(basis)
-        self.directions[:, :kept] = basis @ turned
+        self.variances[:kept] = leading.to(self.variances).clamp_min(self.noise_variance)
+        self.directions[:, :kept] = found.directions(kept)
         self.fitted.fill_(value=True)
 
-    def _readings(self, images: TrainingImages, changed: Change) -> Iterator[tuple[Tensor, int]]:
-        """Read all images in order; with each batch, (b, pixels), how many have been read."""
+    def _readings(self, images: TrainingImages, changed: Change) -> Iterator[tuple[Tensor, float]]:
+        """Read all images in order; with each batch, (b, pixels), the share that has been read."""
         num_read = 0
         for indices in images.in_order(IMAGES_PER_READING):
             num_read += len(indices)
-            yield self._flatten(changed(images.read(indices))), num_read
+            yield self._flatten(changed(images.read(indices))), num_read / len(images)
 
     def _flatten(self, images: Tensor) -> Tensor:
         if self._side < self._size:

@@ -232,15 +232,24 @@ class Training:
         self._late_losses = late_losses.means()
         steps.average.apply()
         seed_update(self._seed, index, position.plan[index].updates)
-        for _ in without_gradients(stage.conclude(self.images)):
+        for done in without_gradients(stage.conclude(self.images)):
+            if not stage.phases:
+                position = replace(position, schedule=StageSchedule(fraction=done))
             yield self._progress(stage, position)
         self._process_group.broadcast(list(self.model.state_dict().values()))
         position = self._at(
-            position, stage=index + 1, update=0, schedule=StageSchedule(), first_loss=None
+            position,
+            stage=index + 1,
+            update=0,
+            schedule=StageSchedule(),
+            first_loss=None,
+            images_seen=position.images_seen + (0 if stage.phases else len(self.images)),
         )
         if self._checkpoints and self._process_group.is_leader:
             self._checkpoints.save(position, module_tensors(self.model))
-        yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
+        measured = stage.measured() or None
+        saved = self._checkpoints is not None
+        yield self._progress(stage, position, measured, checkpointed=saved)
         return position
 
     def _inspect(self, steps: StageState, position: Position) -> Iterator[Progress]:
@@ -288,7 +297,7 @@ class Training:
 
         A budget in images keeps to its plan, so that the clock has no part in the weights.
         """
-        if self.budget.seconds is None:
+        if self.budget.seconds is None or not position.plan[index].updates:
             return position
         position = self._process_group.broadcast_value(self._at(position))
         planned, schedule = position.plan[index], position.schedule
@@ -345,11 +354,10 @@ class Training:
         *,
         checkpointed: bool = False,
     ) -> Progress:
-        total = sum(each.images for each in position.plan) or self.budget.images or 0
         return Progress(
             stage=stage.name,
             images_seen=position.images_seen,
-            total_images=total,
+            total_images=self._total_images(position.plan),
             fraction=self._fraction(position),
             losses=losses or {},
             can_sample=stage.can_sample and losses is not None,
@@ -357,6 +365,13 @@ class Training:
             expected_seconds=position.expected_seconds,
             checkpointed=checkpointed,
         )
+
+    def _total_images(self, plan: Plan) -> int:
+        """Count the images that will be seen; a stage fitted in closed form sees each once."""
+        if not plan:
+            return self.budget.images or 0
+        num_fitted = sum(not stage.updates for stage in plan)
+        return sum(stage.images for stage in plan) + num_fitted * len(self.images)
 
     def _fraction(self, position: Position) -> float:
         """Part of the whole training that is done, by the time its stages are to take."""

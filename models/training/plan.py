@@ -64,7 +64,9 @@ class StagePlan:
 
     @property
     def images_per_second(self) -> float:
-        """Training images a second while it makes updates."""
+        """Training images a second while it makes updates; 0 where it makes none."""
+        if not self.updates:
+            return 0.0
         return self.batch_size / self.timing.seconds_per_update
 
     @property
@@ -99,7 +101,9 @@ def plan_training(
     other = sum(timing.prepare_seconds + timing.conclude_seconds for timing in timings)
     plan = []
     for stage, timing in zip(stages, timings, strict=True):
-        if budget.images is not None:
+        if not stage.phases:
+            updates = 0
+        elif budget.images is not None:
             updates = updates_for_images(stage, budget.images)
         else:
             assert budget.seconds is not None

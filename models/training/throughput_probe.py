@@ -53,10 +53,12 @@ def measure_throughput(
         stage = trained.stages()[index]
         prepare_seconds = yield from _timed(stage.prepare(few), images.device)
         steps = StageState(stage, trained.train(), process_group)
-        updating = _updates(steps, few, precision, index)
-        seconds_per_update = yield from _timed_updates(
-            updating, images.device, seconds, max_updates(stage), process_group
-        )
+        seconds_per_update = 0.0
+        if stage.phases:
+            updating = _updates(steps, few, precision, index)
+            seconds_per_update = yield from _timed_updates(
+                updating, images.device, seconds, max_updates(stage), process_group
+            )
         trained.eval()
         inspecting = losses_of_average(steps, trained, few, precision, seed=0)
         inspect_seconds = yield from _timed(inspecting, images.device)

@@ -12,6 +12,7 @@ from service.domain.job import Job
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.record_ports import Catalog
 from service.domain.records import Dataset, IngestedDataset, Model
+from service.domain.scores import scores_folder
 
 
 class SqlCatalog(Catalog):
@@ -74,8 +75,10 @@ class SqlCatalog(Catalog):
         unfinished = select(t.jobs).where(
             t.jobs.c.kind.in_(["train", "generate"]), t.jobs.c.state != "succeeded"
         )
+        scored = select(t.jobs.c.id).where(t.jobs.c.kind == "score", t.jobs.c.state == "succeeded")
         with self._database.reading() as connection:
             found = set(connection.scalars(query))
+            found |= {scores_folder(job_id) for job_id in connection.scalars(scored)}
             jobs = [t.job_of(row) for row in connection.execute(unfinished).mappings()]
         return {*found, *filter(None, map(job_events.checkpoint_folder, jobs))}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
@@ -169,7 +169,7 @@ def _of_dataset(connection: Connection, dataset: Dataset, *, cascade: bool) -> R
 
 def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related:
     """Read what hangs on a model."""
-    training = t.jobs.c.id == model.job_id
+    training = or_(t.jobs.c.id == model.job_id, and_(t.jobs.c.kind == "score", _drawn_by(model)))
     made = select(t.synthetic_sets).where(t.synthetic_sets.c.model_id == model.id)
     examined = select(t.examined_sets).where(t.examined_sets.c.model_id == model.id)
     return Related(
@@ -181,7 +181,7 @@ def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related
 
 
 def _drawn_by(model: Model) -> ColumnElement[bool]:
-    """Select the jobs that draw sets of a model."""
+    """Select the jobs that draw sets of a model, or score images by it."""
     drawn_by: ColumnElement[bool] = t.jobs.c.request["model_id"].as_string() == model.id
     return drawn_by
 

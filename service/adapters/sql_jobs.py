@@ -39,6 +39,7 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     PushedSet,
+    ScoredImages,
     TrainedModel,
 )
 
@@ -442,6 +443,8 @@ def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
             make_set_visible(connection, made.synthetic_set, tenant)
         case PushedSet():
             pass  # it is another system that keeps it
+        case ScoredImages():
+            pass  # the scores are kept by the name of their job
 
 
 def _fenced(connection: Connection, claim: Claim) -> Job:

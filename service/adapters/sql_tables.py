@@ -37,6 +37,7 @@ from service.domain.requests import (
     IngestRequest,
     JobRequest,
     PushRequest,
+    ScoreRequest,
     TrainRequest,
 )
 
@@ -291,6 +292,7 @@ _REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
     JobKind.TRAIN: TypeAdapter(TrainRequest),
     JobKind.GENERATE: TypeAdapter(GenerateRequest),
     JobKind.PUSH: TypeAdapter(PushRequest),
+    JobKind.SCORE: TypeAdapter(ScoreRequest),
 }
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 

@@ -65,6 +65,8 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_model_audit": ANY,
     "get_model_weights": (WEIGHTS_READ,),
     "get_model_samples": (PRIVATE_READ,),
+    "score_images": (PRIVATE_READ,),
+    "get_scores": (PRIVATE_READ,),
     "list_synthetic_sets": ANY,
     "get_synthetic_set": ANY,
     "get_manifest": ANY,

@@ -1,13 +1,11 @@
 """Private labelled sets of radiographs."""
 
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from anyio import CancelScope
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
@@ -26,6 +24,7 @@ from service.api.dependencies import (
 )
 from service.api.disclosure import shown_privately
 from service.api.errors import READING, documented
+from service.api.received import discard, invalid
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_form
@@ -34,7 +33,6 @@ from service.context import AppContext
 from service.domain import access, errors, paging
 from service.domain.identifiers import new_id
 from service.domain.job import Job
-from service.domain.ports import UploadWriter
 from service.domain.records import Dataset, DroppedFile, ImageWithText
 from service.domain.requests import DatasetSource
 from service.usecases import Submission
@@ -99,7 +97,7 @@ async def _ingest_source(context: AppContext, request: Request, key: str | None)
     try:
         body = IngestBody.model_validate_json(await _limited_body(request, context.max_json_bytes))
     except ValidationError as error:
-        raise _invalid(error) from error
+        raise invalid(error) from error
     asked = body.model_dump(mode="json")
     submission = Submission(idempotency(key, "create_dataset", asked), body.labels)
     return await run_writing(usecases.submit_ingest, context, submission, body, body.source)
@@ -115,7 +113,7 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
         try:
             form = UploadForm.model_validate(received.fields)
         except ValidationError as error:
-            raise _invalid(error) from error
+            raise invalid(error) from error
         await run_sync(writer.commit)
         asked = {**received.fields, "file": received.sha256}
         submission = Submission(
@@ -128,14 +126,7 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
     finally:
         if not kept:
             with CancelScope(shield=True):
-                await run_sync(_discard, context, writer, job_id)
-
-
-def _discard(context: AppContext, writer: UploadWriter, job_id: str) -> None:
-    """Remove what was received; what an object store that is away keeps, the scheduler prunes."""
-    writer.discard()
-    with suppress(errors.ArtifactsUnavailable):
-        context.artifacts.delete_upload(job_id)
+                await run_sync(discard, context, writer, job_id)
 
 
 async def _limited_body(request: Request, max_bytes: int) -> bytes:
@@ -146,11 +137,6 @@ async def _limited_body(request: Request, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise errors.UploadTooLarge(f"JSON may take {max_bytes} bytes; this body is larger.")
     return bytes(body)
-
-
-def _invalid(error: ValidationError) -> RequestValidationError:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found])
 
 
 @router.get(

@@ -20,6 +20,7 @@ from service.domain.errors import (
     Unauthenticated,
 )
 from service.validation.ingest import IngestBody, UploadForm
+from service.validation.score import ScoreForm
 
 _OF_CALLERS = (Unauthenticated, ScopeMissing, IdentityProviderUnavailable)
 _OF_BROWSERS = (HostNotAllowed, OriginNotAllowed)
@@ -80,7 +81,7 @@ def describe(app: FastAPI) -> str:
         "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
     }
     schemas = document["components"]["schemas"]
-    for model in (IngestBody, UploadForm, ProblemView):
+    for model in (IngestBody, UploadForm, ScoreForm, ProblemView):
         schemas |= _schemas_of(model)
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -14,6 +14,7 @@ from service.domain.requests import (
     GenerateRequest,
     IngestRequest,
     PushRequest,
+    ScoreRequest,
     TrainRequest,
 )
 
@@ -44,7 +45,7 @@ _OPEN = {
     "ModelConfig": "The hyper-parameters of a model's family, complete.",
     "Report": "Every figure of a set's report.",
 }
-_REQUESTS = (IngestRequest, TrainRequest, GenerateRequest, PushRequest)
+_REQUESTS = (IngestRequest, TrainRequest, GenerateRequest, PushRequest, ScoreRequest)
 
 
 def reference(name: str) -> dict[str, str]:

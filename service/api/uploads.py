@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from anyio.to_thread import run_sync
 from python_multipart import MultipartParser
@@ -10,28 +11,49 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from typing_extensions import override
 
 from service.domain.errors import InvalidRequest, NotAZip
 from service.domain.ports import UploadWriter
 
-_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or the end of an empty archive
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # a first member, or the end of an empty archive
 _MAX_FIELDS = 16
 _MAX_FIELD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedForm:
-    """What a form said besides its file.
+    """What a form said besides its files.
 
     Attributes:
         fields: The text fields.
-        sha256: Digest of the file.
-        num_bytes: Its size.
+        sha256: Digest of the file, or of all files.
+        num_bytes: Their size.
     """
 
     fields: dict[str, str]
     sha256: str
     num_bytes: int
+
+
+class ReceivedFiles(Protocol):
+    """Takes the files of a form, one after the other."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all files so far."""
+
+    def begin(self, field: str, file_name: str) -> None:
+        """Begin a file, or raise what is wrong with there being one."""
+
+    def write(self, data: bytes) -> None:
+        """Append to it."""
+
+    def end(self) -> None:
+        """End it."""
+
+    def finish(self) -> str:
+        """Return the digest of all, once the form was read; raises where there is not enough."""
 
 
 async def receive_form(
@@ -45,10 +67,21 @@ async def receive_form(
         HTTPException: 400, the body is no form, or has too many or too large fields.
         StorageFull: The disk is full.
     """
+    return await receive_files(headers, stream, _OneZip(writer))
+
+
+async def receive_files(
+    headers: Headers, stream: AsyncIterator[bytes], files: ReceivedFiles
+) -> ReceivedForm:
+    """Read a form whose files are taken by another; raises what that one raises.
+
+    Raises:
+        HTTPException: 400, the body is no form, or has too many or too large fields.
+    """
     _, options = parse_options_header(headers.get("content-type"))
     if b"boundary" not in options:
         raise HTTPException(400, "Missing boundary in multipart.")
-    form = _Form(writer)
+    form = _Form(files)
     try:
         parser = form.parser(options[b"boundary"])
         async for chunk in stream:
@@ -59,12 +92,10 @@ async def receive_form(
 
 
 class _Form:
-    """Takes the parts of a form as the parser finds them: the file to disk, fields to memory."""
+    """Takes the parts of a form as the parser finds them: files to disk, fields to memory."""
 
-    def __init__(self, writer: UploadWriter) -> None:
-        self._file = _ZipWriter(writer)
-        self._num_files = 0
-        self._file_ended = False
+    def __init__(self, files: ReceivedFiles) -> None:
+        self._files = files
         self._fields: dict[str, str] = {}
         self._header_name = b""
         self._header_value = b""
@@ -88,11 +119,7 @@ class _Form:
 
     def received(self) -> ReceivedForm:
         """Return the form, once all of it was read."""
-        if not self._file_ended:
-            raise InvalidRequest.at(
-                "/file", "Send the ZIP as the one file of the form, named `file`."
-            )
-        return ReceivedForm(self._fields, self._file.finish(), self._file.num_bytes)
+        return ReceivedForm(self._fields, self._files.finish(), self._files.num_bytes)
 
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -117,14 +144,11 @@ class _Form:
             self._field = bytearray()
             return
         self._field = None
-        self._num_files += 1
-        if self._num_files > 1:
-            raise HTTPException(400, "The form has more than one file.")
+        self._files.begin(self._name, options[b"filename"].decode("utf-8", "replace"))
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._field is None:
-            if self._name == "file":
-                self._file.write(data[start:end])
+            self._files.write(data[start:end])
             return
         self._field += data[start:end]
         if len(self._field) > _MAX_FIELD_BYTES:
@@ -132,9 +156,48 @@ class _Form:
 
     def _on_part_end(self) -> None:
         if self._field is None:
-            self._file_ended = self._name == "file"
+            self._files.end()
         else:
             self._fields[self._name] = self._field.decode("utf-8", "replace")
+
+
+class _OneZip(ReceivedFiles):
+    """Takes one file named `file`, and passes it on to a writer if it begins like a ZIP."""
+
+    def __init__(self, writer: UploadWriter) -> None:
+        self._zip = _ZipWriter(writer)
+        self._num_files = 0
+        self._wanted = False
+        self._ended = False
+
+    @property
+    @override
+    def num_bytes(self) -> int:
+        return self._zip.num_bytes
+
+    @override
+    def begin(self, field: str, file_name: str) -> None:
+        self._num_files += 1
+        if self._num_files > 1:
+            raise HTTPException(400, "The form has more than one file.")
+        self._wanted = field == "file"
+
+    @override
+    def write(self, data: bytes) -> None:
+        if self._wanted:
+            self._zip.write(data)
+
+    @override
+    def end(self) -> None:
+        self._ended = self._wanted
+
+    @override
+    def finish(self) -> str:
+        if not self._ended:
+            raise InvalidRequest.at(
+                "/file", "Send the ZIP as the one file of the form, named `file`."
+            )
+        return self._zip.finish()
 
 
 class _ZipWriter:
@@ -150,10 +213,10 @@ class _ZipWriter:
         """Append to the file, or raise NotAZip."""
         if self._head is not None:
             self._head += data
-            if len(self._head) < len(_ZIP_STARTS[0]):
+            if len(self._head) < len(ZIP_STARTS[0]):
                 return
             data, self._head = self._head, None
-            if not data.startswith(_ZIP_STARTS):
+            if not data.startswith(ZIP_STARTS):
                 raise NotAZip.at("/file", "The file is not a ZIP archive. Pack the images as ZIP.")
         self._digest.update(data)
         self.num_bytes += len(data)

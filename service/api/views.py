@@ -178,6 +178,8 @@ def _links(job: Job) -> dict[str, str]:
         links["dataset"] = f"/datasets/{job.result.dataset_id}"
     if job.result and job.result.model_id:
         links["model"] = f"/models/{job.result.model_id}"
+    if job.kind is JobKind.SCORE and job.result:
+        links["scores"] = f"/models/{job.result.model_id}/scores/{job.id}"
     if job.result and job.result.synthetic_set_id:
         links["synthetic_set"] = f"/synthetic-sets/{job.result.synthetic_set_id}"
     return links

@@ -22,7 +22,7 @@ from service.domain.records import (
     Model,
     SyntheticSet,
 )
-from service.domain.requests import IngestRequest
+from service.domain.requests import IngestRequest, ScoreRequest
 
 Scopes = Collection[str]
 Ground = Literal["white_box_audit", "differential_privacy"]
@@ -44,6 +44,7 @@ _SCOPE_OF_KIND = {
     JobKind.TRAIN: TRAIN,
     JobKind.GENERATE: GENERATE,
     JobKind.PUSH: GENERATE,
+    JobKind.SCORE: PRIVATE_READ,
 }
 
 
@@ -165,14 +166,16 @@ def model(scopes: Scopes, found: Model) -> Model:
 def job(scopes: Scopes, found: Job) -> Job:
     """Return a job as the caller may read it.
 
-    The error of an ingest may name files, and its queries may name patients and studies.
+    The error of an ingest or of a scoring may name files, and the queries of an ingest may name
+    patients and studies.
     """
     error, request = found.error, found.request
-    if not isinstance(request, IngestRequest) or PRIVATE_READ in scopes:
+    if not isinstance(request, IngestRequest | ScoreRequest) or PRIVATE_READ in scopes:
         return found
-    source = request.source.without_identifiers
-    if source != request.source:
-        found = replace(found, request=replace(request, source=source))
+    if isinstance(request, IngestRequest):
+        source = request.source.without_identifiers
+        if source != request.source:
+            found = replace(found, request=replace(request, source=source))
     if error is None or not error.fields:
         return found
     detail = f"{error.detail} Callers with the scope {PRIVATE_READ} can read which files."

@@ -7,6 +7,8 @@ SyntheticDataError
 │   ├── CannotPass                  a set that could not be released, where strict was asked for
 │   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
 │   ├── NotAZip, PathNotFound
+│   ├── ScoreUnavailable            the model says nothing of how likely an image is
+│   ├── TooManyImages, NoImages     to be scored
 │   ├── DicomwebServerUnknown       no such server in the settings
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
@@ -19,7 +21,7 @@ SyntheticDataError
 ├── NotFound
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ApiKeyNotFound
 │   ├── DeletionNotFound
-│   └── ImageNotFound, ArtifactMissing
+│   └── ImageNotFound, ScoresNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse, ModelInUse
 │   ├── JobNotDone, IllegalMove, UploadGone
@@ -217,6 +219,29 @@ class PathNotFound(InvalidRequest):
     code = "path_not_found"
 
 
+class ScoreUnavailable(InvalidRequest):
+    """The model says nothing of how likely an image is."""
+
+    code = "score_unavailable"
+
+
+class TooManyImages(InvalidRequest):
+    """More images than are scored in one request."""
+
+    code = "too_many_images"
+
+    @classmethod
+    def above(cls, most: int) -> Self:
+        """Say how many may be sent."""
+        return cls.at("/file", f"At most {most:,} images are scored in one request. Send fewer.")
+
+
+class NoImages(InvalidRequest):
+    """None of the files to be scored is an image that can be read."""
+
+    code = "no_images_to_score"
+
+
 class DicomwebServerUnknown(InvalidRequest):
     """The settings name no such DICOMweb server for the caller's tenant."""
 
@@ -332,6 +357,12 @@ class ImageNotFound(NotFound):
     """The set or model has no such image."""
 
     code = "image_not_found"
+
+
+class ScoresNotFound(NotFound):
+    """The model has no scores of this job."""
+
+    code = "scores_not_found"
 
 
 class ArtifactMissing(NotFound):

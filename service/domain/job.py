@@ -30,11 +30,12 @@ class JobKind(StrEnum):
     TRAIN = "train"
     GENERATE = "generate"
     PUSH = "push"
+    SCORE = "score"
 
     @property
     def queue(self) -> str:
         """Name of the queue whose workers can run this kind."""
-        on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE}
+        on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE, JobKind.SCORE}
         return f"{'gpu' if on_gpu else 'cpu'}.{self}"
 
 
@@ -115,7 +116,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a succeeded job made, or sent: exactly one of these is set."""
+    """What a succeeded job made, sent, or scored images by: exactly one of these is set."""
 
     dataset_id: str | None = None
     model_id: str | None = None

@@ -24,6 +24,7 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     PushedSet,
+    ScoredImages,
     TrainedModel,
 )
 
@@ -90,6 +91,8 @@ def result_of(made: JobOutput) -> JobResult:
             return JobResult(synthetic_set_id=synthetic_set.id)
         case PushedSet(synthetic_set_id):
             return JobResult(synthetic_set_id=synthetic_set_id)
+        case ScoredImages(model_id):
+            return JobResult(model_id=model_id)
 
 
 def dataset_after(dataset: Dataset, job: Job) -> Dataset:
@@ -116,5 +119,6 @@ def checkpoint_folder(job: Job) -> str | None:
         JobKind.TRAIN: job.state is not JobState.SUCCEEDED,
         JobKind.GENERATE: not job.state.done,
         JobKind.PUSH: False,
+        JobKind.SCORE: False,
     }
     return f"checkpoints/{job.id}" if kept[job.kind] else None

@@ -154,7 +154,7 @@ class Model:
 
     Attributes:
         id: Such as `mdl_01kaj...`.
-        family: vae, gan or ldm.
+        family: vae, gan, ldm or ppca.
         dataset_id: What it was trained on.
         classes: The labels it can draw, in label order.
         image_size: Side of its images.
@@ -336,4 +336,15 @@ class PushedSet:
     server: str
 
 
-JobOutput = IngestedDataset | TrainedModel | GeneratedSet | PushedSet
+@dataclass(frozen=True, slots=True)
+class ScoredImages:
+    """Images that were scored; the scores are an artifact, see `domain.scores`.
+
+    Attributes:
+        model_id: The model that scored them.
+    """
+
+    model_id: str
+
+
+JobOutput = IngestedDataset | TrainedModel | GeneratedSet | PushedSet | ScoredImages

@@ -285,4 +285,21 @@ class PushRequest:
     server: str
 
 
-JobRequest = IngestRequest | TrainRequest | GenerateRequest | PushRequest
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Uploaded images to be scored by a model.
+
+    Attributes:
+        model_id: The model.
+        dataset_id: What it was trained on, whose held-out images they are compared with.
+        label: The class that the images are said to be of, where no folder says it.
+        fit: How an image that is not square becomes square.
+    """
+
+    model_id: str
+    dataset_id: str
+    label: str | None = None
+    fit: Fit = "pad"
+
+
+JobRequest = IngestRequest | TrainRequest | GenerateRequest | PushRequest | ScoreRequest

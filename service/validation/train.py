@@ -28,7 +28,7 @@ BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
 class BudgetBody(Strict):
-    """How long to train: exactly one of the two."""
+    """How long to train: exactly one of the two; `ppca` is fitted in closed form all the same."""
 
     images: int | None = Field(None, description="Images to see, with repetition; 1 to 10^9.")
     seconds: int | None = Field(None, description="Wall-clock time; 5 to 86,400.")
@@ -95,7 +95,9 @@ class TrainBody(Strict):
     )
 
     dataset_id: Id
-    family: Annotated[str, StringConstraints(max_length=40)] = Field(description="vae, gan or ldm.")
+    family: Annotated[str, StringConstraints(max_length=40)] = Field(
+        description="vae, gan, ldm or ppca."
+    )
     image_size: ImageSize | None = Field(None, description="By default the dataset's own.")
     preset: Annotated[str, StringConstraints(max_length=40)] = Field(
         "standard", description="What the config starts from: standard, or tiny for trials."

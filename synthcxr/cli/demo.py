@@ -15,7 +15,7 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(exists=True, help="Folder or ZIP of images; phantoms if absent.")
     ] = None,
-    family: Annotated[str, typer.Option(help="vae, gan or ldm.")] = "gan",
+    family: Annotated[str, typer.Option(help="vae, gan, ldm or ppca.")] = "gan",
     seconds: Annotated[int, typer.Option(min=5, help="Train this long.")] = TRAINING_SECONDS,
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service running.")] = False,

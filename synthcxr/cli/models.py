@@ -10,7 +10,10 @@ import typer
 from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.options import Json, Url
 from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.progress import finish
 from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client.options import Fit
+from synthcxr.resources import ScoredImage
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
@@ -35,6 +38,50 @@ def audit(model_id: str, url: Url = DEFAULT_URL) -> None:
     """Print the privacy audit of a model, and the verdicts of its sets."""
     with Client(url) as client:
         print_view(client.models.audit(model_id))
+
+
+@app.command()
+def score(
+    model_id: str,
+    source: Annotated[Path, typer.Argument(exists=True, help="An image, a folder or a ZIP here.")],
+    label: Annotated[
+        str | None,
+        typer.Option(help="Their class, where no folder is named as one."),
+    ] = None,
+    fit: Annotated[
+        Fit | None,
+        typer.Option(help="pad, crop or stretch: as in the ingest of the model's dataset."),
+    ] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Say how likely the model finds images, the least likely first; needs private:read.
+
+    A low percentile is of an image unlike those that were learned; a margin below 0 is of one that
+    another class explains better.
+    """
+    with Client(url) as client:
+        job = finish(client, client.models.score(model_id, source, label=label, fit=fit))
+        scores = client.models.scores(model_id, job.id)
+    if as_json:
+        print_view(scores)
+        return
+    problems = {each.file: each.problem for each in scores.images if each.problem}
+    for file, problem in problems.items():
+        say(f"{file}: {problem['code']}")
+    say(f"{scores.kind} of {len(scores.images) - len(problems)} images")
+    columns = ("file", "label", "most_likely", "score", "percentile", "margin")
+    least_likely_first: list[ScoredImage] = sorted(scores.images, key=_likelihood)
+    print_views(least_likely_first, columns, as_json=False)
+
+
+def _likelihood(image: ScoredImage) -> tuple[float, float]:
+    """Order images: those without scores first, then the least likely."""
+    unknown = float("-inf")
+    return (
+        unknown if image.percentile is None else image.percentile,
+        unknown if image.score is None else image.score,
+    )
 
 
 @app.command()

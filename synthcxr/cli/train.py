@@ -15,7 +15,7 @@ from synthcxr.client.options import Budget, DifferentialPrivacy, Privacy
 
 def train(
     dataset_id: str,
-    family: Annotated[str, typer.Option(help="vae, gan or ldm.")] = "ldm",
+    family: Annotated[str, typer.Option(help="vae, gan, ldm or ppca.")] = "ldm",
     image_size: Annotated[int | None, typer.Option(help="64, 128 or 256 pixels.")] = None,
     preset: Annotated[str | None, typer.Option(help="standard, or tiny for trials.")] = None,
     seconds: Annotated[int | None, typer.Option(min=5, help="Train this long.")] = None,

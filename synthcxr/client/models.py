@@ -10,6 +10,7 @@ from synthcxr.client.deletions import delete
 from synthcxr.client.downloads import download
 from synthcxr.client.flow import Flow, Stream
 from synthcxr.client.options import Budget, TrainOptions
+from synthcxr.client.scores import get_scores, score_images
 from synthcxr.client.wire import Wire, create, get, pages, path_of, read
 from synthcxr.model_audit import ModelAudit, WeightsDescription
 from synthcxr.resources import Deletion, Job, Model
@@ -22,7 +23,7 @@ def train(
 
     Args:
         dataset_id: A dataset that is ready.
-        family: vae, gan or ldm.
+        family: vae, gan, ldm or ppca.
         budget: How long to train.
         options: See `TrainOptions`.
     """
@@ -90,6 +91,8 @@ class Models(Group):
     get = Answer(get_model)
     audit = Answer(audit_model)
     save_weights = Answer(save_weights)
+    score = Answer(score_images)
+    scores = Answer(get_scores)
     delete = Answer(delete_model)
 
 
@@ -100,4 +103,6 @@ class AsyncModels(AsyncGroup):
     get = AsyncAnswer(get_model)
     audit = AsyncAnswer(audit_model)
     save_weights = AsyncAnswer(save_weights)
+    score = AsyncAnswer(score_images)
+    scores = AsyncAnswer(get_scores)
     delete = AsyncAnswer(delete_model)

@@ -174,6 +174,20 @@ def test_a_membership_score_is_a_number_for_each_image(family, trained, images):
     assert scores is None or scores.shape == (6,)
 
 
+def test_a_likelihood_score_is_had_where_the_config_names_one(family, trained, images):
+    """It repeats, and does not depend on an image's neighbours."""
+    batch, labels = images.read(torch.arange(6)), images.labels[:6]
+    with torch.inference_mode():
+        scores = trained.likelihood_score(batch, labels)
+        assert (scores is None) == (trained.config.likelihood_score() is None)
+        if scores is None:
+            return
+        backwards = trained.likelihood_score(batch.flip(0), labels.flip(0)).flip(0)
+    assert scores.shape == (6,)
+    assert scores.isfinite().all()
+    torch.testing.assert_close(scores, backwards, rtol=1e-3, atol=1e-3)
+
+
 def test_an_image_depends_on_its_label_and_seed_alone(family, trained):
     """Not on its place in the set, nor on its neighbours."""
     size = MICRO_BATCH["cpu"]

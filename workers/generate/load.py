@@ -63,7 +63,7 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     extractors = list(requested_extractors(attempt, request))
     model = attempt.records.catalog.model(request.model_id)
     dataset = _dataset_of(attempt, model)
-    snapshot = _snapshot_of(attempt, model, models)
+    snapshot = snapshot_of(attempt, model, models)
     tenant = attempt.job.tenant
     prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id, tenant)
     max_sets = attempt.settings.max_examinations_per_model
@@ -79,7 +79,12 @@ def _dataset_of(attempt: Attempt, model: Model) -> Dataset:
         raise DatasetGone(f"{DatasetGone.__doc__} It was {model.dataset_id}.") from error
 
 
-def _snapshot_of(attempt: Attempt, model: Model, models: ModelCache) -> Snapshot:
+def snapshot_of(attempt: Attempt, model: Model, models: ModelCache) -> Snapshot:
+    """Return a trained model, from the process's cache where it is there.
+
+    Raises:
+        ArtifactMissing: Its weights are gone.
+    """
     weights = attempt.artifacts.path(model.snapshot.folder) / model.snapshot.name
     if not weights.exists():
         raise ArtifactMissing.named(model.id)

@@ -83,7 +83,9 @@ class TrainingSpec:
         """Put what a training sees on the device: private images, or public ones in their place."""
         if self.privacy:
             return public_images(self.request.image_size, len(self.store.classes), device)
-        return TrainingImages(*self.store.training(self.request.image_size), device)
+        pixels, labels = self.store.training(self.request.image_size)
+        groups = self.store.groups[self.store.trained]
+        return TrainingImages(pixels, labels, device, groups)
 
     def patients(self, device: torch.device) -> Patients:
         """Read one image of each patient that models may be trained on."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.config import Circumstances, FamilyConfig, FamilySampler
+from models.config import Circumstances, FamilyConfig, FamilySampler, LikelihoodScore
 
 SMALLEST_IMAGE = 64  # pixels
 DEFAULT_STEPS = 8
@@ -223,6 +223,10 @@ class Config(FamilyConfig):
                 "budget to the denoiser: expected a sum below 1."
             )
         return self
+
+    def likelihood_score(self) -> LikelihoodScore:
+        """Name the denoising score."""
+        return "denoising_score"
 
     def check_private(self) -> None:
         """Insist that nothing is asked for that would have to learn the classes from images."""

@@ -157,6 +157,13 @@ class LatentDiffusion(Family[Config, Sampler]):
         """Measure how little the denoiser errs, at some levels, the same noise for every image."""
         return self.process.score(self.denoiser, images, labels)
 
+    def likelihood_score(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Give the mean squared error of the predicted noise, negative (b,).
+
+        Reference: Li et al. 2023, equation 9 (arXiv:2303.16203): classes compare by it.
+        """
+        return self.membership_score(images, labels)
+
     def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:
         """Look for latents that the denoiser's noise does not fit."""
         few = outcome.images.few(IMAGES_AT_ONCE)

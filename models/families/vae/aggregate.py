@@ -59,6 +59,21 @@ class AggregatePosterior(nn.Module):
             densities[own] = -factor.diagonal().log().sum() - 0.5 * standard.square().sum(0)
         return densities
 
+    def divergence(self, mean: Tensor, log_variance: Tensor, labels: Tensor) -> Tensor:
+        """Give KL(q(z|x, y) || p(z|y)), (b,), in nats, of diagonal Gaussians (b, num_latents)."""
+        divergences = mean.new_zeros(len(mean))
+        for label, (center, factor) in enumerate(zip(self.means, self.factors, strict=True)):
+            own = labels == label
+            inverse = torch.linalg.solve_triangular(
+                factor, torch.eye(len(factor)).to(factor), upper=False
+            )
+            offset = inverse @ (mean[own] - center).T
+            trace = inverse.square() @ log_variance[own].exp().T
+            entropy = log_variance[own].sum(1) + len(factor)
+            log_det = 2 * factor.diagonal().log().sum()
+            divergences[own] = 0.5 * ((offset.square() + trace).sum(0) + log_det - entropy)
+        return divergences
+
     def fit(self, encode: Encode, images: TrainingImages) -> Iterator[float]:
         """Fit the Gaussians to changed images; yields the fraction done."""
         random_state = RandomState(images.device)

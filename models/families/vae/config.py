@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from models.config import Circumstances, FamilyConfig, FamilySampler
+from models.config import Circumstances, FamilyConfig, FamilySampler, LikelihoodScore
 
 
 class Config(FamilyConfig):
@@ -87,6 +87,10 @@ class Config(FamilyConfig):
         lt=0.29,
         description="Width of the average of the weights, relative to the training's length.",
     )
+
+    def likelihood_score(self) -> LikelihoodScore | None:
+        """Name the bound of the variational kind; the other kinds have no likelihood."""
+        return "evidence_lower_bound" if self.kind == "variational" else None
 
     @classmethod
     def preset(cls, name: str, given: Circumstances) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from models.family import (
     Stage,
     TrainingOutcome,
 )
+from models.nn.blocks import of_classes
 from models.nn.jitter import jittered
 from models.nn.pca import PrincipalComponents
 from models.privacy.noisy_sums import GaussianMechanism
@@ -43,6 +44,7 @@ from models.training_images import TrainingImages
 LOG_VARIANCES = (-12.0, 4.0)  # as far as the posterior's may go
 NUM_MEASURED = 512
 IMAGES_PER_READING = 64
+DRAWS_OF_BOUND = 4
 DENSITY_SHARE = 0.7  # of the privacy; the rest is for the remainder
 
 
@@ -130,15 +132,13 @@ class VariationalAutoencoder(Family[Config, Sampler]):
             latents = self.aggregate(mixtures, noise, sampler.temperature)
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)
-        expected = self._likelihood.mean(self.decode(latents, mixtures))
-        if self.config.remainder_size:
-            expected = expected + self._remainder_of(mixtures)
+        expected = self._expected(latents, mixtures)
         grain = self.deviation * noise.normal(*expected.shape[1:])
         return (expected + sampler.grain * grain).clamp(-1, 1)
 
-    def _remainder_of(self, mixtures: Tensor) -> Tensor:
-        """Give what the decoder leaves out of mixtures of classes, (b, 1, h, w)."""
-        grid = torch.einsum("bc,chw->bhw", mixtures, self.remainder).unsqueeze(1)
+    def _remainder_of(self, classes: Tensor) -> Tensor:
+        """Give what the decoder leaves out of classes (b,) or mixtures of them, (b, 1, h, w)."""
+        grid = of_classes(self.remainder, classes).unsqueeze(1)
         return F.interpolate(grid, (self.spec.size, self.spec.size), mode="bilinear")
 
     def augment(self, images: Tensor) -> Tensor:
@@ -160,6 +160,37 @@ class VariationalAutoencoder(Family[Config, Sampler]):
         if not self._objective.is_certain:
             bound = bound - divergence_from_prior(mean, log_variance).sum(1)
         return bound
+
+    def likelihood_score(self, images: Tensor, labels: Tensor) -> Tensor | None:
+        """Bound log p(x|y) from below, in nats per pixel: (b,); for the variational kind alone.
+
+        The density of z is the one that images are drawn from, and pixels vary about what is
+        decoded as much as `deviation` says. Every image sees the same few draws of z's noise.
+
+        Reference: Kingma & Welling 2014, equation 3 (arXiv:1312.6114).
+        """
+        if self._objective.is_certain:
+            return None
+        mean, log_variance = self.encode(images, labels)
+        noise = ImageNoise([0], images.device)
+        squared_errors = []
+        for _ in range(DRAWS_OF_BOUND):
+            n = noise.normal(self.config.num_latents)
+            latents = mean + (0.5 * log_variance).exp() * n
+            expected = self._expected(latents, labels)
+            squared_errors.append((expected - images).square().flatten(1).sum(1))
+        variance = self.deviation.square().clamp_min(MIN_VARIANCE)
+        num_pixels = images[0].numel()
+        normaliser = num_pixels * (2 * math.pi * variance).log()
+        likelihood = -0.5 * (torch.stack(squared_errors).mean(0) / variance + normaliser)
+        return (likelihood - self.aggregate.divergence(mean, log_variance, labels)) / num_pixels
+
+    def _expected(self, latents: Tensor, classes: Tensor) -> Tensor:
+        """Decode the images that latents of classes are expected to be, (b, 1, h, w)."""
+        expected = self._likelihood.mean(self.decode(latents, classes))
+        if self.config.remainder_size:
+            expected = expected + self._remainder_of(classes)
+        return expected
 
     def fitted_parts(self) -> Sequence[FittedPart]:
         """Ask the linear beginning, both halves together, and the density of the latents."""

@@ -525,6 +525,36 @@ CLEARED = {
 }
 
 
+def test_scores_are_printed_the_least_likely_first(serve, capsys, tmp_path: Path) -> None:
+    usual = {"label": "COVID", "most_likely": "COVID", "margin": 0.5}
+    images = [
+        {"file": "a.png", "score": 1.5, "percentile": 60.0, **usual},
+        {"file": "b.png", "score": 0.25, "percentile": 2.5, **usual},
+        {"file": "c.txt", "problem": {"code": "unsupported_format", "detail": "No image."}},
+    ]
+    scores = {"model_id": "mdl_1", "kind": "log_likelihood", "held_out": {}, "images": images}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/models/mdl_1/scores/job_1":
+            return httpx.Response(200, json=scores)
+        return httpx.Response(200, json=DONE | {"kind": "score"})
+
+    requests = serve(answer)
+    (tmp_path / "COVID").mkdir()
+    (tmp_path / "COVID" / "a.png").write_bytes(b"an image")
+    assert run("models", "score", "mdl_1", str(tmp_path), "--label", "COVID") == 0
+    sent = requests[0].content
+    assert b'name="label"' in sent
+    assert b"COVID/a.png" in sent
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["file", "c.txt", "b.png", "a.png"]
+    assert "c.txt: unsupported_format" in printed.err
+    assert run("models", "score", "mdl_1", str(tmp_path / "COVID" / "a.png"), "--json") == 0
+    assert b"an image" in requests[-3].content
+    assert json.loads(capsys.readouterr().out)["images"][1]["percentile"] == 2.5
+
+
 def with_weights(request: httpx.Request) -> httpx.Response:
     """Answer as a service that has a model whose weights can be released."""
     if request.url.path.endswith("/weights"):

@@ -27,7 +27,8 @@ torch._C._cuda_init = touched
 
 PRELOADED = """
 from workers import preloaded
-import workers.generate.job, workers.ingest.job, workers.push.job, workers.train.job
+import workers.generate.job, workers.ingest.job, workers.push.job
+import workers.score.job, workers.train.job
 """
 
 FORK_AND_COMPUTE = """

@@ -22,6 +22,8 @@ from models.training_images import TrainingImages
 NUM_RANKS = 2
 CPU = torch.device("cpu")
 
+CLOSED_FORM = {"ppca"}  # families that make no updates: one report, at the end
+
 
 def train(family, process_group, budget):
     """Losses in the order they came, and the weights at the end."""
@@ -72,7 +74,8 @@ def of_two_processes():
 def test_two_processes_train_as_one_that_walks_both_shards(family, of_two_processes):
     curve, weights = train(family, SingleProcess(NUM_RANKS), Budget(images=96))
     curve_of_two, weights_of_two = of_two_processes[family]
-    assert len(curve) == len(curve_of_two) > 4
+    fewest = 1 if family in CLOSED_FORM else 5
+    assert len(curve) == len(curve_of_two) >= fewest
     for losses, losses_of_two in zip(curve, curve_of_two, strict=True):
         assert losses_of_two == pytest.approx(losses, rel=1e-4, abs=1e-5)
     for name, tensor in weights.items():
