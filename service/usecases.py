@@ -21,7 +21,13 @@ from service.domain.quotas import drawn_bytes
 from service.domain.record_ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
-from service.domain.requests import DatasetSource, IngestRequest, JobRequest, PushRequest
+from service.domain.requests import (
+    DatasetSource,
+    IngestRequest,
+    JobRequest,
+    PushRequest,
+    TrainRequest,
+)
 from service.validation import generate, ingest, train
 from service.validation.generate import GenerateBody
 from service.validation.ingest import IngestOptionsBody
@@ -81,6 +87,7 @@ def submit_ingest(
         source=request.source.without_identifiers,
         created_at=job.created_at,
         job_id=job.id,
+        public=request.public,
     )
     return _submit(context, job, submission, dataset)
 
@@ -170,6 +177,8 @@ def retry_job(context: AppContext, job_id: str) -> Job:
         _check_server(context, request.source.dicomweb.server, "read")
     if isinstance(request, PushRequest):
         _check_server(context, request.server, "push")
+    if isinstance(request, TrainRequest) and request.initial_model:
+        context.records.catalog.model(request.initial_model)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.ring(job.queue, job.id)
     return job

@@ -96,10 +96,13 @@ class Client:
 
         Args:
             source: A ZIP file or a folder on this machine.
-            options: `name`, `image_size`, `fit`, `bit_depth`, `strict`, `burned_in_text` or
-                `allow_burned_in_annotation`, as `POST /datasets` documents them.
+            options: `name`, `image_size`, `fit`, `bit_depth`, `strict`, `burned_in_text`, `public`
+                or `allow_burned_in_annotation`, as `POST /datasets` documents them.
         """
-        form = {"name": source.stem} | {key: str(value) for key, value in _given(options).items()}
+        form = {"name": source.stem} | {
+            key: json.dumps(value) if isinstance(value, dict) else str(value)
+            for key, value in _given(options).items()
+        }
         with as_zip(source) as file:
             upload = {"file": (f"{source.stem}.zip", file, "application/zip")}
             return self._read(Job, self._connection.create("/datasets", data=form, files=upload))
@@ -167,8 +170,9 @@ class Client:
 
         Args:
             dataset_id: A dataset that is ready.
-            request: `family`, `image_size`, `preset`, `config`, `budget`, `num_devices`, `privacy`
-                or `seed`, as `POST /train` documents them; what is None is left to the service.
+            request: `family`, `image_size`, `preset`, `config`, `budget`, `num_devices`, `privacy`,
+                `init_from` or `seed`, as `POST /train` documents them; what is None is left to the
+                service.
         """
         return self._create_job("/train", {"dataset_id": dataset_id, **request})
 
