@@ -137,12 +137,12 @@ def _is_refitted(model: Family[Any, Any], layer: str) -> bool:
 
 
 def _tensors_of(model: Family[Any, Any], layer: str) -> list[str]:
-    """Name a layer's own weights and statistics, as the model's state does."""
-    module, state = model.get_submodule(layer), model.state_dict()
-    own = [*module._parameters, *module._buffers]  # noqa: SLF001 - without those of modules inside
-    names = [f"{layer}.{name}" if layer else name for name in own]
-    refitted = set(model.refitted)
-    return [name for name in names if name in state and name not in refitted]
+    """Name a layer's own weights and statistics, without those of modules inside it."""
+    module = model.get_submodule(layer)
+    named = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    passing = module._non_persistent_buffers_set  # noqa: SLF001 - no part of the state
+    names = [f"{layer}.{name}" if layer else name for name, _ in named if name not in passing]
+    return [name for name in names if name not in model.refitted]
 
 
 def _rows(

@@ -40,7 +40,7 @@ def published_images(
     """Read the images that a public model was trained on.
 
     An image whose class the private dataset has too keeps its label, which is public as well.
-    The others are given labels at random, as phantoms are.
+    The others are given labels at random, as phantoms are; all are where a class would have none.
 
     Args:
         store: Of the public dataset.
@@ -52,4 +52,7 @@ def published_images(
     label_of = {label: index for index, label in enumerate(classes)}
     known = np.array([label_of.get(label, -1) for label in store.classes])[labels]
     drawn = np.random.default_rng(SEED).permutation(len(labels)) % len(classes)
-    return TrainingImages(pixels, np.where(known < 0, drawn, known), device)
+    labels = np.where(known < 0, drawn, known)
+    if len(np.unique(labels)) < len(classes):
+        labels = drawn
+    return TrainingImages(pixels, labels, device)
