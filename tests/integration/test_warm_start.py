@@ -151,9 +151,9 @@ def test_a_private_training_learns_from_the_declared_images_first_and_names_them
 
 @pytest.mark.usefixtures("nothing_dropped")
 def test_sets_are_searched_for_copies_of_what_the_parent_was_trained_on(context, private_id):
-    parent = trained(context, private_id)
     other = declared(context, other_dataset(context))
-    child = trained(context, other, parent.id, images=64)
+    parent = trained(context, other)
+    child = trained(context, private_id, parent.id, images=64)
     job = finished(context, submit_generation(context, child.id, class_counts={"normal": 8}))
     assert job.state is JobState.SUCCEEDED, job.error
     made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
@@ -165,7 +165,7 @@ def test_sets_are_searched_for_copies_of_what_the_parent_was_trained_on(context,
     releases = context.records.releases
     assert releases.released_examinations(private_id) == releases.released_examinations(other)
 
-    context.artifacts.delete(context.records.catalog.dataset(private_id).artifact.key)
+    context.artifacts.delete(context.records.catalog.dataset(other).artifact.key)
     job = finished(context, submit_generation(context, child.id, class_counts={"normal": 4}))
     assert (job.state, job.error.code) == (JobState.FAILED, "artifact_missing")
 
