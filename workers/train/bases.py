@@ -1,6 +1,6 @@
 """Trains the bases that the package ships, on phantoms alone: `make base`.
 
-    python -m workers.train.bases [--family ldm vae] [--image-size 64] [--images 40000]
+    python -m workers.train.bases [--family ldm vae] [--image-size 64] [--images 12000]
 
 The same arguments give the same bytes on processors of one kind: the budget is in images, and one
 thread trains. Phantoms are drawn by the service, so no patient is behind a base.
@@ -32,7 +32,7 @@ from radiographs.phantom import FINDINGS, draw
 
 NUM_PHANTOMS = 3000
 SEED = 20_260  # of the phantoms; no other part of the project draws by it
-IMAGES = {"ldm": 40_000, "vae": 60_000}  # to see, with repetition
+IMAGES = {"ldm": 12_000, "vae": 12_000}  # to see, with repetition
 # what would be left behind anyway: a copy of the denoiser, made when it has been trained
 OVERRIDES: dict[str, dict[str, Any]] = {"ldm": {"fast_share": 0.0}, "vae": {}}
 
