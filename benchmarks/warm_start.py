@@ -1,10 +1,11 @@
 """What does a start from a base save, against weights at random, after equal seconds?
 
-    python -m benchmarks.warm_start --phantoms 700 [--family ldm vae] [--seconds 30 60]
+    python -m benchmarks.warm_start --phantoms 700 [--family ldm vae] [--seconds 60]
     python -m benchmarks.warm_start --data FOLDER --num-images 500 --seconds 300 --seeds 0 1 2 3 4
+    python -m benchmarks.warm_start --phantoms 700 --seen 3000     on a machine that others use too
 
-Every family is trained on the same few images twice for each number of seconds and each seed: cold
-and warm. Beside the KID to held-out images stand the share of images as labelled, the share near a
+Every family is trained on the same few images twice for each budget and each seed: cold and warm.
+A budget is in seconds, or in images seen. Beside the KID to held-out images stand the share of images as labelled, the share near a
 training image, what the weights disclose of membership (AUC of the model's own score, training
 against held-out images), and whether the gate's validity check would accept KID and labels. A base
 knows phantoms alone: on phantoms a warm start shows what pre-training on the very distribution is
@@ -59,7 +60,7 @@ class Run:
     Attributes:
         family: Its name.
         start: The base, or `COLD`.
-        seconds: The budget.
+        seconds: The budget; None where it was in images.
         seed: Of weights, updates and images.
         images_seen: Training images seen, with repetition.
         kid: To the held-out images, every class weighing the same.
@@ -71,7 +72,7 @@ class Run:
 
     family: str
     start: str
-    seconds: float
+    seconds: float | None
     seed: int
     images_seen: int
     kid: Estimate
@@ -84,6 +85,8 @@ class Run:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     options = _parser().parse_args(arguments)
+    if not options.seconds + options.seen:
+        options.seconds = [60.0]
     torch.set_num_threads(options.torch_threads)
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
     images = _few(load(source, options.image_size), options.num_images)
@@ -125,7 +128,9 @@ def _runs(
     images: RealImages, judge: Judge, controls: Sequence[Row], options: argparse.Namespace
 ) -> Iterator[Run]:
     labels = np.repeat(np.arange(len(images.classes)), options.per_class)
-    for seconds in options.seconds:
+    budgets: list[tuple[float | None, int | None]]
+    budgets = [(each, None) for each in options.seconds] + [(None, each) for each in options.seen]
+    for seconds, seen in budgets:
         for seed in options.seeds:
             for family in options.family:
                 base = bases.base_for(family, images.image_size)
@@ -139,6 +144,7 @@ def _runs(
                         seconds,
                         seed,
                         folder,
+                        seen,
                     )
                     pixels, _ = draw_images(snapshot, labels, seed)
                     [row] = [r for r in judge.synthetic("", pixels, labels) if r.label == ALL]
@@ -204,7 +210,7 @@ def _line(run: Run) -> str:
     cells = (
         run.family,
         run.start,
-        f"{run.seconds:g}",
+        "-" if run.seconds is None else f"{run.seconds:g}",
         f"{run.seed}",
         f"{kid.value:.3f} [{kid.low:.3f}, {kid.high:.3f}]",
         f"{run.agreement.value:.0%}",
@@ -226,7 +232,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--num-images", type=int, help="to train on; by default all of the split")
     parser.add_argument("--family", nargs="+", choices=("ldm", "vae"), default=["ldm", "vae"])
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
-    parser.add_argument("--seconds", type=float, nargs="+", default=[60.0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[], help="budgets")
+    parser.add_argument("--seen", type=int, nargs="+", default=[], help="budgets in images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
     parser.add_argument("--per-class", type=int, default=75, help="images to draw of each class")

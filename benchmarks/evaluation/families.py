@@ -30,9 +30,10 @@ def train_family(
     images: LabelledSet,
     classes: tuple[str, ...],
     preset: str,
-    seconds: float,
+    seconds: float | None,
     seed: int,
     init_from: Path | None = None,
+    num_images: int | None = None,
 ) -> tuple[Snapshot, Cost]:
     """Train a model as the service would, and say what it took.
 
@@ -41,9 +42,10 @@ def train_family(
         images: To learn from.
         classes: Their labels' names.
         preset: What the config starts from.
-        seconds: The budget.
+        seconds: The budget; None where it is in images.
         seed: Of weights and updates.
         init_from: The folder of the snapshot that it starts from, if any.
+        num_images: The budget where it is in images to see.
     """
     size = images.pixels.shape[1]
     given = Circumstances(size, len(images), budget_seconds=seconds)
@@ -52,7 +54,7 @@ def train_family(
     if init_from:
         start_from(model, classes, init_from)
     known = TrainingImages(images.pixels, images.labels)
-    training = Training(model, known, Budget(seconds=seconds), seed=seed)
+    training = Training(model, known, Budget(num_images, seconds), seed=seed)
     began = time.monotonic()
     for progress in training.run():
         seen = progress.images_seen
