@@ -5,11 +5,11 @@
     python -m benchmarks.warm_start --phantoms 700 --seen 3000     on a machine that others use too
 
 Every family is trained on the same few images twice for each budget and each seed: cold and warm.
-A budget is in seconds, or in images seen. Beside the KID to held-out images stand the share of images as labelled, the share near a
-training image, what the weights disclose of membership (AUC of the model's own score, training
-against held-out images), and whether the gate's validity check would accept KID and labels. A base
-knows phantoms alone: on phantoms a warm start shows what pre-training on the very distribution is
-worth, on real images what it is worth elsewhere.
+A budget is in seconds, or in images seen. Beside the KID to held-out images stand the share of
+images as labelled, the share near a training image, what the weights disclose of membership (AUC of
+the model's own score, training against held-out images), and whether the gate's validity check
+would accept KID and labels. A base knows phantoms alone: on phantoms a warm start shows what
+pre-training on the very distribution is worth, on real images what it is worth elsewhere.
 
 Prints a table and writes figures to benchmarks/results/warm_start.json; images are not kept.
 """
