@@ -79,7 +79,7 @@ def test_a_start_from_a_base_inherits_nothing_and_more_phantoms_stay_public(
     assert [each.source for each in parent.public_data] == ["phantoms drawn by synthcxr"]
     monkeypatch.setattr(bases, "FOLDER", tmp_path / "bases")
     snapshot = load_snapshot(context.artifacts.path(parent.snapshot.folder))
-    save_base(snapshot.model, "vae", tmp_path / "bases")
+    save_base(snapshot.model, "vae", snapshot.classes, tmp_path / "bases")
     model = trained(context, dataset_id, "base:vae-64", images=64)
     assert model.inherited == ()
     assert model.public_data == parent.public_data == model.card.warm_start.public_data

@@ -55,15 +55,15 @@ def train_base(family: str, image_size: int, num_images: int, folder: Path) -> P
         if progress.losses:
             print(f"\r{name_of(family, image_size)} {progress.fraction:4.0%}", end="", flush=True)
     print(file=sys.stderr)
-    return save_base(model, family, folder)
+    return save_base(model, family, FINDINGS, folder)
 
 
-def save_base(model: Family[Any, Any], family: str, folder: Path) -> Path:
+def save_base(model: Family[Any, Any], family: str, classes: Sequence[str], folder: Path) -> Path:
     """Write what a training can start from of a trained model; returns where."""
     own = folder / name_of(family, model.spec.size).partition(":")[2]
     own.mkdir(parents=True, exist_ok=True)
     save_compact(tensors_to_start_from(model), own / WEIGHTS)
-    text = json.dumps(describe(family, FINDINGS, model), indent=2, sort_keys=True)
+    text = json.dumps(describe(family, classes, model), indent=2, sort_keys=True)
     (own / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
     return own
 

@@ -11,6 +11,7 @@ from models.config import Circumstances
 from models.family import ImageSpec
 from models.presets import resolve_config
 from models.snapshot import new_model
+from radiographs.phantom import FINDINGS
 from workers.train.bases import save_base
 
 TRIAL = ["--phantoms", "240", "--num-images", "80", "--classifier-images", "256"]
@@ -22,7 +23,8 @@ def test_cold_and_warm_starts_are_judged_side_by_side(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(bases, "FOLDER", tmp_path / "bases")
     config = resolve_config("vae", "tiny", {}, Circumstances(64)).model_dump(mode="json")
-    save_base(new_model("vae", config, ImageSpec(64, 4), 0), "vae", tmp_path / "bases")
+    model = new_model("vae", config, ImageSpec(64, 4), 0)
+    save_base(model, "vae", FINDINGS, tmp_path / "bases")
     written = tmp_path / "figures.json"
     asked = ["--family", "vae", "--seconds", "1", "--preset", "tiny", "--per-class", "8"]
     main([*TRIAL, *asked, "--output", str(written)])
