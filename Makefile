@@ -31,8 +31,9 @@ CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call opti
 CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients faults demo up bench quality utility \
-	stability peers time-to-quality bench-sampling bench-training bench-fidelity bench-copies \
+.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients faults demo up \
+	bench base quality utility \
+	stability peers time-to-quality bench-sampling bench-training bench-warm-start bench-fidelity bench-copies \
 	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost proofs \
 	compose-up compose-down all
 
@@ -116,6 +117,12 @@ bench-durability: install ## Kill a plain Celery task and this service alike, an
 
 stability: install ## Count the collapses of adversarial training over 5 seeds
 	$(BIN)/python -m benchmarks.gan_stability
+
+base: install ## Train the bases that the package ships anew, on phantoms alone: some ten minutes of one core
+	OMP_NUM_THREADS=1 $(BIN)/python -m workers.train.bases
+
+bench-warm-start: install ## Compare trainings from a base with trainings from random weights (DATA=)
+	$(BIN)/python -m benchmarks.warm_start $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 700)
 
 quality: install ## Train the families and judge their images (DATA=, FAMILY=, SECONDS=)
 	$(BIN)/python -m benchmarks.quality $(CHOSEN) $(if $(DATA),,--phantoms 2000)

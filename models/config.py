@@ -46,9 +46,11 @@ class FamilyConfig(Frozen):
     Attributes:
         private_methods: How its models can be trained with differential privacy, by name; each
             accounts for all that is in the snapshot, since such weights can be released unaudited.
+        starts_warm: Whether a training can start from another model's weights.
     """
 
     private_methods: ClassVar[tuple[str, ...]] = ()
+    starts_warm: ClassVar[bool] = False
 
     def check_private(self) -> None:
         """Insist that a training with differential privacy can do all of this.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
@@ -199,7 +199,13 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
 
     Every weight and every fitted statistic is a parameter or a persistent buffer, so that
     `state_dict` is the whole trained model.
+
+    Attributes:
+        refitted: The beginnings of the names in the state of what every training fits anew: a
+            training that starts from another model does not take it over.
     """
+
+    refitted: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: ConfigT, spec: ImageSpec) -> None:
         super().__init__()

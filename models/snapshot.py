@@ -51,14 +51,18 @@ def save_snapshot(
     """Write the weights and their description into an existing folder."""
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / WEIGHTS)
-    description = {
+    text = json.dumps(describe(family, classes, model), indent=2, sort_keys=True)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+
+
+def describe(family: str, classes: Sequence[str], model: Family[Any, Any]) -> dict[str, Any]:
+    """Return what it takes beside the weights to build a model again."""
+    return {
         "family": family,
         "classes": list(classes),
         "spec": asdict(model.spec),
         "config": model.config.model_dump(mode="json"),
     }
-    text = json.dumps(description, indent=2, sort_keys=True)
-    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
 def load_snapshot(folder: Path, device: torch.device | str = "cpu") -> Snapshot:

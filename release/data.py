@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,51 @@ class LabelledImages:
 
 
 @dataclass(frozen=True, eq=False)
+class InheritedImages:
+    """Images of other datasets that a model learned from before its training.
+
+    Attributes:
+        pixels: (n, size, size).
+        patients: (n,), with the numbers that patients of the model's own dataset have there.
+    """
+
+    pixels: Pixels
+    patients: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.patients)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the images and whose they are, in hexadecimal."""
+        found = hashlib.sha256()
+        for values in (self.pixels, self.patients):
+            found.update(f"{values.dtype} {values.shape}".encode())
+            found.update(np.ascontiguousarray(values).data)
+        return found.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class SearchedImages:
+    """Real images that copies are searched among.
+
+    Attributes:
+        pixels: (n, size, size).
+        patients: (n,).
+        is_learned: (n,), which of them a model learned from.
+    """
+
+    pixels: Pixels
+    patients: NDArray[np.int64]
+    is_learned: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.patients)
+
+
+@dataclass(frozen=True, eq=False)
 class Splits:
     """The images of one dataset version, divided by patient once and for all.
 
@@ -65,6 +111,8 @@ class Splits:
         holdout: What no model ever learns from; in texts also H.
         test: What the utility of a set is tested on, and nobody sees before; in texts also U.
         fingerprint: Names the division.
+        inherited: What the model learned from before, of other datasets: copies are searched among
+            these images as among T, and no other test is made with them. None where there are none.
     """
 
     classes: tuple[str, ...]
@@ -73,3 +121,16 @@ class Splits:
     holdout: LabelledImages
     test: LabelledImages
     fingerprint: str
+    inherited: InheritedImages | None = None
+
+    @property
+    def copied_from(self) -> SearchedImages:
+        """All images that copies are searched among: T, H, and what is inherited."""
+        parts: list[LabelledImages | InheritedImages] = [self.train, self.holdout]
+        parts += [self.inherited] if self.inherited else []
+        is_learned = [np.full(len(part), part is not self.holdout) for part in parts]
+        return SearchedImages(
+            np.concatenate([part.pixels for part in parts]),
+            np.concatenate([part.patients for part in parts]),
+            np.concatenate(is_learned),
+        )

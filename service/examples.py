@@ -86,6 +86,7 @@ DATASET = {
     },
     "created_at": MOMENT,
     "job_id": JOB_ID,
+    "public": None,
     "classes": {
         "normal": {
             "images": 200,
@@ -121,6 +122,8 @@ MODEL = {
     "snapshot_sha256": SHA256,
     "job_id": JOB_ID,
     "created_at": MOMENT,
+    "inherited": [],
+    "public_data": [{"licence": "CC0-1.0", "source": "an open archive of radiographs"}],
     "card": {},
 }
 SYNTHETIC_SET = {

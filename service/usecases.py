@@ -27,6 +27,7 @@ from service.domain.requests import (
     JobRequest,
     PushRequest,
     ScoreRequest,
+    TrainRequest,
 )
 from service.domain.scores import scores_folder
 from service.validation import generate, ingest, score, train
@@ -89,6 +90,7 @@ def submit_ingest(
         source=request.source.without_identifiers,
         created_at=job.created_at,
         job_id=job.id,
+        public=request.public,
     )
     return _submit(context, job, submission, dataset)
 
@@ -204,6 +206,8 @@ def retry_job(context: AppContext, job_id: str) -> Job:
         context.records.catalog.model(request.model_id)
     if isinstance(request, PushRequest):
         _check_server(context, request.server, "push")
+    if isinstance(request, TrainRequest) and request.initial_model:
+        context.records.catalog.model(request.initial_model)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.ring(job.queue, job.id)
     return job

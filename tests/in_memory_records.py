@@ -462,6 +462,10 @@ class MemoryJobs(Jobs):
             case TrainedModel(model):
                 store.models[model.id] = model
                 store.tenants[model.id] = tenant
+                known = store.trained_patients
+                for each in (model.dataset_id, *model.inherited) if model.inherited else ():
+                    theirs = known.get(each, frozenset())
+                    known[model.dataset_id] = known.get(model.dataset_id, frozenset()) | theirs
             case GeneratedSet(new):
                 store.tenants.setdefault(new.id, tenant)
                 if examined:
@@ -805,6 +809,12 @@ class MemoryApiKeys(ApiKeys):
                 self._store.api_keys[key_id] = replace(key, last_used_at=now)
 
 
+def _models_used(job: Job) -> set[str]:
+    """Name the models that a job draws from or starts from."""
+    used = (getattr(job.request, name, None) for name in ("model_id", "init_from"))
+    return {each for each in used if each}
+
+
 class MemoryDeletions(Deletions):
     """The deletions of a store."""
 
@@ -818,21 +828,35 @@ class MemoryDeletions(Deletions):
         with store.lock:
             there = store.of(self._tenant, store.datasets)
             dataset = _get(there, dataset_id, errors.DatasetNotFound)
-            of_it = [job for job in store.jobs.values() if job.request.dataset_id == dataset_id]
-            for job in of_it:
+            models = [
+                model
+                for model in store.models.values()
+                if dataset_id in (model.dataset_id, *model.inherited) and not model.deleted
+            ]
+            names = {model.id for model in models}
+            jobs = store.jobs.values()
+            used = [job for job in jobs if names & _models_used(job)] if cascade else []
+            of_it = [job for job in jobs if job.request.dataset_id == dataset_id]
+            for job in [*of_it, *used]:
                 if not job.state.done:
                     raise errors.DatasetInUse.by(dataset_id, job.id)
-            made = [each for each in store.synthetic_sets.values() if each.dataset_id == dataset_id]
-            examined = store.examined_sets.values()
+            trained = {model.job_id for model in models}
+            drawn = [job for job in jobs if getattr(job.request, "model_id", None) in names]
+            about = {job.id: job for job in [*of_it, *drawn]}
+            about |= {job.id: job for job in jobs if job.id in trained}
             related = Related(
-                models=[
-                    model
-                    for model in store.models.values()
-                    if model.dataset_id == dataset_id and not model.deleted
+                models=models,
+                sets=[
+                    each
+                    for each in store.synthetic_sets.values()
+                    if cascade and (each.dataset_id == dataset_id or each.model_id in names)
                 ],
-                sets=made if cascade else [],
-                jobs=[job for job in of_it if cascade or job.id == dataset.job_id],
-                examined=[each for each in examined if each.dataset_id == dataset_id],
+                jobs=[job for job in about.values() if cascade or job.id == dataset.job_id],
+                examined=[
+                    each
+                    for each in store.examined_sets.values()
+                    if each.dataset_id == dataset_id or each.model_id in names
+                ],
             )
             if not related.examined:
                 store.trained_patients.pop(dataset_id, None)
@@ -846,8 +870,8 @@ class MemoryDeletions(Deletions):
             model = MemoryCatalog(store, self._tenant).model(model_id)
             jobs = store.jobs.values()
             drawing = [j for j in jobs if getattr(j.request, "model_id", None) == model_id]
-            for job in drawing:
-                if not job.state.done:
+            for job in jobs:
+                if model_id in _models_used(job) and not job.state.done:
                     raise errors.ModelInUse.by(model_id, job.id)
             training = [job for job in jobs if job.id == model.job_id]
             scoring = [job for job in drawing if job.kind is JobKind.SCORE]
@@ -856,6 +880,13 @@ class MemoryDeletions(Deletions):
                 sets=[s for s in store.synthetic_sets.values() if s.model_id == model_id],
                 jobs=[*training, *(drawing if cascade else scoring)],
                 examined=[e for e in store.examined_sets.values() if e.model_id == model_id],
+                started=[
+                    each
+                    for each in store.models.values()
+                    if each.card.warm_start
+                    and each.card.warm_start.init_from == model_id
+                    and not each.deleted
+                ],
             )
             plan = model_deletion(model, related, cascade=cascade)
             return self._begin("model", model_id, cascade, audit, plan)

@@ -20,6 +20,7 @@ from models.snapshot import DESCRIPTION, Snapshot, load_snapshot, new_model
 from models.training.loop import Training
 from models.training.plan import Budget
 from models.training_images import TrainingImages
+from models.warm_start import start_from
 
 Cost = dict[str, float | int]
 
@@ -29,16 +30,31 @@ def train_family(
     images: LabelledSet,
     classes: tuple[str, ...],
     preset: str,
-    seconds: float,
+    seconds: float | None,
     seed: int,
+    init_from: Path | None = None,
+    num_images: int | None = None,
 ) -> tuple[Snapshot, Cost]:
-    """Train a model as the service would, and say what it took."""
+    """Train a model as the service would, and say what it took.
+
+    Args:
+        family: Its name.
+        images: To learn from.
+        classes: Their labels' names.
+        preset: What the config starts from.
+        seconds: The budget; None where it is in images.
+        seed: Of weights and updates.
+        init_from: The folder of the snapshot that it starts from, if any.
+        num_images: The budget where it is in images to see.
+    """
     size = images.pixels.shape[1]
     given = Circumstances(size, len(images), budget_seconds=seconds)
     config = resolve_config(family, preset, {}, given)
     model = new_model(family, config.model_dump(), ImageSpec(size, len(classes)), seed)
+    if init_from:
+        start_from(model, classes, init_from)
     known = TrainingImages(images.pixels, images.labels, groups=images.groups)
-    training = Training(model, known, Budget(seconds=seconds), seed=seed)
+    training = Training(model, known, Budget(num_images, seconds), seed=seed)
     began = time.monotonic()
     for progress in training.run():
         seen = progress.images_seen

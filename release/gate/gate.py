@@ -51,8 +51,7 @@ class Gate:
         metrics: Which compare images; at least one.
         policy: What is demanded.
         cache: Keeps what is the same for every set; nothing when None.
-        search: Finds changed copies of the training, then holdout images; None where only the
-            metrics do.
+        search: Finds changed copies of `Splits.copied_from`; None where only the metrics do.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Gate:
     def digest(self) -> str:
         """SHA-256 of all that a comparison of images depends on, in hexadecimal."""
         detectors = [digest for _, digest in self._index.detectors]
-        parts = [VERSION, self._index.images.digest, *detectors, self._policy.digest]
+        parts = [VERSION, self._index.digest, *detectors, self._policy.digest]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
     @property

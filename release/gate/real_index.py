@@ -3,10 +3,15 @@
 An index is built once for a dataset, an image size and a policy, and serves every set. Training and
 holdout images share it: the shortlist of a metric depends on the size of the index, so that two
 indices would favour one side.
+
+A model may have learned from images of other datasets before (`Splits.inherited`). They are a third
+part: how near the training images are to an image takes them into account, so that their copies are
+flagged and counted like others; what is usual, and who was trained on, is asked of the other two.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from release.array_cache import ArrayCache, Arrays, NullCache
-from release.data import Array, Pixels, Splits
+from release.data import Array, InheritedImages, Pixels, Splits
 from release.gate.attack_scores import NUM_NEIGHBOURS, attack_scores
 from release.gate.calibration import Calibration, Closeness
 from release.gate.density_attack import Candidates, density_scores, thumbnails
@@ -90,6 +95,14 @@ class _Subset:
 class MetricIndex:
     """The real images, indexed by one metric.
 
+    Args:
+        images: Training and holdout images.
+        inherited: Images that the model learned from before, if any.
+        metric: The metric.
+        policy: How many neighbours count.
+        cache: Keeps what is the same for every set.
+        digest: Of all of these images.
+
     Attributes:
         density_of_real: (patients,), of all real images around each representative.
         closeness_of_real: (patients,), of each representative to the training images, without its
@@ -98,12 +111,20 @@ class MetricIndex:
     """
 
     def __init__(
-        self, images: RealImages, metric: Metric, policy: Policy, cache: ArrayCache
+        self,
+        images: RealImages,
+        inherited: InheritedImages | None,
+        metric: Metric,
+        policy: Policy,
+        cache: ArrayCache,
+        digest: str,
     ) -> None:
         self._images, self._metric = images, metric
         self._k = policy.num_density_neighbours
         self._real = metric.embed(images.pixels)
-        key = f"reference {VERSION} {images.digest} {metric.digest} {policy.digest}"
+        self._inherited = inherited
+        self._inherited_embedded = metric.embed(inherited.pixels) if inherited else None
+        key = f"reference {VERSION} {digest} {metric.digest} {policy.digest}"
         found = cache.get(key, self._near_representatives)
         near = Neighbours(found["distances"], found["indices"])
         self.density_of_real = near.density(near.num_common)
@@ -184,6 +205,8 @@ class MetricIndex:
     ) -> Array:
         """Distance to the nearest training image, which as a rule is among the nearest real ones.
 
+        Inherited images are training images here.
+
         Args:
             images: The images.
             near: The real images nearest to them.
@@ -200,6 +223,10 @@ class MetricIndex:
                 images.where(unseen), self._real.where(is_train), 1, patients=apart
             )
             nearest[unseen] = found.checked().distances[:, 0]
+        if self._inherited and self._inherited_embedded:
+            apart = None if patients is None else (patients, self._inherited.patients)
+            found = self._metric.nearest(images, self._inherited_embedded, 1, patients=apart)
+            nearest = np.minimum(nearest, found.checked().distances[:, 0])
         return nearest
 
 
@@ -213,8 +240,7 @@ class RealIndex:
         metrics: Which compare images; at least one.
         policy: How many neighbours count, and what is flagged.
         cache: Keeps what is the same for every set.
-        search: Finds changed copies of the training, then holdout images; None where only the
-            metrics do.
+        search: Finds changed copies of `Splits.copied_from`; None where only the metrics do.
 
     Attributes:
         images: The training and holdout images.
@@ -231,9 +257,10 @@ class RealIndex:
     ) -> None:
         if not metrics:
             raise ValueError("A gate needs at least one metric.")
-        if search is not None and len(search) != len(splits.train) + len(splits.holdout):
+        if search is not None and len(search) != len(splits.copied_from):
             raise ValueError("The copy search holds other images than training and holdout.")
         self.images, self.metrics = RealImages(splits), tuple(metrics)
+        self._inherited, self._copied_from = splits.inherited, splits.copied_from
         self._policy, self._cache, self._search = policy, cache or NullCache(), search
         self._on_progress: Callable[[float], None] | None = None
 
@@ -241,9 +268,18 @@ class RealIndex:
     def by_metric(self) -> Mapping[str, MetricIndex]:
         """The index of each metric."""
         return {
-            metric.name: MetricIndex(self.images, metric, self._policy, self._cache)
+            metric.name: MetricIndex(
+                self.images, self._inherited, metric, self._policy, self._cache, self.digest
+            )
             for metric in self.metrics
         }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the images and what is known of them, in hexadecimal."""
+        if self._inherited is None:
+            return self.images.digest
+        return hashlib.sha256(f"{self.images.digest} {self._inherited.digest}".encode()).hexdigest()
 
     @property
     def detectors(self) -> list[tuple[str, str]]:
@@ -321,21 +357,23 @@ class RealIndex:
             return by_metric
         search, images = self._search, self.images
         rows = images.representatives
-        key = f"changed copies {search.digest} {images.digest}"
+        key = f"changed copies {search.digest} {self.digest}"
         found = self._cache.get(
             key,
             lambda: search.aligned(
                 images.pixels[rows], images.patients[rows], self._on_progress
             )._asdict(),
         )
-        return by_metric | closeness(Aligned(**found), images.patients, images.is_train)
+        return by_metric | self._closeness_of(Aligned(**found))
 
     def _closeness(self, pixels: Pixels, statistics: Mapping[str, ImageStatistics]) -> Closeness:
         found = {name: each.closeness for name, each in statistics.items()}
         if self._search:
-            aligned = self._search.aligned(pixels)
-            found |= closeness(aligned, self.images.patients, self.images.is_train)
+            found |= self._closeness_of(self._search.aligned(pixels))
         return found
+
+    def _closeness_of(self, aligned: Aligned) -> dict[str, Array]:
+        return closeness(aligned, self._copied_from.patients, self._copied_from.is_learned)
 
     @cached_property
     def _candidates(self) -> Candidates:

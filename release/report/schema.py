@@ -63,8 +63,35 @@ class Guarantee(Part):
     unit: Literal["patient"] = "patient"
 
 
+class PublicSource(Part):
+    """Images that anybody may have, as whoever added them declared."""
+
+    licence: str
+    source: str
+
+
+class Pretraining(Part):
+    """What the model's training started from.
+
+    Attributes:
+        init_from: A model of the service, or a base that learned from phantoms alone.
+        weights_sha256: Of its weights.
+        public_data: All that it had learned from, where all of it is public; none where anything is
+            private.
+        num_inherited: Other private datasets that its weights had learned from.
+    """
+
+    init_from: str
+    weights_sha256: str
+    public_data: tuple[PublicSource, ...] = ()
+    num_inherited: int = Field(0, ge=0)
+
+
 class ModelSummary(Part):
-    """The model; `differential_privacy` is None where no guarantee is claimed."""
+    """The model; `differential_privacy` is None where no guarantee is claimed.
+
+    `pretraining` is None where its weights began at random.
+    """
 
     id: str
     family: str
@@ -72,6 +99,7 @@ class ModelSummary(Part):
     config_sha256: str
     snapshot_sha256: str
     differential_privacy: Guarantee | None = None
+    pretraining: Pretraining | None = None
 
 
 class DatasetSummary(Part):
@@ -82,11 +110,13 @@ class DatasetSummary(Part):
         class_counts: Images of each class, rounded so that no single patient shows.
         patient_ids: Whether patients were named. Unless a dataset says so it is taken not to
             name them, and every document warns that each image was counted as a patient.
+        public: Set where they were declared public.
     """
 
     version: str
     class_counts: Mapping[str, int]
     patient_ids: bool = False
+    public: PublicSource | None = None
 
 
 class Report(Part):

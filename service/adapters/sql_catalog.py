@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select, union, update
+from sqlalchemy import Connection, insert, literal, select, union, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
@@ -91,6 +91,23 @@ def keep_dataset(connection: Connection, made: IngestedDataset) -> None:
         dataset_id = made.dataset.id
         rows = [{"dataset_id": dataset_id, "patient": each} for each in made.trained_patients]
         connection.execute(insert(t.trained_patients), rows)
+
+
+def keep_model(connection: Connection, model: Model, tenant: str) -> None:
+    """Write a tenant's model; its dataset counts as trained on the patients that it inherits.
+
+    So its sets are examined together with those of the datasets that these patients are in.
+    """
+    connection.execute(insert(t.models), t.MODELS.row(model) | {"tenant": tenant})
+    known = t.trained_patients
+    own = select(known.c.patient).where(known.c.dataset_id == model.dataset_id)
+    theirs = (
+        select(literal(model.dataset_id), known.c.patient)
+        .where(known.c.dataset_id.in_(model.inherited), known.c.patient.not_in(own))
+        .distinct()
+    )
+    if model.inherited:
+        connection.execute(insert(known).from_select(["dataset_id", "patient"], theirs))
 
 
 def follow_ingest(connection: Connection, job: Job) -> None:

@@ -64,9 +64,11 @@ class SqlDeletions(Deletions):
             dataset = locked(connection, t.DATASETS, dataset_id, there)
             if dataset is None:
                 raise errors.DatasetNotFound.named(dataset_id)
-            if user := _unfinished_job(connection, t.jobs.c.dataset_id == dataset_id):
-                raise errors.DatasetInUse.by(dataset_id, user)
             related = _of_dataset(connection, dataset, cascade=cascade)
+            going = related.models if cascade else ()
+            needed = (t.jobs.c.dataset_id == dataset_id, *map(_used, going))
+            if user := _unfinished_job(connection, or_(*needed)):
+                raise errors.DatasetInUse.by(dataset_id, user)
             plan = dataset_deletion(dataset, related, cascade=cascade)
             if not related.examined:
                 known = t.trained_patients
@@ -82,7 +84,7 @@ class SqlDeletions(Deletions):
             model = locked(connection, t.MODELS, model_id, there)
             if model is None or model.deleted:
                 raise errors.ModelNotFound.named(model_id)
-            if user := _unfinished_job(connection, _drawn_by(model)):
+            if user := _unfinished_job(connection, _used(model)):
                 raise errors.ModelInUse.by(model_id, user)
             related = _of_model(connection, model, cascade=cascade)
             plan = model_deletion(model, related, cascade=cascade)
@@ -147,23 +149,31 @@ class SqlDeletions(Deletions):
 
 
 def _of_dataset(connection: Connection, dataset: Dataset, *, cascade: bool) -> Related:
-    """Read what hangs on a dataset."""
-    models, sets = t.models.c, t.synthetic_sets.c
-    trained = records(
-        connection,
-        t.MODELS,
-        select(t.models).where(
-            models.document["dataset_id"].as_string() == dataset.id, ~models.deleted
-        ),
+    """Read what hangs on a dataset: models that started from those trained on it, too."""
+    models, sets, examined = t.models.c, t.synthetic_sets.c, t.examined_sets.c
+    of_dataset = models.document["dataset_id"].as_string() == dataset.id
+    inherited = (
+        models.document["inherited"].as_string().contains(f'"{dataset.id}"', autoescape=True)
     )
-    made = select(t.synthetic_sets).where(sets.document["dataset_id"].as_string() == dataset.id)
+    trained = records(
+        connection, t.MODELS, select(t.models).where(or_(of_dataset, inherited), ~models.deleted)
+    )
+    names = [model.id for model in trained]
+    made = select(t.synthetic_sets).where(
+        or_(sets.document["dataset_id"].as_string() == dataset.id, sets.model_id.in_(names))
+    )
     ingest = t.jobs.c.id == dataset.job_id
-    examined = select(t.examined_sets).where(t.examined_sets.c.dataset_id == dataset.id)
+    about = or_(
+        t.jobs.c.dataset_id == dataset.id,
+        t.jobs.c.id.in_([model.job_id for model in trained]),
+        *map(_drawn_by, trained),
+    )
+    of_models = or_(examined.dataset_id == dataset.id, examined.model_id.in_(names))
     return Related(
         models=trained,
         sets=records(connection, t.SYNTHETIC_SETS, made) if cascade else [],
-        jobs=_jobs(connection, t.jobs.c.dataset_id == dataset.id if cascade else ingest),
-        examined=records(connection, t.EXAMINED_SETS, examined),
+        jobs=_jobs(connection, about if cascade else ingest),
+        examined=records(connection, t.EXAMINED_SETS, select(t.examined_sets).where(of_models)),
     )
 
 
@@ -172,8 +182,11 @@ def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related
     training = or_(t.jobs.c.id == model.job_id, and_(t.jobs.c.kind == "score", _drawn_by(model)))
     made = select(t.synthetic_sets).where(t.synthetic_sets.c.model_id == model.id)
     examined = select(t.examined_sets).where(t.examined_sets.c.model_id == model.id)
+    origin = t.models.c.document[("card", "warm_start", "init_from")].as_string()
+    started = select(t.models).where(origin == model.id, ~t.models.c.deleted)
     return Related(
         models=[model],
+        started=records(connection, t.MODELS, started),
         sets=records(connection, t.SYNTHETIC_SETS, made),
         jobs=_jobs(connection, or_(training, _drawn_by(model)) if cascade else training),
         examined=records(connection, t.EXAMINED_SETS, examined),
@@ -184,6 +197,11 @@ def _drawn_by(model: Model) -> ColumnElement[bool]:
     """Select the jobs that draw sets of a model, or score images by it."""
     drawn_by: ColumnElement[bool] = t.jobs.c.request["model_id"].as_string() == model.id
     return drawn_by
+
+
+def _used(model: Model) -> ColumnElement[bool]:
+    """Select the jobs that draw sets of a model, or train one that starts from it."""
+    return or_(_drawn_by(model), t.jobs.c.request["init_from"].as_string() == model.id)
 
 
 def _apply(connection: Connection, plan: DeletionPlan) -> None:

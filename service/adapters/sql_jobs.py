@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_audit import write_entry
-from service.adapters.sql_catalog import follow_ingest, keep_dataset
+from service.adapters.sql_catalog import follow_ingest, keep_dataset, keep_model
 from service.adapters.sql_database import Database, insert_if_new, locked_row, page_query
 from service.adapters.sql_job_queries import JobQueries
 from service.adapters.sql_quotas import book, check_quotas, quota_columns
@@ -436,8 +436,7 @@ def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
         case IngestedDataset():
             keep_dataset(connection, made)
         case TrainedModel():
-            row = t.MODELS.row(made.model) | {"tenant": tenant}
-            connection.execute(insert(t.models), row)
+            keep_model(connection, made.model, tenant)
         case GeneratedSet():
             keep_examination(connection, made, tenant)
             make_set_visible(connection, made.synthetic_set, tenant)

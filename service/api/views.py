@@ -250,6 +250,13 @@ class DatasetWarningView(View):
     num_images: int = Field(description="How many images it is about.")
 
 
+class PublicDataView(View):
+    """Images that anybody may have."""
+
+    licence: str
+    source: str
+
+
 class DatasetView(View):
     """A private labelled set of radiographs."""
 
@@ -261,6 +268,10 @@ class DatasetView(View):
     source: dict[str, Any]
     created_at: Moment
     job_id: str
+    public: PublicDataView | None = Field(
+        description="What whoever added it declared of images that are public; null where they are "
+        "private, or phantoms."
+    )
     classes: dict[str, ClassSplitView]
     image_size: int | None
     bit_depth: int | None
@@ -303,6 +314,14 @@ class ModelView(View):
     snapshot_sha256: str
     job_id: str
     created_at: Moment
+    inherited: list[str] = Field(
+        description="Other private datasets that its weights learned from, through the model that "
+        "its training started from. Its sets are searched for copies of their images too."
+    )
+    public_data: list[PublicDataView] = Field(
+        description="All that it learned from, where all of it is public; empty where anything is "
+        "private."
+    )
     card: dict[str, Any] = Field(
         description="Curves and figures; `num_training_images` and `dataset_fingerprint` are there "
         "with the scope `private:read` alone."

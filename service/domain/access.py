@@ -259,6 +259,13 @@ class Clearance:
                 f"The weights are {private.label}: whatever is done with them, that bound "
                 "holds for each patient they were trained on.",
             )
+        if model.inherited:
+            return cls(
+                None,
+                f"The weights of {model.id} are not cleared: through the model that their training "
+                f"started from they also learned from {', '.join(model.inherited)}, whose patients "
+                "the audit does not ask. Train without init_from, or from a base.",
+            )
         audit = model.card.white_box
         if audit is None:
             return cls(

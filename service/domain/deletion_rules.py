@@ -19,8 +19,12 @@ STILL_RELEASED = (
     "with later sets of the same patients, which are therefore examined together with them."
 )
 STAYS_USABLE = (
-    "It was trained on the dataset and can still be used, though no further set of it can be "
+    "It learned from the dataset and can still be used, though no further set of it can be "
     "examined. Delete it too, or delete the dataset with cascade."
+)
+STARTED_FROM = (
+    "Its training started from the model, and what its weights took over from it stays in them. "
+    "Delete it too, or delete the dataset that the model learned from with cascade."
 )
 STAYS_READABLE = "It was made by the model. Delete it too, or delete the model with cascade."
 ACCOUNT = (
@@ -47,16 +51,18 @@ class Related:
     """What hangs on the record that is deleted.
 
     Attributes:
-        models: Models of the dataset, or the model itself.
+        models: Models of the dataset and those that inherit it, or the model itself.
         sets: Sets of these, withdrawn ones too.
         jobs: Jobs that made what goes.
         examined: What is kept of the examinations of sets of these models, or of the dataset.
+        started: Models whose training started from the one that is deleted.
     """
 
     models: Sequence[Model]
     sets: Sequence[SyntheticSet]
     jobs: Sequence[Job]
     examined: Sequence[ExaminedSet]
+    started: Sequence[Model] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,10 @@ def dataset_deletion(dataset: Dataset, related: Related, *, cascade: bool) -> De
 
 def model_deletion(model: Model, related: Related, *, cascade: bool) -> DeletionPlan:
     """Plan the deletion of a model; its sets go with it where that is asked for."""
-    kept = [Kept("audit_log", model.id, AUDIT_LOG)]
+    kept = [
+        *(Kept("model", each.id, STARTED_FROM) for each in related.started),
+        Kept("audit_log", model.id, AUDIT_LOG),
+    ]
     if cascade:
         return _with_what_was_made(None, related, kept)
     there = (each for each in related.sets if not each.withdrawn)

@@ -6,6 +6,7 @@ SyntheticDataError
 │   ├── UnknownClass, InvalidClassCounts, InvalidMixture
 │   ├── CannotPass                  a set that could not be released, where strict was asked for
 │   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
+│   ├── InitFromUnavailable         a training cannot start from this model or base
 │   ├── NotAZip, PathNotFound
 │   ├── ScoreUnavailable            the model says nothing of how likely an image is
 │   ├── TooManyImages, NoImages     to be scored
@@ -205,6 +206,12 @@ class PrivacyUnavailable(InvalidRequest):
     """Differential privacy of this kind cannot be had here."""
 
     code = "privacy_unavailable"
+
+
+class InitFromUnavailable(InvalidRequest):
+    """A training cannot start from this model or base."""
+
+    code = "init_from_unavailable"
 
 
 class NotAZip(InvalidRequest):
@@ -441,9 +448,18 @@ class SplitKeyLost(SyntheticDataError):
 
 
 class DatasetGone(Conflict):
-    """The model's dataset was deleted, so its sets can no longer be examined."""
+    """A dataset that the model learned from was deleted, so its sets cannot be examined."""
 
     code = "dataset_gone"
+
+    @classmethod
+    def inherited(cls, model_id: str, dataset_id: str) -> "DatasetGone":
+        """Say which dataset of an earlier model is missing, and the way out."""
+        return cls(
+            f"Dataset {dataset_id} was deleted, and through the model that its training started "
+            f"from model {model_id} learned from it too: its sets cannot be searched for copies of "
+            "those images. Train again without init_from, or from a base."
+        )
 
 
 class TooFewPatients(Conflict):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain.requests import TrainingBudget
+from service.domain.requests import PublicData, TrainingBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,32 @@ class PrivacyAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmStart:
+    """What a training started from, and what of it fitted.
+
+    Attributes:
+        init_from: The model, or the base.
+        weights_sha256: Of the weights' file.
+        public_data: What these weights had learned from, where all of it was public; empty where
+            anything was private.
+        whole: Layers that were taken over as they were.
+        by_class: Tables of which the rows of known classes were taken over.
+        classes: The labels of these.
+        fresh: Layers that began as new ones.
+        share: Part of the model's weights that was taken over, in [0, 1].
+    """
+
+    init_from: str
+    weights_sha256: str
+    public_data: tuple[PublicData, ...]
+    whole: tuple[str, ...]
+    by_class: tuple[str, ...]
+    classes: tuple[str, ...]
+    fresh: tuple[str, ...]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """Figures of a training for whoever uses its model.
 
@@ -172,6 +198,7 @@ class ModelCard:
         white_box: The membership audit; None where too few patients were held out, or where
             differential privacy takes its place.
         differential_privacy: None where nothing was promised.
+        warm_start: None where the weights began at random.
     """
 
     budget: TrainingBudget
@@ -189,3 +216,4 @@ class ModelCard:
     dataset_fingerprint: str | None = None
     white_box: WhiteBoxAudit | None = None
     differential_privacy: PrivacyAccount | None = None
+    warm_start: WarmStart | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from release.gate.verdict import Verdict
 from service.domain.model_card import ModelCard
-from service.domain.requests import DatasetSource
+from service.domain.requests import PHANTOMS, DatasetSource, PublicData
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,7 @@ class Dataset:
         summary: Whatever else the ingest found out.
         version: Keyed hash of the fingerprint, the dataset's name in what is published; None until
             it is ingested.
+        public: What the client declared of images that are public; None where they are private.
     """
 
     id: str
@@ -146,6 +147,12 @@ class Dataset:
     artifact: ArtifactRef | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None
+    public: PublicData | None = None
+
+    @property
+    def public_data(self) -> PublicData | None:
+        """What is public about its images: as declared, or that they are phantoms."""
+        return PHANTOMS if self.source.phantom else self.public
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,10 @@ class Model:
         card: Figures of its training.
         deleted: Whether it was deleted, and only what must outlive it is left, see
             `deletion_rules.without_content`.
+        inherited: Other datasets that its weights learned from, through the models that it started
+            from: the private ones. Its sets are searched for copies of their images too.
+        public_data: All that it learned from, where all of it is public; empty where anything is
+            private.
     """
 
     id: str
@@ -182,6 +193,13 @@ class Model:
     created_at: datetime
     card: ModelCard
     deleted: bool = False
+    inherited: tuple[str, ...] = ()
+    public_data: tuple[PublicData, ...] = ()
+
+    @property
+    def taints(self) -> tuple[str, ...]:
+        """The private datasets that a model which starts from it inherits."""
+        return () if self.public_data else (*self.inherited, self.dataset_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,22 @@ class DatasetSource:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicData:
+    """Images that anybody may have, as whoever added them declared.
+
+    Attributes:
+        licence: Under which they are published.
+        source: Where from.
+    """
+
+    licence: str
+    source: str
+
+
+PHANTOMS = PublicData("none is needed: no patient is behind them", "phantoms drawn by synthcxr")
+
+
+@dataclass(frozen=True, slots=True)
 class IngestRequest:
     """A dataset to be ingested.
 
@@ -116,6 +132,7 @@ class IngestRequest:
         strict: Whether any warning is a refusal.
         allow_burned_in_annotation: Whether DICOM files are kept that say that text is burned in.
         burned_in_text: Whether legible text in images is kept, masked, or its image left out.
+        public: What the client declared of images that are public; None where they are private.
     """
 
     dataset_id: str
@@ -127,6 +144,7 @@ class IngestRequest:
     strict: bool = False
     allow_burned_in_annotation: bool = False
     burned_in_text: BurnedInText = "keep"
+    public: PublicData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,7 @@ class TrainRequest:
         seed: Of the weights and of the updates.
         num_devices: Processes that share each batch.
         privacy: None where nothing is promised by construction.
+        init_from: The model or the base that it starts from; None for weights at random.
     """
 
     dataset_id: str
@@ -192,11 +211,17 @@ class TrainRequest:
     seed: int
     num_devices: int = 1
     privacy: Privacy | None = None
+    init_from: str | None = None
 
     @property
     def privacy_terms(self) -> PrivacyTerms | None:
         """The terms of differential privacy, where it was asked for."""
         return self.privacy.differential_privacy if self.privacy else None
+
+    @property
+    def initial_model(self) -> str | None:
+        """The model of this service that it starts from, if any."""
+        return self.init_from if (self.init_from or "").startswith("mdl_") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,11 @@ def complete(context: AppContext, body: GenerateBody) -> GenerateRequest:
 
 def examining_dataset(context: AppContext, model: Model) -> Dataset:
     """Return the dataset that a model's sets are examined against."""
+    for dataset_id in model.inherited:
+        try:
+            context.records.catalog.dataset(dataset_id)
+        except errors.DatasetNotFound:
+            raise errors.DatasetGone.inherited(model.id, dataset_id) from None
     try:
         return ready_dataset(context, model.dataset_id)
     except errors.DatasetNotFound:

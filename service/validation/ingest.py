@@ -1,5 +1,6 @@
 """Which datasets can be ingested: the body of `POST /datasets`, its upload form, its source."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +17,7 @@ from service.domain.requests import (
     Fit,
     IngestRequest,
     PhantomSpec,
+    PublicData,
 )
 from service.validation.bodies import ImageSize, Labels, Name, Seed, Strict
 from service.validation.dicomweb import DicomwebBody
@@ -33,6 +35,15 @@ class PhantomBody(Strict):
     ]
     image_size: ImageSize = 128
     seed: Seed = 0
+
+
+class PublicBody(Strict):
+    """What makes images public: anybody may have them, under a licence, from a source."""
+
+    licence: Name = Field(description="Such as CC0-1.0, or the name of the terms of use.")
+    source: Annotated[
+        str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+    ] = Field(description="Where they are published: a name, an address or a DOI.")
 
 
 class IngestOptionsBody(Strict):
@@ -55,6 +66,13 @@ class IngestOptionsBody(Strict):
         description="What becomes of legible text in an image, such as a name or a date: it is "
         "kept, with a warning; masked; or the image is dropped.",
     )
+    public: PublicBody | None = Field(
+        None,
+        description="Say that the images are public. A model that learned from public images alone "
+        "can start a training with differential privacy; its card and every set name the licence "
+        "and the source. Private images stay private however they are declared: do not declare "
+        "what patients did not agree to publish.",
+    )
 
 
 def _of_a_form(schema: dict[str, Any]) -> None:
@@ -73,6 +91,14 @@ class UploadForm(IngestOptionsBody):
     """The fields of a multipart upload, which are text; `file` is read apart."""
 
     model_config = ConfigDict(strict=False, json_schema_extra=_of_a_form)
+
+    @field_validator("public", mode="before")
+    @classmethod
+    def _object(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError):
+            return value
 
     @field_validator("image_size", "bit_depth", mode="before")
     @classmethod
@@ -119,6 +145,12 @@ class IngestBody(IngestOptionsBody):
             raise ValueError("Give exactly one of path, phantom and dicomweb.")
         return self
 
+    @model_validator(mode="after")
+    def _no_private_source(self) -> Self:
+        if self.public and self.dicomweb:
+            raise ValueError("Images of a DICOMweb server are patients' own, and never public.")
+        return self
+
     @property
     def source(self) -> DatasetSource:
         """Where the images come from."""
@@ -158,6 +190,7 @@ def complete(
         body.strict,
         body.allow_burned_in_annotation,
         body.burned_in_text,
+        PublicData(body.public.licence, body.public.source) if body.public else None,
     )
 
 

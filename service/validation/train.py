@@ -22,6 +22,7 @@ from service.validation.bodies import (
     fields_at,
     of_any_family,
 )
+from service.validation.init_from import InitFrom, resolved_init_from
 
 TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
@@ -119,6 +120,12 @@ class TrainBody(Strict):
     privacy: PrivacyBody | None = Field(
         None, description="By default nothing is promised by construction: the gate tests."
     )
+    init_from: InitFrom | None = Field(
+        None,
+        description="Start from the weights of a model of the same family (mdl_...), or of a base "
+        "that learned from phantoms alone: base chooses one, base:ldm-64 names it. With "
+        "differential privacy only from what learned from public images alone.",
+    )
     labels: Labels = Field(default_factory=dict)
 
 
@@ -135,6 +142,12 @@ def complete(context: AppContext, body: TrainBody) -> TrainRequest:
     if body.privacy:
         terms = resolved_privacy(body.family, body.privacy.differential_privacy, dataset)
         privacy = Privacy(terms)
+    init_from = None
+    if body.init_from is not None:
+        check_family(body.family)
+        init_from = resolved_init_from(
+            context, body.init_from, body.family, image_size, private=privacy is not None
+        )
     given = circumstances(context, dataset, image_size, budget, private=privacy is not None)
     config = resolved_config(body.family, body.preset, body.config, given)
     check_shards(body.num_devices, config)
@@ -148,6 +161,7 @@ def complete(context: AppContext, body: TrainBody) -> TrainRequest:
         seed=body.seed,
         num_devices=body.num_devices,
         privacy=privacy,
+        init_from=init_from,
     )
 
 

@@ -68,6 +68,13 @@ def add(
             "kept, with a warning."
         ),
     ] = None,
+    public_licence: Annotated[
+        str | None,
+        typer.Option(help="With --public-source: the images are public, under this licence."),
+    ] = None,
+    public_source: Annotated[
+        str | None, typer.Option(help="With --public-licence: where they are published.")
+    ] = None,
     wait: Wait = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -81,6 +88,7 @@ def add(
         "strict": strict or None,
         "allow_burned_in_annotation": allow_burned_in_annotation or None,
         "burned_in_text": burned_in_text,
+        "public": _public(public_licence, public_source),
     }
     with Client(url) as client:
         if source is not None:
@@ -107,6 +115,15 @@ def add(
     else:
         say(f"job {job.id} {job.state}")
         print(job.dataset_id)
+
+
+def _public(licence: str | None, source: str | None) -> dict[str, str] | None:
+    """Write what makes images public as `POST /datasets` takes it."""
+    if licence is None and source is None:
+        return None
+    if licence is None or source is None:
+        raise typer.BadParameter("--public-licence and --public-source go together")
+    return {"licence": licence, "source": source}
 
 
 @app.command()

@@ -42,6 +42,13 @@ def train(
         float | None,
         typer.Option(help="With --epsilon; by default 1 / (10 patients)."),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Start from a model (mdl_...) or a base that learned from phantoms: base, or "
+            "base:ldm-64."
+        ),
+    ] = None,
     seed: Seed = None,
     wait: Wait = False,
     as_json: Json = False,
@@ -62,6 +69,7 @@ def train(
             config=settings(config) if config else None,
             num_devices=num_devices,
             privacy=_privacy(epsilon, delta),
+            init_from=init_from,
             seed=seed,
         )
         if wait:
@@ -70,6 +78,8 @@ def train(
             card = client.models.get(job.model_id).card
             for found in card.get("diagnosis", []):
                 say(f"{found['code']}: {found['what']} {found['fix']}")
+            if start := card.get("warm_start"):
+                say(_start(start))
             if account := card.get("differential_privacy"):
                 say(_promise(account))
     if as_json:
@@ -99,4 +109,13 @@ def _promise(account: dict[str, Any]) -> str:
     return (
         f"{account['label']}; run {runs['count']} on these images, "
         f"epsilon {runs['epsilon']:.2f} for all together"
+    )
+
+
+def _start(start: dict[str, Any]) -> str:
+    """Say how much of its weights a model took over."""
+    fresh = len(start["fresh"])
+    return (
+        f"started from {start['init_from']}: {start['share']:.0%} of the weights taken over, "
+        f"{fresh} layers new"
     )

@@ -14,6 +14,18 @@ SetFormat = Literal["png", "npz", "webdataset", "dicom"]
 ReportExtent = Literal["quick", "full"]
 
 
+class Public(TypedDict):
+    """That images are public.
+
+    Attributes:
+        licence: Under which licence.
+        source: Where they are published.
+    """
+
+    licence: str
+    source: str
+
+
 class IngestOptions(TypedDict, total=False):
     """How images become a dataset.
 
@@ -25,6 +37,7 @@ class IngestOptions(TypedDict, total=False):
         strict: Refuse the images for any warning.
         allow_burned_in_annotation: Keep DICOM files that say that text is burned into them.
         burned_in_text: What becomes of legible text in an image.
+        public: Declares the images public, so that models may learn from them in the open.
     """
 
     name: str | None
@@ -34,6 +47,7 @@ class IngestOptions(TypedDict, total=False):
     strict: bool | None
     allow_burned_in_annotation: bool | None
     burned_in_text: BurnedInText | None
+    public: Public | None
 
 
 class DicomwebQuery(TypedDict):
@@ -108,6 +122,7 @@ class TrainOptions(TypedDict, total=False):
         num_devices: GPUs that share each batch.
         seed: The same seed gives the same model on the same kind of machine.
         privacy: By default nothing is promised by construction.
+        init_from: A model (`mdl_...`) or a base (`base`, `base:ldm-64`) to start from.
         labels: Your own words about the job.
     """
 
@@ -117,6 +132,7 @@ class TrainOptions(TypedDict, total=False):
     num_devices: int | None
     seed: int | None
     privacy: Privacy | None
+    init_from: str | None
     labels: Mapping[str, str] | None
 
 

@@ -15,6 +15,7 @@ from service.domain.audit import AuditDraft
 from service.domain.deletion import Deletion
 from service.domain.erasure import carry_out
 from service.domain.job import Job, JobKind
+from service.domain.model_card import WarmStart
 from service.domain.record_ports import Idempotency, Records
 from service.domain.records import (
     ArtifactRef,
@@ -334,3 +335,80 @@ def test_a_receipt_names_nothing_but_identifiers_and_figures(
         assert content not in said.replace("small image", "").replace("its images", "").replace(
             "whose images", ""
         )
+
+
+def started(records: Records, clock: ManualClock, model_id: str, parent: Model) -> Model:
+    """A model of another dataset whose training started from an earlier one."""
+    job = claimed(records, make_job(clock, dataset_id="ds_2"))
+    start = WarmStart(parent.id, "b" * 64, (), ("stem",), (), (), (), 1.0)
+    model = replace(
+        make_model(job, clock),
+        id=model_id,
+        dataset_id="ds_2",
+        snapshot=ArtifactRef(f"models/{model_id}/snapshot.safetensors", "d" * 64, 3),
+        card=model_card(warm_start=start),
+        inherited=parent.taints,
+    )
+    records.jobs.succeed(job.claim_held, TrainedModel(model))
+    return model
+
+
+def test_a_model_that_started_from_a_deleted_one_stays_and_is_named(
+    records: Records, clock: ManualClock
+) -> None:
+    ingested(records, clock, "ds_1", [1])
+    ingested(records, clock, "ds_2", [2])
+    child = started(records, clock, "mdl_2", trained(records, clock, "mdl_1"))
+    deletion = records.deletions.delete_model("mdl_1", DELETE, cascade=True)
+    assert removed(deletion, "model") == {"mdl_1"}
+    assert ("model", "mdl_2") in kept(deletion)
+    assert records.catalog.model("mdl_2") == child
+
+
+@pytest.mark.parametrize("cascade", [False, True])
+def test_a_model_that_inherits_a_dataset_goes_with_it_where_that_is_asked_for(
+    records: Records, clock: ManualClock, cascade: bool
+) -> None:
+    ingested(records, clock, "ds_1", [1])
+    ingested(records, clock, "ds_2", [2])
+    child = started(records, clock, "mdl_2", trained(records, clock, "mdl_1"))
+    deletion = records.deletions.delete_dataset("ds_1", DELETE, cascade=cascade)
+    assert records.catalog.dataset("ds_2")
+    if not cascade:
+        assert {("model", "mdl_1"), ("model", "mdl_2")} <= kept(deletion)
+        assert records.catalog.model("mdl_2") == child
+        return
+    assert removed(deletion, "model") == {"mdl_1", "mdl_2"}
+    assert child.job_id in removed(deletion, "job")
+    with pytest.raises(errors.ModelNotFound):
+        records.catalog.model("mdl_2")
+
+
+@pytest.mark.parametrize("cascade", [False, True])
+def test_a_job_of_a_model_that_would_go_too_needs_the_dataset(
+    records: Records, clock: ManualClock, cascade: bool
+) -> None:
+    ingested(records, clock, "ds_1", [1])
+    ingested(records, clock, "ds_2", [2])
+    started(records, clock, "mdl_2", trained(records, clock, "mdl_1"))
+    job = make_job(clock, JobKind.GENERATE, dataset_id="ds_2", model_id="mdl_2")
+    records.jobs.submit(job)
+    if cascade:
+        with pytest.raises(errors.DatasetInUse, match=job.id):
+            records.deletions.delete_dataset("ds_1", DELETE, cascade=True)
+    else:
+        records.deletions.delete_dataset("ds_1", DELETE, cascade=False)
+
+
+def test_sets_of_datasets_that_a_model_joined_are_examined_together(
+    records: Records, clock: ManualClock
+) -> None:
+    """Both hold images of what the parent learned from."""
+    ingested(records, clock, "ds_1", [1])
+    ingested(records, clock, "ds_2", [2])
+    parent = trained(records, clock, "mdl_1")
+    examined(records, clock, "syn_1", "passed")
+    assert records.releases.releases("ds_2") == []
+    started(records, clock, "mdl_2", parent)
+    started(records, clock, "mdl_3", parent)  # once more changes nothing
+    assert [each.id for each in records.releases.releases("ds_2")] == ["syn_1"]

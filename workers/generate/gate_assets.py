@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -49,6 +49,7 @@ from service.domain.errors import (
 from service.domain.job import JobProgress
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
+from workers.generate.inherited_images import inherited_images
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 
@@ -208,7 +209,7 @@ class GateAssetCache:
     """The assets a process keeps in memory, the least recently used of which make way for new."""
 
     def __init__(self) -> None:
-        self._kept: LRUCache[tuple[str, int], GateAssets] = LRUCache(MAX_KEPT)
+        self._kept: LRUCache[tuple[tuple[str, ...], int], GateAssets] = LRUCache(MAX_KEPT)
 
     @classmethod
     @cache
@@ -216,29 +217,51 @@ class GateAssetCache:
         """Return the cache of this process."""
         return cls()
 
-    def get(self, attempt: Attempt, dataset: Dataset, size: int, policy: Policy) -> GateAssets:
+    def get(
+        self,
+        attempt: Attempt,
+        dataset: Dataset,
+        size: int,
+        policy: Policy,
+        inherited: Sequence[Dataset] = (),
+    ) -> GateAssets:
         """Return the assets of a dataset at an image size; gather them if they are not kept.
+
+        Args:
+            attempt: Its artifacts hold the images.
+            dataset: What a model was trained on.
+            size: Side of its images.
+            policy: The gate's.
+            inherited: The other datasets that the model learned from.
 
         Raises:
             TooFewPatients: The gate needs more of them held out.
             ArtifactMissing: Its files are gone.
         """
-        assert dataset.artifact is not None, "only a ready dataset's models draw"
-        key = dataset.artifact.key, size
+        of_datasets = []
+        for each in (dataset, *inherited):
+            assert each.artifact is not None, "only a ready dataset's models draw"
+            of_datasets.append(each.artifact.key)
+        key = tuple(of_datasets), size
         for kept in [*self._kept]:
-            if not attempt.artifacts.exists(kept[0]):  # deleted: memory lets go of it too
+            if not all(map(attempt.artifacts.exists, kept[0])):  # deleted: memory lets go of it too
                 del self._kept[kept]
         if key not in self._kept:
             while len(self._kept) >= MAX_KEPT:  # before the new ones take memory
                 self._kept.popitem()
-            self._kept[key] = _load_assets(attempt, dataset.artifact.key, size, policy)
+            self._kept[key] = _load_assets(attempt, of_datasets, size, policy)
         return self._kept[key]
 
 
-def _load_assets(attempt: Attempt, dataset_key: str, size: int, policy: Policy) -> GateAssets:
-    if not attempt.artifacts.exists(dataset_key):
-        raise ArtifactMissing.named(dataset_key)
-    splits = splits_of(PixelStore.open(attempt.artifacts.path(dataset_key)), size)
+def _load_assets(
+    attempt: Attempt, dataset_keys: Sequence[str], size: int, policy: Policy
+) -> GateAssets:
+    stores = []
+    for key in dataset_keys:
+        if not attempt.artifacts.exists(key):
+            raise ArtifactMissing.named(key)
+        stores.append(PixelStore.open(attempt.artifacts.path(key)))
+    splits, dataset_key = splits_of(stores[0], size, stores[1:]), dataset_keys[0]
     if len(np.unique(splits.holdout.patients)) < MIN_HOLDOUT:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
@@ -284,14 +307,19 @@ def _train_assets(attempt: Attempt, splits: Splits) -> Path:
 
 
 def search_of(splits: Splits) -> CopySearch:
-    """Make the images of T and H ready to be found."""
-    pixels = np.concatenate([splits.train.pixels, splits.holdout.pixels])
-    patients = np.concatenate([splits.train.patients, splits.holdout.patients])
-    return CopySearch(pixels, patients)
+    """Make the images of T and H ready to be found, and those that a model learned from before."""
+    searched = splits.copied_from
+    return CopySearch(searched.pixels, searched.patients)
 
 
-def splits_of(store: PixelStore, size: int) -> Splits:
-    """Read the real images of a store, (n, size, size), by split."""
+def splits_of(store: PixelStore, size: int, earlier: Sequence[PixelStore] = ()) -> Splits:
+    """Read the real images of a store, (n, size, size), by split.
+
+    Args:
+        store: Of the dataset that a model was trained on.
+        size: Side of the images.
+        earlier: Those of the datasets that it inherits.
+    """
     train = store.images_of(*TRAINED, size=size)
     return Splits(
         classes=store.classes,
@@ -300,6 +328,7 @@ def splits_of(store: PixelStore, size: int) -> Splits:
         holdout=_labelled(store.images_of(Split.HOLDOUT, size=size)),
         test=_labelled(store.images_of(Split.TEST, size=size)),
         fingerprint=store.fingerprint,
+        inherited=inherited_images(store, earlier, size) if earlier else None,
     )
 
 

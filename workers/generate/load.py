@@ -68,7 +68,8 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id, tenant)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
-    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY)
+    inherited = _inherited_by(attempt, model)
+    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY, inherited)
     return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
 
 
@@ -77,6 +78,21 @@ def _dataset_of(attempt: Attempt, model: Model) -> Dataset:
         return attempt.records.catalog.dataset(model.dataset_id)
     except DatasetNotFound as error:
         raise DatasetGone(f"{DatasetGone.__doc__} It was {model.dataset_id}.") from error
+
+
+def _inherited_by(attempt: Attempt, model: Model) -> list[Dataset]:
+    """Find the other datasets whose copies a model's sets are searched for.
+
+    Raises:
+        DatasetGone: One was deleted; that it was learned from is not undone by that.
+    """
+    found = []
+    for dataset_id in model.inherited:
+        try:
+            found.append(attempt.records.catalog.dataset(dataset_id))
+        except DatasetNotFound as error:
+            raise DatasetGone.inherited(model.id, dataset_id) from error
+    return found
 
 
 def snapshot_of(attempt: Attempt, model: Model, models: ModelCache) -> Snapshot:

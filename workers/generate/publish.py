@@ -27,6 +27,8 @@ from release.report.schema import (
     ExaminationCount,
     Guarantee,
     ModelSummary,
+    Pretraining,
+    PublicSource,
     Report,
     canonical_json,
 )
@@ -34,6 +36,7 @@ from release.samples import Origins, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
 from service.domain.json_form import as_json
 from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
+from service.domain.requests import PublicData
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
 from workers.ingest.split_key import split_key
@@ -110,7 +113,24 @@ def _model_summary(model: Model) -> ModelSummary:
         config_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
         snapshot_sha256=model.snapshot.sha256,
         differential_privacy=claimed and Guarantee(epsilon=claimed.epsilon, delta=claimed.delta),
+        pretraining=_pretraining(model),
     )
+
+
+def _pretraining(model: Model) -> Pretraining | None:
+    start = model.card.warm_start
+    if start is None:
+        return None
+    return Pretraining(
+        init_from=start.init_from,
+        weights_sha256=start.weights_sha256,
+        public_data=tuple(map(_public_source, start.public_data)),
+        num_inherited=len(model.inherited),
+    )
+
+
+def _public_source(declared: PublicData) -> PublicSource:
+    return PublicSource(licence=declared.licence, source=declared.source)
 
 
 def _dataset_summary(dataset: Dataset) -> DatasetSummary:
@@ -120,6 +140,7 @@ def _dataset_summary(dataset: Dataset) -> DatasetSummary:
             label: rounded_count(split.images) for label, split in dataset.classes.items()
         },
         patient_ids=bool(dataset.summary.get("has_patient_ids")),
+        public=dataset.public and _public_source(dataset.public),
     )
 
 

@@ -36,6 +36,7 @@ from workers.runtime.attempt import Attempt, Stopped
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
+from workers.train.initial_model import public_data
 from workers.train.membership_audit import (
     MembershipAudit,
     audit_membership,
@@ -90,6 +91,7 @@ def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
         dataset_fingerprint=spec.store.fingerprint,
         white_box=audit.white_box() if audit else None,
         differential_privacy=account,
+        warm_start=spec.initial.described(model, spec.store.classes) if spec.initial else None,
     )
     return TrainedModel(_published(attempt, spec, training.images_seen, staged, card))
 
@@ -146,7 +148,8 @@ def _published(
     attempt: Attempt, spec: TrainingSpec, images_seen: int, staged: Path, card: ModelCard
 ) -> Model:
     """Make a staged snapshot visible; returns its record."""
-    request, model_id = spec.request, new_id("mdl")
+    request, model_id, initial = spec.request, new_id("mdl"), spec.initial
+    dataset = attempt.records.catalog.dataset(request.dataset_id)
     snapshot = ArtifactRef(
         f"models/{model_id}/{WEIGHTS}",
         # of both files, so that a changed configuration is another snapshot
@@ -167,6 +170,8 @@ def _published(
         job_id=attempt.job.id,
         created_at=attempt.now(),
         card=card,
+        inherited=initial.inherited if initial else (),
+        public_data=public_data(dataset, initial),
     )
 
 

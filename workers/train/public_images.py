@@ -1,4 +1,4 @@
-"""Public images, drawn by the phantom generator: what a private model is trained on first."""
+"""Public images, which a private model is trained on first: phantoms, or published ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 
 from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS, draw
+from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
 
 NUM_IMAGES = 3000
@@ -30,4 +31,28 @@ def public_images(image_size: int, num_classes: int, device: torch.device) -> Tr
         pixels[index] = draw(finding, seed=SEED, index=index, size=image_size).pixels
         check_cancelled()
     labels = np.random.default_rng(SEED).permutation(NUM_IMAGES) % num_classes
+    return TrainingImages(pixels, labels, device)
+
+
+def published_images(
+    store: PixelStore, image_size: int, classes: tuple[str, ...], device: torch.device
+) -> TrainingImages:
+    """Read the images that a public model was trained on.
+
+    An image whose class the private dataset has too keeps its label, which is public as well.
+    The others are given labels at random, as phantoms are; all are where a class would have none.
+
+    Args:
+        store: Of the public dataset.
+        image_size: Side of the square images, in pixels.
+        classes: Those of the private dataset.
+        device: Where the images are wanted.
+    """
+    pixels, labels = store.training(image_size)
+    label_of = {label: index for index, label in enumerate(classes)}
+    known = np.array([label_of.get(label, -1) for label in store.classes])[labels]
+    drawn = np.random.default_rng(SEED).permutation(len(labels)) % len(classes)
+    labels = np.where(known < 0, drawn, known)
+    if len(np.unique(labels)) < len(classes):
+        labels = drawn
     return TrainingImages(pixels, labels, device)

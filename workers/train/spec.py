@@ -22,7 +22,8 @@ from radiographs.store.pixel_store import PixelStore
 from service.domain.errors import ArtifactMissing
 from service.domain.requests import PrivacyTerms, TrainRequest
 from workers.runtime.attempt import Attempt
-from workers.train.public_images import public_images
+from workers.train.initial_model import InitialModel
+from workers.train.public_images import public_images, published_images
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,22 @@ class TrainingSpec:
         checkpoint_interval_seconds: Least time between two of them.
         request: What the job asks for. With differential privacy training sees public images
             alone, and `patients` are for the mechanism.
+        initial: What it starts from; None where the weights begin at random.
     """
 
     pixels: str
     checkpoints: str
     checkpoint_interval_seconds: float
     request: TrainRequest
+    initial: InitialModel | None = None
 
     @classmethod
     def of(cls, attempt: Attempt, request: TrainRequest) -> Self:
         """Find what a train job works with.
 
         Raises:
-            ArtifactMissing: The files of the dataset are gone.
+            ArtifactMissing: The files of the dataset, or of the model to start from, are gone.
+            ModelNotFound: That model was deleted.
         """
         dataset = attempt.records.catalog.dataset(request.dataset_id)
         assert dataset.artifact is not None, "only a ready dataset is accepted for training"
@@ -58,6 +62,7 @@ class TrainingSpec:
             checkpoints=str(attempt.checkpoints.path),
             checkpoint_interval_seconds=attempt.settings.checkpoint_interval_seconds,
             request=request,
+            initial=InitialModel.of(attempt, request),
         )
 
     @classmethod
@@ -80,10 +85,17 @@ class TrainingSpec:
         return PixelStore.open(Path(self.pixels))
 
     def images(self, device: torch.device) -> TrainingImages:
-        """Put what a training sees on the device: private images, or public ones in their place."""
+        """Put what a training sees on the device: private images, or public ones in their place.
+
+        Public ones are those of the model that it starts from, or else phantoms.
+        """
+        size, classes = self.request.image_size, self.store.classes
+        if self.privacy and self.initial and self.initial.public_pixels:
+            published = PixelStore.open(Path(self.initial.public_pixels))
+            return published_images(published, size, classes, device)
         if self.privacy:
-            return public_images(self.request.image_size, len(self.store.classes), device)
-        pixels, labels = self.store.training(self.request.image_size)
+            return public_images(size, len(classes), device)
+        pixels, labels = self.store.training(size)
         groups = self.store.groups[self.store.trained]
         return TrainingImages(pixels, labels, device, groups)
 
@@ -97,8 +109,11 @@ class TrainingSpec:
         request = self.request
         spec = ImageSpec(request.image_size, len(self.store.classes))
         images = self.images(device)
+        model = new_model(request.family, dict(request.config), spec, request.seed)
+        if self.initial:
+            self.initial.begin(model, self.store.classes)
         return Training(
-            new_model(request.family, dict(request.config), spec, request.seed).to(device),
+            model.to(device),
             images,
             Budget(request.budget.images, request.budget.seconds),
             seed=request.seed,

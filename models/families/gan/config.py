@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,8 @@ class Config(FamilyConfig):
     What an objective's paper chooses differently (`FITTED`) takes the place of the defaults below,
     wherever a field is not given.
     """
+
+    starts_warm: ClassVar = True
 
     objective: Literal["bce", "lsgan", "wgan", "wgan_gp", "hinge", "r3gan"] = Field(
         "r3gan",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -44,6 +45,12 @@ BETAS = (0.0, 0.99)
 
 class AdversarialNetwork(Family[Config, Sampler]):
     """A generator, and a discriminator that compares its images with real ones of their class."""
+
+    # what is fitted to classes; the components stay, since the generator knows its latents by them
+    refitted: ClassVar = (
+        *("prior.gaussians", "prior.flow", "prior.fitted"),
+        *("adaptive", "discriminator.head.classifier"),
+    )
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)

@@ -53,6 +53,7 @@ class Config(FamilyConfig):
     """Hyper-parameters of latent diffusion."""
 
     private_methods: ClassVar = ("dp_sgd",)
+    starts_warm: ClassVar = True
 
     space: Literal["latent", "pixel"] = Field(
         "latent",

@@ -12,7 +12,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -46,6 +46,13 @@ SDEDIT_STEPS = 40  # of the whole path
 @final
 class LatentDiffusion(Family[Config, Sampler]):
     """A patch autoencoder, and a U-Net that predicts the velocity of its latents."""
+
+    # the latents' moments, the linear denoiser, copies of the denoiser made on the way, and what
+    # names classes
+    refitted: ClassVar = (
+        *("space.mean", "space.scale", "gaussian"),
+        *("early", "student", "classifier"),
+    )
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
         super().__init__(config, spec)

@@ -13,6 +13,7 @@ class Config(FamilyConfig):
     """A class-conditional autoencoder with a density fitted to its latents."""
 
     private_methods: ClassVar = ("mixture",)
+    starts_warm: ClassVar = True
 
     kind: Literal["variational", "denoising", "sparse"] = Field(
         "variational",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,8 @@ DENSITY_SHARE = 0.7  # of the privacy; the rest is for the remainder
 
 class VariationalAutoencoder(Family[Config, Sampler]):
     """q(z|x, y), p(x|z, y), and a density of z for each y."""
+
+    refitted: ClassVar = ("aggregate", "deviation", "remainder")
 
     deviation: Tensor  # of images from what is decoded of them; 0 until measured
     remainder: Tensor  # mean of the same, by class; of private models alone

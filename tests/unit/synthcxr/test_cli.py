@@ -178,6 +178,22 @@ def test_a_private_training_sends_its_terms(serve, capsys) -> None:
     assert run(*arguments, "--delta", "1e-6") == 2
 
 
+def test_a_training_names_what_it_starts_from(serve) -> None:
+    requests = serve(trained)
+    assert run("train", "ds_1", "--images", "9", "--init-from", "base") == 0
+    assert json.loads(requests[0].content)["init_from"] == "base"
+
+
+def test_images_are_declared_public_by_licence_and_source_together(serve) -> None:
+    requests = serve(trained)
+    add = ("datasets", "add", "--phantom", "normal=9,effusion=9", "--public-licence", "CC0-1.0")
+    assert run(*add) == 2
+    assert run(*add, "--public-source", "an open archive") == 0
+    [request] = requests
+    declared = {"licence": "CC0-1.0", "source": "an open archive"}
+    assert json.loads(request.content)["public"] == declared
+
+
 def test_json_output_is_the_whole_job_and_nothing_else(serve, capsys) -> None:
     serve(trained)
     assert run("train", "ds_1", "--images", "9", "--wait", "--json") == 0
