@@ -24,6 +24,7 @@ from release.data import Array, InheritedImages, Pixels, Splits
 from release.gate.attack_scores import NUM_NEIGHBOURS, attack_scores
 from release.gate.calibration import Calibration, Closeness
 from release.gate.density_attack import Candidates, density_scores, thumbnails
+from release.gate.legible_text import TextFound, detector_digest
 from release.gate.policy import Policy
 from release.gate.real_images import RealImages
 from release.gate.set_neighbours import ImageStatistics, SetNeighbours, search_both_ways
@@ -280,6 +281,18 @@ class RealIndex:
         if self._inherited is None:
             return self.images.digest
         return hashlib.sha256(f"{self.images.digest} {self._inherited.digest}".encode()).hexdigest()
+
+    @cached_property
+    def learned_text(self) -> TextFound:
+        """What legible text the images show that the model learned from."""
+        found = self._cache.get(
+            f"legible text {detector_digest()} {self.digest}",
+            lambda: {"windows": TextFound.in_images(self._learned_pixels()).windows},
+        )
+        return TextFound(found["windows"])
+
+    def _learned_pixels(self) -> Pixels:
+        return self._copied_from.pixels[self._copied_from.is_learned]
 
     @property
     def detectors(self) -> list[tuple[str, str]]:

@@ -9,8 +9,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 from radiographs.phantom import FINDINGS, draw
+from release.gate import legible_text
 from release.gate.checks import burned_in_text
-from release.gate.checks.burned_in_text import CHECK, judge
+from release.gate.checks.burned_in_text import CHECK
+from release.gate.legible_text import TextFound
+
+WITH_TEXT = TextFound(np.array([9, 0, 0]))
+WITHOUT = TextFound(np.zeros(500, np.int64))
+
+
+def judge(pixels, learned=WITH_TEXT):
+    return burned_in_text.judge(pixels, learned)
 
 
 def drawn(num_images: int, size: int, text: str | None = None, num_with_text: int = 0):
@@ -48,7 +57,7 @@ def test_isolated_markers_pass(size, marker):
 
 def test_a_weak_find_that_chance_explains_passes(monkeypatch):
     finds = iter([2, *[0] * 299])
-    monkeypatch.setattr(burned_in_text, "_evidence", lambda _: next(finds))
+    monkeypatch.setattr(legible_text, "_windows", lambda _: next(finds))
     finding = judge(np.zeros((300, 64, 64), np.uint8))
     assert (finding.decision, finding.statistic) == ("passed", 1)
     assert "1 of 300 images, beyond doubt in none" in finding.text
@@ -56,8 +65,30 @@ def test_a_weak_find_that_chance_explains_passes(monkeypatch):
 
 def test_more_weak_finds_than_chance_explains_refuse(monkeypatch):
     finds = iter([2] * 9 + [0] * 291)
-    monkeypatch.setattr(burned_in_text, "_evidence", lambda _: next(finds))
+    monkeypatch.setattr(legible_text, "_windows", lambda _: next(finds))
     assert judge(np.zeros((300, 64, 64), np.uint8)).code == "text"
+
+
+@pytest.mark.parametrize(
+    ("finds", "learned", "decision"),
+    [
+        ([2] * 26 + [7] * 2, WITH_TEXT, "refused"),
+        ([2] * 26 + [7] * 2, WITHOUT, "reported"),
+        ([7] * 12, WITHOUT, "refused"),
+        ([2] * 3, WITHOUT, "passed"),
+    ],
+)
+def test_texture_like_text_refuses_only_where_the_model_has_seen_text(
+    monkeypatch, finds, learned, decision
+):
+    of_images = iter([*finds, *[0] * (1000 - len(finds))])
+    monkeypatch.setattr(legible_text, "_windows", lambda _: next(of_images))
+    assert judge(np.zeros((1000, 64, 64), np.uint8), learned).decision == decision
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_names_are_refused_also_of_a_model_that_has_seen_none(size):
+    assert judge(drawn(60, size, "DOE^JANE 1948", 20), WITHOUT).code == "text"
 
 
 def test_a_set_of_which_nothing_is_kept_has_no_text():
@@ -77,7 +108,10 @@ def test_text_refuses_only_what_is_near_real_images(monkeypatch, kid, decision):
     pixels = drawn(20, 64, "MEIER 4711", 20)
     candidate = SimpleNamespace(pixels=pixels, validity=None)
     context = SimpleNamespace(
-        candidate=candidate, kept=slice(None), policy=SimpleNamespace(max_relative_kid=0.2)
+        candidate=candidate,
+        kept=slice(None),
+        policy=SimpleNamespace(max_relative_kid=0.2),
+        index=SimpleNamespace(learned_text=WITH_TEXT),
     )
     finding = burned_in_text.run(context)
     assert finding.decision == decision
