@@ -15,6 +15,7 @@ from release.cancellation import check_cancelled
 from release.data import Pixels
 
 FALSE_RATE = 0.004  # above the upper end of what was measured, see docs/burned-in-text.md
+TEXTURE_RATE = 0.05  # of finds beyond doubt in the texture of a generator: far above what was seen
 LEVEL = 0.001
 CERTAIN_WINDOWS = 6
 
@@ -47,12 +48,20 @@ class TextFound:
     @property
     def by_chance(self) -> int:
         """The most images that false finds explain, at LEVEL."""
-        return int(binom.isf(LEVEL, len(self.windows), FALSE_RATE)) if len(self.windows) else 0
+        return self._at_most(FALSE_RATE)
 
     @property
     def is_text(self) -> bool:
         """Whether there is text beyond doubt, or more than false finds explain."""
         return self.num_certain > 0 or self.num > self.by_chance
+
+    @property
+    def is_more_than_texture(self) -> bool:
+        """Whether there is more text beyond doubt than the texture of a generator explains."""
+        return self.num_certain > self._at_most(TEXTURE_RATE)
+
+    def _at_most(self, rate: float) -> int:
+        return int(binom.isf(LEVEL, len(self.windows), rate)) if len(self.windows) else 0
 
 
 def detector_digest() -> str:

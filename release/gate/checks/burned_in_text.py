@@ -10,8 +10,8 @@ CERTAIN_WINDOWS windows or more is beyond doubt, and one such image refuses the 
 
 The texture of a generator may look like text, oftener than FALSE_RATE. But a model can only draw
 text that it has seen. So where the images that it learned from show none, as the same detector
-judges them, weak finds and a few certain ones are reported, and only more certain ones than
-FALSE_RATE explains refuse.
+judges them, finds are reported, and only text beyond doubt in more images than TEXTURE_RATE
+explains refuses the set.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from release.data import Pixels
 from release.gate.checks.validity import relative_kid
 from release.gate.context import Check, Context, Stage
 from release.gate.finding import Finding, Reason
-from release.gate.legible_text import CERTAIN_WINDOWS, FALSE_RATE, TextFound
+from release.gate.legible_text import CERTAIN_WINDOWS, FALSE_RATE, TEXTURE_RATE, TextFound
 from release.gate.verdict import Decision
 
 REASON = Reason(
@@ -64,7 +64,7 @@ def judge(pixels: Pixels, learned: TextFound) -> Finding:
         refused = found.is_text
         text += f"Of {len(learned.windows)} images that the model learned from {learned.num} do."
     else:
-        refused = found.num_certain > found.by_chance
+        refused = found.is_more_than_texture
         text += "The images that the model learned from show none."
     decision: Decision = "refused" if refused else "reported" if found.is_text else "passed"
     return CHECK.finding(
@@ -85,7 +85,7 @@ CHECK = Check(
     decision=f"Held against the binomial law of false finds, at most {FALSE_RATE:.1%} of images; "
     f"text beyond doubt, in {CERTAIN_WINDOWS} overlapping windows or more, in a single image "
     "refuses the set. Where the images that the model learned from show no text by the same rule, "
-    "only finds beyond doubt are held against that law. Of images that are not near real ones by "
+    f"only finds beyond doubt count, and are held against a rate of {TEXTURE_RATE:.0%}. Of images that are not near real ones by "
     "KID it is reported alone",
     run=run,
     reasons=(REASON,),

@@ -74,7 +74,8 @@ def test_more_weak_finds_than_chance_explains_refuse(monkeypatch):
     [
         ([2] * 26 + [7] * 2, WITH_TEXT, "refused"),
         ([2] * 26 + [7] * 2, WITHOUT, "reported"),
-        ([7] * 12, WITHOUT, "refused"),
+        ([7] * 40, WITHOUT, "reported"),
+        ([7] * 80, WITHOUT, "refused"),
         ([2] * 3, WITHOUT, "passed"),
     ],
 )
