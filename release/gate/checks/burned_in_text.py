@@ -85,8 +85,8 @@ CHECK = Check(
     decision=f"Held against the binomial law of false finds, at most {FALSE_RATE:.1%} of images; "
     f"text beyond doubt, in {CERTAIN_WINDOWS} overlapping windows or more, in a single image "
     "refuses the set. Where the images that the model learned from show no text by the same rule, "
-    f"only finds beyond doubt count, and are held against a rate of {TEXTURE_RATE:.0%}. Of images that are not near real ones by "
-    "KID it is reported alone",
+    f"only finds beyond doubt count, and are held against a rate of {TEXTURE_RATE:.0%}. "
+    "Of images that are not near real ones by KID it is reported alone",
     run=run,
     reasons=(REASON,),
     stage=Stage.INVALID_DISTANCES,
