@@ -162,6 +162,8 @@ class Settings(BaseSettings):
         train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
             chosen for it. auto: cuda where the API's own machine has an NVIDIA driver.
         worker_queues: The queues a worker serves, separated by commas; its command line sets them.
+        prepare_after_training: Whether what the sets of a model are examined with is learned right
+            after its training, by the worker of `gpu.prepare`, and not before the first set.
         torch_threads: Threads of one worker; by default one per core.
         max_warm_models: How many models a worker of `gpu.generate` and `gpu.score` keeps loaded
             that serves no other queue; 0 keeps none.
@@ -251,6 +253,7 @@ class Settings(BaseSettings):
     max_attempts_without_checkpoint: int = Field(default=3, ge=1)
     train_device: Literal["auto", "cpu", "cuda"] = "auto"
     worker_queues: Annotated[tuple[str, ...], NoDecode] = tuple(kind.queue for kind in JobKind)
+    prepare_after_training: bool = True
     torch_threads: int | None = Field(default=None, ge=1)
     max_warm_models: int = Field(default=3, ge=0)
     max_warm_model_bytes: int = Field(default=2**30, ge=0)

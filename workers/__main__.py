@@ -22,6 +22,7 @@ from service.settings import Settings
 
 # A fresh process for each job gives back all memory, on the device too. A worker that only
 # generates keeps its process, and in it the last models, until a leak might have grown.
+KEEPS_MODELS = {each.queue for each in (JobKind.GENERATE, JobKind.SCORE, JobKind.PREPARE)}
 JOBS_PER_PROCESS = 1
 GENERATIONS_PER_PROCESS = 1000
 
@@ -50,7 +51,7 @@ def main() -> None:
 
 def jobs_per_process(queues: str) -> int:
     """Return after how many jobs a worker of these queues starts a fresh process."""
-    keeps_models = set(queues.split(",")) <= {JobKind.GENERATE.queue, JobKind.SCORE.queue}
+    keeps_models = set(queues.split(",")) <= KEEPS_MODELS
     return GENERATIONS_PER_PROCESS if keeps_models else JOBS_PER_PROCESS
 
 

@@ -21,10 +21,12 @@ from service.domain.records import GeneratedSet, JobOutput
 from service.domain.requests import (
     GenerateRequest,
     IngestRequest,
+    PrepareRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
 )
+from workers.prepare.submission import submit_preparation
 from workers.runtime.attempt import Attempt, Cancelled, Stopped
 from workers.runtime.context import WorkerContext
 from workers.runtime.error_mapping import problem_of
@@ -57,6 +59,10 @@ def work(attempt: Attempt) -> JobOutput:
             from workers.score.job import score
 
             return score(attempt, request)
+        case PrepareRequest() as request:
+            from workers.prepare.job import prepare
+
+            return prepare(attempt, request)
 
 
 def run_next(queues: Sequence[str], context: WorkerContext) -> bool:
@@ -103,6 +109,9 @@ def run_job(job_id: str, context: WorkerContext) -> bool:
         tracing.flush()
     if ended:
         log.info("job ended", state=str(ended.state), **about)
+        trained = ended.kind is JobKind.TRAIN and ended.state is JobState.SUCCEEDED
+        if trained and settings.prepare_after_training:
+            submit_preparation(records, ended)
         _clear_up(ended, context)
     return True
 

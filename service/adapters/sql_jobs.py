@@ -38,6 +38,7 @@ from service.domain.records import (
     GeneratedSet,
     IngestedDataset,
     JobOutput,
+    PreparedModel,
     PushedSet,
     ScoredImages,
     TrainedModel,
@@ -444,6 +445,8 @@ def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
             pass  # it is another system that keeps it
         case ScoredImages():
             pass  # the scores are kept by the name of their job
+        case PreparedModel():
+            pass  # what was learned lies beside the dataset's pixels
 
 
 def _fenced(connection: Connection, claim: Claim) -> Job:

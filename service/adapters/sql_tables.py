@@ -36,6 +36,7 @@ from service.domain.requests import (
     GenerateRequest,
     IngestRequest,
     JobRequest,
+    PrepareRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
@@ -293,6 +294,7 @@ _REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
     JobKind.GENERATE: TypeAdapter(GenerateRequest),
     JobKind.PUSH: TypeAdapter(PushRequest),
     JobKind.SCORE: TypeAdapter(ScoreRequest),
+    JobKind.PREPARE: TypeAdapter(PrepareRequest),
 }
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 

@@ -13,6 +13,7 @@ from service.domain.requests import (
     DatasetSource,
     GenerateRequest,
     IngestRequest,
+    PrepareRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
@@ -45,7 +46,10 @@ _OPEN = {
     "ModelConfig": "The hyper-parameters of a model's family, complete.",
     "Report": "Every figure of a set's report.",
 }
-_REQUESTS = (IngestRequest, TrainRequest, GenerateRequest, PushRequest, ScoreRequest)
+_REQUESTS = (
+    *(IngestRequest, TrainRequest, GenerateRequest),
+    *(PushRequest, ScoreRequest, PrepareRequest),
+)
 
 
 def reference(name: str) -> dict[str, str]:

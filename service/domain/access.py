@@ -45,6 +45,7 @@ _SCOPE_OF_KIND = {
     JobKind.GENERATE: GENERATE,
     JobKind.PUSH: GENERATE,
     JobKind.SCORE: PRIVATE_READ,
+    JobKind.PREPARE: TRAIN,
 }
 
 

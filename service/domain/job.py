@@ -31,11 +31,12 @@ class JobKind(StrEnum):
     GENERATE = "generate"
     PUSH = "push"
     SCORE = "score"
+    PREPARE = "prepare"
 
     @property
     def queue(self) -> str:
         """Name of the queue whose workers can run this kind."""
-        on_gpu = self in {JobKind.TRAIN, JobKind.GENERATE, JobKind.SCORE}
+        on_gpu = self not in {JobKind.INGEST, JobKind.PUSH}
         return f"{'gpu' if on_gpu else 'cpu'}.{self}"
 
 
@@ -116,7 +117,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a succeeded job made, sent, or scored images by: exactly one of these is set."""
+    """What a succeeded job made, sent, prepared or scored images by: exactly one is set."""
 
     dataset_id: str | None = None
     model_id: str | None = None

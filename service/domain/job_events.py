@@ -23,6 +23,7 @@ from service.domain.records import (
     GeneratedSet,
     IngestedDataset,
     JobOutput,
+    PreparedModel,
     PushedSet,
     ScoredImages,
     TrainedModel,
@@ -91,7 +92,7 @@ def result_of(made: JobOutput) -> JobResult:
             return JobResult(synthetic_set_id=synthetic_set.id)
         case PushedSet(synthetic_set_id):
             return JobResult(synthetic_set_id=synthetic_set_id)
-        case ScoredImages(model_id):
+        case ScoredImages(model_id) | PreparedModel(model_id):
             return JobResult(model_id=model_id)
 
 
@@ -120,5 +121,6 @@ def checkpoint_folder(job: Job) -> str | None:
         JobKind.GENERATE: not job.state.done,
         JobKind.PUSH: False,
         JobKind.SCORE: False,
+        JobKind.PREPARE: False,
     }
     return f"checkpoints/{job.id}" if kept[job.kind] else None

@@ -365,4 +365,15 @@ class ScoredImages:
     model_id: str
 
 
-JobOutput = IngestedDataset | TrainedModel | GeneratedSet | PushedSet | ScoredImages
+@dataclass(frozen=True, slots=True)
+class PreparedModel:
+    """What a model's sets are examined with was learned; it lies beside its dataset's pixels.
+
+    Attributes:
+        model_id: The model.
+    """
+
+    model_id: str
+
+
+JobOutput = IngestedDataset | TrainedModel | GeneratedSet | PushedSet | ScoredImages | PreparedModel

@@ -327,4 +327,19 @@ class ScoreRequest:
     fit: Fit = "pad"
 
 
-JobRequest = IngestRequest | TrainRequest | GenerateRequest | PushRequest | ScoreRequest
+@dataclass(frozen=True, slots=True)
+class PrepareRequest:
+    """What the sets of a model are examined with, to be learned before the first is asked for.
+
+    Attributes:
+        model_id: The model.
+        dataset_id: What it was trained on.
+    """
+
+    model_id: str
+    dataset_id: str
+
+
+JobRequest = (
+    IngestRequest | TrainRequest | GenerateRequest | PushRequest | ScoreRequest | PrepareRequest
+)

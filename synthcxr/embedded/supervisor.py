@@ -32,7 +32,8 @@ NO_PERMISSION = 77  # how a process ends that refuses a data directory which oth
 
 TRAINING = "gpu.train"
 TRANSFERS = "cpu.ingest,cpu.push"  # a worker of its own: an upload must not stop a training
-GENERATION = "gpu.generate,gpu.score"  # a worker of its own, which keeps the last models loaded
+# a worker of its own, which keeps the last models loaded
+GENERATION = "gpu.generate,gpu.score,gpu.prepare"
 
 
 @dataclass(frozen=True)

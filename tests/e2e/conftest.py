@@ -26,6 +26,8 @@ QUICK = {
     "SYNTHCXR_SCHEDULER_INTERVAL_SECONDS": "0.3",
     # every run computes alike, whatever the number of workers
     "SYNTHCXR_TORCH_THREADS": "1",
+    # a set prepares for itself, where one is made
+    "SYNTHCXR_PREPARE_AFTER_TRAINING": "false",
 }
 
 

@@ -33,6 +33,7 @@ QUICK = {
     "SYNTHCXR_CHECKPOINT_INTERVAL_SECONDS": "0.5",
     "SYNTHCXR_SCHEDULER_INTERVAL_SECONDS": "0.3",
     "SYNTHCXR_TORCH_THREADS": "1",
+    "SYNTHCXR_PREPARE_AFTER_TRAINING": "false",
     "SYNTHCXR_MAX_REQUESTS_PER_MINUTE": "0",
     # A job must not fail however often its process is killed: every job that fails is a finding.
     "SYNTHCXR_MAX_ATTEMPTS_WITHOUT_CHECKPOINT": "1000",

@@ -27,7 +27,11 @@ COUNTS = {"normal": 72, "effusion": 48}
 DEFAULT_SOURCE = DatasetSource(phantom=PhantomSpec(COUNTS, 64, 0))
 
 
-OFTEN = {"heartbeat_seconds": 0.02, "checkpoint_interval_seconds": 0.05}
+OFTEN = {
+    "heartbeat_seconds": 0.02,
+    "checkpoint_interval_seconds": 0.05,
+    "prepare_after_training": False,
+}
 
 
 @contextmanager

@@ -68,9 +68,18 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id, tenant)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
-    inherited = _inherited_by(attempt, model)
-    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY, inherited)
+    assets = assets_of(attempt, model)
     return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
+
+
+def assets_of(attempt: Attempt, model: Model) -> GateAssets:
+    """Return what a model's sets are examined with, from the process's cache where it is there.
+
+    Raises:
+        ArtifactMissing, DatasetGone, TooFewPatients: See the error tree.
+    """
+    dataset, inherited = _dataset_of(attempt, model), _inherited_by(attempt, model)
+    return GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY, inherited)
 
 
 def _dataset_of(attempt: Attempt, model: Model) -> Dataset:

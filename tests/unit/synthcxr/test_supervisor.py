@@ -167,7 +167,8 @@ def test_an_ingest_does_not_stop_a_training(tmp_path: Path) -> None:
     programs = service_programs(options(tmp_path), {})
     commands = [program.command for program in programs if "worker" in program.command]
     queues = [command[command.index("--queues") + 1] for command in commands]
-    assert sorted(queues) == ["cpu.ingest,cpu.push", "gpu.generate,gpu.score", "gpu.train"]
+    generation = "gpu.generate,gpu.score,gpu.prepare"
+    assert sorted(queues) == ["cpu.ingest,cpu.push", generation, "gpu.train"]
 
 
 def test_a_worker_has_longer_to_stop_than_it_takes_itself(tmp_path: Path) -> None:
