@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := .venv-peers
 CLIENTS := .venv-clients
+SITE := .venv-site
 # The first that runs (a version manager's shim may not) and is new enough.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
@@ -31,7 +32,7 @@ CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call opti
 CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients faults demo up \
+.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients site faults demo up \
 	bench base quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-warm-start bench-fidelity bench-copies \
 	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost proofs \
@@ -85,6 +86,15 @@ openapi: install ## Write openapi.yaml anew from the app
 
 generated-clients: $(CLIENTS)/.installed ## Lint openapi.yaml, and drive the service by generated clients (needs npm)
 	$(PYTEST) -rs tests/contract/test_generated_clients.py
+
+site: $(SITE)/.installed ## Build the documentation as pages in build/site
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
+	@echo "open build/site/index.html"
+
+$(SITE)/.installed: docs/requirements.txt | install
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(CLIENTS)/.installed: $(addprefix tests/contract/generated_clients/,requirements.txt package.json) | install
 	$(PYTHON) -m venv $(CLIENTS)

@@ -1,0 +1,77 @@
+"""What README and docs tell people to type is what the command line, Python and YAML accept."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from synthcxr.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+
+
+def blocks(language):
+    return [
+        pytest.param(match[3].replace(f"\n{match[1]}", "\n"), id=f"{page.stem}-{match.start()}")
+        for page in PAGES
+        for match in BLOCK.finditer(page.read_text())
+        if match[2] == language
+    ]
+
+
+def commands():
+    """Return every command of ours in a block for a shell, up to a pipe or a redirection."""
+    found = []
+    for block in blocks("sh"):
+        [text] = block.values
+        for number, line in enumerate(text.replace("\\\n", " ").splitlines()):
+            words = shlex.split(line, comments=True)
+            while words and re.match(r"[A-Z_]+=", words[0]):
+                del words[0]
+            if words[:1] == ["synthcxr"]:
+                ends = (i for i, word in enumerate(words) if word in {"|", ">", "&&"})
+                ours = words[1 : next(ends, None)]
+                found.append(pytest.param(ours, id=f"{block.id}-{number}"))
+    return found
+
+
+@pytest.mark.parametrize("words", commands())
+def test_every_command_is_one_that_the_command_line_knows(words):
+    command, name, context = typer.main.get_command(app), "synthcxr", None
+    try:
+        while True:
+            context = command.make_context(name, list(words), parent=context)
+            if not hasattr(command, "resolve_command"):
+                break
+            words = [*context._protected_args, *context.args]
+            name, command, words = command.resolve_command(context, words)
+    except typer.BadParameter as error:
+        if "does not exist" not in str(error):  # the files of a reader are not here
+            raise
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_every_python_block_compiles(text):
+    compile(text, "block", "exec")
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_every_yaml_block_is_yaml(text):
+    assert list(yaml.safe_load_all(text))
+
+
+def test_the_site_has_every_page_once():
+    def pages(entries):
+        for entry in entries:
+            for value in entry.values():
+                yield from pages(value) if isinstance(value, list) else [value]
+
+    docs = ROOT / "docs"
+    there = [path.relative_to(docs).as_posix() for path in docs.glob("**/*.md")]
+    assert sorted(pages(SITE["nav"])) == sorted(p for p in there if not p.startswith("adr/"))
