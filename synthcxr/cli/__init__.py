@@ -16,6 +16,7 @@ from synthcxr.cli import (
     generate,
     jobs,
     keys,
+    mcp,
     models,
     operations,
     server,
@@ -48,6 +49,7 @@ app.add_typer(models.app, name="models")
 app.command("generate")(generate.generate)
 app.add_typer(sets.app, name="sets")
 app.command("verify")(verify.verify)
+app.command("mcp")(mcp.mcp)
 app.add_typer(signing_keys.app, name="signing-keys")
 app.add_typer(keys.app, name="keys")
 app.add_typer(deletions.app, name="deletions")
