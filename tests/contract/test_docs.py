@@ -1,4 +1,4 @@
-"""What README and docs tell people to type is what the command line, Python and YAML accept."""
+"""Commands and code in README and docs are what the command line, Python and YAML accept."""
 
 import re
 import shlex
