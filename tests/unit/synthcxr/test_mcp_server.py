@@ -65,7 +65,7 @@ def test_a_set_is_ordered_and_watched(tmp_path):
     assert (failed, json.loads(text)["state"]) == (False, "succeeded")
 
 
-def test_what_the_service_refuses_is_told_with_its_remedy(tmp_path):
+def test_what_the_service_refuses_is_said_with_its_remedy(tmp_path):
     failed, text = called(tmp_path, "order_set", model_id="mdl_2", class_counts={"COVID": 5})
     assert failed
     assert "list the models" in text
