@@ -130,11 +130,11 @@ def test_no_message_advises_an_installation_that_exists_nowhere() -> None:
     assert not [path for path in sources if re.search(r"pip install '?synthcxr", path.read_text())]
 
 
-def test_the_pythons_snippets_of_the_readme_are_typed(tmp_path: Path) -> None:
-    snippets = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    assert len(snippets) >= 2
+def test_the_python_snippets_of_readme_and_docs_are_typed(tmp_path: Path) -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    code = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    snippets = [snippet for page in pages for snippet in code.findall(page.read_text())]
+    assert len(snippets) >= 3
     files = []
     for number, snippet in enumerate(snippets):
         files.append(tmp_path / f"snippet_{number}.py")
