@@ -64,7 +64,7 @@ types: install ## Check the types
 
 test: install ## Run all tests; what a test cannot reach is skipped by name
 	$(PYTEST) -n 2 --dist worksteal tests/unit tests/numerics tests/contract tests/integration
-	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/faults
+	$(PYTEST) -n 3 --dist loadfile tests/e2e tests/faults
 
 # Exact mathematics, and what must hold in either number format. Gate proofs are statistics: `make test` runs them.
 EXACT := tests/numerics --ignore tests/numerics/test_gate_proofs.py \
