@@ -21,6 +21,7 @@ from service.domain.caller import (
 )
 from service.domain.errors import SchemaUnknown
 from service.domain.record_ports import ApiKeys
+from service.logs import configure_logs
 from service.private_directory import data_dir_or_exit
 from service.settings import Settings, is_loopback
 
@@ -35,6 +36,7 @@ def main() -> None:
         _print_openapi(settings)
         return
     data_dir_or_exit(settings.data_dir)
+    configure_logs(settings.log_level)
     try:
         _run(arguments, settings)
     except SchemaUnknown as error:

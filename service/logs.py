@@ -31,8 +31,17 @@ def configure_logs(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(), _without_secrets],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
     )
+
+
+def configure_logs_once() -> None:
+    """Set up logging where nobody has: by default structlog prints every frame's locals.
+
+    They are patients' names and images. Each process says its level by `configure_logs`.
+    """
+    if not structlog.is_configured():
+        configure_logs("INFO")
 
 
 def _without_secrets(logger: Any, method: str, line: Any) -> str:

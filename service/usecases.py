@@ -186,6 +186,8 @@ def cancel_job(context: AppContext, job_id: str) -> Job:
     if job.state.done and checkpoint_folder(job) is None:
         with _left_to_the_scheduler(job_id):
             context.artifacts.delete(f"checkpoints/{job_id}")
+            if job.kind is JobKind.SCORE:
+                context.artifacts.delete_upload(job_id)
     return job
 
 

@@ -160,7 +160,8 @@ def _clear_up(ended: Job, context: WorkerContext) -> None:
     """Drop what only a job that goes on would need."""
     if not ended.state.done:
         return
-    retryable = ended.state is JobState.CANCELLED or (ended.error and ended.error.retryable)
+    cancelled = ended.state is JobState.CANCELLED and ended.kind is not JobKind.SCORE
+    retryable = cancelled or (ended.error and ended.error.retryable)
     # what was fetched for an ingest that failed for a while is kept a day, so that a retry goes on
     fetched = ended.kind is JobKind.INGEST and ended.error and ended.error.retryable
     try:

@@ -44,6 +44,7 @@ NUM_EMPTY = 1000
 CAP_HEIGHTS = (4, 5, 6, 8, 12, 20, 30)
 CONTRASTS = (10, 15, 20, 30, 40, 60)
 TURNS = {"5 degrees": 5.0, "a quarter turn": 90.0, "upside down": 180.0}
+THREE_GLYPHS = ("LEE", "KIM", "DOE", "117")
 LEAST_CONTRAST = 40  # grey levels of 255 that drawn text differs by, but where it is varied
 LEAST_HEIGHT = 6.0  # pixels of a capital, likewise
 
@@ -73,6 +74,7 @@ def with_text(
     height: float | None = None,
     contrast: float | None = None,
     angle: float = 0.0,
+    text: str | None = None,
 ) -> Grey | None:
     """Draw a line of text that is inside of the image and legible; None where none fits.
 
@@ -84,6 +86,7 @@ def with_text(
         contrast: Grey levels that the text differs by from the mean of where it lies; None for
             white, black or any grey that differs by LEAST_CONTRAST or more, half of them in a box.
         angle: To which it is turned.
+        text: What is drawn; None for a name, a date or a number of at least four glyphs.
     """
     tallest = max(0.05 * max(image.shape), LEAST_HEIGHT + 2)
     for _ in range(100):
@@ -91,8 +94,9 @@ def with_text(
         left, top = (float(rng.uniform(0, 0.9) * side) for side in image.shape[::-1])
         style = _style(image, rng, fonts, tall, contrast, (left, top), angle)
         least = LEAST_CONTRAST if contrast is None else 0.6 * contrast
-        drawn, glyphs = write(image, random_text(rng), (left, top), style, least)
-        if glyphs.legible.all() and len(glyphs.legible) > 3:
+        line = text or random_text(rng)
+        drawn, glyphs = write(image, line, (left, top), style, least)
+        if glyphs.legible.all() and len(glyphs.legible) >= min(len(line), 4):
             return drawn
     return None
 
@@ -150,6 +154,9 @@ def on_phantoms(num_drawn: int, num_empty: int, fonts: Fonts) -> dict[str, Any]:
         },
         "turned": {
             name: varied(50 + k, height=12, angle=a) for k, (name, a) in enumerate(TURNS.items())
+        },
+        "three_glyphs": {
+            text: varied(60 + k, height=12, text=text) for k, text in enumerate(THREE_GLYPHS)
         },
         "false": {
             name: rate(bool(find_text(image)) for image in empty(num_empty, kind))

@@ -58,6 +58,8 @@ class Candidate:
         claim: Differential privacy that the model claims. None of its images is dropped, since
             which ones are depends on patients outside of what was promised: such a set is released
             whole or not at all.
+        learned_elsewhere: Whether the model also learned from images that are not at hand: public
+            ones, through the models that it started from.
     """
 
     pixels: Pixels
@@ -66,6 +68,7 @@ class Candidate:
     neighbours: SetNeighbours | None = None
     offered: NDArray[np.int64] | None = None
     claim: Claim | None = None
+    learned_elsewhere: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.pixels) == len(self.weights) > 0:

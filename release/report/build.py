@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from release.fidelity.results import Fidelity
 from release.gate.published import VerdictSummary
 from release.gate.result import GateResult
+from release.report.pretraining import of_pretraining
 from release.report.schema import (
     DatasetSummary,
     ExaminationCount,
@@ -39,17 +39,6 @@ SMALL_SET = (
 INTERPOLATIONS = (
     "Interpolated images depend on each other. The tests count them as independent, so for these "
     "they are approximate."
-)
-
-
-INHERITED = (
-    "The model's training started from another model, which had learned from private images of "
-    "{} further datasets. The set was searched for copies of these images too. Whether "
-    "membership of their patients can be inferred was not tested."
-)
-PUBLIC_PRETRAINING = (
-    "Before the private images the model learned from public ones, to which the guarantee of "
-    "differential privacy does not extend: {}."
 )
 
 
@@ -113,18 +102,8 @@ def build_report(
             *ALWAYS,
             *([] if dataset.patient_ids else [NO_PATIENT_IDS]),
             *([SMALL_SET] if 0 < len(origins.released) < num_generated - num_rejected else []),
-            *_of_pretraining(model),
+            *of_pretraining(model),
             *([INTERPOLATIONS] if InterpolatedSample.kind in of_none else []),
             *([] if evaluation.utility else [NOT_REQUESTED if verdict.released else NOT_RELEASED]),
         ),
     )
-
-
-def _of_pretraining(model: ModelSummary) -> Iterator[str]:
-    """Say what the model's start means for the claims."""
-    start = model.pretraining
-    if start and start.num_inherited:
-        yield INHERITED.format(start.num_inherited)
-    if start and start.public_data and model.differential_privacy:
-        named = (f"{each.source} (licence: {each.licence})" for each in start.public_data)
-        yield PUBLIC_PRETRAINING.format("; ".join(named))

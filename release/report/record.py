@@ -42,7 +42,7 @@ class Record:
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """Return what is known, each with its name."""
+        """Return what is known, each with its name, as text that can be printed."""
         facts = [
             ("Hospital", self.hospital or NOT_GIVEN),
             ("Made and examined", _day(self.made_at)),
@@ -54,7 +54,7 @@ class Record:
                 ("Recipient", self.recipient or NOT_GIVEN),
                 ("Certificate issued", _day(self.issued_at)),
             ]
-        return facts
+        return [(name, _printable(text)) for name, text in facts]
 
 
 def with_record(page: bytes, record: Record) -> bytes:
@@ -62,6 +62,11 @@ def with_record(page: bytes, record: Record) -> bytes:
     rows = (f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in record.facts)
     filled = "\n".join(('<dl class="facts">', *rows, "</dl>")).encode()
     return _PLACE.sub(lambda _: filled, page)
+
+
+def _printable(text: str) -> str:
+    """Replace what is no letter: control characters, and those that turn the text around."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _day(moment: datetime) -> str:

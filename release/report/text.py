@@ -13,6 +13,7 @@ from release.fidelity.results import ALL
 from release.gate.published import Power, PublishedGate, rounded_up
 from release.gate.result import COARSE_P_VALUES
 from release.gate.verdict import Outcome
+from release.report.pretraining import of_pretraining
 from release.report.schema import Report
 from release.stats.estimate import Estimate
 
@@ -155,7 +156,8 @@ def likeness(report: Report) -> str:
 
 def warnings(report: Report) -> tuple[str, ...]:
     """Return what a reader must know before any number."""
-    return () if report.dataset.patient_ids else (EACH_IMAGE_A_PATIENT,)
+    patients = () if report.dataset.patient_ids else (EACH_IMAGE_A_PATIENT,)
+    return (*patients, *of_pretraining(report.model))
 
 
 def copy_claim(power: Power) -> str:

@@ -226,10 +226,10 @@ def _is_zip(path: Path) -> bool:
 
 
 def check_upload(retention_seconds: float, *, kept: bool) -> None:
-    """Raise UploadGone unless the archive of an ingest is still kept."""
+    """Raise UploadGone unless what was uploaded for a job is still kept."""
     if not kept:
         raise errors.UploadGone(
-            "The uploaded archive is no longer kept: one whose ingest was cancelled, or may "
-            f"succeed when retried, is kept for {retention_seconds / 3600:g} hours, "
-            "any other not at all. Upload it again."
+            "What was uploaded is no longer kept: that of an ingest that was cancelled, or of a "
+            f"job that may succeed when retried, is kept for {retention_seconds / 3600:g} hours, "
+            "any other not at all. Send it in a new request."
         )

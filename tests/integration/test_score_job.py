@@ -99,6 +99,16 @@ def test_images_unlike_a_chest_are_less_likely_than_held_out_ones(context, model
     assert read_scores(context.artifacts, again.id) == scores
 
 
+def test_progress_is_for_everybody_and_does_not_count_held_out_images(context, model, monkeypatch):
+    monkeypatch.setattr("workers.runtime.attempt.REPORT_INTERVAL_SECONDS", 0.0)
+    job = scored(context, model, {f"{index}.png": encoded(chest(index)) for index in range(17)})
+    reported = [e.data for e in context.records.jobs.events(job.id) if e.kind == "progress"]
+    assert {each["phase"] for each in reported} == {"scoring held-out images", "scoring"}
+    for each in reported:
+        shown = each["images_seen"], each["total_images"], round(each["fraction"], 3)
+        assert shown in {(0, None, 0.0), (16, 17, 0.941), (17, 17, 1.0)}
+
+
 UNUSABLE = [
     ({"a.txt": b"no image"}, "no_images_to_score"),
     ({}, "empty_archive"),

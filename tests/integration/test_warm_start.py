@@ -3,6 +3,7 @@
 import json
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from tests.integration.jobs import finished, submit_generation, submit_ingest, s
 from workers.generate.gate_assets import splits_of
 from workers.train import public_images
 from workers.train.bases import save_base
+from workers.train.contradicted import private_twin
 
 PUBLIC = PublicData("CC0-1.0", "an open archive")
 
@@ -147,6 +149,49 @@ def test_a_private_training_learns_from_the_declared_images_first_and_names_them
     for document in (manifest, certified, report):
         assert document["model"]["pretraining"]["public_data"] == [declaration]
     assert any("an open archive" in sentence for sentence in report["limits"])
+
+
+def test_images_that_are_private_in_another_dataset_stay_private(context, private_id):
+    """Adding them again as public ones launders nothing, whichever dataset came first."""
+    copies = finished(context, submit_ingest(context)).result.dataset_id
+    declared(context, private_id, public=PUBLIC)
+    before = trained(context, declared(context, copies, public=PUBLIC), images=64)
+    declared(context, private_id)
+    after = trained(context, copies, images=64)
+    assert (before.public_data, after.public_data) == ((PUBLIC,), ())
+    warned = [
+        "not_public" in {each.data.get("code") for each in context.records.jobs.events(job_id)}
+        for job_id in (before.job_id, after.job_id)
+    ]
+    assert warned == [False, True]
+
+    other = declared(context, other_dataset(context))
+    child = trained(context, other, before.id, images=64)
+    assert (child.inherited, child.public_data) == ((copies,), ())
+    assert child.card.warm_start.public_data == ()
+    terms = Privacy(PrivacyTerms(3.0, None, 1.0, "mixture"))
+    job = finished(context, submit_training(context, other, init_from=before.id, privacy=terms))
+    assert (job.state, job.error.code) == (JobState.FAILED, "privacy_unavailable")
+    assert private_id in job.error.detail
+
+
+def test_a_few_patients_in_common_do_not_say_whose_images_are_private(
+    context, private_id, monkeypatch
+):
+    copies = declared(
+        context, finished(context, submit_ingest(context)).result.dataset_id, public=PUBLIC
+    )
+    dataset = context.records.catalog.dataset(copies)
+
+    def twin(tenant="default"):
+        job = SimpleNamespace(tenant=tenant)
+        attempt = SimpleNamespace(job=job, records=context.records, artifacts=context.artifacts)
+        return private_twin(attempt, dataset)
+
+    assert twin() == private_id
+    assert twin("another") is None
+    monkeypatch.setattr("workers.train.contradicted.FEWEST_IN_COMMON", 121)  # of 120 in all
+    assert twin() is None
 
 
 @pytest.mark.usefixtures("nothing_dropped")

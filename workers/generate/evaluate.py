@@ -61,6 +61,7 @@ def _examine(
         neighbours=sampled.neighbours,
         offered=sampled.offered,
         claim=inputs.claim,
+        learned_elsewhere=inputs.learned_elsewhere,
     )
     by_this_model = map(assets.gate.measure, model_controls(assets.splits, snapshot))
     history = History(

@@ -9,10 +9,11 @@ from models.snapshot import Snapshot
 from release.features.extractors import Extractor
 from release.gate.context import Claim
 from release.gate.policy import Policy
-from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound
+from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound, ModelNotFound
+from service.domain.record_ports import Catalog
 from service.domain.records import Dataset, Model
 from service.domain.release_rules import check_examinations
-from service.domain.requests import GenerateRequest
+from service.domain.requests import PHANTOMS, GenerateRequest
 from workers.generate.feature_extractors import requested_extractors
 from workers.generate.gate_assets import GateAssetCache, GateAssets
 from workers.generate.model_cache import ModelCache
@@ -36,6 +37,7 @@ class Inputs:
         extractors: Networks that the set is compared by besides the classifier.
         prior: The earlier sets that count in the evaluation.
         max_sets: How many sets of the model may be examined.
+        learned_elsewhere: Whether the model also learned from images that `assets` do not hold.
     """
 
     request: GenerateRequest
@@ -46,6 +48,7 @@ class Inputs:
     extractors: Sequence[Extractor]
     prior: PriorSets
     max_sets: int
+    learned_elsewhere: bool = False
 
     @property
     def claim(self) -> Claim | None:
@@ -69,7 +72,34 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
     assets = assets_of(attempt, model)
-    return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
+    return Inputs(
+        request,
+        model,
+        dataset,
+        snapshot,
+        assets,
+        extractors,
+        prior,
+        max_sets,
+        learned_elsewhere(attempt.records.catalog, model),
+    )
+
+
+def learned_elsewhere(catalog: Catalog, model: Model) -> bool:
+    """Say whether a model learned from images that are not searched with those of its dataset.
+
+    Private datasets of the models before it are, and phantoms show no text. So these are public
+    images, and whatever a deleted model learned from.
+    """
+    start = model.card.warm_start
+    while start and start.init_from.startswith("mdl_"):
+        if start.public_data:  # all that the models before it learned from
+            return start.public_data != (PHANTOMS,)
+        try:
+            start = catalog.model(start.init_from).card.warm_start
+        except ModelNotFound:
+            return True
+    return False
 
 
 def assets_of(attempt: Attempt, model: Model) -> GateAssets:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from service.domain.errors import JobNotFound
-from service.domain.job import Job, JobState
+from service.domain.job import Job, JobKind, JobState
 from service.domain.ports import ArtifactStore
 from service.domain.record_ports import Records
 
@@ -62,7 +62,12 @@ def _job(records: Records, job_id: str) -> Job | None:
 
 
 def _is_of_no_use(job: Job, retention: timedelta) -> bool:
-    """Say whether a job's upload may go: it succeeded, or ended too long ago to be retried."""
+    """Say whether a job's upload may go: it succeeded, or ended too long ago to be retried.
+
+    What was sent to be scored is kept no longer than the job; sending it again is easy.
+    """
     if job.state is JobState.SUCCEEDED:  # and its process died before it could remove it
+        return True
+    if job.state is JobState.CANCELLED and job.kind is JobKind.SCORE:
         return True
     return job.finished_at is not None and datetime.now(UTC) - job.finished_at >= retention

@@ -59,15 +59,13 @@ class _Scoring:
     record: Model
     model: Family[Any, Any]
     estimator: ProgressEstimator = field(default_factory=ProgressEstimator)
-    num_seen: int = 0
-    num_total: int = 0
 
     def of(self, sent: SentImages) -> Scores:
         """Score what was sent, and the held-out images of its dataset."""
         held_out = self._held_out_images()
-        self.num_total = len(sent.pixels) + (len(held_out.labels) if held_out else 0)
         usual = self._by_class_of_held_out(held_out)
-        found = np.concatenate(list(self._steps(scores_by_class(self.model, sent.pixels))))
+        scoring = scores_by_class(self.model, sent.pixels)
+        found = np.concatenate(list(self._steps(scoring, "scoring", len(sent.pixels))))
         files = list(sent.files)
         for place, scores in zip(sent.readable, found, strict=True):
             files[place] = self._scored(files[place], scores, usual)
@@ -135,18 +133,22 @@ class _Scoring:
         num_classes = len(self.record.classes)
         if images is None or not len(images.labels):
             return [np.empty(0)] * num_classes
-        steps = self._steps(scores_by_label(self.model, images.pixels, images.labels))
-        scores = np.concatenate(list(steps))
+        scoring = scores_by_label(self.model, images.pixels, images.labels)
+        # progress is for everybody, and how many images are held out is not
+        scores = np.concatenate(list(self._steps(scoring, "scoring held-out images", None)))
         return [scores[images.labels == label] for label in range(num_classes)]
 
-    def _steps(self, work: Iterator[ScoresOfImages]) -> Iterator[ScoresOfImages]:
-        """Report how far the job is, between batches."""
+    def _steps(
+        self, work: Iterator[ScoresOfImages], phase: str, total: int | None
+    ) -> Iterator[ScoresOfImages]:
+        """Report how far a phase is, between batches; nothing of how much, without a total."""
+        num_seen = 0
         for scores in work:
             check_cancelled()
-            self.num_seen += len(scores)
+            num_seen += len(scores) if total else 0
             if self.attempt.report_due():
-                seen, total = self.num_seen, self.num_total
-                self.attempt.report(self.estimator.progress("scoring", seen, total, seen / total))
+                share = num_seen / total if total else 0.0
+                self.attempt.report(self.estimator.progress(phase, num_seen, total, share))
             yield scores
 
 

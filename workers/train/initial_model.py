@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,11 +13,18 @@ from models.family import Family
 from models.snapshot import WEIGHTS
 from models.training.checkpoints import file_digest
 from models.warm_start import TooLittleFits, carried_over, start_from
-from service.domain.errors import ArtifactMissing, InitFromUnavailable
+from service.domain.errors import (
+    ArtifactMissing,
+    DatasetNotFound,
+    InitFromUnavailable,
+    ModelNotFound,
+    PrivacyUnavailable,
+)
 from service.domain.model_card import WarmStart
 from service.domain.records import Dataset, Model
 from service.domain.requests import PHANTOMS, PublicData, TrainRequest
 from workers.runtime.attempt import Attempt
+from workers.train.contradicted import private_twin
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class InitialModel:
         Raises:
             ModelNotFound: The model was deleted meanwhile.
             ArtifactMissing: Its files are gone.
+            PrivacyUnavailable: It was to be public, and learned from images that another dataset
+                has as private ones.
         """
         if request.init_from is None:
             return None
@@ -52,10 +63,14 @@ class InitialModel:
         model = attempt.records.catalog.model(request.initial_model)
         if not attempt.artifacts.exists(model.snapshot.folder):
             raise ArtifactMissing.named(model.id)
-        inherited = tuple(each for each in model.taints if each != request.dataset_id)
+        twins = dict(_contradicted(attempt, model)) if model.public_data else {}
+        if twins and request.privacy_terms:
+            raise PrivacyUnavailable.at("/init_from", _not_public(model.id, twins))
+        taints = tuple(twins) or model.taints
+        inherited = tuple(each for each in taints if each != request.dataset_id)
         folder = str(attempt.artifacts.path(model.snapshot.folder))
         pixels = _public_pixels(attempt, model) if request.privacy_terms else None
-        return cls(model.id, folder, model.public_data, inherited, pixels)
+        return cls(model.id, folder, () if twins else model.public_data, inherited, pixels)
 
     def begin(self, model: Family[Any, Any], classes: tuple[str, ...]) -> None:
         """Give an untrained model its weights, as far as they fit.
@@ -79,18 +94,51 @@ class InitialModel:
         )
 
 
-def public_data(dataset: Dataset, initial: InitialModel | None) -> tuple[PublicData, ...]:
+def public_data(
+    dataset: Dataset, initial: InitialModel | None, *, contradicted: bool = False
+) -> tuple[PublicData, ...]:
     """List all that a model learned from, where all of it is public; nothing otherwise.
 
     Args:
         dataset: What it was trained on.
         initial: What its training started from.
+        contradicted: Whether patients of the dataset are in a private one as well.
     """
-    own = dataset.public_data
+    own = None if contradicted else dataset.public_data
     if own is None or (initial and not initial.public_data):
         return ()
     earlier = initial.public_data if initial else ()
     return tuple(dict.fromkeys((*earlier, own)))
+
+
+def _contradicted(attempt: Attempt, model: Model) -> Iterator[tuple[str, str]]:
+    """Find the public datasets, of those that a model learned from, that are private ones too.
+
+    Yields:
+        The dataset and the private one, for each as far as it is still there.
+    """
+    catalog = attempt.records.catalog
+    while True:
+        with suppress(DatasetNotFound):
+            if twin := private_twin(attempt, catalog.dataset(model.dataset_id)):
+                yield model.dataset_id, twin
+        start = model.card.warm_start
+        if start is None or start.init_from.startswith(bases.PREFIX):
+            return
+        try:
+            model = catalog.model(start.init_from)
+        except ModelNotFound:
+            return
+
+
+def _not_public(model_id: str, twins: Mapping[str, str]) -> str:
+    named = "; ".join(f"{public} and {private}" for public, private in twins.items())
+    return (
+        f"Model {model_id} learned from images that were declared public, and many of their "
+        f"patients are in a private dataset as well ({named}). The privacy budget would not "
+        "account for them. "
+        "Start from a base, or delete the dataset of the two that is not what it says."
+    )
 
 
 def _public_pixels(attempt: Attempt, model: Model) -> str:

@@ -33,6 +33,7 @@ from service.domain.model_card import Diagnosis, Memorisation, ModelCard, Privac
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
+from workers.train.contradicted import private_twin
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
@@ -156,6 +157,9 @@ def _published(
         _joint_digest(file_digest(staged / DESCRIPTION), card.weights_sha256),
         (staged / WEIGHTS).stat().st_size,
     )
+    twin = private_twin(attempt, dataset)
+    if twin:
+        attempt.log(EventKind.LOG, _not_public(dataset.id, twin))
     attempt.artifacts.publish(staged, f"models/{model_id}")
     return Model(
         id=model_id,
@@ -171,8 +175,17 @@ def _published(
         created_at=attempt.now(),
         card=card,
         inherited=initial.inherited if initial else (),
-        public_data=public_data(dataset, initial),
+        public_data=public_data(dataset, initial, contradicted=twin is not None),
     )
+
+
+def _not_public(dataset_id: str, twin: str) -> dict[str, str]:
+    message = (
+        f"{dataset_id} was declared public, and many of its patients are in the private dataset "
+        f"{twin} as well. So the model counts as one of private images: those that start from it "
+        f"inherit {dataset_id}, and none with differential privacy can."
+    )
+    return {"level": "warning", "code": "not_public", "message": message}
 
 
 def _memorisation(

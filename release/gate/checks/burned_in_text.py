@@ -11,7 +11,10 @@ CERTAIN_WINDOWS windows or more is beyond doubt, and one such image refuses the 
 The texture of a generator may look like text, oftener than FALSE_RATE. But a model can only draw
 text that it has seen. So where the images that it learned from show none, as the same detector
 judges them, finds are reported, and only text beyond doubt in more images than TEXTURE_RATE
-explains refuses the set.
+explains refuses the set. What a model learned from and is not at hand, public images of an
+earlier model, counts as text.
+
+How many images the model learned from is not published, and nor is how many of them show text.
 """
 
 from __future__ import annotations
@@ -41,39 +44,59 @@ def run(context: Context) -> Finding:
     What a model draws that has learned little is taken for text, as noise is. So text refuses only
     what is near real images by KID; no other set is released anyway (G0).
     """
-    finding = judge(context.candidate.pixels[context.kept], context.index.learned_text)
-    resembles_real = relative_kid(context.candidate.validity) <= context.policy.max_relative_kid
+    candidate, learned = context.candidate, context.index.learned_text
+    pixels = candidate.pixels[context.kept]
+    finding = judge(pixels, learned, learned_elsewhere=candidate.learned_elsewhere)
+    resembles_real = relative_kid(candidate.validity) <= context.policy.max_relative_kid
     if finding.decision == "refused" and not resembles_real:
         return replace(finding, decision="reported", reason=None)
     return finding
 
 
-def judge(pixels: Pixels, learned: TextFound) -> Finding:
+def judge(pixels: Pixels, learned: TextFound, *, learned_elsewhere: bool = False) -> Finding:
     """Look for text in images.
 
     Args:
         pixels: Of the set, (n, size, size).
         learned: What was found in the images that the model learned from.
+        learned_elsewhere: Whether it also learned from images that were not searched.
     """
     found = TextFound.in_images(pixels)
     text = (
         f"Text was found in {found.num} of {len(pixels)} images, beyond doubt in "
         f"{found.num_certain or 'none'} of them; up to {found.by_chance} are put down to chance. "
     )
-    if learned.is_text:
-        refused = found.is_text
-        text += f"Of {len(learned.windows)} images that the model learned from {learned.num} do."
-    else:
-        refused = found.is_more_than_texture
-        text += "The images that the model learned from show none."
+    may_know_text = learned.is_text or learned_elsewhere
+    refused = found.is_text if may_know_text else found.is_more_than_texture
+    text += _about(learned, learned_elsewhere=learned_elsewhere)
     decision: Decision = "refused" if refused else "reported" if found.is_text else "passed"
     return CHECK.finding(
         decision=decision,
         statistic=found.num,
         threshold=found.by_chance,
         text=text,
-        private={"with_text": [k for k, windows in enumerate(found.windows) if windows]},
+        private={
+            "with_text": [k for k, windows in enumerate(found.windows) if windows],
+            "learned_from": len(learned.windows),
+            "learned_from_with_text": learned.num,
+        },
     )
+
+
+def _about(learned: TextFound, *, learned_elsewhere: bool) -> str:
+    if learned.is_text:
+        return "Images that the model learned from show text as well."
+    if learned_elsewhere:
+        return (
+            "Those that the model learned from show none, but an earlier model that it started "
+            "from learned from public images, which were not searched."
+        )
+    if learned.num:
+        return (
+            "In images that the model learned from there are a few weak finds, no more than false "
+            "ones explain."
+        )
+    return "The images that the model learned from show none."
 
 
 CHECK = Check(
@@ -84,9 +107,9 @@ CHECK = Check(
     "legible letters or digits, or more",
     decision=f"Held against the binomial law of false finds, at most {FALSE_RATE:.1%} of images; "
     f"text beyond doubt, in {CERTAIN_WINDOWS} overlapping windows or more, in a single image "
-    "refuses the set. Where the images that the model learned from show no text by the same rule, "
-    f"only finds beyond doubt count, and are held against a rate of {TEXTURE_RATE:.0%}. "
-    "Of images that are not near real ones by KID it is reported alone",
+    "refuses the set. Where all images that the model learned from are at hand, and show no text "
+    "by the same rule, only finds beyond doubt count, and are held against a rate of "
+    f"{TEXTURE_RATE:.0%}. Of images that are not near real ones by KID it is reported alone",
     run=run,
     reasons=(REASON,),
     stage=Stage.INVALID_DISTANCES,

@@ -1,6 +1,8 @@
 """What is logged of a failure: where it came from, never what it quotes."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -31,7 +33,35 @@ def test_an_exception_is_logged_by_its_place_and_not_by_its_message(
         log.exception("again")
     printed = capsys.readouterr().err
     assert "DOE" not in printed
-    for line in map(json.loads, printed.splitlines()):
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert len(lines) == 2
+    for line in lines:
         assert "KeyError\nwhich led to\n" in line["exception"]
-        assert line["exception"].endswith("OSError")
+        assert line["exception"].endswith("FileNotFoundError")
         assert "test_logs.py:" in line["exception"]
+
+
+FAILURE = """
+import {package}, structlog
+
+def fail(name, pixels):
+    raise KeyError(name)
+
+try:
+    fail("DOE^JANE", [17, 4711])
+except KeyError as error:
+    structlog.get_logger().error("job failed", exc_info=error)
+"""
+
+
+@pytest.mark.parametrize("package", ["workers", "workers.runtime.flag"])
+def test_a_process_that_sets_up_no_logs_prints_no_locals(package: str) -> None:
+    """As structlog does by default: a training's further processes and scripts are such."""
+    script = FAILURE.format(package=package)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert json.loads(line)["exception"].endswith("KeyError")
+    assert "DOE" not in line
+    assert "4711" not in line

@@ -55,6 +55,29 @@ def test_there_is_room_for_two_signatures(written):
         assert written["passed"][name].count(b"<dt>Signature</dt>") == 2
 
 
+def test_to_whom_a_claim_does_not_extend_stands_on_the_certificate_too(made_up):
+    """Whoever holds the certificate alone would take the claims for all that was learned from."""
+    source = "an <i>open</i> archive"
+    made_up["model"]["differential_privacy"] = {"epsilon": 3.0, "delta": 1e-5}
+    made_up["model"]["pretraining"] = {
+        "init_from": "mdl_1",
+        "weights_sha256": "0" * 64,
+        "num_inherited": 2,
+        "public_data": [{"licence": "CC0-1.0", "source": source}],
+    }
+    files = documents(Report.model_validate(made_up), {})
+    inherited, public = json.loads(files["certificate.json"])["warnings"][-2:]
+    assert "2 further datasets" in inherited
+    assert f"{source} (licence: CC0-1.0)" in public
+    for name in ("report.html", "certificate.html"):
+        page = files[name].decode()
+        assert "2 further datasets" in page
+        assert "an &lt;i&gt;open&lt;/i&gt; archive" in page
+    assert files["certificate.pdf"] != certificate_pdf(
+        json.loads(files["certificate.json"]) | {"warnings": []}
+    )
+
+
 def test_what_was_not_tested_is_listed_with_its_reason(made_up):
     made_up["gate"]["not_run"] = [{"id": "G6", "name": "white box", "why": "Not run on sets."}]
     made_up["utility"] = None

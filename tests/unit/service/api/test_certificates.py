@@ -98,6 +98,15 @@ def test_a_page_names_hospital_dates_and_recipient_as_text(scene: Scene) -> None
     assert "In the package" not in answer.text
 
 
+@pytest.mark.parametrize("name", ["Dr.\0\x1b[31m", "Dr.\u202eLIVE", "Dr.\r\nHospital: other"])
+def test_what_is_no_letter_is_not_printed(scene: Scene, name: str) -> None:
+    page = scene.client.get(WHERE, params={"recipient": name})
+    assert "<dd>Dr.\ufffd" in page.text
+    assert not {"\0", "\x1b", "\u202e", "\r"} & {*page.text}
+    pdf = scene.client.get(WHERE, params={"recipient": name}, headers={"Accept": "application/pdf"})
+    assert pdf.content.startswith(b"%PDF-")
+
+
 def test_a_pdf_is_issued_and_json_is_that_of_the_package(scene: Scene) -> None:
     pdf = scene.client.get(WHERE, headers={"Accept": "application/pdf"})
     assert pdf.content.startswith(b"%PDF-")

@@ -87,6 +87,32 @@ def test_texture_like_text_refuses_only_where_the_model_has_seen_text(
     assert judge(np.zeros((1000, 64, 64), np.uint8), learned).decision == decision
 
 
+FEW_WEAK = TextFound(np.array([2] * 3 + [0] * 997))
+
+
+@pytest.mark.parametrize(
+    ("learned", "learned_elsewhere", "decision", "words"),
+    [
+        (WITHOUT, False, "reported", "learned from show none."),
+        (FEW_WEAK, False, "reported", "a few weak finds"),
+        (WITHOUT, True, "refused", "public images, which were not searched"),
+        (WITH_TEXT, True, "refused", "show text as well"),
+    ],
+)
+def test_what_is_said_of_the_images_that_were_learned_from_is_so(
+    monkeypatch, learned, learned_elsewhere, decision, words
+):
+    """And it says neither how many there are nor how many of them show text."""
+    of_images = iter([7, *[0] * 299])
+    monkeypatch.setattr(legible_text, "_windows", lambda _: next(of_images))
+    pixels = np.zeros((300, 64, 64), np.uint8)
+    finding = burned_in_text.judge(pixels, learned, learned_elsewhere=learned_elsewhere)
+    assert finding.decision == decision
+    assert words in finding.text
+    assert f"{len(learned.windows)} images" not in finding.text
+    assert finding.private["learned_from_with_text"] == learned.num
+
+
 @pytest.mark.parametrize("size", [64, 128, 256])
 def test_names_are_refused_also_of_a_model_that_has_seen_none(size):
     assert judge(drawn(60, size, "DOE^JANE 1948", 20), WITHOUT).code == "text"
@@ -107,7 +133,7 @@ def test_text_refuses_only_what_is_near_real_images(monkeypatch, kid, decision):
     """What a model draws that has learned little looks like text, and is not released anyway."""
     monkeypatch.setattr(burned_in_text, "relative_kid", lambda validity: kid)
     pixels = drawn(20, 64, "MEIER 4711", 20)
-    candidate = SimpleNamespace(pixels=pixels, validity=None)
+    candidate = SimpleNamespace(pixels=pixels, validity=None, learned_elsewhere=False)
     context = SimpleNamespace(
         candidate=candidate,
         kept=slice(None),
