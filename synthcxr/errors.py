@@ -26,6 +26,7 @@ SynthCXRError
     ServerMissing        this needs the server's packages, which the client does not bring
     MissingPackage       this needs a package that the base install leaves out
     NoSuchProfile, ProfilesUnreadable   a profile is not there, or none can be read (`profiles.py`)
+    InvalidSpec, PolicyUnmet, OutputIsAnothers   what `synthcxr fetch` ends in (`fetching/`)
     NotReleased, Interrupted            how a command ended (`cli/`)
 """
 

@@ -14,6 +14,7 @@ from synthcxr.cli import (
     datasets,
     deletions,
     demo,
+    fetch,
     generate,
     jobs,
     keys,
@@ -80,6 +81,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.command("generate")(generate.generate)
 app.add_typer(sets.app, name="sets")
+app.command("fetch")(fetch.fetch)
 app.command("verify")(verify.verify)
 app.add_typer(signing_keys.app, name="signing-keys")
 app.add_typer(keys.app, name="keys")

@@ -19,6 +19,8 @@ from synthcxr.errors import (
     Unauthenticated,
     WaitTimedOut,
 )
+from synthcxr.fetching.fetch import OutputIsAnothers, PolicyUnmet
+from synthcxr.fetching.spec import InvalidSpec
 from synthcxr.profiles import NoSuchProfile
 
 
@@ -57,6 +59,9 @@ _BY_KIND: tuple[tuple[type[SynthCXRError], ExitCode], ...] = (
     (Conflict, ExitCode.INVALID),
     (IngestRefusedHere, ExitCode.INVALID),
     (NoSuchProfile, ExitCode.INVALID),
+    (InvalidSpec, ExitCode.INVALID),
+    (OutputIsAnothers, ExitCode.USAGE),
+    (PolicyUnmet, ExitCode.REFUSED),
     (WaitTimedOut, ExitCode.TIMED_OUT),
 )
 
