@@ -1,4 +1,4 @@
-"""Run a part of the service: `python -m service api | migrate | backup | restore | doctor | ...`.
+"""Run a part of the service: `python -m service api | migrate | config | backup | ...`.
 
 The `synthcxr` command calls it.
 """
@@ -19,11 +19,11 @@ from service.domain.caller import (
     Caller,
     Scope,
 )
-from service.domain.errors import SchemaUnknown
+from service.domain.errors import RecordsUnavailable, SchemaUnknown
 from service.domain.record_ports import ApiKeys
 from service.logs import configure_logs
 from service.private_directory import data_dir_or_exit
-from service.settings import Settings, is_loopback
+from service.settings import Settings, is_loopback, settings_or_exit
 
 
 def main() -> None:
@@ -31,9 +31,12 @@ def main() -> None:
     arguments = _parser().parse_args()
     if arguments.command == "doctor":
         _examine(as_json=arguments.json)  # also where the settings cannot be read
-    settings = Settings()
+    settings = settings_or_exit()
     if arguments.command == "openapi":
         _print_openapi(settings)
+        return
+    if arguments.command == "config":
+        _print_settings(settings, as_json=arguments.json)
         return
     data_dir_or_exit(settings.data_dir)
     configure_logs(settings.log_level)
@@ -41,6 +44,9 @@ def main() -> None:
         _run(arguments, settings)
     except SchemaUnknown as error:
         sys.exit(str(error))
+    except RecordsUnavailable as error:
+        advice = error.message.replace("send the request again", "run this again")
+        sys.exit(f"Error: {_place(settings)}: {advice}")
 
 
 def _run(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -82,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("folder", type=Path, help="where to; it must not exist")
     restore = commands.add_parser("restore", help="bring a backup back")
     restore.add_argument("folder", type=Path, help="what `backup` made")
+    config = commands.add_parser("config", help="print the settings in force; no secrets")
+    config.add_argument("--json", action="store_true", help="print JSON for programs")
     doctor = commands.add_parser("doctor", help="check what the service needs here")
     doctor.add_argument("--json", action="store_true", help="print JSON for programs")
     return parser
@@ -108,7 +116,9 @@ def _serve(settings: Settings) -> None:
 def _migrate(settings: Settings) -> None:
     from service.adapters.sql_engine import open_engine
     from service.adapters.sql_migrate import migrate
+    from service.logs import configure_logs
 
+    configure_logs("ERROR")  # what fails is the one line that this ends with
     migrate(open_engine(settings.resolved_database_url))
 
 
@@ -201,6 +211,20 @@ def _examine(*, as_json: bool) -> NoReturn:
     findings = doctor.examine()
     sys.stdout.write(doctor.as_json(findings) if as_json else doctor.as_lines(findings))
     sys.exit(int(any(finding.failed for finding in findings)))
+
+
+def _print_settings(settings: Settings, *, as_json: bool) -> None:
+    from service.settings import in_force
+
+    found = in_force.in_force(settings)
+    sys.stdout.write(in_force.as_json(found) if as_json else in_force.as_lines(found))
+
+
+def _place(settings: Settings) -> str:
+    """Name the database without its password."""
+    from sqlalchemy import make_url
+
+    return make_url(settings.resolved_database_url).render_as_string(hide_password=True)
 
 
 def _print_openapi(settings: Settings) -> None:

@@ -25,6 +25,9 @@ SynthCXRError
     IngestRefusedHere    a set would be refused, as `synthcxr datasets check` found
     ServerMissing        this needs the server's packages, which the client does not bring
     MissingPackage       this needs a package that the base install leaves out
+    NoSuchProfile, ProfilesUnreadable   a profile is not there, or none can be read (`profiles.py`)
+    InvalidSpec, PolicyUnmet, OutputIsAnothers   what `synthcxr fetch` ends in (`fetching/`)
+    NotReleased, Interrupted            how a command ended (`cli/`)
 """
 
 from __future__ import annotations
@@ -57,7 +60,8 @@ class ServiceUnreachable(SynthCXRError):
     def __init__(self, base_url: str, reason: str) -> None:
         super().__init__(
             f"No service answers at {base_url} ({reason}). "
-            "Start one with `synthcxr up`, or name another with --url or SYNTHCXR_URL."
+            "Start one with `synthcxr up`, or name another with --url, SYNTHCXR_URL or "
+            "`synthcxr login`."
         )
         self.base_url = base_url
 

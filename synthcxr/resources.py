@@ -97,6 +97,14 @@ class Job(View):
         """The set that a generation made."""
         return str(self.result and self.result.synthetic_set_id)
 
+    @property
+    def made_id(self) -> str | None:
+        """The identifier of what the job made; None where it made nothing."""
+        if self.result is None:
+            return None
+        made = self.result
+        return made.synthetic_set_id or made.model_id or made.dataset_id
+
     def raise_unless_succeeded(self) -> None:
         """Raise where the job ended without a result.
 
@@ -271,6 +279,11 @@ class Verdict(View):
     reasons: list[str] = Field(default_factory=list)
     remedies: list[str] = Field(default_factory=list)
     min_detectable_copy_rate: float | None = None
+
+    @property
+    def released(self) -> bool:
+        """Whether the set may be released."""
+        return self.outcome.startswith("passed")
 
     def __str__(self) -> str:
         detail = self.code or self.num_filtered

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +17,8 @@ from urllib.parse import quote
 
 from synthcxr.addresses import is_same_service
 from synthcxr.errors import BadToken
+from synthcxr.own_files import read_own, write_own
+from synthcxr.profiles import named_profile, token_of_profile
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 DEFAULT_DATA_DIR = "synthcxr-data"
@@ -27,15 +27,15 @@ URL_FILE = "url"
 
 _KEY = re.compile(r"synthcxr_[0-9a-z]{59}")
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+")
-_MAX_BYTES = 64 * 1024
 
 
 def token_for(url: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """Return the token of a service, or None where none is known.
 
-    Looked for in this order: `SYNTHCXR_TOKEN` and the file `SYNTHCXR_TOKEN_FILE`, which belong to
-    the service at `SYNTHCXR_URL` (by default the local one) and to no other; the data directory
-    (`SYNTHCXR_DATA_DIR`, by default `./synthcxr-data`); the user's state directory.
+    Looked for in this order: the profile that `SYNTHCXR_PROFILE` names; `SYNTHCXR_TOKEN` and the
+    file `SYNTHCXR_TOKEN_FILE`, which belong to the service at `SYNTHCXR_URL` (by default the local
+    one) and to no other; the user's profiles; the data directory (`SYNTHCXR_DATA_DIR`, by default
+    `./synthcxr-data`); the user's state directory.
 
     Args:
         url: Where the service answers.
@@ -43,21 +43,29 @@ def token_for(url: str, environment: Mapping[str, str] = os.environ) -> str | No
 
     Raises:
         BadToken: A variable or the file that it names holds something else.
+        NoSuchProfile, ProfilesUnreadable: The profiles cannot be used.
         OSError: That file cannot be read.
     """
+    named = named_profile(environment)
+    if named and is_same_service(url, named.url):
+        return named.token
     if is_same_service(url, environment.get("SYNTHCXR_URL") or DEFAULT_URL):
         if token := environment.get("SYNTHCXR_TOKEN", "").strip():
-            return _printable(token)
+            return printable(token)
         if file := environment.get("SYNTHCXR_TOKEN_FILE"):
-            return _printable(Path(file).read_text(encoding="utf-8").strip())
-    return _token_in(_data_dir(environment), url) or _token_in(_announced(url, environment), url)
+            return printable(Path(file).read_text(encoding="utf-8").strip())
+    return (
+        token_of_profile(url, environment)
+        or _token_in(_data_dir(environment), url)
+        or _token_in(_announced(url, environment), url)
+    )
 
 
 def announce(url: str, data_dir: Path, environment: Mapping[str, str] = os.environ) -> None:
     """Say that the service of a data directory answers at an address, from now on."""
-    _replace(data_dir / URL_FILE, url)
+    write_own(data_dir / URL_FILE, url)
     with suppress(OSError):  # without a home, clients find it by the data directory alone
-        _replace(_announcement(url, environment), str(data_dir))
+        write_own(_announcement(url, environment), str(data_dir))
 
 
 def withdraw(url: str, data_dir: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -72,7 +80,7 @@ def _data_dir(environment: Mapping[str, str]) -> Path:
 
 
 def _announced(url: str, environment: Mapping[str, str]) -> Path | None:
-    data_dir = _read_own(_announcement(url, environment))
+    data_dir = read_own(_announcement(url, environment))
     return Path(data_dir) if data_dir else None
 
 
@@ -83,37 +91,18 @@ def _announcement(url: str, environment: Mapping[str, str]) -> Path:
 
 def _token_in(data_dir: Path | None, url: str) -> str | None:
     """Return the token of a data directory, if its service answers at an address."""
-    if data_dir is None or not is_same_service(_read_own(data_dir / URL_FILE) or "", url):
+    if data_dir is None or not is_same_service(read_own(data_dir / URL_FILE) or "", url):
         return None
-    token = _read_own(data_dir / TOKEN_FILE) or ""
+    token = read_own(data_dir / TOKEN_FILE) or ""
     return token if _KEY.fullmatch(token) else None
 
 
-def _read_own(path: Path) -> str | None:
-    """Read a file that belongs to this user and that nobody else can read or write."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        is_own = found.st_uid == os.geteuid() and not found.st_mode & 0o077
-        if not stat.S_ISREG(found.st_mode) or not is_own:
-            return None
-        return file.read(_MAX_BYTES).decode("utf-8", "replace").strip()
+def printable(token: str) -> str:
+    """Return a token that can be sent.
 
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file for this user alone, which appears whole."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f".{secrets.token_hex(8)}.part")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{text}\n")
-    aside.replace(path)
-
-
-def _printable(token: str) -> str:
+    Raises:
+        BadToken: It is none.
+    """
     if not _HEADER_TEXT.fullmatch(token):
         raise BadToken
     return token

@@ -18,7 +18,8 @@ from service.domain.errors import SchemaUnknown
 from service.domain.job import JobKind
 from service.logs import configure_logs
 from service.private_directory import data_dir_or_exit
-from service.settings import Settings
+from service.settings import Settings, settings_or_exit
+from service.settings.environment import BAD_SETTINGS
 
 # A fresh process for each job gives back all memory, on the device too. A worker that only
 # generates keeps its process, and in it the last models, until a leak might have grown.
@@ -37,7 +38,7 @@ def main() -> None:
     worker.add_argument("--name", default="worker", help="unique on this host")
     commands.add_parser("scheduler", help="notify of waiting jobs, take back lost ones")
     arguments = parser.parse_args()
-    settings = Settings()
+    settings = settings_or_exit()
     data_dir_or_exit(settings.data_dir)
     configure_logs(settings.log_level)
     try:
@@ -64,11 +65,11 @@ def _work(settings: Settings, queues: str, name: str) -> None:
 
     context = WorkerContext.of(settings, _process_name())
     refuse_unknown_schema(context.records.database)
+    broker_url = _broker_or_exit(settings)
     served = queues.split(",")
     start = partial(JobProcess, name, served, jobs_per_process(queues))
     worker = Worker(name, served, context, version("synthcxr"), start)
-    if settings.resolved_broker_url:
-        listen(settings.resolved_broker_url, served, name, worker.notify)
+    listen(broker_url, served, name, worker.notify)
     with copies_kept_current(context.artifacts) if settings.artifacts else nullcontext():
         worker.run()
 
@@ -80,10 +81,22 @@ def _schedule(settings: Settings) -> None:
 
     context = WorkerContext.of(settings, _process_name())
     refuse_unknown_schema(context.records.database)
+    broker_url = _broker_or_exit(settings)
     stop = Flag()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    Scheduler(context, CeleryQueue(settings.resolved_broker_url)).run(stop)
+    Scheduler(context, CeleryQueue(broker_url)).run(stop)
+
+
+def _broker_or_exit(settings: Settings) -> str:
+    """Return the broker, or end this process: without one no job would ever be begun in time."""
+    if not settings.resolved_broker_url:
+        sys.stderr.write(
+            "Error: a worker and the scheduler need a broker: set SYNTHCXR_BROKER_URL, such as "
+            "redis://127.0.0.1:6379/0, or run everything with `synthcxr up`.\n"
+        )
+        sys.exit(BAD_SETTINGS)
+    return settings.resolved_broker_url
 
 
 def _process_name() -> str:

@@ -51,5 +51,6 @@ def _outcome(findings: Sequence[Finding], num_filtered: int) -> tuple[Outcome, l
     for outcome in outcomes:
         reasons = [each.reason for each in findings if each.decision == outcome]
         if found := list(dict.fromkeys(filter(None, reasons))):
-            return outcome, found
+            # the first reason names the verdict, and so decides who may see the images
+            return outcome, sorted(found, key=lambda reason: not reason.hides_images)
     return ("passed_filtered" if num_filtered else "passed"), []

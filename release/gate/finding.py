@@ -32,11 +32,13 @@ class Reason:
         code: Stable name, part of the public API.
         text: The reason in words.
         remedies: What can be done about it.
+        hides_images: Whether nobody may see the images, whatever else leaves the set undecided.
     """
 
     code: str
     text: str
     remedies: tuple[str, ...]
+    hides_images: bool = False
 
 
 POWER = Reason(

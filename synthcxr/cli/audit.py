@@ -12,9 +12,10 @@ import typer
 
 from synthcxr.audit_chain import verify_chains
 from synthcxr.cli.deletions import PublicKeys, read_keys, read_receipt
+from synthcxr.cli.files import Force, refuse_to_replace
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_views, say
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_views, say
+from synthcxr.client import Client
 from synthcxr.errors import CannotStart
 from synthcxr.server_packages import command_of, require_server
 
@@ -23,26 +24,29 @@ app = typer.Typer(help="What was done, and by whom.", no_args_is_help=True)
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="How many entries.")] = 50,
+    output: Output = Form.TABLE,
+    limit: Limit = DEFAULT_LIMIT,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """List the newest entries; needs the scope admin."""
     with Client(url) as client:
-        entries = [entry for entry, _ in zip(client.audit_log.list(), range(limit), strict=False)]
-    columns = ("sequence", "at", "actor", "action", "target", "outcome", "origin")
-    print_views(entries, columns, as_json=as_json)
+        columns = ("sequence", "at", "actor", "action", "target", "outcome", "origin")
+        entries = client.audit_log.list()
+        print_views(entries, columns, output, as_json=as_json, limit=limit)
 
 
 @app.command()
 def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Save the whole log with its signed end, for `synthcxr audit verify`; needs the scope admin.
 
     Keep it elsewhere: what is cut off or rewritten later no longer fits it.
     """
+    refuse_to_replace(output, force=force)
     with Client(url) as client:
         num_entries = client.audit_log.save(output)
     say(f"{num_entries} entries")

@@ -11,10 +11,12 @@ import typer
 
 from synthcxr.cli.dataset_findings import findings
 from synthcxr.cli.deletions import Cascade, Receipt, report
-from synthcxr.cli.options import Json, Url, Wait, class_counts, json_object
-from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.exit_codes import ExitCode
+from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.options import Json, Timeout, Url, Wait, class_counts, json_object
+from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
 from synthcxr.cli.progress import finish
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client import Client
 from synthcxr.client.options import DicomwebSource
 from synthcxr.errors import IngestRefusedHere
 from synthcxr.packing import FolderContents
@@ -76,8 +78,9 @@ def add(
         str | None, typer.Option(help="With --public-licence: where they are published.")
     ] = None,
     wait: Wait = False,
+    timeout: Timeout = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Add a dataset and print its id; with --wait, say what was made of it."""
     if sum(given is not None for given in (source, server_path, phantom, dicomweb)) != 1:
@@ -106,7 +109,7 @@ def add(
                 drawn, size=image_size, name=name or "phantom", **options
             )
         if wait:
-            job = finish(client, job, quiet=as_json)
+            job = finish(client, job, quiet=as_json, timeout_seconds=timeout)
             if not as_json:
                 for line in findings(client.datasets.get(job.dataset_id)):
                     say(line)
@@ -149,15 +152,39 @@ def check(
 
 
 @app.command("list")
-def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def list_(
+    output: Output = Form.TABLE,
+    limit: Limit = DEFAULT_LIMIT,
+    as_json: Json = False,
+    url: Url = None,
+) -> None:
     """List the datasets, newest first."""
     with Client(url) as client:
         columns = ("id", "name", "state", "image_size", "classes")
-        print_views(client.datasets.list(), columns, as_json=as_json)
+        print_views(client.datasets.list(), columns, output, as_json=as_json, limit=limit)
 
 
 @app.command()
-def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
+def plan(dataset_id: str, as_json: Json = False, url: Url = None) -> None:
+    """Say what sets can be released that are made of a dataset, by its numbers of patients.
+
+    `synthcxr generate MODEL --plan` holds the counts of one set against it.
+    """
+    with Client(url) as client:
+        dataset = client.datasets.get(dataset_id)
+    found = dataset.summary.get("release_plan")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    if found is None:
+        say(f"{dataset.id} is {dataset.state}: a plan is made by its ingest.")
+        raise typer.Exit(ExitCode.INVALID)
+    for line in found.get("text", ()):
+        print(line)
+
+
+@app.command()
+def show(dataset_id: str, url: Url = None) -> None:
     """Print a dataset: its classes, why files were dropped and, with private:read, its split."""
     with Client(url) as client:
         dataset = client.datasets.get(dataset_id)
@@ -170,7 +197,7 @@ def show(dataset_id: str, url: Url = DEFAULT_URL) -> None:
 
 
 @app.command()
-def text(dataset_id: str, as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def text(dataset_id: str, as_json: Json = False, url: Url = None) -> None:
     """List the images that legible text is burnt into; their names need private:read."""
     with Client(url) as client:
         print_views(
@@ -183,8 +210,10 @@ def delete(
     dataset_id: str,
     cascade: Cascade = False,
     receipt: Receipt = None,
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Delete a dataset and its pixels, say what stays, and print the deletion's id."""
+    refuse_to_replace(receipt, force=force)
     with Client(url) as client:
         report(client.datasets.delete(dataset_id, cascade=cascade), receipt)

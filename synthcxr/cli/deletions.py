@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_view, print_views, say
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
+from synthcxr.client import Client
 from synthcxr.errors import NotSigned
 from synthcxr.resources import Deletion
 from synthcxr.statement import RECEIPT_TYPE, Statement, read_statement
@@ -32,15 +32,20 @@ Receipt = Annotated[Path | None, typer.Option("--receipt", help="A file for the 
 
 
 @app.command("list")
-def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def list_(
+    output: Output = Form.TABLE,
+    limit: Limit = DEFAULT_LIMIT,
+    as_json: Json = False,
+    url: Url = None,
+) -> None:
     """List the deletions, newest first."""
     with Client(url) as client:
         columns = ("id", "kind", "target", "cascade", "requested_by", "created_at", "finished_at")
-        print_views(client.deletions.list(), columns, as_json=as_json)
+        print_views(client.deletions.list(), columns, output, as_json=as_json, limit=limit)
 
 
 @app.command()
-def show(deletion_id: str, url: Url = DEFAULT_URL) -> None:
+def show(deletion_id: str, url: Url = None) -> None:
     """Print a deletion with its receipt."""
     with Client(url) as client:
         print_view(client.deletions.get(deletion_id))

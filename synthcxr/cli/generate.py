@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from synthcxr.cli.options import Json, Seed, Url, interpolation, mixture
+from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.options import Json, Seed, Timeout, Url, interpolation, mixture
 from synthcxr.cli.options import class_counts as read_class_counts
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.cli.saved_sets import save
+from synthcxr.client import Client
 from synthcxr.client.options import SetFormat
-from synthcxr.resources import Plan, SyntheticSet
-
-WHO_MAY_SEE = (
-    "  not to be released; only who may see the real images may see these (scope private:read)"
-)
-NOBODY_MAY_SEE = "  not to be released; its images were not kept"
+from synthcxr.resources import Plan
 
 
 def generate(
@@ -74,14 +70,17 @@ def generate(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a set that is known not to pass.")
     ] = False,
+    timeout: Timeout = None,
+    force: Force = False,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Generate a set; print where it is, or without -o the job's id."""
     if class_counts and balance:
         raise typer.BadParameter("give --class-counts or --balance, not both")
     if not (class_counts or balance or mixtures or interpolate):
         raise typer.BadParameter("give --class-counts, --balance, --mixture or --interpolate")
+    refuse_to_replace(output, force=force)
     options = {"name": sampler, "num_steps": steps, "guidance": guidance}
     given = {name: value for name, value in options.items() if value is not None}
     request: dict[str, Any] = {
@@ -104,8 +103,8 @@ def generate(
             say(f"warning: {warning}")
         if output is not None:
             say(f"job {job.id}")
-            job = finish(client, job, quiet=as_json)
-            output = save(client, job.synthetic_set_id, output)
+            job = finish(client, job, quiet=as_json, timeout_seconds=timeout)
+            output = save(client, job.synthetic_set_id, output, force=force)
     if as_json:
         print_view(job)
     else:
@@ -128,31 +127,3 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
         )
     elif plan.class_counts:
         print(",".join(f"{label}={count}" for label, count in plan.class_counts.items()))
-
-
-def judgement(made: SyntheticSet) -> Iterator[str]:
-    """Say what the gate found, why, what may help, and who may see the images."""
-    verdict = made.verdict
-    yield f"verdict: {verdict}"
-    for reason in verdict.reasons:
-        yield f"  because {reason}"
-    for remedy in verdict.remedies:
-        yield f"  may help: {remedy}"
-    if not verdict.outcome.startswith("passed"):
-        yield WHO_MAY_SEE if made.num_images else NOBODY_MAY_SEE
-        yield f"  what was measured: synthcxr sets report {made.id} -o report.html"
-
-
-def save(client: Client, set_id: str, destination: Path) -> Path:
-    """Download a set, check every file in it and that the service signed it; say what was found.
-
-    Returns:
-        Where it is: the destination, or a file that is called as the set where that is a folder.
-    """
-    if destination.is_dir():
-        destination /= f"{set_id}.zip"
-    for line in judgement(client.sets.get(set_id)):
-        say(line)
-    verified = client.sets.download_verified(set_id, destination)
-    say(f"{verified.num_images} images, each as its manifest says; {verified.trust}")
-    return destination

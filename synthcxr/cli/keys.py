@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
 from synthcxr.cli.server import become
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client import Client
 from synthcxr.resources import IssuedKey
 
 app = typer.Typer(help="API keys: who may use the service, and for what.", no_args_is_help=True)
@@ -32,7 +32,7 @@ def create(
         int | None, typer.Option(min=1, help="By default it ends when it is revoked.")
     ] = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Make a key, and print its secret once."""
     if not scope:
@@ -42,15 +42,20 @@ def create(
 
 
 @app.command("list")
-def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def list_(
+    output: Output = Form.TABLE,
+    limit: Limit = DEFAULT_LIMIT,
+    as_json: Json = False,
+    url: Url = None,
+) -> None:
     """List the keys, newest first, those that ended too."""
     with Client(url) as client:
         columns = ("id", "name", "scopes", "shown", "last_used_at", "expires_at", "revoked_at")
-        print_views(client.keys.list(), columns, as_json=as_json)
+        print_views(client.keys.list(), columns, output, as_json=as_json, limit=limit)
 
 
 @app.command()
-def show(key_id: str, url: Url = DEFAULT_URL) -> None:
+def show(key_id: str, url: Url = None) -> None:
     """Print what is known of a key; its secret is not."""
     with Client(url) as client:
         print_view(client.keys.get(key_id))
@@ -63,7 +68,7 @@ def rotate(
         int, typer.Option(min=0, help="How long the present secret is accepted beside the new one.")
     ] = 0,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Give a key a new secret, and print it once; the present one ends at once."""
     with Client(url) as client:
@@ -71,7 +76,7 @@ def rotate(
 
 
 @app.command()
-def revoke(key_id: str, url: Url = DEFAULT_URL) -> None:
+def revoke(key_id: str, url: Url = None) -> None:
     """End a key now, for good."""
     with Client(url) as client:
         client.keys.revoke(key_id)

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from synthcxr.cli.deletions import Cascade, Receipt, report
+from synthcxr.cli.files import Force, refuse_to_replace
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
 from synthcxr.cli.progress import finish
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client import Client
 from synthcxr.client.options import Fit
 from synthcxr.resources import ScoredImage
 
@@ -19,22 +20,27 @@ app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def list_(
+    output: Output = Form.TABLE,
+    limit: Limit = DEFAULT_LIMIT,
+    as_json: Json = False,
+    url: Url = None,
+) -> None:
     """List the models, newest first."""
     with Client(url) as client:
         columns = ("id", "family", "image_size", "classes", "images_seen", "dataset_id")
-        print_views(client.models.list(), columns, as_json=as_json)
+        print_views(client.models.list(), columns, output, as_json=as_json, limit=limit)
 
 
 @app.command()
-def show(model_id: str, url: Url = DEFAULT_URL) -> None:
+def show(model_id: str, url: Url = None) -> None:
     """Print a model and its card."""
     with Client(url) as client:
         print_view(client.models.get(model_id))
 
 
 @app.command()
-def audit(model_id: str, url: Url = DEFAULT_URL) -> None:
+def audit(model_id: str, url: Url = None) -> None:
     """Print the privacy audit of a model, and the verdicts of its sets."""
     with Client(url) as client:
         print_view(client.models.audit(model_id))
@@ -53,7 +59,7 @@ def score(
         typer.Option(help="pad, crop or stretch: as in the ingest of the model's dataset."),
     ] = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Say how likely the model finds images, the least likely first; needs private:read.
 
@@ -88,12 +94,15 @@ def _likelihood(image: ScoredImage) -> tuple[float, float]:
 def weights(
     model_id: str,
     output: Annotated[Path, typer.Option("--output", "-o", help="The safetensors file to write.")],
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Save a model's weights and, in a JSON file beside them, why they were released and the terms.
 
     Needs the scope weights:read, and an audit or differential privacy that clears them.
     """
+    for file in (output, output.with_name(f"{output.name}.json")):
+        refuse_to_replace(file, force=force)
     with Client(url) as client:
         clearance = client.models.save_weights(model_id, output).clearance
     say(f"cleared by {clearance.ground}: {clearance.text}")
@@ -106,8 +115,10 @@ def delete(
     model_id: str,
     cascade: Cascade = False,
     receipt: Receipt = None,
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Delete a model and its weights, say what stays, and print the deletion's id."""
+    refuse_to_replace(receipt, force=force)
     with Client(url) as client:
         report(client.models.delete(model_id, cascade=cascade), receipt)

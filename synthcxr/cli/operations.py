@@ -1,4 +1,4 @@
-"""`synthcxr doctor`, `synthcxr backup` and `synthcxr restore`."""
+"""`synthcxr config`, `synthcxr doctor`, `synthcxr backup` and `synthcxr restore`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def doctor(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: Json = False) -> None:
     """Check what the service needs here, and say how to mend what is wrong; it need not run."""
     os.environ["SYNTHCXR_DATA_DIR"] = str(data_dir)
     become("service", "doctor", *(["--json"] if as_json else []))
+
+
+def config(as_json: Json = False) -> None:
+    """Print the settings in force here and where each comes from; secrets are masked."""
+    become("service", "config", *(["--json"] if as_json else []))
 
 
 def backup(

@@ -12,11 +12,22 @@ import typer
 from synthcxr.client.options import Interpolation, Mixture
 
 Url = Annotated[
-    str,
-    typer.Option("--url", envvar="SYNTHCXR_URL", help="Where the service answers."),
+    str | None,
+    typer.Option(
+        "--url",
+        help="Where the service answers; by default as --profile, SYNTHCXR_URL or the profile in "
+        "use says, or http://127.0.0.1:8765.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", metavar="SECONDS", min=0, help="Wait so long at most; the job goes on."
+    ),
+]
 _NUMBER = re.compile(r"\d*\.?\d+(?:[eE][+-]?\d+)?")
 _PAIR = re.compile(r"([^=].*?)=\s*([\d.+\-eE]+)\s*(?:,|$)")
 Seed = Annotated[int | None, typer.Option(min=0, help="Same seed, same result.")]

@@ -10,6 +10,7 @@ from rich.table import Column
 from rich.text import Text
 from typing_extensions import override
 
+from synthcxr.cli.interruption import interruptible, job_goes_on
 from synthcxr.cli.output import say, stderr
 from synthcxr.client import Client
 from synthcxr.resources import Job
@@ -18,26 +19,32 @@ LINE_EVERY_SECONDS = 10.0
 MONITORED = "memorisation_standard_errors"  # a warning of the training's log, no number to watch
 
 
-def finish(client: Client, job: Job, *, quiet: bool = False) -> Job:
+def finish(
+    client: Client, job: Job, *, quiet: bool = False, timeout_seconds: float | None = None
+) -> Job:
     """Follow a job to its end and show how it goes.
 
     Args:
         client: Where the job runs.
         job: The job.
         quiet: Show nothing.
+        timeout_seconds: How long to wait at most.
 
     Returns:
         The job, succeeded.
 
     Raises:
         JobFailed: It failed or was cancelled.
+        WaitTimedOut: It is not done yet.
+        Interrupted: A person pressed Ctrl-C.
     """
-    if quiet:
-        job = client.jobs.wait(job.id)
-    elif stderr.is_terminal:
-        job = _finish_with_bar(client, job)
-    else:
-        job = client.jobs.wait(job.id, _Lines())
+    with interruptible(job_goes_on(job.id)):
+        if quiet:
+            job = client.jobs.wait(job.id, timeout_seconds=timeout_seconds)
+        elif stderr.is_terminal:
+            job = _finish_with_bar(client, job, timeout_seconds)
+        else:
+            job = client.jobs.wait(job.id, _Lines(), timeout_seconds=timeout_seconds)
     job.raise_unless_succeeded()
     return job
 
@@ -126,7 +133,7 @@ def shown(job: Job) -> dict[str, Any]:
     }
 
 
-def _finish_with_bar(client: Client, job: Job) -> Job:
+def _finish_with_bar(client: Client, job: Job, timeout_seconds: float | None) -> Job:
     with bar_for_jobs() as bar:
         task = bar.add_task(**shown(job))
         announced = _Announcement()
@@ -135,7 +142,7 @@ def _finish_with_bar(client: Client, job: Job) -> Job:
             announced(job)
             bar.update(task, **shown(job))
 
-        return client.jobs.wait(job.id, show)
+        return client.jobs.wait(job.id, show, timeout_seconds=timeout_seconds)
 
 
 class _Lines:

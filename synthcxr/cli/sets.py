@@ -7,17 +7,31 @@ from typing import Annotated
 
 import typer
 
-from synthcxr.cli.generate import save
-from synthcxr.cli.options import Json, Url, Wait
-from synthcxr.cli.output import print_view, print_views, say
+from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.options import Json, Timeout, Url, Wait
+from synthcxr.cli.output import (
+    DEFAULT_LIMIT,
+    Form,
+    Limit,
+    Output,
+    print_view,
+    print_views,
+    say,
+)
 from synthcxr.cli.progress import finish
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.cli.saved_sets import save
+from synthcxr.client import Client
 
 app = typer.Typer(help="Synthetic sets.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def list_(
+    output: Output = Form.TABLE,
+    limit: Limit = DEFAULT_LIMIT,
+    as_json: Json = False,
+    url: Url = None,
+) -> None:
     """List the synthetic sets, newest first."""
     with Client(url) as client:
         columns = (
@@ -29,11 +43,11 @@ def list_(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
             "model_id",
             "created_at",
         )
-        print_views(client.sets.list(), columns, as_json=as_json)
+        print_views(client.sets.list(), columns, output, as_json=as_json, limit=limit)
 
 
 @app.command()
-def show(set_id: str, url: Url = DEFAULT_URL) -> None:
+def show(set_id: str, url: Url = None) -> None:
     """Print a synthetic set."""
     with Client(url) as client:
         print_view(client.sets.get(set_id))
@@ -45,11 +59,12 @@ def download(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The ZIP to write, or a folder for it.")
     ],
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Download a set and verify every file in it."""
     with Client(url) as client:
-        output = save(client, set_id, output)
+        output = save(client, set_id, output, force=force)
     print(output)
 
 
@@ -59,9 +74,11 @@ def report(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The page to write; figures if it ends in .json.")
     ],
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Save the report of a set, whatever the verdict."""
+    refuse_to_replace(output, force=force)
     with Client(url) as client:
         client.sets.save_report(set_id, output)
     print(output)
@@ -76,16 +93,18 @@ def certificate(
     recipient: Annotated[
         str | None, typer.Option(help="For whom it is issued; it is printed on it.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    force: Force = False,
+    url: Url = None,
 ) -> None:
     """Save the certificate of a set, dated today, with room for signatures."""
+    refuse_to_replace(output, force=force)
     with Client(url) as client:
         client.sets.save_certificate(set_id, output, recipient)
     print(output)
 
 
 @app.command()
-def findings(set_id: str, url: Url = DEFAULT_URL) -> None:
+def findings(set_id: str, url: Url = None) -> None:
     """Print what the gate saw image by image; needs the scope private:read."""
     with Client(url) as client:
         print_view(client.sets.findings(set_id))
@@ -98,14 +117,15 @@ def push(
         str, typer.Option(help="Name of a DICOMweb server in the service's settings.")
     ],
     wait: Wait = False,
+    timeout: Timeout = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Send the DICOM files of a released set to a PACS, and print the job's id."""
     with Client(url) as client:
         job = client.sets.push(set_id, server)
         if wait:
-            job = finish(client, job, quiet=as_json)
+            job = finish(client, job, quiet=as_json, timeout_seconds=timeout)
     if as_json:
         print_view(job)
     else:
@@ -114,7 +134,7 @@ def push(
 
 
 @app.command()
-def delete(set_id: str, url: Url = DEFAULT_URL) -> None:
+def delete(set_id: str, url: Url = None) -> None:
     """Delete a synthetic set and its ZIP."""
     with Client(url) as client:
         client.sets.delete(set_id)

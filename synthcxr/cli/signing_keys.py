@@ -11,13 +11,13 @@ import typer
 from synthcxr.cli.options import Json, Url
 from synthcxr.cli.output import print_views
 from synthcxr.cli.server import become
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client import Client
 
 app = typer.Typer(help="The keys that sets are signed with.", no_args_is_help=True)
 
 
 @app.command()
-def show(as_json: Json = False, url: Url = DEFAULT_URL) -> None:
+def show(as_json: Json = False, url: Url = None) -> None:
     """Print the public key that the service signs with; --json prints the older ones too."""
     with Client(url) as client:
         keys = client.signing_keys()

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from synthcxr.cli.options import Json, Seed, Url, Wait, settings
+from synthcxr.cli.options import Json, Seed, Timeout, Url, Wait, settings
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client import Client
 from synthcxr.client.options import Budget, DifferentialPrivacy, Privacy
 
 
@@ -51,8 +51,9 @@ def train(
     ] = None,
     seed: Seed = None,
     wait: Wait = False,
+    timeout: Timeout = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Train a model; print the job's id, or with --wait the model's."""
     if (seconds is None) == (images is None):
@@ -74,7 +75,7 @@ def train(
         )
         if wait:
             say(f"job {job.id}")
-            job = finish(client, job, quiet=as_json)
+            job = finish(client, job, quiet=as_json, timeout_seconds=timeout)
             card = client.models.get(job.model_id).card
             for found in card.get("diagnosis", []):
                 say(f"{found['code']}: {found['what']} {found['fix']}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from synthcxr.cli.options import Url
-from synthcxr.client import DEFAULT_URL, Client
+from synthcxr.client import Client
 from synthcxr.version import __version__
 
 
-def version(url: Url = DEFAULT_URL) -> None:
+def version(url: Url = None) -> None:
     """Print this program's version and the service's."""
     print(f"client {__version__}", flush=True)
     with Client(url) as client:

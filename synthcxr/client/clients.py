@@ -34,7 +34,8 @@ class Client(Group):
             job = client.jobs.wait(job.id)
 
     Args:
-        base_url: Where the service answers; by default SYNTHCXR_URL, then the local one.
+        base_url: Where the service answers; by default as the profile that SYNTHCXR_PROFILE names
+            says, SYNTHCXR_URL, the profile in use, or the local one.
         token: An API key or a token of the identity provider, sent to this service alone; by
             default what `synthcxr.tokens.token_for` finds for it.
         headers: Sent with every request, for a gateway in front of the service.

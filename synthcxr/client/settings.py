@@ -14,6 +14,7 @@ import httpx
 from synthcxr.addresses import is_loopback
 from synthcxr.client.wire import proxy_variables
 from synthcxr.errors import BadCertificates, BadProxy, ServiceUnreachable
+from synthcxr.profiles import named_profile, profile_in_use
 from synthcxr.tokens import DEFAULT_URL
 from synthcxr.version import __version__
 
@@ -33,8 +34,24 @@ class HttpSettings(TypedDict):
 
 
 def address(base_url: str | None) -> str:
-    """Return the address given, that of SYNTHCXR_URL, or the local one."""
-    return (base_url or os.environ.get("SYNTHCXR_URL") or DEFAULT_URL).rstrip("/")
+    """Return the address given, or the one that is asked by default.
+
+    That is the address of the profile that SYNTHCXR_PROFILE names, that of SYNTHCXR_URL, that of
+    the profile in use, or the local one.
+
+    Raises:
+        NoSuchProfile, ProfilesUnreadable: The profiles cannot be used.
+    """
+    return (base_url or _default_address()).rstrip("/")
+
+
+def _default_address() -> str:
+    if profile := named_profile():
+        return profile.url
+    if url := os.environ.get("SYNTHCXR_URL"):
+        return url
+    profile = profile_in_use()
+    return profile.url if profile else DEFAULT_URL
 
 
 def http_settings(

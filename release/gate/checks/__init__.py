@@ -1,6 +1,7 @@
 """The checks of the gate, in the order of their findings.
 
-The first reason named decides who may see a set's images, so power comes before what it bounds.
+The first reason named decides who may see a set's images, so power comes before what it bounds; a
+reason that hides the images (`Reason.hides_images`) is named before all others.
 """
 
 from release.gate.checks import (

@@ -11,6 +11,10 @@ images measure 0.05 at most against real ones, and an image of each class's mean
 bound of 0.2 keeps a wide margin to them, and a set that has learned one image per class stays far
 beyond. The upper end of the interval must keep the bound. Labels must agree, by the lower end, at
 least half as much beyond chance as those of real images do.
+
+That is doubt, and a set of few patients may be doubtful for want of power. Where even the lower end
+of the interval exceeds the bound, of a set and a holdout of at least 50 images (the bootstrap of
+fewer says little), the images are known not to look real: nobody gets to see them.
 """
 
 from __future__ import annotations
@@ -29,11 +33,22 @@ REASON = Reason(
     "validity", "the images are too far from real ones for privacy to mean anything", BETTER_MODEL
 )
 
+NOT_REAL = Reason(
+    "validity", "the images do not look like real ones", BETTER_MODEL, hides_images=True
+)
+MIN_IMAGES_TO_KNOW = 50
+
 
 def relative_kid(validity: Validity) -> float:
     """Where the upper end of the set's KID lies between real images (0) and mean images (1)."""
     scale = validity.kid_ceiling.value - validity.kid_floor.value
     return (validity.kid.high - validity.kid_floor.value) / scale if scale > 0 else np.inf
+
+
+def least_relative_kid(validity: Validity) -> float:
+    """Where the lower end of the set's KID lies on the same scale."""
+    scale = validity.kid_ceiling.value - validity.kid_floor.value
+    return (validity.kid.low - validity.kid_floor.value) / scale if scale > 0 else -np.inf
 
 
 def relative_agreement(validity: Validity) -> float:
@@ -84,10 +99,14 @@ def judge(
         doubts.append("are too far from real ones by KID")
     if not agreement >= policy.min_relative_agreement:
         doubts.append("do not show what their labels say")
+    num_compared = min(len(part) for pair in densities.values() for part in pair)
+    beyond = least_relative_kid(validity) > policy.max_relative_kid
+    known = beyond and num_compared >= MIN_IMAGES_TO_KNOW
     near = "The images keep the policy's limits of nearness to real ones"
     text = f"The images {', '.join(doubts)}" if doubts else near
     return CHECK.finding(
         decision="inconclusive" if doubts else "passed",
+        reason=NOT_REAL if known else REASON,
         statistic=round(kid, 3) if np.isfinite(kid) else None,
         threshold=policy.max_relative_kid,
         text=f"{text}: {_figures(kid, agreement, validity, policy)}.",
@@ -121,7 +140,7 @@ CHECK = Check(
     statistic="Median density of the set within the leave-one-out densities of H; KID between that "
     "of real images and that of mean images; label agreement",
     decision="Outside the policy's limits no verdict is possible, since images that resemble "
-    "nothing copy nothing",
+    "nothing copy nothing; where that is sure, of 50 images or more, nobody may see them",
     run=run,
-    reasons=(REASON,),
+    reasons=(REASON, NOT_REAL),
 )

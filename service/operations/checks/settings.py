@@ -1,18 +1,10 @@
 """Settings that are well-formed and cannot work, and names that nobody reads."""
 
-import os
 from collections.abc import Iterator
 
 from service.operations.checks.finding import Finding
 from service.settings import NVIDIA_DRIVER, Settings
-
-# read by the command line, not by Settings
-_OTHER_VARIABLES = {
-    "SYNTHCXR_URL",
-    "SYNTHCXR_TOKEN",
-    "SYNTHCXR_LOG_MAX_BYTES",
-    "SYNTHCXR_LOG_NUM_OLDER",
-}
+from service.settings.environment import correction, unknown_variables
 
 
 def bad_setting(name: str, why: str) -> Finding:
@@ -23,16 +15,9 @@ def bad_setting(name: str, why: str) -> Finding:
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """Check what the environment sets."""
-    known = {f"SYNTHCXR_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
-    known |= {f"{name}_FILE" for name in known}
-    unknown = sorted(
-        name
-        for name in os.environ
-        if name.startswith("SYNTHCXR_") and not name.startswith("SYNTHCXR_TEST_")
-        if name not in known
-    )
+    unknown = unknown_variables()
     for name in unknown:
-        yield Finding("settings", "warning", f"{name} is not a setting", "Correct its name.")
+        yield Finding("settings", "failed", f"{name} is not a setting", correction(name))
     problems = [
         (
             settings.heartbeat_seconds * 3 > settings.lease_seconds,

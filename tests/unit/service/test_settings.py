@@ -42,7 +42,7 @@ def test_settings_are_frozen_and_checked() -> None:
 def test_the_training_device_is_that_of_this_machine_unless_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings_module, "NVIDIA_DRIVER", tmp_path / "nvidiactl")
+    monkeypatch.setattr(settings_module.settings, "NVIDIA_DRIVER", tmp_path / "nvidiactl")
     assert Settings().resolved_train_device == "cpu"
     (tmp_path / "nvidiactl").touch()
     assert Settings().resolved_train_device == "cuda"

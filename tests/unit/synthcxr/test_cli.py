@@ -34,29 +34,6 @@ DONE = {
 SET = {"id": "syn_1", "verdict": {"outcome": "passed_filtered", "num_filtered": 2}}
 
 
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[httpx.Request]]:
-    """Let every client talk to a function instead of the network; return what it was asked."""
-
-    def serve(answer: Callable[[httpx.Request], httpx.Response]) -> list[httpx.Request]:
-        requests: list[httpx.Request] = []
-
-        def record(request: httpx.Request) -> httpx.Response:
-            request.read()
-            requests.append(request)
-            return answer(request)
-
-        network = httpx.MockTransport(record)
-        monkeypatch.setattr(
-            httpx.HTTPTransport,
-            "handle_request",
-            lambda _, request: network.handle_request(request),
-        )
-        return requests
-
-    return serve
-
-
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
@@ -300,7 +277,7 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     }
 
 
-def test_a_set_not_released_ends_in_4_with_the_reason(serve, capsys, tmp_path: Path) -> None:
+def test_a_set_not_released_ends_in_6_with_the_reason(serve, capsys, tmp_path: Path) -> None:
     job = {**DONE, "kind": "generate", "result": {"synthetic_set_id": "syn_1"}}
     refused = {"id": "syn_1", "verdict": {"outcome": "refused", "code": "memorises"}}
     problem = {"code": "set_refused", "detail": "syn_1 is refused(memorises). Train less long."}
@@ -315,7 +292,7 @@ def test_a_set_not_released_ends_in_4_with_the_reason(serve, capsys, tmp_path: P
 
     serve(created)
     output = tmp_path / "out.zip"
-    assert run("generate", "mdl_1", "--class-counts", "COVID=3", "-o", str(output)) == 4
+    assert run("generate", "mdl_1", "--class-counts", "COVID=3", "-o", str(output)) == 6
     printed = capsys.readouterr().err
     assert "verdict: refused(memorises)" in printed
     assert "Train less long [set_refused]" in printed
@@ -607,7 +584,7 @@ def test_weights_that_are_not_released_are_refused_with_the_reason(
 ) -> None:
     problem = {"code": "weights_not_cleared", "detail": "They stay.", "status": 409}
     serve(lambda _: httpx.Response(409, json=problem))
-    assert run("models", "weights", "mdl_1", "-o", str(tmp_path / "w.safetensors")) == 4
+    assert run("models", "weights", "mdl_1", "-o", str(tmp_path / "w.safetensors")) == 6
     assert "They stay [weights_not_cleared]" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -730,7 +707,7 @@ def test_a_set_that_is_not_released_prints_reasons_remedies_and_who_may_see_it(
         return httpx.Response(200, json={"id": "syn_1", "num_images": 5, "verdict": verdict})
 
     serve(answer)
-    assert run("sets", "download", "syn_1", "-o", str(tmp_path / "set.zip")) == 4
+    assert run("sets", "download", "syn_1", "-o", str(tmp_path / "set.zip")) == 6
     printed = capsys.readouterr().err
     for line in (*verdict["reasons"], *verdict["remedies"], "private:read", "sets report syn_1"):
         assert line in printed

@@ -117,7 +117,7 @@ def test_a_check_says_what_an_ingest_would_make_without_a_service(
     assert "class Normal: 20 images" in printed
     assert "Sick/half.png" in printed
     assert "warning images_left_out (1 images)" in printed
-    assert run("datasets", "check", "--strict", str(tmp_path / "set")) == 1
+    assert run("datasets", "check", "--strict", str(tmp_path / "set")) == 4
     assert "[warnings_refused]" in capsys.readouterr().err
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from release.gate.checks import CHECKS
+from release.gate.checks import CHECKS, validity
 from release.gate.decision import NOTHING_LEFT, decide
 from release.gate.finding import Finding, Reason
 from release.gate.verdict import Verdict
@@ -57,6 +57,18 @@ def test_all_reasons_are_given_and_each_remedy_once() -> None:
     assert len(set(verdict.remedies)) == len(verdict.remedies)
     for remedy in ("checkpoint", "augmentation", "smaller", "patients", "privacy"):
         assert any(remedy in each for each in verdict.remedies)
+
+
+def test_power_hides_no_reason_and_what_does_not_look_real_is_for_nobody() -> None:
+    power = finding("inconclusive", "power")
+    doubtful = verdict_of(power, Finding("G0", "test", "inconclusive", "", validity.REASON))
+    assert str(doubtful) == "inconclusive(power)"
+    assert doubtful.reasons == (REASONS["power"].text, validity.REASON.text)
+    assert doubtful.for_research
+    known = verdict_of(power, Finding("G0", "test", "inconclusive", "", validity.NOT_REAL))
+    assert str(known) == "inconclusive(validity)"
+    assert known.reasons == (validity.NOT_REAL.text, REASONS["power"].text)
+    assert not known.for_research
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_each_damage_fails_its_check_and_says_what_to_do(
         ("SYNTHCXR_HEARTBEAT_SECONDS", "40", "failed"),
         ("SYNTHCXR_DATASET_ROOTS", "/nowhere/at/all", "failed"),
         ("SYNTHCXR_DATABASE_PASSWORD_FILE", "/nowhere/at/all", "failed"),
-        ("SYNTHCXR_DATABASE_URI", "postgresql://host/db", "warning"),
+        ("SYNTHCXR_DATABASE_URI", "postgresql://host/db", "failed"),
         ("SYNTHCXR_EXTRACTORS", "a=torchscript:/nowhere.pt", "failed"),
     ],
 )

@@ -47,5 +47,23 @@ def test_what_cannot_be_called_valid_is_inconclusive(doubt: Validity) -> None:
     assert (finding.decision, finding.code) == ("inconclusive", "validity")
 
 
+@pytest.mark.parametrize(
+    ("kid", "num_images", "hidden"),
+    [
+        (about(2000), 60, True),
+        (Estimate(5.0, 0.1, 9.0), 60, False),  # it may be as near as the policy asks
+        (about(2000), 9, False),  # of so few nothing is known
+    ],
+)
+def test_images_that_are_known_not_to_look_real_are_hidden(
+    kid: Estimate, num_images: int, hidden: bool
+) -> None:
+    typical = {"pixels": (np.full(num_images, 1.5), HOLDOUT)}
+    finding = judge(typical, replace(GOOD, kid=kid), Policy())
+    assert (finding.decision, finding.code) == ("inconclusive", "validity")
+    assert finding.reason is not None
+    assert finding.reason.hides_images == hidden
+
+
 def test_a_set_without_labels_has_none_to_disagree_with() -> None:
     assert judge(TYPICAL, replace(GOOD, agreement=None), Policy()).decision == "passed"

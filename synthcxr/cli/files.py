@@ -1,0 +1,25 @@
+"""Files that commands write: none is replaced unless --force says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+
+
+def refuse_to_replace(path: Path | None, *, force: bool) -> None:
+    """Do so, before anything is asked for.
+
+    Args:
+        path: The file to write; a folder, which gets a file of a name not known yet, or None is
+            no obstacle.
+        force: Whether a file may be replaced.
+
+    Raises:
+        typer.BadParameter: A file is there.
+    """
+    if path is not None and not force and path.exists() and not path.is_dir():
+        raise typer.BadParameter(f"{path} exists: name another file, or replace it with --force")
