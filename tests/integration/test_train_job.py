@@ -97,6 +97,15 @@ def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, mo
     )
 
 
+def test_the_card_says_where_a_training_stopped_and_why(context, dataset_id):
+    bounded = TrainingBudget(images=128, until="memorisation", memorisation_images=64)
+    job = finished(context, submit_training(context, dataset_id, budget=bounded))
+    model = context.records.catalog.model(job.result.model_id)
+    ending = model.card.ending
+    assert (model.images_seen, ending.reason) == (64, "memorisation_expected")
+    assert ending.memorisation_images == 64
+
+
 @pytest.mark.parametrize("budget", [TrainingBudget(images=600), TrainingBudget(seconds=6)])
 def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
     job_id = submit_training(context, dataset_id, budget=budget)
