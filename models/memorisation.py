@@ -15,7 +15,7 @@ SMALL_SET = 2000  # training images; larger sets outlast what most trainings see
 
 
 def images_before_memorisation(config: FamilyConfig, num_images: int) -> int | None:
-    """Estimate after how many images seen a model begins to distinguish its training images from others.
+    """Estimate after how many images a model begins to distinguish its training images from others.
 
     Args:
         config: The family's hyper-parameters.
