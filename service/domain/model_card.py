@@ -176,6 +176,13 @@ class WarmStart:
     fresh: tuple[str, ...]
     share: float
 
+    @property
+    def private_model(self) -> str | None:
+        """The model that it started from, unless all that this one had learned from is public."""
+        return (
+            self.init_from if self.init_from.startswith("mdl_") and not self.public_data else None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingEnd:
