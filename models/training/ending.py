@@ -57,8 +57,8 @@ class Ending:
         elif budget.most_images is not None and _is_bound(stages, plan, budget):
             reason = "memorisation_expected"
             text = (
-                f"Stopped after {seen:,} images: with more than {budget.most_images:,} a model of "
-                "so few training images is expected to memorise them."
+                f"Stopped after {seen:,} images: with more than about {budget.most_images:,} a "
+                "model of so few training images is expected to memorise them."
             )
         else:
             text = f"The budget was spent after {seen:,} images."
