@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.torch_threads or torch.get_num_threads())
     source = FolderSource(options.data) if options.data else phantoms(options.phantoms)
-    patients = _ingested(source, options.image_size)
+    patients = ingested(source, options.image_size)
     if options.num_images:
         patients = patients.with_fewer_members(options.num_images, options.seed)
     about = {
@@ -198,7 +198,8 @@ def _interval(auc: Mapping[str, float]) -> str:
     return f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"
 
 
-def _ingested(source: Source, image_size: int) -> Patients:
+def ingested(source: Source, image_size: int) -> Patients:
+    """Ingest images as the service does, and divide their patients by a public key."""
     with tempfile.TemporaryDirectory() as folder:
         run(source, Path(folder), IngestOptions(PUBLIC_KEY, image_size=image_size, bit_depth=8))
         store = PixelStore.open(Path(folder))

@@ -47,10 +47,13 @@ class FamilyConfig(Frozen):
         private_methods: How its models can be trained with differential privacy, by name; each
             accounts for all that is in the snapshot, since such weights can be released unaudited.
         starts_warm: Whether a training can start from another model's weights.
+        passes_before_memorisation: How often a training may see each image on average before the
+            model distinguishes them from others; None where that does not depend on it.
     """
 
     private_methods: ClassVar[tuple[str, ...]] = ()
     starts_warm: ClassVar[bool] = False
+    passes_before_memorisation: ClassVar[float | None] = None
 
     def check_private(self) -> None:
         """Insist that a training with differential privacy can do all of this.

@@ -123,7 +123,7 @@ def submit_generation(context: AppContext, submission: Submission, body: Generat
     request = generate.complete(context, body)
     made = _existing_set(context, request.synthetic_set_id)
     if made is None:
-        known = context.records.releases.examined_sets(request.model_id)
+        known = context.records.releases.examined_line(request.model_id)
         number = examination_number(request.synthetic_set_id, known)
         check_examinations(request.model_id, number, context.max_examinations_per_model)
     job = _new_job(context, JobKind.GENERATE, request, submission, made=made)

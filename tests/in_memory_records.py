@@ -94,6 +94,7 @@ class MemoryStore(Database):
     models: dict[str, Model] = field(default_factory=dict)
     synthetic_sets: dict[str, SyntheticSet] = field(default_factory=dict)
     examined_sets: dict[str, ExaminedSet] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)  # the first model of each one's line
     trained_patients: dict[str, frozenset[int]] = field(default_factory=dict)
     deletions: dict[str, Deletion] = field(default_factory=dict)
     audit: dict[str, list[AuditEntry]] = field(default_factory=dict)
@@ -461,6 +462,9 @@ class MemoryJobs(Jobs):
                 store.trained_patients[dataset.id] = frozenset(patients)
             case TrainedModel(model):
                 store.models[model.id] = model
+                start = model.card.warm_start
+                origin = start.private_model if start else None
+                store.lines[model.id] = store.lines.get(origin, origin) if origin else model.id
                 store.tenants[model.id] = tenant
                 known = store.trained_patients
                 for each in (model.dataset_id, *model.inherited) if model.inherited else ():
@@ -745,10 +749,31 @@ class MemoryReleases(Releases):
             examined = [each for each in self._examined.values() if each.model_id in names]
         return sorted(examined, key=lambda each: each.number)
 
+    @override
+    def examined_line(self, model_id: str) -> list[ExaminedSet]:
+        store = self._store
+        with store.lock:
+
+            def weights_of(names: set[str]) -> set[str]:
+                return {store.models[each].snapshot.sha256 for each in names & {*store.models}}
+
+            def lines_of(names: set[str]) -> set[str]:
+                return {store.lines[each] for each in names if each in store.lines}
+
+            def of_lines(lines: set[str]) -> set[str]:
+                return {each for each, line in store.lines.items() if line in lines}
+
+            related = {model_id} | of_lines(lines_of({model_id}))
+            weights = weights_of(related)
+            equals = {e.id for e in store.models.values() if e.snapshot.sha256 in weights}
+            names = related | equals | of_lines(lines_of(equals))
+            examined = [each for each in self._examined.values() if each.model_id in names]
+        return sorted(examined, key=lambda each: (each.number, each.created_at, each.id))
+
     def examined(self, made: GeneratedSet) -> ExaminedSet:
         """Return what is kept of an examination; see `release_rules.examined`."""
         new = made.synthetic_set
-        of_model = self.examined_sets(new.model_id)
+        of_model = self.examined_line(new.model_id)
         return release_rules.examined(made, of_model, self.released_examinations(new.dataset_id))
 
 

@@ -133,7 +133,7 @@ class InstantWorker(MemoryQueue):
         )
         releases = self.records.releases
         before = [
-            *releases.examined_sets(made.model_id),
+            *releases.examined_line(made.model_id),
             *releases.released_examinations(made.dataset_id),
         ]
         return GeneratedSet(made, examined_after=[each.id for each in before])

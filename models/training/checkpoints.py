@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.training.memorisation_check import Comparison
 from models.training.plan import Plan, StagePlan, StageSchedule, StageTiming
 
 KEPT = 2
@@ -34,6 +35,7 @@ class Position:
         images_seen: Over all stages.
         elapsed_seconds: Time spent so far, over all attempts.
         precision: The number format the losses are computed in, such as "bfloat16".
+        comparison: What the checks for memorisation have found so far.
     """
 
     stage: int
@@ -45,6 +47,7 @@ class Position:
     images_seen: int
     elapsed_seconds: float
     precision: str
+    comparison: Comparison = field(default_factory=Comparison)
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Position:
@@ -57,7 +60,10 @@ class Position:
             StagePlan(**{**stage, "timing": StageTiming(**stage["timing"])})
             for stage in fields["plan"]
         )
-        return cls(**{**fields, "plan": plan, "schedule": StageSchedule(**fields["schedule"])})
+        read = {"plan": plan, "schedule": StageSchedule(**fields["schedule"])}
+        if "comparison" in fields:
+            read["comparison"] = Comparison.of(fields["comparison"])
+        return cls(**{**fields, **read})
 
 
 class Checkpoints:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,15 +18,10 @@ from models.seeding import seed_update
 from models.training.checkpoints import Checkpoints, Position, seconds_between
 from models.training.distributed import ProcessGroup, SingleProcess
 from models.training.ema import PowerAverage
+from models.training.ending import Ending
 from models.training.inspection import LateLosses, averaged_phase, losses_of_average
-from models.training.plan import (
-    Budget,
-    Plan,
-    StageSchedule,
-    plan_training,
-    stage_deadline,
-    updates_for_images,
-)
+from models.training.memorisation_check import MemorisationCheck
+from models.training.plan import Budget, Plan, StageSchedule, plan_training, stage_deadline
 from models.training.stage_state import (
     StageState,
     load_module,
@@ -87,6 +81,7 @@ class Training:
         budget: How long.
         images_seen: Images the model has seen in all, once `run` has ended.
         findings: What went wrong short of an error, once `run` has ended.
+        ending: Where it stopped and why, once `run` has ended.
 
     The same model, images, budget in images and seed give the same weights bit for bit on a CPU,
     however often the training is stopped and resumed from its checkpoints.
@@ -102,6 +97,7 @@ class Training:
         process_group: ProcessGroup | None = None,
         checkpoints: Checkpoints | None = None,
         checkpoint_interval_seconds: float = 15.0,
+        memorisation_check: MemorisationCheck | None = None,
     ) -> None:
         self.model = model
         self.images = images
@@ -110,10 +106,12 @@ class Training:
         self._process_group = process_group or SingleProcess()
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
+        self._check = memorisation_check
         self._average: PowerAverage | None = None
         self._unsaved: tuple[Position, StageState, Losses] | None = None
         self._late_losses: dict[str, float] = {}
         self.images_seen = 0
+        self.ending: Ending | None = None
         self.findings: list[TrainingFault] = []
 
     def run(self) -> Iterator[Progress]:
@@ -133,6 +131,8 @@ class Training:
             position = yield from self._run_stage(index, position, tensors)
             tensors = {}
         self.images_seen = position.images_seen
+        stages = self.model.stages()
+        self.ending = Ending.of(stages, position.plan, self.budget, position.comparison)
         self.model.eval()
         if self._process_group.is_leader:
             with torch.no_grad():
@@ -204,6 +204,9 @@ class Training:
 
         self.model.train()
         while position.update < position.plan[index].updates:
+            position = yield from self._check_memorisation(index, position)
+            if position.update == position.plan[index].updates:
+                break
             update = position.update
             fraction = position.schedule.fraction_at(update, position.plan[index].updates)
             losses = steps.walk(self.images, fraction, precision, (self._seed, index, update))
@@ -252,6 +255,33 @@ class Training:
         yield self._progress(stage, position, measured, checkpointed=saved)
         return position
 
+    def _check_memorisation(
+        self, index: int, position: Position
+    ) -> Generator[Progress, None, Position]:
+        """Find out whether the stage has begun to memorise, if that is due; then it ends here."""
+        stage, planned = self.model.stages()[index], position.plan[index]
+        fraction = position.schedule.fraction_at(position.update, planned.updates)
+        if not self._check or not stage.can_sample or not position.comparison.is_due(fraction):
+            return position
+        if self._process_group.is_leader:
+            scores = []
+            for some in self._check.parts():
+                with self.averaged() as model:
+                    found = self._check.scores(model, some)
+                if found is not None:
+                    scores.append(found)
+                yield self._progress(stage, position)
+            comparison = position.comparison.with_scores(
+                torch.cat(scores) if scores else None, self._check.num_members, fraction
+            )
+            position = replace(position, comparison=comparison)
+        position = self._process_group.broadcast_value(position)
+        if not position.comparison.memorises:
+            return position
+        stopped = replace(planned, updates=position.update)
+        plan = (*position.plan[:index], stopped, *position.plan[index + 1 :])
+        return replace(position, plan=plan)
+
     def _inspect(self, steps: StageState, position: Position) -> Iterator[Progress]:
         """Hold the averaged weights of a stage that ends against its last ones."""
         if not self._process_group.is_leader:
@@ -271,15 +301,12 @@ class Training:
         if budget.seconds is not None:
             seconds = min(seconds, MAX_PROBE_SHARE * budget.seconds / len(stages))
 
-        def max_updates(stage: Stage) -> int:
-            return updates_for_images(stage, budget.images) if budget.images else sys.maxsize
-
         trial = measure_throughput(
             self.model,
             self.images,
             getattr(torch, position.precision),
             seconds=seconds,
-            max_updates=max_updates,
+            max_updates=budget.most_updates,
             process_group=self._process_group,
         )
         random_state = torch.get_rng_state()
@@ -329,7 +356,11 @@ class Training:
 
     def _rescale(self, index: int, position: Position, seconds_per_update: float) -> Position:
         schedule, planned = position.schedule.rescaled(
-            position.plan[index], position.update, position.elapsed_seconds, seconds_per_update
+            position.plan[index],
+            position.update,
+            position.elapsed_seconds,
+            seconds_per_update,
+            most_updates=self.budget.most_updates(self.model.stages()[index]),
         )
         self._rescaled_at = position.elapsed_seconds
         plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
@@ -369,7 +400,8 @@ class Training:
     def _total_images(self, plan: Plan) -> int:
         """Count the images that will be seen; a stage fitted in closed form sees each once."""
         if not plan:
-            return self.budget.images or 0
+            bounds = (self.budget.images, self.budget.most_images)
+            return 0 if self.budget.images is None else min(each for each in bounds if each)
         num_fitted = sum(not stage.updates for stage in plan)
         return sum(stage.images for stage in plan) + num_fitted * len(self.images)
 

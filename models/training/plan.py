@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,20 +11,28 @@ from models.family import Stage
 
 @dataclass(frozen=True)
 class Budget:
-    """Exactly one of the two.
+    """Exactly one of images and seconds.
 
     Attributes:
         images: Training images to see, counted with repetition.
         seconds: Wall-clock time to spend; turned into updates by a short measured trial before
             each stage, so that schedules end where the time does.
+        most_images: After so many images it ends in any case; None sets no such bound. Schedules
+            end there too.
     """
 
     images: int | None = None
     seconds: float | None = None
+    most_images: int | None = None
 
     def __post_init__(self) -> None:
         if (self.images is None) == (self.seconds is None):
             raise ValueError("A budget is either in images or in seconds.")
+
+    def most_updates(self, stage: Stage) -> int:
+        """Count the updates that a stage makes at most."""
+        bounds = [each for each in (self.images, self.most_images) if each is not None]
+        return updates_for_images(stage, min(bounds)) if bounds else sys.maxsize
 
 
 @dataclass(frozen=True)
@@ -103,12 +112,11 @@ def plan_training(
     for stage, timing in zip(stages, timings, strict=True):
         if not stage.phases:
             updates = 0
-        elif budget.images is not None:
-            updates = updates_for_images(stage, budget.images)
         else:
-            assert budget.seconds is not None
-            seconds = (budget.seconds - elapsed_seconds - other) * stage.share
-            updates = max(1, round(seconds / timing.seconds_per_update))
+            updates = budget.most_updates(stage)
+            if budget.seconds is not None:
+                seconds = (budget.seconds - elapsed_seconds - other) * stage.share
+                updates = min(updates, max(1, round(seconds / timing.seconds_per_update)))
         plan.append(StagePlan(stage.name, stage.batch_size, updates, timing))
     return tuple(plan)
 
@@ -157,7 +165,13 @@ class StageSchedule:
         return self.fraction + (1 - self.fraction) * left
 
     def rescaled(
-        self, planned: StagePlan, update: int, elapsed_seconds: float, seconds_per_update: float
+        self,
+        planned: StagePlan,
+        update: int,
+        elapsed_seconds: float,
+        seconds_per_update: float,
+        *,
+        most_updates: int = sys.maxsize,
     ) -> tuple[StageSchedule, StagePlan]:
         """Fit the rest of a stage to the time left.
 
@@ -166,6 +180,7 @@ class StageSchedule:
             update: Updates done.
             elapsed_seconds: Time spent so far.
             seconds_per_update: The present timing.
+            most_updates: What the stage makes in all, however much time is left.
 
         Returns:
             The schedule and the plan from here on.
@@ -176,5 +191,5 @@ class StageSchedule:
         fraction = self.fraction_at(update, planned.updates)
         return (
             replace(self, update=update, fraction=fraction),
-            replace(planned, updates=update + left, timing=timing),
+            replace(planned, updates=min(update + left, most_updates), timing=timing),
         )

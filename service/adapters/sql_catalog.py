@@ -98,7 +98,8 @@ def keep_model(connection: Connection, model: Model, tenant: str) -> None:
 
     So its sets are examined together with those of the datasets that these patients are in.
     """
-    connection.execute(insert(t.models), t.MODELS.row(model) | {"tenant": tenant})
+    row = t.MODELS.row(model) | {"tenant": tenant, "line": _line_of(connection, model)}
+    connection.execute(insert(t.models), row)
     known = t.trained_patients
     own = select(known.c.patient).where(known.c.dataset_id == model.dataset_id)
     theirs = (
@@ -108,6 +109,16 @@ def keep_model(connection: Connection, model: Model, tenant: str) -> None:
     )
     if model.inherited:
         connection.execute(insert(known).from_select(["dataset_id", "patient"], theirs))
+
+
+def _line_of(connection: Connection, model: Model) -> str:
+    """Name the line of a model by the first that its weights go back to; see `Releases`."""
+    start = model.card.warm_start
+    origin = start.private_model if start else None
+    if origin is None:
+        return model.id
+    found = connection.execute(select(t.models.c.line).where(t.models.c.id == origin)).scalar()
+    return found or origin
 
 
 def follow_ingest(connection: Connection, job: Job) -> None:

@@ -94,6 +94,12 @@ class SqlReleases(Releases):
             return examined_sets(connection, model_id, there)
 
     @override
+    def examined_line(self, model_id: str) -> list[ExaminedSet]:
+        there = self._database.visible(t.examined_sets)
+        with self._database.reading() as connection:
+            return examined_line(connection, model_id, there)
+
+    @override
     def refused_elsewhere(self, model_id: str) -> bool:
         elsewhere = ~self._database.visible(t.examined_sets)
         with self._database.reading() as connection:
@@ -129,6 +135,32 @@ def examined_sets(
     )
     found = records(connection, t.EXAMINED_SETS, query)
     return sorted(found, key=lambda each: each.number)
+
+
+def examined_line(
+    connection: Connection, model_id: str, *there: ColumnElement[bool]
+) -> list[ExaminedSet]:
+    """Read the examined sets of a model's line and of the lines of its equals, by number.
+
+    Args:
+        connection: A transaction.
+        model_id: The model.
+        there: What else is asked of a set; by default nothing, so that those of all tenants count.
+    """
+    models, examined = t.models.c, t.examined_sets.c
+    own = select(models.line).where(models.id == model_id)
+    related = or_(models.id == model_id, models.line.in_(own))
+    weights = select(models.snapshot_sha256).where(related)
+    lines = select(models.line).where(models.snapshot_sha256.in_(weights))
+    of_line = select(models.id).where(
+        or_(models.snapshot_sha256.in_(weights), models.line.in_(lines))
+    )
+    query = select(t.examined_sets).where(
+        or_(examined.model_id == model_id, examined.model_id.in_(of_line)), *there
+    )
+    found = records(connection, t.EXAMINED_SETS, query)
+    # models that were counted apart once have sets of one number
+    return sorted(found, key=lambda each: (each.number, each.created_at, each.id))
 
 
 def released_examinations(
@@ -171,7 +203,7 @@ def keep_examination(connection: Connection, made: GeneratedSet, tenant: str) ->
     """Keep that a tenant's set was examined; see `release_rules.examined`."""
     examined = release_rules.examined(
         made,
-        examined_sets(connection, made.synthetic_set.model_id),
+        examined_line(connection, made.synthetic_set.model_id),
         released_examinations(connection, made.synthetic_set.dataset_id),
     )
     row = t.EXAMINED_SETS.row(examined)

@@ -42,7 +42,7 @@ from service.domain.requests import (
     TrainRequest,
 )
 
-SCHEMA_REVISION = "0006"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0007"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -220,7 +220,8 @@ models = _documents(
     Column("dataset_version", String(64), nullable=False),
     Column("is_private", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=false()),
-    indexed=["snapshot_sha256", "dataset_version"],
+    Column("line", String(40)),  # of models that started from one another: the first of them
+    indexed=["snapshot_sha256", "dataset_version", "line"],
 )
 synthetic_sets = _documents(
     "synthetic_sets",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from service.domain.requests import PublicData, TrainingBudget
 
@@ -176,6 +176,33 @@ class WarmStart:
     fresh: tuple[str, ...]
     share: float
 
+    @property
+    def private_model(self) -> str | None:
+        """The model that it started from, unless all that this one had learned from is public."""
+        return (
+            self.init_from if self.init_from.startswith("mdl_") and not self.public_data else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEnd:
+    """Where a training stopped, and why.
+
+    Attributes:
+        reason: Its budget was spent; it had seen as many images as it may before it is expected to
+            memorise them; or a check found that it had begun to.
+        text: The same in a sentence.
+        memorisation_images: After how many images memorisation is expected; None where that sets
+            no bound.
+        standard_errors: Of each check but the first: by how many members scored above training
+            patients that were set aside.
+    """
+
+    reason: Literal["budget", "memorisation_expected", "memorisation_found"]
+    text: str
+    memorisation_images: int | None = None
+    standard_errors: tuple[float, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -199,6 +226,7 @@ class ModelCard:
             differential privacy takes its place.
         differential_privacy: None where nothing was promised.
         warm_start: None where the weights began at random.
+        ending: Where its training stopped, and why; None for models of earlier versions.
     """
 
     budget: TrainingBudget
@@ -217,3 +245,4 @@ class ModelCard:
     white_box: WhiteBoxAudit | None = None
     differential_privacy: PrivacyAccount | None = None
     warm_start: WarmStart | None = None
+    ending: TrainingEnd | None = None

@@ -346,6 +346,14 @@ class Releases(Protocol):
         Its equals have the same weights: a model that is trained once more starts no new count.
         """
 
+    def examined_line(self, model_id: str) -> list[ExaminedSet]:
+        """Return every examined set of a model's line, deleted ones too, by number.
+
+        A line are a model that started from no private one, and all that started from it, directly
+        or through others: their weights are nearly the same, so their sets are counted together.
+        Models with the same weights are of one line.
+        """
+
     def refused_elsewhere(self, model_id: str) -> bool:
         """Say whether a set of an equal model of another tenant was refused.
 

@@ -8,7 +8,7 @@ from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
 
 
 def examination_number(set_id: str, of_model: Sequence[ExaminedSet]) -> int:
-    """Return which set of its model a set is, from 1; one examined before keeps its number."""
+    """Return which set of its model's line one is, from 1; examined before, it keeps its number."""
     return next((each.number for each in of_model if each.id == set_id), len(of_model) + 1)
 
 
@@ -16,9 +16,10 @@ def check_examinations(model_id: str, number: int, max_sets: int) -> None:
     """Raise ExaminationsSpent past the limit: each set is one more chance for a false negative."""
     if number > max_sets:
         raise ExaminationsSpent(
-            f"{max_sets} sets of model {model_id} have been examined, whatever was found of them, "
-            "and each further one would be one more chance for copies to be missed. Ask for one of "
-            "these again, train another model, or let the operator raise "
+            f"{max_sets} sets of model {model_id}, and of those that it started from or that "
+            "started from it, have been examined, whatever was found of them, and each further one "
+            "would be one more chance for copies to be missed. Ask for one of these again, train "
+            "another model without `init_from` or from a base, or let the operator raise "
             "SYNTHCXR_MAX_EXAMINATIONS_PER_MODEL."
         )
 
@@ -30,11 +31,11 @@ def sets_before(
 
     Args:
         set_id: The set that is examined.
-        of_model: Every examined set of its model.
+        of_model: Every examined set of its model's line.
         releases: Every released set of the datasets that share patients with its own.
 
     Returns:
-        Those of its model with a lower number, so that a set made once more is examined as it was
+        Those of its line with a lower number, so that a set made once more is examined as it was
         the first time, and all releases but itself.
     """
     number = examination_number(set_id, of_model)
@@ -50,7 +51,7 @@ def examined(
 
     Args:
         output: The set that was examined, and the sets that its examination took into account.
-        of_model: Every examined set of its model, itself too where it was examined before.
+        of_model: Every examined set of its model's line, itself too where it was examined before.
         releases: Every released set of the datasets that share patients with its own.
 
     Raises:

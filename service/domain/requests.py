@@ -149,15 +149,22 @@ class IngestRequest:
 
 @dataclass(frozen=True, slots=True)
 class TrainingBudget:
-    """How long to train: exactly one of the two is set.
+    """How long to train: exactly one of images and seconds is set.
 
     Attributes:
         images: Training images to see, counted with repetition.
         seconds: Wall-clock time to spend.
+        until: What ends the training before that; None where nothing does.
+        memorisation_images: After how many images memorisation is expected; None likewise.
+        earlier_images: Images of the same dataset that the model it starts from has seen, and those
+            that this one started from.
     """
 
     images: int | None = None
     seconds: int | None = None
+    until: Literal["memorisation"] | None = None
+    memorisation_images: int | None = None
+    earlier_images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,13 @@ def _check_initial_model(context: AppContext, model: Model, family: str) -> None
             "only start from one of its own.",
         )
     releases = context.records.releases
-    refused = any(each.refused for each in releases.examined_sets(model.id))
+    refused = any(each.refused for each in releases.examined_line(model.id))
     if refused or releases.refused_elsewhere(model.id):
         raise errors.InitFromUnavailable.at(
             "/init_from",
-            f"A set of model {model.id} was refused for what it discloses of the training images, "
-            "and another model would inherit that. Start from another one, or from a base.",
+            f"A set of model {model.id}, or of one that it started from or that started from it, "
+            "was refused for what it discloses of the training images, and another model would "
+            "inherit that. Start from another one, or from a base.",
         )
 
 

@@ -1,7 +1,7 @@
 """Which trainings can be carried out: the body of `POST /train` and the rules behind it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -23,21 +23,31 @@ from service.validation.bodies import (
     of_any_family,
 )
 from service.validation.init_from import InitFrom, resolved_init_from
+from service.validation.memorisation import bounded_budget
 
 TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
 class BudgetBody(Strict):
-    """How long to train: exactly one of the two; `ppca` is fitted in closed form all the same."""
+    """How long to train: exactly one of images and seconds, and perhaps what ends it before.
+
+    `ppca` is fitted in closed form all the same.
+    """
 
     images: int | None = Field(None, description="Images to see, with repetition; 1 to 10^9.")
     seconds: int | None = Field(None, description="Wall-clock time; 5 to 86,400.")
+    until: Literal["memorisation"] | None = Field(
+        None,
+        description="memorisation: end earlier if the model is about to memorise its images. By "
+        "default so for private datasets of up to 2,000 training images, which cannot be trained "
+        "on for longer. docs/memorisation.md.",
+    )
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
         if (self.images is None) == (self.seconds is None):
-            raise ValueError("Give exactly one of images and seconds.")
+            raise ValueError("Give exactly one of images and seconds: the most, if there is until.")
         return self
 
 
@@ -137,7 +147,7 @@ def complete(context: AppContext, body: TrainBody) -> TrainRequest:
     """
     dataset = ready_dataset(context, body.dataset_id)
     image_size = available_image_size(dataset, body.image_size)
-    budget = checked_budget(body.budget)
+    budget = checked_budget(body.budget, private=body.privacy is not None)
     privacy = None
     if body.privacy:
         terms = resolved_privacy(body.family, body.privacy.differential_privacy, dataset)
@@ -151,6 +161,10 @@ def complete(context: AppContext, body: TrainBody) -> TrainRequest:
     given = circumstances(context, dataset, image_size, budget, private=privacy is not None)
     config = resolved_config(body.family, body.preset, body.config, given)
     check_shards(body.num_devices, config)
+    if privacy is None:
+        budget = bounded_budget(
+            context, budget, dataset, given.num_images or 0, (body.family, config), init_from
+        )
     return TrainRequest(
         dataset_id=dataset.id,
         family=body.family,
@@ -193,9 +207,20 @@ def available_image_size(dataset: Dataset, wanted: int | None) -> int:
     return image_size
 
 
-def checked_budget(body: BudgetBody) -> TrainingBudget:
-    """Return a budget that is neither too short to mean anything nor unlimited."""
-    budget = TrainingBudget(body.images, body.seconds)
+def checked_budget(body: BudgetBody, *, private: bool = False) -> TrainingBudget:
+    """Return a budget that is neither too short to mean anything nor unlimited.
+
+    Args:
+        body: What the client gave.
+        private: Whether the training is to be differentially private.
+    """
+    budget = TrainingBudget(body.images, body.seconds, body.until)
+    if private and budget.until:
+        raise errors.BudgetOutOfRange.at(
+            "/budget/until",
+            "With differential privacy the budget is for public images, which may be memorised, "
+            "and what is learned of private ones is bounded by epsilon. Leave until out.",
+        )
     for measure, amount in (("images", budget.images), ("seconds", budget.seconds)):
         low, high = BUDGETS[measure]
         if amount is not None and not low <= amount <= high:

@@ -20,6 +20,13 @@ def train(
     preset: Annotated[str | None, typer.Option(help="standard, or tiny for trials.")] = None,
     seconds: Annotated[int | None, typer.Option(min=5, help="Train this long.")] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Train on so many images.")] = None,
+    until_memorisation: Annotated[
+        bool,
+        typer.Option(
+            "--until-memorisation",
+            help="End before the images are memorised; always so for small private datasets.",
+        ),
+    ] = False,
     config: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +73,7 @@ def train(
             family=family,
             image_size=image_size,
             preset=preset,
-            budget=_budget(seconds, images),
+            budget=_budget(seconds, images, until_memorisation=until_memorisation),
             config=settings(config) if config else None,
             num_devices=num_devices,
             privacy=_privacy(epsilon, delta),
@@ -79,6 +86,9 @@ def train(
             card = client.models.get(job.model_id).card
             for found in card.get("diagnosis", []):
                 say(f"{found['code']}: {found['what']} {found['fix']}")
+            ending = card.get("ending") or {}
+            if ending.get("reason", "budget") != "budget":
+                say(ending["text"])
             if start := card.get("warm_start"):
                 say(_start(start))
             if account := card.get("differential_privacy"):
@@ -89,9 +99,12 @@ def train(
         print(job.result.model_id if job.result else job.id)
 
 
-def _budget(seconds: int | None, images: int | None) -> Budget:
+def _budget(seconds: int | None, images: int | None, *, until_memorisation: bool) -> Budget:
     """Write how long to train as `POST /train` takes it."""
-    return Budget(images=images) if images is not None else Budget(seconds=seconds or 0)
+    budget = Budget(images=images) if images is not None else Budget(seconds=seconds or 0)
+    if until_memorisation:
+        budget["until"] = "memorisation"
+    return budget
 
 
 def _privacy(epsilon: float | None, delta: float | None) -> Privacy | None:

@@ -79,15 +79,18 @@ class DicomwebSource(TypedDict):
 
 
 class Budget(TypedDict, total=False):
-    """How long to train: exactly one of the two.
+    """How long to train: exactly one of seconds and images.
 
     Attributes:
         seconds: Wall-clock time, 5 to 86,400.
         images: Images to see, with repetition.
+        until: `memorisation` ends the training before it memorises its images; by default so for
+            small private datasets.
     """
 
     seconds: int
     images: int
+    until: Literal["memorisation"]
 
 
 class DifferentialPrivacy(TypedDict):

@@ -99,7 +99,7 @@ def test_what_was_there_before_tenants_is_the_default_tenants(
     assert rows(engine, "SELECT tenant, job_id FROM idempotency_keys") == [("default", "job_1")]
 
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 EMPTIED = {"locks"}  # each change of the clock of leases ends them
 
 
@@ -240,3 +240,39 @@ def test_neither_an_older_nor_a_newer_version_starts_beside_this_one(
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()
     assert f"has schema {revision}, this version needs {REVISIONS[-1]}" in line
+
+
+INSERT_MODEL = (
+    "INSERT INTO models (id, created_at, folder, snapshot_sha256, dataset_version, is_private, "
+    "document) VALUES (:id, :at, 'f', :id, 'v', false, :document)"
+)
+
+
+def test_a_model_is_of_the_line_of_the_private_model_that_it_started_from(engine: Engine) -> None:
+    at(engine, "0006")
+
+    def document(origin: str | None, *public: str) -> str:
+        start = {"init_from": origin, "public_data": public} if origin else None
+        return json.dumps({"card": {"warm_start": start}})
+
+    models = {
+        "mdl_1": document(None),
+        "mdl_2": document("mdl_1"),
+        "mdl_3": document("mdl_2"),
+        "mdl_4": document("base:vae-64", "phantoms"),
+        "mdl_5": document("mdl_4", "phantoms"),
+        "mdl_6": document("mdl_gone"),
+    }
+    with engine.begin() as connection:
+        for number, (name, written) in enumerate(models.items(), 1):
+            row = {"id": name, "at": datetime(2026, 1, number, tzinfo=UTC), "document": written}
+            connection.execute(text(INSERT_MODEL), row)
+    at(engine, "0007")
+    assert rows(engine, "SELECT id, line FROM models ORDER BY id") == [
+        *((name, "mdl_1") for name in ("mdl_1", "mdl_2", "mdl_3")),
+        ("mdl_4", "mdl_4"),
+        ("mdl_5", "mdl_5"),
+        ("mdl_6", "mdl_gone"),
+    ]
+    at(engine, "0006")
+    assert len(rows(engine, "SELECT id FROM models")) == len(models)

@@ -16,6 +16,7 @@ from service.domain.errors import Problem
 from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobRevision, JobState
+from service.domain.model_card import WarmStart
 from service.domain.record_ports import Idempotency, Records
 from service.domain.records import (
     ArtifactRef,
@@ -29,6 +30,7 @@ from service.domain.records import (
 )
 from service.domain.release_rules import check_examinations, examination_number, sets_before
 from service.domain.requests import (
+    PHANTOMS,
     DatasetSource,
     Interpolation,
     Mixture,
@@ -136,7 +138,7 @@ def examined(
     clock.advance(1)
     job = claimed(records, make_job(clock, JobKind.GENERATE))
     made = make_set(job, clock, identifier, outcome, **changes)
-    of_model = records.releases.examined_sets(made.model_id)
+    of_model = records.releases.examined_line(made.model_id)
     counted = sets_before(
         made.id, of_model, records.releases.released_examinations(made.dataset_id)
     )
@@ -694,6 +696,51 @@ def test_a_model_with_the_same_weights_starts_no_new_count(
     assert numbered == [("syn_1", 1), ("syn_2", 2)]
     assert records.releases.examined_sets("mdl_1") == records.releases.examined_sets("mdl_2")
     assert records.releases.examined_sets("mdl_3") == []
+
+
+def started(records: Records, clock: ManualClock, name: str, origin: str, *public: Any) -> None:
+    """Train a model that starts from another."""
+    job = claimed(records, make_job(clock, JobKind.TRAIN))
+    model = replace(make_model(job, clock), id=name)
+    start = WarmStart(origin, "b" * 64, public, (), (), (), (), 1.0) if origin else None
+    snapshot = replace(model.snapshot, sha256=f"{name:0>64}")
+    model = replace(model, snapshot=snapshot, card=replace(model.card, warm_start=start))
+    records.jobs.succeed(job.claim_held, TrainedModel(model))
+
+
+def test_models_that_started_from_one_another_are_counted_together(
+    records: Records, clock: ManualClock
+) -> None:
+    started(records, clock, "mdl_1", "")
+    started(records, clock, "mdl_2", "mdl_1")
+    records.deletions.delete_model("mdl_1", DELETE, cascade=False)
+    started(records, clock, "mdl_3", "mdl_2")
+    started(records, clock, "mdl_4", "base:vae-64", PHANTOMS)
+    started(records, clock, "mdl_5", "mdl_4", PHANTOMS)
+    for number in (2, 3, 4, 5):
+        examined(records, clock, f"syn_{number}", "refused", model_id=f"mdl_{number}")
+    numbered = [(each.id, each.number) for each in records.releases.examined_line("mdl_3")]
+    assert numbered == [("syn_2", 1), ("syn_3", 2)]
+    assert records.releases.examined_line("mdl_2") == records.releases.examined_line("mdl_3")
+    assert [each.id for each in records.releases.examined_sets("mdl_3")] == ["syn_3"]
+    for name in ("4", "5"):  # what is public starts no line
+        assert [e.id for e in records.releases.examined_line(f"mdl_{name}")] == [f"syn_{name}"]
+    with pytest.raises(errors.ReleasesChanged, match="syn_3"):
+        examined(records, clock, "syn_6", model_id="mdl_2", after=["syn_2"])
+
+
+def test_a_line_goes_on_in_a_model_with_the_same_weights(
+    records: Records, clock: ManualClock
+) -> None:
+    for name in ("mdl_1", "mdl_2"):
+        job = claimed(records, make_job(clock, JobKind.TRAIN))
+        model = replace(make_model(job, clock), id=name)
+        records.jobs.succeed(job.claim_held, TrainedModel(model))
+    started(records, clock, "mdl_3", "mdl_2")
+    examined(records, clock, "syn_1", model_id="mdl_1")
+    examined(records, clock, "syn_3", model_id="mdl_3")
+    for name in ("mdl_1", "mdl_2", "mdl_3"):
+        assert [e.id for e in records.releases.examined_line(name)] == ["syn_1", "syn_3"]
 
 
 def test_a_set_made_once_more_keeps_its_number_and_is_examined_after_the_same_sets(

@@ -97,6 +97,24 @@ def test_findings_are_in_the_log_and_on_the_model_s_card(context, dataset_id, mo
     )
 
 
+def test_the_card_says_where_a_training_stopped_and_why(context, dataset_id, monkeypatch):
+    """A fifth of the patients are set aside, few as they are, and checked before 3 of 4 updates."""
+    monkeypatch.setattr("workers.train.set_aside.SHARE", 0.2)
+    monkeypatch.setattr("workers.train.set_aside.MIN_SET_ASIDE", 2)
+    monkeypatch.setattr("models.training.memorisation_check.STOP_ABOVE", 1e9)
+    bounded = TrainingBudget(images=128, until="memorisation", memorisation_images=64)
+    models = []
+    for budget in (bounded, TrainingBudget(images=128)):
+        job = finished(context, submit_training(context, dataset_id, budget=budget))
+        models.append(context.records.catalog.model(job.result.model_id))
+    stopped, whole = models
+    ending = stopped.card.ending
+    assert (stopped.images_seen, ending.reason) == (64, "memorisation_expected")
+    assert (ending.memorisation_images, len(ending.standard_errors)) == (64, 2)
+    assert stopped.card.num_training_images < whole.card.num_training_images
+    assert (whole.images_seen, whole.card.ending.reason) == (128, "budget")
+
+
 @pytest.mark.parametrize("budget", [TrainingBudget(images=600), TrainingBudget(seconds=6)])
 def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
     job_id = submit_training(context, dataset_id, budget=budget)

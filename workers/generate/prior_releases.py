@@ -36,7 +36,7 @@ class PriorSets:
     """The earlier sets that count in the evaluation of a set.
 
     Attributes:
-        number: Which of its model's sets it is, from 1.
+        number: Which of the sets of its model's line it is, from 1.
         names: The sets that count.
         tallies: What the gate counted of them.
         releases: Those that were released, of any model and tenant.
@@ -60,7 +60,7 @@ class PriorSets:
             set_id: The set.
             tenant: Whose it is.
         """
-        of_model = records.releases.examined_sets(model.id)
+        of_model = records.releases.examined_line(model.id)
         before = sets_before(set_id, of_model, records.releases.released_examinations(dataset.id))
         names = [each.id for each in before]
         releases = [each for each in records.releases.releases(dataset.id) if each.id in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,13 @@ from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind
-from service.domain.model_card import Diagnosis, Memorisation, ModelCard, PrivacyAccount
+from service.domain.model_card import (
+    Diagnosis,
+    Memorisation,
+    ModelCard,
+    PrivacyAccount,
+    TrainingEnd,
+)
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
@@ -93,8 +99,18 @@ def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
         white_box=audit.white_box() if audit else None,
         differential_privacy=account,
         warm_start=spec.initial.described(model, spec.store.classes) if spec.initial else None,
+        ending=_ending(training),
     )
     return TrainedModel(_published(attempt, spec, training.images_seen, staged, card))
+
+
+def _ending(training: Training) -> TrainingEnd | None:
+    """Say where the training stopped and why; nothing of one in closed form."""
+    if training.ending is None or not any(stage.phases for stage in training.model.stages()):
+        return None
+    ending = TrainingEnd(**asdict(training.ending))
+    rounded = tuple(round(each, 2) for each in ending.standard_errors)
+    return replace(ending, standard_errors=rounded)
 
 
 def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:

@@ -7,7 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from models.family import ImageSpec
@@ -16,14 +18,16 @@ from models.snapshot import new_model
 from models.training.checkpoints import Checkpoints
 from models.training.distributed import ProcessGroup
 from models.training.loop import Training
+from models.training.memorisation_check import MemorisationCheck
 from models.training.plan import Budget
-from models.training_images import TrainingImages
+from models.training_images import TrainingImages, as_images
 from radiographs.store.pixel_store import PixelStore
 from service.domain.errors import ArtifactMissing
 from service.domain.requests import PrivacyTerms, TrainRequest
 from workers.runtime.attempt import Attempt
 from workers.train.initial_model import InitialModel
 from workers.train.public_images import public_images, published_images
+from workers.train.set_aside import compared, set_aside
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,32 @@ class TrainingSpec:
         if self.privacy:
             return public_images(size, len(classes), device)
         pixels, labels = self.store.training(size)
-        groups = self.store.groups[self.store.trained]
-        return TrainingImages(pixels, labels, device, groups)
+        groups, kept = self.store.groups[self.store.trained], ~self.set_aside
+        return TrainingImages(pixels[kept], labels[kept], device, groups[kept])
+
+    @cached_property
+    def set_aside(self) -> NDArray[np.bool_]:
+        """Whose images, of those that models may be trained on, only check for memorisation.
+
+        None, (n,) of False, where nothing ends the training before its budget.
+        """
+        trained, labels = self.store.trained, self.store.labels
+        if self.privacy or self.request.budget.memorisation_images is None:
+            return np.zeros(int(trained.sum()), np.bool_)
+        return set_aside(labels[trained], self.store.groups[trained], self.store.splits[trained])
+
+    def memorisation_check(self, device: torch.device) -> MemorisationCheck | None:
+        """Prepare to hold trained patients against those set aside; None where none are."""
+        pixels, labels = self.store.training(self.request.image_size)
+        trained, aside = self.store.trained, self.set_aside
+        if not aside.any():
+            return None
+        groups, splits = self.store.groups[trained], self.store.splits[trained]
+        members, others = compared(labels, groups, splits, aside)
+        some = np.concatenate([members, others])
+        return MemorisationCheck(
+            as_images(pixels[some], device), torch.from_numpy(labels[some]).to(device), len(members)
+        )
 
     def patients(self, device: torch.device) -> Patients:
         """Read one image of each patient that models may be trained on."""
@@ -115,9 +143,12 @@ class TrainingSpec:
         return Training(
             model.to(device),
             images,
-            Budget(request.budget.images, request.budget.seconds),
+            Budget(
+                request.budget.images, request.budget.seconds, request.budget.memorisation_images
+            ),
             seed=request.seed,
             process_group=process_group,
             checkpoints=Checkpoints(Path(self.checkpoints)),
             checkpoint_interval_seconds=self.checkpoint_interval_seconds,
+            memorisation_check=self.memorisation_check(device),
         )

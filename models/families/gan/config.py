@@ -44,6 +44,7 @@ class Config(FamilyConfig):
     """
 
     starts_warm: ClassVar = True
+    passes_before_memorisation: ClassVar = 15.0
 
     objective: Literal["bce", "lsgan", "wgan", "wgan_gp", "hinge", "r3gan"] = Field(
         "r3gan",

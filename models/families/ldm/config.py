@@ -54,6 +54,7 @@ class Config(FamilyConfig):
 
     private_methods: ClassVar = ("dp_sgd",)
     starts_warm: ClassVar = True
+    passes_before_memorisation: ClassVar = 15.0
 
     space: Literal["latent", "pixel"] = Field(
         "latent",

@@ -14,6 +14,7 @@ class Config(FamilyConfig):
 
     private_methods: ClassVar = ("mixture",)
     starts_warm: ClassVar = True
+    passes_before_memorisation: ClassVar = 10.0
 
     kind: Literal["variational", "denoising", "sparse"] = Field(
         "variational",

@@ -4,6 +4,7 @@ import pytest
 
 from service.domain.job import JobState
 from service.domain.records import ClassSplit
+from service.domain.requests import DatasetSource, PublicData
 
 
 def body(dataset_id: str, **changes: Any) -> dict[str, Any]:
@@ -201,3 +202,52 @@ def test_privacy_that_cannot_be_had_is_refused_by_name(
     assert scene.num_jobs() == 1
     if code == "privacy_unavailable" and pointer == "":
         assert "vae by mixture, ldm by dp_sgd" in answer.json()["detail"]
+
+
+def test_a_training_on_few_private_images_ends_before_they_are_memorised(scene: Any) -> None:
+    """12 of 16 images, about, are trained on: ten times each by the family's constant."""
+    private = scene.dataset(source=DatasetSource(upload="upl_1"))
+    budget = scene.client.post("/train", json=body(private.id)).json()["request"]["budget"]
+    assert budget == {"images": 100, "until": "memorisation", "memorisation_images": 120}
+
+
+@pytest.mark.parametrize("declared", [PublicData("CC0-1.0", "an open archive"), None])
+def test_public_images_may_be_memorised_unless_the_client_says_otherwise(
+    scene: Any, declared: Any
+) -> None:
+    source = DatasetSource(upload="upl_1") if declared else None
+    changes = {"source": source, "public": declared} if declared else {}  # phantoms
+    public = scene.dataset(**changes)
+    asked = {"seconds": 60, "until": "memorisation"}
+    for budget, most in [({"seconds": 60}, None), (asked, 120)]:
+        answer = scene.client.post("/train", json=body(public.id, budget=budget))
+        assert answer.json()["request"]["budget"].get("memorisation_images") == most
+
+
+def test_a_training_on_many_private_images_has_no_bound_of_itself(scene: Any) -> None:
+    classes = {"normal": ClassSplit(5000, 3600, 700, 600, 700)}
+    many = scene.dataset(source=DatasetSource(upload="upl_1"), classes=classes)
+    answer = scene.client.post("/train", json=body(many.id))
+    assert answer.json()["request"]["budget"] == {"images": 100}
+
+
+def test_what_an_earlier_model_has_seen_of_the_images_counts(scene: Any) -> None:
+    dataset = scene.dataset(source=DatasetSource(upload="upl_1"))
+    for seen, left in [(100, 20), (120, None)]:
+        earlier = scene.model(dataset_id=dataset.id, images_seen=seen)
+        answer = scene.client.post("/train", json=body(dataset.id, init_from=earlier.id))
+        if left:
+            budget = answer.json()["request"]["budget"]
+            assert (budget["memorisation_images"], budget["earlier_images"]) == (left, seen)
+        else:
+            scene.refused(answer, 422, "init_from_unavailable", "/init_from")
+
+
+def test_until_memorisation_is_not_for_differential_privacy(scene: Any) -> None:
+    asked = body(
+        scene.dataset().id,
+        budget={"images": 100, "until": "memorisation"},
+        privacy={"differential_privacy": {"epsilon": 3}},
+    )
+    answer = scene.client.post("/train", json=asked)
+    scene.refused(answer, 422, "budget_out_of_range", "/budget/until")
