@@ -14,6 +14,7 @@ from torch import Tensor
 from models.config import FamilySampler
 from models.family import Family
 from models.seeding import Between, ImageNoise
+from models.threads import Threads
 
 MICRO_BATCH = {"cpu": 8, "cuda": 256}
 
@@ -43,23 +44,33 @@ def sample_pixels(
 
 
 def draw_pixels(
-    model: Family[Any, Any], draws: Sequence[Draw], sampler: FamilySampler
+    model: Family[Any, Any],
+    draws: Sequence[Draw],
+    sampler: FamilySampler,
+    threads: Threads | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw images, a micro-batch at a time.
 
     Every batch has the same size (the last is filled up and cut), so that the kernels a device
     chooses, and with them the bits of an image, do not depend on how many are asked for.
 
+    Args:
+        model: Ready to sample.
+        draws: What to draw.
+        sampler: How.
+        threads: Of the device's operations, on which the bits of an image do not depend.
+
     Yields:
         (b, h, w), in the order of the draws; the b add up to their number.
     """
     device = next(model.parameters()).device
     size = MICRO_BATCH[device.type]
+    threads = threads or Threads()
     for start in range(0, len(draws), size):
         chosen = list(draws[start : start + size])
         filled = chosen + [Draw({0: 1.0}, 0)] * (size - len(chosen))
         noise = ImageNoise([draw.seed for draw in filled], device)
-        with torch.inference_mode():
+        with threads.piece(), torch.inference_mode():
             images = model.sample(_mixtures(filled, model.spec.num_classes, device), noise, sampler)
         yield to_pixels(images[: len(chosen)])
 

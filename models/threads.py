@@ -49,7 +49,13 @@ class Threads:
         self._before = torch.get_num_threads()
         self.chosen = self._numbers[-1] if numbers else None
         self._in_force = self.chosen
-        self._end_trial(cost=0.0, seconds_per_piece=None)
+        self._trial: _Trial | None = None
+        self._trial_seconds = TRIAL_SECONDS
+        self._known: set[int] = set()  # numbers whose kernels are made
+        self._cost = 0.0  # of the last trial, in seconds
+        self._expected: float | None = None  # seconds of a piece, as the last trial measured them
+        self._recent = 0.0  # seconds of a piece, on a moving average
+        self._seconds_since = 0.0  # the last trial
         self.begin()
 
     @property
@@ -64,7 +70,7 @@ class Threads:
             trial_seconds: For each number.
         """
         self._trial_seconds = min(trial_seconds, TRIAL_SECONDS)
-        self._known: set[int] = set()
+        self._known = set()
         self._start_trial(self._numbers[::-1])
 
     def resume(self, num_threads: int | None) -> None:
@@ -115,7 +121,7 @@ class Threads:
         self._trial = _Trial(numbers, self._known, self._trial_seconds)
 
     def _end_trial(self, cost: float, seconds_per_piece: float | None) -> None:
-        self._trial: _Trial | None = None
+        self._trial = None
         self._cost = cost
         self._expected = seconds_per_piece
         self._recent = 0.0

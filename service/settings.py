@@ -162,7 +162,9 @@ class Settings(BaseSettings):
         train_device: The kind of device the workers of `gpu.train` have, cpu or cuda; presets are
             chosen for it. auto: cuda where the API's own machine has an NVIDIA driver.
         worker_queues: The queues a worker serves, separated by commas; its command line sets them.
-        torch_threads: Threads of one worker; by default one per core.
+        torch_threads: Threads of one worker; by default a training or generation on the CPU chooses
+            by measurement, and everything else takes one per core. With a number, a training with a
+            budget in images gives the same model bit for bit.
         max_warm_models: How many models a worker of `gpu.generate` and `gpu.score` keeps loaded
             that serves no other queue; 0 keeps none.
         max_warm_model_bytes: How large their weights may be together.

@@ -20,6 +20,7 @@ from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
+from models.threads import Threads
 from models.training.checkpoints import file_digest
 from models.training.loop import Training, TrainingDiverged
 from models.training.monitor import THRESHOLD
@@ -33,6 +34,7 @@ from service.domain.model_card import Diagnosis, Memorisation, ModelCard, Privac
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
+from workers.runtime.device import threads_on
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
@@ -100,7 +102,7 @@ def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
     """Run the training to its end, on as many devices as the job asks for."""
     device = rank_device(0, spec.request.num_devices)
     with leading_process_group(spec, device) as process_group:
-        training = spec.training(device, process_group)
+        training = spec.training(device, process_group, _threads(attempt, spec, device))
         monitor = None
         if not spec.privacy:  # held-out images are private too
             monitor = membership_monitor(spec.store, spec.request.image_size, device)
@@ -113,6 +115,13 @@ def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
                 raise
             reporter.take(progress)
     return training
+
+
+def _threads(attempt: Attempt, spec: TrainingSpec, device: torch.device) -> Threads | None:
+    """Choose the threads of a training; processes that train together share the cores evenly."""
+    if spec.request.num_devices > 1:
+        return None
+    return threads_on(device, attempt.settings.torch_threads)
 
 
 def _save(attempt: Attempt, training: Training) -> None:
