@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from models.family import Family, Stage
+from models.memory_layout import laid_out
 from models.threads import Threads
 from models.training.distributed import ProcessGroup
 from models.training.inspection import losses_of_average
@@ -47,7 +48,7 @@ def measure_throughput(
     Yields:
         At least as often as the training would.
     """
-    trained = type(model)(model.config, model.spec).to(images.device)
+    trained = laid_out(type(model)(model.config, model.spec), images.device)
     trained.load_state_dict(model.state_dict())
     few = images.few(NUM_IMAGES)
     more = len(images) / len(few)

@@ -11,6 +11,7 @@ import torch
 from pydantic import TypeAdapter
 
 from models.family import ImageSpec
+from models.memory_layout import laid_out
 from models.privacy.patients import Patients
 from models.snapshot import new_model
 from models.threads import Threads
@@ -125,7 +126,7 @@ class TrainingSpec:
         if self.initial:
             self.initial.begin(model, self.store.classes)
         return Training(
-            model.to(device),
+            laid_out(model, device),
             images,
             Budget(request.budget.images, request.budget.seconds),
             seed=request.seed,
