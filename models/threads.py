@@ -18,10 +18,11 @@ TRIAL_SECONDS = 0.25  # for each number, after a piece that warms up
 MAX_TRIAL_PIECES = 20  # for each number
 LONG_PIECE_SECONDS = 1.0  # one such says enough
 GIVEN_UP = 2.0  # a piece that takes so many times as long as the best ends the trial of its number
+GIVEN_UP_AT_FIRST = 4.0  # the same for the first piece of all, which also prepares kernels
 MARGIN = 0.05  # of time that another number must save
 SHARE_OF_TRIALS = 0.05  # of the time
 MIN_SECONDS_BETWEEN = 10.0
-SLOWED = 1.5  # pieces that take so many times as long as they did call for a trial soon
+CHANGED = 1.5  # pieces so many times as long or as short as they were call for a trial soon
 
 
 class Threads:
@@ -71,7 +72,7 @@ class Threads:
         """
         self._trial_seconds = min(trial_seconds, TRIAL_SECONDS)
         self._known = set()
-        self._start_trial(self._numbers[::-1])
+        self._start_trial(self._numbers)  # beside neighbours, few are never far from the best
 
     def resume(self, num_threads: int | None) -> None:
         """Go on with a number that was found earlier, until it is time for a trial."""
@@ -132,8 +133,10 @@ class Threads:
         if len(self._numbers) < 2:
             return float("inf")
         wait = max(MIN_SECONDS_BETWEEN, self._cost / SHARE_OF_TRIALS)
-        slowed = self._expected is not None and self._recent > SLOWED * self._expected
-        return wait / 4 if slowed else wait
+        if not self._expected or not self._recent:
+            return wait
+        change = self._recent / self._expected
+        return wait / 4 if max(change, 1 / change) > CHANGED else wait
 
     def _adjacent(self) -> list[int]:
         """List the chosen number, then those beside it."""
@@ -185,9 +188,8 @@ class _Trial:
         if self.seconds_of:
             self.cost += seconds
         best = min(self.seconds_of.values(), default=float("inf"))
-        # the first piece of all with a number also prepares its kernels, which says nothing
-        judged = self._warm or number in self._known
-        if judged and seconds > GIVEN_UP * best:
+        known = self._warm or number in self._known
+        if seconds > (GIVEN_UP if known else GIVEN_UP_AT_FIRST) * best:
             self._next(seconds)
             return
         if not self._warm:

@@ -165,6 +165,8 @@ class Settings(BaseSettings):
         torch_threads: Threads of one worker; by default a training or generation on the CPU chooses
             by measurement, and everything else takes one per core. With a number, a training with a
             budget in images gives the same model bit for bit.
+        gpu_memory_share: Of a GPU's memory that one worker may take, in (0, 1]; by default 0.6
+            where it trains alone, 0.35 where it generates alone and 0.95 where it does both.
         max_warm_models: How many models a worker of `gpu.generate` and `gpu.score` keeps loaded
             that serves no other queue; 0 keeps none.
         max_warm_model_bytes: How large their weights may be together.
@@ -254,6 +256,7 @@ class Settings(BaseSettings):
     train_device: Literal["auto", "cpu", "cuda"] = "auto"
     worker_queues: Annotated[tuple[str, ...], NoDecode] = tuple(kind.queue for kind in JobKind)
     torch_threads: int | None = Field(default=None, ge=1)
+    gpu_memory_share: float | None = Field(default=None, gt=0, le=1)
     max_warm_models: int = Field(default=3, ge=0)
     max_warm_model_bytes: int = Field(default=2**30, ge=0)
     max_upload_bytes: int = Field(default=8 * 2**30, ge=1)

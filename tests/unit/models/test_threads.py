@@ -75,7 +75,7 @@ def test_a_neighbour_that_slows_the_work_is_noticed_before_the_next_trial_is_due
 def test_numbers_that_hardly_differ_are_not_exchanged():
     machine = Machine({1: 0.1, 2: 0.101, 4: 0.102})
     machine.work(60)
-    assert machine.threads.chosen == 4
+    assert machine.threads.chosen == 1  # the fewest leave the cores to others
 
 
 def test_a_hopeless_number_costs_one_piece_once_its_kernels_are_made():
