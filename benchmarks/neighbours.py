@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         child = [sys.executable, "-W", "ignore", "-m", "benchmarks.neighbours", "--child"]
         given = ["--seconds", str(options.seconds), "--rounds", str(options.rounds)]
         done = subprocess.run(
-            [*child, *given], env=environment | variables, stdout=subprocess.PIPE, check=True
+            [*child, *given], env={**environment, **variables}, stdout=subprocess.PIPE, check=True
         )
         found[waiting] = json.loads(done.stdout)
     content = {
