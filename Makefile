@@ -26,6 +26,7 @@ SEED :=
 OUT :=
 STORE :=
 FONTS :=
+DRY :=
 quoted = '$(subst ','\'',$(1))'
 option = $(if $(2),--$(1) $(call quoted,$(2)))
 CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call option,seconds,$(SECONDS))
@@ -35,7 +36,7 @@ CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 .PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients site faults demo up \
 	bench base quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-warm-start bench-fidelity bench-copies \
-	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost proofs \
+	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost bench-neighbours bench-gpu proofs \
 	compose-up compose-down all
 
 help: ## List the targets
@@ -179,6 +180,13 @@ bench-repeated-sets: install ## Ask a model that copies for many small sets
 
 bench-gate-cost: install ## Measure what examining a set costs beside drawing it (DATA: of your images)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gate_cost $(if $(DATA),--data $(call quoted,$(DATA)),--phantoms 5000)
+
+bench-neighbours: install ## Hold measured threads beside fixed ones, with busy neighbours on the same cores
+	$(BIN)/python -W ignore -m benchmarks.neighbours
+
+bench-gpu: install ## Check and measure everything on this machine's GPU, within eight minutes (DRY=1: on the CPU)
+	@$(CLEAN) $(if $(wildcard $(PEERS)/bin/python),$(PEERS),$(VENV))/bin/python -W ignore -m benchmarks.gpu \
+		$(if $(DRY),--dry-run)
 
 text-detector: install ## Fit the detector of burnt-in text anew, to drawn text on phantoms
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.burned_in_text.fit

@@ -55,20 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    ours, forward, latents = our_denoiser(options.image_size)
-    size = measure(ours, forward, latents)
-    networks: dict[str, tuple[nn.Module, Forward]] = {OURS: (ours, forward)}
-    about: dict[str, Any] = {OURS: asdict(size)}
-    for name, build in PEERS.items():
-        widths = nearest_widths(build, latents, size)
-        networks[name] = build(widths, latents)
-        about[name] = {"widths": widths, **asdict(measure(*networks[name], latents))}
-
+    networks, latents, about = denoisers_of_one_size(options.image_size)
     tasks: dict[str, Task] = {}
     for precision, dtype in PRECISIONS.items():
         for name, (network, call) in networks.items():
             shape = (options.batch_size, latents.channels, latents.side, latents.side)
-            tasks[f"{name}, {precision}"] = _updates(
+            tasks[f"{name}, {precision}"] = updates(
                 network.to(device), call, shape, dtype, options.updates
             )
     measured = rates(tasks, options.rounds)
@@ -85,11 +77,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for precision in PRECISIONS
             for peer in PEERS
         },
-        "share_of_bfloat16_peak": _peak_share(device, size.macs, measured[f"{OURS}, bfloat16"]),
+        "share_of_bfloat16_peak": _peak_share(
+            device, about[OURS]["macs"], measured[f"{OURS}, bfloat16"]
+        ),
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(rounded(content), indent=1) + "\n", encoding="utf-8")
     print(table(about, measured))
+
+
+def denoisers_of_one_size(
+    image_size: int,
+) -> tuple[dict[str, tuple[nn.Module, Forward]], Latents, dict[str, Any]]:
+    """Build our denoiser and the peers' as large; returns them, what they denoise and their costs.
+
+    Raises:
+        ImportError: A peer is not installed.
+    """
+    ours, forward, latents = our_denoiser(image_size)
+    size = measure(ours, forward, latents)
+    networks: dict[str, tuple[nn.Module, Forward]] = {OURS: (ours, forward)}
+    about: dict[str, Any] = {OURS: asdict(size)}
+    for name, build in PEERS.items():
+        widths = nearest_widths(build, latents, size)
+        networks[name] = build(widths, latents)
+        about[name] = {"widths": widths, **asdict(measure(*networks[name], latents))}
+    return networks, latents, about
 
 
 def our_denoiser(image_size: int) -> tuple[nn.Module, Forward, Latents]:
@@ -130,13 +143,14 @@ def table(about: dict[str, Any], measured: dict[str, list[float]]) -> str:
     return "\n".join(lines)
 
 
-def _updates(
+def updates(
     network: nn.Module,
     forward: Forward,
     shape: tuple[int, ...],
     dtype: torch.dtype,
     num_updates: int,
 ) -> Callable[[], int]:
+    """Make a task of so many updates of a denoiser, of latents of a shape."""
     device = next(network.parameters()).device
     optimiser = torch.optim.AdamW(network.parameters(), 1e-4, fused=True)
     x, target = torch.randn(shape, device=device), torch.randn(shape, device=device)
@@ -165,8 +179,14 @@ def _device_name(device: torch.device) -> str:
 
 def _peak_share(device: torch.device, macs: int, images_per_second: list[float]) -> float | None:
     """Share of the peak: forward and twice as much backward, two operations a multiplication."""
+    peak = peak_of(device)
+    return 6 * macs * geometric_mean(images_per_second) / peak if peak else None
+
+
+def peak_of(device: torch.device) -> float | None:
+    """Look up a chip's dense bfloat16 FLOP/s; None where it is not known."""
     peaks = [peak for chip, peak in PEAKS.items() if chip in _device_name(device)]
-    return 6 * macs * geometric_mean(images_per_second) / peaks[0] if peaks else None
+    return peaks[0] if peaks else None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,11 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.accelerator import Accelerator
 from models.config import FamilySampler
+from models.device_errors import is_out_of_memory
+from models.device_memory import give_back_memory, largest_batch
 from models.family import Family
 from models.seeding import Between, ImageNoise
+from models.threads import Threads
 
-MICRO_BATCH = {"cpu": 8, "cuda": 256}
+MICRO_BATCH = {"cpu": 8, "cuda": 256}  # at most: on a GPU its memory decides
+SMALLEST_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -36,32 +41,106 @@ def sample_pixels(
     labels: Sequence[int],
     seeds: Sequence[int],
     sampler: FamilySampler,
+    accelerator: Accelerator | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw one image for each label; yields as `draw_pixels` does."""
     draws = [Draw({label: 1.0}, seed) for label, seed in zip(labels, seeds, strict=True)]
-    return draw_pixels(model, draws, sampler)
+    return draw_pixels(model, draws, sampler, accelerator=accelerator)
 
 
 def draw_pixels(
-    model: Family[Any, Any], draws: Sequence[Draw], sampler: FamilySampler
+    model: Family[Any, Any],
+    draws: Sequence[Draw],
+    sampler: FamilySampler,
+    threads: Threads | None = None,
+    accelerator: Accelerator | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw images, a micro-batch at a time.
 
     Every batch has the same size (the last is filled up and cut), so that the kernels a device
     chooses, and with them the bits of an image, do not depend on how many are asked for.
 
+    Args:
+        model: Ready to sample.
+        draws: What to draw.
+        sampler: How.
+        threads: Of the device's operations, on which the bits of an image do not depend.
+        accelerator: What the device has; by default that of a GPU, and nothing on a CPU. Its
+            memory then says how large the batches are.
+
     Yields:
         (b, h, w), in the order of the draws; the b add up to their number.
+
+    Raises:
+        MemoryError, RuntimeError: The memory was too small for half a batch too.
     """
     device = next(model.parameters()).device
-    size = MICRO_BATCH[device.type]
-    for start in range(0, len(draws), size):
-        chosen = list(draws[start : start + size])
-        filled = chosen + [Draw({0: 1.0}, 0)] * (size - len(chosen))
-        noise = ImageNoise([draw.seed for draw in filled], device)
-        with torch.inference_mode():
-            images = model.sample(_mixtures(filled, model.spec.num_classes, device), noise, sampler)
-        yield to_pixels(images[: len(chosen)])
+    accelerator = accelerator or Accelerator.of(device)
+    size = _batch_size(model, sampler, device, accelerator)
+    threads = threads or Threads()
+    start, halved = 0, False
+    while start < len(draws):
+        chosen = draws[start : start + size]
+        try:
+            with threads.piece():
+                pixels = to_pixels(_batch(model, chosen, size, sampler, accelerator))
+        except (MemoryError, RuntimeError) as error:
+            if halved or size == 1 or not is_out_of_memory(error):
+                raise
+            error.__traceback__ = None  # its frames hold the images
+            size, halved = size // 2, True
+            _make_room(model, accelerator)
+            continue
+        start += len(chosen)
+        yield pixels
+
+
+def _batch_size(
+    model: Family[Any, Any],
+    sampler: FamilySampler,
+    device: torch.device,
+    accelerator: Accelerator | None,
+) -> int:
+    """Choose a size that depends on the device and the model alone; on a GPU by its memory."""
+    most = MICRO_BATCH[device.type]
+    if accelerator is None:
+        return most
+    known, name = accelerator.batches(model), sampler.model_dump_json()
+    if name not in known:
+        some = [Draw({0: 1.0}, 0)]
+        known[name] = largest_batch(
+            lambda size: _batch(model, some, size, sampler, None),
+            accelerator.memory,
+            min(SMALLEST_BATCH, most),
+            most,
+        )
+    return known[name]
+
+
+def _batch(
+    model: Family[Any, Any],
+    chosen: Sequence[Draw],
+    size: int,
+    sampler: FamilySampler,
+    accelerator: Accelerator | None,
+) -> Tensor:
+    """Draw some images in a batch that is filled up to its size."""
+    device = next(model.parameters()).device
+    filled = [*chosen, *[Draw({0: 1.0}, 0)] * (size - len(chosen))]
+    noise = ImageNoise([draw.seed for draw in filled], device)
+    mixtures = _mixtures(filled, model.spec.num_classes, device)
+    with torch.inference_mode():
+        if accelerator is None:
+            images: Tensor = model.sample(mixtures, noise, sampler)
+        else:
+            images = accelerator.sampling(model, sampler, size)(mixtures, noise)
+    return images[: len(chosen)]
+
+
+def _make_room(model: Family[Any, Any], accelerator: Accelerator | None) -> None:
+    if accelerator:
+        accelerator.forget(model)
+    give_back_memory()
 
 
 def _mixtures(draws: Sequence[Draw], num_classes: int, device: torch.device) -> Tensor:

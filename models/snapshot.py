@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.family import Family, ImageSpec
+from models.memory_layout import laid_out
 from models.registry import config_class, model_class
 
 WEIGHTS = "snapshot.safetensors"
@@ -76,5 +77,5 @@ def load_snapshot(folder: Path, device: torch.device | str = "cpu") -> Snapshot:
     spec = ImageSpec(**description["spec"])
     model = new_model(description["family"], description["config"], spec, seed=0)
     model.load_state_dict(load_file(folder / WEIGHTS))
-    model.to(device).eval()
+    laid_out(model, device).eval()
     return Snapshot(description["family"], tuple(description["classes"]), model)

@@ -82,4 +82,4 @@ class TrainingImages:
     def draw(self, batch_size: int) -> Tensor:
         """Draw the indices of a batch, with replacement, from torch's global source."""
         drawn = torch.multinomial(self._weights, batch_size, replacement=True)
-        return drawn.to(self.device)
+        return drawn.to(self.device, non_blocking=True)  # or each update waits for the last one

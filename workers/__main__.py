@@ -20,6 +20,7 @@ from service.logs import configure_logs
 from service.private_directory import data_dir_or_exit
 from service.settings import Settings, settings_or_exit
 from service.settings.environment import BAD_SETTINGS
+from workers.runtime.waiting import wait_passively
 
 # A fresh process for each job gives back all memory, on the device too. A worker that only
 # generates keeps its process, and in it the last models, until a leak might have grown.
@@ -58,6 +59,7 @@ def jobs_per_process(queues: str) -> int:
 
 def _work(settings: Settings, queues: str, name: str) -> None:
     os.environ["SYNTHCXR_WORKER_QUEUES"] = queues  # for the processes that run the jobs
+    wait_passively(os.environ)
     from workers.celery_app import listen
     from workers.job_process import JobProcess
     from workers.runtime.context import WorkerContext

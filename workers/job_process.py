@@ -185,7 +185,7 @@ def _run_jobs(
     from service.logs import configure_logs
     from workers import preloaded
     from workers.runtime.context import WorkerContext
-    from workers.runtime.device import choose_device, prepare_torch
+    from workers.runtime.device import choose_device, prepare_gpus, prepare_torch
     from workers.runtime.stop_request import StopRequest
 
     die_with_parent(preloaded.FORK_SERVER)
@@ -195,6 +195,7 @@ def _run_jobs(
     configure_logs(settings.log_level)
     tracing.start("worker")
     prepare_torch(settings.torch_threads)
+    prepare_gpus(queues, settings.gpu_memory_share)
     sign = SignOfLife(numbers)  # type: ignore[arg-type]  # an array of ctypes is one
     context = WorkerContext.of(settings, _name(worker, os.getpid()), sign, stop)
     line.send(choose_device().type)

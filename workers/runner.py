@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import structlog
 
+from models.device_errors import is_device_lost
 from release.cancellation import cancellable
 from service import tracing
 from service.domain.errors import (
@@ -151,6 +152,8 @@ def _carry_out(attempt: Attempt) -> Job:
         raise
     except Exception as error:  # the one broad except: any failure is recorded
         problem = problem_of(error, attempt.job.id)
+        if is_device_lost(error):  # for good, to this process: the next job needs another
+            attempt.end_process()
         error.__traceback__ = None  # its frames keep files open that are to be removed
         attempt.discard()
         return records.jobs.fail(claim, problem)

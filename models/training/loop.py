@@ -15,6 +15,7 @@ from models.diagnosis import TrainingFault, average_too_long
 from models.family import Family, Losses, Stage, TrainingOutcome
 from models.precision import fastest_dtype
 from models.seeding import seed_update
+from models.threads import Threads
 from models.training.checkpoints import Checkpoints, Position, seconds_between
 from models.training.distributed import ProcessGroup, SingleProcess
 from models.training.ema import PowerAverage
@@ -84,7 +85,8 @@ class Training:
         ending: Where it stopped and why, once `run` has ended.
 
     The same model, images, budget in images and seed give the same weights bit for bit on a CPU,
-    however often the training is stopped and resumed from its checkpoints.
+    however often the training is stopped and resumed from its checkpoints, as long as the number
+    of threads is one and the same: `threads` that are measured may change it on the way.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Training:
         checkpoints: Checkpoints | None = None,
         checkpoint_interval_seconds: float = 15.0,
         memorisation_check: MemorisationCheck | None = None,
+        threads: Threads | None = None,
     ) -> None:
         self.model = model
         self.images = images
@@ -107,6 +110,7 @@ class Training:
         self._checkpoints = checkpoints
         self._interval_seconds = checkpoint_interval_seconds
         self._check = memorisation_check
+        self._threads = threads or Threads()
         self._average: PowerAverage | None = None
         self._unsaved: tuple[Position, StageState, Losses] | None = None
         self._late_losses: dict[str, float] = {}
@@ -202,6 +206,7 @@ class Training:
         self._average = steps.average
         late_losses = LateLosses()
 
+        self._threads.resume(position.plan[index].timing.num_threads)
         self.model.train()
         while position.update < position.plan[index].updates:
             position = yield from self._check_memorisation(index, position)
@@ -209,8 +214,9 @@ class Training:
                 break
             update = position.update
             fraction = position.schedule.fraction_at(update, position.plan[index].updates)
-            losses = steps.walk(self.images, fraction, precision, (self._seed, index, update))
-            steps.average.update(update + 1)
+            with self._threads.piece():
+                losses = steps.walk(self.images, fraction, precision, (self._seed, index, update))
+                steps.average.update(update + 1)
             late_losses.take(losses, fraction)
             if update == 0:
                 position = replace(position, first_loss=_averaged_loss(losses, steps))
@@ -219,7 +225,7 @@ class Training:
                 update=update + 1,
                 images_seen=position.images_seen + stage.batch_size,
             )
-            position = self._refit(index, position)
+            position = self._refit(index, self._with_threads(index, position))
             ended = position.update == position.plan[index].updates
             if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0 or ended:
                 _check_finite(losses, stage)
@@ -308,6 +314,7 @@ class Training:
             seconds=seconds,
             max_updates=budget.most_updates,
             process_group=self._process_group,
+            threads=self._threads,
         )
         random_state = torch.get_rng_state()
         timings = yield from _each(trial, self._progress(replace(stages[0], name=TRIAL), position))
@@ -342,6 +349,15 @@ class Training:
         )
         position = replace(position, schedule=StageSchedule(deadline=deadline))
         return self._rescale(index, position, planned.timing.seconds_per_update)
+
+    def _with_threads(self, index: int, position: Position) -> Position:
+        """Note how many threads a stage goes on with, for a resume."""
+        planned, chosen = position.plan[index], self._threads.chosen
+        if chosen == planned.timing.num_threads:
+            return position
+        planned = replace(planned, timing=replace(planned.timing, num_threads=chosen))
+        plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
+        return replace(position, plan=plan)
 
     def _refit(self, index: int, position: Position) -> Position:
         """Fit a stage to the pace of its last stretch, now and then."""

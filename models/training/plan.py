@@ -43,11 +43,13 @@ class StageTiming:
         seconds_per_update: Time one update takes, all phases together.
         prepare_seconds: Time still needed before the first update.
         conclude_seconds: Time needed after the last one.
+        num_threads: Threads of an operation that make it so; None where none were chosen.
     """
 
     seconds_per_update: float
     prepare_seconds: float
     conclude_seconds: float
+    num_threads: int | None = None
 
 
 @dataclass(frozen=True)

@@ -128,11 +128,12 @@ class StageState:
         self.average.load([tensors[f"average/{i}"] for i in range(len(averages))])
         for phase, optimiser in zip(self.stage.phases, self._optimisers, strict=True):
             prefix = f"optimiser/{phase.name}/"
+            parameters = _parameters(phase.trained)
             state: dict[int, dict[str, Tensor]] = {}
             for name, tensor in tensors.items():
                 if name.startswith(prefix):
                     i, key = name.removeprefix(prefix).split("/")
-                    state.setdefault(int(i), {})[key] = tensor
+                    state.setdefault(int(i), {})[key] = _laid_out_as(parameters[int(i)], tensor)
             optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
 
 
@@ -149,6 +150,13 @@ def _optimiser(phase: Phase) -> torch.optim.Optimizer:
 
 def _parameters(modules: Sequence[nn.Module]) -> list[nn.Parameter]:
     return [parameter for module in modules for parameter in module.parameters()]
+
+
+def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """Lay a stored moment out as the weights are, which the fused optimiser of a GPU insists on."""
+    if moment.shape != parameter.shape:  # the count of steps
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
 
 def module_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from models.family import Family, Stage
+from models.memory_layout import laid_out
+from models.threads import Threads
 from models.training.distributed import ProcessGroup
 from models.training.inspection import losses_of_average
 from models.training.plan import StageTiming
@@ -27,6 +29,7 @@ def measure_throughput(
     seconds: float,
     max_updates: Callable[[Stage], int],
     process_group: ProcessGroup,
+    threads: Threads,
 ) -> Generator[None, None, list[StageTiming]]:
     """Train a copy of the model for a moment in every stage, one after another.
 
@@ -40,11 +43,12 @@ def measure_throughput(
         seconds: Time for the updates of a stage; slow ones take longer.
         max_updates: Most updates to time in a stage; three are needed in any case.
         process_group: The processes that train together; the leader's clock counts.
+        threads: Chosen for each stage before it is timed.
 
     Yields:
         At least as often as the training would.
     """
-    trained = type(model)(model.config, model.spec).to(images.device)
+    trained = laid_out(type(model)(model.config, model.spec), images.device)
     trained.load_state_dict(model.state_dict())
     few = images.few(NUM_IMAGES)
     more = len(images) / len(few)
@@ -55,7 +59,8 @@ def measure_throughput(
         steps = StageState(stage, trained.train(), process_group)
         seconds_per_update = 0.0
         if stage.phases:
-            updating = _updates(steps, few, precision, index)
+            updating = _updates(steps, few, precision, index, threads)
+            yield from _chosen_threads(threads, updating, seconds, max_updates(stage))
             seconds_per_update = yield from _timed_updates(
                 updating, images.device, seconds, max_updates(stage), process_group
             )
@@ -67,20 +72,42 @@ def measure_throughput(
         if index == 0:
             prepare_seconds = 0.0
         conclude_seconds = conclude_seconds * more + inspect_seconds
-        timings.append(StageTiming(seconds_per_update, prepare_seconds * more, conclude_seconds))
+        timings.append(
+            StageTiming(
+                seconds_per_update, prepare_seconds * more, conclude_seconds, threads.chosen
+            )
+        )
     return timings
 
 
 def _updates(
-    steps: StageState, images: TrainingImages, precision: torch.dtype, index: int
+    steps: StageState,
+    images: TrainingImages,
+    precision: torch.dtype,
+    index: int,
+    threads: Threads,
 ) -> Iterator[None]:
     """Make updates without end, at fractions spread over the stage: late terms cost time too."""
     update = 0
     while True:
-        steps.walk(images, update * GOLDEN_RATIO % 1, precision, moment=(0, index, update))
-        steps.average.update(update + 1)
+        with threads.piece():
+            steps.walk(images, update * GOLDEN_RATIO % 1, precision, moment=(0, index, update))
+            steps.average.update(update + 1)
         update += 1
         yield
+
+
+def _chosen_threads(
+    threads: Threads, updates: Iterator[None], seconds: float, max_updates: int
+) -> Iterator[None]:
+    """Find how many threads the updates of a stage are fastest with, where it has many."""
+    threads.begin(seconds / 4)
+    for _ in range(max_updates // 4):
+        if threads.settled:
+            return
+        next(updates)
+        yield
+    threads.resume(threads.chosen)
 
 
 def _timed(work: Iterator[object], device: torch.device) -> Generator[None, None, float]:

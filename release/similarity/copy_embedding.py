@@ -30,21 +30,30 @@ class CopyMetric(CorrelationMetric):
         network: Trained.
         recipe: The settings it was trained with.
         learned_from: The images it was trained on.
+        device: Where it embeds and compares images.
     """
 
     name = "copy"
 
-    def __init__(self, network: CopyNetwork, recipe: Recipe, learned_from: LearnedFrom) -> None:
-        # one layout, whether trained or loaded: the order of sums depends on it
-        self._network = network.to(memory_format=torch.channels_last).eval()
+    def __init__(
+        self,
+        network: CopyNetwork,
+        recipe: Recipe,
+        learned_from: LearnedFrom,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self._recipe = recipe
         self.learned_from = learned_from
         self.digest = _digest(network)
+        self.device = torch.device(device)
+        # one layout, whether trained or loaded: the order of sums depends on it
+        laid_out = network.to(memory_format=torch.channels_last)
+        self._network = laid_out.to(self.device).eval()
 
     def _embed(self, pixels: Pixels) -> Vectors:
         """Bring images to 64x64, and to unit vectors."""
         with torch.inference_mode():
-            vectors: Vectors = self._network(as_images(pixels)).numpy()
+            vectors: Vectors = self._network(as_images(pixels).to(self.device)).cpu().numpy()
         return vectors
 
     def save(self, folder: Path) -> None:
@@ -60,8 +69,12 @@ class CopyMetric(CorrelationMetric):
         (folder / DESCRIPTION).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> CopyMetric:
+    def load(cls, folder: Path, device: torch.device | str = "cpu") -> CopyMetric:
         """Read what `save` wrote.
+
+        Args:
+            folder: Where it lies.
+            device: Where it is to embed and compare images.
 
         Raises:
             OSError: A file is missing.
@@ -76,7 +89,7 @@ class CopyMetric(CorrelationMetric):
         recipe = Recipe(**{**fields, "widths": tuple(fields["widths"])})
         network = CopyNetwork(recipe.widths, recipe.num_features)
         network.load_state_dict(load_file(folder / WEIGHTS))
-        metric = cls(network, recipe, LearnedFrom(**about["learned_from"]))
+        metric = cls(network, recipe, LearnedFrom(**about["learned_from"]), device)
         if metric.digest != about["digest"]:
             raise ValueError(f"The weights in {folder} are not those described. Train them anew.")
         return metric

@@ -178,12 +178,18 @@ class Metric(ABC):
 
 
 class CorrelationMetric(Metric):
-    """A metric whose distance is 1 - the inner product of two unit vectors."""
+    """A metric whose distance is 1 - the inner product of two unit vectors.
+
+    Attributes:
+        device: Where all are compared with all.
+    """
+
+    device = torch.device("cpu")
 
     def similarity(self, queries: Embedded, among: Embedded) -> Vectors:
         """Correlate all with all."""
-        ours, theirs = torch.from_numpy(queries.vectors), torch.from_numpy(among.vectors)
-        found: Vectors = (ours @ theirs.T).numpy()
+        ours, theirs = (torch.from_numpy(each.vectors).to(self.device) for each in (queries, among))
+        found: Vectors = (ours @ theirs.T).cpu().numpy()
         return found
 
     def distances(self, queries: Embedded, among: Embedded, pairs: Pairs) -> Vectors:

@@ -73,7 +73,11 @@ class Settings(
         worker_queues: The queues a worker serves, separated by commas; its command line sets them.
         prepare_after_training: Whether what the sets of a model are examined with is learned right
             after its training, by the worker of `gpu.prepare`, and not before the first set.
-        torch_threads: Threads of one worker; by default one per core.
+        torch_threads: Threads of one worker; by default a training or generation on the CPU chooses
+            by measurement, and everything else takes one per core. With a number, a training with a
+            budget in images gives the same model bit for bit.
+        gpu_memory_share: Of a GPU's memory that one worker may take, in (0, 1]; by default 0.6
+            where it trains alone, 0.35 where it generates alone and 0.95 where it does both.
         max_warm_models: How many models a worker of `gpu.generate` and `gpu.score` keeps loaded
             that serves no other queue; 0 keeps none.
         max_warm_model_bytes: How large their weights may be together.
@@ -130,6 +134,7 @@ class Settings(
     worker_queues: Annotated[tuple[str, ...], NoDecode] = tuple(kind.queue for kind in JobKind)
     prepare_after_training: bool = True
     torch_threads: int | None = Field(default=None, ge=1)
+    gpu_memory_share: float | None = Field(default=None, gt=0, le=1)
     max_warm_models: int = Field(default=3, ge=0)
     max_warm_model_bytes: int = Field(default=2**30, ge=0)
     max_upload_bytes: int = Field(default=8 * 2**30, ge=1)

@@ -91,15 +91,13 @@ def service_programs(options: Options, environment: dict[str, str]) -> list[Prog
     address = ("--host", options.host, "--port", str(options.port))
     workers = {f"worker-{number}": TRAINING for number in range(1, options.num_workers + 1)}
     workers |= {"worker-ingest": TRANSFERS, "worker-generate": GENERATION}
-    # Waiting threads sleep instead of spinning: the API runs on the same cores.
-    passive = {"OMP_WAIT_POLICY": "PASSIVE", **environment}
     return [
         Program("api", command_of("service", "api", *address), environment),
         *(
             Program(
                 name,
                 command_of("workers", "worker", "--name", name, "--queues", queues),
-                passive,
+                environment,
                 stop_seconds=WORKER_STOP_SECONDS,
             )
             for name, queues in workers.items()

@@ -51,6 +51,7 @@ from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
 from workers.generate.inherited_images import inherited_images
 from workers.runtime.attempt import Attempt
+from workers.runtime.device import choose_device
 from workers.runtime.progress import ProgressEstimator
 
 log = structlog.get_logger()
@@ -272,7 +273,7 @@ def _load_assets(
     if not attempt.artifacts.exists(key):
         attempt.artifacts.publish(_train_assets(attempt, splits), key)
     folder = attempt.artifacts.path(key)
-    copies = CopyMetric.load(folder)
+    copies = CopyMetric.load(folder, choose_device())
     copies.learned_from.check(splits, copies.name)
     metrics = PixelMetric(), copies
     arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}")

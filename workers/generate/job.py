@@ -5,11 +5,12 @@ from __future__ import annotations
 import structlog
 import torch
 
+from models.device_memory import give_back_memory
 from service.domain.records import GeneratedSet
 from service.domain.requests import GenerateRequest
 from workers.generate.evaluate import evaluate
 from workers.generate.load import load
-from workers.generate.model_cache import ModelCache, give_back_memory
+from workers.generate.model_cache import ModelCache
 from workers.generate.plan import plan_samples
 from workers.generate.publish import publish
 from workers.generate.sampling import sample

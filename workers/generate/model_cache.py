@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -10,6 +9,7 @@ from typing import Self
 import torch
 from cachetools import LRUCache
 
+from models.device_memory import give_back_memory
 from models.snapshot import Snapshot, load_snapshot
 from service.settings import Settings
 
@@ -68,7 +68,6 @@ class ModelCache:
     def clear(self) -> None:
         """Let go of every model and give their memory back to the device."""
         self._kept.clear()
-        gc.collect()
         give_back_memory()
 
     def _drop_deleted(self) -> None:
@@ -82,9 +81,3 @@ class ModelCache:
         kept = self._kept
         while len(kept) >= self._max_models or kept.currsize + num_bytes > kept.maxsize:
             kept.popitem()
-
-
-def give_back_memory() -> None:
-    """Leave unused memory of the device to other processes, such as a training's."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

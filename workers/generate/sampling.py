@@ -17,6 +17,7 @@ from models.registry import sampler_class
 from models.sampling import Draw, draw_pixels
 from models.seeding import image_seed
 from models.snapshot import Snapshot
+from models.threads import Threads
 from release.cancellation import check_cancelled
 from release.gate.gate import Gate
 from release.gate.policy import Policy
@@ -28,6 +29,7 @@ from workers.generate.kept_images import KeptImages
 from workers.generate.load import POLICY, Inputs
 from workers.generate.plan import to_draw
 from workers.runtime.attempt import Attempt, Stopped
+from workers.runtime.device import threads_on
 from workers.runtime.progress import ProgressEstimator
 
 SAMPLING, EXAMINING = "sampling", "examining"
@@ -80,7 +82,9 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
     """
     sampler = sampler_class(inputs.snapshot.family).model_validate(dict(inputs.request.sampler))
     path = attempt.staging("drawn") / "images.raw"
-    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request.seed, path)
+    threads = threads_on(_device_of(inputs.snapshot), attempt.settings.torch_threads)
+    seed = inputs.request.seed
+    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, seed, path, threads)
     kept = _kept_images(attempt, inputs)
     try:
         return drawing.draw(inputs.assets.gate, POLICY, kept, replace_flagged=inputs.claim is None)
@@ -92,11 +96,15 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
 
 def _kept_images(attempt: Attempt, inputs: Inputs) -> KeptImages:
     """Find what earlier attempts drew on a device whose bits are the same."""
-    device = next(inputs.snapshot.model.parameters()).device.type
-    batch = f"{device}-{torch.get_num_threads()}-{inputs.assets.gate.num_needed}"
+    device = _device_of(inputs.snapshot).type
+    batch = f"{device}-{inputs.assets.gate.num_needed}"
     return KeptImages(
         attempt.checkpoints.path / batch, attempt.settings.checkpoint_interval_seconds
     )
+
+
+def _device_of(snapshot: Snapshot) -> torch.device:
+    return next(snapshot.model.parameters()).device
 
 
 class SetSampler:
@@ -113,6 +121,7 @@ class SetSampler:
         wanted: The images asked for, in order.
         seed: The set's.
         path: File that holds the images until they are packaged.
+        threads: Those that draw.
     """
 
     def __init__(
@@ -123,6 +132,7 @@ class SetSampler:
         wanted: Sequence[SampleSpec],
         seed: int,
         path: Path,
+        threads: Threads | None = None,
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
@@ -131,6 +141,7 @@ class SetSampler:
         self._images = StagedImages(path, snapshot.model.spec.size)
         self._specs: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
+        self._threads = threads or Threads()
 
     def draw(
         self,
@@ -203,7 +214,11 @@ class SetSampler:
         for part in kept.read() if kept else ():
             num_kept += len(part)
             yield part
-        for batch in draw_pixels(self._snapshot.model, draws[num_kept:], self._sampler):
-            if kept and kept.add(batch):
-                self._attempt.checkpointed(len(self._images) + len(batch))
-            yield batch
+        model, left = self._snapshot.model, draws[num_kept:]
+        try:
+            for batch in draw_pixels(model, left, self._sampler, self._threads):
+                if kept and kept.add(batch):
+                    self._attempt.checkpointed(len(self._images) + len(batch))
+                yield batch
+        finally:
+            self._threads.release()  # the bits of what the gate computes may depend on them

@@ -93,6 +93,10 @@ class Attempt:
         if self._stop.made:
             raise Stopped
 
+    def end_process(self) -> None:
+        """Have the worker run its next job in a fresh process."""
+        self._stop.make()
+
     def staging(self, part: str = "") -> Path:
         """Make an empty folder for this attempt's outputs; what is left in it goes at the end.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 
 import structlog
-import torch
 from safetensors import SafetensorError
 
+from models.device_errors import is_device_lost, is_out_of_memory
 from models.privacy.accounting import AccountantsDisagree
 from models.training.loop import TrainingDiverged
 from radiographs.errors import IngestRefused, LedgerUnusable
 from release.similarity.knn import InvalidDistances
 from service.domain.errors import (
+    DeviceLost,
     ExaminationFailed,
     FieldError,
     PrivacyUnavailable,
@@ -47,26 +48,26 @@ def problem_of(error: Exception, job_id: str) -> Problem:
             "The disk of the data directory is full; nothing half-written was kept. "
             "Free some space, then retry the job."
         ).problem()
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return Problem(
             "out_of_memory",
             "The device ran out of memory. Choose a smaller image size or a smaller model, "
             "or free memory on the device, then retry the job.",
             retryable=True,
         )
+    if is_device_lost(error):
+        log.error("device lost", job_id=job_id, exc_info=error)
+        return DeviceLost(
+            "The GPU failed or disappeared while the job ran on it. Retry the job: a training goes "
+            "on from its newest checkpoint. If it happens again, look at `nvidia-smi` and the "
+            "kernel's log on the worker's machine."
+        ).problem()
     log.error("job failed", job_id=job_id, exc_info=error)
     return Problem(
         "internal_error",
         f"An unexpected {type(error).__name__} ended the job. "
         f"The worker's log has the details under job {job_id}.",
     )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # torch names the lack of a device's memory; that of the machine is a RuntimeError with a text
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _is_disk_full(error: Exception) -> bool:

@@ -21,8 +21,9 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from models.training.distributed import ProcessGroup, SingleProcess, join_process_group
 from release.cancellation import check_cancelled
 from service.domain.errors import DeviceLost, DevicesUnavailable
+from service.settings import Settings
 from synthcxr.parent_death import die_with_parent
-from workers.runtime.device import choose_device, prepare_torch
+from workers.runtime.device import choose_device, prepare_gpus, prepare_torch
 from workers.train.spec import TrainingSpec
 
 MAX_CPU_PROCESSES = 4
@@ -51,19 +52,22 @@ def rank_device(rank: int, num_devices: int) -> torch.device:
 
 
 @contextmanager
-def leading_process_group(spec: TrainingSpec, device: torch.device) -> Iterator[ProcessGroup]:
+def leading_process_group(
+    spec: TrainingSpec, device: torch.device, num_parts: int = 1
+) -> Iterator[ProcessGroup]:
     """Gather the processes that a training asks for; none but this outlives the block.
 
     Args:
         spec: What to train.
         device: Of this process.
+        num_parts: In how many parts a process that is alone goes through each batch.
 
     Raises:
         DeviceLost: Another process ended before the training did.
     """
     num_ranks = spec.request.num_devices
     if num_ranks == 1:
-        yield SingleProcess()
+        yield SingleProcess(num_parts)
         return
     if sys.platform.startswith("linux"):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -151,6 +155,8 @@ def follow() -> None:
     die_with_parent(int(os.environ[LEADER]))
     rank, num_ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     prepare_torch(int(os.environ["OMP_NUM_THREADS"]))
+    settings = Settings()
+    prepare_gpus(settings.worker_queues, settings.gpu_memory_share)
     spec = TrainingSpec.of_json(sys.stdin.read())
     device = rank_device(rank, num_ranks)
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])

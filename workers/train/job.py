@@ -14,12 +14,15 @@ import structlog
 import torch
 from numpy.typing import NDArray
 
+from models.device_errors import is_out_of_memory
+from models.device_memory import give_back_memory
 from models.diagnosis import TrainingFault, memorising, overfitting
 from models.family import Family
 from models.registry import sampler_class
 from models.sampling import sample_pixels
 from models.seeding import image_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
+from models.threads import Threads
 from models.training.checkpoints import file_digest
 from models.training.loop import Training, TrainingDiverged
 from models.training.monitor import THRESHOLD
@@ -40,6 +43,7 @@ from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
 from workers.train.contradicted import private_twin
+from workers.runtime.device import require_device, threads_on
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
@@ -114,10 +118,35 @@ def _ending(training: Training) -> TrainingEnd | None:
 
 
 def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
-    """Run the training to its end, on as many devices as the job asks for."""
+    """Run the training to its end; where memory runs out, once more with half a batch at once.
+
+    Two halves make one update as a whole batch does, with other random numbers. It goes on from the
+    newest checkpoint.
+    """
+    require_device(attempt.settings.train_device)
+    try:
+        return _run(attempt, spec)
+    except (MemoryError, RuntimeError) as error:
+        if spec.request.num_devices > 1 or not is_out_of_memory(error):
+            raise
+        error.__traceback__ = None  # its frames hold the model
+    give_back_memory()
+    message = "The memory ran out: the training goes on with each batch in two halves."
+    attempt.log(EventKind.LOG, {"level": "warning", "code": "out_of_memory", "message": message})
+    return _run(attempt, spec, num_parts=2)
+
+
+def _run(attempt: Attempt, spec: TrainingSpec, num_parts: int = 1) -> Training:
+    """Run the training to its end, on as many devices as the job asks for.
+
+    Args:
+        attempt: Whose job it is.
+        spec: What to train.
+        num_parts: In how many parts one device goes through each batch.
+    """
     device = rank_device(0, spec.request.num_devices)
-    with leading_process_group(spec, device) as process_group:
-        training = spec.training(device, process_group)
+    with leading_process_group(spec, device, num_parts) as process_group:
+        training = spec.training(device, process_group, _threads(attempt, spec, device))
         monitor = None
         if not spec.privacy:  # held-out images are private too
             monitor = membership_monitor(spec.store, spec.request.image_size, device)
@@ -130,6 +159,13 @@ def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
                 raise
             reporter.take(progress)
     return training
+
+
+def _threads(attempt: Attempt, spec: TrainingSpec, device: torch.device) -> Threads | None:
+    """Choose the threads of a training; processes that train together share the cores evenly."""
+    if spec.request.num_devices > 1:
+        return None
+    return threads_on(device, attempt.settings.torch_threads)
 
 
 def _save(attempt: Attempt, training: Training) -> None:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from models.family import ImageSpec
+from models.memory_layout import laid_out
 from models.privacy.patients import Patients
 from models.snapshot import new_model
+from models.threads import Threads
 from models.training.checkpoints import Checkpoints
 from models.training.distributed import ProcessGroup
 from models.training.loop import Training
@@ -132,8 +134,19 @@ class TrainingSpec:
         groups = self.store.groups[self.store.trained]
         return Patients(*self.store.training(self.request.image_size), groups, device)
 
-    def training(self, device: torch.device, process_group: ProcessGroup) -> Training:
-        """Put the images on the device, and an untrained model beside them."""
+    def training(
+        self,
+        device: torch.device,
+        process_group: ProcessGroup,
+        threads: Threads | None = None,
+    ) -> Training:
+        """Put the images on the device, and an untrained model beside them.
+
+        Args:
+            device: What this process computes on.
+            process_group: Those that train together.
+            threads: Of operations on the CPU; None leaves torch's own number.
+        """
         request = self.request
         spec = ImageSpec(request.image_size, len(self.store.classes))
         images = self.images(device)
@@ -141,7 +154,7 @@ class TrainingSpec:
         if self.initial:
             self.initial.begin(model, self.store.classes)
         return Training(
-            model.to(device),
+            laid_out(model, device),
             images,
             Budget(
                 request.budget.images, request.budget.seconds, request.budget.memorisation_images
@@ -151,4 +164,5 @@ class TrainingSpec:
             checkpoints=Checkpoints(Path(self.checkpoints)),
             checkpoint_interval_seconds=self.checkpoint_interval_seconds,
             memorisation_check=self.memorisation_check(device),
+            threads=threads,
         )

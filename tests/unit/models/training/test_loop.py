@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from models.threads import Threads
 from models.training import loop
 from models.training import throughput_probe as trial
 from models.training.checkpoints import Checkpoints, seconds_between
@@ -267,3 +268,45 @@ def test_training_that_diverges_at_its_very_end_does_not_pass(images, new_mean_i
         model.means.weight.fill_(float("nan"))
     with pytest.raises(TrainingDiverged):
         list(run)
+
+
+class ManyThreads:
+    """Writes down which of three numbers of threads each update is made with; the first is best."""
+
+    def __init__(self):
+        self.now, self.used = 0.0, []
+        self.threads = Threads((1, 2, 4), clock=self.clock, use=self.used.append)
+
+    def clock(self):
+        self.now += 0.1 * self.used[-1]
+        return self.now
+
+
+def test_the_number_of_threads_is_measured_and_resumed_from_the_checkpoint(
+    images, new_mean_images, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: -1)
+    first, second = ManyThreads(), ManyThreads()
+    left = Training(
+        new_mean_images(),
+        images,
+        BUDGET,
+        seed=7,
+        checkpoints=Checkpoints(tmp_path),
+        threads=first.threads,
+    )
+    list(islice(after_the_trial(left), 50))
+    left.save()
+    assert {1, 2, 4} <= set(first.used)
+    stored, _ = Checkpoints(tmp_path).newest()
+    assert stored.plan[0].timing.num_threads == 1
+    resumed = Training(
+        new_mean_images(),
+        images,
+        BUDGET,
+        seed=7,
+        checkpoints=Checkpoints(tmp_path),
+        threads=second.threads,
+    )
+    list(islice(resumed.run(), 5))
+    assert set(second.used) == {1}

@@ -28,6 +28,8 @@ from workers.runtime.error_mapping import problem_of
         # what torch says where the machine, not a device, has no more
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", True),
         (OSError(errno.EACCES, "/radiographs/Doe^John.png"), "internal_error", False),
+        (torch.AcceleratorError("CUDA error: an illegal address"), "device_lost", True),
+        (RuntimeError("CUDA error: device fell off the bus"), "device_lost", True),
         (KeyError("Doe^John"), "internal_error", False),
     ],
 )
