@@ -43,12 +43,22 @@ def sample_pixels(
 
 
 def draw_pixels(
-    model: Family[Any, Any], draws: Sequence[Draw], sampler: FamilySampler
+    model: Family[Any, Any],
+    draws: Sequence[Draw],
+    sampler: FamilySampler,
+    *,
+    upscaled: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw images, a micro-batch at a time.
 
     Every batch has the same size (the last is filled up and cut), so that the kernels a device
     chooses, and with them the bits of an image, do not depend on how many are asked for.
+
+    Args:
+        model: In evaluation mode.
+        draws: What to draw.
+        sampler: How to draw.
+        upscaled: Whether the model enlarges what it draws, see `Family.upscale`.
 
     Yields:
         (b, h, w), in the order of the draws; the b add up to their number.
@@ -61,6 +71,8 @@ def draw_pixels(
         noise = ImageNoise([draw.seed for draw in filled], device)
         with torch.inference_mode():
             images = model.sample(_mixtures(filled, model.spec.num_classes, device), noise, sampler)
+            if upscaled:
+                images = model.upscale(images, noise)
         yield to_pixels(images[: len(chosen)])
 
 

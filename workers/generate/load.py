@@ -48,6 +48,11 @@ class Inputs:
     max_sets: int
 
     @property
+    def image_size(self) -> int:
+        """Side of the set's images, in pixels."""
+        return self.request.upscale or self.model.image_size
+
+    @property
     def claim(self) -> Claim | None:
         """The differential privacy that the model claims."""
         claimed = self.model.card.differential_privacy
@@ -69,7 +74,8 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
     inherited = _inherited_by(attempt, model)
-    assets = GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY, inherited)
+    size = request.upscale or model.image_size
+    assets = GateAssetCache.shared().get(attempt, dataset, size, POLICY, inherited)
     return Inputs(request, model, dataset, snapshot, assets, extractors, prior, max_sets)
 
 

@@ -80,7 +80,9 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
     """
     sampler = sampler_class(inputs.snapshot.family).model_validate(dict(inputs.request.sampler))
     path = attempt.staging("drawn") / "images.raw"
-    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, inputs.request.seed, path)
+    drawing = SetSampler(
+        attempt, inputs.snapshot, sampler, plan, inputs.request.seed, path, inputs.request.upscale
+    )
     kept = _kept_images(attempt, inputs)
     try:
         return drawing.draw(inputs.assets.gate, POLICY, kept, replace_flagged=inputs.claim is None)
@@ -113,6 +115,7 @@ class SetSampler:
         wanted: The images asked for, in order.
         seed: The set's.
         path: File that holds the images until they are packaged.
+        upscale: Side to which the model enlarges the images; None where it does not.
     """
 
     def __init__(
@@ -123,12 +126,14 @@ class SetSampler:
         wanted: Sequence[SampleSpec],
         seed: int,
         path: Path,
+        upscale: int | None = None,
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
         num_own = sum(each.has_seed_of_set for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
-        self._images = StagedImages(path, snapshot.model.spec.size)
+        self._upscaled = upscale is not None
+        self._images = StagedImages(path, upscale or snapshot.model.spec.size)
         self._specs: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
 
@@ -203,7 +208,9 @@ class SetSampler:
         for part in kept.read() if kept else ():
             num_kept += len(part)
             yield part
-        for batch in draw_pixels(self._snapshot.model, draws[num_kept:], self._sampler):
+        rest = draws[num_kept:]
+        model, upscaled = self._snapshot.model, self._upscaled
+        for batch in draw_pixels(model, rest, self._sampler, upscaled=upscaled):
             if kept and kept.add(batch):
                 self._attempt.checkpointed(len(self._images) + len(batch))
             yield batch

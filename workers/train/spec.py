@@ -7,11 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from pydantic import TypeAdapter
 
 from models.family import ImageSpec
+from models.larger_images import LargerImages
 from models.privacy.patients import Patients
+from models.registry import config_class
 from models.snapshot import new_model
 from models.training.checkpoints import Checkpoints
 from models.training.distributed import ProcessGroup
@@ -97,7 +100,15 @@ class TrainingSpec:
             return public_images(size, len(classes), device)
         pixels, labels = self.store.training(size)
         groups = self.store.groups[self.store.trained]
-        return TrainingImages(pixels, labels, device, groups)
+        return TrainingImages(pixels, labels, device, groups, self._larger_images(device))
+
+    def _larger_images(self, device: torch.device) -> LargerImages | None:
+        """Leave the images at a larger size where they are, for a stage that enlarges."""
+        config = config_class(self.request.family).model_validate(dict(self.request.config))
+        size = config.upscaled_size(self.request.image_size)
+        if size is None:
+            return None
+        return LargerImages(self.store.pixels, np.flatnonzero(self.store.trained), size, device)
 
     def patients(self, device: torch.device) -> Patients:
         """Read one image of each patient that models may be trained on."""

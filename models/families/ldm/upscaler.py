@@ -1,0 +1,153 @@
+"""The network of the second stage: it draws the details of an image at twice its size.
+
+The details x of an image y of side 2 s are what its means over 4 x 4 pixels leave:
+
+    y = enlarged(means(y)) + scale x
+
+Means are taken from the image of side s that is enlarged, and stay as they are: only details are
+drawn. The details of that image are shown to the network too, but with noise: so it draws anew what
+is finer than the noise, and an image from a model may be a little blurred.
+
+References:
+    Ho et al. 2022, section 4.2, for noise in the condition (arXiv:2106.15282).
+    Nichol et al. 2021 (arXiv:2112.10741), Saharia et al. 2022 (arXiv:2205.11487): such a cascade.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.families.ldm.linear_details import LinearDetails
+from models.nn.blocks import sinusoidal_embedding, zero_conv
+
+FACTOR = 2  # by which the side grows
+CELL = 4  # pixels of the larger image on the side of a place of the network
+DETAILS, SMALL_DETAILS = CELL**2, (CELL // FACTOR) ** 2  # numbers at each place
+MAX_BLUR = 1.0  # the largest standard deviation of the noise in the condition, in scales
+
+
+class Condition(NamedTuple):
+    """What an image to be enlarged says of the larger one.
+
+    Attributes:
+        base: (b, 1, 2 s, 2 s), smooth: what details are added to.
+        seen: (b, 5, s / 2, s / 2): the means, and the details of the image with noise.
+        noise: (b,), standard deviation of that noise, in [0, 1].
+    """
+
+    base: Tensor
+    seen: Tensor
+    noise: Tensor
+
+    @property
+    def small(self) -> Tensor:
+        """The details of the image with noise, (b, 4, s / 2, s / 2)."""
+        return self.seen[:, 1:]
+
+
+class PlaceNorm(nn.Module):
+    """Scale the channels of each place to a mean square of 1, under a condition.
+
+    No place knows of another: a part of an image is treated as it is in the whole image.
+    """
+
+    def __init__(self, channels: int, condition_size: int) -> None:
+        super().__init__()
+        self.scale_and_shift = nn.Linear(condition_size, 2 * channels)
+        nn.init.zeros_(self.scale_and_shift.weight)
+        nn.init.zeros_(self.scale_and_shift.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Normalise (b, c, h, w) under a condition (b, condition_size)."""
+        scale, shift = self.scale_and_shift(condition)[:, :, None, None].chunk(2, dim=1)
+        normed = x * (x.square().mean(1, keepdim=True) + 1e-4).rsqrt()
+        return torch.addcmul(shift, normed, 1 + scale)
+
+
+class PlaceBlock(nn.Module):
+    """A residual block of two convolutions, which starts as the identity."""
+
+    def __init__(self, channels: int, condition_size: int) -> None:
+        super().__init__()
+        self.norm1 = PlaceNorm(channels, condition_size)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm2 = PlaceNorm(channels, condition_size)
+        self.conv2 = zero_conv(channels, channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Map (b, c, h, w) to the same shape."""
+        h = self.conv1(F.silu(self.norm1(x, condition)))
+        h = self.conv2(F.silu(self.norm2(h, condition)))
+        return x + h  # type: ignore[no-any-return]
+
+
+class Upscaler(nn.Module):
+    """A network on places of 4 x 4 pixels, with the scale of the details of its training images.
+
+    Args:
+        channels: Width; a multiple of 8.
+        num_blocks: Residual blocks.
+    """
+
+    scale: Tensor
+
+    def __init__(self, channels: int, num_blocks: int) -> None:
+        super().__init__()
+        self.condition_size = 2 * channels
+        self.stem = nn.Conv2d(DETAILS + 1 + SMALL_DETAILS, channels, 3, padding=1)
+        self.blocks = nn.ModuleList(
+            PlaceBlock(channels, 2 * self.condition_size) for _ in range(num_blocks)
+        )
+        self.out = zero_conv(channels, DETAILS)
+        self.linear = LinearDetails(DETAILS, SMALL_DETAILS)
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, x: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        """Map noisy details (b, 16, h, w) at times (b,) to as many numbers."""
+        moments = torch.cat(
+            [
+                sinusoidal_embedding(each, self.condition_size)
+                for each in (time, condition.noise / MAX_BLUR)
+            ],
+            dim=1,
+        )
+        h = self.stem(torch.cat([x, condition.seen], dim=1))
+        for block in self.blocks:
+            h = block(h, moments)
+        return self.out(F.silu(h))  # type: ignore[no-any-return]
+
+    def condition(self, small: Tensor, noise: Tensor, n: Tensor) -> Condition:
+        """Show images to be enlarged.
+
+        Args:
+            small: (b, 1, s, s), in [-1, 1].
+            noise: (b,), standard deviation of the noise on their details, in scales.
+            n: (b, 4, s / 2, s / 2), standard normal.
+        """
+        means = F.avg_pool2d(small, CELL // FACTOR)
+        noisy = self.small_details(small) + noise.view(-1, 1, 1, 1) * n
+        return Condition(enlarged(means, CELL), torch.cat([means, noisy], dim=1), noise)
+
+    def details(self, images: Tensor) -> Tensor:
+        """Find the details of images (b, 1, h, w), at unit variance: (b, 16, h / 4, w / 4)."""
+        details = images - enlarged(F.avg_pool2d(images, CELL), CELL)
+        return F.pixel_unshuffle(details, CELL) / self.scale
+
+    def small_details(self, small: Tensor) -> Tensor:
+        """Find those of images to be enlarged, in the same scale: (b, 4, h / 2, w / 2)."""
+        factor = CELL // FACTOR
+        details = small - enlarged(F.avg_pool2d(small, factor), factor)
+        return F.pixel_unshuffle(details, factor) / self.scale
+
+    def image(self, x: Tensor, base: Tensor) -> Tensor:
+        """Add details (b, 16, h / 4, w / 4) to what they are details of; in [-1, 1]."""
+        return (base + F.pixel_shuffle(x * self.scale, CELL)).clamp(-1, 1)
+
+
+def enlarged(means: Tensor, factor: int) -> Tensor:
+    """Enlarge images smoothly by a factor."""
+    return F.interpolate(means, scale_factor=factor, mode="bilinear", align_corners=False)
