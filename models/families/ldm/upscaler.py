@@ -115,7 +115,8 @@ class Upscaler(nn.Module):
             ],
             dim=1,
         )
-        h = self.stem(torch.cat([x, condition.seen], dim=1))
+        seen = torch.cat([x, condition.seen], dim=1)
+        h = self.stem(seen.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             h = block(h, moments)
         return self.out(F.silu(h))  # type: ignore[no-any-return]
