@@ -190,7 +190,7 @@ class Config(FamilyConfig):
         4, ge=1, le=16, description="Residual blocks of the network that enlarges."
     )
     upscaler_batch_size: int = Field(
-        16, ge=1, le=4096, description="Parts of images in a batch of that network's training."
+        8, ge=1, le=4096, description="Parts of images in a batch of that network's training."
     )
     private_updates: int = Field(
         200,

@@ -2,11 +2,12 @@
 
 The details x of an image y of side 2 s are what its means over 4 x 4 pixels leave:
 
-    y = enlarged(means(y)) + scale x
+    y = enlarged(means(y)) + scale a x
 
 Means are taken from the image of side s that is enlarged, and stay as they are: only details are
-drawn. The details of that image are shown to the network too, but with noise: so it draws anew what
-is finer than the noise, and an image from a model may be a little blurred.
+drawn. How strong the details of that image are about a place, a, says how strong they are to be in
+the larger one. They are shown to the network too, but with noise: so it draws anew what is finer
+than the noise, and an image from a model may be a little blurred.
 
 References:
     Ho et al. 2022, section 4.2, for noise in the condition (arXiv:2106.15282).
@@ -27,7 +28,9 @@ from models.nn.blocks import sinusoidal_embedding, zero_conv
 FACTOR = 2  # by which the side grows
 CELL = 4  # pixels of the larger image on the side of a place of the network
 DETAILS, SMALL_DETAILS = CELL**2, (CELL // FACTOR) ** 2  # numbers at each place
-MAX_BLUR = 1.0  # the largest standard deviation of the noise in the condition, in scales
+MAX_BLUR = 1.0  # the largest standard deviation of the noise in the condition, in strengths
+ABOUT = 7  # places on the side of the square over which the strength of details is measured
+WEAKEST = 1 / 255  # strength where an image shows nothing: half a grey level of 256
 
 
 class Condition(NamedTuple):
@@ -35,18 +38,20 @@ class Condition(NamedTuple):
 
     Attributes:
         base: (b, 1, 2 s, 2 s), smooth: what details are added to.
-        seen: (b, 5, s / 2, s / 2): the means, and the details of the image with noise.
+        strength: (b, 1, s / 2, s / 2), of the details of the image about each place.
+        seen: (b, 6, s / 2, s / 2): means, logarithm of the strength, and details with noise.
         noise: (b,), standard deviation of that noise, in [0, 1].
     """
 
     base: Tensor
+    strength: Tensor
     seen: Tensor
     noise: Tensor
 
     @property
     def small(self) -> Tensor:
         """The details of the image with noise, (b, 4, s / 2, s / 2)."""
-        return self.seen[:, 1:]
+        return self.seen[:, 2:]
 
 
 class PlaceNorm(nn.Module):
@@ -86,7 +91,7 @@ class PlaceBlock(nn.Module):
 
 
 class Upscaler(nn.Module):
-    """A network on places of 4 x 4 pixels, with the scale of the details of its training images.
+    """A network on places of 4 x 4 pixels, with the scale of details beside those at half the size.
 
     Args:
         channels: Width; a multiple of 8.
@@ -98,7 +103,7 @@ class Upscaler(nn.Module):
     def __init__(self, channels: int, num_blocks: int) -> None:
         super().__init__()
         self.condition_size = 2 * channels
-        self.stem = nn.Conv2d(DETAILS + 1 + SMALL_DETAILS, channels, 3, padding=1)
+        self.stem = nn.Conv2d(DETAILS + 2 + SMALL_DETAILS, channels, 3, padding=1)
         self.blocks = nn.ModuleList(
             PlaceBlock(channels, 2 * self.condition_size) for _ in range(num_blocks)
         )
@@ -126,27 +131,37 @@ class Upscaler(nn.Module):
 
         Args:
             small: (b, 1, s, s), in [-1, 1].
-            noise: (b,), standard deviation of the noise on their details, in scales.
+            noise: (b,), standard deviation of the noise on their details, in strengths.
             n: (b, 4, s / 2, s / 2), standard normal.
         """
         means = F.avg_pool2d(small, CELL // FACTOR)
-        noisy = self.small_details(small) + noise.view(-1, 1, 1, 1) * n
-        return Condition(enlarged(means, CELL), torch.cat([means, noisy], dim=1), noise)
+        details = details_of(small, CELL // FACTOR)
+        strength = strength_of(details)
+        noisy = details / strength + noise.view(-1, 1, 1, 1) * n
+        seen = torch.cat([means, (strength / WEAKEST).log() / 4, noisy], dim=1)
+        return Condition(enlarged(means, CELL), strength, seen, noise)
 
-    def details(self, images: Tensor) -> Tensor:
+    def details(self, images: Tensor, strength: Tensor) -> Tensor:
         """Find the details of images (b, 1, h, w), at unit variance: (b, 16, h / 4, w / 4)."""
-        details = images - enlarged(F.avg_pool2d(images, CELL), CELL)
-        return F.pixel_unshuffle(details, CELL) / self.scale
+        return details_of(images, CELL) / (strength * self.scale)
 
-    def small_details(self, small: Tensor) -> Tensor:
-        """Find those of images to be enlarged, in the same scale: (b, 4, h / 2, w / 2)."""
-        factor = CELL // FACTOR
-        details = small - enlarged(F.avg_pool2d(small, factor), factor)
-        return F.pixel_unshuffle(details, factor) / self.scale
-
-    def image(self, x: Tensor, base: Tensor) -> Tensor:
+    def image(self, x: Tensor, condition: Condition) -> Tensor:
         """Add details (b, 16, h / 4, w / 4) to what they are details of; in [-1, 1]."""
-        return (base + F.pixel_shuffle(x * self.scale, CELL)).clamp(-1, 1)
+        details = F.pixel_shuffle(x * condition.strength * self.scale, CELL)
+        return (condition.base + details).clamp(-1, 1)
+
+
+def details_of(images: Tensor, cell: int) -> Tensor:
+    """Take the means of cells off images (b, 1, h, w): (b, cell^2, h / cell, w / cell)."""
+    details = images - enlarged(F.avg_pool2d(images, cell), cell)
+    return F.pixel_unshuffle(details, cell)
+
+
+def strength_of(details: Tensor) -> Tensor:
+    """Measure how strong details (b, c, h, w) are about each place: (b, 1, h, w), positive."""
+    squares = details.square().mean(1, keepdim=True)
+    near = F.avg_pool2d(squares, ABOUT, 1, ABOUT // 2, count_include_pad=False)
+    return (near + WEAKEST**2).sqrt()
 
 
 def enlarged(means: Tensor, factor: int) -> Tensor:

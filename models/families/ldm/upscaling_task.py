@@ -21,6 +21,8 @@ from models.families.ldm.upscaler import (
     SMALL_DETAILS,
     Condition,
     Upscaler,
+    details_of,
+    strength_of,
 )
 from models.family import Batch, FittedPart, Losses, Phase, Stage
 from models.larger_images import LargerImages
@@ -30,7 +32,7 @@ from models.training_images import TrainingImages
 
 CROP = 128  # pixels on the side of the parts of images that the network is trained on
 NUM_STEPS = 8  # from noise to details
-BLUR = 0.5  # noise on the details of an image that is enlarged, in scales
+BLUR = 0.2  # noise on the details of an image that is enlarged, in their strength
 SCALED_BY = 256  # images at most, by which the details are scaled
 SCORED_SHARES = (0.3, 0.6, 0.9)  # places of the path at which images are scored
 IMAGES_AT_ONCE = 8
@@ -85,17 +87,19 @@ class UpscalingTask:
         num = min(len(images), SCALED_BY)
         chosen = torch.linspace(0, len(images) - 1, num).round().long()
         network, size = self._network, DETAILS + SMALL_DETAILS
-        network.scale.fill_(1.0)
         products = torch.zeros(size, size, dtype=torch.float64)
         for some in torch.split(chosen, IMAGES_AT_ONCE):
             large = self._images.read(some)
-            both = network.details(large), network.small_details(F.avg_pool2d(large, FACTOR))
-            flat = torch.cat(both, dim=1).transpose(0, 1).flatten(1)  # (details, places)
+            small = details_of(F.avg_pool2d(large, FACTOR), CELL // FACTOR)
+            both = torch.cat([details_of(large, CELL), small], dim=1) / strength_of(small)
+            flat = both.transpose(0, 1).flatten(1)  # (details, places)
             products += (flat @ flat.T).double().cpu() / flat.shape[1] * len(some) / num
             yield 0.5
         variance = products.diagonal()[:DETAILS].mean().clamp(min=1e-8)
+        units = torch.ones(size, dtype=torch.float64)
+        units[:DETAILS] = variance.rsqrt()
         network.scale.copy_(variance.sqrt())
-        network.linear.covariance.copy_(products / variance)
+        network.linear.covariance.copy_(units[:, None] * products * units)
         yield 1.0
 
     def loss(self, batch: Batch) -> Losses:
@@ -106,10 +110,10 @@ class UpscalingTask:
         if batch.images.is_cuda:
             images = images.to(batch.images.device)
         small = F.avg_pool2d(images, FACTOR)
-        noise = MAX_BLUR * torch.rand(len(images), device=images.device)
+        noise = MAX_BLUR * torch.rand(len(images), device=images.device).square()
         n_small = torch.randn(len(images), SMALL_DETAILS, side // CELL, side // CELL).to(images)
         condition = self._network.condition(small, noise, n_small)
-        x = self._network.details(images)
+        x = self._network.details(images, condition.strength)
         n = torch.randn_like(x)
         times = logit_normal_times(len(x), 0.0, 1.0, x.device)
         level = self._path.level(times.view(-1, 1, 1, 1))
@@ -130,7 +134,7 @@ class UpscalingTask:
             return noise.normal(DETAILS, side, side)
 
         trajectory = SamplingTrajectory(denoise, self._path.levels(NUM_STEPS), fresh_noise)
-        return self._network.image(dpm_solver(trajectory, fresh_noise()), condition.base)
+        return self._network.image(dpm_solver(trajectory, fresh_noise()), condition)
 
     def fitted_parts(self) -> Sequence[FittedPart]:
         """Score larger images by how little the network errs about their details."""
@@ -144,7 +148,7 @@ class UpscalingTask:
         small = F.avg_pool2d(images, FACTOR)
         n_small = noise.normal(SMALL_DETAILS, side, side).expand(len(images), -1, -1, -1)
         condition = self._network.condition(small, self._blur(images), n_small)
-        x = self._network.details(images)
+        x = self._network.details(images, condition.strength)
         errors = []
         for share in SCORED_SHARES:
             level = self._path.level(torch.tensor(share, dtype=torch.float64))
