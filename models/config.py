@@ -30,6 +30,7 @@ class Circumstances:
         budget_images: Training images to see, where the budget is in images.
         budget_seconds: Wall-clock time to train, where the budget is in seconds.
         private: Whether the model is to be differentially private.
+        stored_size: Side at which the dataset has the images, in pixels.
     """
 
     image_size: int
@@ -38,6 +39,7 @@ class Circumstances:
     budget_images: int | None = None
     budget_seconds: float | None = None
     private: bool = False
+    stored_size: int | None = None
 
 
 class FamilyConfig(Frozen):
@@ -61,6 +63,14 @@ class FamilyConfig(Frozen):
         Raises:
             ValueError: It cannot; the message names the field.
         """
+
+    def upscaled_size(self, image_size: int) -> int | None:  # noqa: ARG002
+        """Name the larger size to which its models can enlarge what they draw; None where none.
+
+        Args:
+            image_size: Side of the images they draw, in pixels.
+        """
+        return None
 
     def likelihood_score(self) -> LikelihoodScore | None:
         """Name what its models say of how likely an image is; None where they say nothing."""

@@ -96,12 +96,14 @@ class FittedPart:
             the part was fitted to, if it remembers them. It repeats, and an image's score does not
             depend on its neighbours.
         unfitted: Why there is nothing to ask, where there is no score: the part has seen no image.
+        size: Side of the images that the score takes; None where it is that of the model.
     """
 
     name: str
     covers: tuple[str, ...]
     score: Score | None = None
     unfitted: str = ""
+    size: int | None = None
 
     def __post_init__(self) -> None:
         if (self.score is None) != bool(self.unfitted):
@@ -229,6 +231,18 @@ class Family(nn.Module, ABC, Generic[ConfigT, SamplerT]):
         Returns:
             (b, 1, h, w), in [-1, 1].
         """
+
+    def upscale(self, images: Tensor, noise: ImageNoise) -> Tensor:
+        """Enlarge images to the size that the config names as `upscaled_size`.
+
+        Args:
+            images: (b, 1, h, w), in [-1, 1].
+            noise: The only source of randomness, one seed for each image.
+
+        Returns:
+            As many larger images, in [-1, 1].
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot enlarge images.")
 
     @abstractmethod
     def fitted_parts(self) -> Sequence[FittedPart]:

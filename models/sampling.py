@@ -54,6 +54,8 @@ def draw_pixels(
     sampler: FamilySampler,
     threads: Threads | None = None,
     accelerator: Accelerator | None = None,
+    *,
+    upscaled: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw images, a micro-batch at a time.
 
@@ -67,6 +69,7 @@ def draw_pixels(
         threads: Of the device's operations, on which the bits of an image do not depend.
         accelerator: What the device has; by default that of a GPU, and nothing on a CPU. Its
             memory then says how large the batches are.
+        upscaled: Whether the model enlarges what it draws, see `Family.upscale`.
 
     Yields:
         (b, h, w), in the order of the draws; the b add up to their number.
@@ -76,14 +79,15 @@ def draw_pixels(
     """
     device = next(model.parameters()).device
     accelerator = accelerator or Accelerator.of(device)
-    size = _batch_size(model, sampler, device, accelerator)
+    size = _batch_size(model, sampler, device, accelerator, upscaled=upscaled)
     threads = threads or Threads()
     start, halved = 0, False
     while start < len(draws):
         chosen = draws[start : start + size]
         try:
             with threads.piece():
-                pixels = to_pixels(_batch(model, chosen, size, sampler, accelerator))
+                images = _batch(model, chosen, size, sampler, accelerator, upscaled=upscaled)
+                pixels = to_pixels(images)
         except (MemoryError, RuntimeError) as error:
             if halved or size == 1 or not is_out_of_memory(error):
                 raise
@@ -100,16 +104,18 @@ def _batch_size(
     sampler: FamilySampler,
     device: torch.device,
     accelerator: Accelerator | None,
+    *,
+    upscaled: bool,
 ) -> int:
     """Choose a size that depends on the device and the model alone; on a GPU by its memory."""
     most = MICRO_BATCH[device.type]
     if accelerator is None:
         return most
-    known, name = accelerator.batches(model), sampler.model_dump_json()
+    known, name = accelerator.batches(model), f"{sampler.model_dump_json()} {upscaled}"
     if name not in known:
         some = [Draw({0: 1.0}, 0)]
         known[name] = largest_batch(
-            lambda size: _batch(model, some, size, sampler, None),
+            lambda size: _batch(model, some, size, sampler, None, upscaled=upscaled),
             accelerator.memory,
             min(SMALLEST_BATCH, most),
             most,
@@ -123,6 +129,8 @@ def _batch(
     size: int,
     sampler: FamilySampler,
     accelerator: Accelerator | None,
+    *,
+    upscaled: bool,
 ) -> Tensor:
     """Draw some images in a batch that is filled up to its size."""
     device = next(model.parameters()).device
@@ -134,6 +142,8 @@ def _batch(
             images: Tensor = model.sample(mixtures, noise, sampler)
         else:
             images = accelerator.sampling(model, sampler, size)(mixtures, noise)
+        if upscaled:
+            images = model.upscale(images, noise)
     return images[: len(chosen)]
 
 

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.larger_images import LargerImages
+
 
 def as_images(pixels: NDArray[np.uint8 | np.uint16], device: torch.device | str) -> Tensor:
     """Scale pixels, (b, h, w), to a tensor (b, 1, h, w) in [-1, 1]."""
@@ -24,6 +26,7 @@ class TrainingImages:
         labels: (n,), integers from 0 to num_classes - 1, each class at least once.
         device: Where the images stay.
         groups: (n,), equal for images of one patient; by default every image is of another one.
+        larger: The same images at a larger size, for a stage that enlarges; None where none does.
 
     Attributes:
         groups: (n,), int64, on the CPU.
@@ -35,7 +38,9 @@ class TrainingImages:
         labels: NDArray[np.int64],
         device: torch.device | str = "cpu",
         groups: NDArray[np.int64] | None = None,
+        larger: LargerImages | None = None,
     ) -> None:
+        self.larger = larger
         self.groups = torch.arange(len(labels))
         if groups is not None:
             self.groups = torch.from_numpy(np.array(groups, np.int64))
@@ -68,7 +73,8 @@ class TrainingImages:
         pixels = self._pixels[indices].cpu().numpy()
         stored = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint16)
         labels, groups = self.labels[indices].cpu().numpy(), self.groups[indices.cpu()].numpy()
-        return TrainingImages(stored, labels, self.device, groups)
+        larger = self.larger and self.larger.few(indices.cpu().numpy())
+        return TrainingImages(stored, labels, self.device, groups, larger)
 
     def read(self, indices: Tensor) -> Tensor:
         """Read images, (b, 1, h, w), in [-1, 1]."""

@@ -19,7 +19,7 @@ class IngestOptions:
     Args:
         key: 32 random bytes that the splits are drawn under; the same key and images give the same
             splits, and nobody without it can compute them.
-        image_size: Side of each image, 64, 128 or 256; None for the largest that at least 95 %
+        image_size: Side of each image, 64, 128, 256 or 512; None for the largest that at least 95 %
             of the images reach.
         fit: pad, crop or stretch to a square.
         bit_depth: 8 or 16; None for 16 where any image has more than 8.

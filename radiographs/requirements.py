@@ -12,7 +12,7 @@ from radiographs.quoting import quoted
 from radiographs.reading.image_header import ImageHeader
 from radiographs.store.resizing import Fit, reaches
 
-IMAGE_SIZES = (64, 128, 256)
+IMAGE_SIZES = (64, 128, 256, 512)
 MIN_IMAGES_PER_CLASS = 8
 MIN_SHARE_REACHING_SIZE = 0.95
 

@@ -131,10 +131,16 @@ def _about(it: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Kind of evidence", it["label"]),
         ("Images in the set", f"{it['num_images']:,}"),
-        ("Model", f"{model['id']}, family {model['family']}, {model['image_size']} pixels a side"),
+        ("Model", f"{model['id']}, family {model['family']}, {_sides(model)}"),
         ("Examination", f"set {examination['number']} of at most {examination['at_most']}"),
         ("Dataset version", f"{it['dataset_version']} (keyed)"),
     ]
+
+
+def _sides(model: Mapping[str, Any]) -> str:
+    """Say how large a model draws its images, and to what they were enlarged."""
+    larger = model.get("upscaled_to")
+    return f"{model['image_size']} pixels a side" + (f", enlarged to {larger}" if larger else "")
 
 
 def _bound(it: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -90,16 +90,24 @@ class Pretraining(Part):
 class ModelSummary(Part):
     """The model; `differential_privacy` is None where no guarantee is claimed.
 
-    `pretraining` is None where its weights began at random.
+    `image_size` is the side at which it draws, `upscaled_to` that of the set's images where its
+    second stage has enlarged them, None where not. `pretraining` is None where its weights began at
+    random.
     """
 
     id: str
     family: str
     image_size: int
+    upscaled_to: int | None = None
     config_sha256: str
     snapshot_sha256: str
     differential_privacy: Guarantee | None = None
     pretraining: Pretraining | None = None
+
+    @property
+    def set_size(self) -> int:
+        """Side of the set's images, in pixels."""
+        return self.upscaled_to or self.image_size
 
 
 class DatasetSummary(Part):

@@ -30,6 +30,7 @@ router = APIRouter(tags=["training"], route_class=GuardedRoute)
         errors.UnknownPreset,
         errors.InvalidConfig,
         errors.ImageSizeUnavailable,
+        errors.UpscaleUnavailable,
         errors.BudgetOutOfRange,
         errors.PrivacyUnavailable,
         errors.InitFromUnavailable,

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from typing import Any
 
 from service.domain.json_form import as_json
 from service.domain.requests import GenerateRequest
@@ -39,7 +40,7 @@ def synthetic_set_id(request: GenerateRequest, *, snapshot_sha256: str, version:
         snapshot_sha256: Checksum of the model's weights.
         version: Version of the package that samples.
     """
-    identity = {
+    identity: dict[str, Any] = {
         "model_id": request.model_id,
         "snapshot": snapshot_sha256,
         "class_counts": list(request.class_counts.items()),  # the order numbers the images
@@ -52,6 +53,8 @@ def synthetic_set_id(request: GenerateRequest, *, snapshot_sha256: str, version:
         "extractors": request.extractors,
         "report": request.report,
     }
+    if request.upscale is not None:
+        identity["upscale"] = request.upscale
     canonical = json.dumps(as_json(identity), sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).digest()
     return f"syn_{base32(int.from_bytes(digest[:16]))}"

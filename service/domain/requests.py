@@ -283,6 +283,7 @@ class GenerateRequest:
         format: What the images are packaged as beside PNG.
         report: Whether utility is measured as well.
         extractors: By name, the networks of the operator that the set is compared by.
+        upscale: Side in pixels to which the images are enlarged; None leaves them as drawn.
         synthetic_set_id: The set that this request always yields; fixed when it is accepted, see
             `identifiers.synthetic_set_id`.
     """
@@ -297,6 +298,7 @@ class GenerateRequest:
     format: SetFormat = "png"
     report: ReportExtent = "quick"
     extractors: Mapping[str, ExtractorIdentity] = field(default_factory=dict)
+    upscale: int | None = None
     synthetic_set_id: str = ""
 
 

@@ -20,6 +20,7 @@ Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 ImageSize = Literal[64, 128, 256]
+StoredSize = Literal[64, 128, 256, 512]
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="The same seed gives the same result.")]
 Labels = Annotated[
     dict[Name, Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]],

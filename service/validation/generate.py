@@ -33,6 +33,7 @@ from service.validation.bodies import (
 )
 from service.validation.outlook import check_outlook
 from service.validation.train import ready_dataset
+from service.validation.upscaling import resolved_upscale
 
 TOLERANCE = 1e-6  # by how much the weights of a mixture may miss 1
 
@@ -124,6 +125,13 @@ class GenerateBody(Strict):
         description="Options of the family's sampler, such as name, num_steps and guidance.",
         json_schema_extra=of_any_family(registry.sampler_class),
     )
+    upscale: int | None = Field(
+        None,
+        description="Enlarge the images to this side in pixels by the model's second stage, to "
+        "twice the size they are drawn at: 512 for a model of 256. The set is examined at this "
+        "size. By default they stay as drawn.",
+        examples=[512],
+    )
     format: SetFormat = Field("png", description="What the images are packaged as beside PNG.")
     report: ReportExtent = Field(
         "quick",
@@ -175,6 +183,7 @@ def complete(context: AppContext, body: GenerateBody) -> GenerateRequest:
         ),
         seed=body.seed,
         sampler=resolved_sampler(model, body.sampler),
+        upscale=resolved_upscale(model, body.upscale),
         format=body.format,
         report=body.report,
         # their figures are in the report, and so part of the set

@@ -19,7 +19,7 @@ from service.domain.requests import (
     PhantomSpec,
     PublicData,
 )
-from service.validation.bodies import ImageSize, Labels, Name, Seed, Strict
+from service.validation.bodies import Labels, Name, Seed, StoredSize, Strict
 from service.validation.dicomweb import DicomwebBody
 
 
@@ -33,7 +33,7 @@ class PhantomBody(Strict):
         ],
         Field(min_length=2, description="Images per class; two classes at least, eight each."),
     ]
-    image_size: ImageSize = 128
+    image_size: StoredSize = 128
     seed: Seed = 0
 
 
@@ -50,7 +50,7 @@ class IngestOptionsBody(Strict):
     """How images become pixels of one size."""
 
     name: Name | None = None
-    image_size: ImageSize | None = Field(
+    image_size: StoredSize | None = Field(
         None, description="Side of the stored pixels; by default chosen from the images."
     )
     fit: Fit = Field("pad", description="How an image that is not square becomes square.")

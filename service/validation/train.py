@@ -23,9 +23,14 @@ from service.validation.bodies import (
     of_any_family,
 )
 from service.validation.init_from import InitFrom, resolved_init_from
+<<<<<<< HEAD
 from service.validation.memorisation import bounded_budget
+=======
+from service.validation.upscaling import check_upscaling
+>>>>>>> upscale-clean
 
 TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
+LARGEST_TRAINED = 256  # pixels; a second stage enlarges beyond
 BUDGETS = {"images": (1, 1_000_000_000), "seconds": (5, 86_400)}
 
 
@@ -109,7 +114,11 @@ class TrainBody(Strict):
     family: Annotated[str, StringConstraints(max_length=40)] = Field(
         description="vae, gan, ldm or ppca."
     )
-    image_size: ImageSize | None = Field(None, description="By default the dataset's own.")
+    image_size: ImageSize | None = Field(
+        None,
+        description="By default the dataset's own, at most 256. Where the dataset has 512, `ldm` "
+        "at 256 also trains the stage that `upscale: 512` of a set needs (`upscale_share`).",
+    )
     preset: Annotated[str, StringConstraints(max_length=40)] = Field(
         "standard", description="What the config starts from: standard, or tiny for trials."
     )
@@ -160,6 +169,7 @@ def complete(context: AppContext, body: TrainBody) -> TrainRequest:
         )
     given = circumstances(context, dataset, image_size, budget, private=privacy is not None)
     config = resolved_config(body.family, body.preset, body.config, given)
+    check_upscaling(body.family, config, dataset, image_size)
     check_shards(body.num_devices, config)
     if privacy is None:
         budget = bounded_budget(
@@ -197,7 +207,7 @@ def ready_dataset(context: AppContext, dataset_id: str) -> Dataset:
 def available_image_size(dataset: Dataset, wanted: int | None) -> int:
     """Return the size wanted, or the stored one; pixels must average evenly down to it."""
     stored = dataset.image_size or 0
-    image_size = wanted or stored
+    image_size = wanted or min(stored, LARGEST_TRAINED)
     if image_size > stored or stored % image_size:
         raise errors.ImageSizeUnavailable.at(
             "/image_size",
@@ -247,6 +257,7 @@ def circumstances(
         budget_images=budget.images,
         budget_seconds=budget.seconds,
         private=private,
+        stored_size=dataset.image_size,
     )
 
 

@@ -49,7 +49,7 @@ def add(
     image_size: Annotated[
         int | None,
         typer.Option(
-            help="Side to store: 64, 128 or 256 pixels; by default what the images allow."
+            help="Side to store: 64, 128, 256 or 512 pixels; by default what the images allow."
         ),
     ] = None,
     fit: Annotated[str | None, typer.Option(help="pad, crop or stretch to a square.")] = None,

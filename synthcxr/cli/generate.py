@@ -54,6 +54,10 @@ def generate(
     guidance: Annotated[
         float | None, typer.Option(min=1, help="1 follows the class; more exaggerates it.")
     ] = None,
+    upscale: Annotated[
+        int | None,
+        typer.Option(help="Enlarge the images by the model's second stage, such as to 512 pixels."),
+    ] = None,
     packaged: Annotated[
         SetFormat | None, typer.Option("--format", help="Also as npz, webdataset or dicom.")
     ] = None,
@@ -90,6 +94,7 @@ def generate(
         "interpolate": [interpolation(text) for text in interpolate] if interpolate else None,
         "seed": seed,
         "sampler": given or None,
+        "upscale": upscale,
         "format": packaged,
         "report": "full" if full else None,
         "strict": strict or None,

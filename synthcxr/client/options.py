@@ -31,7 +31,7 @@ class IngestOptions(TypedDict, total=False):
 
     Attributes:
         name: For people.
-        image_size: Side of the stored images in pixels: 64, 128 or 256.
+        image_size: Side of the stored images in pixels: 64, 128, 256 or 512.
         fit: How an image that is not square becomes square.
         bit_depth: Bits of a stored pixel: 8 or 16.
         strict: Refuse the images for any warning.
@@ -119,7 +119,7 @@ class TrainOptions(TypedDict, total=False):
     """How to train.
 
     Attributes:
-        image_size: Side in pixels; by default the dataset's own.
+        image_size: Side in pixels; by default the dataset's own, at most 256.
         preset: What the config starts from: `standard`, or `tiny` for trials.
         config: Hyper-parameters that replace the preset's; openapi.yaml explains each.
         num_devices: GPUs that share each batch.
@@ -179,6 +179,7 @@ class GenerateOptions(TypedDict, total=False):
         interpolate: Images on the way between two seeds.
         seed: The same seed gives the same set.
         sampler: Options of the family's sampler, such as name, num_steps and guidance.
+        upscale: Side in pixels to which the model's second stage enlarges the images.
         format: What the images are packaged as beside PNG.
         report: `full` measures utility too, which takes minutes.
         strict: Refuse a set that cannot pass, instead of warning of it.
@@ -191,6 +192,7 @@ class GenerateOptions(TypedDict, total=False):
     interpolate: Sequence[Interpolation] | None
     seed: int | None
     sampler: Mapping[str, object] | None
+    upscale: int | None
     format: SetFormat | None
     report: ReportExtent | None
     strict: bool | None

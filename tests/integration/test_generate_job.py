@@ -168,7 +168,7 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
     )
     fresh, trained = store.images_of(Split.TEST), store.images_of(Split.TRAIN)
 
-    def replay(model, draws, sampler, threads):
+    def replay(model, draws, sampler, threads, *, upscaled):
         rng = np.random.default_rng(len(draws))
         for draw in draws:
             copied = rng.random() < share
@@ -222,7 +222,11 @@ def test_a_refused_model_does_not_pass_by_being_asked_again(context, dataset_id,
     model_id = finished(context, submit_training(context, dataset_id)).result.model_id
     with monkeypatch.context() as patched:
         copies = (copied[[k % len(copied)]] for k in range(10**6))
-        patched.setattr(drawing, "draw_pixels", lambda _, draws, *__: [next(copies) for _ in draws])
+
+        def replay(model, draws, sampler, threads, *, upscaled):
+            return [next(copies) for _ in draws]
+
+        patched.setattr(drawing, "draw_pixels", replay)
         job = finished(context, submit_generation(context, model_id))
     made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     assert str(made.verdict) == "refused(memorises)"
@@ -292,12 +296,12 @@ def test_kept_models_make_way_once_when_memory_runs_out(context, dataset_id, mon
     model_id = trained.result.model_id
     draw, failures = drawing.draw_pixels, 1
 
-    def scarce(*given):
+    def scarce(*given, **options):
         nonlocal failures
         failures -= 1
         if failures >= 0:
             raise error
-        return draw(*given)
+        return draw(*given, **options)
 
     monkeypatch.setattr(drawing, "draw_pixels", scarce)
     job = finished(context, submit_generation(context, model_id, seed=5))

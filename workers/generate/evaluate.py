@@ -53,7 +53,7 @@ def _examine(
 ) -> GateResult:
     """Put the set before the gate, together with what is known of earlier ones."""
     assets, prior, snapshot = inputs.assets, inputs.prior, inputs.snapshot
-    size = inputs.model.image_size
+    size = inputs.image_size
     candidate = Candidate(
         sampled.pixels,
         sampled.weights(snapshot.classes),

@@ -51,6 +51,11 @@ class Inputs:
     learned_elsewhere: bool = False
 
     @property
+    def image_size(self) -> int:
+        """Side of the set's images, in pixels."""
+        return self.request.upscale or self.model.image_size
+
+    @property
     def claim(self) -> Claim | None:
         """The differential privacy that the model claims."""
         claimed = self.model.card.differential_privacy
@@ -71,7 +76,7 @@ def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inpu
     prior = PriorSets.of(attempt.records, model, dataset, request.synthetic_set_id, tenant)
     max_sets = attempt.settings.max_examinations_per_model
     check_examinations(model.id, prior.number, max_sets)
-    assets = assets_of(attempt, model)
+    assets = assets_of(attempt, model, request.upscale)
     return Inputs(
         request,
         model,
@@ -102,14 +107,20 @@ def learned_elsewhere(catalog: Catalog, model: Model) -> bool:
     return False
 
 
-def assets_of(attempt: Attempt, model: Model) -> GateAssets:
+def assets_of(attempt: Attempt, model: Model, upscale: int | None = None) -> GateAssets:
     """Return what a model's sets are examined with, from the process's cache where it is there.
+
+    Args:
+        attempt: Its artifacts hold the real images.
+        model: The model.
+        upscale: Side to which it enlarges the images, in pixels; None where it does not.
 
     Raises:
         ArtifactMissing, DatasetGone, TooFewPatients: See the error tree.
     """
     dataset, inherited = _dataset_of(attempt, model), _inherited_by(attempt, model)
-    return GateAssetCache.shared().get(attempt, dataset, model.image_size, POLICY, inherited)
+    size = upscale or model.image_size
+    return GateAssetCache.shared().get(attempt, dataset, size, POLICY, inherited)
 
 
 def _dataset_of(attempt: Attempt, model: Model) -> Dataset:

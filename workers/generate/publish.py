@@ -68,7 +68,7 @@ def publish(
     )
     report = build_report(
         inputs.request.synthetic_set_id,
-        _model_summary(inputs.model),
+        _model_summary(inputs.model, inputs.request.upscale),
         _dataset_summary(inputs.dataset),
         evaluation,
         origins,
@@ -103,13 +103,14 @@ def _released(sampled: SampledSet, evaluation: Evaluation) -> Released:
     return [(place, sampled.specs[place]) for place in places]
 
 
-def _model_summary(model: Model) -> ModelSummary:
+def _model_summary(model: Model, upscale: int | None) -> ModelSummary:
     canonical = json.dumps(dict(model.config), sort_keys=True, separators=(",", ":"))
     claimed = model.card.differential_privacy
     return ModelSummary(
         id=model.id,
         family=model.family,
         image_size=model.image_size,
+        upscaled_to=upscale,
         config_sha256=hashlib.sha256(canonical.encode()).hexdigest(),
         snapshot_sha256=model.snapshot.sha256,
         differential_privacy=claimed and Guarantee(epsilon=claimed.epsilon, delta=claimed.delta),

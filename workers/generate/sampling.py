@@ -83,8 +83,8 @@ def sample(attempt: Attempt, inputs: Inputs, plan: Sequence[SampleSpec]) -> Samp
     sampler = sampler_class(inputs.snapshot.family).model_validate(dict(inputs.request.sampler))
     path = attempt.staging("drawn") / "images.raw"
     threads = threads_on(_device_of(inputs.snapshot), attempt.settings.torch_threads)
-    seed = inputs.request.seed
-    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, seed, path, threads)
+    seed, upscale = inputs.request.seed, inputs.request.upscale
+    drawing = SetSampler(attempt, inputs.snapshot, sampler, plan, seed, path, threads, upscale)
     kept = _kept_images(attempt, inputs)
     try:
         return drawing.draw(inputs.assets.gate, POLICY, kept, replace_flagged=inputs.claim is None)
@@ -122,6 +122,7 @@ class SetSampler:
         seed: The set's.
         path: File that holds the images until they are packaged.
         threads: Those that draw.
+        upscale: Side to which the model enlarges the images; None where it does not.
     """
 
     def __init__(
@@ -133,12 +134,14 @@ class SetSampler:
         seed: int,
         path: Path,
         threads: Threads | None = None,
+        upscale: int | None = None,
     ) -> None:
         self._attempt, self._snapshot, self._sampler = attempt, snapshot, sampler
         self._wanted = list(wanted)
         num_own = sum(each.has_seed_of_set for each in wanted)
         self._seeds = (image_seed(seed, index) for index in count(num_own))
-        self._images = StagedImages(path, snapshot.model.spec.size)
+        self._upscaled = upscale is not None
+        self._images = StagedImages(path, upscale or snapshot.model.spec.size)
         self._specs: list[SampleSpec] = []
         self._estimator = ProgressEstimator()
         self._threads = threads or Threads()
@@ -214,9 +217,9 @@ class SetSampler:
         for part in kept.read() if kept else ():
             num_kept += len(part)
             yield part
-        model, left = self._snapshot.model, draws[num_kept:]
+        model, left, upscaled = self._snapshot.model, draws[num_kept:], self._upscaled
         try:
-            for batch in draw_pixels(model, left, self._sampler, self._threads):
+            for batch in draw_pixels(model, left, self._sampler, self._threads, upscaled=upscaled):
                 if kept and kept.add(batch):
                     self._attempt.checkpointed(len(self._images) + len(batch))
                 yield batch

@@ -86,7 +86,9 @@ def audit_membership(model: Family[Any, Any], store: PixelStore) -> MembershipAu
     scores = {}
     for part in model.fitted_parts():
         if part.score is not None:
-            raw = _scores(part.score, images, device)
+            seen = _audit_images(store, part.size) if part.size else images
+            assert seen is not None, "there are as many patients at any size"
+            raw = _scores(part.score, seen, device)
             assert raw is not None
             scores[part.name] = calibrated(raw, described)
     if not scores:

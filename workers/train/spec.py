@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from models.family import ImageSpec
+from models.larger_images import LargerImages
 from models.memory_layout import laid_out
 from models.privacy.patients import Patients
+from models.registry import config_class
 from models.snapshot import new_model
 from models.threads import Threads
 from models.training.checkpoints import Checkpoints
@@ -103,7 +105,17 @@ class TrainingSpec:
             return public_images(size, len(classes), device)
         pixels, labels = self.store.training(size)
         groups, kept = self.store.groups[self.store.trained], ~self.set_aside
-        return TrainingImages(pixels[kept], labels[kept], device, groups[kept])
+        larger = self._larger_images(device)
+        return TrainingImages(pixels[kept], labels[kept], device, groups[kept], larger)
+
+    def _larger_images(self, device: torch.device) -> LargerImages | None:
+        """Leave the images at a larger size where they are, for a stage that enlarges."""
+        config = config_class(self.request.family).model_validate(dict(self.request.config))
+        size = config.upscaled_size(self.request.image_size)
+        if size is None:
+            return None
+        learned = np.flatnonzero(self.store.trained)[~self.set_aside]
+        return LargerImages(self.store.pixels, learned, size, device)
 
     @cached_property
     def set_aside(self) -> NDArray[np.bool_]:

@@ -24,6 +24,8 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "edm": ("preconditioned",),
 }
 
+LARGEST_IMAGE = 256  # pixels; a second stage enlarges beyond
+UPSCALE_SHARE = 0.15  # of the budget, where the dataset has images for that stage
 SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memorise it
 # the price of the `fast` sampler
 STANDARD: dict[str, Any] = {"fast_share": 0.1}
@@ -177,6 +179,20 @@ class Config(FamilyConfig):
         description="Part of the training budget for the student that the `fast` sampler needs; "
         "0 trains none.",
     )
+    upscale_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Part of the training budget for the stage that enlarges images to twice their "
+        "size, which `upscale` needs; 0 trains none. The dataset must have images so large.",
+    )
+    upscaler_channels: Width = Field(64, description="Width of the network that enlarges.")
+    upscaler_blocks: int = Field(
+        4, ge=1, le=16, description="Residual blocks of the network that enlarges."
+    )
+    upscaler_batch_size: int = Field(
+        8, ge=1, le=4096, description="Parts of images in a batch of that network's training."
+    )
     private_updates: int = Field(
         200,
         ge=1,
@@ -221,8 +237,8 @@ class Config(FamilyConfig):
     def _check_shares(self) -> Self:
         if self.denoiser_share <= 0:
             raise ValueError(
-                "autoencoder_share, classifier_share and fast_share leave nothing of the training "
-                "budget to the denoiser: expected a sum below 1."
+                "autoencoder_share, classifier_share, fast_share and upscale_share leave nothing "
+                "of the training budget to the denoiser: expected a sum below 1."
             )
         return self
 
@@ -230,9 +246,13 @@ class Config(FamilyConfig):
         """Name the denoising score."""
         return "denoising_score"
 
+    def upscaled_size(self, image_size: int) -> int | None:
+        """Name twice the size, where a stage was trained for it."""
+        return 2 * image_size if self.upscale_share else None
+
     def check_private(self) -> None:
         """Insist that nothing is asked for that would have to learn the classes from images."""
-        for field in ("classifier_share", "fast_share"):
+        for field in ("classifier_share", "fast_share", "upscale_share"):
             if getattr(self, field):
                 raise ValueError(
                     f"{field} trains a network on public images alone, whose labels say nothing: "
@@ -243,7 +263,7 @@ class Config(FamilyConfig):
     def denoiser_share(self) -> float:
         """Part of the training budget that is left to the denoiser."""
         autoencoder = self.autoencoder_share if self.space == "latent" else 0.0
-        return 1 - autoencoder - self.classifier_share - self.fast_share
+        return 1 - autoencoder - self.classifier_share - self.fast_share - self.upscale_share
 
     @model_validator(mode="after")
     def _check_prediction(self) -> Self:
@@ -267,8 +287,15 @@ class Config(FamilyConfig):
                 "gaussian_components": 8,
                 "denoiser_channels": (8, 16),
                 "batch_size": 8,
+                **_upscaling(given),
+                "upscaler_channels": 8,
+                "upscaler_blocks": 1,
             }
-        changes: dict[str, Any] = {**STANDARD, **OF_SIZE.get(given.image_size, {})}
+        changes: dict[str, Any] = {
+            **STANDARD,
+            **OF_SIZE.get(given.image_size, {}),
+            **_upscaling(given),
+        }
         if given.device == "cuda":
             changes |= ON_CUDA
         if given.num_images is not None and given.num_images < SMALL_SET:
@@ -276,6 +303,13 @@ class Config(FamilyConfig):
         if given.private:
             changes |= PRIVATE
         return changes
+
+
+def _upscaling(given: Circumstances) -> dict[str, Any]:
+    """Train the stage that enlarges the largest images, where there are images for it."""
+    reaches = (given.stored_size or 0) >= 2 * LARGEST_IMAGE
+    trains = reaches and given.image_size == LARGEST_IMAGE and not given.private
+    return {"upscale_share": UPSCALE_SHARE} if trains else {}
 
 
 class Sampler(FamilySampler):

@@ -1,7 +1,7 @@
 """Latent diffusion: an autoencoder shrinks the images, a flow draws the latents.
 
 Each part is trained by a task of its own: `autoencoder_task`, `denoiser_task`, and where the config
-asks for them `classifier_task` and `distillation_task`.
+asks for them `classifier_task`, `distillation_task` and `upscaling_task`.
 
 References:
     Rombach et al. 2022 (arXiv:2112.10752) for diffusion in an autoencoder's latents.
@@ -35,6 +35,8 @@ from models.families.ldm.classifier_task import ClassifierTask, NoiseClassifier
 from models.families.ldm.config import Config, Sampler
 from models.families.ldm.denoiser_task import DenoiserTask, DiffusionProcess
 from models.families.ldm.distillation_task import DistillationTask, Student
+from models.families.ldm.upscaler import Upscaler
+from models.families.ldm.upscaling_task import UpscalingTask
 from models.family import Family, FittedPart, ImageSpec, PrivateStage, Stage, TrainingOutcome
 from models.nn.image_augmentation import NUM_CHANGES, augmented
 from models.nn.unet import UNet
@@ -51,7 +53,7 @@ class LatentDiffusion(Family[Config, Sampler]):
     # names classes
     refitted: ClassVar = (
         *("space.mean", "space.scale", "gaussian"),
-        *("early", "student", "classifier"),
+        *("early", "student", "classifier", "upscaler.scale", "upscaler.linear"),
     )
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
@@ -84,6 +86,11 @@ class LatentDiffusion(Family[Config, Sampler]):
             else None
         )
         self.student = Student(self.denoiser) if config.fast_share else None
+        self.upscaler = (
+            Upscaler(config.upscaler_channels, config.upscaler_blocks)
+            if config.upscale_share
+            else None
+        )
         self._lay_out_tasks()
 
     def _lay_out_tasks(self) -> None:
@@ -106,6 +113,9 @@ class LatentDiffusion(Family[Config, Sampler]):
             if self.student
             else None
         )
+        self.upscaling_task = (
+            UpscalingTask(config, self.upscaler, self.spec.size) if self.upscaler else None
+        )
 
     def stages(self) -> Sequence[Stage]:
         """One for each task."""
@@ -114,6 +124,7 @@ class LatentDiffusion(Family[Config, Sampler]):
             self.denoiser_task,
             self.classifier_task,
             self.distillation_task,
+            self.upscaling_task,
         )
         return [task.stage() for task in tasks if task]
 
@@ -123,7 +134,12 @@ class LatentDiffusion(Family[Config, Sampler]):
 
     def fitted_parts(self) -> Sequence[FittedPart]:
         """Ask the autoencoder, the linear denoiser, and every network on the latents."""
-        tasks = (self.denoiser_task, self.classifier_task, self.distillation_task)
+        tasks = (
+            self.denoiser_task,
+            self.classifier_task,
+            self.distillation_task,
+            self.upscaling_task,
+        )
         parts = [self.space.fitted_part()]
         return parts + [part for task in tasks if task for part in task.fitted_parts()]
 
@@ -135,6 +151,11 @@ class LatentDiffusion(Family[Config, Sampler]):
         )
         start = trajectory.levels[0].sigma * trajectory.fresh_noise()
         return self.space.decode(SAMPLERS[sampler.name](trajectory, start))
+
+    def upscale(self, images: Tensor, noise: ImageNoise) -> Tensor:
+        """Draw the details of twice the size."""
+        assert self.upscaling_task is not None, "only a model with the stage is asked"
+        return self.upscaling_task.enlarge(images, noise)
 
     def sdedit(
         self, images: Tensor, labels: Tensor, noise: ImageNoise, noise_share: float

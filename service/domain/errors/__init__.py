@@ -6,6 +6,7 @@ SyntheticDataError
 │   ├── UnknownClass, InvalidClassCounts, InvalidMixture
 │   ├── CannotPass                  a set that could not be released, where strict was asked for
 │   ├── ImageSizeUnavailable, BudgetOutOfRange, PrivacyUnavailable
+│   ├── UpscaleUnavailable          images cannot be enlarged to this size
 │   ├── InitFromUnavailable         a training cannot start from this model or base
 │   ├── NotAZip, PathNotFound
 │   ├── ScoreUnavailable            the model says nothing of how likely an image is
@@ -159,6 +160,7 @@ from service.domain.errors.requests import (
     UnknownPreset,
     UnknownSampler,
     UploadTooLarge,
+    UpscaleUnavailable,
 )
 from service.domain.errors.storage import (
     ArtifactsUnavailable,
@@ -263,6 +265,7 @@ __all__ = [
     "UnknownSampler",
     "UploadGone",
     "UploadTooLarge",
+    "UpscaleUnavailable",
     "WeightsNotCleared",
     "WorkerLost",
 ]

@@ -70,6 +70,12 @@ class ImageSizeUnavailable(InvalidRequest):
     code = "image_size_unavailable"
 
 
+class UpscaleUnavailable(InvalidRequest):
+    """Images cannot be enlarged to this size."""
+
+    code = "upscale_unavailable"
+
+
 class BudgetOutOfRange(InvalidRequest):
     """The training budget is too small or too large."""
 
