@@ -23,11 +23,8 @@ from service.validation.bodies import (
     of_any_family,
 )
 from service.validation.init_from import InitFrom, resolved_init_from
-<<<<<<< HEAD
 from service.validation.memorisation import bounded_budget
-=======
 from service.validation.upscaling import check_upscaling
->>>>>>> upscale-clean
 
 TRAINED_SHARE = 0.72  # of a dataset's images, about, as radiographs.splits divides them
 LARGEST_TRAINED = 256  # pixels; a second stage enlarges beyond

@@ -42,8 +42,8 @@ from service.domain.model_card import (
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
-from workers.train.contradicted import private_twin
 from workers.runtime.device import require_device, threads_on
+from workers.train.contradicted import private_twin
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
