@@ -21,7 +21,9 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.api import (
     audit,
+    caller,
     certificates,
+    console,
     datasets,
     deletions,
     events,
@@ -121,7 +123,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.include_router(scores.router, max_body_size=most_scored)
     parts = (
         *(training, jobs, events, generation, models, synthetic_sets, certificates),
-        *(signing_keys, keys, deletions, audit, health, metrics, workers),
+        *(signing_keys, keys, caller, deletions, audit, health, metrics, workers, console),
     )
     for part in parts:
         app.include_router(part.router)
