@@ -24,6 +24,7 @@ async function open() {
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   if (!PAGES[name]) return location.replace("#/jobs");
   showPlaces(WITHIN[name] ?? name);
+  main.setAttribute("aria-busy", "true");
   fill(main, h("p", { class: "quiet" }, "Loading …"));
   try {
     const module = await import(`./pages/${PAGES[name]}.js`);
@@ -36,6 +37,8 @@ async function open() {
 
 function show(page) {
   fill(main, page);
+  main.removeAttribute("aria-busy");
+  main.dataset.shows = location.hash;
   const heading = main.querySelector("h1");
   document.title = heading ? `${heading.textContent} · SynthCXR` : "SynthCXR";
   heading?.focus({ preventScroll: true });

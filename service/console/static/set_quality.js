@@ -17,7 +17,8 @@ export function fidelity(report) {
 }
 
 function oneNetwork(found) {
-  return found.rows.map((row) => {
+  const allFirst = found.rows.toSorted((one, other) => (other.label === "all") - (one.label === "all"));
+  return allFirst.map((row) => {
     const rows = Object.keys(row.synthetic).map((metric) => [named(metric), estimate(row.synthetic[metric]), estimate(row.floor[metric])]);
     const shown = table(`${row.label === "all" ? "All classes" : row.label}: ${count(row.num_images)} images, compared by ${found.extractor.name}`, ["Measure", "This set", "Floor of real images"], rows);
     return row.label === "all" ? shown : h("details", {}, h("summary", {}, row.label), shown);
@@ -27,7 +28,10 @@ function oneNetwork(found) {
 /** Show the utility. */
 export function utility(report) {
   const found = report.utility;
-  if (!found) return h("section", { class: "card" }, h("h2", {}, "Utility"), h("p", {}, "Not measured. Ask for the full report when a set is generated."));
+  if (!found) {
+    const why = report.set.released ? "Ask for the full report when a set is generated." : "A set that is not released is not measured further.";
+    return h("section", { class: "card" }, h("h2", {}, "Utility"), h("p", {}, `Not measured. ${why}`));
+  }
   const scores = Object.keys(found.arms[0].scores);
   const gains = found.gains.map((gain) => h("li", {}, `${words(gain.arm)} over ${gain.over}: AUROC ${gain.auroc.value >= 0 ? "+" : ""}${estimate(gain.auroc)}. ${gain.helps ? "It helps." : "No gain was shown."}`));
   return h("section", { class: "card" }, h("h2", {}, "Utility"), h("p", { class: "quiet" }, `Classifiers, each trained ${found.num_seeds} times, judged on real test images; with 95 % intervals.`),

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 const STORED = "synthcxr.theme";
-const CHOICES = { system: "As the system", light: "Light", dark: "Dark" };
+const CHOICES = { system: "System", light: "Light", dark: "Dark" };
 
 /** Use the reader's choice. */
 export function useTheme(choice = localStorage.getItem(STORED) ?? "system") {
@@ -18,6 +18,6 @@ export function themeChoice() {
     localStorage.setItem(STORED, event.target.value);
     useTheme(event.target.value);
   };
-  return h("select", { "aria-label": "Colours", onchange: change },
+  return h("select", { "aria-label": "Colours", title: "Colours", onchange: change },
     Object.entries(CHOICES).map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 }

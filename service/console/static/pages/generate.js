@@ -13,7 +13,7 @@ export async function page([modelId], signal) {
   const [models, api] = await Promise.all([list("/models", signal), get("/openapi.json", signal)]);
   if (!models.length) return h("div", {}, title("Generate a set"), h("p", { class: "notice warn" }, "No model was trained yet. ", h("a", { href: "#/train" }, "Train one"), " first."));
   const chosen = { model: models.find((each) => each.id === modelId) ?? models[0], way: "counts", format: "png", report: "quick" };
-  const places = { counts: h("div", {}), plan: h("div", {}), sampler: h("div", {}) };
+  const places = { counts: h("div", {}), plan: h("div", {}), sampler: h("div", {}), refused: h("div", {}) };
   const seed = h("input", { type: "number", min: 0, value: 1 });
   let counts = {};
   let sampler = schemaFields(null);
@@ -21,12 +21,18 @@ export async function page([modelId], signal) {
     model_id: chosen.model.id, seed: Number(seed.value), format: chosen.format, report: chosen.report, sampler: sampler.values(),
     ...(chosen.way === "balance" ? { balance: true } : { class_counts: Object.fromEntries(Object.entries(counts).map(([label, input]) => [label, Number(input.value)]).filter(([, each]) => each)) }),
   });
+  const showRefusals = async () => {
+    const audit = await get(`/models/${chosen.model.id}/audit`, signal).catch(() => null);
+    const refused = audit?.sets.filter((each) => each.verdict.outcome === "refused") ?? [];
+    fill(places.refused, refused.length > 0 && h("p", { class: "notice warn" }, "A set of this model was refused, so all further sets of it will be. Train another model. ", h("a", { href: `#/set/${refused[0].id}` }, "The refused set")));
+  };
   const planSoon = settled(() => plan(body(), places.plan, signal, (wanted) => { for (const [label, input] of Object.entries(counts)) input.value = wanted[label] ?? 0; planSoon(); }));
   const showModel = () => {
     counts = Object.fromEntries(chosen.model.classes.map((label) => [label, h("input", { type: "number", min: 0, value: 100, oninput: planSoon })]));
     sampler = schemaFields(api.components.schemas[ofFamily(chosen.model.family, "Sampler")]);
     fill(places.sampler, sampler.element);
     showCounts();
+    showRefusals();
   };
   const showCounts = () => {
     fill(places.counts, chosen.way === "counts" ? h("fieldset", {}, h("legend", {}, "Images of each class"), h("div", { class: "counts" }, Object.entries(counts).map(([label, input]) => field(label, input)))) : h("p", { class: "quiet" }, "As many of each class as its rare classes lack in the dataset."));
@@ -40,7 +46,7 @@ export async function page([modelId], signal) {
   return h("div", {}, title("Generate a set"), h("div", { class: "card" }, form("Generate and examine it", submit,
     field("Model", select(models.map((each) => ({ value: each.id, text: `${each.family}, ${each.image_size} px, ${each.id}` })), chosen.model.id, (value) => { chosen.model = models.find((each) => each.id === value); showModel(); })),
     choice("Which images?", "way", [{ value: "counts", text: "So many of each class" }, { value: "balance", text: "What balances the dataset" }], chosen.way, (value) => { chosen.way = value; showCounts(); }),
-    places.counts, places.plan,
+    places.refused, places.counts, places.plan,
     h("details", {}, h("summary", {}, "More options"), h("div", { class: "columns" }, field("Seed", seed, "The same request makes the same set, byte for byte."),
       field("Packaged as", select(FORMATS.map(([value, text]) => ({ value, text })), "png", (value) => { chosen.format = value; })),
       field("Report", select([{ value: "quick", text: "Fidelity" }, { value: "full", text: "Fidelity and utility" }], "quick", (value) => { chosen.report = value; }), "Utility trains classifiers on the images, which takes minutes.")),
