@@ -55,6 +55,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_dataset": ANY,
     "list_dropped_files": ANY,
     "list_images_with_text": ANY,
+    "get_dataset_samples": (PRIVATE_READ,),
     "delete_dataset": (DATASETS,),
     "train": (TRAIN,),
     "generate": (GENERATE,),
@@ -105,6 +106,7 @@ JUDGED_BY_RECORD = frozenset(
         "delete_job",
         "get_model_weights",
         "get_model_samples",
+        "get_dataset_samples",
         "get_findings",
     }
 )
