@@ -9,6 +9,7 @@ import structlog
 from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.approvals import APPROVE_SET, Approvals
 from service.domain.audit import AuditDraft
 from service.domain.caller import GENERATE, TRAIN
 from service.domain.deletion import Deletion
@@ -264,6 +265,30 @@ def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
         made.id, context.max_findings_per_model, context.entry(made.id)
     )
     return findings
+
+
+def approvals(context: AppContext, made: SyntheticSet) -> Approvals:
+    """Return who approved a set, and how many have to."""
+    entries = context.records.audit.done(context.caller.tenant, APPROVE_SET, made.id)
+    return Approvals.of(made, entries, context.required_approvals)
+
+
+def approve_set(context: AppContext, made: SyntheticSet) -> Approvals:
+    """Approve a released set in the caller's name.
+
+    Raises:
+        SetRefused, SetInconclusive, AlreadyApproved: See the error tree.
+    """
+    access.to_be_pushed(made)  # what is not released cannot be approved
+    approvals(context, made).check_new(made, context.caller.id)
+    context.records.audit.append(context.entry(made.id))
+    return approvals(context, made)
+
+
+def check_approved(context: AppContext, made: SyntheticSet) -> None:
+    """Raise ApprovalMissing where a released set may not be handed out yet."""
+    if context.required_approvals and made.verdict.released:
+        approvals(context, made).check_complete(made)
 
 
 def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from PIL import Image, ImageDraw
 from typing_extensions import override
 
@@ -176,6 +177,7 @@ class ConsoleService:
         keys: Makes and ends keys.
         start: Starts its server, on the same port as before.
         stop: Ends its server; the records stay.
+        require_approvals: Asks for so many approvals of each set from now on.
     """
 
     url: str
@@ -184,6 +186,7 @@ class ConsoleService:
     keys: KeyManager
     start: Callable[[], None]
     stop: Callable[[], None]
+    require_approvals: Callable[[int], None]
 
 
 @contextmanager
@@ -199,12 +202,15 @@ def console_service(folder: Path) -> Iterator[ConsoleService]:
     keys = KeyManager(records.api_keys, clock, Caller("test", "default", frozenset(SCOPES)))
     settings = Settings(data_dir=folder, log_level="CRITICAL")
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    apps: list[FastAPI] = []
     port = 0
 
     def start() -> None:
         nonlocal port
+        app = create_app(settings, context)
+        apps.append(app)
         config = server_config(
-            create_app(settings, context),
+            app,
             settings,
             port=port,
             log_level="critical",
@@ -223,10 +229,15 @@ def console_service(folder: Path) -> Iterator[ConsoleService]:
         server.should_exit = server.force_exit = True
         thread.join()
 
+    def require_approvals(required: int) -> None:
+        apps[-1].state.context = replace(context, required_approvals=required)
+
     start()
     issued = keys.create("of the test", SCOPES)
     try:
-        yield ConsoleService(f"http://127.0.0.1:{port}", issued, worker, keys, start, stop)
+        yield ConsoleService(
+            f"http://127.0.0.1:{port}", issued, worker, keys, start, stop, require_approvals
+        )
     finally:
         worker.steps.set()
         for thread in worker.threads:

@@ -138,6 +138,27 @@ def test_a_refused_set_says_why_and_offers_no_images(page: Any, service: Console
     page.get_by_text("A set of this model was refused").wait_for()
 
 
+def test_a_set_is_approved_before_it_is_downloaded(page: Any, service: ConsoleService) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    train(page)
+    page.get_by_role("link", name="Open the model").wait_for()
+    service.require_approvals(1)
+    try:
+        generate(page)
+        zip_button = page.get_by_role("button", name=re.compile(r"^Set \(ZIP"))
+        page.get_by_text("0 did so far").wait_for()
+        assert zip_button.is_disabled()
+        page.get_by_role("button", name="Approve this set").click()
+        page.get_by_role("button", name="Yes").click()
+        page.get_by_text("it can be handed out").wait_for()
+        with page.expect_download() as saved:
+            zip_button.click()
+        assert zipfile.is_zipfile(saved.value.path())
+    finally:
+        service.require_approvals(0)
+
+
 def test_a_lost_connection_is_said_and_the_run_goes_on_when_it_comes_back(
     page: Any, service: ConsoleService
 ) -> None:

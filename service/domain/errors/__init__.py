@@ -30,6 +30,8 @@ SyntheticDataError
 │   ├── DatasetGone                 the images that a set must be examined against were deleted
 │   ├── ExaminationFailed           a similarity metric returned invalid distances
 │   ├── SetRefused, SetInconclusive
+│   ├── ApprovalMissing             the operator asks for people to approve sets first
+│   ├── AlreadyApproved             each person approves a set once
 │   ├── SetWithoutDicom             only sets that were made with format dicom can be pushed
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
 │   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
@@ -77,7 +79,9 @@ from service.domain.errors.access import (
     Unauthenticated,
 )
 from service.domain.errors.conflicts import (
+    AlreadyApproved,
     ApiKeyEnded,
+    ApprovalMissing,
     Conflict,
     DatasetFailed,
     DatasetGone,
@@ -173,8 +177,10 @@ from service.domain.errors.storage import (
 )
 
 __all__ = [
+    "AlreadyApproved",
     "ApiKeyEnded",
     "ApiKeyNotFound",
+    "ApprovalMissing",
     "ArtifactMissing",
     "ArtifactsUnavailable",
     "BudgetOutOfRange",

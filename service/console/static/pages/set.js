@@ -5,6 +5,7 @@ import { facts, h, table, title } from "../dom.js";
 import { bytes, count, figure, moment, percent } from "../format.js";
 import { id, problem, verdict } from "../parts.js";
 import { may } from "../session.js";
+import { approvals } from "../set_approvals.js";
 import { examination } from "../set_examination.js";
 import { nearest } from "../set_nearest.js";
 import { fidelity, utility } from "../set_quality.js";
@@ -18,8 +19,10 @@ export async function page([setId], signal) {
   const made = await get(here, signal);
   const [report, certificate] = await Promise.all([ifKept(get(`${here}/report`, signal)), ifKept(get(`${here}/certificate`, signal))]);
   const kept = made.num_bytes !== null && (made.verdict.outcome !== "inconclusive" || may("private:read"));
+  const saving = downloads(made, kept);
+  const approved = await approvals(made, signal, saving.approved);
   return h("div", {}, title("Synthetic set", verdict(made.verdict)),
-    words(made, certificate), downloads(made, kept),
+    words(made, certificate), approved, saving.element,
     h("div", { class: "columns" }, classes(made, report), facets(made, report)),
     kept && await images(made, signal), report && await nearest(made, report, signal),
     report && [fidelity(report), utility(report), examination(report, certificate)]);
@@ -60,11 +63,11 @@ function downloads(made, kept) {
     }
   } }, text);
   const certificate = () => `${here}/certificate${recipient.value.trim() ? `?recipient=${encodeURIComponent(recipient.value.trim())}` : ""}`;
-  return h("section", { class: "card" }, h("h2", {}, "Download"), h("div", { class: "actions" },
-    kept && button(`Set (ZIP, ${bytes(made.num_bytes)})`, `${here}/download`, `${made.id}.zip`, null, "main"),
-    button("Report", `${here}/report`, `${made.id}-report.html`, "text/html"), recipient, button("Certificate to sign (PDF)", certificate, `${made.id}-certificate.pdf`, "application/pdf")),
+  const zip = kept && button(`Set (ZIP, ${bytes(made.num_bytes)})`, `${here}/download`, `${made.id}.zip`, null, "main");
+  const element = h("section", { class: "card" }, h("h2", {}, "Download"), h("div", { class: "actions" }, zip, button("Report", `${here}/report`, `${made.id}-report.html`, "text/html"), recipient, button("Certificate to sign (PDF)", certificate, `${made.id}-certificate.pdf`, "application/pdf")),
     !kept && h("p", { class: "quiet" }, made.num_bytes === null ? "No image of it was kept." : "Its images are for callers with the scope private:read alone: it is not to be released."),
     made.verdict.outcome === "inconclusive" && kept && h("p", { class: "quiet" }, "It is not to be released: you may see it because you may see the real images."), place);
+  return { element, approved(complete) { if (zip) zip.disabled = !complete; } };
 }
 
 function classes(made, report) {
