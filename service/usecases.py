@@ -11,13 +11,14 @@ from service.context import AppContext
 from service.domain import access, errors
 from service.domain.approvals import APPROVE_SET, Approvals
 from service.domain.audit import AuditDraft
-from service.domain.caller import GENERATE, TRAIN
+from service.domain.caller import GENERATE, PRIVATE_READ, TRAIN
 from service.domain.deletion import Deletion
 from service.domain.dicomweb import DicomwebUse, allowed_server
 from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
+from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.quotas import drawn_bytes
 from service.domain.record_ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
@@ -267,6 +268,29 @@ def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     return findings
 
 
+def read_nearest_pairs(context: AppContext, made: SyntheticSet) -> bytes:
+    """Return the picture of a set's nearest pairs; it counts as reading the set's findings.
+
+    Raises:
+        ScopeMissing, ImageNotFound, FindingsSpent: See the error tree.
+    """
+    access.require(context.scopes, PRIVATE_READ)
+    key = _nearest_pairs_key(context, made)
+    if key is None or not context.artifacts.exists(key):
+        raise errors.ImageNotFound.named(f"{made.id}/nearest.png")
+    read_findings(context, made)
+    return context.artifacts.path(key).read_bytes()
+
+
+def _nearest_pairs_key(context: AppContext, made: SyntheticSet) -> str | None:
+    """Return where the picture lies; None where the real images are gone."""
+    try:
+        dataset = context.records.catalog.dataset(made.dataset_id)
+    except errors.DatasetNotFound:
+        return None
+    return nearest_pairs_key(dataset, made.id) if dataset.artifact else None
+
+
 def approvals(context: AppContext, made: SyntheticSet) -> Approvals:
     """Return who approved a set, and how many have to."""
     entries = context.records.audit.done(context.caller.tenant, APPROVE_SET, made.id)
@@ -296,6 +320,10 @@ def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
     made = context.records.releases.delete_synthetic_set(
         synthetic_set_id, context.entry(synthetic_set_id)
     )
+    key = _nearest_pairs_key(context, made)
+    if key:
+        with _left_to_the_scheduler(synthetic_set_id):
+            context.artifacts.delete(key)
     if not made.released:
         with _left_to_the_scheduler(synthetic_set_id):
             for folder in {artifact.folder for artifact in made.artifacts}:

@@ -82,6 +82,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_report": ANY,
     "get_certificate": ANY,
     "get_findings": (PRIVATE_READ,),
+    "get_nearest_pairs": (PRIVATE_READ,),
     "list_approvals": ANY,
     "approve_synthetic_set": (RELEASE_APPROVE,),
     "push_synthetic_set": (GENERATE,),
@@ -111,6 +112,7 @@ JUDGED_BY_RECORD = frozenset(
         "get_model_samples",
         "get_dataset_samples",
         "get_findings",
+        "get_nearest_pairs",
     }
 )
 

@@ -276,6 +276,33 @@ async def get_findings(
     )
 
 
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/nearest.png",
+    operation_id="get_nearest_pairs",
+    response_class=Response,
+    responses={
+        200: {"content": PNG},
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.ImageNotFound,
+            errors.FindingsSpent,
+            errors.ScopeMissing,
+            *READING,
+            errors.InvalidRequest,
+        ),
+    },
+)
+async def get_nearest_pairs(context: InContext, synthetic_set_id: SetId) -> Response:
+    """View the images that come nearest to training images, each above the one it is most like.
+
+    They show patients, so they need the scope `private:read`, and count as reading the findings. Of
+    a refused set they are among all images drawn. They are gone when the dataset is deleted.
+    """
+    made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
+    image = await run_writing(usecases.read_nearest_pairs, context, made)
+    return Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+
+
 @router.post(
     "/synthetic-sets/{synthetic_set_id}/push",
     operation_id="push_synthetic_set",

@@ -24,7 +24,7 @@ export async function page([setId], signal) {
   return h("div", {}, title("Synthetic set", verdict(made.verdict)),
     words(made, certificate), approved, saving.element,
     h("div", { class: "columns" }, classes(made, report), facets(made, report)),
-    kept && await images(made, signal), report && await nearest(made, report, signal),
+    kept && images(made, signal), report && nearest(made, report, signal),
     report && [fidelity(report), utility(report), examination(report, certificate)]);
 }
 
@@ -83,14 +83,15 @@ function facets(made, report) {
     ["Copies it would find", made.verdict.min_detectable_copy_rate === null ? null : percent(made.verdict.min_detectable_copy_rate)], ["Differential privacy", report && (report.model.differential_privacy ? `epsilon ${figure(report.model.differential_privacy.epsilon)}` : "none")], ["SHA-256", made.sha256 && id(made.sha256)]]));
 }
 
-async function images(made, signal) {
+function images(made, signal) {
   const label = labels(made);
   const step = Math.max(1, made.num_images / SHOWN);
   const places = Array.from({ length: Math.min(SHOWN, made.num_images) }, (_, index) => Math.floor(index * step));
-  const shown = await Promise.all(places.map(async (place) => {
-    const address = await picture(`/synthetic-sets/${made.id}/images/${place}.png`, signal).catch(() => null);
-    return address && h("figure", {}, h("img", { src: address, alt: `Synthetic image ${place}, ${label(place)}`, loading: "lazy" }), h("figcaption", {}, label(place)));
-  }));
+  const shown = places.map((place) => {
+    const image = h("img", { alt: `Synthetic image ${place}, ${label(place)}`, width: 64, height: 64 });
+    picture(`/synthetic-sets/${made.id}/images/${place}.png`, signal).then((address) => { image.src = address; }).catch((error) => { if (!signal.aborted) console.warn(error); });
+    return h("figure", {}, image, h("figcaption", {}, label(place)));
+  });
   return h("section", { class: "card images" }, h("h2", {}, "Images"), h("div", { class: "thumbs" }, shown));
 }
 
