@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 PEERS := .venv-peers
 CLIENTS := .venv-clients
 SITE := .venv-site
+AXE := .venv-browser
 # The first that runs (a version manager's shim may not) and is new enough.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
@@ -33,7 +34,8 @@ CHOSEN = $(call option,data,$(DATA)) $(call option,family,$(FAMILY)) $(call opti
 CONTEST = $(call option,data,$(DATA)) $(call option,store,$(STORE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients site faults demo up \
+.PHONY: help install format lint types test test-bfloat16 test-integration fuzz openapi generated-clients browser-tests site \
+	faults demo up \
 	bench base quality utility \
 	stability peers time-to-quality bench-sampling bench-training bench-warm-start bench-fidelity bench-copies \
 	text-detector bench-text bench-api bench-durability bench-gates bench-repeated-sets bench-gate-cost bench-neighbours bench-gpu proofs \
@@ -95,6 +97,13 @@ site: $(SITE)/.installed ## Build the documentation as pages in build/site
 $(SITE)/.installed: docs/requirements.txt | install
 	$(PYTHON) -m venv $(SITE)
 	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+browser-tests: $(AXE)/.installed ## Try the console in Chromium, and look for barriers with axe (needs npm)
+	$(PYTEST) -rs tests/e2e/test_console.py
+
+$(AXE)/.installed: Makefile | install
+	npm install --prefix $(AXE) --no-audit --no-fund --no-package-lock --ignore-scripts axe-core@4.14.1
 	@touch $@
 
 $(CLIENTS)/.installed: $(addprefix tests/contract/generated_clients/,requirements.txt package.json) | install

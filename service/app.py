@@ -20,8 +20,11 @@ from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.api import (
+    approvals,
     audit,
+    caller,
     certificates,
+    console,
     datasets,
     deletions,
     events,
@@ -61,7 +64,7 @@ _log = structlog.get_logger()
 # settings that decide what is released or shown, and where it may be sent
 POLICY = {
     *("auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"),
-    "dicomweb_servers",
+    *("dicomweb_servers", "required_approvals"),
 }
 
 
@@ -120,8 +123,8 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     most_scored = min(settings.max_upload_bytes, MAX_BYTES + FORM_BYTES)
     app.include_router(scores.router, max_body_size=most_scored)
     parts = (
-        *(training, jobs, events, generation, models, synthetic_sets, certificates),
-        *(signing_keys, keys, deletions, audit, health, metrics, workers),
+        *(training, jobs, events, generation, models, synthetic_sets, approvals, certificates),
+        *(signing_keys, keys, caller, deletions, audit, health, metrics, workers, console),
     )
     for part in parts:
         app.include_router(part.router)
@@ -171,6 +174,7 @@ def connect(settings: Settings) -> AppContext:
         upload_retention_seconds=settings.upload_retention_seconds,
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
+        required_approvals=settings.required_approvals,
         extractors=settings.extractors,
         dicomweb_servers=settings.named_dicomweb_servers,
         min_free_bytes=settings.min_free_bytes,

@@ -32,6 +32,7 @@ class AppContext:
         max_json_bytes: Largest JSON body accepted.
         max_examinations_per_model: So many sets of one model are examined.
         max_findings_per_model: Of so many sets of one model the findings may be read.
+        required_approvals: So many people approve a set before it is handed out.
         upload_retention_seconds: How long the archive of a failed or cancelled ingest is kept.
         extractors: Networks that sets are compared by besides our own.
         dicomweb_servers: Servers that datasets are read from and sets pushed to, by name.
@@ -57,6 +58,7 @@ class AppContext:
     max_json_bytes: int = 2**20
     max_examinations_per_model: int = 50
     max_findings_per_model: int = 10
+    required_approvals: int = 0
     upload_retention_seconds: float = 86_400.0
     extractors: tuple[SuppliedExtractor, ...] = ()
     dicomweb_servers: Mapping[str, DicomwebServer] = field(default_factory=dict)

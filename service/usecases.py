@@ -9,14 +9,16 @@ import structlog
 from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.approvals import APPROVE_SET, Approvals
 from service.domain.audit import AuditDraft
-from service.domain.caller import GENERATE, TRAIN
+from service.domain.caller import GENERATE, PRIVATE_READ, TRAIN
 from service.domain.deletion import Deletion
 from service.domain.dicomweb import DicomwebUse, allowed_server
 from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
+from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.quotas import drawn_bytes
 from service.domain.record_ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
@@ -268,11 +270,62 @@ def read_findings(context: AppContext, made: SyntheticSet) -> ArtifactRef:
     return findings
 
 
+def read_nearest_pairs(context: AppContext, made: SyntheticSet) -> bytes:
+    """Return the picture of a set's nearest pairs; it counts as reading the set's findings.
+
+    Raises:
+        ScopeMissing, ImageNotFound, FindingsSpent: See the error tree.
+    """
+    access.require(context.scopes, PRIVATE_READ)
+    key = _nearest_pairs_key(context, made)
+    if key is None or not context.artifacts.exists(key):
+        raise errors.ImageNotFound.named(f"{made.id}/nearest.png")
+    read_findings(context, made)
+    return context.artifacts.path(key).read_bytes()
+
+
+def _nearest_pairs_key(context: AppContext, made: SyntheticSet) -> str | None:
+    """Return where the picture lies; None where the real images are gone."""
+    try:
+        dataset = context.records.catalog.dataset(made.dataset_id)
+    except errors.DatasetNotFound:
+        return None
+    return nearest_pairs_key(dataset, made.id) if dataset.artifact else None
+
+
+def approvals(context: AppContext, made: SyntheticSet) -> Approvals:
+    """Return who approved a set, and how many have to."""
+    entries = context.records.audit.done(context.caller.tenant, APPROVE_SET, made.id)
+    return Approvals.of(made, entries, context.required_approvals)
+
+
+def approve_set(context: AppContext, made: SyntheticSet) -> Approvals:
+    """Approve a released set in the caller's name.
+
+    Raises:
+        SetRefused, SetInconclusive, AlreadyApproved: See the error tree.
+    """
+    access.to_be_pushed(made)  # what is not released cannot be approved
+    approvals(context, made).check_new(made, context.caller.id)
+    context.records.audit.append(context.entry(made.id))
+    return approvals(context, made)
+
+
+def check_approved(context: AppContext, made: SyntheticSet) -> None:
+    """Raise ApprovalMissing where a released set may not be handed out yet."""
+    if context.required_approvals and made.verdict.released:
+        approvals(context, made).check_complete(made)
+
+
 def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:
     """Remove a synthetic set and its files; withdraw one that was released."""
     made = context.records.releases.delete_synthetic_set(
         synthetic_set_id, context.entry(synthetic_set_id)
     )
+    key = _nearest_pairs_key(context, made)
+    if key:
+        with _left_to_the_scheduler(synthetic_set_id):
+            context.artifacts.delete(key)
     if not made.released:
         with _left_to_the_scheduler(synthetic_set_id):
             for folder in {artifact.folder for artifact in made.artifacts}:

@@ -12,6 +12,7 @@ from typing_extensions import override
 from service.domain import errors, job_events, quotas, release_rules, statistics
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.audit import (
+    DONE,
     FINISH_DELETION,
     SET_POLICY,
     AuditDraft,
@@ -1019,6 +1020,12 @@ class MemoryAuditLog(AuditLog):
         newest_first = self._store.audit.get(tenant, [])[::-1]
         rest = [e for e in newest_first if before is None or e.sequence < before]
         return numbered_page(rest[: limit + 1], limit)
+
+    @override
+    def done(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
+        asked = (action, target, DONE)
+        entries = self._store.audit.get(tenant, [])
+        return [each for each in entries if (each.action, each.target, each.outcome) == asked]
 
     @override
     def head(self, tenant: str) -> AuditHead:

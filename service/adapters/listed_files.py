@@ -1,4 +1,6 @@
-"""Lists of files that an ingest left out, or found text in: beside the images, as private as these.
+"""What an ingest keeps beside the images, as private as these: lists of files, a contact sheet.
+
+The files that were left out, and those that text was found in.
 
 One line of JSON for each file. The record of the dataset has their counts and the first few alone,
 so that a list of datasets stays short whatever was in them.
@@ -19,6 +21,7 @@ from service.domain.records import Dataset, DroppedFile, ImageWithText
 
 DROPPED = "dropped.jsonl"
 WITH_TEXT = "burned_in_text.jsonl"
+CONTACT_SHEET = "samples.png"
 
 Entry = TypeVar("Entry", DroppedFile, ImageWithText)
 
@@ -65,6 +68,12 @@ def images_with_text(
         return _read_page(path, ImageWithText, cursor, limit)
     _number(cursor)
     return Page([], None)
+
+
+def contact_sheet(artifacts: ArtifactStore, dataset: Dataset) -> bytes | None:
+    """Read the picture of a dataset's first images; None where an earlier version kept none."""
+    path = _path(artifacts, dataset, CONTACT_SHEET)
+    return path.read_bytes() if path else None
 
 
 def _write(path: Path, entries: Iterable[DroppedFile | ImageWithText]) -> None:

@@ -5,14 +5,20 @@ from typing import Any, TypeVar
 
 from anyio import CancelScope
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import usecases
-from service.adapters.listed_files import dropped_files, images_with_text
+from service.adapters.listed_files import (
+    CONTACT_SHEET,
+    contact_sheet,
+    dropped_files,
+    images_with_text,
+)
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
+from service.api.conditional import FOREVER
 from service.api.dependencies import (
     Cascade,
     Cursor,
@@ -22,15 +28,17 @@ from service.api.dependencies import (
     Limit,
     idempotency,
 )
-from service.api.disclosure import shown_privately
+from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import READING, documented
 from service.api.received import discard, invalid
+from service.api.responses import PNG
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_form
 from service.api.views import DatasetView, DroppedFileView, ImageWithTextView, JobView, Page
 from service.context import AppContext
 from service.domain import access, errors, paging
+from service.domain.caller import PRIVATE_READ
 from service.domain.identifiers import new_id
 from service.domain.job import Job
 from service.domain.records import Dataset, DroppedFile, ImageWithText
@@ -203,6 +211,36 @@ def list_images_with_text(
     dataset = context.records.catalog.dataset(dataset_id)
     page = images_with_text(context.artifacts, dataset, cursor, limit)
     return _shown(context, dataset, page, ImageWithTextView)
+
+
+@router.get(
+    "/datasets/{dataset_id}/samples.png",
+    operation_id="get_dataset_samples",
+    response_class=Response,
+    responses={
+        200: {"content": PNG},
+        **documented(
+            errors.DatasetNotFound,
+            errors.ImageNotFound,
+            *READING,
+            errors.ScopeMissing,
+            errors.InvalidRequest,
+        ),
+    },
+)
+def get_dataset_samples(context: InContext, dataset_id: DatasetId) -> Response:
+    """View the first real images of every class, a row for each.
+
+    They are patients' images, so they are for callers with the scope `private:read`. A dataset that
+    an earlier version ingested has no such picture.
+    """
+    dataset = context.records.catalog.dataset(dataset_id)
+    access.require(context.scopes, PRIVATE_READ)
+    image = contact_sheet(context.artifacts, dataset)
+    if image is None:
+        raise errors.ImageNotFound.named(f"{dataset_id}/{CONTACT_SHEET}")
+    answer = Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+    return disclosed(context, dataset.id, answer)
 
 
 def _shown(

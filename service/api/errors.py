@@ -28,6 +28,8 @@ _RECORDED = (
     errors.SetInconclusive,
     errors.WeightsNotCleared,
     errors.FindingsSpent,
+    errors.ApprovalMissing,
+    errors.AlreadyApproved,
 )
 
 # what can go wrong when a stored file is read

@@ -18,7 +18,8 @@ from service.domain.errors import HostNotAllowed, OriginNotAllowed, SyntheticDat
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+?)\.?)(?::[0-9]{1,5})?")
 _OUR_SITES = {None, "same-origin", "none"}  # none: typed, or from a bookmark
-_LINKED_PAGES = re.compile(r"/synthetic-sets/[^/]+/report")  # other sites may link to these
+# other sites may link to these
+_LINKED_PAGES = re.compile(r"/|/console|/docs|/synthetic-sets/[^/]+/report")
 _LONGEST_QUOTE = 80
 
 

@@ -37,6 +37,7 @@ from service.api.threads import run_writing
 from service.api.views import JobView, Page
 from service.context import AppContext
 from service.domain import access, errors
+from service.domain.approvals import may_look_before
 from service.domain.records import SyntheticSet
 from service.usecases import Submission
 from service.validation.dicomweb import PushBody
@@ -47,6 +48,7 @@ router = APIRouter(tags=["synthetic sets"], route_class=GuardedRoute)
 # why a caller may not have a set's images
 _UNREACHABLE = (
     errors.ScopeMissing,
+    errors.ApprovalMissing,
     errors.SetRefused,
     errors.SetInconclusive,
 )
@@ -106,6 +108,7 @@ def get_manifest(
     """Read a set's manifest: how it was made, and path, kind and checksum of every file."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     manifest = access.manifest(context.scopes, made)
+    _check_seen(context, made)
     answer = immutable_file(
         context.artifacts.path(manifest.key),
         sha256=manifest.sha256,
@@ -137,6 +140,7 @@ def get_image(
     """View one image."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     images, manifest = access.images(context.scopes, made), access.manifest(context.scopes, made)
+    _check_seen(context, made)
     if index >= made.num_images:
         raise errors.ImageNotFound.named(f"{made.id}/images/{index}.png")
     try:
@@ -150,6 +154,12 @@ def get_image(
         raise errors.ArtifactMissing.named(made.id) from None
     headers = {"ETag": etag, "Cache-Control": FOREVER}
     return disclosed(context, made.id, Response(image, media_type="image/png", headers=headers))
+
+
+def _check_seen(context: AppContext, made: SyntheticSet) -> None:
+    """Raise ApprovalMissing unless a set may be handed out, or its caller approves or owns it."""
+    if not may_look_before(context.scopes):
+        usecases.check_approved(context, made)
 
 
 @lru_cache(maxsize=4)
@@ -183,6 +193,7 @@ def download_synthetic_set(
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     images = access.images(context.scopes, made)
+    usecases.check_approved(context, made)
     answer = immutable_file(
         context.artifacts.path(images.key),
         sha256=images.sha256,
@@ -265,6 +276,33 @@ async def get_findings(
     )
 
 
+@router.get(
+    "/synthetic-sets/{synthetic_set_id}/nearest.png",
+    operation_id="get_nearest_pairs",
+    response_class=Response,
+    responses={
+        200: {"content": PNG},
+        **documented(
+            errors.SyntheticSetNotFound,
+            errors.ImageNotFound,
+            errors.FindingsSpent,
+            errors.ScopeMissing,
+            *READING,
+            errors.InvalidRequest,
+        ),
+    },
+)
+async def get_nearest_pairs(context: InContext, synthetic_set_id: SetId) -> Response:
+    """View the images that come nearest to training images, each above the one it is most like.
+
+    They show patients, so they need the scope `private:read`, and count as reading the findings. Of
+    a refused set they are among all images drawn. They are gone when the dataset is deleted.
+    """
+    made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
+    image = await run_writing(usecases.read_nearest_pairs, context, made)
+    return Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+
+
 @router.post(
     "/synthetic-sets/{synthetic_set_id}/push",
     operation_id="push_synthetic_set",
@@ -274,6 +312,7 @@ async def get_findings(
         errors.ArtifactMissing,
         errors.SetRefused,
         errors.SetInconclusive,
+        errors.ApprovalMissing,
         errors.SetWithoutDicom,
         errors.DicomwebServerUnknown,
         errors.DicomwebNotAllowed,
@@ -296,6 +335,7 @@ async def push_synthetic_set(
     """
     made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
     access.to_be_pushed(made)
+    await run_sync(usecases.check_approved, context, made)
     await run_sync(_check_dicom, context, made)
     asked = {"synthetic_set_id": made.id, **body.model_dump(mode="json", exclude={"labels"})}
     submission = Submission(idempotency(idempotency_key, "push_synthetic_set", asked), body.labels)

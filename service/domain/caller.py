@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Literal, get_args
 
 Scope = Literal[
-    "datasets", "train", "generate", "private:read", "weights:read", "metrics:read", "admin"
+    "datasets",
+    "train",
+    "generate",
+    "private:read",
+    "weights:read",
+    "release:approve",
+    "metrics:read",
+    "admin",
 ]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -16,6 +23,7 @@ TRAIN: Scope = "train"  # train models
 GENERATE: Scope = "generate"  # request synthetic sets
 PRIVATE_READ: Scope = "private:read"  # see what was not released: previews, findings, refused sets
 WEIGHTS_READ: Scope = "weights:read"  # download the weights of cleared models
+RELEASE_APPROVE: Scope = "release:approve"  # approve sets, where the operator asks for it
 METRICS_READ: Scope = "metrics:read"  # read /metrics, and nothing else
 ADMIN: Scope = "admin"  # manage keys, read the audit log
 

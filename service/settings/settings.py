@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from service.domain.approvals import MOST_REQUIRED
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
 from service.domain.job import JobKind
 from service.settings.addresses import with_password
@@ -91,6 +92,8 @@ class Settings(
             counted; the workers need the same value.
         max_findings_per_model: Largest number of sets per model whose findings of single images can
             be read.
+        required_approvals: So many different people with the scope release:approve have to approve
+            a set before it can be downloaded or pushed; 0 to 2.
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
             `NAME=KIND:PATH`, separated by commas. KIND is inception_v3 (torchvision's state dict),
             torchscript (a program, which is run) or image_classifier (one of our own).
@@ -144,6 +147,7 @@ class Settings(
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
     max_examinations_per_model: int = Field(default=50, ge=1)
     max_findings_per_model: int = Field(default=10, ge=0)
+    required_approvals: int = Field(default=0, ge=0, le=MOST_REQUIRED)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     auth: Literal["keys", "none"] = "keys"
     scopes: Annotated[tuple[Literal["private:read", "weights:read"], ...], NoDecode] = ()

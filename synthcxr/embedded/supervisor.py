@@ -21,7 +21,7 @@ from synthcxr.embedded.logs import DEFAULT_LIMITS, LogLimits, LogWriter
 from synthcxr.embedded.processes import Child, Program
 from synthcxr.errors import CannotStart
 from synthcxr.server_packages import command_of, require_server
-from synthcxr.tokens import announce, withdraw
+from synthcxr.tokens import TOKEN_FILE, announce, withdraw
 
 TICK_SECONDS = 0.1
 # A worker stops at the next step of its job, writes a checkpoint and hands the job back. It takes
@@ -302,6 +302,8 @@ class _Greeting:
         self._said = True
         self._http.close()
         self._say(f"SynthCXR answers at {self._options.url} (data: {self._options.data_dir})")
+        key = f", where the key in {self._options.data_dir / TOKEN_FILE} signs in"
+        self._say(f"Console: {self._options.url}/console{key if self._options.auth else ''}")
         if not self._options.auth:
             self._say(
                 "Keys are off (--no-auth): every user and program of this machine can use it, and "

@@ -266,3 +266,13 @@ def test_an_older_end_is_an_older_log_unless_a_receipt_names_a_later_entry(
     assert verify_chains(export(records, keys), trusted(keys), [receipt])
     with pytest.raises(ChainBroken, match="which a receipt names"):
         verify_chains(older, trusted(keys), [receipt])
+
+
+def test_what_was_done_to_a_record_is_found(records: Records) -> None:
+    for action, target, outcome in (("a", "x", "done"), ("a", "x", "refused"), ("b", "x", "done")):
+        records.audit.append(AuditDraft("default", "key_1", action, target, outcome))
+    records.audit.append(
+        AuditDraft("default", "key_2", "a", "x"), AuditDraft("other", "k", "a", "x")
+    )
+    found = records.audit.done("default", "a", "x")
+    assert [(each.actor, each.outcome) for each in found] == [("key_1", "done"), ("key_2", "done")]

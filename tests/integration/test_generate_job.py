@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from models.registry import FAMILIES
 from models.seeding import image_seed
@@ -20,6 +21,7 @@ from release.gate.calibration import Calibration
 from release.gate.power import NUMS_EXAMINED
 from service.domain.extractors import SuppliedExtractor
 from service.domain.job import JobState
+from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.requests import Interpolation, Mixture
 from tests.integration.jobs import (
     files_under,
@@ -116,6 +118,9 @@ def test_every_family_trains_and_generates_and_further_images_change_none_of_a_c
     with zipfile.ZipFile(context.artifacts.path(made.zip.key)) as archive:
         assert archive.testzip() is None
     assert before["synthetic_set_id"] == made.id
+    dataset = context.records.catalog.dataset(dataset_id)
+    with Image.open(context.artifacts.path(nearest_pairs_key(dataset, made.id))) as pairs:
+        assert pairs.size == (10 * (model.image_size + 2) - 2, 2 * model.image_size + 2)
     assert [line["label"] for line in images_of(before)] == ["effusion"] * 9 + ["normal"] * 3
 
     first, last = images_of(before)[:2]  # effusions, drawn with the seed 5

@@ -1,5 +1,6 @@
 """Ingest jobs, from claim to commit: real database, real files."""
 
+import io
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from models.training.checkpoints import file_digest
 from radiographs.phantom import draw as draw_phantom
 from radiographs.splits.keyed_hash import published_version
 from release.gate.verdict import Verdict
+from service.adapters.listed_files import contact_sheet
 from service.domain.audit import AuditDraft
 from service.domain.job import JobKind, JobState
 from service.domain.records import ArtifactRef, DatasetState, GeneratedSet, SyntheticSet
@@ -34,6 +36,14 @@ def test_ingested_dataset_is_ready_and_split(context, dataset_id):
     assert dataset.artifact.sha256 == dataset.fingerprint
     key = (context.settings.data_dir / "keys" / "split.key").read_bytes()
     assert dataset.version == published_version(key, dataset.fingerprint)
+
+
+def test_a_contact_sheet_shows_a_row_of_each_class(context, dataset_id):
+    dataset = context.records.catalog.dataset(dataset_id)
+    found = contact_sheet(context.artifacts, dataset)
+    with Image.open(io.BytesIO(found)) as sheet:
+        assert sheet.size == (10 * 66 - 2, len(dataset.classes) * 66 - 2)
+        assert sheet.getextrema()[1] > 100
 
 
 def test_the_same_images_are_split_alike_every_time(context, dataset_id):

@@ -38,6 +38,7 @@ from service.domain.json_form import as_json
 from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet
 from service.domain.requests import PublicData
 from workers.generate.load import Inputs
+from workers.generate.nearest_pairs import keep_nearest_pairs
 from workers.generate.sampling import SampledSet
 from workers.ingest.split_key import split_key
 from workers.runtime.attempt import Attempt
@@ -91,6 +92,8 @@ def publish(
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
     folder = f"synthetic-sets/{inputs.request.synthetic_set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
+    shown = [place for place, _ in released] or range(len(sampled.pixels))
+    keep_nearest_pairs(attempt, inputs, sampled, np.asarray(shown, np.int64))
     attempt.artifacts.publish(staged, folder)
     return made
 

@@ -14,7 +14,11 @@ from radiographs.ingest import ingest as ingest_images
 from radiographs.reading.sources import ArchiveSource, FolderSource, PhantomSource, Source
 from radiographs.store.pixel_store import PixelStore
 from release.cancellation import check_cancelled
-from service.adapters.listed_files import write_dropped, write_images_with_text
+from service.adapters.listed_files import (
+    CONTACT_SHEET,
+    write_dropped,
+    write_images_with_text,
+)
 from service.domain.access import DROPPED_SHOWN
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.records import (
@@ -29,6 +33,7 @@ from service.domain.records import (
 )
 from service.domain.release_plan import ReleasePlan
 from service.domain.requests import DatasetSource, IngestRequest
+from workers.ingest.contact_sheet import contact_sheet
 from workers.ingest.fetching import fetched
 from workers.ingest.split_key import identity_ledger, split_key
 from workers.runtime.attempt import Attempt
@@ -60,6 +65,7 @@ def ingest(attempt: Attempt, request: IngestRequest) -> IngestedDataset:
     with_text = (ImageWithText(*each) for each in summary.with_text)
     write_images_with_text(staged, with_text)
     store = PixelStore.open(staged)
+    (staged / CONTACT_SHEET).write_bytes(contact_sheet(store))
     patients = np.unique(store.identities[store.trained]).view(np.int64).tolist()
     num_bytes = sum(file.stat().st_size for file in staged.rglob("*") if file.is_file())
     # named by its content: a folder on the server may have changed since an earlier attempt

@@ -31,6 +31,8 @@ SyntheticDataError
 │   ├── DatasetGone                 the images that a set must be examined against were deleted
 │   ├── ExaminationFailed           a similarity metric returned invalid distances
 │   ├── SetRefused, SetInconclusive
+│   ├── ApprovalMissing             the operator asks for people to approve sets first
+│   ├── AlreadyApproved             each person approves a set once
 │   ├── SetWithoutDicom             only sets that were made with format dicom can be pushed
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
 │   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
@@ -78,7 +80,9 @@ from service.domain.errors.access import (
     Unauthenticated,
 )
 from service.domain.errors.conflicts import (
+    AlreadyApproved,
     ApiKeyEnded,
+    ApprovalMissing,
     Conflict,
     DatasetFailed,
     DatasetGone,
@@ -175,8 +179,10 @@ from service.domain.errors.storage import (
 )
 
 __all__ = [
+    "AlreadyApproved",
     "ApiKeyEnded",
     "ApiKeyNotFound",
+    "ApprovalMissing",
     "ArtifactMissing",
     "ArtifactsUnavailable",
     "BudgetOutOfRange",

@@ -152,6 +152,18 @@ class WeightsNotCleared(Conflict):
     code = "weights_not_cleared"
 
 
+class ApprovalMissing(Conflict):
+    """The set may not be handed out before so many people approved it as the operator asks for."""
+
+    code = "approval_missing"
+
+
+class AlreadyApproved(Conflict):
+    """The caller has approved the set before; another person has to."""
+
+    code = "already_approved"
+
+
 class FindingsSpent(Conflict):
     """The limit for reading per-image findings of the model has been reached."""
 

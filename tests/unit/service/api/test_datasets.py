@@ -13,7 +13,13 @@ import pytest
 
 from service.adapters.listed_files import write_images_with_text
 from service.domain.caller import PRIVATE_READ, Caller
-from service.domain.records import ArtifactRef, DroppedFile, ImageWithText
+from service.domain.records import (
+    ArtifactRef,
+    DatasetState,
+    DroppedFile,
+    ImageWithText,
+    IngestedDataset,
+)
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
 
@@ -291,6 +297,27 @@ def test_many_files_that_were_left_out_are_counted_and_listed_apart(scene: Any) 
     scene.refused(wrong, 422, "invalid_request", "/query/cursor")
     absent = scene.client.get("/datasets/ds_0/dropped")
     scene.refused(absent, 404, "dataset_not_found")
+
+
+def test_the_contact_sheet_needs_the_scope_and_is_recorded(guarded: Any) -> None:
+    submitted = {"phantom": {"class_counts": {"normal": 8, "effusion": 8}}}
+    job = guarded.client.post(
+        "/datasets", json=submitted, headers=guarded.bearer("datasets")
+    ).json()
+    dataset = guarded.records.catalog.dataset(job["request"]["dataset_id"])
+    ready = replace(dataset, state=DatasetState.READY, artifact=ArtifactRef("datasets/x", "0", 1))
+    guarded.records.jobs.succeed(guarded.claimed(job["id"]).claim_held, IngestedDataset(ready))
+    here = f"/datasets/{dataset.id}/samples.png"
+    sees, blind = guarded.bearer("private:read"), guarded.bearer("train")
+    guarded.refused(guarded.client.get(here, headers=blind), 403, "scope_missing")
+    guarded.refused(guarded.client.get(here, headers=sees), 404, "image_not_found")
+    path = guarded.context.artifacts.path("datasets/x/samples.png")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"picture")
+    assert guarded.client.get(here, headers=sees).content == b"picture"
+    entries = guarded.records.audit.entries("default", limit=100).items
+    done = [each.target for each in entries if each.action == "get_dataset_samples"]
+    assert done.count(dataset.id) == 2  # a refusal, and one that was shown
 
 
 def test_only_a_regular_file_is_looked_into_for_a_zip(scene: Any, tmp_path: Path) -> None:

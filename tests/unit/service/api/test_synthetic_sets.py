@@ -11,6 +11,7 @@ import pytest
 
 from release.gate.verdict import Outcome, Verdict
 from service.domain.caller import PRIVATE_READ, Caller, Scope
+from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.records import ArtifactRef, SyntheticSet
 from tests.unit.service.conftest import Scene, opened_scene
 
@@ -272,3 +273,26 @@ def test_findings_are_private_and_of_a_few_sets_of_a_model_only(
         assert scene.client.get("/synthetic-sets/syn_1/findings").content == FINDINGS
     scene.synthetic_set(replace(made, id="syn_2", verdict=Verdict("inconclusive")))
     scene.refused(scene.client.get("/synthetic-sets/syn_2/findings"), 409, "findings_spent")
+
+
+def test_nearest_pairs_are_private_count_as_findings_and_go_with_the_set(
+    scene: Any, made: SyntheticSet
+) -> None:
+    here = "/synthetic-sets/syn_1/nearest.png"
+    scene.refused(scene.client.get(here), 403, "scope_missing")
+    scene.app.state.context = replace(
+        scene.context, caller=Caller.without_key(PRIVATE_READ), max_findings_per_model=1
+    )
+    scene.refused(scene.client.get(here), 404, "image_not_found")
+    dataset = scene.dataset(artifact=ArtifactRef("datasets/x", "0", 1))
+    scene.synthetic_set(replace(made, id="syn_2", dataset_id=dataset.id))
+    artifacts, key = scene.context.artifacts, nearest_pairs_key(dataset, "syn_2")
+    for published, content in (("datasets/x", b"pixels"), (key, b"pairs")):
+        staged = artifacts.staging("job-2") / "file"
+        staged.write_bytes(content)
+        artifacts.publish(staged if published == key else staged.parent, published)
+    assert scene.client.get("/synthetic-sets/syn_2/nearest.png").content == b"pairs"
+    scene.refused(scene.client.get("/synthetic-sets/syn_1/findings"), 409, "findings_spent")
+    assert scene.client.delete("/synthetic-sets/syn_2").status_code == 204
+    assert not artifacts.exists(key)
+    assert artifacts.exists("datasets/x")

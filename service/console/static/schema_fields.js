@@ -1,0 +1,40 @@
+/** Fields for the options that the API describes: each empty until somebody wants another value. */
+
+import { h } from "./dom.js";
+import { words } from "./format.js";
+import { field, select } from "./parts.js";
+
+/**
+ * Make fields of a schema's properties.
+ * @param {Object} schema Of openapi.json.
+ * @returns {{element: Node, values: () => Object}} `values` has those that were given.
+ */
+export function schemaFields(schema) {
+  const inputs = {};
+  const made = Object.entries(schema?.properties ?? {}).map(([name, described]) => {
+    inputs[name] = inputOf(described);
+    return field(words(name), inputs[name], described.description);
+  });
+  const values = () => Object.fromEntries(Object.entries(inputs).filter(([, input]) => input.value !== "").map(([name, input]) => [name, valueOf(input.value)]));
+  return { element: h("div", { class: "columns" }, made), values };
+}
+
+function inputOf(described) {
+  const options = described.enum ?? (described.const === undefined ? null : [described.const]) ?? (described.type === "boolean" ? ["true", "false"] : null);
+  if (options) return select([{ value: "", text: "Default" }, ...options.map((value) => ({ value: String(value), text: String(value) }))], "");
+  if (["number", "integer"].includes(described.type)) {
+    return h("input", { type: "number", min: described.minimum, max: described.maximum, step: described.type === "integer" ? 1 : "any", placeholder: "Default" });
+  }
+  return h("input", { placeholder: "Default", autocomplete: "off", spellcheck: "false" });
+}
+
+function valueOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // a word, such as a name
+  }
+}
+
+/** Name a schema of a family, as openapi.json does. */
+export const ofFamily = (family, kind) => family.charAt(0).toUpperCase() + family.slice(1) + kind;

@@ -1,0 +1,293 @@
+"""The console in a real browser: Chromium, driven by Playwright; axe looks for barriers.
+
+`make browser-tests` installs axe. Debian's package `chromium` is the browser; another one is named
+by SYNTHCXR_TEST_CHROMIUM.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.console_service import ConsoleService, console_service
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / ".venv-browser" / "node_modules" / "axe-core" / "axe.min.js"
+CHROMIUM = os.environ.get("SYNTHCXR_TEST_CHROMIUM") or shutil.which("chromium")
+MOST_BYTES = 300_000
+MOST_MILLISECONDS = 1_000
+PHONE = {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: Any) -> Iterator[ConsoleService]:
+    with console_service(tmp_path_factory.mktemp("console")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any, service: ConsoleService) -> Iterator[Any]:
+    """A page of a fresh browser that notes what goes wrong, and every host that it asks."""
+    with browser.new_context(base_url=service.url, accept_downloads=True) as context:
+        opened = context.new_page()
+        opened.set_default_timeout(15_000)
+        opened.faults = []
+        opened.asked = []
+        opened.on("pageerror", lambda error: opened.faults.append(str(error)))
+        opened.on("request", lambda request: opened.asked.append(request.url))
+        yield opened
+        assert opened.faults == []
+        ours = (service.url, "blob:")
+        assert [url for url in opened.asked if not url.startswith(ours)] == []
+
+
+def sign_in(page: Any, secret: str, at: str = "/") -> None:
+    page.goto(at)
+    page.get_by_label("Key or token").fill(secret)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation", name="Console").wait_for()
+
+
+def archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("normal/1.png", b"pixels")
+    return buffer.getvalue()
+
+
+def add_dataset(page: Any) -> None:
+    page.goto("/console#/datasets")
+    page.get_by_role("link", name="Add a dataset").click()
+    page.get_by_label("ZIP", exact=True).set_input_files(
+        {"name": "images.zip", "mimeType": "application/zip", "buffer": archive()}
+    )
+    page.get_by_label("Name").fill("from the ward")
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("link", name="Open the dataset").click()
+
+
+def train(page: Any) -> None:
+    page.get_by_role("link", name="Train a model").first.click()
+    page.get_by_role("button", name="Start the training").click()
+
+
+def generate(page: Any) -> None:
+    page.get_by_role("link", name="Generate a set").first.click()
+    page.get_by_role("button", name="Generate and examine it").click()
+    page.get_by_role("link", name="Open the set and its verdict").click()
+
+
+def test_a_newcomer_comes_from_an_upload_to_a_download(page: Any, service: ConsoleService) -> None:
+    sign_in(page, service.key.secret)
+    page.get_by_role("heading", name="Jobs").wait_for()
+    add_dataset(page)
+    page.get_by_text("truncated").first.wait_for()
+    train(page)
+    page.get_by_text("After 800 images", exact=True).wait_for()
+    page.get_by_role("img", name=re.compile("^KID")).wait_for()
+    generate(page)
+    page.get_by_role("heading", name="Passed").wait_for()
+    page.get_by_role("heading", name="Fidelity").wait_for()
+    page.get_by_role("img", name=re.compile("^Distance to the nearest")).wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=re.compile(r"^Set \(ZIP")).click()
+    assert zipfile.is_zipfile(saved.value.path())
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Certificate to sign").click()
+    assert Path(saved.value.path()).read_bytes().startswith(b"%PDF")
+    page.get_by_role("link", name="Jobs").click()
+    page.get_by_role("link", name="Released").wait_for()
+
+
+def test_a_refused_set_says_why_and_offers_no_images(page: Any, service: ConsoleService) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    train(page)
+    page.get_by_role("link", name="Open the model").wait_for()
+    service.worker.refuses = True
+    try:
+        generate(page)
+    finally:
+        service.worker.refuses = False
+    page.get_by_role("heading", name="Refused").wait_for()
+    page.get_by_role("heading", name="Why").wait_for()
+    page.get_by_text("No image of it was kept.").wait_for()
+    assert page.get_by_role("button", name=re.compile(r"^Set \(ZIP")).count() == 0
+    page.get_by_role("link", name=re.compile("ldm")).click()
+    page.get_by_role("link", name="Generate a set").click()
+    page.get_by_text("A set of this model was refused").wait_for()
+
+
+def test_a_set_is_approved_before_it_is_downloaded(page: Any, service: ConsoleService) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    train(page)
+    page.get_by_role("link", name="Open the model").wait_for()
+    service.require_approvals(1)
+    try:
+        generate(page)
+        zip_button = page.get_by_role("button", name=re.compile(r"^Set \(ZIP"))
+        page.get_by_text("0 did so far").wait_for()
+        assert zip_button.is_disabled()
+        page.get_by_role("button", name="Approve this set").click()
+        page.get_by_role("button", name="Yes").click()
+        page.get_by_text("it can be handed out").wait_for()
+        with page.expect_download() as saved:
+            zip_button.click()
+        assert zipfile.is_zipfile(saved.value.path())
+    finally:
+        service.require_approvals(0)
+
+
+def test_a_lost_connection_is_said_and_the_run_goes_on_when_it_comes_back(
+    page: Any, service: ConsoleService
+) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    service.worker.steps.clear()
+    train(page)
+    page.get_by_role("heading", name="Progress").wait_for()
+    service.stop()
+    page.get_by_text("The service does not answer").wait_for()
+    service.worker.steps.set()
+    service.start()
+    page.get_by_text("The service does not answer").wait_for(state="detached")
+    page.get_by_role("link", name="Open the model").wait_for()
+    page.get_by_text("After 800 images", exact=True).wait_for()
+
+
+def test_a_key_that_ended_signs_out_and_a_new_one_leads_back(
+    page: Any, service: ConsoleService
+) -> None:
+    first = service.keys.create("to be revoked", service.key.key.scopes)
+    sign_in(page, first.secret, "/console#/sets")
+    page.get_by_role("heading", name="Synthetic sets").wait_for()
+    page.request.delete(
+        f"/keys/{first.key.id}", headers={"Authorization": f"Bearer {service.key.secret}"}
+    )
+    page.get_by_role("link", name="Datasets").click()
+    page.get_by_role("alert").get_by_text("Your key has expired or was revoked").wait_for()
+    assert page.evaluate("sessionStorage.length") == 0
+    page.get_by_label("Key or token").fill(service.key.secret)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Datasets").wait_for()
+
+
+def test_a_wrong_key_is_named(page: Any) -> None:
+    page.goto("/console")
+    page.get_by_label("Key or token").fill("synthcxr_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("alert").get_by_text("unauthenticated").wait_for()
+
+
+def test_it_is_worked_by_the_keyboard_alone(page: Any, service: ConsoleService) -> None:
+    page.goto("/console")
+    page.get_by_label("Key or token").focus()
+    page.keyboard.type(service.key.secret)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Jobs").wait_for()
+    page.wait_for_function("document.activeElement.tagName === 'H1'")
+    page.get_by_role("link", name="Datasets").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Datasets").wait_for()
+    page.wait_for_function("document.activeElement.textContent === 'Datasets'")
+
+
+def test_the_first_paint_is_quick_and_small(page: Any, service: ConsoleService) -> None:
+    sizes: list[int] = []
+    page.on(
+        "response", lambda answer: sizes.append(int(answer.header_value("content-length") or 0))
+    )
+    sign_in(page, service.key.secret)
+    page.get_by_role("heading", name="Jobs").wait_for()
+    painted = page.evaluate("performance.getEntriesByType('paint').at(-1).startTime")
+    assert painted <= MOST_MILLISECONDS
+    assert 10_000 < sum(sizes) <= MOST_BYTES
+
+
+def pages(page: Any, service: ConsoleService) -> list[str]:
+    """List an address of every kind of page."""
+    headers = {"Authorization": f"Bearer {service.key.secret}"}
+
+    def first(path: str) -> str:
+        return page.request.get(path, headers=headers).json()["items"][0]["id"]
+
+    dataset, model = first("/datasets"), first("/models")
+    of_records = [f"dataset/{dataset}", f"train/{dataset}", f"model/{model}", f"generate/{model}"]
+    of_records += [f"job/{first('/jobs?kind=train')}", f"set/{first('/synthetic-sets')}"]
+    return ["jobs", "datasets", "add-dataset", "models", "sets", *of_records]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_excludes_anybody_or_is_wider_than_a_phone(
+    browser: Any, service: ConsoleService, scheme: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe is not installed: `make browser-tests` installs it")
+    with browser.new_context(
+        base_url=service.url, color_scheme=scheme, viewport=PHONE, bypass_csp=True
+    ) as context:
+        page = context.new_page()
+        page.goto("/console")
+        page.get_by_label("Key or token").wait_for()
+        found = {"sign in": serious(page, scheme)}
+        sign_in(page, service.key.secret)
+        if not page.request.get("/synthetic-sets", headers=bearer(service)).json()["items"]:
+            add_dataset(page)
+            train(page)
+            generate(page)
+        for place in pages(page, service):
+            page.goto(f"/console#/{place}")
+            page.locator(f'main[data-shows="#/{place}"]').wait_for()
+            found[place] = serious(page, scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], place
+        page.goto("/docs")
+        page.locator("#train summary").first.click()
+        found["docs"] = serious(page, scheme)
+    assert {place: faults for place, faults in found.items() if faults} == {}
+
+
+def bearer(service: ConsoleService) -> dict[str, str]:
+    return {"Authorization": f"Bearer {service.key.secret}"}
+
+
+def serious(page: Any, scheme: str) -> list[str]:
+    """List what axe finds serious or worse; in the dark only colours differ."""
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE.read_text())
+    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+    result = page.evaluate("rules => axe.run(rules)", {"resultTypes": ["violations"], **rules})
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
+        for each in result["violations"]
+        if each["impact"] in {"serious", "critical"}
+    ]
+
+
+def test_the_reference_lists_every_operation_and_what_it_takes(page: Any) -> None:
+    page.goto("/docs")
+    page.locator("#train summary").first.click()
+    page.get_by_text("Needs one of the scopes: train.").wait_for()
+    page.get_by_role("searchbox").fill("synthetic-sets")
+    assert page.locator("#train").is_hidden()
+    assert page.locator("#get_report").is_visible()

@@ -1,0 +1,115 @@
+"""Sets are handed out once so many people approved them as the operator asks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from release.gate.verdict import Verdict
+from service.domain.caller import RELEASE_APPROVE
+from service.domain.records import ArtifactRef, SyntheticSet
+from tests.unit.service.conftest import Scene
+
+HERE = "/synthetic-sets/syn_1"
+
+
+def add_set(scene: Scene, verdict: Verdict) -> None:
+    folder = "synthetic-sets/syn_1-0"
+    staged = scene.context.artifacts.staging("job-1")
+    for name in ("set.zip", "manifest.json", "report.html", "findings.json"):
+        (staged / name).write_bytes(b'{"files": []}')
+    scene.context.artifacts.publish(staged, folder)
+    kept = verdict.released
+    made = SyntheticSet(
+        id="syn_1",
+        model_id="mdl_1",
+        job_id="job_1",
+        num_images=1,
+        class_counts={"normal": 1},
+        zip=ArtifactRef(f"{folder}/set.zip", "0", 13) if kept else None,
+        manifest=ArtifactRef(f"{folder}/manifest.json", "0", 13) if kept else None,
+        created_at=scene.context.clock.now(),
+        dataset_id="ds_1",
+        verdict=verdict,
+        report=ArtifactRef(f"{folder}/report.html", "0", 13),
+        findings=ArtifactRef(f"{folder}/findings.json", "0", 13),
+    )
+    scene.synthetic_set(made)
+
+
+@pytest.fixture
+def asked(guarded: Scene) -> Callable[[int], Scene]:
+    """A service that asks for so many approvals, with a set that passed."""
+
+    def serve(required: int, verdict: Verdict | None = None) -> Scene:
+        guarded.app.state.context = replace(guarded.context, required_approvals=required)
+        add_set(guarded, verdict or Verdict("passed"))
+        return guarded
+
+    return serve
+
+
+def approve(scene: Scene, bearer: dict[str, str]) -> httpx.Response:
+    return scene.client.post(f"{HERE}/approvals", headers=bearer)
+
+
+def test_without_the_setting_a_set_is_handed_out_at_once(asked: Any) -> None:
+    scene = asked(0)
+    headers = scene.bearer("generate")
+    assert scene.client.get(f"{HERE}/download", headers=headers).status_code == 200
+    found = scene.client.get(f"{HERE}/approvals", headers=headers).json()
+    assert found == {"required": 0, "complete": True, "items": []}
+
+
+@pytest.mark.parametrize("required", [1, 2])
+def test_a_set_is_handed_out_when_as_many_people_approved_it(asked: Any, required: int) -> None:
+    scene = asked(required)
+    headers = scene.bearer("generate", "private:read")
+    for num in range(required):
+        early = scene.client.get(f"{HERE}/download", headers=headers)
+        scene.refused(early, 409, "approval_missing")
+        answer = approve(scene, scene.bearer(RELEASE_APPROVE))
+        assert answer.status_code == 201
+        assert len(answer.json()["items"]) == num + 1
+    assert answer.json()["complete"]
+    assert scene.client.get(f"{HERE}/download", headers=headers).status_code == 200
+
+
+def test_the_same_person_does_not_approve_twice(asked: Any) -> None:
+    scene = asked(2)
+    bearer = scene.bearer(RELEASE_APPROVE)
+    assert approve(scene, bearer).status_code == 201
+    scene.refused(approve(scene, bearer), 409, "already_approved")
+    found = scene.client.get(f"{HERE}/approvals", headers=bearer).json()
+    assert (len(found["items"]), found["complete"]) == (1, False)
+
+
+def test_an_approval_stands_in_the_audit_log(asked: Any) -> None:
+    scene = asked(1)
+    key = scene.key(RELEASE_APPROVE)
+    approve(scene, {"Authorization": f"Bearer {key.secret}"})
+    [entry] = scene.records.audit.done("default", "approve_synthetic_set", "syn_1")
+    assert (entry.actor, entry.outcome) == (key.key.id, "done")
+
+
+def test_who_approves_sees_the_set_before_and_others_do_not(asked: Any) -> None:
+    scene = asked(1)
+    for scope, status in ((RELEASE_APPROVE, 200), ("private:read", 200), ("generate", 409)):
+        answer = scene.client.get(f"{HERE}/manifest", headers=scene.bearer(scope))
+        assert answer.status_code == status, scope
+
+
+def test_a_refused_set_cannot_be_approved(asked: Any) -> None:
+    scene = asked(1, Verdict("refused", "memorises"))
+    scene.refused(approve(scene, scene.bearer(RELEASE_APPROVE)), 409, "set_refused")
+
+
+def test_a_set_that_is_made_anew_is_approved_anew(asked: Any) -> None:
+    scene = asked(1)
+    approve(scene, scene.bearer(RELEASE_APPROVE))
+    headers = scene.bearer("generate")
+    assert scene.client.delete(HERE, headers=headers).status_code == 204
+    add_set(scene, Verdict("passed"))
+    scene.refused(scene.client.get(f"{HERE}/download", headers=headers), 409, "approval_missing")
