@@ -154,7 +154,7 @@ class Fetcher:
         verdict, policy = made.verdict, self._spec.policy
         if not verdict.released:
             because = "; ".join([*verdict.reasons, *(f"may help: {x}" for x in verdict.remedies)])
-            raise PolicyUnmet(f"{made.id} is not released: {verdict}. {because}".rstrip(". ") + ".")
+            raise PolicyUnmet(f"{made.id} is not released, {verdict}: {because}".rstrip(": ") + ".")
         if verdict.num_filtered and policy.filtered == "refuse":
             raise PolicyUnmet(
                 f"{made.id} is {verdict}, and the policy refuses filtered sets. Ask for another "
