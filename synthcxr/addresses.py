@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8765"
 
 
 def is_same_service(url: str, other: str) -> bool:
     """Say whether two addresses have the same scheme, host and port."""
+    import httpx
+
     try:
         return _origin(httpx.URL(url)) == _origin(httpx.URL(other))
     except httpx.InvalidURL:
@@ -21,6 +27,8 @@ def is_loopback(url: str) -> bool:
     Raises:
         httpx.InvalidURL: It is no address.
     """
+    import httpx
+
     host = httpx.URL(url).host
     try:
         return ipaddress.ip_address(host).is_loopback

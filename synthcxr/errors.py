@@ -35,9 +35,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 
 class SynthCXRError(Exception):
@@ -217,6 +218,7 @@ class ServiceFailed(ProblemError):
     """The fault is the service's, or that of a proxy before it (500 and above)."""
 
 
+_FAULT_OF_THE_SERVICE = 500
 _BY_CODE = {"set_refused": SetRefused, "set_inconclusive": SetInconclusive}
 _BY_STATUS = {
     **dict.fromkeys((400, 413, 415, 422), InvalidRequest),
@@ -229,7 +231,7 @@ _BY_STATUS = {
 
 
 def _kind_of(code: str, status: int) -> type[ProblemError]:
-    by_status = ServiceFailed if status >= httpx.codes.INTERNAL_SERVER_ERROR else ProblemError
+    by_status = ServiceFailed if status >= _FAULT_OF_THE_SERVICE else ProblemError
     return _BY_CODE.get(code) or _BY_STATUS.get(status, by_status)
 
 

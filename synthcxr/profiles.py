@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from synthcxr.addresses import is_same_service
+from synthcxr.addresses import DEFAULT_URL, is_same_service
 from synthcxr.errors import SynthCXRError
 from synthcxr.own_files import read_own, write_own
 
@@ -25,6 +25,7 @@ class NoSuchProfile(SynthCXRError):
     """No profile has the name that was asked for."""
 
     code = "profile_not_found"
+    exit_code = 4  # of `synthcxr`: docs/cli.md
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -167,3 +168,24 @@ def token_of_profile(url: str, environment: Mapping[str, str] = os.environ) -> s
     first = sorted(profiles.by_name, key=lambda name: name != profiles.in_use)
     found = (profiles.by_name[name] for name in first)
     return next((each.token for each in found if is_same_service(each.url, url)), None)
+
+
+def address(base_url: str | None) -> str:
+    """Return the address given, or the one that is asked by default.
+
+    That is the address of the profile that SYNTHCXR_PROFILE names, that of SYNTHCXR_URL, that of
+    the profile in use, or the local one.
+
+    Raises:
+        NoSuchProfile, ProfilesUnreadable: The profiles cannot be used.
+    """
+    return (base_url or _default_address()).rstrip("/")
+
+
+def _default_address() -> str:
+    if profile := named_profile():
+        return profile.url
+    if url := os.environ.get("SYNTHCXR_URL"):
+        return url
+    profile = profile_in_use()
+    return profile.url if profile else DEFAULT_URL

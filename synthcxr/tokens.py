@@ -15,12 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from synthcxr.addresses import is_same_service
+from synthcxr.addresses import DEFAULT_URL, is_same_service
 from synthcxr.errors import BadToken
 from synthcxr.own_files import read_own, write_own
 from synthcxr.profiles import named_profile, token_of_profile
 
-DEFAULT_URL = "http://127.0.0.1:8765"
 DEFAULT_DATA_DIR = "synthcxr-data"
 TOKEN_FILE = "token"  # noqa: S105 - its name
 URL_FILE = "url"

@@ -5,36 +5,72 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
-from synthcxr.cli import (
-    audit,
-    datasets,
-    deletions,
-    demo,
-    fetch,
-    generate,
-    jobs,
-    keys,
-    mcp,
-    models,
-    operations,
-    profiles,
-    server,
-    sets,
-    signing_keys,
-    train,
-    verify,
-    version,
-)
 from synthcxr.cli.exit_codes import EPILOG, ExitCode, exit_code
 from synthcxr.errors import SynthCXRError
 from synthcxr.profiles import NAMED
 from synthcxr.version import __version__
 
+COMMANDS = {
+    "login": "profiles:login",
+    "logout": "profiles:logout",
+    "profiles": "profiles:app",
+    "up": "server:up",
+    "demo": "demo:demo",
+    "datasets": "datasets:app",
+    "train": "train:train",
+    "jobs": "jobs:app",
+    "models": "models:app",
+    "generate": "generate:generate",
+    "sets": "sets:app",
+    "fetch": "fetch:fetch",
+    "verify": "verify:verify",
+    "mcp": "mcp:mcp",
+    "signing-keys": "signing_keys:app",
+    "keys": "keys:app",
+    "deletions": "deletions:app",
+    "audit": "audit:app",
+    "version": "version:version",
+    "api": "server:api",
+    "migrate": "server:migrate",
+    "worker": "server:worker",
+    "scheduler": "server:scheduler",
+    "config": "operations:config",
+    "doctor": "operations:doctor",
+    "backup": "operations:backup",
+    "restore": "operations:restore",
+}  # name -> module:what, imported when it is asked for
+
+
+class Commands(TyperGroup):
+    """The commands, each imported when it is asked for: a start takes as long as one needs."""
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"synthcxr.cli.{module}"), name)
+        parent = typer.Typer(add_completion=False, rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            parent.add_typer(found, name=cmd_name)
+        else:
+            parent.command(cmd_name)(found)
+        return typer.main.get_group(parent).commands[cmd_name]
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Turn private labelled chest X-rays into synthetic labelled sets.",
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -69,35 +105,6 @@ def common(
     """Turn private labelled chest X-rays into synthetic labelled sets."""
     if profile is not None:
         os.environ[NAMED] = profile
-
-
-app.command("login")(profiles.login)
-app.command("logout")(profiles.logout)
-app.add_typer(profiles.app, name="profiles")
-app.command("up")(server.up)
-app.command("demo")(demo.demo)
-app.add_typer(datasets.app, name="datasets")
-app.command("train")(train.train)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(models.app, name="models")
-app.command("generate")(generate.generate)
-app.add_typer(sets.app, name="sets")
-app.command("fetch")(fetch.fetch)
-app.command("verify")(verify.verify)
-app.command("mcp")(mcp.mcp)
-app.add_typer(signing_keys.app, name="signing-keys")
-app.add_typer(keys.app, name="keys")
-app.add_typer(deletions.app, name="deletions")
-app.add_typer(audit.app, name="audit")
-app.command("version")(version.version)
-app.command("api")(server.api)
-app.command("migrate")(server.migrate)
-app.command("worker")(server.worker)
-app.command("scheduler")(server.scheduler)
-app.command("config")(operations.config)
-app.command("doctor")(operations.doctor)
-app.command("backup")(operations.backup)
-app.command("restore")(operations.restore)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -19,9 +19,6 @@ from synthcxr.errors import (
     Unauthenticated,
     WaitTimedOut,
 )
-from synthcxr.fetching.fetch import OutputIsAnothers, PolicyUnmet
-from synthcxr.fetching.spec import InvalidSpec
-from synthcxr.profiles import NoSuchProfile
 
 
 class ExitCode(IntEnum):
@@ -58,10 +55,6 @@ _BY_KIND: tuple[tuple[type[SynthCXRError], ExitCode], ...] = (
     (InvalidRequest, ExitCode.INVALID),
     (Conflict, ExitCode.INVALID),
     (IngestRefusedHere, ExitCode.INVALID),
-    (NoSuchProfile, ExitCode.INVALID),
-    (InvalidSpec, ExitCode.INVALID),
-    (OutputIsAnothers, ExitCode.USAGE),
-    (PolicyUnmet, ExitCode.REFUSED),
     (WaitTimedOut, ExitCode.TIMED_OUT),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,13 +12,14 @@ from synthcxr.cli.files import Force
 from synthcxr.cli.interruption import DOWNLOAD_KEPT, interruptible
 from synthcxr.cli.options import Json, Timeout, Url
 from synthcxr.cli.output import say
-from synthcxr.cli.progress import finish
-from synthcxr.client import Client
-from synthcxr.client.settings import address
 from synthcxr.fetching.cache import Cache, default_cache
 from synthcxr.fetching.fetch import Fetcher
 from synthcxr.fetching.spec import read_spec
+from synthcxr.profiles import address
 from synthcxr.resources import Job
+
+if TYPE_CHECKING:
+    from synthcxr.client import Client
 
 
 def fetch(
@@ -54,6 +55,8 @@ def fetch(
     fetcher = Fetcher(asked, address(url), kept, verify=verify, force=force)
 
     def wait(client: Client, job: Job) -> Job:
+        from synthcxr.cli.progress import finish  # with the client, which is slow to import
+
         return finish(client, job, quiet=as_json, timeout_seconds=timeout)
 
     with interruptible(DOWNLOAD_KEPT):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthcxr.client.options import Interpolation, Mixture
+if TYPE_CHECKING:
+    from synthcxr.client.options import Interpolation, Mixture
 
 Url = Annotated[
     str | None,
@@ -97,10 +98,13 @@ def interpolation(text: str) -> Interpolation:
         raise typer.BadParameter(f"{text!r} is not LABEL:FROM:TO:STEPS, as in COVID:1:2:8")
     from_seed, to_seed, steps = map(int, numbers)
     if _PAIR.search(of):
-        return Interpolation(
-            weights=_weights(of), from_seed=from_seed, to_seed=to_seed, steps=steps
-        )
-    return Interpolation(label=of, from_seed=from_seed, to_seed=to_seed, steps=steps)
+        return {
+            "weights": _weights(of),
+            "from_seed": from_seed,
+            "to_seed": to_seed,
+            "steps": steps,
+        }
+    return {"label": of, "from_seed": from_seed, "to_seed": to_seed, "steps": steps}
 
 
 def json_object(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from synthcxr.addresses import is_loopback, is_same_service
 from synthcxr.cli.files import Force
 from synthcxr.cli.output import Form, Output, print_views, say
 from synthcxr.client import Client
-from synthcxr.errors import NotPermitted
+from synthcxr.errors import BadToken, NotPermitted
 from synthcxr.profiles import Profile, Profiles, file_of
 from synthcxr.resources import View
 from synthcxr.tokens import printable
@@ -98,9 +98,19 @@ def use(name: str) -> None:
 
 
 def _token(file: Path | None) -> str:
-    """Read a token from a file, from a person, or from stdin."""
+    """Read a token from a file, from a person, or from stdin.
+
+    Raises:
+        typer.BadParameter: There is none.
+    """
     if file is not None:
-        return printable(file.read_text(encoding="utf-8").strip())
-    if sys.stdin.isatty():
-        return printable(str(typer.prompt("API key or token", hide_input=True, err=True)).strip())
-    return printable(sys.stdin.read().strip())
+        text = file.read_text(encoding="utf-8")
+    elif sys.stdin.isatty():
+        text = typer.prompt("API key or token", hide_input=True, err=True)
+    else:
+        text = sys.stdin.read()
+    try:
+        return printable(text.strip())
+    except BadToken as error:
+        place = file or "what was typed or piped"
+        raise typer.BadParameter(f"{place} must hold one API key or token alone") from error

@@ -19,9 +19,10 @@ from synthcxr.client.jobs import AsyncJobs, Jobs
 from synthcxr.client.keys import AsyncKeys, Keys
 from synthcxr.client.models import AsyncModels, Models, train
 from synthcxr.client.sets import AsyncSets, Sets, generate, plan
-from synthcxr.client.settings import Verify, address, http_settings, usable
+from synthcxr.client.settings import Verify, http_settings, usable
 from synthcxr.client.signing_keys import signing_keys, version
 from synthcxr.client.wire import Wire
+from synthcxr.profiles import address
 from synthcxr.tokens import token_for
 
 

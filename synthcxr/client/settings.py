@@ -14,8 +14,6 @@ import httpx
 from synthcxr.addresses import is_loopback
 from synthcxr.client.wire import proxy_variables
 from synthcxr.errors import BadCertificates, BadProxy, ServiceUnreachable
-from synthcxr.profiles import named_profile, profile_in_use
-from synthcxr.tokens import DEFAULT_URL
 from synthcxr.version import __version__
 
 Verify = bool | str | Path | ssl.SSLContext
@@ -31,27 +29,6 @@ class HttpSettings(TypedDict):
     timeout: httpx.Timeout
     follow_redirects: bool
     trust_env: bool
-
-
-def address(base_url: str | None) -> str:
-    """Return the address given, or the one that is asked by default.
-
-    That is the address of the profile that SYNTHCXR_PROFILE names, that of SYNTHCXR_URL, that of
-    the profile in use, or the local one.
-
-    Raises:
-        NoSuchProfile, ProfilesUnreadable: The profiles cannot be used.
-    """
-    return (base_url or _default_address()).rstrip("/")
-
-
-def _default_address() -> str:
-    if profile := named_profile():
-        return profile.url
-    if url := os.environ.get("SYNTHCXR_URL"):
-        return url
-    profile = profile_in_use()
-    return profile.url if profile else DEFAULT_URL
 
 
 def http_settings(

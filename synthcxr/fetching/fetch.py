@@ -6,27 +6,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from synthcxr.client import Client
 from synthcxr.errors import NotFound, SynthCXRError
 from synthcxr.fetching.cache import Cache, Fetch, Stamp, sha256_of
 from synthcxr.fetching.spec import Spec
 from synthcxr.resources import Job, SyntheticSet, Verdict
-from synthcxr.verification import verify_set
 
-Wait = Callable[[Client, Job], Job]
+if TYPE_CHECKING:
+    from synthcxr.client import Client
+
+Wait: TypeAlias = "Callable[[Client, Job], Job]"
 
 
 class PolicyUnmet(SynthCXRError):
     """The set is not what the spec's policy asks for, or was not released at all."""
 
     code = "policy_unmet"
+    exit_code = 6  # of `synthcxr`: docs/cli.md
 
 
 class OutputIsAnothers(SynthCXRError):
     """A file lies at the output that was not fetched."""
 
     code = "output_exists"
+    exit_code = 2
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -96,6 +100,8 @@ class Fetcher:
             known = self._cache.read(self._request)
             if known.policy != self._policy or not self._cache.holds(known.sha256):
                 self._refuse_anothers(known)
+                from synthcxr.client import Client  # which what is unchanged does without
+
                 with Client(self._url) as client:
                     known = self._brought(client, known, wait)
             return self._placed(known)
@@ -113,6 +119,8 @@ class Fetcher:
 
     def _brought(self, client: Client, known: Fetch, wait: Wait) -> Fetch:
         """Make, judge, download and check the set."""
+        from synthcxr.verification import verify_set
+
         job = self._job(client, known)
         self._cache.write(self._request, known.model_copy(update={"job_id": job.id}))
         made = client.sets.get(wait(client, job).synthetic_set_id)
@@ -154,7 +162,7 @@ class Fetcher:
         verdict, policy = made.verdict, self._spec.policy
         if not verdict.released:
             because = "; ".join([*verdict.reasons, *(f"may help: {x}" for x in verdict.remedies)])
-            raise PolicyUnmet(f"{made.id} is not released: {verdict}. {because}".rstrip(". ") + ".")
+            raise PolicyUnmet(f"{made.id} is not released, {verdict}: {because}".rstrip(": ") + ".")
         if verdict.num_filtered and policy.filtered == "refuse":
             raise PolicyUnmet(
                 f"{made.id} is {verdict}, and the policy refuses filtered sets. Ask for another "

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from synthcxr.client.options import GenerateOptions
 from synthcxr.errors import MissingPackage, SynthCXRError
+
+if TYPE_CHECKING:
+    from synthcxr.client.options import GenerateOptions
 
 try:
     import yaml
@@ -22,6 +24,7 @@ class InvalidSpec(SynthCXRError):
     """A file does not say what to fetch."""
 
     code = "invalid_spec"
+    exit_code = 4  # of `synthcxr`: docs/cli.md
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}. docs/ci.md shows what it holds.")
@@ -79,7 +82,11 @@ class Spec(_Part):
     @property
     def options(self) -> GenerateOptions:
         """What `POST /generate` is asked, beside the model."""
-        options = GenerateOptions(class_counts=self.counts, seed=self.seed, format=self.format)
+        options: GenerateOptions = {
+            "class_counts": self.counts,
+            "seed": self.seed,
+            "format": self.format,
+        }
         if sampler := self.sampler.model_dump(exclude_none=True):
             options["sampler"] = sampler
         return options

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,16 @@ def test_a_part_without_its_database_or_broker_ends_with_one_line(
     assert answer.stdout == ""
     [line] = answer.stderr.splitlines()
     assert line.startswith(said)
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile", "deploy/helm", "README.md"])
+def test_what_our_deployments_set_is_known(file: str) -> None:
+    place = Path(__file__).parents[3] / file
+    files = [each for each in place.rglob("*") if each.is_file()] if place.is_dir() else [place]
+    named = {
+        name
+        for each in files
+        for name in re.findall(r"\bSYNTHCXR_[A-Z0-9_]*[A-Z0-9]\b", each.read_text())
+    }
+    assert named
+    assert unknown_variables(dict.fromkeys(named, "x")) == []

@@ -209,6 +209,15 @@ def test_a_key_that_the_service_does_not_know_is_not_kept(serve: Serve, tmp_path
     assert not file_of().exists()
 
 
+@pytest.mark.parametrize("held", ["", "two words"])
+def test_what_is_no_key_is_not_tried(serve: Serve, capsys, tmp_path, held: str) -> None:
+    requests = serve(lambda _: httpx.Response(500))
+    (tmp_path / "key").write_text(held)
+    assert run("login", "https://a.example", "--token-file", str(tmp_path / "key")) == 2
+    assert "one API key or token" in capsys.readouterr().err
+    assert requests == []
+
+
 def test_profiles_are_chosen_listed_and_forgotten(
     serve: Serve, capsys, tmp_path, monkeypatch
 ) -> None:

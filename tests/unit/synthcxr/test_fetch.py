@@ -61,23 +61,23 @@ def test_a_set_is_made_checked_and_put_where_the_spec_says(service, spec, capsys
     }
 
 
-def test_an_unchanged_set_asks_no_service_and_takes_less_than_a_second(
+def test_an_unchanged_set_asks_no_service_and_is_there_at_once(
     service: SmallService, spec: Path
 ) -> None:
     assert fetch(service, spec) == 0
     service.asked.clear()
     command = ["-m", "synthcxr", "fetch", str(spec), "--url", service.url]
-    began = time.process_time_ns(), time.monotonic()
+    began = time.monotonic()
     answer = subprocess.run(
         [sys.executable, *command, "--cache", str(spec.parent / "cache"), "--json"],
         check=True,
         capture_output=True,
         text=True,
     )
-    took = time.monotonic() - began[1]
+    took = time.monotonic() - began
     assert json.loads(answer.stdout)["changed"] is False
     assert service.asked == []
-    assert took < 5  # 0.4 s where the machine is free; a test's machine may not be
+    assert took < 10  # 0.3 s where the machine is free; a test's machine may not be
 
 
 def test_a_removed_or_altered_output_comes_from_the_cache(service, spec) -> None:
@@ -246,3 +246,17 @@ def test_twenty_downloads_killed_at_random_bytes_end_right(
         found = (tmp_path / str(seed) / "data" / "set.zip").read_bytes()
         assert hashlib.sha256(found).hexdigest() == wanted
     assert sum(path.startswith("POST") for path in service.asked) == 20, "a job was taken up"
+
+
+def test_what_is_unchanged_is_found_without_importing_the_client(service, spec) -> None:
+    assert fetch(service, spec) == 0
+    arguments = ["fetch", str(spec), "--url", service.url, "--cache", str(spec.parent / "cache")]
+    code = (
+        "import sys\nfrom synthcxr.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "finally: print([name for name in ('httpx', 'cryptography') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert answer.stdout.splitlines()[-1] == "[]"
