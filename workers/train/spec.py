@@ -130,10 +130,10 @@ class TrainingSpec:
 
     def memorisation_check(self, device: torch.device) -> MemorisationCheck | None:
         """Prepare to hold trained patients against those set aside; None where none are."""
-        pixels, labels = self.store.training(self.request.image_size)
         trained, aside = self.store.trained, self.set_aside
         if not aside.any():
             return None
+        pixels, labels = self.store.training(self.request.image_size)
         groups, splits = self.store.groups[trained], self.store.splits[trained]
         members, others = compared(labels, groups, splits, aside)
         some = np.concatenate([members, others])
