@@ -13,11 +13,12 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.console_service import ConsoleService, console_service
+if TYPE_CHECKING:
+    from tests.console_service import ConsoleService
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: Any) -> Iterator[ConsoleService]:
+    from tests.console_service import console_service  # which takes seconds to import
+
     with console_service(tmp_path_factory.mktemp("console")) as running:
         yield running
 
@@ -116,7 +119,7 @@ def test_a_newcomer_comes_from_an_upload_to_a_download(page: Any, service: Conso
         page.get_by_role("button", name="Certificate to sign").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"%PDF")
     page.get_by_role("link", name="Jobs").click()
-    page.get_by_role("link", name="Released").wait_for()
+    page.get_by_role("link", name="Released").first.wait_for()
 
 
 def test_a_refused_set_says_why_and_offers_no_images(page: Any, service: ConsoleService) -> None:
