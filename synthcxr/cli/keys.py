@@ -18,7 +18,8 @@ Scopes = Annotated[
     list[str] | None,
     typer.Option(
         "--scope",
-        help="datasets, train, generate, private:read, weights:read or admin; repeatable.",
+        help="datasets, train, generate, private:read, weights:read, "
+        "release:approve or admin; repeatable.",
     ),
 ]
 Name = Annotated[str, typer.Option(help="A name for people.")]
