@@ -1,4 +1,4 @@
-"""What a device says when it fails, told apart."""
+"""What a device says when it fails: that its memory is full, or that it is gone."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How many threads an operation on the CPU uses, chosen by timing the work itself.
 
 Threads that meet after every operation wait for the slowest. Where another process takes a core,
-two threads may be slower than one, and only a trial tells: so pieces of the work (the updates of a
-training, the batches of a generation) are done with each number in turn, and again from time to
+two threads may be slower than one, and only a trial shows it: so pieces of the work (the updates of
+a training, the batches of a generation) are done with each number in turn, and again from time to
 time, since neighbours come and go.
 """
 
@@ -93,6 +93,13 @@ class Threads:
         began = self._clock()
         yield
         self._took(self._clock() - began)
+
+    def settle(self) -> None:
+        """End a trial that is under way: what follows is no piece, and gets the chosen number."""
+        if self.chosen is not None:
+            self._end_trial(cost=0.0, seconds_per_piece=None)
+            self._use(self.chosen)
+            self._in_force = self.chosen
 
     def release(self) -> None:
         """Give torch back the number it had."""

@@ -233,6 +233,7 @@ class Training:
             saved = (self.save() is not None) if ended else self._save_if_due()
             yield self._progress(stage, position, losses, checkpointed=saved)
 
+        self._threads.settle()
         self._unsaved = None  # what follows moves the weights and may take long
         averages = enumerate(steps.average.tensors)
         _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)

@@ -107,7 +107,7 @@ def _chosen_threads(
             return
         next(updates)
         yield
-    threads.resume(threads.chosen)
+    threads.settle()
 
 
 def _timed(work: Iterator[object], device: torch.device) -> Generator[None, None, float]:

@@ -26,7 +26,7 @@ class DevicesUnavailable(SyntheticDataError):
 
 
 class DeviceLost(SyntheticDataError):
-    """One of the processes that train together ended early."""
+    """A device is gone: a GPU failed, or one of the processes that train together ended early."""
 
     code = "device_lost"
     retryable = True

@@ -153,5 +153,5 @@ def test_images_do_not_depend_on_the_layout_of_memory(family, monkeypatch):
         (KeyError("x"), False, False),
     ],
 )
-def test_a_device_without_memory_and_a_lost_one_are_told_apart(error, out_of_memory, lost):
+def test_a_device_without_memory_is_not_a_lost_one(error, out_of_memory, lost):
     assert (is_out_of_memory(error), is_device_lost(error)) == (out_of_memory, lost)

@@ -126,6 +126,17 @@ def test_released_torch_has_the_number_it_had():
     assert machine.in_force == -1
 
 
+def test_what_is_no_piece_gets_the_chosen_number():
+    machine = Machine(BESIDE_ANOTHER)
+    machine.work(10)
+    machine.threads.begin()
+    with machine.threads.piece():
+        machine.use(4)
+    machine.threads.settle()
+    assert machine.threads.settled
+    assert machine.in_force == machine.threads.chosen == 1
+
+
 def test_halves_are_worth_a_trial():
     assert numbers_to_try(16) == [16, 8, 4, 2, 1]
     assert numbers_to_try(6) == [6, 3, 1]
