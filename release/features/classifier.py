@@ -25,6 +25,7 @@ RECIPE = 2  # raise it when anything in the architecture or its training changes
 _DESCRIPTION = "synthcxr"  # the key of our JSON in the header
 WIDTHS = (32, 64, 128)
 IMAGES_AT_ONCE = 256
+LARGEST_HALVED = 256  # pixels on a side
 
 
 class ResidualBlock(nn.Module):
@@ -47,6 +48,21 @@ class ResidualBlock(nn.Module):
         return out
 
 
+class Stem(nn.Conv2d):
+    """The first convolution: it halves the side, and quarters that of images above 256 px.
+
+    So a large image takes no longer than one of 256 px, and all of its pixels are still seen.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(1, channels, 5, padding=2, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Read images (b, 1, h, w)."""
+        stride = 4 if images.shape[-1] > LARGEST_HALVED else 2
+        return F.conv2d(images, self.weight, stride=stride, padding=2)
+
+
 class ImageClassifier(nn.Module):
     """A ResNet whose last layer reads the pooled maps of every stage.
 
@@ -57,7 +73,7 @@ class ImageClassifier(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(1, WIDTHS[0], 5, stride=2, padding=2, bias=False),
+            Stem(WIDTHS[0]),
             nn.BatchNorm2d(WIDTHS[0]),
             nn.ReLU(),
         )

@@ -14,19 +14,21 @@ from models.presets import resolve_config
 from service.domain.job import JobState
 from service.domain.requests import DatasetSource, PhantomSpec
 from tests.integration.jobs import (
-    COUNTS,
     finished,
     submit_generation,
     submit_ingest,
     submit_training,
 )
+from workers.generate import gate_assets
 from workers.train import membership_audit
 
 
 @pytest.mark.usefixtures("nothing_dropped")
 def test_a_set_is_enlarged_and_examined_at_its_final_size(context, monkeypatch):
-    monkeypatch.setattr(membership_audit, "MIN_PATIENTS", 5)  # there are few, and time is short
-    source = DatasetSource(phantom=PhantomSpec(COUNTS, 128, 0))
+    monkeypatch.setattr(membership_audit, "MIN_PATIENTS", 2)  # there are few
+    for learned in ("IMAGES", "VIEWS"):  # which takes long, and is looked at elsewhere
+        monkeypatch.setattr(gate_assets, learned, (64, 64))
+    source = DatasetSource(phantom=PhantomSpec({"normal": 30, "effusion": 30}, 128, 0))
     dataset_id = finished(context, submit_ingest(context, source, image_size=128)).result.dataset_id
     config = resolve_config("ldm", "tiny", {"upscale_share": 0.2}, Circumstances(64))
     trained = finished(
