@@ -14,8 +14,7 @@ from release.gate.published import PublishedControl
 from release.stats.estimate import Estimate
 
 NOT_PLANTED = (
-    "copies of text, markers or texture alone at full resolution (images are compared at 64 x 64 "
-    "pixels)",
+    "copies of text, markers or texture alone at full resolution (compared are 64 x 64 pixels)",
     "a third or less of a training image, its heart or its upper lungs, in another image",
     "mixtures of three or more images, and of two in nearly equal parts",
     "bending and perspective, turns by more than 12 degrees, upside down, halves changed over",
