@@ -11,6 +11,7 @@ from PIL import Image
 
 from models.config import Circumstances
 from models.presets import resolve_config
+from models.training import loop
 from service.domain.job import JobState
 from service.domain.requests import DatasetSource, PhantomSpec
 from tests.integration.jobs import (
@@ -26,6 +27,7 @@ from workers.train import membership_audit
 @pytest.mark.usefixtures("nothing_dropped")
 def test_a_set_is_enlarged_and_examined_at_its_final_size(context, monkeypatch):
     monkeypatch.setattr(membership_audit, "MIN_PATIENTS", 2)  # there are few
+    monkeypatch.setattr(loop, "PROBE_SECONDS", 0.05)
     for learned in ("IMAGES", "VIEWS"):  # which takes long, and is looked at elsewhere
         monkeypatch.setattr(gate_assets, learned, (64, 64))
     source = DatasetSource(phantom=PhantomSpec({"normal": 30, "effusion": 30}, 128, 0))
