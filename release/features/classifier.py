@@ -24,7 +24,7 @@ NAME = "image-classifier"
 RECIPE = 2  # raise it when anything in the architecture or its training changes what is learned
 _DESCRIPTION = "synthcxr"  # the key of our JSON in the header
 WIDTHS = (32, 64, 128)
-IMAGES_AT_ONCE = 256
+IMAGES_AT_ONCE, LARGE_AT_ONCE = 256, 32  # up to 256 px, and above
 LARGEST_HALVED = 256  # pixels on a side
 
 
@@ -122,7 +122,8 @@ class Reading:
 def read(classifier: ImageClassifier, pixels: Pixels) -> Reading:
     """Read images (n, size, size) with a trained classifier."""
     features, scores = [], []
-    for batch in torch.split(torch.from_numpy(pixels), IMAGES_AT_ONCE):
+    at_once = LARGE_AT_ONCE if pixels.shape[-1] > LARGEST_HALVED else IMAGES_AT_ONCE
+    for batch in torch.split(torch.from_numpy(pixels), at_once):
         pooled = classifier.pooled(as_images(batch))
         features.append((pooled - classifier.center) / classifier.scale)
         scores.append(classifier.head(pooled).double())
