@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from models.config import Circumstances, FamilyConfig, FamilySampler, LikelihoodScore
+from models.families.ldm.presets import standard_fields
 
 SMALLEST_IMAGE = 64  # pixels
 DEFAULT_STEPS = 8
@@ -22,30 +23,6 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
     "linear": ("epsilon", "x0", "v"),
     "cosine": ("epsilon", "x0", "v"),
     "edm": ("preconditioned",),
-}
-
-SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memorise it
-# the price of the `fast` sampler
-STANDARD: dict[str, Any] = {"fast_share": 0.1}
-# a student would learn from the denoiser as it was before it saw a private image; the autoencoder
-# is to fit images that it never sees
-PRIVATE: dict[str, Any] = {"fast_share": 0.0, "autoencoder_share": 0.2}
-# where a preset departs from the defaults, which are those for 64 px on a CPU
-OF_SIZE: dict[int, dict[str, Any]] = {
-    64: {},
-    128: {"patch_size": 8, "latent_channels": 16},
-    256: {
-        "patch_size": 8,
-        "latent_channels": 16,
-        "autoencoder_batch_size": 16,
-        "denoiser_channels": (64, 128, 256, 256),
-    },
-}
-# a larger batch and two blocks keep a GPU busy; not measured on one yet
-ON_CUDA: dict[str, Any] = {
-    "autoencoder_batch_size": 64,
-    "denoiser_blocks": 2,
-    "batch_size": 128,
 }
 
 
@@ -267,14 +244,7 @@ class Config(FamilyConfig):
                 "denoiser_channels": (8, 16),
                 "batch_size": 8,
             }
-        changes: dict[str, Any] = {**STANDARD, **OF_SIZE.get(given.image_size, {})}
-        if given.device == "cuda":
-            changes |= ON_CUDA
-        if given.num_images is not None and given.num_images < SMALL_SET:
-            changes |= {"dropout": 0.1, "augmentation": 0.2}
-        if given.private:
-            changes |= PRIVATE
-        return changes
+        return standard_fields(given)
 
 
 class Sampler(FamilySampler):
