@@ -40,7 +40,8 @@ CHOICES: dict[str, list[dict[str, Any]]] = {
     "ldm": [
         *({"guidance": guidance} for guidance in (1.0, 1.2, 1.5, 2.0)),
         *({"guidance": g, "guidance_from": 0.2, "guidance_to": 0.8} for g in (1.5, 2.0)),
-        *({"guidance": g, "guidance_by": "early_snapshot"} for g in (1.2, 1.5, 2.0)),
+        *({"guidance": g, "guidance_by": "early_snapshot"} for g in (1.5, 2.0)),
+        *({"guidance": g, "guidance_by": "early_no_class"} for g in (1.2, 1.5)),
         *({"guidance": 1.2, "num_steps": steps} for steps in (12, 16, 32)),
     ],
     "vae": [{"grain": grain} for grain in (0.0, 0.25, 0.5, 0.75, 1.0)],

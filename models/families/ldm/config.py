@@ -137,7 +137,8 @@ class Config(FamilyConfig):
 
     autoguidance: bool = Field(
         False,
-        description="Keep an early snapshot of the denoiser, for `guidance_by: early_snapshot`.",
+        description="Keep an early snapshot of the denoiser, which the sampler's `guidance_by` can "
+        "lead away from.",
     )
     classifier_share: float = Field(
         0.0,
@@ -284,10 +285,11 @@ class Sampler(FamilySampler):
         1.0, ge=0, le=1, description="Greatest share of noise at which guidance acts."
     )
 
-    guidance_by: Literal["no_class", "early_snapshot"] = Field(
+    guidance_by: Literal["no_class", "early_snapshot", "early_no_class"] = Field(
         "no_class",
-        description="What guidance leads away from: images of no class, or the denoiser as it was "
-        "early in a training with `autoguidance`.",
+        description="What guidance leads away from: images of no class; the denoiser as it was "
+        "early in a training with `autoguidance`; or both, the early denoiser's images of no "
+        "class, which takes no longer than either.",
     )
     classifier_guidance: float = Field(
         0.0,
@@ -326,7 +328,7 @@ class Sampler(FamilySampler):
         """Insist that a model was trained with what these options need."""
         needed = {
             "fast_share": self.name == "fast" and "name 'fast'",
-            "autoguidance": self.guidance_by == "early_snapshot" and "guidance_by 'early_snapshot'",
+            "autoguidance": self.guidance_by != "no_class" and f"guidance_by {self.guidance_by!r}",
             "classifier_share": self.classifier_guidance > 0 and "classifier_guidance",
         }
         for field, asked in needed.items():
