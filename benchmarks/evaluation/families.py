@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ def train_family(
     seed: int,
     init_from: Path | None = None,
     num_images: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> tuple[Snapshot, Cost]:
     """Train a model as the service would, and say what it took.
 
@@ -46,10 +48,11 @@ def train_family(
         seed: Of weights and updates.
         init_from: The folder of the snapshot that it starts from, if any.
         num_images: The budget where it is in images to see.
+        overrides: Fields that replace the preset's.
     """
     size = images.pixels.shape[1]
-    given = Circumstances(size, len(images), budget_seconds=seconds)
-    config = resolve_config(family, preset, {}, given)
+    given = Circumstances(size, len(images), budget_images=num_images, budget_seconds=seconds)
+    config = resolve_config(family, preset, overrides or {}, given)
     model = new_model(family, config.model_dump(), ImageSpec(size, len(classes)), seed)
     if init_from:
         start_from(model, classes, init_from)
@@ -65,10 +68,19 @@ def train_family(
     return Snapshot(family, classes, model), {"training_seconds": took, "images_seen": seen}
 
 
-def draw_images(snapshot: Snapshot, labels: Labels, seed: int) -> tuple[Pixels, float]:
-    """Draw an image for each label with the family's default sampler; returns the seconds too."""
+def draw_images(
+    snapshot: Snapshot, labels: Labels, seed: int, options: Mapping[str, Any] | None = None
+) -> tuple[Pixels, float]:
+    """Draw an image for each label; returns the seconds too.
+
+    Args:
+        snapshot: What draws.
+        labels: (n,), a class's place.
+        seed: Images of one place have the same noise, whatever the options.
+        options: Of the family's sampler, where they are not the defaults.
+    """
     seeds = [image_seed(seed, index) for index in range(len(labels))]
-    sampler = sampler_class(snapshot.family)()
+    sampler = sampler_class(snapshot.family)(**(options or {}))
     began = time.monotonic()
     batches = []
     for batch in sample_pixels(snapshot.model, labels.tolist(), seeds, sampler):

@@ -74,6 +74,25 @@ class RealImages:
         """Side of the square images, in pixels."""
         return int(self.training.pixels.shape[1])
 
+    def within_training(self, share: float, seed: int = 0) -> RealImages:
+        """Hold out a part of the training side, to choose by; the held-out side stays unseen.
+
+        Args:
+            share: Of each class's groups, in (0, 1).
+            seed: Of which groups.
+        """
+        rng, training = np.random.default_rng(seed), self.training
+        validating = np.zeros(len(training), np.bool_)
+        for label in range(len(self.classes)):
+            groups = rng.permutation(np.unique(training.groups[training.labels == label]))
+            validating |= np.isin(training.groups, groups[: round(share * len(groups))])
+        return RealImages(
+            self.classes,
+            training=training.where(~validating),
+            held_out=training.where(validating),
+            fingerprint=f"{share:g}{seed}-{self.fingerprint}",
+        )
+
 
 def load(source: Source, image_size: int) -> RealImages:
     """Ingest images into a folder that is thrown away, and read both sides of their split.

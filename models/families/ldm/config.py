@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from models.config import Circumstances, FamilyConfig, FamilySampler, LikelihoodScore
+from models.families.ldm.presets import standard_fields
 
 SMALLEST_IMAGE = 64  # pixels
 DEFAULT_STEPS = 8
@@ -26,29 +27,6 @@ PREDICTIONS_ON: dict[PathName, tuple[PredictionName, ...]] = {
 
 LARGEST_IMAGE = 256  # pixels; a second stage enlarges beyond
 UPSCALE_SHARE = 0.15  # of the budget, where the dataset has images for that stage
-SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memorise it
-# the price of the `fast` sampler
-STANDARD: dict[str, Any] = {"fast_share": 0.1}
-# a student would learn from the denoiser as it was before it saw a private image; the autoencoder
-# is to fit images that it never sees
-PRIVATE: dict[str, Any] = {"fast_share": 0.0, "autoencoder_share": 0.2}
-# where a preset departs from the defaults, which are those for 64 px on a CPU
-OF_SIZE: dict[int, dict[str, Any]] = {
-    64: {},
-    128: {"patch_size": 8, "latent_channels": 16},
-    256: {
-        "patch_size": 8,
-        "latent_channels": 16,
-        "autoencoder_batch_size": 16,
-        "denoiser_channels": (64, 128, 256, 256),
-    },
-}
-# a larger batch and two blocks keep a GPU busy; not measured on one yet
-ON_CUDA: dict[str, Any] = {
-    "autoencoder_batch_size": 64,
-    "denoiser_blocks": 2,
-    "batch_size": 128,
-}
 
 
 class Config(FamilyConfig):
@@ -163,7 +141,8 @@ class Config(FamilyConfig):
 
     autoguidance: bool = Field(
         False,
-        description="Keep an early snapshot of the denoiser, for `guidance_by: early_snapshot`.",
+        description="Keep an early snapshot of the denoiser, which the sampler's `guidance_by` can "
+        "lead away from.",
     )
     classifier_share: float = Field(
         0.0,
@@ -291,18 +270,7 @@ class Config(FamilyConfig):
                 "upscaler_channels": 8,
                 "upscaler_blocks": 1,
             }
-        changes: dict[str, Any] = {
-            **STANDARD,
-            **OF_SIZE.get(given.image_size, {}),
-            **_upscaling(given),
-        }
-        if given.device == "cuda":
-            changes |= ON_CUDA
-        if given.num_images is not None and given.num_images < SMALL_SET:
-            changes |= {"dropout": 0.1, "augmentation": 0.2}
-        if given.private:
-            changes |= PRIVATE
-        return changes
+        return {**standard_fields(given), **_upscaling(given)}
 
 
 def _upscaling(given: Circumstances) -> dict[str, Any]:
@@ -349,10 +317,11 @@ class Sampler(FamilySampler):
         1.0, ge=0, le=1, description="Greatest share of noise at which guidance acts."
     )
 
-    guidance_by: Literal["no_class", "early_snapshot"] = Field(
+    guidance_by: Literal["no_class", "early_snapshot", "early_no_class"] = Field(
         "no_class",
-        description="What guidance leads away from: images of no class, or the denoiser as it was "
-        "early in a training with `autoguidance`.",
+        description="What guidance leads away from: images of no class; the denoiser as it was "
+        "early in a training with `autoguidance`; or both, the early denoiser's images of no "
+        "class, which takes no longer than either.",
     )
     classifier_guidance: float = Field(
         0.0,
@@ -391,7 +360,7 @@ class Sampler(FamilySampler):
         """Insist that a model was trained with what these options need."""
         needed = {
             "fast_share": self.name == "fast" and "name 'fast'",
-            "autoguidance": self.guidance_by == "early_snapshot" and "guidance_by 'early_snapshot'",
+            "autoguidance": self.guidance_by != "no_class" and f"guidance_by {self.guidance_by!r}",
             "classifier_share": self.classifier_guidance > 0 and "classifier_guidance",
         }
         for field, asked in needed.items():

@@ -223,15 +223,16 @@ class LatentDiffusion(Family[Config, Sampler]):
             return denoiser(self.student.network, classes)
         plain: Denoiser = denoiser(self.denoiser, classes)
         guided = plain
-        if sampler.guidance > 1 and sampler.guidance_by == "early_snapshot":
-            assert self.early is not None
-            early = denoiser(self.early.network, classes)
-            guided = extrapolated(in_halves(plain, early), sampler.guidance)
-        elif sampler.guidance > 1:
-            no_class = torch.zeros_like(classes)
-            no_class[:, -1] = 1
+        no_class = torch.zeros_like(classes)
+        no_class[:, -1] = 1
+        if sampler.guidance > 1 and sampler.guidance_by == "no_class":
             both = denoiser(self.denoiser, torch.cat([classes, no_class]))
             guided = extrapolated(both, sampler.guidance)
+        elif sampler.guidance > 1:
+            assert self.early is not None
+            known = classes if sampler.guidance_by == "early_snapshot" else no_class
+            early = denoiser(self.early.network, known)
+            guided = extrapolated(in_halves(plain, early), sampler.guidance)
         if sampler.classifier_guidance:
             assert self.classifier_task is not None
             likelihood = self.classifier_task.log_likelihood(classes[:, :-1])

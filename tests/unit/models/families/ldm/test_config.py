@@ -32,6 +32,26 @@ def test_a_gpu_gets_larger_batches() -> None:
     assert on_cuda.patch_size == 8
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        Circumstances(256, device="cuda"),
+        Circumstances(256, budget_seconds=10 * 3600.0),
+        Circumstances(128, budget_images=2_000_000),
+    ],
+)
+def test_a_long_training_gets_fine_latents(given: Circumstances) -> None:
+    config = Config(**Config.preset("standard", given))
+    assert given.image_size // config.patch_size == 32
+
+
+@pytest.mark.parametrize("image_size", [64, 128, 256])
+def test_half_an_hour_of_a_cpu_gets_coarse_latents(image_size: int) -> None:
+    given = Circumstances(image_size, 5000, budget_seconds=1800.0)
+    config = Config(**Config.preset("standard", given))
+    assert image_size // config.patch_size == 16
+
+
 def test_config_survives_json() -> None:
     config = Config(denoiser_channels=(16, 24, 32), learning_rate=2e-4)
     assert Config.model_validate(json.loads(config.model_dump_json())) == config

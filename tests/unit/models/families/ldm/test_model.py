@@ -164,6 +164,7 @@ def test_options_need_a_model_trained_for_them(images: TrainingImages) -> None:
     for options in (
         Sampler(name="fast"),
         Sampler(num_steps=2, guidance_by="early_snapshot"),
+        Sampler(num_steps=2, guidance_by="early_no_class"),
         Sampler(num_steps=2, classifier_guidance=2.0),
     ):
         changed = drawn(everything, [0, 1], [5, 6], options)
