@@ -56,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for family in options.family:
             measured.append(_in_a_process(family, size, options))
             print(_line(measured[-1]), flush=True)
-            about = {**conditions(), "images": options.images}
-            content = {"conditions": about, "trainings": measured}
+            content = {"conditions": conditions(), "trainings": measured}
             text = json.dumps(rounded(content), indent=1)
             options.output.write_text(text + "\n", encoding="utf-8")
 
@@ -80,6 +79,7 @@ def train(family: str, size: int, options: argparse.Namespace) -> dict[str, Any]
     return {
         "family": family,
         "image_size": size,
+        "images": len(images),
         "parameters": num_parameters,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "images_seen": training.images_seen,

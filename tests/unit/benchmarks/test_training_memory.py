@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.training_memory import main
 
 
-def test_a_training_tells_its_memory_and_its_rates(tmp_path: Path) -> None:
+def test_memory_and_rates_of_a_training_are_measured(tmp_path: Path) -> None:
     output = tmp_path / "out.json"
     small = ["--preset", "tiny", "--images", "16", "--to-see", "32", "--image-size", "128"]
     main([*small, "--family", "vae", "--output", str(output)])
