@@ -41,7 +41,7 @@ def test_a_training_goes_on_with_half_a_batch_at_once_when_memory_runs_out(
     context, dataset_id, failing
 ):
     shards = failing(torch.OutOfMemoryError("CUDA out of memory"), times=1)
-    job = finished(context, submit_training(context, dataset_id, images=40, seed=5))
+    job = finished(context, submit_training(context, dataset_id, seed=5))
     assert job.state is JobState.SUCCEEDED
     assert sorted(set(shards)) == [1, 2]
     assert shards == sorted(shards)
@@ -50,14 +50,14 @@ def test_a_training_goes_on_with_half_a_batch_at_once_when_memory_runs_out(
 
 def test_memory_that_half_a_batch_does_not_fit_either_is_named(context, dataset_id, failing):
     failing(MemoryError(), times=2)
-    job = finished(context, submit_training(context, dataset_id, images=40, seed=5))
+    job = finished(context, submit_training(context, dataset_id, seed=5))
     assert (job.state, job.error.code) == (JobState.FAILED, "out_of_memory")
     assert job.error.retryable
 
 
 def test_a_gpu_that_disappears_is_named_and_its_process_ends(context, dataset_id, failing):
     failing(torch.AcceleratorError("CUDA error: the GPU has fallen off the bus"), times=1)
-    job = finished(context, submit_training(context, dataset_id, images=40, seed=5))
+    job = finished(context, submit_training(context, dataset_id, seed=5))
     assert (job.state, job.error.code) == (JobState.FAILED, "device_lost")
     assert job.error.retryable
     assert context.stop.made
