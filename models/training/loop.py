@@ -50,7 +50,7 @@ class Progress:
     """What a training has done so far.
 
     Attributes:
-        stage: Name of the stage under way, or `TRIAL`.
+        stage: Name of the stage under way, behind `preparing` before its first update; or `TRIAL`.
         images_seen: Training images seen over all stages, counted with repetition.
         total_images: Images the whole training will see; a budget in seconds is refitted on the
             way, and 0 until its trial has been made.
@@ -193,7 +193,7 @@ class Training:
         self.model.eval()
         seed_update(self._seed, index)
         for _ in stage.prepare(self.images):
-            yield self._progress(stage, position)
+            yield replace(self._progress(stage, position), stage=f"preparing {stage.name}")
         self._process_group.broadcast(list(self.model.state_dict().values()))
         if not position.plan:
             position = yield from self._plan(position)

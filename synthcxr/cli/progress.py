@@ -44,9 +44,19 @@ def finish(
         elif stderr.is_terminal:
             job = _finish_with_bar(client, job, timeout_seconds)
         else:
-            job = client.jobs.wait(job.id, _Lines(), timeout_seconds=timeout_seconds)
+            lines = _Lines()
+            job = client.jobs.wait(
+                job.id, lambda job: lines(_under_way(client, job)), timeout_seconds=timeout_seconds
+            )
     job.raise_unless_succeeded()
     return job
+
+
+def _under_way(client: Client, job: Job) -> Job:
+    """Return what to show of a job: where a set waits for the preparation of its kind, that."""
+    if (job.kind, job.state) != ("generate", "queued"):
+        return job
+    return next(iter(client.jobs.list(kind="prepare", state="running")), job)
 
 
 def describe(job: Job, *, time_left: bool = True) -> str:
@@ -140,7 +150,7 @@ def _finish_with_bar(client: Client, job: Job, timeout_seconds: float | None) ->
 
         def show(job: Job) -> None:
             announced(job)
-            bar.update(task, **shown(job))
+            bar.update(task, **shown(_under_way(client, job)))
 
         return client.jobs.wait(job.id, show, timeout_seconds=timeout_seconds)
 
