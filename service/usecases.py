@@ -9,7 +9,7 @@ import structlog
 from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
-from service.domain.approvals import APPROVE_SET, Approvals
+from service.domain.approvals import Approvals
 from service.domain.audit import AuditDraft
 from service.domain.caller import GENERATE, PRIVATE_READ, TRAIN
 from service.domain.deletion import Deletion
@@ -210,6 +210,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
         context.records.catalog.model(request.model_id)
     if isinstance(request, PushRequest):
         _check_server(context, request.server, "push")
+        check_approved(context, context.records.releases.synthetic_set(request.synthetic_set_id))
     if isinstance(request, TrainRequest) and request.initial_model:
         context.records.catalog.model(request.initial_model)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
@@ -278,10 +279,15 @@ def read_nearest_pairs(context: AppContext, made: SyntheticSet) -> bytes:
     """
     access.require(context.scopes, PRIVATE_READ)
     key = _nearest_pairs_key(context, made)
+    missing = errors.ImageNotFound.named(f"{made.id}/nearest.png")
     if key is None or not context.artifacts.exists(key):
-        raise errors.ImageNotFound.named(f"{made.id}/nearest.png")
+        raise missing
+    try:
+        picture = context.artifacts.path(key).read_bytes()
+    except FileNotFoundError as error:
+        raise missing from error
     read_findings(context, made)
-    return context.artifacts.path(key).read_bytes()
+    return picture
 
 
 def _nearest_pairs_key(context: AppContext, made: SyntheticSet) -> str | None:
@@ -295,8 +301,8 @@ def _nearest_pairs_key(context: AppContext, made: SyntheticSet) -> str | None:
 
 def approvals(context: AppContext, made: SyntheticSet) -> Approvals:
     """Return who approved a set, and how many have to."""
-    entries = context.records.audit.done(context.caller.tenant, APPROVE_SET, made.id)
-    return Approvals.of(made, entries, context.required_approvals)
+    audit, tenant = context.records.audit, context.caller.tenant
+    return Approvals.of(audit, tenant, made, context.required_approvals)
 
 
 def approve_set(context: AppContext, made: SyntheticSet) -> Approvals:

@@ -253,7 +253,7 @@ class Training:
             update=0,
             schedule=StageSchedule(),
             first_loss=None,
-            images_seen=position.images_seen + (0 if stage.phases else len(self.images)),
+            images_seen=position.images_seen + (0 if stage.phases else self._about_all()),
         )
         if self._checkpoints and self._process_group.is_leader:
             self._checkpoints.save(position, module_tensors(self.model))
@@ -420,7 +420,11 @@ class Training:
             bounds = (self.budget.images, self.budget.most_images)
             return 0 if self.budget.images is None else min(each for each in bounds if each)
         num_fitted = sum(not stage.updates for stage in plan)
-        return sum(stage.images for stage in plan) + num_fitted * len(self.images)
+        return sum(stage.images for stage in plan) + num_fitted * self._about_all()
+
+    def _about_all(self) -> int:
+        """Round the number of training images to tens: the exact one is not for everybody."""
+        return max(1, round(len(self.images), -1))
 
     def _fraction(self, position: Position) -> float:
         """Part of the whole training that is done, by the time its stages are to take."""

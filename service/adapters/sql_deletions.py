@@ -184,8 +184,10 @@ def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related
     examined = select(t.examined_sets).where(t.examined_sets.c.model_id == model.id)
     origin = t.models.c.document[("card", "warm_start", "init_from")].as_string()
     started = select(t.models).where(origin == model.id, ~t.models.c.deleted)
+    trained_on = select(t.datasets).where(t.datasets.c.id == model.dataset_id)
     return Related(
         models=[model],
+        dataset=next(iter(records(connection, t.DATASETS, trained_on)), None),
         started=records(connection, t.MODELS, started),
         sets=records(connection, t.SYNTHETIC_SETS, made),
         jobs=_jobs(connection, or_(training, _drawn_by(model)) if cascade else training),
@@ -226,7 +228,8 @@ def _jobs(connection: Connection, condition: ColumnElement[bool]) -> list[Job]:
 
 
 def _unfinished_job(connection: Connection, condition: ColumnElement[bool]) -> str | None:
-    query = select(t.jobs.c.id).where(condition, ~t.jobs.c.state.in_(_DONE)).limit(1)
+    waits = and_(t.jobs.c.kind == "prepare", t.jobs.c.state == "queued")  # and finds nothing to do
+    query = select(t.jobs.c.id).where(condition, ~t.jobs.c.state.in_(_DONE), ~waits).limit(1)
     return connection.execute(query).scalar()
 
 

@@ -19,6 +19,7 @@ Range = Annotated[
 ]
 
 FOREVER = "private, immutable, max-age=31536000"
+NOT_KEPT = "private, no-store"  # patients' images: a cache asks no key, and outlives a deletion
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
@@ -42,12 +43,13 @@ def immutable_file(
     filename: str,
     if_none_match: str | None,
     disposition: Literal["attachment", "inline"] = "attachment",
+    cached: str = FOREVER,
 ) -> Response:
     """Send a published file whole, in part (Range), or not at all (If-None-Match)."""
     etag = f'"{sha256}"'
-    headers = {"ETag": etag, "Cache-Control": FOREVER}
+    headers = {"ETag": etag, "Cache-Control": cached}
     if matches(if_none_match, etag):
-        return not_modified(etag, **{"Cache-Control": FOREVER})
+        return not_modified(etag, **{"Cache-Control": cached})
     try:
         stat = path.stat()
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from service.adapters.listed_files import (
 )
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
-from service.api.conditional import FOREVER
+from service.api.conditional import NOT_KEPT
 from service.api.dependencies import (
     Cascade,
     Cursor,
@@ -239,7 +239,7 @@ def get_dataset_samples(context: InContext, dataset_id: DatasetId) -> Response:
     image = contact_sheet(context.artifacts, dataset)
     if image is None:
         raise errors.ImageNotFound.named(f"{dataset_id}/{CONTACT_SHEET}")
-    answer = Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+    answer = Response(image, media_type="image/png", headers={"Cache-Control": NOT_KEPT})
     return disclosed(context, dataset.id, answer)
 
 

@@ -9,7 +9,7 @@ from service import usecases
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
 from service.api.conditional import (
-    FOREVER,
+    NOT_KEPT,
     IfNoneMatch,
     Range,
     immutable_file,
@@ -145,7 +145,7 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
         image = path.read_bytes()
     except FileNotFoundError:
         raise errors.ImageNotFound.named(f"{model_id}/samples.png") from None
-    answer = Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+    answer = Response(image, media_type="image/png", headers={"Cache-Control": NOT_KEPT})
     return disclosed(context, model.id, answer)
 
 

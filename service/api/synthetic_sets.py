@@ -14,6 +14,7 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.conditional import (
     FOREVER,
+    NOT_KEPT,
     IfNoneMatch,
     Range,
     immutable_file,
@@ -273,6 +274,7 @@ async def get_findings(
         media_type="application/json",
         filename=f"{made.id}-findings.json",
         if_none_match=if_none_match,
+        cached=NOT_KEPT,
     )
 
 
@@ -296,11 +298,11 @@ async def get_nearest_pairs(context: InContext, synthetic_set_id: SetId) -> Resp
     """View the images that come nearest to training images, each above the one it is most like.
 
     They show patients, so they need the scope `private:read`, and count as reading the findings. Of
-    a refused set they are among all images drawn. They are gone when the dataset is deleted.
+    a set that is not stored there are none. They are gone when the dataset is deleted.
     """
     made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
     image = await run_writing(usecases.read_nearest_pairs, context, made)
-    return Response(image, media_type="image/png", headers={"Cache-Control": FOREVER})
+    return Response(image, media_type="image/png", headers={"Cache-Control": NOT_KEPT})
 
 
 @router.post(

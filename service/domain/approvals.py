@@ -3,13 +3,14 @@
 They are entries of the audit log and lie nowhere else, so nobody can change one unnoticed.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain import errors
-from service.domain.audit import AuditEntry
+from service.domain.audit import EXAMINE_SET
 from service.domain.caller import PRIVATE_READ, RELEASE_APPROVE
+from service.domain.record_ports import AuditLog
 from service.domain.records import SyntheticSet
 
 APPROVE_SET = "approve_synthetic_set"  # the operation, as openapi.yaml names it
@@ -42,11 +43,21 @@ class Approvals:
     items: tuple[Approval, ...] = ()
 
     @classmethod
-    def of(cls, made: SyntheticSet, entries: Iterable[AuditEntry], required: int) -> "Approvals":
-        """Read them out of the audit log; what is older than the set was about another one."""
+    def of(cls, audit: AuditLog, tenant: str, made: SyntheticSet, required: int) -> "Approvals":
+        """Read them out of the audit log; what is older than the set was about another one.
+
+        Args:
+            audit: The log, in which the set's examination is an entry as well.
+            tenant: Whose set it is.
+            made: The set.
+            required: How many are asked for.
+        """
+        examined = max(
+            (each.sequence for each in audit.done(tenant, EXAMINE_SET, made.id)), default=0
+        )
         found: dict[str, Approval] = {}
-        for entry in entries:
-            if entry.at >= made.created_at:
+        for entry in audit.done(tenant, APPROVE_SET, made.id):
+            if entry.sequence > examined:
                 found.setdefault(entry.actor, Approval(entry.actor, entry.at))
         return cls(required, tuple(found.values()))
 

@@ -12,6 +12,7 @@ from release.gate.verdict import Verdict
 from service.domain.deletion import Kept, Removed
 from service.domain.job import Job
 from service.domain.model_card import Memorisation
+from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 
 STILL_RELEASED = (
@@ -56,6 +57,7 @@ class Related:
         jobs: Jobs that made what goes.
         examined: What is kept of the examinations of sets of these models, or of the dataset.
         started: Models whose training started from the one that is deleted.
+        dataset: What a model that is deleted was trained on, if that is there.
     """
 
     models: Sequence[Model]
@@ -63,6 +65,7 @@ class Related:
     jobs: Sequence[Job]
     examined: Sequence[ExaminedSet]
     started: Sequence[Model] = ()
+    dataset: Dataset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def _with_what_was_made(
     removed = (
         *((dataset,) if dataset else ()),
         *map(_model, related.models),
-        *map(_set, related.sets),
+        *(_set(each, related.dataset) for each in related.sets),
         *map(_job, related.jobs),
     )
     stay = [
@@ -174,14 +177,15 @@ def _model(model: Model) -> Removed:
     return Removed("model", model.id, digests, (model.snapshot.folder,))
 
 
-def _set(made: SyntheticSet) -> Removed:
+def _set(made: SyntheticSet, dataset: Dataset | None) -> Removed:
+    beside_dataset = (nearest_pairs_key(dataset, made.id),) if dataset and dataset.artifact else ()
     digests = {each.name: each.sha256 for each in (made.zip, made.manifest) if each}
     if not made.released:
-        return Removed("synthetic_set", made.id, digests, (made.report.folder,))
+        return Removed("synthetic_set", made.id, digests, (made.report.folder, *beside_dataset))
     beside = ("manifest.json", "report.html", "report.json", "findings.json")
     digests.pop("set.zip", None)
     keys = tuple(f"{made.report.folder}/{name}" for name in beside)
-    return Removed("synthetic_set", made.id, digests, keys)
+    return Removed("synthetic_set", made.id, digests, (*keys, *beside_dataset))
 
 
 def _job(job: Job) -> Removed:

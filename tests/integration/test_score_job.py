@@ -137,6 +137,7 @@ def test_without_its_dataset_a_model_scores_without_percentiles(context, model, 
 def test_the_card_of_a_ppca_says_how_many_components_and_is_audited(model):
     [point] = model.card.learning_curve
     assert point["num_components"] >= 1
-    assert point["images_seen"] == model.images_seen == model.card.num_training_images
+    rounded = round(model.card.num_training_images, -1)  # the number itself is private
+    assert point["images_seen"] == model.images_seen == rounded
     assert model.card.memorisation.standard_errors is not None or model.card.white_box is None
     assert model.card.num_parameters > 64**2

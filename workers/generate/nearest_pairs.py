@@ -36,7 +36,7 @@ def keep_nearest_pairs(
         attempt: Its artifacts take the picture.
         inputs: The real images.
         sampled: The images drawn.
-        places: Those of them that are in the set, or all where none is.
+        places: Those of them that are in the set; nothing is kept where none is.
     """
     if not len(places):
         return

@@ -92,9 +92,9 @@ def publish(
     # of this attempt alone, so that deleting the set takes nothing from another that makes it anew
     folder = f"synthetic-sets/{inputs.request.synthetic_set_id}-{attempt.name}"
     made = _record(attempt, inputs, verdict, released, staged, folder)
-    shown = [place for place, _ in released] or range(len(sampled.pixels))
-    keep_nearest_pairs(attempt, inputs, sampled, np.asarray(shown, np.int64))
     attempt.artifacts.publish(staged, folder)
+    # of images that are kept alone: those of a refused set are nowhere
+    keep_nearest_pairs(attempt, inputs, sampled, np.array([at for at, _ in released], np.int64))
     return made
 
 

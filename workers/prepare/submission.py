@@ -6,7 +6,7 @@ import hashlib
 
 import structlog
 
-from service.domain.errors import Conflict, RecordsUnavailable
+from service.domain.errors import Conflict, NotFound, RecordsUnavailable
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.record_ports import Idempotency, Records
@@ -28,7 +28,13 @@ def submit_preparation(records: Records, trained: Job) -> None:
     """
     model_id = trained.result.model_id if trained.result else None
     assert model_id, "a training that succeeded made a model"
-    model = records.catalog.model(model_id)
+    try:
+        _submit(records, trained, records.catalog.model(model_id))
+    except (Conflict, NotFound, RecordsUnavailable) as error:
+        log.warning("preparation not queued", job_id=trained.id, reason=type(error).__name__)
+
+
+def _submit(records: Records, trained: Job, model: Model) -> None:
     job = Job(
         id=new_id("job"),
         kind=JobKind.PREPARE,
@@ -39,10 +45,7 @@ def submit_preparation(records: Records, trained: Job) -> None:
         tenant=trained.tenant,
         trace_context=trained.trace_context,
     )
-    try:
-        records.jobs.submit(job, idempotency=_once(model))
-    except (Conflict, RecordsUnavailable) as error:
-        log.warning("preparation not queued", job_id=trained.id, reason=type(error).__name__)
+    records.jobs.submit(job, idempotency=_once(model))
 
 
 def _once(model: Model) -> Idempotency:

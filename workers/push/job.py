@@ -17,6 +17,7 @@ from pydicom import dcmread
 from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
 from service.domain import access
+from service.domain.approvals import Approvals
 from service.domain.dicomweb import allowed_server
 from service.domain.errors import ArtifactMissing, SetWithoutDicom
 from service.domain.records import PushedSet
@@ -39,11 +40,16 @@ def push(attempt: Attempt, request: PushRequest) -> PushedSet:
 
     Raises:
         SyntheticSetNotFound, SetRefused, SetInconclusive: It is not released.
+        ApprovalMissing: It was made anew, or more people have to approve it now.
         ArtifactMissing: Its archive is gone or is not the one that was released.
         DicomwebFailed: See the error tree.
     """
     made = attempt.records.releases.synthetic_set(request.synthetic_set_id)
     released = access.to_be_pushed(made)
+    required = attempt.settings.required_approvals
+    if required:
+        approvals = Approvals.of(attempt.records.audit, attempt.job.tenant, made, required)
+        approvals.check_complete(made)
     server = allowed_server(
         attempt.settings.named_dicomweb_servers, request.server, "push", attempt.job.tenant
     )

@@ -146,19 +146,29 @@ def _run(attempt: Attempt, spec: TrainingSpec, num_parts: int = 1) -> Training:
     """
     device = rank_device(0, spec.request.num_devices)
     with leading_process_group(spec, device, num_parts) as process_group:
-        training = spec.training(device, process_group, _threads(attempt, spec, device))
+        threads = _threads(attempt, spec, device)
+        training = spec.training(device, process_group, threads)
         monitor = None
         if not spec.privacy:  # held-out images are private too
             monitor = membership_monitor(spec.store, spec.request.image_size, device)
         reporter = Reporter(attempt, training, spec.request.family, monitor)
-        for progress in training.run():
-            try:
-                check_cancelled()
-            except Stopped:
-                _save(attempt, training)
-                raise
-            reporter.take(progress)
+        try:
+            _follow(attempt, training, reporter)
+        finally:
+            if threads:
+                threads.release()  # samples and audit take those of everything else
     return training
+
+
+def _follow(attempt: Attempt, training: Training, reporter: Reporter) -> None:
+    """Train to the end and report it; who is asked to stop keeps what was trained."""
+    for progress in training.run():
+        try:
+            check_cancelled()
+        except Stopped:
+            _save(attempt, training)
+            raise
+        reporter.take(progress)
 
 
 def _threads(attempt: Attempt, spec: TrainingSpec, device: torch.device) -> Threads | None:

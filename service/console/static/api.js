@@ -49,7 +49,7 @@ export async function send(path, { method = "GET", body, headers = {}, signal } 
 
 async function attempt(path, { method, body, headers, signal }) {
   try {
-    return await fetch(path, { method, body, headers: { ...authorization(), ...headers }, signal, cache: "no-cache" });
+    return await fetch(path, { method, body, headers: { ...authorization(), ...headers }, signal, cache: "no-store" });
   } catch (error) {
     if (signal?.aborted) throw error;
     return null;
