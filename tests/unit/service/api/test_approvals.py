@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from release.gate.verdict import Verdict
+from service.domain.audit import EXAMINE_SET, AuditDraft
 from service.domain.caller import RELEASE_APPROVE
 from service.domain.records import ArtifactRef, SyntheticSet
 from tests.unit.service.conftest import Scene
@@ -112,4 +113,6 @@ def test_a_set_that_is_made_anew_is_approved_anew(asked: Any) -> None:
     headers = scene.bearer("generate")
     assert scene.client.delete(HERE, headers=headers).status_code == 204
     add_set(scene, Verdict("passed"))
+    examined = AuditDraft("default", "worker", EXAMINE_SET, "syn_1", "passed")
+    scene.records.audit.append(examined)  # as a worker does with the set
     scene.refused(scene.client.get(f"{HERE}/download", headers=headers), 409, "approval_missing")
