@@ -12,7 +12,6 @@ from typing_extensions import override
 from service.domain import errors, job_events, quotas, release_rules, statistics
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.audit import (
-    DONE,
     FINISH_DELETION,
     SET_POLICY,
     AuditDraft,
@@ -1022,10 +1021,10 @@ class MemoryAuditLog(AuditLog):
         return numbered_page(rest[: limit + 1], limit)
 
     @override
-    def done(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
-        asked = (action, target, DONE)
+    def of_action(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
+        asked = (action, target)
         entries = self._store.audit.get(tenant, [])
-        return [each for each in entries if (each.action, each.target, each.outcome) == asked]
+        return [each for each in entries if (each.action, each.target) == asked]
 
     @override
     def head(self, tenant: str) -> AuditHead:

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, insert_if_new
-from service.domain.audit import DONE, GENESIS, SET_POLICY, AuditDraft, AuditEntry, AuditHead
+from service.domain.audit import GENESIS, SET_POLICY, AuditDraft, AuditEntry, AuditHead
 from service.domain.paging import DEFAULT_LIMIT, Page, number_after, numbered_page
 from service.domain.record_ports import AuditLog
 
@@ -63,12 +63,11 @@ class SqlAuditLog(AuditLog):
         return numbered_page(found, limit)
 
     @override
-    def done(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
+    def of_action(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
         entries = t.audit_entries.c
         query = (
             select(t.audit_entries)
             .where(entries.tenant == tenant, entries.action == action, entries.target == target)
-            .where(entries.outcome == DONE)
             .order_by(entries.sequence)
         )
         with self._database.reading() as connection:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain import errors
-from service.domain.audit import EXAMINE_SET
+from service.domain.audit import DONE, EXAMINE_SET
 from service.domain.caller import PRIVATE_READ, RELEASE_APPROVE
 from service.domain.record_ports import AuditLog
 from service.domain.records import SyntheticSet
@@ -53,11 +53,11 @@ class Approvals:
             required: How many are asked for.
         """
         examined = max(
-            (each.sequence for each in audit.done(tenant, EXAMINE_SET, made.id)), default=0
+            (each.sequence for each in audit.of_action(tenant, EXAMINE_SET, made.id)), default=0
         )
         found: dict[str, Approval] = {}
-        for entry in audit.done(tenant, APPROVE_SET, made.id):
-            if entry.sequence > examined:
+        for entry in audit.of_action(tenant, APPROVE_SET, made.id):
+            if entry.sequence > examined and entry.outcome == DONE:
                 found.setdefault(entry.actor, Approval(entry.actor, entry.at))
         return cls(required, tuple(found.values()))
 

@@ -467,8 +467,8 @@ class AuditLog(Protocol):
     ) -> Page[AuditEntry]:
         """List the entries of a tenant, newest first."""
 
-    def done(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
-        """Return when an action was done to a record, oldest first; refused ones are left out."""
+    def of_action(self, tenant: str, action: str, target: str) -> list[AuditEntry]:
+        """List what came of an action on a record each time, oldest first."""
 
     def head(self, tenant: str) -> AuditHead:
         """Return the end of a tenant's chain."""

@@ -91,7 +91,7 @@ def test_an_approval_stands_in_the_audit_log(asked: Any) -> None:
     scene = asked(1)
     key = scene.key(RELEASE_APPROVE)
     approve(scene, {"Authorization": f"Bearer {key.secret}"})
-    [entry] = scene.records.audit.done("default", "approve_synthetic_set", "syn_1")
+    [entry] = scene.records.audit.of_action("default", "approve_synthetic_set", "syn_1")
     assert (entry.actor, entry.outcome) == (key.key.id, "done")
 
 
