@@ -28,7 +28,7 @@ CLI = typer.main.get_command(app)
 def options_of(command: list[str]) -> dict[str, str]:
     """Parse a command as the command line would; a wrong one raises."""
     name, *arguments = command
-    subcommand = CLI.commands[name]
+    subcommand = CLI.get_command(None, name)
     return subcommand.make_context(name, list(arguments)).params
 
 

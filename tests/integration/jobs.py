@@ -31,6 +31,7 @@ OFTEN = {
     "heartbeat_seconds": 0.02,
     "checkpoint_interval_seconds": 0.05,
     "prepare_after_training": False,
+    "torch_threads": 1,  # so that a budget in images gives the same model everywhere
 }
 
 

@@ -296,7 +296,7 @@ def test_lists_and_cursors_show_nothing_of_another_tenant(
     shared: SharedService, owned: dict[str, str]
 ) -> None:
     for method, path in operations(shared.app):
-        if method != "GET" or "{" in path or path == "/openapi.yaml":
+        if method != "GET" or "{" in path or path in {"/openapi.yaml", "/openapi.json"}:
             continue
         assert not IDENTIFIER.search(shared.b.get(path).text), path
     for path in everything(shared.a):

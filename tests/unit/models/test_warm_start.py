@@ -46,7 +46,7 @@ def test_an_equal_model_takes_over_all_but_what_is_fitted_anew(family: str, tmp_
 
 @pytest.mark.parametrize("family", WARM)
 def test_every_name_of_what_is_fitted_anew_begins_a_name_of_the_state(family: str) -> None:
-    parts = {"classifier_share": 0.1, "fast_share": 0.1, "autoguidance": True}
+    parts = {"classifier_share": 0.1, "fast_share": 0.1, "autoguidance": True, "upscale_share": 0.1}
     overrides = {
         "ldm": parts,
         "gan": {"conditioning": "k_plus_1"},

@@ -116,7 +116,9 @@ def test_a_part_without_its_database_or_broker_ends_with_one_line(
     assert line.startswith(said)
 
 
-@pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile", "deploy/helm", "README.md"])
+@pytest.mark.parametrize(
+    "file", ["docker-compose.yml", "Dockerfile", "deploy/helm", "docs/settings.md"]
+)
 def test_what_our_deployments_set_is_known(file: str) -> None:
     place = Path(__file__).parents[3] / file
     files = [each for each in place.rglob("*") if each.is_file()] if place.is_dir() else [place]

@@ -129,7 +129,7 @@ def test_progress_counts_images_up_to_the_budget(images, new_mean_images):
     assert progress[-1].fraction == 1.0
     assert {each.total_images for each in progress} == {320}
     stages = [stage for stage, _ in groupby(each.stage for each in progress)]
-    assert stages == ["trial", "means", "shift"]
+    assert stages == ["trial", "means", "preparing shift", "shift"]
 
 
 def test_conclusion_runs_once_and_preparation_on_every_start(images, new_mean_images, tmp_path):
