@@ -1,9 +1,10 @@
 """Synthetic sets and their examinations in SQLite or PostgreSQL."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
@@ -127,14 +128,10 @@ def examined_sets(
         model_id: The model.
         there: What else is asked of a set; by default nothing, so that those of all tenants count.
     """
-    models, examined = t.models.c, t.examined_sets.c
+    models = t.models.c
     weights = select(models.snapshot_sha256).where(models.id == model_id).scalar_subquery()
     equals = select(models.id).where(models.snapshot_sha256 == weights)
-    query = select(t.examined_sets).where(
-        or_(examined.model_id == model_id, examined.model_id.in_(equals)), *there
-    )
-    found = records(connection, t.EXAMINED_SETS, query)
-    return sorted(found, key=lambda each: each.number)
+    return _examined_of(connection, model_id, equals, there)
 
 
 def examined_line(
@@ -147,7 +144,7 @@ def examined_line(
         model_id: The model.
         there: What else is asked of a set; by default nothing, so that those of all tenants count.
     """
-    models, examined = t.models.c, t.examined_sets.c
+    models = t.models.c
     own = select(models.line).where(models.id == model_id)
     related = or_(models.id == model_id, models.line.in_(own))
     weights = select(models.snapshot_sha256).where(related)
@@ -155,9 +152,19 @@ def examined_line(
     of_line = select(models.id).where(
         or_(models.snapshot_sha256.in_(weights), models.line.in_(lines))
     )
-    query = select(t.examined_sets).where(
-        or_(examined.model_id == model_id, examined.model_id.in_(of_line)), *there
-    )
+    return _examined_of(connection, model_id, of_line, there)
+
+
+def _examined_of(
+    connection: Connection,
+    model_id: str,
+    others: Select[tuple[str]],
+    there: Sequence[ColumnElement[bool]],
+) -> list[ExaminedSet]:
+    """Read the examined sets of a model and of others, by number."""
+    examined = t.examined_sets.c
+    drawn_by = or_(examined.model_id == model_id, examined.model_id.in_(others))
+    query = select(t.examined_sets).where(drawn_by, *there)
     found = records(connection, t.EXAMINED_SETS, query)
     # models that were counted apart once have sets of one number
     return sorted(found, key=lambda each: (each.number, each.created_at, each.id))
