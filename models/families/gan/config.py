@@ -11,7 +11,7 @@ from models.config import Circumstances, FamilyConfig, FamilySampler
 PRIOR_UPDATES = 2500
 PRIOR_UPDATES_PER_SECOND = 6  # of a budget: a third to three quarters of its time on one core
 MIN_PRIOR_UPDATES = 100
-PRIOR_SHARE = 0.75  # of a budget in seconds, at most, on a processor that others use too
+PRIOR_SHARE = 0.6  # of a budget in seconds, at most, on a processor that is slow or shared
 UNPENALISED: dict[str, Any] = {"penalty": 0.0}
 FITTED: dict[str, dict[str, Any]] = {
     "r3gan": {},
