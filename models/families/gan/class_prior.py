@@ -15,6 +15,7 @@ early. The audit of the weights scores each part.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 
 import torch
@@ -44,6 +45,7 @@ WARM_UP = 0.07
 AVERAGED = 100  # updates that the average of the weights reaches back
 MAX_PASSES = 600  # over the images; after more, the flow knows them too well
 MIN_UPDATES = 300
+TIMED_UPDATES = 20  # by which it is known how long the others take
 REACH = 2.0  # of the changes, in units of those that leave an image about as likely
 NUM_CHANGED = 75_000  # changed images to learn from, and at most so many of one:
 MAX_CHANGED = 64
@@ -68,6 +70,7 @@ class ClassPrior(nn.Module):
         width: Of the flow's layers.
         num_updates: For how many the flow learns, at most: less from a small set.
         guidance: How far to draw away from what all classes have in common; 0 not at all.
+        seconds: Of updates, at most; where they are slow there are fewer. None is no limit.
 
     Reference: Lipman et al. 2023 (arXiv:2210.02747).
     """
@@ -82,10 +85,12 @@ class ClassPrior(nn.Module):
         width: int,
         num_updates: int,
         guidance: float,
+        seconds: float | None = None,
     ) -> None:
         super().__init__()
         self._guidance = guidance
         self._num_updates = num_updates
+        self._seconds = seconds
         self.components = JitteredComponents(size, num_latents)
         self._num_latents = num_latents
         self._num_classes = num_classes
@@ -155,14 +160,18 @@ class ClassPrior(nn.Module):
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
         averages = [weight.detach().clone() for weight in self.flow.parameters()]
-        for number in range(num_updates):
+        began, number = time.monotonic(), 0
+        while number < num_updates:
+            if number == TIMED_UPDATES:
+                num_updates = self._affordable(num_updates, time.monotonic() - began)
             seed_update(SEED, number)
             for group in optimiser.param_groups:
                 group["lr"] = LEARNING_RATE * warmup_cosine(number / num_updates, WARM_UP)
             self._update(optimiser, vectors, changes, images)
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 average.lerp_(weight.detach(), max(1 / (number + 1), 1 / AVERAGED))
-            yield share + (1 - share) * (number + 1) / num_updates
+            number += 1
+            yield share + (1 - share) * number / num_updates
         with torch.no_grad():
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 weight.copy_(average)
@@ -172,6 +181,13 @@ class ClassPrior(nn.Module):
     def _num_updates_for(self, num_images: int) -> int:
         most = max(MIN_UPDATES, MAX_PASSES * num_images // BATCH_SIZE)
         return min(self._num_updates, most)
+
+    def _affordable(self, num_updates: int, seconds: float) -> int:
+        """Say how many updates there is time for, `TIMED_UPDATES` having taken some seconds."""
+        if self._seconds is None:
+            return num_updates
+        affordable = int(self._seconds * TIMED_UPDATES / seconds)
+        return min(num_updates, max(TIMED_UPDATES + 1, affordable))
 
     @torch.no_grad()
     def _changed_vectors(

@@ -11,6 +11,7 @@ from models.config import Circumstances, FamilyConfig, FamilySampler
 PRIOR_UPDATES = 2500
 PRIOR_UPDATES_PER_SECOND = 6  # of a budget: a third to three quarters of its time on one core
 MIN_PRIOR_UPDATES = 100
+PRIOR_SHARE = 0.6  # of a budget in seconds, at most, on a processor that is slow or shared
 UNPENALISED: dict[str, Any] = {"penalty": 0.0}
 FITTED: dict[str, dict[str, Any]] = {
     "r3gan": {},
@@ -78,6 +79,12 @@ class Config(FamilyConfig):
         le=100_000,
         description="Updates of that flow before the adversarial training, at most 600 passes over "
         "the images; 2,500 take 200 to 330 s of one core.",
+    )
+    prior_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds that these updates may take: where they prove slower, there are "
+        "fewer. null is no limit.",
     )
     prior_guidance: float = Field(
         0.7,
@@ -196,6 +203,7 @@ class Config(FamilyConfig):
         if given.device == "cpu" and given.budget_seconds is not None:
             affordable = int(PRIOR_UPDATES_PER_SECOND * given.budget_seconds)
             fields["prior_updates"] = min(PRIOR_UPDATES, max(MIN_PRIOR_UPDATES, affordable))
+            fields["prior_seconds"] = PRIOR_SHARE * given.budget_seconds
         return fields
 
 

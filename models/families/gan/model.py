@@ -62,6 +62,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
             config.prior_width,
             config.prior_updates,
             config.prior_guidance,
+            config.prior_seconds,
         )
         self.patches = PatchWhitening(config.patch_size)
         self.generator = Generator(config, spec)

@@ -59,11 +59,38 @@ class Residual(nn.Module):
         return self.skip(x) + h  # type: ignore[no-any-return]
 
 
+class SteadyUpsampling(nn.ConvTranspose2d):
+    """A transposed convolution that turns constant features into a constant image.
+
+    Its patches overlap by half, so that no seams show (Malvar 1992, on lapped transforms). Its
+    kernels are projected so that, at each place within a patch, those that overlap there have the
+    same sum: otherwise every bias of the features shows as a lattice of dots, one to a patch.
+
+    Args:
+        in_channels: Of the features.
+        patch_size: Side in pixels of what a feature becomes.
+
+    Reference: Sugawara et al. 2018, section 3 (arXiv:1806.02658).
+    """
+
+    def __init__(self, in_channels: int, patch_size: int) -> None:
+        super().__init__(in_channels, 1, 2 * patch_size, patch_size, padding=patch_size // 2)
+        self._patch_size = patch_size
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Map (b, in_channels, h, w) to (b, 1, h * p, w * p)."""
+        p = self._patch_size
+        overlapping = self.weight.unflatten(3, (2, p)).unflatten(2, (2, p))  # (c, 1, 2, p, 2, p)
+        sums = overlapping.sum((2, 4), keepdim=True)
+        excess = (sums - sums.mean((3, 5), keepdim=True)) / 4
+        steady = (overlapping - excess).flatten(4, 5).flatten(2, 3)
+        return F.conv_transpose2d(x, steady, self.bias, p, p // 2)
+
+
 class Generator(nn.Module):
     """From latents, a class and a first draft to corrections of the draft: a U-Net.
 
-    There are none before training. The patches it writes overlap by half, so that no seams show
-    (Malvar 1992, on lapped transforms).
+    There are none before training.
     """
 
     def __init__(self, config: Config, spec: ImageSpec) -> None:
@@ -82,7 +109,7 @@ class Generator(nn.Module):
         self.down = nn.ModuleList(Residual(fine, coarse, style_size) for fine, coarse in steps)
         self.up = nn.ModuleList(Residual(coarse, fine, style_size) for fine, coarse in steps[::-1])
         self.finest = Residual(channels[0], channels[0], style_size)
-        self.to_pixels = zeroed(nn.ConvTranspose2d(channels[0], 1, 2 * p, p, padding=p // 2))
+        self.to_pixels = zeroed(SteadyUpsampling(channels[0], p))
 
     def forward(self, latents: Tensor, classes: Tensor, draft: Tensor, noise: Tensor) -> Tensor:
         """Return what to add to the draft, (b, 1, h, w).

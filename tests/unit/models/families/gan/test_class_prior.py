@@ -97,6 +97,16 @@ def test_fitting_happens_once_and_leaves_the_random_source_alone(images, prior):
     assert torch.equal(torch.rand(3), expected)
 
 
+def test_a_flow_that_has_no_time_makes_fewer_updates(images):
+    short = ClassPrior(
+        16, num_classes=2, num_latents=6, width=16, num_updates=200, guidance=0, seconds=1e-9
+    )
+    updates = [fraction for fraction in short.fit(images) if fraction > 0.9]
+    assert short.fitted
+    assert updates[-1] == 1
+    assert len(updates) < 100
+
+
 def test_a_prior_knows_images_of_its_kind_better_than_noise(images, prior):
     batch, labels = images.read(torch.arange(20)), images.labels[:20]
     assert (
