@@ -753,6 +753,20 @@ def test_a_phase_of_unknown_length_pulses_without_a_percentage() -> None:
     assert shown(running({"phase": "sampling", "fraction": 0.25}))["percentage"] == "25%"
 
 
+def test_without_a_terminal_the_time_so_far_stands_where_no_share_is_known(serve, capsys) -> None:
+    going = {**DONE, "done": False, "state": "running", "progress": {"phase": "preparing"}}
+    answers = iter([going, going, DONE])
+    serve(lambda _: httpx.Response(200, json=next(answers)))
+    assert run("jobs", "wait", "job_1") == 0
+    assert "train preparing  0:00 so far\n" in capsys.readouterr().err
+
+
+def test_a_job_that_was_cancelled_is_not_all_done() -> None:
+    cancelled = {**DONE, "state": "cancelled", "progress": {"phase": "adversarial"}}
+    assert shown(Job.model_validate(cancelled))["percentage"] == ""
+    assert shown(Job.model_validate(DONE))["percentage"] == "100%"
+
+
 def test_the_bar_stays_on_a_narrow_terminal_whatever_is_beside_it(monkeypatch) -> None:
     console = Console(width=70, force_terminal=True, file=io.StringIO(), color_system=None)
     monkeypatch.setattr("synthcxr.cli.progress.stderr", console)
