@@ -71,7 +71,7 @@ def describe(job: Job, *, time_left: bool = True) -> str:
         parts.append(f"{progress.images_seen}{total} images")
     if progress.images_per_second:
         parts.append(f"{progress.images_per_second:.0f} images/s")
-    if time_left and progress.eta_seconds is not None:
+    if time_left and progress.eta_seconds is not None and progress.eta_seconds >= 1:
         parts.append(f"{_clock(progress.eta_seconds)} left")
     return "  ".join([f"{job.kind} {parts[0]}", *parts[1:], *_loss(job.metrics or {})])
 

@@ -360,6 +360,10 @@ def test_a_line_of_progress_says_phase_images_speed_time_and_loss() -> None:
     assert describe(job) == (
         "train autoencoder  500/2000 images  123 images/s  1:05 left  loss 0.1235"
     )
+    ending = Job.model_validate(
+        {**DONE, "state": "running", "progress": {**progress, "eta_seconds": 0.2}}
+    )
+    assert "left" not in describe(ending)
 
 
 def test_what_a_training_is_expected_to_take_is_said_by_stage() -> None:
