@@ -83,8 +83,8 @@ def burned_in_text(num_images: int) -> list[IngestWarning]:
     if not num_images:
         return []
     detail = (
-        f"Text is burnt into {num_images} images and was kept, so that a model may learn it. "
-        "Look at the list of these images, or ingest with burned_in_text=mask or drop."
+        "Text seems to be burnt into images and was kept, so that a model may learn it. Look at "
+        "the list of these images, or ingest with burned_in_text=mask or drop."
     )
     return [IngestWarning("burned_in_text", detail, num_images)]
 

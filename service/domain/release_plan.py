@@ -102,12 +102,13 @@ class ReleasePlan:
             yield f"What may help: {MORE_PATIENTS}."
             return
         size, excess = next(each for each in self.max_excess if each[1])
-        shares = (
-            f"{label} up to {_percent(min(1.0, excess * share))}"
-            for label, share in self.class_shares.items()
-        )
         sets = "Sets" if size <= self.num_needed else f"Sets of {size:,} images or more"
-        yield f"{sets} can pass that show, of their images, {', '.join(shares)}."
+        limits = {label: excess * share for label, share in self.class_shares.items()}
+        if all(limit >= 1 for limit in limits.values()):
+            yield f"{sets} can pass, however their images are shared among the classes."
+            return
+        shares = (f"{label} {_percent(min(1.0, limit))}" for label, limit in limits.items())
+        yield f"{sets} can pass whose classes make up at most: {', '.join(shares)}."
 
     def outlook(self, wanted: Mapping[str, float], num_images: int, *, is_later: bool) -> Outlook:
         """Say whether a set can pass.

@@ -15,13 +15,13 @@ def findings(dataset: Dataset) -> Iterator[str]:
     if summary.get("layout"):
         yield f"read as: {summary['layout']}"
     for label, counts in dataset.classes.items():
-        yield f"class {label}: {counts['images']} images"
+        yield f"class {label}: {_images(counts['images'])}"
     yield _patients(dataset)
     yield from _copies(dataset)
     yield from _left_out(dataset)
     yield from (summary.get("release_plan") or {}).get("text", ())
     for warning in dataset.warnings:
-        about = f" ({warning.num_images} images)" if warning.num_images else ""
+        about = f" ({_images(warning.num_images)})" if warning.num_images else ""
         yield f"warning {warning.code}{about}: {warning.detail}"
 
 
@@ -29,10 +29,16 @@ def _patients(dataset: Dataset) -> str:
     num_images = sum(counts["images"] for counts in dataset.classes.values())
     known = dataset.summary.get("num_images_with_patient") or 0
     source = dataset.summary.get("patient_source")
+    if dataset.summary.get("layout") == "phantoms":
+        return "patients: each image was drawn as one of its own"
     if not known:
         return "patients: not known; each image counts as a patient of its own"
     others = f"; each of the other {num_images - known} counts as one" if known < num_images else ""
     return f"patients: {known} of {num_images} images by {source or 'their ids'}{others}"
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number} images"
 
 
 def _copies(dataset: Dataset) -> Iterator[str]:

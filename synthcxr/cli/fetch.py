@@ -45,7 +45,7 @@ def fetch(
     as_json: Json = False,
     url: Url = None,
 ) -> None:
-    """Have the set that a file asks for at its place, and print where that is.
+    """Put the set that a file asks for at its place, and print where that is.
 
     It is made, examined, downloaded and checked once; after that no service is asked. Exit code 6:
     it was refused, inconclusive, or is not what the policy asks for.

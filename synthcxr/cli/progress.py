@@ -71,7 +71,7 @@ def describe(job: Job, *, time_left: bool = True) -> str:
         parts.append(f"{progress.images_seen}{total} images")
     if progress.images_per_second:
         parts.append(f"{progress.images_per_second:.0f} images/s")
-    if time_left and progress.eta_seconds is not None:
+    if time_left and progress.eta_seconds is not None and progress.eta_seconds >= 1:
         parts.append(f"{_clock(progress.eta_seconds)} left")
     return "  ".join([f"{job.kind} {parts[0]}", *parts[1:], *_loss(job.metrics or {})])
 
@@ -82,10 +82,15 @@ def expectation(job: Job) -> str | None:
     if progress is None or progress.expected_seconds is None:
         return None
     stages = "".join(
-        f"  {plan['stage']} {_clock(plan['seconds'])} at {plan['images_per_second']:.0f} images/s"
+        f"  {plan['stage']} {_clock(plan['seconds'])}{_at(plan['images_per_second'])}"
         for plan in progress.plan
     )
     return f"{job.kind} takes about {_clock(progress.expected_seconds)}:{stages}"
+
+
+def _at(images_per_second: float) -> str:
+    """Say how fast a stage is; one that is fitted in closed form sees no stream of images."""
+    return f" at {images_per_second:.0f} images/s" if images_per_second else ""
 
 
 def _clock(seconds: float) -> str:
@@ -100,7 +105,9 @@ def _loss(metrics: dict[str, Any]) -> list[str]:
 
 
 def _fraction(job: Job) -> float | None:
-    return 1.0 if job.done else job.progress.fraction if job.progress else None
+    if job.state == "succeeded":
+        return 1.0
+    return job.progress.fraction if job.progress else None
 
 
 class TimeColumn(ProgressColumn):
@@ -160,6 +167,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._phase: tuple[str, str | None] | None = None
+        self._began = time.monotonic()
         self._printed_at = 0.0
         self._announce = _Announcement()
 
@@ -169,7 +177,8 @@ class _Lines:
         if phase == self._phase and time.monotonic() - self._printed_at < LINE_EVERY_SECONDS:
             return
         fraction = _fraction(job)
-        say(f"{describe(job)}  {fraction:.0%}" if fraction is not None else describe(job))
+        so_far = f"{_clock(time.monotonic() - self._began)} so far"
+        say(f"{describe(job)}  {so_far if fraction is None else format(fraction, '.0%')}")
         self._phase, self._printed_at = phase, time.monotonic()
 
 

@@ -4,11 +4,16 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 import yaml
 
+from release.gate.policy import Policy
+from release.gate.release_plan import power_limits
+from service.domain.release_plan import ReleasePlan
 from synthcxr.cli import app
+from synthcxr.cli.options import class_counts
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -54,6 +59,36 @@ def test_every_command_is_one_that_the_command_line_knows(words):
     except typer.BadParameter as error:
         if "does not exist" not in str(error):  # the files of a reader are not here
             raise
+
+
+def test_a_file_that_is_saved_by_curl_is_no_answer_of_an_error():
+    saving = [
+        line
+        for block in blocks("sh")
+        for line in block.values[0].replace("\\\n", " ").splitlines()
+        if line.startswith("curl") and re.search(r" -\w*[oO]", line)
+    ]
+    assert saving
+    assert all("--fail-with-body" in line for line in saving), saving
+
+
+def test_the_counts_that_the_readme_orders_can_pass_on_the_data_that_it_names():
+    images = {"COVID": 727, "Normal": 4_659, "Viral Pneumonia": 1_038}  # as in docs/benchmarks.md
+    seen = np.repeat(np.arange(3), [round(0.85 * number) for number in images.values()])
+    trained = np.arange(len(seen)) % 6 > 0
+    limits = power_limits(seen, np.arange(len(seen)), trained, tuple(images), Policy())
+    plan = ReleasePlan(
+        len(seen),
+        limits.membership,
+        limits.max_membership,
+        limits.class_shares,
+        limits.num_needed,
+        limits.max_excess,
+    )
+    ordered = re.findall(r"--class-counts (\S+)", (ROOT / "README.md").read_text())
+    assert ordered
+    for counts in map(class_counts, ordered):
+        assert plan.outlook(counts, sum(counts.values()), is_later=False).can_pass, counts
 
 
 @pytest.mark.parametrize("text", blocks("python"))

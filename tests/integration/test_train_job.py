@@ -124,6 +124,7 @@ def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id
     events = [event for event in context.records.jobs.events(job.id) if event.kind != "state"]
     [at] = [index for index, event in enumerate(events) if event.kind == "plan"]
     assert all(event.data["images_seen"] == 0 for event in events[:at])
+    assert {event.data["fraction"] for event in events[: at - 1]} <= {None}  # nobody knows it yet
     reported = events[at].data
     assert [stage["stage"] for stage in reported["stages"]] == ["autoencoder"]
     assert job.progress.expected_seconds == reported["expected_seconds"]

@@ -59,7 +59,8 @@ log = structlog.get_logger()
 CLASSIFIER = "classifier.safetensors"
 METHODS = f"{COPY_VERSION}-classifier-1".replace("/", "-")  # raise it when either learns otherwise
 # the phases that a job reports before the first set of a dataset
-TRAINING, INDEXING = "training gate assets", "indexing real images"
+TRAINING, CLASSIFYING = "training gate assets", "training the classifier"
+INDEXING = "indexing real images"
 INDEX_SHARE = 0.55  # of the time of indexing; the rest goes to the controls
 CLASSIFIER_PASSES, IMAGES = 5, (640, 32_000)  # that the classifier sees, at least and at most
 VIEWS_PER_IMAGE, VIEWS = 10, (640, 52_000)  # that the copy detector sees, likewise
@@ -302,6 +303,7 @@ def _train_assets(attempt: Attempt, splits: Splits) -> Path:
     images = int(np.clip(CLASSIFIER_PASSES * num_images, *IMAGES))
     staged = attempt.staging("gate-assets")
     train_copy_metric(splits, recipe=Recipe(num_views=num_views), on_progress=watch).save(staged)
+    attempt.report(JobProgress(CLASSIFYING))
     classifier = train_classifier(splits.train, len(splits.classes), SEED, images)
     save_classifier(staged / CLASSIFIER, classifier)
     return staged

@@ -112,6 +112,8 @@ class Reporter:
         )
         return replace(
             estimated,
+            # nobody knows what share is done until a trial said how long the stages take
+            fraction=estimated.fraction if progress.plan else None,
             expected_seconds=self._expected_seconds,
             plan=tuple(
                 {

@@ -360,6 +360,10 @@ def test_a_line_of_progress_says_phase_images_speed_time_and_loss() -> None:
     assert describe(job) == (
         "train autoencoder  500/2000 images  123 images/s  1:05 left  loss 0.1235"
     )
+    ending = Job.model_validate(
+        {**DONE, "state": "running", "progress": {**progress, "eta_seconds": 0.2}}
+    )
+    assert "left" not in describe(ending)
 
 
 def test_what_a_training_is_expected_to_take_is_said_by_stage() -> None:
@@ -751,6 +755,20 @@ def test_a_phase_of_unknown_length_pulses_without_a_percentage() -> None:
     assert shown(running({"phase": "examining"}))["total"] is None
     assert shown(running({"phase": "examining"}))["percentage"] == ""
     assert shown(running({"phase": "sampling", "fraction": 0.25}))["percentage"] == "25%"
+
+
+def test_without_a_terminal_the_time_so_far_stands_where_no_share_is_known(serve, capsys) -> None:
+    going = {**DONE, "done": False, "state": "running", "progress": {"phase": "preparing"}}
+    answers = iter([going, going, DONE])
+    serve(lambda _: httpx.Response(200, json=next(answers)))
+    assert run("jobs", "wait", "job_1") == 0
+    assert "train preparing  0:00 so far\n" in capsys.readouterr().err
+
+
+def test_a_job_that_was_cancelled_is_not_all_done() -> None:
+    cancelled = {**DONE, "state": "cancelled", "progress": {"phase": "adversarial"}}
+    assert shown(Job.model_validate(cancelled))["percentage"] == ""
+    assert shown(Job.model_validate(DONE))["percentage"] == "100%"
 
 
 def test_the_bar_stays_on_a_narrow_terminal_whatever_is_beside_it(monkeypatch) -> None:

@@ -53,6 +53,17 @@ def test_unknown_patients_are_said_to_count_one_by_one() -> None:
     assert any("not known" in line for line in findings(Dataset(id="ds_1", state="ready")))
 
 
+def test_drawn_images_have_a_patient_each_and_one_image_is_no_plural() -> None:
+    warning = {"code": "burned_in_text", "detail": "Look at them.", "num_images": 1}
+    drawn = {"classes": {"well": {"images": 1}}, "warnings": [warning]}
+    summary = {"layout": "phantoms"}
+    dataset = Dataset(id="ds_1", state="ready", summary=summary, **drawn)
+    text = "\n".join(findings(dataset))
+    assert "not known" not in text
+    assert "class well: 1 image\n" in text
+    assert "burned_in_text (1 image): Look at them." in text
+
+
 @pytest.mark.parametrize(
     ("text", "counts"),
     [
@@ -116,7 +127,7 @@ def test_a_check_says_what_an_ingest_would_make_without_a_service(
     printed = capsys.readouterr().out
     assert "class Normal: 20 images" in printed
     assert "Sick/half.png" in printed
-    assert "warning images_left_out (1 images)" in printed
+    assert "warning images_left_out (1 image)" in printed
     assert run("datasets", "check", "--strict", str(tmp_path / "set")) == 4
     assert "[warnings_refused]" in capsys.readouterr().err
 

@@ -75,4 +75,4 @@ def test_images_of_several_classes_count_for_each_by_their_weights(
 def test_the_dataset_says_what_can_pass(scene: Any, model_id: str) -> None:
     dataset_id = scene.records.catalog.model(model_id).dataset_id
     shown = scene.client.get(f"/datasets/{dataset_id}").json()
-    assert "effusion up to 40 %" in shown["summary"]["release_plan"]["text"][0]
+    assert "effusion 40 %" in shown["summary"]["release_plan"]["text"][0]

@@ -69,6 +69,16 @@ def test_a_set_too_small_for_any_shares_is_asked_for_larger() -> None:
     assert next(plan.sentences()).startswith("Sets of 1,000 images or more can pass")
 
 
+def test_limits_are_named_where_there_are_any() -> None:
+    [limits] = PLAN.sentences()
+    assert limits == (
+        "Sets can pass whose classes make up at most: COVID 39.6 %, Normal 100 %, "
+        "Viral Pneumonia 56.7 %."
+    )
+    [free] = replace(PLAN, max_excess=((500, 9.0),)).sentences()
+    assert free == "Sets can pass, however their images are shared among the classes."
+
+
 def test_of_too_few_patients_no_counts_can_pass_and_more_patients_are_asked_for() -> None:
     few = replace(PLAN, num_patients=400, membership=(0.2, 0.25), max_excess=())
     found = of(few, Normal=10)
@@ -93,4 +103,4 @@ def test_a_class_of_which_no_patient_is_known_cannot_be_examined() -> None:
 def test_it_is_stored_as_json_and_read_again() -> None:
     assert ReleasePlan.from_json(PLAN.to_json()) == PLAN
     assert ReleasePlan.from_json(None) is None
-    assert "COVID up to" in PLAN.to_json()["text"][0]
+    assert "COVID 39.6 %" in PLAN.to_json()["text"][0]

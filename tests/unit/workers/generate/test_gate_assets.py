@@ -18,7 +18,14 @@ from release.gate.gate import Gate
 from release.gate.positive_controls import ControlResult, PositiveControl
 from service.adapters.local_artifacts import LocalArtifacts
 from service.domain.job import JobProgress
-from workers.generate.gate_assets import INDEXING, ArtifactArrayCache, GateAssets
+from workers.generate import gate_assets
+from workers.generate.gate_assets import (
+    CLASSIFYING,
+    INDEXING,
+    TRAINING,
+    ArtifactArrayCache,
+    GateAssets,
+)
 
 FOLDER = "datasets/ds_1/arrays-64"
 
@@ -126,14 +133,34 @@ class CountingGate:
 class Reports:
     """An attempt that keeps every report."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path = Path()) -> None:
         self.progress: list[JobProgress] = []
+        self._folder = folder
+
+    def staging(self, name: str) -> Path:
+        path = self._folder / name
+        path.mkdir()
+        return path
 
     def report_due(self) -> bool:
         return True
 
     def report(self, progress: JobProgress) -> None:
         self.progress.append(progress)
+
+
+def test_a_phase_that_is_over_does_not_stay_while_the_next_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_assets, "VIEWS", (64, 64))
+    monkeypatch.setattr(gate_assets, "IMAGES", (64, 64))
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 32, 32), np.uint8)
+    images = LabelledImages(pixels, np.arange(16) % 2, np.arange(16))
+    splits = Splits(("a", "b"), images, np.zeros(16, np.bool_), images, images, "0")
+    attempt = Reports(tmp_path)
+    gate_assets._train_assets(attempt, splits)
+    assert list(dict.fromkeys(each.phase for each in attempt.progress)) == [TRAINING, CLASSIFYING]
+    assert attempt.progress[-1] == JobProgress(CLASSIFYING)  # nobody knows how far it is
 
 
 def test_what_comes_before_the_first_set_is_reported_and_done_once(
