@@ -52,7 +52,7 @@ def opened(folder, settings=None):
 
 
 def copy_data(folder, context):
-    """Fill the empty data directory of a worker with the records and artifacts of another."""
+    """Fill the empty data directory of a worker with all that another holds."""
     assert not context.settings.artifacts, "not for artifacts in a bucket"
     data_dir = context.settings.data_dir
     with (
@@ -60,7 +60,8 @@ def copy_data(folder, context):
         closing(sqlite3.connect(data_dir / "synthcxr.db", timeout=30)) as target,
     ):
         source.backup(target)
-    shutil.copytree(folder / "artifacts", data_dir / "artifacts", dirs_exist_ok=True)
+    database = shutil.ignore_patterns("synthcxr.db*")  # which is open
+    shutil.copytree(folder, data_dir, ignore=database, dirs_exist_ok=True)
 
 
 def submit(context, kind, request, dataset=None):
