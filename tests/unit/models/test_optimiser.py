@@ -56,7 +56,5 @@ def test_every_update_is_that_of_torch(fused: bool) -> None:
 
 
 def test_no_training_imports_a_compiler() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True, timeout=250
-    )
+    ran = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
