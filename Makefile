@@ -69,13 +69,14 @@ test: install ## Run all tests; what a test cannot reach is skipped by name
 	$(PYTEST) -n 2 --dist worksteal tests/unit tests/numerics tests/contract tests/integration
 	$(PYTEST) -n 3 --dist loadfile tests/e2e tests/faults
 
-# Exact mathematics, and what must hold in either number format. Gate proofs are statistics: `make test` runs them.
-EXACT := tests/numerics --ignore tests/numerics/test_gate_proofs.py \
+# What must hold in either number format. Exact mathematics is tested in float32 whatever the processor has, which
+# is one of these tests: so `make test` alone runs the others of `tests/numerics`.
+FORMATS := tests/numerics/test_number_format.py \
 	tests/contract/test_families.py::test_images_do_not_depend_on_the_number_of_threads
 
-test-bfloat16: install ## Run the tests of exact mathematics with native bfloat16 forced on, then off
-	SYNTHCXR_TEST_BFLOAT16=on $(PYTEST) -n 2 $(EXACT)
-	SYNTHCXR_TEST_BFLOAT16=off $(PYTEST) -n 2 $(EXACT)
+test-bfloat16: install ## Run the tests of number formats with native bfloat16 forced on, then off
+	SYNTHCXR_TEST_BFLOAT16=on $(PYTEST) $(FORMATS)
+	SYNTHCXR_TEST_BFLOAT16=off $(PYTEST) $(FORMATS)
 
 test-integration: install ## Run the tests with a real database, broker and workers
 	$(PYTEST) tests/integration tests/e2e tests/faults

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.family import PrivateStage
+from models.optimiser import EagerAdamW
 from models.privacy.noisy_sums import PoissonGaussianMechanism
 from models.privacy.patient_gradients import PatientGradients
 from models.privacy.patients import Patients
@@ -48,7 +49,7 @@ def dp_sgd(
         The fraction done.
     """
     gradients = PatientGradients(stage.network, stage.trained, stage.losses, stage.num_draws)
-    optimiser = torch.optim.AdamW(stage.trained, stage.learning_rate, BETAS, weight_decay=0.0)
+    optimiser = EagerAdamW(stage.trained, stage.learning_rate, BETAS, weight_decay=0.0)
     average = PowerAverage([nn.ParameterList(stage.trained)], stage.ema_relative_std)
     images_at_once = max(1, ROWS_AT_ONCE[public.device.type] // stage.num_draws)
     batch_size = sums.cost.sample_rate * sums.num_patients  # what is expected, not what came

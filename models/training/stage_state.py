@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.family import Batch, Losses, Phase, Stage
+from models.optimiser import EagerAdamW
 from models.precision import autocast
 from models.seeding import RandomState, seed_update
 from models.training.distributed import ProcessGroup
@@ -139,7 +140,7 @@ class StageState:
 
 def _optimiser(phase: Phase) -> torch.optim.Optimizer:
     parameters = _parameters(phase.trained)
-    return torch.optim.AdamW(
+    return EagerAdamW(
         parameters,
         lr=phase.learning_rate,
         betas=phase.betas,

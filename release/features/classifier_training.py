@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.nn.warp import warp
+from models.optimiser import EagerAdamW
 from models.precision import autocast, fastest_dtype
 from release.cancellation import check_cancelled
 from release.data import Pixels
@@ -87,9 +88,7 @@ def fit_classifier(
         torch.manual_seed(seed)
         classifier = ImageClassifier(num_classes).to(memory_format=torch.channels_last)
         num_updates = max(1, images_to_see // BATCH_SIZE)
-        optimiser = torch.optim.AdamW(
-            classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
-        )
+        optimiser = EagerAdamW(classifier.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, num_updates)
         for batch, labels in _batches(images, chances, num_updates):
             check_cancelled()

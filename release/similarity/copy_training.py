@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.optimiser import EagerAdamW
 from models.precision import autocast, fastest_dtype
 from release.cancellation import check_cancelled
 from release.data import Pixels
@@ -76,7 +77,7 @@ def train(
         network = CopyNetwork(recipe.widths, recipe.num_features)
     network = network.to(memory_format=torch.channels_last)
     num_updates = max(1, recipe.num_views // (2 * recipe.batch_size))
-    optimiser = torch.optim.AdamW(
+    optimiser = EagerAdamW(
         network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, num_updates)

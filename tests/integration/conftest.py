@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from models.training import loop
 from release.gate.calibration import Calibration
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
@@ -17,12 +18,14 @@ from service.domain.record_ports import Records
 from tests.in_memory_queue import ManualClock, ManualDatabaseClock
 from tests.in_memory_records import MemoryStore
 from tests.integration.jobs import (
+    copy_data,
     finished,
     opened,
     submit_generation,
     submit_ingest,
     submit_training,
 )
+from workers.generate.gate_assets import GateAssetCache
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
@@ -83,18 +86,37 @@ def context(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def examined_dataset(tmp_path_factory) -> Path:
+def examined_dataset(tmp_path_factory, ingested) -> Path:
     """The folder of a dataset of which a set was examined, with what the gate learned for it."""
+    folder, dataset_id = ingested
     with opened(tmp_path_factory.mktemp("examined")) as context:
-        dataset_id = finished(context, submit_ingest(context)).result.dataset_id
+        copy_data(folder, context)
         model_id = finished(context, submit_training(context, dataset_id)).result.model_id
         finished(context, submit_generation(context, model_id))
         return context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
 
 
+@pytest.fixture(scope="session")
+def ingested(tmp_path_factory) -> tuple[Path, str]:
+    """A data directory into which phantoms were ingested, and the dataset's identifier."""
+    folder = tmp_path_factory.mktemp("ingested")
+    with opened(folder) as context:
+        return folder, finished(context, submit_ingest(context)).result.dataset_id
+
+
 @pytest.fixture
-def dataset_id(context):
-    return finished(context, submit_ingest(context)).result.dataset_id
+def dataset_id(context, ingested):
+    """A dataset with all that its ingest left in records and files: made once for all tests."""
+    folder, dataset_id = ingested
+    copy_data(folder, context)
+    GateAssetCache.shared.cache_clear()  # which keeps what lies in another test's files
+    return dataset_id
+
+
+@pytest.fixture(autouse=True)
+def short_probes(monkeypatch):
+    """Let trainings of a second not measure for longer how long they will last."""
+    monkeypatch.setattr(loop, "PROBE_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """A worker in this process, and jobs for it: real database, real files, real models."""
 
-from contextlib import contextmanager
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,8 +30,8 @@ DEFAULT_SOURCE = DatasetSource(phantom=PhantomSpec(COUNTS, 64, 0))
 
 
 OFTEN = {
-    "heartbeat_seconds": 0.02,
-    "checkpoint_interval_seconds": 0.05,
+    "heartbeat_seconds": 0.1,
+    "checkpoint_interval_seconds": 0.3,
     "prepare_after_training": False,
     "torch_threads": 1,  # so that a budget in images gives the same model everywhere
 }
@@ -47,6 +49,19 @@ def opened(folder, settings=None):
         "tester", settings, sql_records(engine, clock), open_artifacts(settings), clock
     )
     engine.dispose()
+
+
+def copy_data(folder, context):
+    """Fill the empty data directory of a worker with all that another holds."""
+    assert not context.settings.artifacts, "not for artifacts in a bucket"
+    data_dir = context.settings.data_dir
+    with (
+        closing(sqlite3.connect(folder / "synthcxr.db")) as source,
+        closing(sqlite3.connect(data_dir / "synthcxr.db", timeout=30)) as target,
+    ):
+        source.backup(target)
+    database = shutil.ignore_patterns("synthcxr.db*")  # which is open
+    shutil.copytree(folder, data_dir, ignore=database, dirs_exist_ok=True)
 
 
 def submit(context, kind, request, dataset=None):

@@ -18,6 +18,7 @@ from models.diagnosis import TrainingFault
 from models.presets import resolve_config
 from models.privacy.accounting import PrivacyCost, epsilon_by_prv
 from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
+from models.training import loop
 from models.training.checkpoints import file_digest
 from models.training.monitor import MembershipMonitor
 from service.domain.access import Clearance
@@ -116,7 +117,10 @@ def test_the_card_says_where_a_training_stopped_and_why(context, dataset_id, mon
 
 
 @pytest.mark.parametrize("budget", [TrainingBudget(images=600), TrainingBudget(seconds=6)])
-def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
+def test_expected_time_is_in_the_log_before_the_first_update(
+    context, dataset_id, budget, monkeypatch
+):
+    monkeypatch.setattr(loop, "PROBE_SECONDS", 1.5)  # as long as in use
     job_id = submit_training(context, dataset_id, budget=budget)
     began = time.monotonic()
     job = finished(context, job_id)

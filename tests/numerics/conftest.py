@@ -1,10 +1,17 @@
 """Tests of exact mathematics compute in float32, whatever the processor has."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 
-@pytest.fixture(autouse=True)
-def float32(monkeypatch):
-    """`models.precision` chooses bfloat16 by the processor's capabilities: here it has none."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+@pytest.fixture(autouse=True, scope="module")
+def float32() -> Iterator[None]:
+    """`models.precision` chooses bfloat16 by the processor's capabilities: here it has none.
+
+    Of a module, so that what its tests share is computed in float32 too.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.cpu, "get_capabilities", dict)
+        yield

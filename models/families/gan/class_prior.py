@@ -30,6 +30,7 @@ from models.families.gan.jittered_components import JitteredComponents
 from models.families.gan.latent_flow import LatentFlow
 from models.nn.blocks import of_classes
 from models.nn.jitter import NUM_CHANGES, changed, draw_changes
+from models.optimiser import EagerAdamW
 from models.precision import autocast, fastest_matmul_dtype
 from models.schedules import warmup_cosine
 from models.seeding import ImageNoise, RandomState, seed_update
@@ -156,7 +157,7 @@ class ClassPrior(nn.Module):
         for fraction in self.components.fit(images):
             yield 0.5 * share * fraction
         vectors, changes = yield from self._changed_vectors(images, num_copies, share)
-        optimiser = torch.optim.AdamW(
+        optimiser = EagerAdamW(
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
         averages = [weight.detach().clone() for weight in self.flow.parameters()]

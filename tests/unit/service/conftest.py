@@ -1,3 +1,6 @@
+import asyncio
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from typing_extensions import override
 
 from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
@@ -41,6 +45,28 @@ from tests.in_memory_records import MemoryStore
 from tests.sample_records import generate_request, model_card, train_request
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
+
+
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain HTTP: no certificates are read for it
+
+
+class PromptServer(uvicorn.Server):
+    """Ends within milliseconds where nobody is connected, which of itself takes it 0.15 s."""
+
+    @override
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.005)
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+            await server.wait_closed()
+        await self.lifespan.shutdown()
 
 
 @dataclass
@@ -191,7 +217,10 @@ def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
         },
     )
     app = create_app(settings, context)
-    with running(app) as server, httpx.Client(base_url=url_of(server), timeout=40) as client:
+    with (
+        running(app) as server,
+        httpx.Client(base_url=url_of(server), timeout=40, verify=PLAIN) as client,
+    ):
         yield Scene(context, app, client, store, records, queue, data_dir, server)
 
 
@@ -208,7 +237,7 @@ def running(app: FastAPI) -> Iterator[uvicorn.Server]:
     config = server_config(
         app, Settings(), port=0, log_level="critical", timeout_graceful_shutdown=1
     )
-    server = uvicorn.Server(config)
+    server = PromptServer(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
