@@ -64,7 +64,7 @@ class SteadyUpsampling(nn.ConvTranspose2d):
 
     Its patches overlap by half, so that no seams show (Malvar 1992, on lapped transforms). Its
     kernels are projected so that, at each place within a patch, those that overlap there have the
-    same sum: otherwise every bias of the features shows as a lattice of dots, one to a patch.
+    same sum: otherwise what features have in common shows as a lattice of dots, one to a patch.
 
     Args:
         in_channels: Of the features.
