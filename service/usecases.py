@@ -18,9 +18,9 @@ from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
+from service.domain.job_ports import Idempotency
 from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.quotas import drawn_bytes
-from service.domain.record_ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
 from service.domain.requests import (

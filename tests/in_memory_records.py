@@ -21,6 +21,7 @@ from service.domain.audit import (
     verdict_on,
 )
 from service.domain.caller import DEFAULT_TENANT
+from service.domain.catalog_ports import Catalog, Deletions, Releases
 from service.domain.deletion import Deletion, RecordKind, Removed
 from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.errors import Problem
@@ -37,6 +38,7 @@ from service.domain.job import (
     JobRevision,
     JobState,
 )
+from service.domain.job_ports import EventDraft, Idempotency, Jobs, Workers
 from service.domain.paging import (
     DEFAULT_LIMIT,
     Cursor,
@@ -47,20 +49,7 @@ from service.domain.paging import (
 )
 from service.domain.ports import Clock
 from service.domain.quotas import Quotas, use_of
-from service.domain.record_ports import (
-    ApiKeys,
-    AuditLog,
-    Catalog,
-    Database,
-    Deletions,
-    EventDraft,
-    Idempotency,
-    Jobs,
-    Records,
-    Releases,
-    StatisticsSource,
-    Workers,
-)
+from service.domain.record_ports import ApiKeys, AuditLog, Database, Records, StatisticsSource
 from service.domain.records import (
     Dataset,
     ExaminedSet,

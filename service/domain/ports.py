@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
-
 
 class Clock(Protocol):
     """The time."""

@@ -9,8 +9,8 @@ from models.snapshot import Snapshot
 from release.features.extractors import Extractor
 from release.gate.context import Claim
 from release.gate.policy import Policy
+from service.domain.catalog_ports import Catalog
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound, ModelNotFound
-from service.domain.record_ports import Catalog
 from service.domain.records import Dataset, Model
 from service.domain.release_rules import check_examinations
 from service.domain.requests import PHANTOMS, GenerateRequest
