@@ -18,6 +18,7 @@ from service.adapters.listed_files import (
 )
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
+from service.api.catalog_views import DatasetView, DroppedFileView, ImageWithTextView
 from service.api.conditional import NOT_KEPT
 from service.api.dependencies import (
     Cascade,
@@ -30,12 +31,13 @@ from service.api.dependencies import (
 )
 from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import READING, documented
+from service.api.job_views import JobView
 from service.api.received import discard, invalid
 from service.api.responses import PNG
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_form
-from service.api.views import DatasetView, DroppedFileView, ImageWithTextView, JobView, Page
+from service.api.views import Page
 from service.context import AppContext
 from service.domain import access, errors, paging
 from service.domain.caller import PRIVATE_READ

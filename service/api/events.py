@@ -16,8 +16,8 @@ from service.api.authorization import CACHE_SECONDS, NEEDS, GuardedRoute, caller
 from service.api.dependencies import InContext, JobId
 from service.api.disclosure import shown_privately
 from service.api.errors import documented
+from service.api.job_views import EventPage, EventView
 from service.api.threads import run_writing
-from service.api.views import EventPage, EventView
 from service.api.waiting import InWaiting, Waiting
 from service.context import AppContext
 from service.domain import access, errors

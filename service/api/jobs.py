@@ -10,10 +10,11 @@ from service.api.conditional import IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.disclosure import shown_privately
 from service.api.errors import documented
+from service.api.job_views import JobView
 from service.api.responses import NOT_MODIFIED
 from service.api.shown_jobs import etag_of, view, views
 from service.api.threads import run_writing
-from service.api.views import JobView, Page
+from service.api.views import Page
 from service.api.waiting import MAX_WAIT_SECONDS, InWaiting
 from service.domain import errors
 from service.domain.job import Job, JobKind, JobState

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from service import usecases
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
+from service.api.catalog_views import ModelView
 from service.api.conditional import (
     NOT_KEPT,
     IfNoneMatch,
@@ -20,7 +21,7 @@ from service.api.errors import READING, documented
 from service.api.release_views import AuditView
 from service.api.responses import PNG, binary, whole_or_part
 from service.api.threads import run_writing
-from service.api.views import ModelView, Page
+from service.api.views import Page
 from service.domain import access, errors
 from service.domain.caller import PRIVATE_READ
 

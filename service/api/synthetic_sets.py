@@ -31,11 +31,12 @@ from service.api.dependencies import (
 )
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
+from service.api.job_views import JobView
 from service.api.release_views import SyntheticSetView
 from service.api.responses import PNG, binary, json_object, whole, whole_or_part
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
-from service.api.views import JobView, Page
+from service.api.views import Page
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.approvals import may_look_before
