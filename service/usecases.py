@@ -214,7 +214,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     if isinstance(request, TrainRequest) and request.initial_model:
         context.records.catalog.model(request.initial_model)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
-    context.queue.ring(job.queue, job.id)
+    context.queue.notify(job.queue, job.id)
     return job
 
 
@@ -419,5 +419,5 @@ def _submit(
         audit=audit,
     )
     if job.state is JobState.QUEUED:
-        context.queue.ring(job.queue, job.id)
+        context.queue.notify(job.queue, job.id)
     return job

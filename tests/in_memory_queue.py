@@ -61,7 +61,7 @@ class MemoryQueue(TaskQueue):
     up: bool = True
 
     @override
-    def ring(self, queue: str, job_id: str) -> None:
+    def notify(self, queue: str, job_id: str) -> None:
         self.rings.append((queue, job_id))
 
     @override
