@@ -36,7 +36,7 @@ from release.package.manifest import (
 )
 from release.package.png import png
 from release.package.tables import labels_csv, metadata_csv
-from release.samples import SampleSpec
+from release.sample_spec import SampleSpec
 from synthcxr.package_format import (
     ATTESTATION,
     CROISSANT,
