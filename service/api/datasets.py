@@ -152,7 +152,7 @@ async def _limited_body(request: Request, max_bytes: int) -> bytes:
 @router.get(
     "/datasets",
     operation_id="list_datasets",
-    responses=documented(errors.InvalidRequest),
+    responses=documented(),
 )
 def list_datasets(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
@@ -167,7 +167,7 @@ def list_datasets(
 @router.get(
     "/datasets/{dataset_id}",
     operation_id="get_dataset",
-    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound),
 )
 def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     """Read a dataset: its classes, and why files were left out.
@@ -184,7 +184,7 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
 @router.get(
     "/datasets/{dataset_id}/dropped",
     operation_id="list_dropped_files",
-    responses=documented(errors.DatasetNotFound, *READING, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound, *READING),
 )
 def list_dropped_files(
     context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50
@@ -201,7 +201,7 @@ def list_dropped_files(
 @router.get(
     "/datasets/{dataset_id}/burned-in-text",
     operation_id="list_images_with_text",
-    responses=documented(errors.DatasetNotFound, *READING, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound, *READING),
 )
 def list_images_with_text(
     context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50
@@ -221,13 +221,7 @@ def list_images_with_text(
     response_class=Response,
     responses={
         200: {"content": PNG},
-        **documented(
-            errors.DatasetNotFound,
-            errors.ImageNotFound,
-            *READING,
-            errors.ScopeMissing,
-            errors.InvalidRequest,
-        ),
+        **documented(errors.DatasetNotFound, errors.ImageNotFound, *READING, errors.ScopeMissing),
     },
 )
 def get_dataset_samples(context: InContext, dataset_id: DatasetId) -> Response:
@@ -260,12 +254,7 @@ def _shown(
 @router.delete(
     "/datasets/{dataset_id}",
     operation_id="delete_dataset",
-    responses=documented(
-        errors.DatasetNotFound,
-        errors.DatasetInUse,
-        errors.SigningKeyLost,
-        errors.InvalidRequest,
-    ),
+    responses=documented(errors.DatasetNotFound, errors.DatasetInUse, errors.SigningKeyLost),
 )
 async def delete_dataset(
     context: InContext, dataset_id: DatasetId, cascade: Cascade = False

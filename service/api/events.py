@@ -54,7 +54,7 @@ LastEventId = Annotated[
             "description": "A page, or the stream of all entries until the job is done.",
         },
         204: {"description": "A stream was asked for, and the job is done: nothing more comes."},
-        **documented(errors.JobNotFound, errors.InvalidRequest, errors.TooManyStreams),
+        **documented(errors.JobNotFound, errors.TooManyStreams),
     },
 )
 async def list_events(

@@ -36,7 +36,7 @@ Wait = Annotated[
     "/jobs",
     operation_id="list_jobs",
     response_model=Page[JobView],
-    responses=documented(errors.InvalidRequest),
+    responses=documented(),
 )
 def list_jobs(
     context: InContext,
@@ -57,7 +57,7 @@ def list_jobs(
     response_model=JobView,
     responses={
         **NOT_MODIFIED,
-        **documented(errors.JobNotFound, errors.InvalidRequest, errors.TooManyStreams),
+        **documented(errors.JobNotFound, errors.TooManyStreams),
     },
 )
 async def get_job(
@@ -91,7 +91,7 @@ async def get_job(
     "/jobs/{job_id}/cancel",
     operation_id="cancel_job",
     status_code=202,
-    responses=documented(errors.JobNotFound, errors.IllegalMove, errors.InvalidRequest),
+    responses=documented(errors.JobNotFound, errors.IllegalMove),
 )
 async def cancel_job(context: InContext, job_id: JobId) -> JobView:
     """Cancel a queued job at once; ask the worker of a running one to stop."""
@@ -108,7 +108,6 @@ async def cancel_job(context: InContext, job_id: JobId) -> JobView:
         errors.UploadGone,
         errors.ArtifactsUnavailable,
         errors.QuotaExceeded,
-        errors.InvalidRequest,
     ),
 )
 async def retry_job(context: InContext, job_id: JobId) -> JobView:
@@ -121,7 +120,7 @@ async def retry_job(context: InContext, job_id: JobId) -> JobView:
     operation_id="delete_job",
     status_code=204,
     response_class=Response,
-    responses=documented(errors.JobNotFound, errors.JobNotDone, errors.InvalidRequest),
+    responses=documented(errors.JobNotFound, errors.JobNotDone),
 )
 async def delete_job(context: InContext, job_id: JobId) -> None:
     """Remove a job that is done, its log and its checkpoints; what it made stays."""

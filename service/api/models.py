@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 
-@router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))
+@router.get("/models", operation_id="list_models", responses=documented())
 def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
     page = context.records.catalog.models(cursor=cursor, limit=limit)
@@ -41,7 +41,7 @@ def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) ->
 @router.get(
     "/models/{model_id}",
     operation_id="get_model",
-    responses=documented(errors.ModelNotFound, errors.InvalidRequest),
+    responses=documented(errors.ModelNotFound),
 )
 def get_model(context: InContext, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
@@ -53,7 +53,7 @@ def get_model(context: InContext, model_id: ModelId) -> ModelView:
 @router.get(
     "/models/{model_id}/audit",
     operation_id="get_model_audit",
-    responses=documented(errors.ModelNotFound, errors.InvalidRequest),
+    responses=documented(errors.ModelNotFound),
 )
 def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     """Read a model's privacy audit: of its weights, and of each set that it generated."""
@@ -77,7 +77,6 @@ def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
             *READING,
             errors.ScopeMissing,
             errors.WeightsNotCleared,
-            errors.InvalidRequest,
             http=[400, 416],
         ),
     },
@@ -125,13 +124,7 @@ def get_model_weights(
     response_class=Response,
     responses={
         200: {"content": PNG},
-        **documented(
-            errors.ModelNotFound,
-            errors.ImageNotFound,
-            *READING,
-            errors.ScopeMissing,
-            errors.InvalidRequest,
-        ),
+        **documented(errors.ModelNotFound, errors.ImageNotFound, *READING, errors.ScopeMissing),
     },
 )
 def get_model_samples(context: InContext, model_id: ModelId) -> Response:
@@ -153,12 +146,7 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
 @router.delete(
     "/models/{model_id}",
     operation_id="delete_model",
-    responses=documented(
-        errors.ModelNotFound,
-        errors.ModelInUse,
-        errors.SigningKeyLost,
-        errors.InvalidRequest,
-    ),
+    responses=documented(errors.ModelNotFound, errors.ModelInUse, errors.SigningKeyLost),
 )
 async def delete_model(
     context: InContext, model_id: ModelId, cascade: Cascade = False

@@ -122,7 +122,6 @@ async def _received(context: AppContext, request: Request, model: Model, key: st
         errors.JobNotDone,
         *READING,
         errors.ScopeMissing,
-        errors.InvalidRequest,
     ),
     response_model=ScoresView,
 )

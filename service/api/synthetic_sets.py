@@ -65,7 +65,7 @@ Index = Annotated[int, Path(ge=0, le=10**9, description="The image's number in t
 @router.get(
     "/synthetic-sets",
     operation_id="list_synthetic_sets",
-    responses=documented(errors.InvalidRequest),
+    responses=documented(),
 )
 def list_synthetic_sets(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
@@ -79,7 +79,7 @@ def list_synthetic_sets(
 @router.get(
     "/synthetic-sets/{synthetic_set_id}",
     operation_id="get_synthetic_set",
-    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+    responses=documented(errors.SyntheticSetNotFound),
 )
 def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticSetView:
     """Read what a synthetic set holds."""
@@ -92,13 +92,7 @@ def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticS
     response_class=Response,
     responses={
         **whole_or_part(json_object("Manifest")),
-        **documented(
-            errors.SyntheticSetNotFound,
-            *READING,
-            errors.InvalidRequest,
-            *_UNREACHABLE,
-            http=[400, 416],
-        ),
+        **documented(errors.SyntheticSetNotFound, *READING, *_UNREACHABLE, http=[400, 416]),
     },
 )
 def get_manifest(
@@ -127,13 +121,7 @@ def get_manifest(
     response_class=Response,
     responses={
         **whole(PNG),
-        **documented(
-            errors.SyntheticSetNotFound,
-            errors.ImageNotFound,
-            *READING,
-            errors.InvalidRequest,
-            *_UNREACHABLE,
-        ),
+        **documented(errors.SyntheticSetNotFound, errors.ImageNotFound, *READING, *_UNREACHABLE),
     },
 )
 def get_image(
@@ -177,13 +165,7 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
     response_class=Response,
     responses={
         **whole_or_part(binary("application/zip")),
-        **documented(
-            errors.SyntheticSetNotFound,
-            *READING,
-            errors.InvalidRequest,
-            *_UNREACHABLE,
-            http=[400, 416],
-        ),
+        **documented(errors.SyntheticSetNotFound, *READING, *_UNREACHABLE, http=[400, 416]),
     },
 )
 def download_synthetic_set(
@@ -212,12 +194,7 @@ def download_synthetic_set(
     response_class=Response,
     responses={
         **whole_or_part({"text/html": {"schema": {"type": "string"}}, **json_object("Report")}),
-        **documented(
-            errors.SyntheticSetNotFound,
-            *READING,
-            errors.InvalidRequest,
-            http=[400, 416],
-        ),
+        **documented(errors.SyntheticSetNotFound, *READING, http=[400, 416]),
     },
 )
 def get_report(
@@ -251,11 +228,7 @@ def get_report(
     responses={
         **whole(json_object("Findings")),
         **documented(
-            errors.SyntheticSetNotFound,
-            errors.FindingsSpent,
-            errors.ScopeMissing,
-            *READING,
-            errors.InvalidRequest,
+            errors.SyntheticSetNotFound, errors.FindingsSpent, errors.ScopeMissing, *READING
         ),
     },
 )
@@ -291,7 +264,6 @@ async def get_findings(
             errors.FindingsSpent,
             errors.ScopeMissing,
             *READING,
-            errors.InvalidRequest,
         ),
     },
 )
@@ -321,7 +293,6 @@ async def get_nearest_pairs(context: InContext, synthetic_set_id: SetId) -> Resp
         errors.DicomwebNotAllowed,
         errors.IdempotencyConflict,
         errors.QuotaExceeded,
-        errors.InvalidRequest,
         http=[400, 413],
     ),
 )
@@ -362,7 +333,7 @@ def _check_dicom(context: AppContext, made: SyntheticSet) -> None:
     operation_id="delete_synthetic_set",
     status_code=204,
     response_class=Response,
-    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+    responses=documented(errors.SyntheticSetNotFound),
 )
 async def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.
