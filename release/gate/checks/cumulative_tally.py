@@ -43,7 +43,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from release.gate.context import Check, Context, Stage, Tally
+from release.gate.context import Check, Context, GateStage, Tally
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts, Count
 from release.gate.finding import CUMULATIVE, NO_SET_BEFORE, Finding
 from release.gate.policy import Policy
@@ -178,6 +178,6 @@ CHECK = Check(
     "beyond doubt in all sets together refuse",
     run=run,
     reasons=(CUMULATIVE,),
-    stage=Stage.NOTHING_KEPT,
+    stage=GateStage.NOTHING_KEPT,
     absent=NO_SET_BEFORE,
 )
