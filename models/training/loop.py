@@ -25,12 +25,7 @@ from models.training.memorisation_check import MemorisationCheck
 from models.training.plan import Budget, StageSchedule, plan_training
 from models.training.progress import Progress, about_all, fraction_done, total_images
 from models.training.schedule_fitting import ScheduleFitter
-from models.training.stage_state import (
-    StageState,
-    load_module,
-    module_tensors,
-    without_gradients,
-)
+from models.training.stage_state import StageState, load_module, module_tensors, without_gradients
 from models.training.throughput_probe import measure_throughput
 from models.training_images import TrainingImages
 

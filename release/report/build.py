@@ -9,13 +9,7 @@ from release.fidelity.results import Fidelity
 from release.gate.published import PublishedVerdict
 from release.gate.result import GateResult
 from release.report.pretraining import of_pretraining
-from release.report.schema import (
-    DatasetSummary,
-    ExaminationCount,
-    ModelSummary,
-    Report,
-    SetSummary,
-)
+from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report, SetSummary
 from release.sample_spec import InterpolatedSample, Origins, count_by_class
 from release.utility.results import Utility
 

@@ -22,13 +22,7 @@ from torch import Tensor
 
 from release.cancellation import check_cancelled
 from release.data import Pixels
-from release.similarity.alignment import (
-    Targets,
-    agreement,
-    best_shift,
-    refined,
-    shifted_maps,
-)
+from release.similarity.alignment import Targets, agreement, best_shift, refined, shifted_maps
 from release.similarity.registration import pose_matrix
 from release.similarity.spectra import Axes, magnitudes, mirrored, standardised
 from release.similarity.structure import COARSE_SIDE, Structure

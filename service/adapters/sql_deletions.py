@@ -17,12 +17,7 @@ from service.domain import errors
 from service.domain.audit import DONE, FINISH_DELETION, AuditDraft
 from service.domain.catalog_ports import Deletions
 from service.domain.deletion import Deletion, RecordKind, Removed
-from service.domain.deletion_rules import (
-    DeletionPlan,
-    Related,
-    dataset_deletion,
-    model_deletion,
-)
+from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobState
 from service.domain.paging import DEFAULT_LIMIT, Page

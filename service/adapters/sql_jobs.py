@@ -20,13 +20,7 @@ from service.domain import errors, job_events, statistics
 from service.domain.audit import AuditDraft, push_of, verdict_on
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
-from service.domain.job import (
-    MAX_ATTEMPTS_WITHOUT_CHECKPOINT,
-    Claim,
-    Job,
-    JobProgress,
-    JobState,
-)
+from service.domain.job import MAX_ATTEMPTS_WITHOUT_CHECKPOINT, Claim, Job, JobProgress, JobState
 from service.domain.job_ports import EventDraft, Idempotency, Jobs
 from service.domain.quotas import Quotas, use_of
 from service.domain.records import (

@@ -9,12 +9,7 @@ from service import usecases
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
 from service.api.catalog_views import ModelView
-from service.api.conditional import (
-    NOT_KEPT,
-    IfNoneMatch,
-    Range,
-    immutable_file,
-)
+from service.api.conditional import NOT_KEPT, IfNoneMatch, Range, immutable_file
 from service.api.dependencies import Cascade, Cursor, InContext, Limit, ModelId
 from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import READING, documented

@@ -11,13 +11,7 @@ from starlette.exceptions import HTTPException
 from service import usecases
 from service.adapters.score_file import read_scores
 from service.api.authorization import GuardedRoute
-from service.api.dependencies import (
-    IdempotencyKey,
-    InContext,
-    JobId,
-    ModelId,
-    idempotency,
-)
+from service.api.dependencies import IdempotencyKey, InContext, JobId, ModelId, idempotency
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
 from service.api.image_uploads import ReceivedImages

@@ -21,14 +21,7 @@ from service.api.conditional import (
     matches,
     not_modified,
 )
-from service.api.dependencies import (
-    Cursor,
-    IdempotencyKey,
-    InContext,
-    Limit,
-    SetId,
-    idempotency,
-)
+from service.api.dependencies import Cursor, IdempotencyKey, InContext, Limit, SetId, idempotency
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
 from service.api.job_views import JobView

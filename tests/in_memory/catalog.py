@@ -6,26 +6,11 @@ from dataclasses import replace
 from typing_extensions import override
 
 from service.domain import errors, job_events, release_rules
-from service.domain.audit import (
-    AuditDraft,
-)
+from service.domain.audit import AuditDraft
 from service.domain.catalog_ports import Catalog, Releases
-from service.domain.job import (
-    JobKind,
-    JobState,
-)
-from service.domain.paging import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Page,
-)
-from service.domain.records import (
-    Dataset,
-    ExaminedSet,
-    GeneratedSet,
-    Model,
-    SyntheticSet,
-)
+from service.domain.job import JobKind, JobState
+from service.domain.paging import DEFAULT_LIMIT, Cursor, Page
+from service.domain.records import Dataset, ExaminedSet, GeneratedSet, Model, SyntheticSet
 from service.domain.scores import scores_folder
 from tests.in_memory.tables import MemoryTables, get, page
 

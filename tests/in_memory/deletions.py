@@ -8,23 +8,13 @@ from typing import Any
 from typing_extensions import override
 
 from service.domain import errors
-from service.domain.audit import (
-    FINISH_DELETION,
-    AuditDraft,
-)
+from service.domain.audit import FINISH_DELETION, AuditDraft
 from service.domain.catalog_ports import Deletions
 from service.domain.deletion import Deletion, RecordKind, Removed
 from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.identifiers import new_id
-from service.domain.job import (
-    Job,
-    JobKind,
-)
-from service.domain.paging import (
-    DEFAULT_LIMIT,
-    Cursor,
-    Page,
-)
+from service.domain.job import Job, JobKind
+from service.domain.paging import DEFAULT_LIMIT, Cursor, Page
 from tests.in_memory.catalog import MemoryCatalog
 from tests.in_memory.tables import MemoryTables, get, page, remove_job
 

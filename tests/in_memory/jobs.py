@@ -8,11 +8,7 @@ from datetime import timedelta
 from typing_extensions import override
 
 from service.domain import errors, job_events, quotas, release_rules, statistics
-from service.domain.audit import (
-    AuditDraft,
-    push_of,
-    verdict_on,
-)
+from service.domain.audit import AuditDraft, push_of, verdict_on
 from service.domain.caller import DEFAULT_TENANT
 from service.domain.errors import Problem
 from service.domain.job import (
@@ -28,10 +24,7 @@ from service.domain.job import (
     JobState,
 )
 from service.domain.job_ports import EventDraft, Idempotency, Jobs
-from service.domain.paging import (
-    DEFAULT_LIMIT,
-    Page,
-)
+from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.quotas import Quotas, use_of
 from service.domain.records import (
     Dataset,

@@ -8,22 +8,10 @@ from typing_extensions import override
 
 from service.domain import errors
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
-from service.domain.audit import (
-    SET_POLICY,
-    AuditDraft,
-    AuditEntry,
-    AuditHead,
-)
-from service.domain.job import (
-    JobState,
-)
+from service.domain.audit import SET_POLICY, AuditDraft, AuditEntry, AuditHead
+from service.domain.job import JobState
 from service.domain.job_ports import Workers
-from service.domain.paging import (
-    DEFAULT_LIMIT,
-    Page,
-    number_after,
-    numbered_page,
-)
+from service.domain.paging import DEFAULT_LIMIT, Page, number_after, numbered_page
 from service.domain.record_ports import ApiKeys, AuditLog, StatisticsSource
 from service.domain.statistics import Statistics
 from service.domain.worker import Worker, WorkerReport

@@ -11,31 +11,14 @@ from typing_extensions import override
 
 from service.domain import errors, quotas
 from service.domain.api_keys import ApiKey
-from service.domain.audit import (
-    AuditDraft,
-    AuditEntry,
-    AuditHead,
-)
+from service.domain.audit import AuditDraft, AuditEntry, AuditHead
 from service.domain.deletion import Deletion
-from service.domain.job import (
-    Event,
-    Job,
-    JobState,
-)
-from service.domain.paging import (
-    Cursor,
-    Page,
-    page_of,
-)
+from service.domain.job import Event, Job, JobState
+from service.domain.paging import Cursor, Page, page_of
 from service.domain.ports import Clock
 from service.domain.quotas import Quotas
 from service.domain.record_ports import Database
-from service.domain.records import (
-    Dataset,
-    ExaminedSet,
-    Model,
-    SyntheticSet,
-)
+from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.statistics import CountKey
 from service.domain.worker import Worker
 

@@ -5,13 +5,7 @@ from math import exp, inf, log
 import numpy as np
 import pytest
 
-from release.gate.checks.epsilon import (
-    judge,
-    lower_bound,
-    num_guesses,
-    num_right,
-    p_value,
-)
+from release.gate.checks.epsilon import judge, lower_bound, num_guesses, num_right, p_value
 from release.gate.context import PrivacyClaim
 from release.gate.policy import Policy
 
