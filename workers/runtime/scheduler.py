@@ -109,5 +109,5 @@ class Scheduler:
         self._rang_at = {job_id: at for job_id, at in self._rang_at.items() if job_id in waiting}
         for job_id, queue in waiting.items():
             if now - self._rang_at.get(job_id, float("-inf")) >= RING_AGAIN_SECONDS:
-                self._queue.ring(queue, job_id)
+                self._queue.notify(queue, job_id)
                 self._rang_at[job_id] = now
