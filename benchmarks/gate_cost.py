@@ -58,7 +58,7 @@ from release.package.writer import write_package
 from release.report.build import Evaluation, build_report
 from release.report.documents import documents
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary
-from release.samples import ClassSample, Origins
+from release.sample_spec import ClassSample, Origins
 from release.similarity.copy_embedding import train_copy_metric
 from release.similarity.copy_search import CopySearch
 from release.similarity.copy_training import Recipe

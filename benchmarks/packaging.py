@@ -26,7 +26,7 @@ from radiographs.phantom import FINDINGS, draw
 from release.package.manifest import Description
 from release.package.spool import StagedImages
 from release.package.writer import Contents, write_package
-from release.samples import ClassSample
+from release.sample_spec import ClassSample
 from service.adapters.signing_keys import KeyRing
 from synthcxr.verification import verify_set
 

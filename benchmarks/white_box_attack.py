@@ -5,7 +5,7 @@
     python -m benchmarks.white_box_attack --data FOLDER --snapshots DIR      of what is trained
 
 Every fitted part of a model scores one image of each patient, of the training set and of the held-
-out one, as it is and calibrated (`release.gate.score_calibration`). The area under the curve is
+out one, as it is and calibrated (`release.gate.image_complexity`). The area under the curve is
 over all patients; beside it stands what the audit at the end of a training finds, which knows the
 audit pool alone.
 
@@ -42,8 +42,8 @@ from radiographs.reading.sources import Source
 from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore
 from release.gate.checks import white_box
+from release.gate.image_complexity import calibrated, complexity
 from release.gate.policy import Policy
-from release.gate.score_calibration import calibrated, complexity
 from release.stats.fisher import members_by_rank, rank_p_value
 from release.stats.roc import roc
 

@@ -6,12 +6,10 @@ that name beside this file. `make base` trains them anew (`benchmarks/train_base
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("base_snapshots")
 PREFIX = "base"
-_NAME = re.compile(r"base:([a-z]+)-(\d+)")
 _DESCRIPTION = "snapshot.json"
 
 
@@ -41,18 +39,6 @@ def base_for(family: str, image_size: int) -> str | None:
         return None
     not_larger = [size for size in sizes if size <= image_size]
     return name_of(family, max(not_larger) if not_larger else min(sizes))
-
-
-def family_of(name: str) -> str:
-    """Return the family of a base by its name.
-
-    Raises:
-        ValueError: It is no name of a base.
-    """
-    found = _NAME.fullmatch(name)
-    if not found:
-        raise ValueError(f"{name!r} is no name of a base, such as base:ldm-64.")
-    return found.group(1)
 
 
 def folder_of(name: str) -> Path:

@@ -108,17 +108,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     for each in ports.extractors:
         if not each.readable:
             _log.error("extractor unreadable", name=each.name, file=str(each.path))
-    app.state.context = ports
-    app.state.metrics = CollectorRegistry()
-    app.state.metrics.register(ServiceCollector(ports, settings.data_dir))
-    app.state.rate_limits = RateLimits(
-        settings.max_requests_per_minute, settings.max_failed_authentications_per_minute
-    )
-    app.state.callers = _callers(settings, ports)
-    app.state.hosts = settings.own_hosts
-    slots = Slots(settings.max_streams, settings.max_streams_per_caller)
-    app.state.waiting = Waiting(JobWatcher(ports.records.jobs), slots)
-    app.state.openapi_yaml = cache(lambda: describe(app))
+    _keep_state(app, settings, ports)
     app.include_router(datasets.router, max_body_size=settings.max_upload_bytes)
     most_scored = min(settings.max_upload_bytes, MAX_BYTES + FORM_BYTES)
     app.include_router(scores.router, max_body_size=most_scored)
@@ -131,6 +121,21 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     check_guarded(app)
     add_handlers(app)
     return app
+
+
+def _keep_state(app: FastAPI, settings: Settings, ports: AppContext) -> None:
+    """Keep what requests share for as long as the application runs."""
+    app.state.context = ports
+    app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(ServiceCollector(ports, settings.data_dir))
+    app.state.rate_limits = RateLimits(
+        settings.max_requests_per_minute, settings.max_failed_authentications_per_minute
+    )
+    app.state.callers = _callers(settings, ports)
+    app.state.hosts = settings.own_hosts
+    slots = Slots(settings.max_streams, settings.max_streams_per_caller)
+    app.state.waiting = Waiting(JobWatcher(ports.records.jobs), slots)
+    app.state.openapi_yaml = cache(lambda: describe(app))
 
 
 def _callers(settings: Settings, ports: AppContext) -> Callers | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from service.domain import limits
 from service.domain.audit import DONE, AuditDraft
 from service.domain.caller import DEFAULT_TENANT, Caller, Scope
 from service.domain.dicomweb import DicomwebServer
@@ -54,12 +55,12 @@ class AppContext:
     version: str
     dataset_roots: tuple[Path, ...] = ()
     train_device: Literal["cpu", "cuda"] = "cpu"
-    max_images_per_set: int = 50_000
-    max_json_bytes: int = 2**20
-    max_examinations_per_model: int = 50
-    max_findings_per_model: int = 10
+    max_images_per_set: int = limits.MAX_IMAGES_PER_SET
+    max_json_bytes: int = limits.MAX_JSON_BYTES
+    max_examinations_per_model: int = limits.MAX_EXAMINATIONS_PER_MODEL
+    max_findings_per_model: int = limits.MAX_FINDINGS_PER_MODEL
     required_approvals: int = 0
-    upload_retention_seconds: float = 86_400.0
+    upload_retention_seconds: float = limits.UPLOAD_RETENTION_SECONDS
     extractors: tuple[SuppliedExtractor, ...] = ()
     dicomweb_servers: Mapping[str, DicomwebServer] = field(default_factory=dict)
     min_free_bytes: int = 0

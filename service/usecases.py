@@ -18,9 +18,9 @@ from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
 from service.domain.job_events import checkpoint_folder
+from service.domain.job_ports import Idempotency
 from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.quotas import drawn_bytes
-from service.domain.record_ports import Idempotency
 from service.domain.records import ArtifactRef, Dataset, DatasetState, Model, SyntheticSet
 from service.domain.release_rules import check_examinations, examination_number
 from service.domain.requests import (
@@ -214,7 +214,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     if isinstance(request, TrainRequest) and request.initial_model:
         context.records.catalog.model(request.initial_model)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
-    context.queue.ring(job.queue, job.id)
+    context.queue.notify(job.queue, job.id)
     return job
 
 
@@ -419,5 +419,5 @@ def _submit(
         audit=audit,
     )
     if job.state is JobState.QUEUED:
-        context.queue.ring(job.queue, job.id)
+        context.queue.notify(job.queue, job.id)
     return job

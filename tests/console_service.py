@@ -70,7 +70,7 @@ class ScriptedWorker(InstantWorker):
     threads: list[threading.Thread] = field(default_factory=list)
 
     @override
-    def ring(self, queue: str, job_id: str) -> None:
+    def notify(self, queue: str, job_id: str) -> None:
         job = self.records.jobs.claim(job_id, worker="scripted", lease_seconds=3600)
         if job is None:
             return

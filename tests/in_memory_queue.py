@@ -53,16 +53,16 @@ class MemoryQueue(TaskQueue):
     """A task queue that keeps what was sent.
 
     Attributes:
-        rings: (queue, job id) in order.
+        notified: (queue, job id) in order.
         up: What `reachable` returns.
     """
 
-    rings: list[tuple[str, str]] = field(default_factory=list)
+    notified: list[tuple[str, str]] = field(default_factory=list)
     up: bool = True
 
     @override
-    def ring(self, queue: str, job_id: str) -> None:
-        self.rings.append((queue, job_id))
+    def notify(self, queue: str, job_id: str) -> None:
+        self.notified.append((queue, job_id))
 
     @override
     def reachable(self) -> bool:

@@ -55,7 +55,7 @@ class InstantWorker(MemoryQueue):
     num_jobs: int = 0
 
     @override
-    def ring(self, queue: str, job_id: str) -> None:
+    def notify(self, queue: str, job_id: str) -> None:
         self.num_jobs += 1
         if self.num_jobs % 8 == 7:
             return

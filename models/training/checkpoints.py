@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,10 @@ class Position:
         if "comparison" in fields:
             read["comparison"] = Comparison.of(fields["comparison"])
         return cls(**{**fields, **read})
+
+    def with_planned(self, index: int, planned: StagePlan) -> Position:
+        """Return the same with another plan of one stage."""
+        return replace(self, plan=(*self.plan[:index], planned, *self.plan[index + 1 :]))
 
 
 class Checkpoints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -22,20 +22,16 @@ from models.training.ema import PowerAverage
 from models.training.ending import Ending
 from models.training.inspection import LateLosses, averaged_phase, losses_of_average
 from models.training.memorisation_check import MemorisationCheck
-from models.training.plan import Budget, Plan, StageSchedule, plan_training, stage_deadline
-from models.training.stage_state import (
-    StageState,
-    load_module,
-    module_tensors,
-    without_gradients,
-)
+from models.training.plan import Budget, StageSchedule, plan_training
+from models.training.progress import Progress, about_all, fraction_done, total_images
+from models.training.schedule_fitting import ScheduleFitter
+from models.training.stage_state import StageState, load_module, module_tensors, without_gradients
 from models.training.throughput_probe import measure_throughput
 from models.training_images import TrainingImages
 
 TRIAL = "trial"
 PROBE_SECONDS = 1.5  # for the updates of a stage
 MAX_PROBE_SHARE = 0.02  # of a budget in seconds, for the same
-FRACTION_BETWEEN_RESCALES = 0.05
 UPDATES_BETWEEN_NAN_CHECKS = 50
 
 T = TypeVar("T")
@@ -43,34 +39,6 @@ T = TypeVar("T")
 
 class TrainingDiverged(ArithmeticError):
     """The loss is no longer a finite number; a lower learning rate is the usual cure."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a training has done so far.
-
-    Attributes:
-        stage: Name of the stage under way, behind `preparing` before its first update; or `TRIAL`.
-        images_seen: Training images seen over all stages, counted with repetition.
-        total_images: Images the whole training will see; a budget in seconds is refitted on the
-            way, and 0 until its trial has been made.
-        fraction: Part of the whole time done, in [0, 1].
-        losses: The newest value of each term, by name; empty between updates.
-        can_sample: Whether samples drawn now show anything.
-        plan: What each stage does; empty until the trial has been made.
-        expected_seconds: How long the whole training was to take before it began, by the trial.
-        checkpointed: A checkpoint has just been written.
-    """
-
-    stage: str
-    images_seen: int
-    total_images: int
-    fraction: float
-    losses: Losses
-    can_sample: bool
-    plan: Plan = ()
-    expected_seconds: float | None = None
-    checkpointed: bool = False
 
 
 class Training:
@@ -111,6 +79,7 @@ class Training:
         self._interval_seconds = checkpoint_interval_seconds
         self._check = memorisation_check
         self._threads = threads or Threads()
+        self._fitter = ScheduleFitter(model, budget, self._process_group)
         self._average: PowerAverage | None = None
         self._unsaved: tuple[Position, StageState, Losses] | None = None
         self._late_losses: dict[str, float] = {}
@@ -189,7 +158,22 @@ class Training:
         self, index: int, position: Position, tensors: dict[str, Tensor]
     ) -> Generator[Progress, None, Position]:
         stage = self.model.stages()[index]
-        precision = getattr(torch, position.precision)
+        position = yield from self._prepare(index, stage, position)
+        steps = StageState(stage, self.model, self._process_group)
+        steps.load(tensors)
+        self._average = steps.average
+        position = yield from self._make_updates(index, steps, position)
+        averages = enumerate(steps.average.tensors)
+        _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
+        self.model.eval()
+        yield from self._inspect(steps, position)
+        steps.average.apply()
+        return (yield from self._conclude(index, stage, position))
+
+    def _prepare(
+        self, index: int, stage: Stage, position: Position
+    ) -> Generator[Progress, None, Position]:
+        """Prepare a stage and begin its schedule; before the first one, plan them all."""
         self.model.eval()
         seed_update(self._seed, index)
         for _ in stage.prepare(self.images):
@@ -197,15 +181,16 @@ class Training:
         self._process_group.broadcast(list(self.model.state_dict().values()))
         if not position.plan:
             position = yield from self._plan(position)
-            if self._checkpoints and self._process_group.is_leader:
-                self._checkpoints.save(position, module_tensors(self.model))
+            self._save_between_stages(position)
             yield self._progress(stage, position, checkpointed=self._checkpoints is not None)
-        position = self._start_schedule(index, position)
-        steps = StageState(stage, self.model, self._process_group)
-        steps.load(tensors)
-        self._average = steps.average
-        late_losses = LateLosses()
+        return self._fitter.start(index, self._at(position))
 
+    def _make_updates(
+        self, index: int, steps: StageState, position: Position
+    ) -> Generator[Progress, None, Position]:
+        """Make the updates of a stage that are left, and save now and then."""
+        stage, late_losses = steps.stage, LateLosses()
+        precision = getattr(torch, position.precision)
         self._threads.resume(position.plan[index].timing.num_threads)
         self.model.train()
         while position.update < position.plan[index].updates:
@@ -220,43 +205,41 @@ class Training:
             late_losses.take(losses, fraction)
             if update == 0:
                 position = replace(position, first_loss=_averaged_loss(losses, steps))
-            position = self._at(
-                position,
-                update=update + 1,
-                images_seen=position.images_seen + stage.batch_size,
-            )
-            position = self._refit(index, self._with_threads(index, position))
+            seen = position.images_seen + stage.batch_size
+            position = self._at(position, update=update + 1, images_seen=seen)
+            position = self._fitter.with_threads(index, position, self._threads.chosen)
+            position = self._fitter.refit(index, position)
             ended = position.update == position.plan[index].updates
             if position.update % UPDATES_BETWEEN_NAN_CHECKS == 0 or ended:
                 _check_finite(losses, stage)
             self._unsaved = position, steps, losses
             saved = (self.save() is not None) if ended else self._save_if_due()
             yield self._progress(stage, position, losses, checkpointed=saved)
-
         self._threads.settle()
         self._unsaved = None  # what follows moves the weights and may take long
-        averages = enumerate(steps.average.tensors)
-        _check_finite({f"averaged tensor {i}": tensor for i, tensor in averages}, stage)
-        self.model.eval()
-        yield from self._inspect(steps, position)
         self._late_losses = late_losses.means()
-        steps.average.apply()
+        return position
+
+    def _conclude(
+        self, index: int, stage: Stage, position: Position
+    ) -> Generator[Progress, None, Position]:
+        """Conclude a stage, and go on to the next."""
         seed_update(self._seed, index, position.plan[index].updates)
         for done in without_gradients(stage.conclude(self.images)):
             if not stage.phases:
                 position = replace(position, schedule=StageSchedule(fraction=done))
             yield self._progress(stage, position)
         self._process_group.broadcast(list(self.model.state_dict().values()))
+        seen = position.images_seen + (0 if stage.phases else about_all(self.images))
         position = self._at(
             position,
             stage=index + 1,
             update=0,
             schedule=StageSchedule(),
             first_loss=None,
-            images_seen=position.images_seen + (0 if stage.phases else self._about_all()),
+            images_seen=seen,
         )
-        if self._checkpoints and self._process_group.is_leader:
-            self._checkpoints.save(position, module_tensors(self.model))
+        self._save_between_stages(position)
         measured = stage.measured() or None
         saved = self._checkpoints is not None
         yield self._progress(stage, position, measured, checkpointed=saved)
@@ -285,9 +268,7 @@ class Training:
         position = self._process_group.broadcast_value(position)
         if not position.comparison.memorises:
             return position
-        stopped = replace(planned, updates=position.update)
-        plan = (*position.plan[:index], stopped, *position.plan[index + 1 :])
-        return replace(position, plan=plan)
+        return position.with_planned(index, replace(planned, updates=position.update))
 
     def _inspect(self, steps: StageState, position: Position) -> Iterator[Progress]:
         """Hold the averaged weights of a stage that ends against its last ones."""
@@ -327,61 +308,9 @@ class Training:
             replace(position, plan=plan, expected_seconds=expected)
         )
 
-    def _start_schedule(self, index: int, position: Position) -> Position:
-        """Begin to time a stage that was just prepared, anew or after a resume.
-
-        A budget in images keeps to its plan, so that the clock has no part in the weights.
-        """
-        if self.budget.seconds is None or not position.plan[index].updates:
-            return position
-        position = self._process_group.broadcast_value(self._at(position))
-        planned, schedule = position.plan[index], position.schedule
-        if schedule.deadline is not None:
-            fraction = schedule.fraction_at(position.update, planned.updates)
-            schedule = replace(schedule, update=position.update, fraction=fraction)
-            self._rescaled_at = position.elapsed_seconds
-            return replace(position, schedule=schedule)
-        deadline = stage_deadline(
-            self.model.stages(),
-            position.plan,
-            index,
-            self.budget.seconds,
-            position.elapsed_seconds,
-        )
-        position = replace(position, schedule=StageSchedule(deadline=deadline))
-        return self._rescale(index, position, planned.timing.seconds_per_update)
-
-    def _with_threads(self, index: int, position: Position) -> Position:
-        """Note how many threads a stage goes on with, for a resume."""
-        planned, chosen = position.plan[index], self._threads.chosen
-        if chosen == planned.timing.num_threads:
-            return position
-        planned = replace(planned, timing=replace(planned.timing, num_threads=chosen))
-        plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
-        return replace(position, plan=plan)
-
-    def _refit(self, index: int, position: Position) -> Position:
-        """Fit a stage to the pace of its last stretch, now and then."""
-        planned, schedule = position.plan[index], position.schedule
-        if schedule.deadline is None or position.update >= planned.updates:
-            return position
-        fraction = schedule.fraction_at(position.update, planned.updates)
-        if fraction - schedule.fraction < FRACTION_BETWEEN_RESCALES:
-            return position
-        took = position.elapsed_seconds - self._rescaled_at
-        return self._rescale(index, position, took / (position.update - schedule.update))
-
-    def _rescale(self, index: int, position: Position, seconds_per_update: float) -> Position:
-        schedule, planned = position.schedule.rescaled(
-            position.plan[index],
-            position.update,
-            position.elapsed_seconds,
-            seconds_per_update,
-            most_updates=self.budget.most_updates(self.model.stages()[index]),
-        )
-        self._rescaled_at = position.elapsed_seconds
-        plan = (*position.plan[:index], planned, *position.plan[index + 1 :])
-        return self._process_group.broadcast_value(replace(position, schedule=schedule, plan=plan))
+    def _save_between_stages(self, position: Position) -> None:
+        if self._checkpoints and self._process_group.is_leader:
+            self._checkpoints.save(position, module_tensors(self.model))
 
     def _save_if_due(self) -> bool:
         """Write a checkpoint where the last one is old enough, or the run so young."""
@@ -405,42 +334,14 @@ class Training:
         return Progress(
             stage=stage.name,
             images_seen=position.images_seen,
-            total_images=self._total_images(position.plan),
-            fraction=self._fraction(position),
+            total_images=total_images(position.plan, self.budget, self.images),
+            fraction=fraction_done(position, self.budget, self.model.stages()),
             losses=losses or {},
             can_sample=stage.can_sample and losses is not None,
             plan=position.plan,
             expected_seconds=position.expected_seconds,
             checkpointed=checkpointed,
         )
-
-    def _total_images(self, plan: Plan) -> int:
-        """Count the images that will be seen; a stage fitted in closed form sees each once."""
-        if not plan:
-            bounds = (self.budget.images, self.budget.most_images)
-            return 0 if self.budget.images is None else min(each for each in bounds if each)
-        num_fitted = sum(not stage.updates for stage in plan)
-        return sum(stage.images for stage in plan) + num_fitted * self._about_all()
-
-    def _about_all(self) -> int:
-        """Round the number of training images to tens: the exact one is not for everybody."""
-        return max(1, round(len(self.images), -1))
-
-    def _fraction(self, position: Position) -> float:
-        """Part of the whole training that is done, by the time its stages are to take."""
-        if not position.plan:
-            return 0.0
-        if self.budget.seconds is None:
-            weights = [stage.seconds for stage in position.plan]
-        else:
-            weights = [stage.share for stage in self.model.stages()]
-        done = sum(weights[: position.stage])
-        if position.stage < len(position.plan):
-            updates = position.plan[position.stage].updates
-            done += weights[position.stage] * position.schedule.fraction_at(
-                position.update, updates
-            )
-        return min(1.0, done / sum(weights))
 
 
 def _averaged_loss(losses: Losses, steps: StageState) -> float:

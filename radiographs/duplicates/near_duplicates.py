@@ -32,7 +32,7 @@ from radiographs.duplicates.registration import (
     reversed_maps,
     unmoved,
 )
-from radiographs.duplicates.shortlist import Pairs, shortlist
+from radiographs.duplicates.shortlist import ImagePairs, shortlist
 from radiographs.store.resizing import block_mean
 
 MIN_AGREEMENT = 0.8
@@ -121,7 +121,7 @@ class _Contrasts:
         return self._contrasts[images].astype(np.float32)
 
 
-def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
+def _in_order_of_content(descriptors: Descriptor, pairs: ImagePairs) -> ImagePairs:
     """Put the image first whose first differing pixel is darker, whatever their order."""
     one, other = (
         descriptors[images].reshape(len(images), SIDE**2).astype(np.int16)
@@ -133,8 +133,8 @@ def _in_order_of_content(descriptors: Descriptor, pairs: Pairs) -> Pairs:
 
 
 def _confirmed(
-    descriptors: Descriptor, coarse: _Contrasts, middle: _Contrasts, pairs: Pairs
-) -> tuple[Pairs, NDArray[np.float32]]:
+    descriptors: Descriptor, coarse: _Contrasts, middle: _Contrasts, pairs: ImagePairs
+) -> tuple[ImagePairs, NDArray[np.float32]]:
     """Register pairs, at small sizes first; return those that agree, and how much."""
     first, second = _laid_out(coarse.of, pairs)
     sign = np.where(correlation(first, second) < 0, -1, 1).astype(np.float32)
@@ -156,7 +156,7 @@ def _confirmed(
     return pairs.where(agree), how_much[agree]
 
 
-def _part_first(pairs: Pairs, maps: Affine) -> tuple[Pairs, Affine]:
+def _part_first(pairs: ImagePairs, maps: Affine) -> tuple[ImagePairs, Affine]:
     """Put the image first that shows less: its edges are then no edges of what is compared."""
     swap = ~enlarges(maps)
     reverse = reversed_maps(maps, pairs.mirrored)
@@ -164,7 +164,7 @@ def _part_first(pairs: Pairs, maps: Affine) -> tuple[Pairs, Affine]:
 
 
 def _laid_out(
-    contrast_of: Callable[[NDArray[np.intp]], Contrast], pairs: Pairs
+    contrast_of: Callable[[NDArray[np.intp]], Contrast], pairs: ImagePairs
 ) -> tuple[Contrast, Contrast]:
     """Return the two images of each pair, the second mirrored where the pair is."""
     second = contrast_of(pairs.second)

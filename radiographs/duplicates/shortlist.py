@@ -23,25 +23,25 @@ _COLUMNS_AT_ONCE = 8192
 _IMAGES_AT_ONCE = 4096
 
 
-class Pairs(NamedTuple):
+class ImagePairs(NamedTuple):
     """Pairs of images, and whether one of the two is mirrored."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
     mirrored: NDArray[np.bool_]
 
-    def where(self, chosen: NDArray[np.bool_] | slice) -> Pairs:
+    def where(self, chosen: NDArray[np.bool_] | slice) -> ImagePairs:
         """Choose some of the pairs."""
-        return Pairs(self.first[chosen], self.second[chosen], self.mirrored[chosen])
+        return ImagePairs(self.first[chosen], self.second[chosen], self.mirrored[chosen])
 
-    def swapped(self, which: NDArray[np.bool_]) -> Pairs:
+    def swapped(self, which: NDArray[np.bool_]) -> ImagePairs:
         """Exchange the images of some of the pairs."""
         one, other = self.first, self.second
         first, second = np.where(which, other, one), np.where(which, one, other)
-        return Pairs(first, second, self.mirrored)
+        return ImagePairs(first, second, self.mirrored)
 
 
-def shortlist(outlines: Outlines, num_asked: int) -> Iterator[tuple[int, Pairs]]:
+def shortlist(outlines: Outlines, num_asked: int) -> Iterator[tuple[int, ImagePairs]]:
     """List for each of the first images those that it is most alike.
 
     Args:
@@ -59,7 +59,7 @@ def shortlist(outlines: Outlines, num_asked: int) -> Iterator[tuple[int, Pairs]]
         found, turned = _partners(as_is, as_mirrored, start, stop, num_partners)
         partners[start:stop] = found
         first = np.repeat(np.arange(start, stop), num_partners)
-        pairs = Pairs(first, found.ravel(), turned.ravel())
+        pairs = ImagePairs(first, found.ravel(), turned.ravel())
         yield stop, pairs.where(~_listed_before(pairs, partners))
 
 
@@ -108,7 +108,7 @@ def _partners(
     return np.take_along_axis(found, best, axis=1), np.take_along_axis(turned, best, axis=1)
 
 
-def _listed_before(pairs: Pairs, partners: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _listed_before(pairs: ImagePairs, partners: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Say which pairs the second image has listed already."""
     seconds = np.minimum(pairs.second, len(partners) - 1)
     theirs = (partners[seconds] == pairs.first[:, None]).any(axis=1)

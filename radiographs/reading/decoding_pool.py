@@ -28,7 +28,7 @@ Answer = tuple[Head | UnreadableImage, list[bytes]]
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG")  # no secrets among them
 
 
-class Stopped(Exception):
+class PoolClosed(Exception):
     """The pool was closed while an image was being read."""
 
 
@@ -61,7 +61,7 @@ class DecodingPool:
             One for each file, in their order; the reason where it cannot be read.
 
         Raises:
-            Stopped: The pool was closed.
+            PoolClosed: The pool was closed.
         """
         answers = self._ask({"wanted": "headers"}, files)
         return [
@@ -106,7 +106,7 @@ class DecodingPool:
     def _take(self) -> _Decoder:
         with self._lock:
             if self._closed:
-                raise Stopped
+                raise PoolClosed
             if self._idle:
                 return self._idle.pop()
         decoder = _Decoder(self._limits)
@@ -116,7 +116,7 @@ class DecodingPool:
                 return decoder
         decoder.end()
         decoder.close()
-        raise Stopped
+        raise PoolClosed
 
     def _give_back(self, decoder: _Decoder) -> None:
         with self._lock:
@@ -132,7 +132,7 @@ class DecodingPool:
         with self._lock:
             self._all.discard(decoder)
             if self._closed:
-                raise Stopped
+                raise PoolClosed
         if code == -signal.SIGPROF:
             return UnreadableImage("too_costly", TOO_SLOW)
         if code == -signal.SIGKILL:  # the machine has no memory left

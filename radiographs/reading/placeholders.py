@@ -23,11 +23,6 @@ _NOBODY = re.compile(
 )
 
 
-def is_missing(text: str) -> bool:
-    """Say whether a text says that something is not known: n/a, nan, unknown, ?, -."""
-    return _folded(text) in _MISSING
-
-
 def is_no_label(text: str) -> bool:
     """Say whether a text means that an image has no label; "No Finding" is one."""
     folded = " ".join(re.sub(r"[_\s]+", " ", _folded(text)).split())

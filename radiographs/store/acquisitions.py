@@ -32,12 +32,3 @@ def write_acquisitions(folder: Path, acquisitions: Sequence[Acquisition | None])
         dtype = np.float64 if name in _NUMBERS else np.str_
         columns[name] = np.array(values, dtype)  # None becomes NaN
     np.savez(folder / NAME, allow_pickle=False, **columns)
-
-
-def read_acquisitions(folder: Path) -> dict[str, NDArray[Any]] | None:
-    """Read the columns by name; None where nothing is known of any image."""
-    try:
-        with np.load(folder / NAME) as columns:
-            return dict(columns)
-    except FileNotFoundError:
-        return None

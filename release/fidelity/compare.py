@@ -64,7 +64,7 @@ class Sides:
         """Keep the images of some classes."""
         return Sides(*(each.where(np.isin(each.images.labels, labels)) for each in self.each()))
 
-    def comparisons(self, rng: np.random.Generator) -> tuple[Comparison, Comparison]:
+    def comparisons(self, rng: np.random.Generator) -> tuple[SetComparison, SetComparison]:
         """Compare the set, and the test images, with the holdout.
 
         Args:
@@ -72,8 +72,8 @@ class Sides:
         """
         synthetic, test = self._evened()
         return (
-            Comparison(self.synthetic, synthetic, self.holdout, rng),
-            Comparison(self.test, test, self.holdout, rng),
+            SetComparison(self.synthetic, synthetic, self.holdout, rng),
+            SetComparison(self.test, test, self.holdout, rng),
         )
 
     def _evened(self) -> tuple[ReadImages, ReadImages]:
@@ -94,7 +94,7 @@ class Sides:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class SetComparison:
     """Images against the holdout, as every metric of fidelity is given them.
 
     Attributes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.nn.image_losses import WINDOW
-from release.fidelity.compare import Comparison, ReadImages
+from release.fidelity.compare import ReadImages, SetComparison
 from release.fidelity.frechet import frechet_estimate
 from release.fidelity.kid import kid
 from release.fidelity.ms_ssim import similarity_within
@@ -34,7 +34,7 @@ class FidelityMetric:
     name: str
     title: str
     description: str
-    measure: Callable[[Comparison], Estimate | None]
+    measure: Callable[[SetComparison], Estimate | None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MetricGroup:
     of_extractor: bool = True
 
 
-def measure_all(comparison: Comparison) -> dict[str, Estimate | None]:
+def measure_all(comparison: SetComparison) -> dict[str, Estimate | None]:
     """Measure images by every metric; None where they are too few for it."""
     return {metric.name: metric.measure(comparison) for metric in METRICS}
 
@@ -65,7 +65,7 @@ def label_agreement(images: ReadImages, labels: list[int]) -> Estimate:
     return average([proportion(float(each.agrees.mean()), each.num_patients()) for each in shares])
 
 
-def _kid(comparison: Comparison) -> Estimate | None:
+def _kid(comparison: SetComparison) -> Estimate | None:
     if not comparison.has_all_classes:
         return None
     labels = comparison.holdout.labels()
@@ -76,7 +76,7 @@ def _kid(comparison: Comparison) -> Estimate | None:
     return kid(x, y, comparison.rng)
 
 
-def _fd(comparison: Comparison) -> Estimate | None:
+def _fd(comparison: SetComparison) -> Estimate | None:
     if not comparison.is_large:
         return None
     ours, holdout = comparison.evened, comparison.holdout
@@ -85,32 +85,32 @@ def _fd(comparison: Comparison) -> Estimate | None:
     )
 
 
-def _precision(comparison: Comparison) -> Estimate | None:
+def _precision(comparison: SetComparison) -> Estimate | None:
     if not comparison.is_large:
         return None
     precise = comparison.neighbourhoods.precision
     return proportion(float(precise.mean()), comparison.evened.num_patients())
 
 
-def _recall(comparison: Comparison) -> Estimate | None:
+def _recall(comparison: SetComparison) -> Estimate | None:
     if not comparison.is_large:
         return None
     recalled = comparison.neighbourhoods.recall
     return proportion(float(recalled.mean()), comparison.holdout.num_patients())
 
 
-def _density(comparison: Comparison) -> Estimate | None:
+def _density(comparison: SetComparison) -> Estimate | None:
     return mean(comparison.neighbourhoods.density) if comparison.is_large else None
 
 
-def _coverage(comparison: Comparison) -> Estimate | None:
+def _coverage(comparison: SetComparison) -> Estimate | None:
     if not comparison.is_large:
         return None
     covered = comparison.neighbourhoods.coverage
     return proportion(float(covered.mean()), comparison.holdout.num_patients())
 
 
-def _ms_ssim(comparison: Comparison) -> Estimate | None:
+def _ms_ssim(comparison: SetComparison) -> Estimate | None:
     if not comparison.is_large:
         return None
     by_class = [comparison.evened.of(label) for label in comparison.holdout.labels()]
@@ -124,7 +124,7 @@ def _ms_ssim(comparison: Comparison) -> Estimate | None:
     return mean(np.concatenate(pairs))
 
 
-def _agreement(comparison: Comparison) -> Estimate | None:
+def _agreement(comparison: SetComparison) -> Estimate | None:
     labels = comparison.images.labels()
     return label_agreement(comparison.images, labels) if labels else None
 

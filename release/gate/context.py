@@ -36,7 +36,7 @@ MIN_HOLDOUT = 4  # patients: two in each half of the negative control
 Tally = Mapping[str, Any]  # JSON values; private
 
 
-class Claim(NamedTuple):
+class PrivacyClaim(NamedTuple):
     """Differential privacy that a model claims, with the patient as its unit."""
 
     epsilon: float
@@ -67,7 +67,7 @@ class Candidate:
     validity: Validity
     neighbours: SetNeighbours | None = None
     offered: NDArray[np.int64] | None = None
-    claim: Claim | None = None
+    claim: PrivacyClaim | None = None
     learned_elsewhere: bool = False
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ class History:
         return [tally for tally in self.tallies if tally]
 
 
-class Stage(IntEnum):
+class GateStage(IntEnum):
     """How far a set can be evaluated; a check runs where the set reaches the check's stage."""
 
     INVALID_DISTANCES = 0
@@ -121,10 +121,10 @@ class Stage(IntEnum):
 
 
 # why the checks of a later stage are not run
-STOPPED: Mapping[Stage, str] = {
-    Stage.INVALID_DISTANCES: "Not run: a metric gave invalid distances.",
-    Stage.HOLDOUT_TOO_SMALL: "Not run: too few patients are held out to compare images with.",
-    Stage.NOTHING_KEPT: "Not run: every image was dropped.",
+STOPPED: Mapping[GateStage, str] = {
+    GateStage.INVALID_DISTANCES: "Not run: a metric gave invalid distances.",
+    GateStage.HOLDOUT_TOO_SMALL: "Not run: too few patients are held out to compare images with.",
+    GateStage.NOTHING_KEPT: "Not run: every image was dropped.",
 }
 
 
@@ -151,13 +151,13 @@ class Context:
     error: InvalidDistances | None = None
 
     @cached_property
-    def stage(self) -> Stage:
+    def stage(self) -> GateStage:
         """How far the set can be evaluated."""
         if self.error:
-            return Stage.INVALID_DISTANCES
+            return GateStage.INVALID_DISTANCES
         if len(self.index.images.holdout_patients) < MIN_HOLDOUT:
-            return Stage.HOLDOUT_TOO_SMALL
-        return Stage.COMPLETE if self._filtered[0].any() else Stage.NOTHING_KEPT
+            return GateStage.HOLDOUT_TOO_SMALL
+        return GateStage.COMPLETE if self._filtered[0].any() else GateStage.NOTHING_KEPT
 
     @cached_property
     def neighbours(self) -> SetNeighbours:
@@ -167,7 +167,7 @@ class Context:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """(n,), the images that are not dropped."""
-        if self.stage < Stage.NOTHING_KEPT:
+        if self.stage < GateStage.NOTHING_KEPT:
             return np.ones(len(self.candidate.pixels), np.bool_)
         return self._filtered[0]
 
@@ -214,7 +214,7 @@ class Context:
     @cached_property
     def power(self) -> Power:
         """What the checks are sure to detect."""
-        counted = self.stage >= Stage.NOTHING_KEPT
+        counted = self.stage >= GateStage.NOTHING_KEPT
         return power_of(
             self.splits,
             self.policy,
@@ -286,5 +286,5 @@ class Check(Hypothesis):
     """
 
     run: Callable[[Context], Finding | None]
-    stage: Stage = Stage.COMPLETE
+    stage: GateStage = GateStage.COMPLETE
     absent: str | None = None

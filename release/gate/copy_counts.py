@@ -38,6 +38,7 @@ from scipy.stats import beta, betabinom, binom
 
 from release.data import Array
 from release.gate.calibration import Calibration, Closeness, Thresholds
+from release.stats.bonferroni import bonferroni
 
 # Closeness below which an image is a copy beyond doubt, by detectors that see the whole image.
 CERTAIN: Mapping[str, float] = {"pixels": 0.1, "whole": 0.1}
@@ -161,7 +162,7 @@ class CopyCounts:
     @property
     def p_value(self) -> float:
         """The smallest of the tests, corrected for their number."""
-        return min(1.0, len(self.p_values) * min(self.p_values))
+        return bonferroni(self.p_values)
 
 
 def _count(least: Array, thresholds: Thresholds, excess: float = 1.0) -> Count:

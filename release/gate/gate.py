@@ -28,7 +28,7 @@ from release.array_cache import ArrayCache
 from release.data import Pixels, Splits
 from release.gate.checks import CHECKS, WEIGHTS_CHECK
 from release.gate.checks.cumulative_tally import tally_of
-from release.gate.context import MIN_HOLDOUT, STOPPED, Candidate, Context, History, Stage
+from release.gate.context import MIN_HOLDOUT, STOPPED, Candidate, Context, GateStage, History
 from release.gate.decision import decide
 from release.gate.finding import Finding
 from release.gate.policy import Policy
@@ -136,7 +136,7 @@ class Gate:
     def _result(
         self, context: Context, findings: Sequence[Finding], not_run: Sequence[NotRun]
     ) -> GateResult:
-        kept, compared = context.kept, context.stage >= Stage.NOTHING_KEPT
+        kept, compared = context.kept, context.stage >= GateStage.NOTHING_KEPT
         num_filtered, num_left = int((~kept).sum()), context.candidate.num_left(kept)
         return GateResult(
             verdict=decide(findings, num_filtered, num_left, context.power.mdcr),
@@ -144,7 +144,7 @@ class Gate:
             findings=tuple(findings),
             power=context.power,
             controls=tuple(context.controls) if compared else (),
-            histograms=self._histograms(context) if context.stage == Stage.COMPLETE else None,
+            histograms=self._histograms(context) if context.stage == GateStage.COMPLETE else None,
             policy=self._policy,
             metrics=tuple(self._index.detectors),
             tally=tally_of(context.counts, self._splits.classes, findings) if compared else {},

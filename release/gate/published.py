@@ -82,7 +82,7 @@ class Power:
         return self.membership <= self.max_membership
 
 
-class VerdictSummary(Part):
+class PublishedVerdict(Part):
     """The gate's verdict; text is its name, as `refused(memorises)` or `passed_filtered(3)`."""
 
     outcome: Outcome

@@ -23,7 +23,7 @@ from release.gate.published import (
     PublishedFinding,
     PublishedGate,
     PublishedMetric,
-    VerdictSummary,
+    PublishedVerdict,
 )
 from release.gate.verdict import Verdict
 from release.stats.estimate import Estimate
@@ -122,7 +122,7 @@ class GateResult:
 
     def public(self) -> dict[str, Any]:
         """Return JSON values of the verdict and of what is published."""
-        verdict = VerdictSummary.of(self.verdict)
+        verdict = PublishedVerdict.of(self.verdict)
         return {
             "verdict": verdict.model_dump(mode="json"),
             "gate": self.published().model_dump(mode="json"),

@@ -18,7 +18,7 @@ from radiographs.splits.keyed_hash import keyed_hash
 from release.gate.published import Part
 from release.package.archive import Member
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report
-from release.samples import Origins, SampleSpec, count_by_class
+from release.sample_spec import Origins, SampleSpec, count_by_class
 from release.utility.results import Utility
 from synthcxr.package_format import MANIFEST_FORMAT
 

@@ -27,16 +27,10 @@ from release.package.formats.dicom import DicomFormat
 from release.package.formats.extra import ExtraFormat
 from release.package.formats.npz import NpzFormat
 from release.package.formats.webdataset import WebDatasetFormat
-from release.package.manifest import (
-    Description,
-    PackagedImage,
-    hashed_seed,
-    listed,
-    manifest,
-)
+from release.package.manifest import Description, PackagedImage, hashed_seed, listed, manifest
 from release.package.png import png
 from release.package.tables import labels_csv, metadata_csv
-from release.samples import SampleSpec
+from release.sample_spec import SampleSpec
 from synthcxr.package_format import (
     ATTESTATION,
     CROISSANT,

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from release.fidelity.results import Fidelity
-from release.gate.published import VerdictSummary
+from release.gate.published import PublishedVerdict
 from release.gate.result import GateResult
 from release.report.pretraining import of_pretraining
-from release.report.schema import (
-    DatasetSummary,
-    ExaminationCount,
-    ModelSummary,
-    Report,
-    SetSummary,
-)
-from release.samples import InterpolatedSample, Origins, count_by_class
+from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report, SetSummary
+from release.sample_spec import InterpolatedSample, Origins, count_by_class
 from release.utility.results import Utility
 
 SOFTWARE = ("synthcxr", "torch", "numpy", "scipy")  # of which versions decide the figures
@@ -92,7 +86,7 @@ def build_report(
         ),
         model=model,
         dataset=dataset,
-        verdict=VerdictSummary.of(verdict),
+        verdict=PublishedVerdict.of(verdict),
         gate=evaluation.examination.published(),
         fidelity=evaluation.fidelity,
         further_fidelity=evaluation.further_fidelity,

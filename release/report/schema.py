@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue
 
 from release.fidelity.results import Fidelity
-from release.gate.published import Part, PublishedGate, VerdictSummary
+from release.gate.published import Part, PublishedGate, PublishedVerdict
 from release.utility.results import Utility
 
 FORMAT: Literal["synthcxr-report/1"] = "synthcxr-report/1"
@@ -138,7 +138,7 @@ class Report(Part):
     set: SetSummary
     model: ModelSummary
     dataset: DatasetSummary
-    verdict: VerdictSummary
+    verdict: PublishedVerdict
     gate: PublishedGate
     fidelity: Fidelity | None = None
     further_fidelity: tuple[Fidelity, ...] = ()

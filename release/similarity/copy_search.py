@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import cos, radians, sin
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,13 +22,8 @@ from torch import Tensor
 
 from release.cancellation import check_cancelled
 from release.data import Pixels
-from release.similarity.alignment import (
-    Targets,
-    agreement,
-    best_shift,
-    refined,
-    shifted_maps,
-)
+from release.similarity.alignment import Targets, agreement, best_shift, refined, shifted_maps
+from release.similarity.registration import pose_matrix
 from release.similarity.spectra import Axes, magnitudes, mirrored, standardised
 from release.similarity.structure import COARSE_SIDE, Structure
 from release.similarity.windows import COARSE, MOVED, PARTS, WHOLE, Window
@@ -51,12 +45,7 @@ _CELL = 2  # pixels of 32
 _SEEN = 0.05  # weight below which a cell is not looked at
 
 
-def _pose(turn: float, zoom: float) -> list[list[float]]:
-    c, s = cos(radians(turn)) / zoom, sin(radians(turn)) / zoom
-    return [[c, -s, 0.0], [s, c, 0.0]]
-
-
-POSES = torch.tensor([_pose(*each) for each in product(TURNS, ZOOMS)])
+POSES = torch.tensor([pose_matrix(*each) for each in product(TURNS, ZOOMS)])
 _GRIDS = F.affine_grid(POSES, [len(POSES), 1, COARSE_SIDE, COARSE_SIDE], align_corners=False)
 _UPRIGHT = list(product(TURNS, ZOOMS)).index((0.0, 1.0))
 _MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of a map's columns

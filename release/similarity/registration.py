@@ -42,7 +42,7 @@ class Poses:
 
     def __init__(self, turns_and_zooms: Sequence[tuple[float, float]]) -> None:
         assert turns_and_zooms[0] == (0, 1)
-        matrices = torch.tensor([_matrix(*each) for each in turns_and_zooms[1:]])
+        matrices = torch.tensor([pose_matrix(*each) for each in turns_and_zooms[1:]])
         shape = [len(matrices), 1, SIDE, SIDE]
         self._grids = F.affine_grid(matrices, shape, align_corners=False)
 
@@ -56,7 +56,7 @@ class Poses:
         return torch.cat([images[None], shown])
 
 
-def _matrix(degrees: float, scale: float) -> list[list[float]]:
+def pose_matrix(degrees: float, scale: float) -> list[list[float]]:
     """Return the affine matrix from places of the posed image to places of the image."""
     c, s = cos(radians(degrees)) / scale, sin(radians(degrees)) / scale
     return [[c, -s, 0.0], [s, c, 0.0]]

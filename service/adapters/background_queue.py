@@ -27,7 +27,7 @@ class BackgroundQueue(TaskQueue):
         threading.Thread(target=self._pass_on, name="notifications", daemon=True).start()
 
     @override
-    def ring(self, queue_name: str, job_id: str) -> None:
+    def notify(self, queue_name: str, job_id: str) -> None:
         with suppress(queue.Full):
             self._waiting.put_nowait((queue_name, job_id))
 
@@ -37,4 +37,4 @@ class BackgroundQueue(TaskQueue):
 
     def _pass_on(self) -> None:
         while True:
-            self._task_queue.ring(*self._waiting.get())
+            self._task_queue.notify(*self._waiting.get())

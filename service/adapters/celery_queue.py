@@ -47,7 +47,7 @@ class CeleryQueue(TaskQueue):
         self._lock = threading.Lock()
 
     @override
-    def ring(self, queue: str, job_id: str) -> None:
+    def notify(self, queue: str, job_id: str) -> None:
         """Send the message unless the broker failed a moment ago; never raise for a broker."""
         if self._broker_url is None or time.monotonic() < self._resting_until:
             return

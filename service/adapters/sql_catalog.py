@@ -8,9 +8,9 @@ from typing_extensions import override
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, locked, page_query, records
 from service.domain import errors, job_events
+from service.domain.catalog_ports import Catalog
 from service.domain.job import Job
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.record_ports import Catalog
 from service.domain.records import Dataset, IngestedDataset, Model
 from service.domain.scores import scores_folder
 

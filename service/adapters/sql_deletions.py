@@ -11,21 +11,16 @@ from typing_extensions import override
 from service.adapters import sql_tables as t
 from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, locked, page_query, records
-from service.adapters.sql_jobs import remove_jobs
+from service.adapters.sql_job_rows import remove_jobs
 from service.adapters.sql_releases import hold_examinations
 from service.domain import errors
 from service.domain.audit import DONE, FINISH_DELETION, AuditDraft
+from service.domain.catalog_ports import Deletions
 from service.domain.deletion import Deletion, RecordKind, Removed
-from service.domain.deletion_rules import (
-    DeletionPlan,
-    Related,
-    dataset_deletion,
-    model_deletion,
-)
+from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobState
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.record_ports import Deletions
 from service.domain.records import Dataset, Model
 
 _DONE = [str(state) for state in JobState if state.done]

@@ -12,8 +12,8 @@ from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, insert_if_new, locked, page_query, records
 from service.domain import errors, release_rules
 from service.domain.audit import AuditDraft
+from service.domain.catalog_ports import Releases
 from service.domain.paging import DEFAULT_LIMIT, Page
-from service.domain.record_ports import Releases
 from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
 
 

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database
-from service.domain.record_ports import Workers
+from service.domain.job_ports import Workers
 from service.domain.worker import Worker, WorkerReport
 
 _report = TypeAdapter(WorkerReport)

@@ -52,7 +52,7 @@ class ApprovalsView(View):
 @router.get(
     "/synthetic-sets/{synthetic_set_id}/approvals",
     operation_id="list_approvals",
-    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+    responses=documented(errors.SyntheticSetNotFound),
 )
 def list_approvals(context: InContext, synthetic_set_id: SetId) -> ApprovalsView:
     """Read who approved a set, and how many have to."""
@@ -69,7 +69,6 @@ def list_approvals(context: InContext, synthetic_set_id: SetId) -> ApprovalsView
         errors.SetRefused,
         errors.SetInconclusive,
         errors.AlreadyApproved,
-        errors.InvalidRequest,
         http=[400, 413],
     ),
 )

@@ -17,7 +17,7 @@ router = APIRouter(tags=["audit"], route_class=GuardedRoute)
 @router.get(
     "/audit",
     operation_id="list_audit_entries",
-    responses=documented(errors.ScopeMissing, errors.InvalidRequest),
+    responses=documented(errors.ScopeMissing),
 )
 def list_audit_entries(
     context: InContext, cursor: Cursor = None, limit: Limit = 50

@@ -11,7 +11,6 @@ from service.api.dependencies import InContext
 from service.api.errors import documented
 from service.api.views import Moment, View, shown
 from service.domain.caller import Caller, Scope, sorted_scopes
-from service.domain.errors import InvalidRequest
 
 router = APIRouter(tags=["keys"], route_class=GuardedRoute)
 
@@ -42,7 +41,7 @@ class CallerView(View):
         return cls(id=caller.id, tenant=caller.tenant, scopes=scopes, expires_at=caller.expires_at)
 
 
-@router.get("/caller", operation_id="get_caller", responses=documented(InvalidRequest))
+@router.get("/caller", operation_id="get_caller", responses=documented())
 async def get_caller(context: InContext) -> CallerView:
     """Read whom a key or token belongs to, and what it allows."""
     return CallerView.of(context.caller)

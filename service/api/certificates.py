@@ -51,7 +51,7 @@ Recipient = Annotated[
                 **json_object("Certificate"),
             },
         },
-        **documented(errors.SyntheticSetNotFound, *READING, errors.InvalidRequest),
+        **documented(errors.SyntheticSetNotFound, *READING),
     },
 )
 def get_certificate(

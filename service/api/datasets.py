@@ -18,6 +18,7 @@ from service.adapters.listed_files import (
 )
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
+from service.api.catalog_views import DatasetView, DroppedFileView, ImageWithTextView
 from service.api.conditional import NOT_KEPT
 from service.api.dependencies import (
     Cascade,
@@ -30,12 +31,13 @@ from service.api.dependencies import (
 )
 from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import READING, documented
+from service.api.job_views import JobView
 from service.api.received import discard, invalid
 from service.api.responses import PNG
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_form
-from service.api.views import DatasetView, DroppedFileView, ImageWithTextView, JobView, Page
+from service.api.views import Page
 from service.context import AppContext
 from service.domain import access, errors, paging
 from service.domain.caller import PRIVATE_READ
@@ -150,7 +152,7 @@ async def _limited_body(request: Request, max_bytes: int) -> bytes:
 @router.get(
     "/datasets",
     operation_id="list_datasets",
-    responses=documented(errors.InvalidRequest),
+    responses=documented(),
 )
 def list_datasets(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
@@ -165,7 +167,7 @@ def list_datasets(
 @router.get(
     "/datasets/{dataset_id}",
     operation_id="get_dataset",
-    responses=documented(errors.DatasetNotFound, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound),
 )
 def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
     """Read a dataset: its classes, and why files were left out.
@@ -182,7 +184,7 @@ def get_dataset(context: InContext, dataset_id: DatasetId) -> DatasetView:
 @router.get(
     "/datasets/{dataset_id}/dropped",
     operation_id="list_dropped_files",
-    responses=documented(errors.DatasetNotFound, *READING, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound, *READING),
 )
 def list_dropped_files(
     context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50
@@ -199,7 +201,7 @@ def list_dropped_files(
 @router.get(
     "/datasets/{dataset_id}/burned-in-text",
     operation_id="list_images_with_text",
-    responses=documented(errors.DatasetNotFound, *READING, errors.InvalidRequest),
+    responses=documented(errors.DatasetNotFound, *READING),
 )
 def list_images_with_text(
     context: InContext, dataset_id: DatasetId, cursor: Cursor = None, limit: Limit = 50
@@ -219,13 +221,7 @@ def list_images_with_text(
     response_class=Response,
     responses={
         200: {"content": PNG},
-        **documented(
-            errors.DatasetNotFound,
-            errors.ImageNotFound,
-            *READING,
-            errors.ScopeMissing,
-            errors.InvalidRequest,
-        ),
+        **documented(errors.DatasetNotFound, errors.ImageNotFound, *READING, errors.ScopeMissing),
     },
 )
 def get_dataset_samples(context: InContext, dataset_id: DatasetId) -> Response:
@@ -258,12 +254,7 @@ def _shown(
 @router.delete(
     "/datasets/{dataset_id}",
     operation_id="delete_dataset",
-    responses=documented(
-        errors.DatasetNotFound,
-        errors.DatasetInUse,
-        errors.SigningKeyLost,
-        errors.InvalidRequest,
-    ),
+    responses=documented(errors.DatasetNotFound, errors.DatasetInUse, errors.SigningKeyLost),
 )
 async def delete_dataset(
     context: InContext, dataset_id: DatasetId, cascade: Cascade = False

@@ -12,9 +12,7 @@ from service.domain import errors
 router = APIRouter(tags=["audit"], route_class=GuardedRoute)
 
 
-@router.get(
-    "/deletions", operation_id="list_deletions", responses=documented(errors.InvalidRequest)
-)
+@router.get("/deletions", operation_id="list_deletions", responses=documented())
 def list_deletions(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[DeletionView]:
@@ -27,7 +25,7 @@ def list_deletions(
 @router.get(
     "/deletions/{deletion_id}",
     operation_id="get_deletion",
-    responses=documented(errors.DeletionNotFound, errors.InvalidRequest),
+    responses=documented(errors.DeletionNotFound),
 )
 def get_deletion(context: InContext, deletion_id: DeletionId) -> DeletionView:
     """Read what a deletion removed and kept; its receipt follows once the last file is gone."""

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 
 from service import examples
 from service.context import AppContext
-from service.domain.record_ports import Idempotency
+from service.domain.job_ports import Idempotency
 
 
 async def service_of(request: Request) -> AppContext:

@@ -16,8 +16,8 @@ from service.api.authorization import CACHE_SECONDS, NEEDS, GuardedRoute, caller
 from service.api.dependencies import InContext, JobId
 from service.api.disclosure import shown_privately
 from service.api.errors import documented
+from service.api.job_views import EventPage, EventView
 from service.api.threads import run_writing
-from service.api.views import EventPage, EventView
 from service.api.waiting import InWaiting, Waiting
 from service.context import AppContext
 from service.domain import access, errors
@@ -54,7 +54,7 @@ LastEventId = Annotated[
             "description": "A page, or the stream of all entries until the job is done.",
         },
         204: {"description": "A stream was asked for, and the job is done: nothing more comes."},
-        **documented(errors.JobNotFound, errors.InvalidRequest, errors.TooManyStreams),
+        **documented(errors.JobNotFound, errors.TooManyStreams),
     },
 )
 async def list_events(

@@ -11,10 +11,10 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
+from service.api.job_views import JobView
 from service.api.release_views import PlanView
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
-from service.api.views import JobView
 from service.api.waiting import MAX_WAIT_SECONDS, InWaiting
 from service.context import AppContext
 from service.domain import errors

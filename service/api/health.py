@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import OfService
 from service.api.errors import problems
-from service.api.views import HealthView, ReadinessView, VersionView
+from service.api.health_views import HealthView, ReadinessView, VersionView
 from service.context import AppContext
 from service.domain import errors
 from service.domain.readiness import Condition

@@ -10,10 +10,11 @@ from service.api.conditional import IfNoneMatch, matches, not_modified
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.disclosure import shown_privately
 from service.api.errors import documented
+from service.api.job_views import JobView
 from service.api.responses import NOT_MODIFIED
 from service.api.shown_jobs import etag_of, view, views
 from service.api.threads import run_writing
-from service.api.views import JobView, Page
+from service.api.views import Page
 from service.api.waiting import MAX_WAIT_SECONDS, InWaiting
 from service.domain import errors
 from service.domain.job import Job, JobKind, JobState
@@ -35,7 +36,7 @@ Wait = Annotated[
     "/jobs",
     operation_id="list_jobs",
     response_model=Page[JobView],
-    responses=documented(errors.InvalidRequest),
+    responses=documented(),
 )
 def list_jobs(
     context: InContext,
@@ -56,7 +57,7 @@ def list_jobs(
     response_model=JobView,
     responses={
         **NOT_MODIFIED,
-        **documented(errors.JobNotFound, errors.InvalidRequest, errors.TooManyStreams),
+        **documented(errors.JobNotFound, errors.TooManyStreams),
     },
 )
 async def get_job(
@@ -90,7 +91,7 @@ async def get_job(
     "/jobs/{job_id}/cancel",
     operation_id="cancel_job",
     status_code=202,
-    responses=documented(errors.JobNotFound, errors.IllegalMove, errors.InvalidRequest),
+    responses=documented(errors.JobNotFound, errors.IllegalMove),
 )
 async def cancel_job(context: InContext, job_id: JobId) -> JobView:
     """Cancel a queued job at once; ask the worker of a running one to stop."""
@@ -107,7 +108,6 @@ async def cancel_job(context: InContext, job_id: JobId) -> JobView:
         errors.UploadGone,
         errors.ArtifactsUnavailable,
         errors.QuotaExceeded,
-        errors.InvalidRequest,
     ),
 )
 async def retry_job(context: InContext, job_id: JobId) -> JobView:
@@ -120,7 +120,7 @@ async def retry_job(context: InContext, job_id: JobId) -> JobView:
     operation_id="delete_job",
     status_code=204,
     response_class=Response,
-    responses=documented(errors.JobNotFound, errors.JobNotDone, errors.InvalidRequest),
+    responses=documented(errors.JobNotFound, errors.JobNotDone),
 )
 async def delete_job(context: InContext, job_id: JobId) -> None:
     """Remove a job that is done, its log and its checkpoints; what it made stays."""

@@ -31,7 +31,7 @@ def _manager(context: AppContext) -> KeyManager:
     "/keys",
     operation_id="create_key",
     status_code=201,
-    responses=documented(errors.InvalidRequest, errors.ScopeMissing, http=[400, 413]),
+    responses=documented(errors.ScopeMissing, http=[400, 413]),
 )
 async def create_key(context: InContext, response: Response, body: KeyBody) -> IssuedKeyView:
     """Make an API key of the caller's tenant; the answer shows its secret, once.
@@ -45,7 +45,7 @@ async def create_key(context: InContext, response: Response, body: KeyBody) -> I
     return IssuedKeyView.of(issued)
 
 
-@router.get("/keys", operation_id="list_keys", responses=documented(errors.InvalidRequest))
+@router.get("/keys", operation_id="list_keys", responses=documented())
 def list_keys(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[KeyView]:
     """List the API keys of the caller's tenant, newest first; those that ended stay listed."""
     page = context.records.api_keys.keys(context.caller.tenant, cursor=cursor, limit=limit)
@@ -56,7 +56,7 @@ def list_keys(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> P
 @router.get(
     "/keys/{key_id}",
     operation_id="get_key",
-    responses=documented(errors.ApiKeyNotFound, errors.InvalidRequest),
+    responses=documented(errors.ApiKeyNotFound),
 )
 def get_key(context: InContext, key_id: KeyId) -> KeyView:
     """Read what is known of an API key; its secret is not."""
@@ -67,11 +67,7 @@ def get_key(context: InContext, key_id: KeyId) -> KeyView:
     "/keys/{key_id}/rotate",
     operation_id="rotate_key",
     responses=documented(
-        errors.ApiKeyNotFound,
-        errors.ApiKeyEnded,
-        errors.ScopeMissing,
-        errors.InvalidRequest,
-        http=[400, 413],
+        errors.ApiKeyNotFound, errors.ApiKeyEnded, errors.ScopeMissing, http=[400, 413]
     ),
 )
 async def rotate_key(
@@ -97,7 +93,7 @@ async def rotate_key(
     operation_id="revoke_key",
     status_code=204,
     response_class=Response,
-    responses=documented(errors.ApiKeyNotFound, errors.InvalidRequest),
+    responses=documented(errors.ApiKeyNotFound),
 )
 async def revoke_key(request: Request, context: InContext, key_id: KeyId) -> None:
     """End a key now, for good; other processes of the service notice within some seconds."""

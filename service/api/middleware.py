@@ -3,7 +3,9 @@
 import re
 import time
 import uuid
+from collections.abc import Iterable, Mapping
 from http import HTTPMethod, HTTPStatus
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -49,11 +51,7 @@ class RequestMiddleware:
             complete = not message.get("more_body", message["type"] == "http.response.start")
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(raw=list(message["headers"]))
-                headers["X-Request-ID"] = request_id
-                if allowance := scope["state"].get("allowance"):
-                    headers.update(allowance.headers)
-                secure(headers)
+                headers = _added_to(message["headers"], scope["state"])
                 content_type = headers.get("content-type", "")
                 replaced = status >= HTTPStatus.BAD_REQUEST and content_type.startswith("text/")
                 message = {**message, "headers": headers.raw}
@@ -94,6 +92,16 @@ def operation_of(scope: Scope) -> tuple[str, str]:
     """Name a request's method and the template of its route: nothing that a client typed."""
     method = scope["method"] if scope["method"] in _METHODS else "other"
     return method, getattr(scope.get("route"), "path", "unknown")
+
+
+def _added_to(raw: Iterable[tuple[bytes, bytes]], state: Mapping[str, Any]) -> MutableHeaders:
+    """Add to an answer's headers what every answer carries."""
+    headers = MutableHeaders(raw=list(raw))
+    headers["X-Request-ID"] = state["request_id"]
+    if allowance := state.get("allowance"):
+        headers.update(allowance.headers)
+    secure(headers)
+    return headers
 
 
 async def _send_problem(send: Send, status: int, headers: MutableHeaders, request_id: str) -> None:

@@ -8,19 +8,15 @@ from fastapi import APIRouter, Response
 from service import usecases
 from service.api.audit_views import DeletionView
 from service.api.authorization import GuardedRoute
-from service.api.conditional import (
-    NOT_KEPT,
-    IfNoneMatch,
-    Range,
-    immutable_file,
-)
+from service.api.catalog_views import ModelView
+from service.api.conditional import NOT_KEPT, IfNoneMatch, Range, immutable_file
 from service.api.dependencies import Cascade, Cursor, InContext, Limit, ModelId
 from service.api.disclosure import disclosed, shown_privately
 from service.api.errors import READING, documented
 from service.api.release_views import AuditView
 from service.api.responses import PNG, binary, whole_or_part
 from service.api.threads import run_writing
-from service.api.views import ModelView, Page
+from service.api.views import Page
 from service.domain import access, errors
 from service.domain.caller import PRIVATE_READ
 
@@ -28,7 +24,7 @@ _log = structlog.get_logger()
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
 
 
-@router.get("/models", operation_id="list_models", responses=documented(errors.InvalidRequest))
+@router.get("/models", operation_id="list_models", responses=documented())
 def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) -> Page[ModelView]:
     """List models, newest first; one exists only once its training succeeded."""
     page = context.records.catalog.models(cursor=cursor, limit=limit)
@@ -40,7 +36,7 @@ def list_models(context: InContext, cursor: Cursor = None, limit: Limit = 50) ->
 @router.get(
     "/models/{model_id}",
     operation_id="get_model",
-    responses=documented(errors.ModelNotFound, errors.InvalidRequest),
+    responses=documented(errors.ModelNotFound),
 )
 def get_model(context: InContext, model_id: ModelId) -> ModelView:
     """Read a model: what it was trained on, its config and its card."""
@@ -52,7 +48,7 @@ def get_model(context: InContext, model_id: ModelId) -> ModelView:
 @router.get(
     "/models/{model_id}/audit",
     operation_id="get_model_audit",
-    responses=documented(errors.ModelNotFound, errors.InvalidRequest),
+    responses=documented(errors.ModelNotFound),
 )
 def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
     """Read a model's privacy audit: of its weights, and of each set that it generated."""
@@ -76,7 +72,6 @@ def get_model_audit(context: InContext, model_id: ModelId) -> AuditView:
             *READING,
             errors.ScopeMissing,
             errors.WeightsNotCleared,
-            errors.InvalidRequest,
             http=[400, 416],
         ),
     },
@@ -124,13 +119,7 @@ def get_model_weights(
     response_class=Response,
     responses={
         200: {"content": PNG},
-        **documented(
-            errors.ModelNotFound,
-            errors.ImageNotFound,
-            *READING,
-            errors.ScopeMissing,
-            errors.InvalidRequest,
-        ),
+        **documented(errors.ModelNotFound, errors.ImageNotFound, *READING, errors.ScopeMissing),
     },
 )
 def get_model_samples(context: InContext, model_id: ModelId) -> Response:
@@ -152,12 +141,7 @@ def get_model_samples(context: InContext, model_id: ModelId) -> Response:
 @router.delete(
     "/models/{model_id}",
     operation_id="delete_model",
-    responses=documented(
-        errors.ModelNotFound,
-        errors.ModelInUse,
-        errors.SigningKeyLost,
-        errors.InvalidRequest,
-    ),
+    responses=documented(errors.ModelNotFound, errors.ModelInUse, errors.SigningKeyLost),
 )
 async def delete_model(
     context: InContext, model_id: ModelId, cascade: Cascade = False

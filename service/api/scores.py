@@ -11,22 +11,16 @@ from starlette.exceptions import HTTPException
 from service import usecases
 from service.adapters.score_file import read_scores
 from service.api.authorization import GuardedRoute
-from service.api.dependencies import (
-    IdempotencyKey,
-    InContext,
-    JobId,
-    ModelId,
-    idempotency,
-)
+from service.api.dependencies import IdempotencyKey, InContext, JobId, ModelId, idempotency
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
 from service.api.image_uploads import ReceivedImages
+from service.api.job_views import JobView
 from service.api.received import discard, invalid
 from service.api.score_views import ScoresView
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.uploads import receive_files
-from service.api.views import JobView
 from service.context import AppContext
 from service.domain import errors
 from service.domain.identifiers import new_id
@@ -122,7 +116,6 @@ async def _received(context: AppContext, request: Request, model: Model, key: st
         errors.JobNotDone,
         *READING,
         errors.ScopeMissing,
-        errors.InvalidRequest,
     ),
     response_model=ScoresView,
 )

@@ -6,7 +6,7 @@ from functools import partial
 
 from service.api.batches import Batches
 from service.api.disclosure import shown_privately
-from service.api.views import JobView
+from service.api.job_views import JobView
 from service.context import AppContext
 from service.domain import access
 from service.domain.caller import Scope

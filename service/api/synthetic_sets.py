@@ -21,21 +21,15 @@ from service.api.conditional import (
     matches,
     not_modified,
 )
-from service.api.dependencies import (
-    Cursor,
-    IdempotencyKey,
-    InContext,
-    Limit,
-    SetId,
-    idempotency,
-)
+from service.api.dependencies import Cursor, IdempotencyKey, InContext, Limit, SetId, idempotency
 from service.api.disclosure import disclosed
 from service.api.errors import READING, documented
+from service.api.job_views import JobView
 from service.api.release_views import SyntheticSetView
 from service.api.responses import PNG, binary, json_object, whole, whole_or_part
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
-from service.api.views import JobView, Page
+from service.api.views import Page
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.approvals import may_look_before
@@ -64,7 +58,7 @@ Index = Annotated[int, Path(ge=0, le=10**9, description="The image's number in t
 @router.get(
     "/synthetic-sets",
     operation_id="list_synthetic_sets",
-    responses=documented(errors.InvalidRequest),
+    responses=documented(),
 )
 def list_synthetic_sets(
     context: InContext, cursor: Cursor = None, limit: Limit = 50
@@ -78,7 +72,7 @@ def list_synthetic_sets(
 @router.get(
     "/synthetic-sets/{synthetic_set_id}",
     operation_id="get_synthetic_set",
-    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+    responses=documented(errors.SyntheticSetNotFound),
 )
 def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticSetView:
     """Read what a synthetic set holds."""
@@ -91,13 +85,7 @@ def get_synthetic_set(context: InContext, synthetic_set_id: SetId) -> SyntheticS
     response_class=Response,
     responses={
         **whole_or_part(json_object("Manifest")),
-        **documented(
-            errors.SyntheticSetNotFound,
-            *READING,
-            errors.InvalidRequest,
-            *_UNREACHABLE,
-            http=[400, 416],
-        ),
+        **documented(errors.SyntheticSetNotFound, *READING, *_UNREACHABLE, http=[400, 416]),
     },
 )
 def get_manifest(
@@ -126,13 +114,7 @@ def get_manifest(
     response_class=Response,
     responses={
         **whole(PNG),
-        **documented(
-            errors.SyntheticSetNotFound,
-            errors.ImageNotFound,
-            *READING,
-            errors.InvalidRequest,
-            *_UNREACHABLE,
-        ),
+        **documented(errors.SyntheticSetNotFound, errors.ImageNotFound, *READING, *_UNREACHABLE),
     },
 )
 def get_image(
@@ -176,13 +158,7 @@ def _contents(manifest: FilePath) -> list[tuple[str, str]]:
     response_class=Response,
     responses={
         **whole_or_part(binary("application/zip")),
-        **documented(
-            errors.SyntheticSetNotFound,
-            *READING,
-            errors.InvalidRequest,
-            *_UNREACHABLE,
-            http=[400, 416],
-        ),
+        **documented(errors.SyntheticSetNotFound, *READING, *_UNREACHABLE, http=[400, 416]),
     },
 )
 def download_synthetic_set(
@@ -211,12 +187,7 @@ def download_synthetic_set(
     response_class=Response,
     responses={
         **whole_or_part({"text/html": {"schema": {"type": "string"}}, **json_object("Report")}),
-        **documented(
-            errors.SyntheticSetNotFound,
-            *READING,
-            errors.InvalidRequest,
-            http=[400, 416],
-        ),
+        **documented(errors.SyntheticSetNotFound, *READING, http=[400, 416]),
     },
 )
 def get_report(
@@ -250,11 +221,7 @@ def get_report(
     responses={
         **whole(json_object("Findings")),
         **documented(
-            errors.SyntheticSetNotFound,
-            errors.FindingsSpent,
-            errors.ScopeMissing,
-            *READING,
-            errors.InvalidRequest,
+            errors.SyntheticSetNotFound, errors.FindingsSpent, errors.ScopeMissing, *READING
         ),
     },
 )
@@ -290,7 +257,6 @@ async def get_findings(
             errors.FindingsSpent,
             errors.ScopeMissing,
             *READING,
-            errors.InvalidRequest,
         ),
     },
 )
@@ -320,7 +286,6 @@ async def get_nearest_pairs(context: InContext, synthetic_set_id: SetId) -> Resp
         errors.DicomwebNotAllowed,
         errors.IdempotencyConflict,
         errors.QuotaExceeded,
-        errors.InvalidRequest,
         http=[400, 413],
     ),
 )
@@ -361,7 +326,7 @@ def _check_dicom(context: AppContext, made: SyntheticSet) -> None:
     operation_id="delete_synthetic_set",
     status_code=204,
     response_class=Response,
-    responses=documented(errors.SyntheticSetNotFound, errors.InvalidRequest),
+    responses=documented(errors.SyntheticSetNotFound),
 )
 async def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> None:
     """Remove a synthetic set and its files.

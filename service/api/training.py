@@ -6,9 +6,9 @@ from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
+from service.api.job_views import JobView
 from service.api.shown_jobs import view
 from service.api.threads import run_writing
-from service.api.views import JobView
 from service.domain import errors
 from service.usecases import Submission
 from service.validation.train import TrainBody

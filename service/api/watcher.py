@@ -10,7 +10,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from service.domain.job import JobRevision
-from service.domain.record_ports import Jobs
+from service.domain.job_ports import JobReads
 
 _log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ class JobWatcher:
         jobs: Where they are; those of every tenant.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: JobReads) -> None:
         self._jobs = jobs
         self._watched: dict[str, _Watched] = {}
         self._task: asyncio.Task[None] | None = None

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import InContext
 from service.api.errors import documented
-from service.api.views import WorkersView, WorkerView
+from service.api.health_views import WorkersView, WorkerView
 from service.domain import errors
 
 router = APIRouter(tags=["health"], route_class=GuardedRoute)

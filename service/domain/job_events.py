@@ -16,7 +16,7 @@ from service.domain.job import (
     JobState,
     finite,
 )
-from service.domain.record_ports import EventDraft
+from service.domain.job_ports import EventDraft
 from service.domain.records import (
     Dataset,
     DatasetState,

@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
-
 
 class Clock(Protocol):
     """The time."""
@@ -19,7 +17,7 @@ class Clock(Protocol):
 class TaskQueue(Protocol):
     """Notifies workers that a job waits; losing or doubling a message is harmless."""
 
-    def ring(self, queue: str, job_id: str) -> None:
+    def notify(self, queue: str, job_id: str) -> None:
         """Notify the workers of a queue; a broker that is down is no error."""
 
     def reachable(self) -> bool:

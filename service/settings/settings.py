@@ -4,18 +4,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import (
-    Field,
-    SecretStr,
-    field_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.domain import limits
 from service.domain.approvals import MOST_REQUIRED
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
 from service.domain.job import JobKind
@@ -141,12 +133,12 @@ class Settings(
     max_warm_models: int = Field(default=3, ge=0)
     max_warm_model_bytes: int = Field(default=2**30, ge=0)
     max_upload_bytes: int = Field(default=8 * 2**30, ge=1)
-    upload_retention_seconds: float = Field(default=86_400.0, ge=0)
-    max_json_bytes: int = Field(default=2**20, ge=1)
-    max_images_per_set: int = Field(default=50_000, ge=1)
+    upload_retention_seconds: float = Field(default=limits.UPLOAD_RETENTION_SECONDS, ge=0)
+    max_json_bytes: int = Field(default=limits.MAX_JSON_BYTES, ge=1)
+    max_images_per_set: int = Field(default=limits.MAX_IMAGES_PER_SET, ge=1)
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
-    max_examinations_per_model: int = Field(default=50, ge=1)
-    max_findings_per_model: int = Field(default=10, ge=0)
+    max_examinations_per_model: int = Field(default=limits.MAX_EXAMINATIONS_PER_MODEL, ge=1)
+    max_findings_per_model: int = Field(default=limits.MAX_FINDINGS_PER_MODEL, ge=0)
     required_approvals: int = Field(default=0, ge=0, le=MOST_REQUIRED)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     auth: Literal["keys", "none"] = "keys"

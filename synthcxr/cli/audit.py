@@ -13,8 +13,9 @@ import typer
 from synthcxr.audit_chain import verify_chains
 from synthcxr.cli.deletions import PublicKeys, read_keys, read_receipt
 from synthcxr.cli.files import Force, refuse_to_replace
-from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_views, say
+from synthcxr.cli.list_command import add_list
+from synthcxr.cli.options import Url
+from synthcxr.cli.output import say
 from synthcxr.client import Client
 from synthcxr.errors import CannotStart
 from synthcxr.server_packages import command_of, require_server
@@ -22,18 +23,12 @@ from synthcxr.server_packages import command_of, require_server
 app = typer.Typer(help="What was done, and by whom.", no_args_is_help=True)
 
 
-@app.command("list")
-def list_(
-    output: Output = Form.TABLE,
-    limit: Limit = DEFAULT_LIMIT,
-    as_json: Json = False,
-    url: Url = None,
-) -> None:
-    """List the newest entries; needs the scope admin."""
-    with Client(url) as client:
-        columns = ("sequence", "at", "actor", "action", "target", "outcome", "origin")
-        entries = client.audit_log.list()
-        print_views(entries, columns, output, as_json=as_json, limit=limit)
+add_list(
+    app,
+    lambda client: client.audit_log.list(),
+    ("sequence", "at", "actor", "action", "target", "outcome", "origin"),
+    "List the newest entries; needs the scope admin.",
+)
 
 
 @app.command()

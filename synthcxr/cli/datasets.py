@@ -13,8 +13,9 @@ from synthcxr.cli.dataset_findings import findings
 from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.exit_codes import ExitCode
 from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.list_command import add_list
 from synthcxr.cli.options import Json, Timeout, Url, Wait, class_counts, json_object
-from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
+from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import Client
 from synthcxr.client.options import DicomwebSource
@@ -151,17 +152,12 @@ def check(
         print(line)
 
 
-@app.command("list")
-def list_(
-    output: Output = Form.TABLE,
-    limit: Limit = DEFAULT_LIMIT,
-    as_json: Json = False,
-    url: Url = None,
-) -> None:
-    """List the datasets, newest first."""
-    with Client(url) as client:
-        columns = ("id", "name", "state", "image_size", "classes")
-        print_views(client.datasets.list(), columns, output, as_json=as_json, limit=limit)
+add_list(
+    app,
+    lambda client: client.datasets.list(),
+    ("id", "name", "state", "image_size", "classes"),
+    "List the datasets, newest first.",
+)
 
 
 @app.command()

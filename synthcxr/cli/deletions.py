@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
+from synthcxr.cli.list_command import add_list
+from synthcxr.cli.options import Url
+from synthcxr.cli.output import print_view, say
 from synthcxr.client import Client
 from synthcxr.errors import NotSigned
 from synthcxr.resources import Deletion
@@ -31,17 +32,12 @@ Cascade = Annotated[
 Receipt = Annotated[Path | None, typer.Option("--receipt", help="A file for the signed receipt.")]
 
 
-@app.command("list")
-def list_(
-    output: Output = Form.TABLE,
-    limit: Limit = DEFAULT_LIMIT,
-    as_json: Json = False,
-    url: Url = None,
-) -> None:
-    """List the deletions, newest first."""
-    with Client(url) as client:
-        columns = ("id", "kind", "target", "cascade", "requested_by", "created_at", "finished_at")
-        print_views(client.deletions.list(), columns, output, as_json=as_json, limit=limit)
+add_list(
+    app,
+    lambda client: client.deletions.list(),
+    ("id", "kind", "target", "cascade", "requested_by", "created_at", "finished_at"),
+    "List the deletions, newest first.",
+)
 
 
 @app.command()

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from synthcxr.cli.list_command import add_list
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
+from synthcxr.cli.output import print_view, say
 from synthcxr.cli.server import become
 from synthcxr.client import Client
 from synthcxr.resources import IssuedKey
@@ -42,17 +43,12 @@ def create(
         _show(client.keys.create(name, scope, expires_in_days=expires_in_days), as_json=as_json)
 
 
-@app.command("list")
-def list_(
-    output: Output = Form.TABLE,
-    limit: Limit = DEFAULT_LIMIT,
-    as_json: Json = False,
-    url: Url = None,
-) -> None:
-    """List the keys, newest first, those that ended too."""
-    with Client(url) as client:
-        columns = ("id", "name", "scopes", "shown", "last_used_at", "expires_at", "revoked_at")
-        print_views(client.keys.list(), columns, output, as_json=as_json, limit=limit)
+add_list(
+    app,
+    lambda client: client.keys.list(),
+    ("id", "name", "scopes", "shown", "last_used_at", "expires_at", "revoked_at"),
+    "List the keys, newest first, those that ended too.",
+)
 
 
 @app.command()

@@ -9,8 +9,9 @@ import typer
 
 from synthcxr.cli.deletions import Cascade, Receipt, report
 from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.list_command import add_list
 from synthcxr.cli.options import Json, Url
-from synthcxr.cli.output import DEFAULT_LIMIT, Form, Limit, Output, print_view, print_views, say
+from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import Client
 from synthcxr.client.options import Fit
@@ -19,17 +20,12 @@ from synthcxr.resources import ScoredImage
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
 
-@app.command("list")
-def list_(
-    output: Output = Form.TABLE,
-    limit: Limit = DEFAULT_LIMIT,
-    as_json: Json = False,
-    url: Url = None,
-) -> None:
-    """List the models, newest first."""
-    with Client(url) as client:
-        columns = ("id", "family", "image_size", "classes", "images_seen", "dataset_id")
-        print_views(client.models.list(), columns, output, as_json=as_json, limit=limit)
+add_list(
+    app,
+    lambda client: client.models.list(),
+    ("id", "family", "image_size", "classes", "images_seen", "dataset_id"),
+    "List the models, newest first.",
+)
 
 
 @app.command()

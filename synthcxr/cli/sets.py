@@ -8,16 +8,9 @@ from typing import Annotated
 import typer
 
 from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.list_command import add_list
 from synthcxr.cli.options import Json, Timeout, Url, Wait
-from synthcxr.cli.output import (
-    DEFAULT_LIMIT,
-    Form,
-    Limit,
-    Output,
-    print_view,
-    print_views,
-    say,
-)
+from synthcxr.cli.output import print_view, say
 from synthcxr.cli.progress import finish
 from synthcxr.cli.saved_sets import save
 from synthcxr.client import Client
@@ -25,25 +18,12 @@ from synthcxr.client import Client
 app = typer.Typer(help="Synthetic sets.", no_args_is_help=True)
 
 
-@app.command("list")
-def list_(
-    output: Output = Form.TABLE,
-    limit: Limit = DEFAULT_LIMIT,
-    as_json: Json = False,
-    url: Url = None,
-) -> None:
-    """List the synthetic sets, newest first."""
-    with Client(url) as client:
-        columns = (
-            "id",
-            "num_images",
-            "class_counts",
-            "unlabelled_counts",
-            "verdict",
-            "model_id",
-            "created_at",
-        )
-        print_views(client.sets.list(), columns, output, as_json=as_json, limit=limit)
+add_list(
+    app,
+    lambda client: client.sets.list(),
+    ("id", "num_images", "class_counts", "unlabelled_counts", "verdict", "model_id", "created_at"),
+    "List the synthetic sets, newest first.",
+)
 
 
 @app.command()

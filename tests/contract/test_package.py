@@ -16,7 +16,7 @@ import pytest
 from release.package.archive import Archive
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
-from release.samples import ClassSample, InterpolatedSample, MixtureSample
+from release.sample_spec import ClassSample, InterpolatedSample, MixtureSample
 from service.adapters.signing_keys import KeyRing, SigningKey
 from synthcxr.cli import verify
 from synthcxr.contact_sheet import write_contact_sheet

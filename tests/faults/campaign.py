@@ -214,7 +214,7 @@ class Campaign:
         self.chance.shuffle(sent)
         queue = CeleryQueue(self.deployment.broker_url)
         for job_id in sent:
-            queue.ring(self.chance.choice(QUEUES), job_id)
+            queue.notify(self.chance.choice(QUEUES), job_id)
 
     def leave_broker_down(self) -> None:
         """The broker is away for a while."""

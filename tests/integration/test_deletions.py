@@ -15,15 +15,10 @@ from service.domain.audit import AuditDraft
 from service.domain.deletion import Deletion
 from service.domain.erasure import carry_out
 from service.domain.job import Job, JobKind
+from service.domain.job_ports import Idempotency
 from service.domain.model_card import WarmStart
-from service.domain.record_ports import Idempotency, Records
-from service.domain.records import (
-    ArtifactRef,
-    IngestedDataset,
-    Model,
-    ScoredImages,
-    TrainedModel,
-)
+from service.domain.record_ports import Records
+from service.domain.records import ArtifactRef, IngestedDataset, Model, ScoredImages, TrainedModel
 from service.domain.requests import ScoreRequest
 from service.domain.scores import scores_folder
 from synthcxr.errors import NotSigned

@@ -31,7 +31,8 @@ from service.domain import errors
 from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Claim, Event, EventKind, Job, JobKind, JobProgress
-from service.domain.record_ports import Idempotency, Records
+from service.domain.job_ports import Idempotency
+from service.domain.record_ports import Records
 from service.domain.records import DatasetState, IngestedDataset, JobOutput, TrainedModel
 from tests.in_memory_queue import ManualClock, ManualDatabaseClock
 from tests.in_memory_records import MemoryStore

@@ -16,8 +16,9 @@ from service.domain.errors import Problem
 from service.domain.extractors import ExtractorIdentity
 from service.domain.identifiers import new_id
 from service.domain.job import EventKind, Job, JobKind, JobProgress, JobRevision, JobState
+from service.domain.job_ports import Idempotency
 from service.domain.model_card import WarmStart
-from service.domain.record_ports import Idempotency, Records
+from service.domain.record_ports import Records
 from service.domain.records import (
     ArtifactRef,
     Dataset,

@@ -14,8 +14,9 @@ from service.domain.audit import AuditDraft
 from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
+from service.domain.job_ports import Idempotency
 from service.domain.quotas import Quotas
-from service.domain.record_ports import Idempotency, Records
+from service.domain.record_ports import Records
 from service.domain.records import (
     ArtifactRef,
     Dataset,

@@ -16,7 +16,8 @@ from service.adapters.sql_records import sql_records
 from service.domain.errors import IdempotencyConflict, LeaseLost, Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.record_ports import Idempotency, Records
+from service.domain.job_ports import Idempotency
+from service.domain.record_ports import Records
 from tests.in_memory_records import MemoryStore
 from tests.sample_records import train_request
 

@@ -8,7 +8,7 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from models.families.vae.dp_density import Frame, positive, private_gaussians
-from models.families.vae.dp_moments import Moments, contributions
+from models.families.vae.dp_moments import NoisyMoments, contributions
 from models.families.vae.dp_remainder import private_remainder
 from models.privacy.accounting import gaussian_mu
 from models.privacy.noisy_sums import GaussianMechanism, shrunk
@@ -135,7 +135,7 @@ def test_without_noise_the_moments_are_those_of_the_images(rng):
     labels = torch.arange(len(points)) % CLASSES
     points[labels == 1] = 0.5 * points[labels == 1] + 0.1
     summed = contributions(points, labels, CLASSES).sum(0)
-    means, covariances, _ = Moments.of(summed, CLASSES, D, sigma=0.0).gaussians()
+    means, covariances, _ = NoisyMoments.of(summed, CLASSES, D, sigma=0.0).gaussians()
     for label in range(CLASSES):
         own = points[labels == label]
         torch.testing.assert_close(means[label], own.mean(0))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from models.snapshot import Snapshot
 from release.features.extractors import Extractor
-from release.gate.context import Claim
+from release.gate.context import PrivacyClaim
 from release.gate.policy import Policy
+from service.domain.catalog_ports import Catalog
 from service.domain.errors import ArtifactMissing, DatasetGone, DatasetNotFound, ModelNotFound
-from service.domain.record_ports import Catalog
 from service.domain.records import Dataset, Model
 from service.domain.release_rules import check_examinations
 from service.domain.requests import PHANTOMS, GenerateRequest
@@ -56,10 +56,10 @@ class Inputs:
         return self.request.upscale or self.model.image_size
 
     @property
-    def claim(self) -> Claim | None:
+    def claim(self) -> PrivacyClaim | None:
         """The differential privacy that the model claims."""
         claimed = self.model.card.differential_privacy
-        return Claim(claimed.epsilon, claimed.delta) if claimed else None
+        return PrivacyClaim(claimed.epsilon, claimed.delta) if claimed else None
 
 
 def load(attempt: Attempt, request: GenerateRequest, models: ModelCache) -> Inputs:

@@ -7,7 +7,7 @@ from itertools import count
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
-from release.samples import ClassSample, InterpolatedSample, MixtureSample, SampleSpec
+from release.sample_spec import ClassSample, InterpolatedSample, MixtureSample, SampleSpec
 from service.domain.requests import GenerateRequest
 
 

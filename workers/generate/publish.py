@@ -32,7 +32,7 @@ from release.report.schema import (
     Report,
     canonical_json,
 )
-from release.samples import Origins, SampleSpec, count_by_class
+from release.sample_spec import Origins, SampleSpec, count_by_class
 from service.adapters.signing_keys import KeyRing
 from service.domain.json_form import as_json
 from service.domain.records import ArtifactRef, Dataset, Model, SyntheticSet

@@ -23,7 +23,7 @@ from release.gate.gate import Gate
 from release.gate.policy import Policy
 from release.gate.set_neighbours import SetNeighbours
 from release.package.spool import StagedImages
-from release.samples import SampleSpec
+from release.sample_spec import SampleSpec
 from service.domain.job import JobProgress
 from workers.generate.kept_images import KeptImages
 from workers.generate.load import POLICY, Inputs

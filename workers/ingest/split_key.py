@@ -8,8 +8,8 @@ import structlog
 
 from radiographs.splits.keyed_hash import published_version
 from service.adapters.split_key import SplitKey
+from service.domain.catalog_ports import Catalog
 from service.domain.errors import SplitKeyLost
-from service.domain.record_ports import Catalog
 from service.settings import Settings
 
 log = structlog.get_logger()

@@ -9,7 +9,8 @@ import structlog
 from service.domain.errors import Conflict, NotFound, RecordsUnavailable
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
-from service.domain.record_ports import Idempotency, Records
+from service.domain.job_ports import Idempotency
+from service.domain.record_ports import Records
 from service.domain.records import Model
 from service.domain.requests import PrepareRequest
 

@@ -1,4 +1,4 @@
-"""The scheduler: rings again for what waits, and takes back what a dead worker holds.
+"""The scheduler: notifies again of what waits, and takes back what a dead worker holds.
 
 Any number may run; one at a time holds the lock and works, the others stand by.
 """
@@ -22,7 +22,7 @@ from workers.runtime.garbage_collection import prune
 
 log = structlog.get_logger()
 
-RING_AGAIN_SECONDS = 10.0
+NOTIFY_AGAIN_SECONDS = 10.0
 PRUNE_INTERVAL_SECONDS = 600.0
 FORGET_WORKER_SECONDS = 3600.0  # one that was stopped says goodbye; this one died
 FINISH_AFTER_SECONDS = 10.0
@@ -41,7 +41,7 @@ class Scheduler:
         self._queue = queue
         self._keys = KeyRing(context.settings.data_dir)
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
-        self._rang_at: dict[str, float] = {}
+        self._notified_at: dict[str, float] = {}
         self._pruned_at = float("-inf")
 
     def run(self, stop: Flag) -> None:
@@ -63,7 +63,7 @@ class Scheduler:
         for job in moved:
             log.warning("lease expired", job_id=job.id, state=str(job.state))
             self._context.artifacts.delete_staging(f"{job.id}-{job.attempt}")
-            self._rang_at.pop(job.id, None)
+            self._notified_at.pop(job.id, None)
         self._ring()
         self._finish_deletions()
         if time.monotonic() - self._pruned_at > PRUNE_INTERVAL_SECONDS:
@@ -106,8 +106,10 @@ class Scheduler:
         waiting = {
             job.id: job.queue for kind in JobKind for job in records.jobs.queued_jobs(kind.queue)
         }
-        self._rang_at = {job_id: at for job_id, at in self._rang_at.items() if job_id in waiting}
+        self._notified_at = {
+            job_id: at for job_id, at in self._notified_at.items() if job_id in waiting
+        }
         for job_id, queue in waiting.items():
-            if now - self._rang_at.get(job_id, float("-inf")) >= RING_AGAIN_SECONDS:
-                self._queue.ring(queue, job_id)
-                self._rang_at[job_id] = now
+            if now - self._notified_at.get(job_id, float("-inf")) >= NOTIFY_AGAIN_SECONDS:
+                self._queue.notify(queue, job_id)
+                self._notified_at[job_id] = now

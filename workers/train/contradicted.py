@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from radiographs.store.pixel_store import PixelStore
-from service.domain.record_ports import Catalog
+from service.domain.catalog_ports import Catalog
 from service.domain.records import Dataset
 from workers.runtime.attempt import Attempt
 

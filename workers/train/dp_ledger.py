@@ -16,8 +16,8 @@ from models.privacy.accounting import (
     gaussian_epsilon_by_renyi,
 )
 from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanism, ReleasedSum
+from service.domain.catalog_ports import Catalog
 from service.domain.model_card import ComposedRuns, CrossCheck, NoisySum, PrivacyAccount
-from service.domain.record_ports import Catalog
 from service.domain.requests import PrivacyTerms
 
 PUBLIC_FACTS = ("classes", "num_patients", "splits", "groups")

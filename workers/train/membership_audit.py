@@ -22,8 +22,8 @@ from radiographs.splits.split import Split
 from radiographs.store.pixel_store import PixelStore, SplitImages
 from release.cancellation import check_cancelled
 from release.gate.checks import white_box
+from release.gate.image_complexity import calibrated, complexity
 from release.gate.policy import Policy
-from release.gate.score_calibration import calibrated, complexity
 from service.domain.model_card import WhiteBoxAudit
 
 IMAGES_AT_ONCE = 64
@@ -37,7 +37,7 @@ class MembershipAudit:
 
     Attributes:
         scores: By part of the model, (n,), higher where the part fits better; calibrated, see
-            `release.gate.score_calibration`.
+            `release.gate.image_complexity`.
         membership_score: (n,), of the model as a whole; None where it has no score.
         included: (n,), whose images were trained on.
     """

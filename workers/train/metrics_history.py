@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from service.domain.job import EventKind
+from service.domain.job_ports import JobReads
 from service.domain.model_card import MemorisationCheck
-from service.domain.record_ports import Jobs
 
 MAX_POINTS = 200
 MEMORISATION = "memorisation_standard_errors"  # the name of the monitor's metric
 _PAGE = 500
 
 
-def learning_curve(jobs: Jobs, job_id: str) -> tuple[dict[str, Any], ...]:
+def learning_curve(jobs: JobReads, job_id: str) -> tuple[dict[str, Any], ...]:
     """Collect at most 200 points `{phase, images_seen, <loss>: value, ...}`, oldest first."""
     points = [each for each in _points(jobs, job_id) if MEMORISATION not in each]
     stride = -(-len(points) // MAX_POINTS) or 1
     return tuple(points[::stride])
 
 
-def memorisation_curve(jobs: Jobs, job_id: str) -> tuple[MemorisationCheck, ...]:
+def memorisation_curve(jobs: JobReads, job_id: str) -> tuple[MemorisationCheck, ...]:
     """Collect what the monitor measured, oldest first."""
     return tuple(
         MemorisationCheck(each["images_seen"], round(each[MEMORISATION], 2))
@@ -30,7 +30,7 @@ def memorisation_curve(jobs: Jobs, job_id: str) -> tuple[MemorisationCheck, ...]
     )
 
 
-def _points(jobs: Jobs, job_id: str) -> Iterator[dict[str, Any]]:
+def _points(jobs: JobReads, job_id: str) -> Iterator[dict[str, Any]]:
     place: dict[str, Any] = {}
     after = 0
     while events := jobs.events(job_id, after=after, limit=_PAGE):

@@ -17,8 +17,9 @@ from models.family import Family
 from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
 from models.seeding import image_seed
-from models.training.loop import Progress, Training
+from models.training.loop import Training
 from models.training.monitor import THRESHOLD, MembershipMonitor
+from models.training.progress import Progress
 from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress

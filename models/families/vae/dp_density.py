@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.families.vae.dp_moments import Gaussians, Moments, contributions
+from models.families.vae.dp_moments import Gaussians, NoisyMoments, contributions
 from models.privacy.noisy_sums import GaussianMechanism, clipped
 from models.privacy.patients import Patients
 from models.training_images import TrainingImages
@@ -117,6 +117,6 @@ def private_gaussians(
     )
     summed = mechanism.noisy_sum("moments", rows, share * (1 - CENTER_SHARE))
     sigma = mechanism.releases[-1].sigma
-    found = Moments.of(summed, num_classes, points.shape[1], sigma).gaussians()
+    found = NoisyMoments.of(summed, num_classes, points.shape[1], sigma).gaussians()
     means, covariances = center + radius * found.means, radius**2 * found.covariances
     return frame.outside(Gaussians(means, positive(covariances, LEAST_VARIANCE), found.counts))

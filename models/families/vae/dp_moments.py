@@ -63,7 +63,7 @@ def contributions(points: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Moments:
+class NoisyMoments:
     """Noisy sums over the images of each class, in units of the unit ball.
 
     Attributes:
@@ -79,7 +79,7 @@ class Moments:
     sigma: float
 
     @classmethod
-    def of(cls, summed: Tensor, num_classes: int, d: int, sigma: float) -> Moments:
+    def of(cls, summed: Tensor, num_classes: int, d: int, sigma: float) -> NoisyMoments:
         """Read what `contributions` laid out."""
         parts = [1, d, d * (d + 1) // 2]
         counts, totals, triangle = torch.split(summed.view(num_classes, -1), parts, 1)

@@ -36,7 +36,7 @@ class Encoder(nn.Module):
         self.embed_label = nn.Embedding(spec.num_classes, config.width)
         self.stem = nn.Conv2d(config.patch_size**2, channels[0], 3, padding=1)
         self.levels = nn.ModuleList(
-            Level(before, after, config)
+            LatentLevel(before, after, config)
             for before, after in zip([channels[0], *channels], channels, strict=False)
         )
         self.norm = group_norm(channels[-1])
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
         self.embed_latents = nn.Linear(config.num_latents, config.width)
         self.start = nn.Linear(config.num_latents, channels[0] * COARSEST**2)
         self.levels = nn.ModuleList(
-            Level(here, after, config)
+            LatentLevel(here, after, config)
             for here, after in zip(channels, [*channels[1:], channels[-1]], strict=True)
         )
         self.read_draft = nn.Conv2d(config.patch_size**2, channels[-1], 3, padding=1)
@@ -89,7 +89,7 @@ class Decoder(nn.Module):
         return F.pixel_shuffle(patches.float(), self.patch_size)
 
 
-class Level(nn.Module):
+class LatentLevel(nn.Module):
     """The residual blocks of one resolution."""
 
     def __init__(self, in_channels: int, out_channels: int, config: Config) -> None:

@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from release.data import Pixels
 from release.gate.checks.validity import relative_kid
-from release.gate.context import Check, Context, Stage
+from release.gate.context import Check, Context, GateStage
 from release.gate.finding import Finding, Reason
 from release.gate.legible_text import CERTAIN_WINDOWS, FALSE_RATE, TEXTURE_RATE, TextFound
 from release.gate.verdict import Decision
@@ -112,5 +112,5 @@ CHECK = Check(
     f"{TEXTURE_RATE:.0%}. Of images that are not near real ones by KID it is reported alone",
     run=run,
     reasons=(REASON,),
-    stage=Stage.INVALID_DISTANCES,
+    stage=GateStage.INVALID_DISTANCES,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from release.gate.context import Check, Context, Stage
+from release.gate.context import Check, Context, GateStage
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts
 from release.gate.finding import OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
@@ -70,5 +70,5 @@ CHECK = Check(
     "bounds the law. Two copies beyond doubt refuse the set whatever was counted",
     run=run,
     reasons=(REASON,),
-    stage=Stage.NOTHING_KEPT,
+    stage=GateStage.NOTHING_KEPT,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.gate.context import Check, Context, Stage
+from release.gate.context import Check, Context, GateStage
 from release.gate.finding import POWER, Finding
 from release.gate.published import percent, rounded_up
 
@@ -28,5 +28,5 @@ CHECK = Check(
     decision="The policy's limit",
     run=run,
     reasons=(POWER,),
-    stage=Stage.HOLDOUT_TOO_SMALL,
+    stage=GateStage.HOLDOUT_TOO_SMALL,
 )

@@ -43,10 +43,11 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from release.gate.context import Check, Context, Stage, Tally
+from release.gate.context import Check, Context, GateStage, Tally
 from release.gate.copy_counts import MIN_CERTAIN, CopyCounts, Count
 from release.gate.finding import CUMULATIVE, NO_SET_BEFORE, Finding
 from release.gate.policy import Policy
+from release.stats.bonferroni import bonferroni
 
 COUNTED_BEFORE = ("cumulative", "refused_before")  # refusals for what earlier sets contributed
 
@@ -93,7 +94,7 @@ def judge(tallies: Sequence[Tally], policy: Policy) -> Finding:
     ]
     lots = [alike for counts in counted for alike in _alike(counts)]
     p_values = [p for counts in lots for p in _p_values(counts)]
-    p = min(1.0, 2 * len(p_values) * min(p_values, default=1.0))  # 2: half of G1's level
+    p = bonferroni(p_values, 2)  # 2: half of G1's level
     num_certain = sum(each["num_certain"] for each in tallies)
     refused = p < policy.alpha / 3 or num_certain >= MIN_CERTAIN
     return CHECK.finding(
@@ -177,6 +178,6 @@ CHECK = Check(
     "beyond doubt in all sets together refuse",
     run=run,
     reasons=(CUMULATIVE,),
-    stage=Stage.NOTHING_KEPT,
+    stage=GateStage.NOTHING_KEPT,
     absent=NO_SET_BEFORE,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from release.gate.context import Check, Context, Stage, Tally
+from release.gate.context import Check, Context, GateStage, Tally
 from release.gate.finding import NO_SET_BEFORE, OTHER_MODEL, Finding, Reason
 
 REASON = Reason(
@@ -48,6 +48,6 @@ CHECK = Check(
     decision="One such set refuses all further ones",
     run=run,
     reasons=(REASON,),
-    stage=Stage.NOTHING_KEPT,
+    stage=GateStage.NOTHING_KEPT,
     absent=NO_SET_BEFORE,
 )

@@ -24,7 +24,7 @@ from scipy.special import expit
 from scipy.stats import binom
 
 from release.data import Array
-from release.gate.context import Check, Claim, Context
+from release.gate.context import Check, Context, PrivacyClaim
 from release.gate.finding import Finding, Reason
 from release.gate.policy import Policy
 from release.stats.fisher import members_by_rank
@@ -66,7 +66,7 @@ def num_right(scores: Array, included: NDArray[np.bool_], guesses: int) -> int:
     return int(by_rank[:half].sum() + (~by_rank[len(by_rank) - half :]).sum())
 
 
-def p_value(right: int, guesses: int, num_audited: int, claim: Claim) -> float:
+def p_value(right: int, guesses: int, num_audited: int, claim: PrivacyClaim) -> float:
     """Bound the chance of as many right guesses under differential privacy."""
     q = float(expit(claim.epsilon))
     p = float(binom.sf(right - 1, guesses, q))
@@ -83,7 +83,7 @@ def lower_bound(
     """Return the largest epsilon that the right guesses refute, at least 0."""
 
     def excess(epsilon: float) -> float:
-        return p_value(right, guesses, num_audited, Claim(epsilon, delta)) - (1 - confidence)
+        return p_value(right, guesses, num_audited, PrivacyClaim(epsilon, delta)) - (1 - confidence)
 
     if excess(0.0) >= 0:
         return 0.0
@@ -93,7 +93,10 @@ def lower_bound(
 
 
 def judge(
-    scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Policy, claim: Claim | None
+    scores: Mapping[str, Array],
+    included: NDArray[np.bool_],
+    policy: Policy,
+    claim: PrivacyClaim | None,
 ) -> Finding:
     """Bound epsilon by the best of the scores, and compare it with what is claimed.
 

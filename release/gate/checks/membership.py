@@ -16,6 +16,7 @@ from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import CUMULATIVE, NO_RELEASE_BEFORE, OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
+from release.stats.bonferroni import bonferroni
 from release.stats.estimate import Estimate
 from release.stats.fisher import members_by_rank
 from release.stats.permutation import smallest_p_values
@@ -68,7 +69,7 @@ def judge(
     classes = np.zeros(len(member), np.int64) if labels is None else labels
     rates = policy.false_positive_rates
     p, alone = smallest_p_values(list(scores.values()), member, classes, rates)
-    p = min(1.0, num_sets * p)
+    p = bonferroni([p], num_sets)
     ranked = {name: members_by_rank(values, member) for name, values in scores.items()}
     areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
     strongest = max(areas, key=areas.__getitem__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.gate.context import Check, Context, Stage
+from release.gate.context import Check, Context, GateStage
 from release.gate.finding import INVALID_METRIC, Finding
 
 
@@ -24,5 +24,5 @@ CHECK = Check(
     decision="An invalid distance leaves everything open",
     run=run,
     reasons=(INVALID_METRIC,),
-    stage=Stage.INVALID_DISTANCES,
+    stage=GateStage.INVALID_DISTANCES,
 )

@@ -20,6 +20,7 @@ from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import INVALID_METRIC, Finding
 from release.gate.policy import Policy
+from release.stats.bonferroni import bonferroni
 
 
 def run(context: Context) -> Finding:
@@ -39,7 +40,7 @@ def judge(densities: Mapping[str, Array], member: NDArray[np.bool_], policy: Pol
         name: float(mannwhitneyu(each[member], each[~member]).pvalue)
         for name, each in densities.items()
     }
-    p = min(1.0, len(p_values) * min(p_values.values()))
+    p = bonferroni(p_values.values())
     unlike = p < policy.alpha / 3
     text = "treat training and holdout images alike."
     if unlike:

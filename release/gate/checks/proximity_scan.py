@@ -20,6 +20,7 @@ from release.gate.context import Check, Context
 from release.gate.finding import CUMULATIVE, NO_RELEASE_BEFORE, OTHER_MODEL, Finding, Reason
 from release.gate.policy import Policy
 from release.gate.set_neighbours import ImageStatistics
+from release.stats.bonferroni import bonferroni
 
 REASON = Reason(
     "scan", "the images nearest to real ones are near to training images too often", OTHER_MODEL
@@ -67,7 +68,7 @@ def scan(
         p_values.append(
             float(hypergeom.sf(num_trained - 1, num_patients, len(train), len(touched)))
         )
-    return min(1.0, len(cut) * min(p_values))
+    return bonferroni(p_values)
 
 
 def judge(
@@ -94,7 +95,7 @@ def judge(
         )
         for name, each in statistics.items()
     }
-    p = min(1.0, num_sets * len(p_values) * min(p_values.values()))
+    p = bonferroni(p_values.values(), num_sets)
     refused = p < policy.alpha / 3
     found = "more often than" if refused else "no more often than the level of the policy and"
     return (check or CHECK).finding(

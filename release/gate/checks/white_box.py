@@ -22,6 +22,7 @@ from release.gate.context import Hypothesis
 from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.published import percent, rounded_up
+from release.stats.bonferroni import bonferroni
 from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
 from release.stats.power import detectable_share
 from release.stats.roc import auc
@@ -41,29 +42,19 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
     """
     ranked = {name: members_by_rank(values, included) for name, values in scores.items()}
     p_values = {name: _p_value(by_rank, policy) for name, by_rank in ranked.items()}
-    p = min(1.0, len(ranked) * min(p_values.values()))
+    p = bonferroni(p_values.values())
     areas = {name: auc(by_rank) for name, by_rank in ranked.items()}
     members, others = int(included.sum()), int((~included).sum())
     share = detectable_share(
         members, others, len(ranked), policy.alpha, policy.false_positive_rates
     )
     leaks, suffices = p < policy.alpha, share <= policy.max_mdcr
-    text = "The model's own scores do not reveal who was trained on, "
-    if leaks:
-        text = "The model's own scores reveal who was trained on: its weights must not be released."
-    elif suffices:
-        text += f"and would have if {percent(share)} of the patients were memorised."
-    else:
-        text += (
-            f"but with so few patients might not if {percent(share)} of them were memorised; "
-            f"policy asks for {percent(policy.max_mdcr)}."
-        )
     return CHECK.finding(
         decision="reported",
         statistic=round(max(areas.values()), 2),
         threshold=policy.alpha,
         p_value=p,
-        text=text,
+        text=_sentence(leaks, share, policy),
         public={
             "weights_can_be_released": suffices and not leaks,
             "min_detectable_share": rounded_up(share),
@@ -73,11 +64,23 @@ def judge(scores: Mapping[str, Array], included: NDArray[np.bool_], policy: Poli
     )
 
 
+def _sentence(leaks: bool, share: float, policy: Policy) -> str:
+    """Say what was found, or what would have been."""
+    if leaks:
+        return "The model's own scores reveal who was trained on: its weights must not be released."
+    text = "The model's own scores do not reveal who was trained on, "
+    if share <= policy.max_mdcr:
+        return f"{text}and would have if {percent(share)} of the patients were memorised."
+    return (
+        f"{text}but with so few patients might not if {percent(share)} of them were memorised; "
+        f"policy asks for {percent(policy.max_mdcr)}."
+    )
+
+
 def _p_value(by_rank: NDArray[np.bool_], policy: Policy) -> float:
     """Return the smallest p-value of a score's tests, corrected for their number."""
     upper = upper_p_values(by_rank, policy.false_positive_rates)
-    p_values = [*upper, rank_p_value(by_rank[::-1])]
-    return min(1.0, len(p_values) * min(p_values))
+    return bonferroni([*upper, rank_p_value(by_rank[::-1])])
 
 
 CHECK = Hypothesis(

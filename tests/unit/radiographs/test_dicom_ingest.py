@@ -11,7 +11,6 @@ import pytest
 from radiographs.errors import IngestRefused
 from radiographs.ingest import ArchiveSource, FolderSource, IngestOptions, run
 from radiographs.phantom import draw
-from radiographs.store.acquisitions import read_acquisitions
 from radiographs.store.pixel_store import PixelStore
 from tests.unit.radiographs.made_dicom import dicom
 
@@ -164,7 +163,7 @@ def test_acquisitions_are_kept_in_the_order_of_the_store(chests, folder_of, dest
         for k in range(2)
     }
     ingested(chests | pictures, folder_of, destination)
-    columns = read_acquisitions(destination)
+    columns = np.load(destination / "acquisitions.npz")
     files = PixelStore.open(destination).files
     expected = [
         np.nan if name.endswith(".png") else 20 + int(name.split("/")[1][:2]) for name in files
@@ -178,7 +177,7 @@ def test_acquisitions_are_kept_in_the_order_of_the_store(chests, folder_of, dest
 
 def test_a_dataset_without_dicom_files_has_no_acquisitions(two_classes, folder_of, destination):
     ingested(two_classes, folder_of, destination)
-    assert read_acquisitions(destination) is None
+    assert not (destination / "acquisitions.npz").exists()
 
 
 def test_burned_in_annotation_is_left_out_unless_allowed(chests, folder_of, destination, tmp_path):

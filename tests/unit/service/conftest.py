@@ -106,7 +106,7 @@ class Scene:
             | changes,
         )
         self.records.jobs.succeed(self.claimed(job["id"]).claim_held, IngestedDataset(dataset))
-        self.queue.rings.clear()
+        self.queue.notified.clear()
         return dataset
 
     def model(self, family: str = "vae", **changes: Any) -> Model:

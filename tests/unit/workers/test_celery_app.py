@@ -11,9 +11,9 @@ def test_each_message_notifies_the_worker_however_many_there_are() -> None:
     heard = threading.Semaphore(0)
     queue = CeleryQueue("memory://")
     for number in range(3):
-        queue.ring("gpu.train", f"job_{number}")
+        queue.notify("gpu.train", f"job_{number}")
     listen("memory://", ["gpu.train"], "w", heard.release)
     for number in range(3, 6):
-        queue.ring("gpu.train", f"job_{number}")
+        queue.notify("gpu.train", f"job_{number}")
     for _ in range(6):
         assert heard.acquire(timeout=60)

@@ -16,7 +16,7 @@ from radiographs.phantom import draw
 from radiographs.prepared_image import StoredForm, prepare
 from radiographs.reading import decoding_pool
 from radiographs.reading.decoding import decode
-from radiographs.reading.decoding_pool import DecodingPool, Stopped
+from radiographs.reading.decoding_pool import DecodingPool, PoolClosed
 from radiographs.reading.limits import ReadingLimits
 
 PIXELS = draw("normal", seed=1, index=0, size=96).pixels
@@ -127,7 +127,7 @@ def test_closing_ends_a_process_in_the_middle_of_its_work(pool, encoded):
     def read():
         try:
             pool.headers([encoded(PIXELS)])
-        except Stopped as stopped:
+        except PoolClosed as stopped:
             ended.append(stopped)
 
     thread = threading.Thread(target=read)
@@ -138,7 +138,7 @@ def test_closing_ends_a_process_in_the_middle_of_its_work(pool, encoded):
     thread.join()
     assert len(ended) == 1
     assert process.returncode is not None
-    with pytest.raises(Stopped):
+    with pytest.raises(PoolClosed):
         pool.headers([encoded(PIXELS)])
 
 

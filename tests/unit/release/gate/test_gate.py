@@ -12,7 +12,7 @@ from benchmarks.proofs.cases import VALID, planted
 from benchmarks.proofs.simulation import Design, Euclidean, Simulation
 from release.data import Splits, class_weights
 from release.gate.checks import CHECKS, WEIGHTS_CHECK
-from release.gate.context import Candidate, Claim, History
+from release.gate.context import Candidate, History, PrivacyClaim
 from release.gate.gate import Gate
 from release.gate.policy import Policy
 from release.gate.positive_controls import PositiveControl
@@ -211,7 +211,7 @@ def test_the_audit_pool_is_one_image_of_each_patient_who_was_included_or_held_ou
 def test_leakage_beyond_a_claim_is_refused() -> None:
     copies = SIMULATION.splits.train.pixels[SIMULATION.splits.included][:300]
     softened = (copies.astype(int) + SIMULATION.rng.integers(-9, 10, copies.shape)).clip(0, 255)
-    result = evaluate(softened.astype(np.uint8), claim=Claim(0.01, 1e-6))
+    result = evaluate(softened.astype(np.uint8), claim=PrivacyClaim(0.01, 1e-6))
     assert result.verdict.outcome == "refused"
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
-from release.samples import ClassSample, InterpolatedSample, MixtureSample
+from release.sample_spec import ClassSample, InterpolatedSample, MixtureSample
 
 SET_ID = "syn_00000000000000000000000001"
 

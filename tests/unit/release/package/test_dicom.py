@@ -18,7 +18,7 @@ from radiographs.phantom import draw
 from release.package.archive import Member
 from release.package.formats.dicom import dicom
 from release.package.manifest import PackagedImage
-from release.samples import ClassSample
+from release.sample_spec import ClassSample
 
 WRITTEN = frozenset({"dicom"})
 

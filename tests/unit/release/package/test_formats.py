@@ -15,7 +15,7 @@ from PIL import Image
 
 from release.package.formats import webdataset
 from release.package.writer import FORMATS, write_package
-from release.samples import ClassSample
+from release.sample_spec import ClassSample
 from service.domain.requests import SetFormat
 
 

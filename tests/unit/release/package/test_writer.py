@@ -19,7 +19,7 @@ from PIL import Image
 
 from release.package.manifest import Description, hashed_seed
 from release.package.writer import Contents, write_package
-from release.samples import ClassSample, MixtureSample
+from release.sample_spec import ClassSample, MixtureSample
 
 ALL_FORMATS = frozenset({"npz", "webdataset", "dicom"})
 EVERYTHING = {

@@ -12,19 +12,11 @@ from numpy.typing import NDArray
 
 from release.cancellation import cancellable
 from release.data import LabelledImages, Pixels
-from release.gate.control_transforms import (
-    Change,
-    blurred,
-    bordered,
-    compressed,
-    cut_out,
-    gamma,
-    moved,
-    noisy,
-    part_transforms,
-    same,
-    warped,
-)
+from release.gate.control_transforms import part_transforms
+from release.gate.transforms.change import Change, same
+from release.gate.transforms.geometric import moved, warped
+from release.gate.transforms.overlay import bordered, cut_out
+from release.gate.transforms.tonal import blurred, compressed, gamma, noisy
 from release.similarity.closeness import closeness
 from release.similarity.copy_search import KEPT, WAYS, Aligned, CopySearch
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from release.data import LabelledImages, Pixels
-from release.gate.control_transforms import Change, brightened, contrasted, gamma
+from release.gate.transforms.change import Change
+from release.gate.transforms.tonal import brightened, contrasted, gamma
 from release.similarity.structure import COARSE_SIDE, FINE_SIDE, Structure
 
 NUM = 12

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from release.gate.control_transforms import bordered, framed
+from release.gate.transforms.overlay import bordered, framed
 from release.similarity.structure import trimmed
 
 

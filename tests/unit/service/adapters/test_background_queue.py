@@ -18,33 +18,33 @@ class HangingQueue(MemoryQueue):
         self.passed_on = threading.Semaphore(0)
 
     @override
-    def ring(self, queue: str, job_id: str) -> None:
+    def notify(self, queue: str, job_id: str) -> None:
         self.asked.set()
         self.let_go.wait()
-        super().ring(queue, job_id)
+        super().notify(queue, job_id)
         self.passed_on.release()
 
 
 def test_a_broker_that_hangs_keeps_no_request_waiting_and_hears_of_all_later() -> None:
     broker = HangingQueue()
     queue = BackgroundQueue(broker)
-    queue.ring("cpu.ingest", "job_1")
+    queue.notify("cpu.ingest", "job_1")
     broker.asked.wait()
-    queue.ring("gpu.train", "job_2")
-    assert broker.rings == []
+    queue.notify("gpu.train", "job_2")
+    assert broker.notified == []
     assert not queue.reachable()
     broker.let_go.set()
     for _ in range(2):
         broker.passed_on.acquire()
-    assert broker.rings == [("cpu.ingest", "job_1"), ("gpu.train", "job_2")]
+    assert broker.notified == [("cpu.ingest", "job_1"), ("gpu.train", "job_2")]
 
 
 def test_messages_do_not_pile_up_without_bound() -> None:
     broker = HangingQueue()
     queue = BackgroundQueue(broker)
     for number in range(3000):
-        queue.ring("cpu.ingest", f"job_{number}")
+        queue.notify("cpu.ingest", f"job_{number}")
     broker.let_go.set()
     for _ in range(1000):
         broker.passed_on.acquire()
-    assert 1000 <= len(broker.rings) <= 1001
+    assert 1000 <= len(broker.notified) <= 1001

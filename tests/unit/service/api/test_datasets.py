@@ -39,7 +39,7 @@ def post_zip(client: httpx.Client, content: bytes, **options: Any) -> httpx.Resp
 def nothing_left(scene: Any) -> None:
     assert scene.num_jobs() == 0
     assert scene.records.catalog.datasets().items == []
-    assert scene.queue.rings == []
+    assert scene.queue.notified == []
     assert scene.files() == []
 
 
@@ -49,7 +49,7 @@ def test_phantoms_are_queued_and_the_workers_are_rung(scene: Any) -> None:
     assert answer.status_code == 202
     assert (job["kind"], job["state"], job["queue_position"]) == ("ingest", "queued", 0)
     assert job["request"]["source"] == {"phantom": PHANTOM}
-    assert scene.queue.rings == [("cpu.ingest", job["id"])]
+    assert scene.queue.notified == [("cpu.ingest", job["id"])]
     dataset = scene.client.get(f"/datasets/{job['request']['dataset_id']}").json()
     assert (dataset["name"], dataset["state"], dataset["job_id"]) == (
         "drawn",

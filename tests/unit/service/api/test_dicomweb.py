@@ -142,7 +142,7 @@ def test_a_push_is_a_job_that_the_audit_log_names(scene: Scene) -> None:
     answer = push(scene)
     job = answer.json()
     assert (answer.status_code, job["kind"], job["state"]) == (202, "push", "queued")
-    assert scene.queue.rings[-1] == ("cpu.push", job["id"])
+    assert scene.queue.notified[-1] == ("cpu.push", job["id"])
     entry = scene.store.audit["default"][-1]
     assert (entry.action, entry.target, entry.outcome) == ("push_synthetic_set", "syn_1", "done")
 

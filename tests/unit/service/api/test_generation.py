@@ -48,7 +48,7 @@ def test_a_request_is_queued_in_the_model_s_own_order_with_its_sampler(scene: An
     assert list(request["class_counts"].items()) == [("normal", 2), ("effusion", 1)]
     assert request["sampler"]["name"]
     assert request["format"] == "png"
-    assert scene.queue.rings == [("gpu.generate", answer.json()["id"])]
+    assert scene.queue.notified == [("gpu.generate", answer.json()["id"])]
 
 
 MIXTURE = {"weights": {"effusion": 0.4, "normal": 0.6}, "count": 3}
@@ -217,7 +217,7 @@ def test_a_request_that_cannot_be_carried_out_queues_nothing(
     answer = scene.client.post("/generate", json=body(model.id, **changes))
     scene.refused(answer, 422, code, pointer)
     assert scene.num_jobs() == before
-    assert scene.queue.rings == []
+    assert scene.queue.notified == []
 
 
 def test_a_sampler_needs_a_model_trained_for_it(scene: Any) -> None:
@@ -258,7 +258,7 @@ def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
         path = scene.context.artifacts.path(artifact.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    scene.queue.rings.clear()
+    scene.queue.notified.clear()
     again = scene.client.post("/generate", json=body(model.id))
     assert again.status_code == 202
     assert again.json()["state"] == "succeeded"
@@ -267,16 +267,16 @@ def test_a_set_that_exists_is_not_made_again(scene: Any) -> None:
     assert [event["kind"] for event in events] == ["state", "done"]
     preferring = scene.client.post("/generate", json=body(model.id), headers={"Prefer": "wait=9"})
     assert preferring.status_code == 200
-    assert scene.queue.rings == []
+    assert scene.queue.notified == []
 
 
 def test_prefer_wait_answers_200_once_the_job_is_done(scene: Any) -> None:
     model = scene.model()
 
     def work() -> None:
-        while not scene.queue.rings:
+        while not scene.queue.notified:
             time.sleep(0.01)
-        job = scene.claimed(scene.queue.rings[0][1])
+        job = scene.claimed(scene.queue.notified[0][1])
         made = made_for(scene, as_json(job.request))
         scene.records.jobs.succeed(job.claim_held, GeneratedSet(made))
 

@@ -143,9 +143,9 @@ def test_a_job_is_cancelled_retried_and_deleted_only_when_that_is_possible(
         cancelling = scene.client.post(f"{path}/cancel")
         assert (cancelling.status_code, cancelling.json()["state"]) == (202, "cancelling")
     scene.records.jobs.finish_cancelled(scene.records.jobs.job(job["id"]).claim_held)
-    scene.queue.rings.clear()
+    scene.queue.notified.clear()
     assert scene.client.post(f"{path}/retry").json()["state"] == "queued"
-    assert scene.queue.rings == [("gpu.train", job["id"])]
+    assert scene.queue.notified == [("gpu.train", job["id"])]
     claim = scene.claimed(job["id"]).claim_held
     scene.records.jobs.fail(claim, Problem("broken", "It broke."))
     scene.refused(scene.client.post(f"{path}/cancel"), 409, "illegal_move")

@@ -50,7 +50,7 @@ def finish(scene: Scene, job_id: str, model_id: str) -> None:
 
 def test_images_are_received_queued_and_scored(scene: Scene) -> None:
     model = scene.model("ppca")
-    scene.queue.rings.clear()
+    scene.queue.notified.clear()
     answer = ask(scene, model.id, ("a.png", "b.png"), label="normal", fit="crop")
     assert answer.status_code == 202, answer.text
     job = answer.json()
@@ -61,7 +61,7 @@ def test_images_are_received_queued_and_scored(scene: Scene) -> None:
         "label": "normal",
         "fit": "crop",
     }
-    assert scene.queue.rings == [("gpu.score", job["id"])]
+    assert scene.queue.notified == [("gpu.score", job["id"])]
     assert scene.context.artifacts.has_upload(job["id"])
     scene.refused(scene.client.get(f"/models/{model.id}/scores/{job['id']}"), 409, "job_not_done")
 

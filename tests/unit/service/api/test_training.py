@@ -33,7 +33,7 @@ def test_a_training_is_queued_with_every_default_spelled_out(scene: Any) -> None
         "num_devices": 1,
         "seed": 0,
     }
-    assert scene.queue.rings == [("gpu.train", job["id"])]
+    assert scene.queue.notified == [("gpu.train", job["id"])]
 
 
 def test_the_image_size_is_the_dataset_s_unless_given(scene: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_request_that_cannot_be_carried_out_queues_nothing(
         scene.client.post("/train", json=body(before[0].id, **changes)), 422, code, pointer
     )
     assert scene.num_jobs() == before[1]
-    assert scene.queue.rings == []
+    assert scene.queue.notified == []
 
 
 def test_the_first_answer_holds_for_a_key_even_when_the_dataset_is_gone(scene: Any) -> None:

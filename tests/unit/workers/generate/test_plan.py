@@ -2,7 +2,7 @@
 
 from models.sampling import Draw
 from models.seeding import Between, image_seed
-from release.samples import ClassSample, InterpolatedSample, MixtureSample
+from release.sample_spec import ClassSample, InterpolatedSample, MixtureSample
 from service.domain.requests import Interpolation, Mixture
 from tests.sample_records import generate_request
 from workers.generate.plan import plan_samples, to_draw

@@ -15,7 +15,7 @@ from models.presets import resolve_config
 from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
 from release.gate.policy import Policy
-from release.samples import ClassSample
+from release.sample_spec import ClassSample
 from service.domain.requests import Interpolation, Mixture
 from tests.sample_records import generate_request
 from workers.generate.plan import plan_samples

@@ -55,7 +55,7 @@ def submit(context, kind=JobKind.TRAIN):
 def test_a_lost_message_is_sent_again(scheduler, context, queue):
     job_id = submit(context)
     scheduler.run_once()
-    assert queue.rings == [("gpu.train", job_id)]
+    assert queue.notified == [("gpu.train", job_id)]
 
 
 def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
@@ -63,7 +63,7 @@ def test_waiting_job_is_not_rung_at_every_look(scheduler, context, queue):
     submit(context)
     for _ in range(5):
         scheduler.run_once()
-    assert len(queue.rings) == 1
+    assert len(queue.notified) == 1
 
 
 def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
@@ -76,7 +76,7 @@ def test_silent_worker_loses_its_job(scheduler, context, queue, clock):
     assert not staged.exists()
     job = context.records.jobs.job(job_id)
     assert (job.state, job.worker) == (JobState.QUEUED, None)
-    assert queue.rings == [("gpu.train", job_id)] * 2
+    assert queue.notified == [("gpu.train", job_id)] * 2
 
 
 def test_job_that_loses_every_worker_fails_by_name(scheduler, context, clock):
@@ -104,7 +104,7 @@ def test_second_scheduler_stands_by(scheduler, context):
     assert context.records.jobs.hold_scheduler_lock("another", 60)
     standing_by = MemoryQueue()
     Scheduler(context, standing_by).run_once()
-    assert standing_by.rings == []
+    assert standing_by.notified == []
 
 
 def test_pruning_removes_old_leftovers_and_nothing_named(context, tmp_path):

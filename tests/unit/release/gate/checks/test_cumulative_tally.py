@@ -95,6 +95,11 @@ def test_a_set_of_which_nothing_is_known_does_not_void_the_others(excess: float)
     assert together(*[tally(count(256, 4))] * 12, tally(count(256, 0, excess))) == "refused"
 
 
+def test_sets_of_none_of_which_anything_is_known_are_no_evidence() -> None:
+    found = cumulative_tally.judge([tally(count(256, 0, np.inf))] * 2, POLICY)
+    assert (found.decision, found.p_value) == ("passed", 1.0)
+
+
 def test_sets_of_datasets_of_other_sizes_are_tested_apart() -> None:
     here, there = Count(500, 800, (1, 8), (2, 3)), Count(500, 4000, (4, 12, 40), (3, 5, 9))
     found = cumulative_tally.judge([tally(here), tally(there)], POLICY)

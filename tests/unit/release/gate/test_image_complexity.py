@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from release.gate.score_calibration import calibrated, complexity
+from release.gate.image_complexity import calibrated, complexity
 from release.stats.fisher import members_by_rank
 from release.stats.roc import auc
 

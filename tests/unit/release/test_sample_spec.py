@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release.samples import ClassSample, MixtureSample, folder_name
+from release.sample_spec import ClassSample, MixtureSample, folder_name
 
 
 @pytest.mark.parametrize(
