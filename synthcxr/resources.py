@@ -325,6 +325,31 @@ class Findings(View):
     flagged: list[dict[str, Any]] = Field(default_factory=list)
 
 
+class Approval(View):
+    """One person's approval of a set.
+
+    Attributes:
+        by: Who, as the audit log names them.
+    """
+
+    by: str
+    at: datetime
+
+
+class Approvals(View):
+    """The approvals of a set.
+
+    Attributes:
+        required: How many different people the operator asks for.
+        complete: Whether as many have approved.
+        items: Oldest first; each person once.
+    """
+
+    required: int
+    complete: bool
+    items: list[Approval] = Field(default_factory=list)
+
+
 class SigningKey(View):
     """A public key that sets are signed with.
 

@@ -133,11 +133,11 @@ class Scene:
         if pointer is not None:
             assert pointer in [field["pointer"] for field in answer.json()["errors"]]
 
-    def key(self, *scopes: Scope, tenant: str = "default") -> IssuedKey:
+    def key(self, *scopes: Scope, tenant: str = "default", name: str = "of a test") -> IssuedKey:
         """A key that some administrator made."""
         maker = Caller("key_of_the_operator", tenant, frozenset(SCOPES))
         manager = KeyManager(self.records.api_keys, self.context.clock, maker)
-        return manager.create("of a test", scopes)
+        return manager.create(name, scopes)
 
     def bearer(self, *scopes: Scope, tenant: str = "default") -> dict[str, str]:
         """The header of a caller with such a key."""
