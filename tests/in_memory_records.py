@@ -74,7 +74,9 @@ from service.domain.records import (
 )
 from service.domain.scores import scores_folder
 from service.domain.statistics import CountKey, Statistics
+from service.domain.webhooks import Delivery, Message, Webhook
 from service.domain.worker import Worker, WorkerReport
+from tests.in_memory_webhooks import MemoryWebhooks, announce
 
 T = TypeVar("T")
 D = TypeVar("D", Dataset, Model, SyntheticSet, ExaminedSet, Deletion)
@@ -106,6 +108,9 @@ class MemoryStore(Database):
     workers: dict[str, Worker] = field(default_factory=dict)
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
     counts: dict[CountKey, float] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)  # to webhooks
+    leases: dict[str, datetime] = field(default_factory=dict)  # of those
 
     @override
     def check(self) -> None:
@@ -144,6 +149,7 @@ class MemoryStore(Database):
             MemoryAuditLog(self),
             self.records,
             MemoryStatistics(self),
+            MemoryWebhooks(self, tenant),
         )
 
     def jobs_of(self, tenant: str | None) -> dict[str, Job]:
@@ -217,6 +223,7 @@ class MemoryJobs(Jobs):
             store.jobs[job.id] = job
             store.logs[job.id] = []
             self._append(job.id, job_events.entries_of_move(job))
+            announce(store, job.tenant, Message.of_job(job))
             store.write_entry(audit)
             return job
 
@@ -351,6 +358,7 @@ class MemoryJobs(Jobs):
                 self._store.count(statistics.counts_of_output(made))
                 if isinstance(made, GeneratedSet):
                     self._store.write_entry(verdict_on(made.synthetic_set, held))
+                    announce(self._store, held.tenant, Message.of_set(made.synthetic_set, held))
                 if isinstance(made, PushedSet):
                     self._store.write_entry(push_of(made, held))
             return job
@@ -498,6 +506,8 @@ class MemoryJobs(Jobs):
                 store.jobs[job_id] = moved
                 self._append(job_id, job_events.entries_of_move(moved))
                 self._book(job, moved)
+                if moved.state is not job.state:
+                    announce(store, moved.tenant, Message.of_job(moved))
                 store.count(statistics.counts_of_move(job, moved, store.clock.now()))
                 dataset = store.datasets.get(job_events.dataset_followed(moved) or "")
                 if dataset:

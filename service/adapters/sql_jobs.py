@@ -15,6 +15,7 @@ from service.adapters.sql_job_queries import JobQueries
 from service.adapters.sql_quotas import book, check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
 from service.adapters.sql_statistics import add_counts
+from service.adapters.sql_webhooks import announce
 from service.domain import errors, job_events, statistics
 from service.domain.audit import AuditDraft, push_of, verdict_on
 from service.domain.caller import DEFAULT_TENANT
@@ -43,6 +44,7 @@ from service.domain.records import (
     ScoredImages,
     TrainedModel,
 )
+from service.domain.webhooks import Message
 
 _HELD = [str(state) for state in HELD]
 _FEW = 32  # so many places in a queue are counted one by one, more by numbering the queue
@@ -86,6 +88,7 @@ class SqlJobs(Jobs):
             row = {**t.job_row(job), **quota_columns(job), "num_events": 0}
             connection.execute(insert(t.jobs), row)
             self._append(connection, job.id, job_events.entries_of_move(job))
+            announce(connection, job.tenant, Message.of_job(job), self._database.now())
             if audit:
                 write_entry(connection, audit, self._database.now())
             return job
@@ -242,6 +245,8 @@ class SqlJobs(Jobs):
                 add_counts(connection, statistics.counts_of_output(made))
                 if isinstance(made, GeneratedSet):
                     write_entry(connection, verdict_on(made.synthetic_set, job), now)
+                    found = Message.of_set(made.synthetic_set, job)
+                    announce(connection, job.tenant, found, now)
                 if isinstance(made, PushedSet):
                     write_entry(connection, push_of(made, job), now)
             return ended
@@ -394,6 +399,7 @@ class SqlJobs(Jobs):
         self._append(connection, job.id, entries)
         if moved.state is not job.state:
             follow_ingest(connection, moved)
+            announce(connection, moved.tenant, Message.of_job(moved), self._database.now())
         if moved.state not in HELD:
             book(connection, job, moved, self._database.now())
 

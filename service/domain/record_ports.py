@@ -23,6 +23,7 @@ from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.quotas import Quotas
 from service.domain.records import Dataset, ExaminedSet, JobOutput, Model, SyntheticSet
 from service.domain.statistics import Statistics
+from service.domain.webhook_ports import Webhooks
 from service.domain.worker import Worker, WorkerReport
 
 EventDraft = tuple[str, Mapping[str, Any]]  # an EventKind and its data, not yet in the log
@@ -64,7 +65,8 @@ class Jobs(Protocol):
 
     Methods that take a Claim are fenced: when another attempt holds the job they raise LeaseLost
     and change nothing. Methods that take an identifier raise JobNotFound. A dataset's state
-    follows its ingest job: failed or cancelled makes it `failed`.
+    follows its ingest job: failed or cancelled makes it `failed`. A job that is done, and a set
+    that was examined, is announced to its tenant's webhooks in the same transaction.
     """
 
     # -- called by the API ---------------------------------------------------------------------
@@ -495,6 +497,7 @@ class Records:
         audit: What was done, by whom.
         of_tenant: Returns the records of one tenant.
         statistics: Figures of all of them.
+        webhooks: Webhooks, and the messages that are on their way to them.
     """
 
     database: Database
@@ -507,3 +510,4 @@ class Records:
     audit: AuditLog
     of_tenant: Callable[[str], "Records"]
     statistics: StatisticsSource
+    webhooks: Webhooks

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.api.server import server_config
 from service.app import create_app
@@ -182,6 +183,8 @@ def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
         queue=queue,
         clock=clock,
         signing_keys=KeyRing(data_dir),
+        secret_box=FileSecretBox(data_dir),
+        webhook_rules=settings.webhook_rules,
         version="0",
         dataset_roots=(roots,),
         dicomweb_servers={
