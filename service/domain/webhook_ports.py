@@ -1,4 +1,4 @@
-"""What webhooks ask of the world: their records, and a box that secrets are kept in."""
+"""What webhooks need: their records, and a box that secrets are kept in."""
 
 from collections.abc import Callable
 from datetime import datetime
