@@ -14,10 +14,10 @@ import hmac
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from synthcxr.errors import WebhookNotVerified
 
@@ -26,6 +26,13 @@ _PREFIX = "whsec_"
 _VERSION = "v1"
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+class Headers(Protocol):
+    """Headers of a request, as any framework has them: a dict or what is like one."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return names and values."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class WebhookMessage:
 
 
 def verify(
-    headers: Mapping[str, str],
+    headers: Headers,
     body: bytes | str,
     secret: str | Sequence[str],
     *,
@@ -87,7 +94,7 @@ def verify(
     return _message(message_id, content)
 
 
-def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
+def _signed_headers(headers: Headers) -> tuple[str, str, str]:
     found = {name.lower(): value for name, value in headers.items()}
     missing = [name for name in _HEADERS if name not in found]
     if missing:

@@ -75,8 +75,9 @@ class WebhookSender:
     async def _sent(self, target: Target, headers: Mapping[str, str], body: str) -> Outcome:
         address = await self._address(target)
         named = {**headers, "host": target.authority, "user-agent": "synthcxr"}
+        trusted = self._trusted if target.scheme == "https" else _nobody()
         async with (
-            httpx.AsyncClient(verify=self._trusted, trust_env=False, timeout=None) as client,  # noqa: S113 - all of it has one
+            httpx.AsyncClient(verify=trusted, trust_env=False, timeout=None) as client,  # noqa: S113 - all of it has one
             client.stream(
                 "POST",
                 target.at(address),
@@ -102,3 +103,8 @@ class WebhookSender:
         if self._ca_file:
             context.load_verify_locations(cafile=self._ca_file)
         return context
+
+
+def _nobody() -> ssl.SSLContext:
+    """Trust no certificate: for what is sent without TLS."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

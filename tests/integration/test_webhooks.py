@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from service.domain.webhook_targets import TargetRules
 from service.domain.webhooks import DeliveryState, Outcome, Webhook, new_secret
 from synthcxr.webhooks import verify
 from tests.in_memory_queue import ManualClock, ManualDatabaseClock
+from tests.in_memory_records import MemoryStore
 from tests.sample_records import generate_request
 from tests.webhook_receiver import Receiver
 from workers.runtime.webhook_delivery import LEASE_SECONDS, WebhookDelivery
@@ -84,6 +86,13 @@ def delivering(records: Records, clock: ManualClock, box: FileSecretBox, **chang
 @pytest.fixture
 def service(records: Records, clock: ManualClock, tmp_path: Path) -> Service:
     box = FileSecretBox(tmp_path / "data")
+    return Service(records, clock, box, delivering(records, clock, box))
+
+
+@pytest.fixture
+def small(clock: ManualClock, tmp_path: Path) -> Service:
+    """The same in memory, for what depends on no database."""
+    records, box = MemoryStore(clock).records(), FileSecretBox(tmp_path / "data")
     return Service(records, clock, box, delivering(records, clock, box))
 
 
@@ -197,30 +206,30 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more(service: Service, receiver
         service.records.webhooks.resend(webhook.id, service.last(webhook).id)
 
 
-def test_a_redirect_is_not_followed(service: Service, receiver: Receiver) -> None:
+def test_a_redirect_is_not_followed(small: Service, receiver: Receiver) -> None:
     with Receiver().running() as elsewhere:
         receiver.status, receiver.location = 307, elsewhere.url
-        webhook, _ = service.webhook(receiver.url)
-        service.records.webhooks.ping(webhook.id)
-        service.delivery.run_once()
+        webhook, _ = small.webhook(receiver.url)
+        small.records.webhooks.ping(webhook.id)
+        small.delivery.run_once()
         assert elsewhere.received == []
-    assert (service.last(webhook).state, service.last(webhook).last_error) == (
+    assert (small.last(webhook).state, small.last(webhook).last_error) == (
         DeliveryState.PENDING,
         "redirected",
     )
 
 
 def test_a_receiver_that_does_not_answer_is_left_and_tried_again(
-    service: Service, receiver: Receiver
+    small: Service, receiver: Receiver
 ) -> None:
     receiver.silent = True
-    impatient = delivering(service.records, service.clock, service.box, timeout_seconds=0.2)
-    webhook, _ = service.webhook(receiver.url)
-    service.records.webhooks.ping(webhook.id)
+    impatient = delivering(small.records, small.clock, small.box, timeout_seconds=0.2)
+    webhook, _ = small.webhook(receiver.url)
+    small.records.webhooks.ping(webhook.id)
     began = time.monotonic()
     impatient.run_once()
     assert time.monotonic() - began < 20
-    assert service.last(webhook).last_error == "timeout"
+    assert small.last(webhook).last_error == "timeout"
 
 
 def test_a_slow_receiver_delays_its_own_messages_alone(
@@ -247,6 +256,28 @@ def test_a_process_that_died_while_it_sent_is_replaced_when_its_lease_is_over(
     [(headers, _)] = receiver.received
     assert headers["webhook-id"] == lost.id
     assert service.last(webhook).state is DeliveryState.DELIVERED
+
+
+def test_processes_side_by_side_send_each_message_once(
+    service: Service, receiver: Receiver, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        service.webhook(receiver.url)
+    for _ in range(2):
+        service.records.jobs.request_cancel(service.job().id)
+
+    def deliver() -> None:
+        beside = delivering(service.records, service.clock, service.box)
+        for _ in range(6):
+            beside.run_once()
+
+    threads = [Thread(target=deliver) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sent = [headers["webhook-id"] for headers, _ in receiver.received]
+    assert (len(sent), len(set(sent))) == (6, 6)
 
 
 def test_who_comes_late_changes_nothing(service: Service, receiver: Receiver) -> None:
@@ -281,14 +312,14 @@ def test_what_is_settled_is_forgotten_after_a_while(service: Service, receiver: 
 
 
 def test_a_secret_that_cannot_be_opened_sends_nothing_unsigned(
-    service: Service, receiver: Receiver, tmp_path: Path
+    small: Service, receiver: Receiver, tmp_path: Path
 ) -> None:
-    webhook, _ = service.webhook(receiver.url)
-    service.records.webhooks.ping(webhook.id)
+    webhook, _ = small.webhook(receiver.url)
+    small.records.webhooks.ping(webhook.id)
     (tmp_path / "data" / "keys" / "webhooks.key").write_bytes(b"k" * 32)
-    service.delivery.run_once()
+    small.delivery.run_once()
     assert receiver.received == []
-    assert service.last(webhook).last_error == "webhook_key_lost"
+    assert small.last(webhook).last_error == "webhook_key_lost"
 
 
 # -- what a name leads to --------------------------------------------------------------------------

@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import time
 from collections.abc import Callable
+from http.server import HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -89,6 +94,27 @@ def test_one_of_several_signatures_has_to_fit() -> None:
 def test_anything_else_is_not_verified(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(WebhookNotVerified):
         verify(headers, body, SECRET, now=NOW)
+
+
+def test_the_receiver_of_the_documentation_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+    code = page.partition("```python\n")[2].partition("HTTPServer((")[0]
+    found: dict[str, Any] = {}
+    exec(code, found)  # noqa: S102 - our own
+    monkeypatch.chdir(tmp_path)
+    Path("webhook.secret").write_text(f"{SECRET}\n")
+    now = str(int(time.time()))
+    with HTTPServer(("127.0.0.1", 0), found["Receiver"]) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        good = httpx.post(url, content=BODY, headers=signed(timestamp=now))
+        bad = httpx.post(url, content=BODY, headers=signed(timestamp=now, secret=OTHER))
+        server.shutdown()
+        thread.join()
+    assert (good.status_code, bad.status_code) == (204, 401)
 
 
 MADE = {"id": "wh_1", "url": "https://a.example.org/", "events": ["set.released"]}
