@@ -16,6 +16,7 @@ from service.adapters.artifact_store import copies_kept_current, open_artifacts
 from service.adapters.background_queue import BackgroundQueue
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.clock import SystemClock
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -38,6 +39,7 @@ from service.api import (
     signing_keys,
     synthetic_sets,
     training,
+    webhooks,
     workers,
 )
 from service.api.authorization import Callers, check_guarded
@@ -50,6 +52,7 @@ from service.api.middleware import RequestMiddleware
 from service.api.rate_limits import RateLimits
 from service.api.waiting import Waiting
 from service.api.watcher import JobWatcher
+from service.api.webhook_messages import describe_messages
 from service.authentication import Authenticator
 from service.context import AppContext
 from service.domain.audit import SET_POLICY, AuditDraft
@@ -64,7 +67,7 @@ _log = structlog.get_logger()
 # settings that decide what is released or shown, and where it may be sent
 POLICY = {
     *("auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"),
-    *("dicomweb_servers", "required_approvals"),
+    *("dicomweb_servers", "required_approvals", "webhook_hosts", "webhook_loopback"),
 }
 
 
@@ -114,10 +117,12 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     app.include_router(scores.router, max_body_size=most_scored)
     parts = (
         *(training, jobs, events, generation, models, synthetic_sets, approvals, certificates),
-        *(signing_keys, keys, caller, deletions, audit, health, metrics, workers, console),
+        *(signing_keys, keys, caller, webhooks, deletions, audit, health, metrics, workers),
+        console,
     )
     for part in parts:
         app.include_router(part.router)
+    describe_messages(app)
     check_guarded(app)
     add_handlers(app)
     return app
@@ -188,4 +193,6 @@ def connect(settings: Settings) -> AppContext:
         caller=Caller.without_key(*settings.scopes),
         quotas=settings.quotas,
         tenants=settings.tenant_terms,
+        secret_box=FileSecretBox(settings.data_dir),
+        webhook_rules=settings.webhook_rules,
     )

@@ -14,6 +14,8 @@ from service.domain.ports import ArtifactStore, Clock, SigningKeys, TaskQueue
 from service.domain.quotas import Quotas
 from service.domain.record_ports import Records
 from service.domain.tenants import TenantTerms
+from service.domain.webhook_ports import NoSecretBox, SecretBox
+from service.domain.webhook_targets import TargetRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class AppContext:
         min_free_bytes: Room that should be left for artifacts.
         hospital: Who releases sets, as certificates name it.
         show_dataset_name: Whether certificates name the dataset.
+        secret_box: Seals the secrets of webhooks.
+        webhook_rules: Where webhooks may lead.
         caller: Who asks.
         quotas: How much the caller's tenant may use.
         tenants: The terms of tenants that have their own.
@@ -66,6 +70,8 @@ class AppContext:
     min_free_bytes: int = 0
     hospital: str | None = None
     show_dataset_name: bool = False
+    secret_box: SecretBox = field(default_factory=NoSecretBox)
+    webhook_rules: TargetRules = field(default_factory=TargetRules)
     caller: Caller = field(default_factory=Caller.without_key)
     quotas: Quotas = field(default_factory=Quotas)
     tenants: Mapping[str, TenantTerms] = field(default_factory=dict)

@@ -1,5 +1,7 @@
 """Made-up identifiers that the examples in openapi.yaml share."""
 
+import json
+
 JOB_ID = "job_01m7yh2behea98qt28czyqp2cc"
 DATASET_ID = "ds_01m7yh2behea98qt28czyqp2cd"
 MODEL_ID = "mdl_01m7yh2behea98qt28czyqp2ce"
@@ -194,6 +196,43 @@ KEY = {
     "last_used_at": MOMENT,
 }
 ROTATE = {"grace_seconds": 3600}
+WEBHOOK_ID = "wh_01m7yh2behea98qt28czyqp2ch"
+MESSAGE_ID = "msg_01m7yh2behea98qt28czyqp2cj"
+WEBHOOK_SECRET = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="  # noqa: S105 - made up
+WEBHOOK = {
+    "id": WEBHOOK_ID,
+    "url": "https://pipeline.hospital.test/synthcxr",
+    "events": ["job.failed", "set.released"],
+    "created_at": MOMENT,
+    "created_by": KEY_ID,
+    "earlier_expires_at": None,
+    "disabled_at": None,
+    "disabled_reason": None,
+}
+WEBHOOK_MESSAGE = {
+    "type": "set.released",
+    "timestamp": MOMENT,
+    "data": {
+        "synthetic_set_id": SET_ID,
+        "model_id": MODEL_ID,
+        "job_id": JOB_ID,
+        "outcome": "passed",
+        "code": None,
+    },
+}
+WEBHOOK_DELIVERY = {
+    "id": MESSAGE_ID,
+    "webhook_id": WEBHOOK_ID,
+    "type": "set.released",
+    "created_at": MOMENT,
+    "state": "pending",
+    "num_attempts": 1,
+    "next_attempt_at": MOMENT,
+    "last_attempt_at": MOMENT,
+    "last_status": 503,
+    "last_error": "status",
+    "body": json.dumps(WEBHOOK_MESSAGE, separators=(",", ":")),
+}
 DELETION_ID = "del_01m7yh2behea98qt28czyqp2cf"
 AUDIT_ENTRY = {
     "sequence": 7,

@@ -10,6 +10,7 @@ from service import tracing
 from service.context import AppContext
 from service.domain import access, errors
 from service.domain.approvals import Approvals
+from service.domain.approvers import Approvers
 from service.domain.audit import AuditDraft
 from service.domain.caller import GENERATE, PRIVATE_READ, TRAIN
 from service.domain.deletion import Deletion
@@ -301,8 +302,7 @@ def _nearest_pairs_key(context: AppContext, made: SyntheticSet) -> str | None:
 
 def approvals(context: AppContext, made: SyntheticSet) -> Approvals:
     """Return who approved a set, and how many have to."""
-    audit, tenant = context.records.audit, context.caller.tenant
-    return Approvals.of(audit, tenant, made, context.required_approvals)
+    return Approvals.of(_approvers(context), made, context.required_approvals)
 
 
 def approve_set(context: AppContext, made: SyntheticSet) -> Approvals:
@@ -312,7 +312,7 @@ def approve_set(context: AppContext, made: SyntheticSet) -> Approvals:
         SetRefused, SetInconclusive, AlreadyApproved: See the error tree.
     """
     access.to_be_pushed(made)  # what is not released cannot be approved
-    approvals(context, made).check_new(made, context.caller.id)
+    approvals(context, made).check_new(made, _approvers(context).of(context.caller.id))
     context.records.audit.append(context.entry(made.id))
     return approvals(context, made)
 
@@ -321,6 +321,10 @@ def check_approved(context: AppContext, made: SyntheticSet) -> None:
     """Raise ApprovalMissing where a released set may not be handed out yet."""
     if context.required_approvals and made.verdict.released:
         approvals(context, made).check_complete(made)
+
+
+def _approvers(context: AppContext) -> Approvers:
+    return Approvers(context.caller.tenant, context.records.api_keys, context.records.audit)
 
 
 def delete_synthetic_set(context: AppContext, synthetic_set_id: str) -> None:

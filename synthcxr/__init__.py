@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SynthCXRError,
         Unauthenticated,
         WaitTimedOut,
+        WebhookNotVerified,
     )
     from synthcxr.verification import verify_set
     from synthcxr.verified_set import VerifiedSet
@@ -53,6 +54,7 @@ __all__ = [
     "Unauthenticated",
     "VerifiedSet",
     "WaitTimedOut",
+    "WebhookNotVerified",
     "__version__",
     "verify_set",
 ]

@@ -19,6 +19,7 @@ SynthCXRError
     DownloadMismatch     the bytes that came are not the bytes that were promised
         SetNotVerified   a set is not what its manifest, sums and signature say
     NotSigned            a statement is not signed by the service
+    WebhookNotVerified   a message to a webhook is not one that the service sent just now
     ChainBroken          an audit log was changed
     CannotStart          the embedded service cannot start here
     FolderNotPackable    a folder cannot be packed to be uploaded
@@ -302,6 +303,12 @@ class SetNotVerified(DownloadMismatch):
     def __init__(self, problem: SetProblem, path: Path, detail: str) -> None:
         super().__init__(f"{path}: {detail} [{problem}]")
         self.problem = problem
+
+
+class WebhookNotVerified(SynthCXRError):
+    """A message to a webhook is not one that the service sent just now."""
+
+    code = "webhook_not_verified"
 
 
 class NotSigned(SynthCXRError):

@@ -325,6 +325,31 @@ class Findings(View):
     flagged: list[dict[str, Any]] = Field(default_factory=list)
 
 
+class Approval(View):
+    """One person's approval of a set.
+
+    Attributes:
+        by: Who, as the audit log names them.
+    """
+
+    by: str
+    at: datetime
+
+
+class Approvals(View):
+    """The approvals of a set.
+
+    Attributes:
+        required: How many different people the operator asks for.
+        complete: Whether as many have approved.
+        items: Oldest first; each person once.
+    """
+
+    required: int
+    complete: bool
+    items: list[Approval] = Field(default_factory=list)
+
+
 class SigningKey(View):
     """A public key that sets are signed with.
 
@@ -378,6 +403,54 @@ class IssuedKey(ApiKey):
     """An API key with its secret, which the service shows once."""
 
     secret: str = Field(repr=False)
+
+
+class Webhook(View):
+    """A system of one's own that messages are sent to.
+
+    Attributes:
+        events: Which messages; empty for all.
+        earlier_expires_at: Until when messages are signed with the secret before as well.
+        disabled_at: Since when nothing is sent any more.
+    """
+
+    id: str
+    url: str
+    events: list[str] = Field(default_factory=list)
+    created_at: datetime | None = None
+    created_by: str | None = None
+    earlier_expires_at: datetime | None = None
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+
+
+class IssuedWebhook(Webhook):
+    """A webhook with its secret, which the service shows once."""
+
+    secret: str = Field(repr=False)
+
+
+class WebhookDelivery(View):
+    """A message on its way to a webhook.
+
+    Attributes:
+        id: The header `webhook-id`, the same at every attempt.
+        state: pending, delivered or dead.
+        last_status: HTTP status of the last answer.
+        last_error: Why the last attempt failed.
+    """
+
+    id: str
+    webhook_id: str
+    type: str
+    state: str
+    created_at: datetime | None = None
+    num_attempts: int = 0
+    next_attempt_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+    body: str = ""
 
 
 class Removed(View):

@@ -26,6 +26,7 @@ from release.report.certificate import certificate
 from release.report.schema import Report, canonical_json
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
@@ -198,7 +199,9 @@ def console_service(folder: Path) -> Iterator[ConsoleService]:
     records = sql_records(engine, clock)
     worker = ScriptedWorker(records=records, artifacts=artifacts, clock=clock)
     worker.steps.set()
-    context = AppContext(records, artifacts, worker, clock, KeyRing(folder), "0")
+    context = AppContext(
+        records, artifacts, worker, clock, KeyRing(folder), "0", secret_box=FileSecretBox(folder)
+    )
     keys = KeyManager(records.api_keys, clock, Caller("test", "default", frozenset(SCOPES)))
     settings = Settings(data_dir=folder, log_level="CRITICAL")
     running: list[tuple[uvicorn.Server, threading.Thread]] = []

@@ -13,6 +13,7 @@ from tests.in_memory.operations import (
     MemoryWorkers,
 )
 from tests.in_memory.tables import MemoryTables
+from tests.in_memory.webhooks import MemoryWebhooks
 
 
 @dataclass
@@ -32,4 +33,5 @@ class MemoryStore(MemoryTables):
             MemoryAuditLog(self),
             self.records,
             MemoryStatistics(self),
+            MemoryWebhooks(self, tenant),
         )

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from importlib.metadata import version
 from service.adapters.artifact_store import copies_kept_current
 from service.adapters.celery_queue import CeleryQueue
 from service.adapters.schema_check import refuse_unknown_schema
+from service.adapters.secret_box import FileSecretBox
+from service.adapters.webhook_sender import WebhookSender
 from service.domain.errors import SchemaUnknown
 from service.domain.job import JobKind
 from service.logs import configure_logs
@@ -37,7 +40,9 @@ def main() -> None:
     every_queue = ",".join(kind.queue for kind in JobKind)
     worker.add_argument("--queues", default=every_queue, help="comma-separated queue names")
     worker.add_argument("--name", default="worker", help="unique on this host")
-    commands.add_parser("scheduler", help="notify of waiting jobs, take back lost ones")
+    commands.add_parser(
+        "scheduler", help="notify of waiting jobs, take back lost ones, send webhooks"
+    )
     arguments = parser.parse_args()
     settings = settings_or_exit()
     data_dir_or_exit(settings.data_dir)
@@ -80,14 +85,29 @@ def _schedule(settings: Settings) -> None:
     from workers.runtime.context import WorkerContext
     from workers.runtime.flag import Flag
     from workers.runtime.scheduler import Scheduler
+    from workers.runtime.webhook_delivery import WebhookDelivery
 
     context = WorkerContext.of(settings, _process_name())
     refuse_unknown_schema(context.records.database)
     broker_url = _broker_or_exit(settings)
-    stop = Flag()
+    sender = WebhookSender(settings.webhook_rules, settings.webhook_ca_file)
+    box = FileSecretBox(settings.data_dir)
+    delivery = WebhookDelivery(context.records.webhooks, box, sender, context.clock)
+    stop, stop_delivery = Flag(), Flag()  # one for each thread that waits
+
+    def end(*_: object) -> None:
+        stop.set()
+        stop_delivery.set()
+
     for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, lambda *_: stop.set())
-    Scheduler(context, CeleryQueue(broker_url)).run(stop)
+        signal.signal(signal_number, end)
+    beside = threading.Thread(target=delivery.run, args=(stop_delivery,), name="webhooks")
+    beside.start()
+    try:
+        Scheduler(context, CeleryQueue(broker_url)).run(stop)
+    finally:
+        end()
+        beside.join()
 
 
 def _broker_or_exit(settings: Settings) -> str:

@@ -95,6 +95,7 @@ def clock_of(dialect: str) -> DatabaseClock:
 def _end_all(connection: Connection) -> None:
     held = t.jobs.c.state.in_([str(state) for state in HELD])
     connection.execute(update(t.jobs).where(held).values(lease_expires_at=_LONG_AGO))
+    connection.execute(update(t.webhook_deliveries).values(lease_expires_at=None))
     connection.execute(delete(t.locks))
     connection.execute(delete(t.workers))
 

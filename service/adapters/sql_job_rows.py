@@ -9,9 +9,11 @@ from service.adapters.sql_catalog import follow_ingest
 from service.adapters.sql_database import Database, locked_row
 from service.adapters.sql_quotas import book
 from service.adapters.sql_statistics import add_counts
+from service.adapters.sql_webhooks import announce
 from service.domain import errors, job_events, statistics
 from service.domain.job import HELD, Claim, Job
 from service.domain.job_ports import EventDraft
+from service.domain.webhooks import Message
 
 
 class JobRows:
@@ -65,6 +67,7 @@ class JobRows:
         self.append(connection, job.id, entries)
         if moved.state is not job.state:
             follow_ingest(connection, moved)
+            announce(connection, moved.tenant, Message.of_job(moved), self._database.now())
         if moved.state not in HELD:
             book(connection, job, moved, self._database.now())
 

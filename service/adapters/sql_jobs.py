@@ -16,6 +16,7 @@ from service.adapters.sql_job_rows import JobRows, remove_jobs
 from service.adapters.sql_quotas import check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
 from service.adapters.sql_statistics import add_counts
+from service.adapters.sql_webhooks import announce
 from service.domain import errors, job_events, statistics
 from service.domain.audit import AuditDraft, push_of, verdict_on
 from service.domain.caller import DEFAULT_TENANT
@@ -33,6 +34,7 @@ from service.domain.records import (
     ScoredImages,
     TrainedModel,
 )
+from service.domain.webhooks import Message
 
 _SCHEDULER = "scheduler"  # the name of its lock
 
@@ -74,6 +76,7 @@ class SqlJobs(SqlJobReads, Jobs):
             row = {**t.job_row(job), **quota_columns(job), "num_events": 0}
             connection.execute(insert(t.jobs), row)
             self._rows.append(connection, job.id, job_events.entries_of_move(job))
+            announce(connection, job.tenant, Message.of_job(job), self._database.now())
             if audit:
                 write_entry(connection, audit, self._database.now())
             return job
@@ -171,6 +174,8 @@ class SqlJobs(SqlJobReads, Jobs):
                 add_counts(connection, statistics.counts_of_output(made))
                 if isinstance(made, GeneratedSet):
                     write_entry(connection, verdict_on(made.synthetic_set, job), now)
+                    found = Message.of_set(made.synthetic_set, job)
+                    announce(connection, job.tenant, found, now)
                 if isinstance(made, PushedSet):
                     write_entry(connection, push_of(made, job), now)
             return ended

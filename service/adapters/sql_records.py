@@ -15,6 +15,7 @@ from service.adapters.sql_jobs import SqlJobs
 from service.adapters.sql_releases import SqlReleases
 from service.adapters.sql_statistics import SqlStatistics
 from service.adapters.sql_transactions import Transactions
+from service.adapters.sql_webhooks import SqlWebhooks
 from service.adapters.sql_workers import SqlWorkers
 from service.domain.ports import Clock
 from service.domain.record_ports import Records
@@ -51,4 +52,5 @@ def _records(database: Database, of_tenant: Callable[[str], Records]) -> Records
         SqlAuditLog(database),
         of_tenant,
         SqlStatistics(database),
+        SqlWebhooks(database),
     )

@@ -42,7 +42,7 @@ from service.domain.requests import (
     TrainRequest,
 )
 
-SCHEMA_REVISION = "0007"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0008"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -284,6 +284,44 @@ audit_heads = Table(
     Column("tenant", String(64), primary_key=True),
     Column("sequence", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(600), nullable=False),
+    Column("secret", String(300), nullable=False),  # sealed, as the next
+    Column("earlier_secret", String(300)),
+    Column("earlier_expires_at", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
+    Column("disabled_reason", String(64)),
+    Index("webhooks_by_tenant", "tenant", "created_at", "id"),
+)
+
+# messages that are on their way, written in the transaction of what they announce
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("webhook_id", String(40), nullable=False),
+    Column("tenant", String(64), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("num_attempts", Integer, nullable=False),
+    Column("next_attempt_at", UtcDateTime),
+    Column("last_attempt_at", UtcDateTime),
+    Column("last_status", Integer),
+    Column("last_error", String(64)),
+    Column("lease_expires_at", UtcDateTime),
+    Index("webhook_deliveries_by_webhook", "webhook_id", "created_at", "id"),
+    Index("webhook_deliveries_by_state", "state", "next_attempt_at"),
 )
 
 _job = TypeAdapter(Job)

@@ -99,6 +99,14 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "rotate_key": (ADMIN,),
     "revoke_key": (ADMIN,),
     "list_workers": (ADMIN,),
+    "create_webhook": (ADMIN,),
+    "list_webhooks": (ADMIN,),
+    "get_webhook": (ADMIN,),
+    "delete_webhook": (ADMIN,),
+    "rotate_webhook_secret": (ADMIN,),
+    "test_webhook": (ADMIN,),
+    "list_webhook_deliveries": (ADMIN,),
+    "resend_webhook_delivery": (ADMIN,),
 }
 
 # Here the caller is judged once the record is found, by domain/access.py: what is unknown is 404 to

@@ -57,6 +57,7 @@ _TAGS = {
     "models": "Trained models, their audits and weights.",
     "synthetic sets": "Sets, their reports and downloads; the keys they are signed with.",
     "keys": "API keys.",
+    "webhooks": "Messages to your own systems: jobs that are done, verdicts on sets.",
     "deletions": "What was deleted, with signed receipts.",
     "audit": "What was done, and by whom.",
     "health": "Whether the service lives and can serve, and which one it is.",

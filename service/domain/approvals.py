@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain import errors
+from service.domain.approvers import Approver, Approvers
 from service.domain.audit import DONE, EXAMINE_SET
 from service.domain.caller import PRIVATE_READ, RELEASE_APPROVE
-from service.domain.record_ports import AuditLog
 from service.domain.records import SyntheticSet
 
 APPROVE_SET = "approve_synthetic_set"  # the operation, as openapi.yaml names it
@@ -37,41 +37,57 @@ class Approvals:
     Attributes:
         required: How many different people the operator asks for; 0 to 2.
         items: Those that there are, oldest first; each person once.
+        people: The person of each, as far as the records show it.
     """
 
     required: int
     items: tuple[Approval, ...] = ()
+    people: tuple[Approver, ...] = ()
 
     @classmethod
-    def of(cls, audit: AuditLog, tenant: str, made: SyntheticSet, required: int) -> "Approvals":
+    def of(cls, approvers: Approvers, made: SyntheticSet, required: int) -> "Approvals":
         """Read them out of the audit log; what is older than the set was about another one.
 
         Args:
-            audit: The log, in which the set's examination is an entry as well.
-            tenant: Whose set it is.
+            approvers: The callers of the set's tenant, and the log that names them, in which the
+                set's examination is an entry as well.
             made: The set.
             required: How many are asked for.
         """
+        audit, tenant = approvers.audit, approvers.tenant
         examined = max(
             (each.sequence for each in audit.of_action(tenant, EXAMINE_SET, made.id)), default=0
         )
-        found: dict[str, Approval] = {}
+        items: list[Approval] = []
+        people: list[Approver] = []
         for entry in audit.of_action(tenant, APPROVE_SET, made.id):
-            if entry.sequence > examined and entry.outcome == DONE:
-                found.setdefault(entry.actor, Approval(entry.actor, entry.at))
-        return cls(required, tuple(found.values()))
+            if entry.sequence <= examined or entry.outcome != DONE:
+                continue
+            person = approvers.of(entry.actor)
+            if not any(person.may_be(each) for each in people):
+                items.append(Approval(entry.actor, entry.at))
+                people.append(person)
+        return cls(required, tuple(items), tuple(people))
 
     @property
     def complete(self) -> bool:
         """Whether the set may be handed out, as far as approvals go."""
         return len(self.items) >= self.required
 
-    def check_new(self, made: SyntheticSet, caller: str) -> None:
-        """Raise AlreadyApproved where a caller has approved a set before."""
-        if any(each.by == caller for each in self.items):
+    def check_new(self, made: SyntheticSet, caller: Approver) -> None:
+        """Raise AlreadyApproved where a caller may be a person who has approved a set before."""
+        before = next((each.id for each in self.people if each.may_be(caller)), None)
+        if before == caller.id:
             raise errors.AlreadyApproved(
-                f"{caller} has approved {made.id} already. Another person approves with a key or "
-                "token of their own."
+                f"{caller.id} has approved {made.id} already. Another person approves with a key "
+                "or token of their own."
+            )
+        if before:
+            raise errors.AlreadyApproved(
+                f"{before} has approved {made.id} already, and {caller.id} may be the same person: "
+                "one made or rotated the key of the other, or both keys have one name. Another "
+                "person approves with a token, or with a key under their own name that neither "
+                "made the other."
             )
 
     def check_complete(self, made: SyntheticSet) -> None:

@@ -25,7 +25,7 @@ PRIVATE_READ: Scope = "private:read"  # see what was not released: previews, fin
 WEIGHTS_READ: Scope = "weights:read"  # download the weights of cleared models
 RELEASE_APPROVE: Scope = "release:approve"  # approve sets, where the operator asks for it
 METRICS_READ: Scope = "metrics:read"  # read /metrics, and nothing else
-ADMIN: Scope = "admin"  # manage keys, read the audit log
+ADMIN: Scope = "admin"  # manage keys and webhooks, read the audit log
 
 # what a key of `synthcxr up` may do, and everybody where keys are off, besides what is added
 WORK: frozenset[Scope] = frozenset({DATASETS, TRAIN, GENERATE, METRICS_READ, ADMIN})

@@ -90,7 +90,8 @@ class Jobs(JobReads, Protocol):
 
     Methods that take a Claim are fenced: when another attempt holds the job they raise LeaseLost
     and change nothing. Methods that take an identifier raise JobNotFound. A dataset's state
-    follows its ingest job: failed or cancelled makes it `failed`.
+    follows its ingest job: failed or cancelled makes it `failed`. A job that is done, and a set
+    that was examined, is announced to its tenant's webhooks in the same transaction.
     """
 
     # -- called by the API ---------------------------------------------------------------------

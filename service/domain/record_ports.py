@@ -10,6 +10,7 @@ from service.domain.catalog_ports import Catalog, Deletions, Releases
 from service.domain.job_ports import Jobs, Workers
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.statistics import Statistics
+from service.domain.webhook_ports import Webhooks
 
 
 class Database(Protocol):
@@ -119,6 +120,7 @@ class Records:
         audit: What was done, by whom.
         of_tenant: Returns the records of one tenant.
         statistics: Figures of all of them.
+        webhooks: Webhooks, and the messages that are on their way to them.
     """
 
     database: Database
@@ -131,3 +133,4 @@ class Records:
     audit: AuditLog
     of_tenant: Callable[[str], "Records"]
     statistics: StatisticsSource
+    webhooks: Webhooks

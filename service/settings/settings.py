@@ -17,6 +17,7 @@ from service.settings.identity_provider import IdentityProviderSettings
 from service.settings.named_files import NamedFiles
 from service.settings.object_store import ObjectStoreSettings
 from service.settings.tenants import TenantsSettings
+from service.settings.webhooks import WebhookSettings
 
 _ENTRY = re.compile(
     rf"(?P<name>[A-Za-z0-9][\w.-]{{0,39}})=(?P<kind>{'|'.join(get_args(ExtractorKind))}):(?P<path>.+)"
@@ -29,12 +30,18 @@ MAX_REQUESTS_PER_MINUTE = 300_000
 
 
 class Settings(
-    ObjectStoreSettings, TenantsSettings, DicomwebSettings, IdentityProviderSettings, BaseSettings
+    ObjectStoreSettings,
+    TenantsSettings,
+    DicomwebSettings,
+    WebhookSettings,
+    IdentityProviderSettings,
+    BaseSettings,
 ):
     """Settings of the service and of the workers, each from `SYNTHCXR_<NAME>`.
 
     `SYNTHCXR_<NAME>_FILE` names a file that holds the value instead, for secrets. Those
-    of a subject lie beside this: the S3 store, tenants, DICOMweb servers, the identity provider.
+    of a subject lie beside this: the S3 store, tenants, DICOMweb servers, webhooks, the identity
+    provider.
 
     Attributes:
         data_dir: Where artifacts, uploads and the embedded database live.

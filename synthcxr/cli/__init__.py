@@ -34,6 +34,7 @@ COMMANDS = {
     "mcp": "mcp:mcp",
     "signing-keys": "signing_keys:app",
     "keys": "keys:app",
+    "webhooks": "webhooks:app",
     "deletions": "deletions:app",
     "audit": "audit:app",
     "version": "version:version",

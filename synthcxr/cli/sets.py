@@ -10,10 +10,11 @@ import typer
 from synthcxr.cli.files import Force, refuse_to_replace
 from synthcxr.cli.list_command import add_list
 from synthcxr.cli.options import Json, Timeout, Url, Wait
-from synthcxr.cli.output import print_view, say
+from synthcxr.cli.output import Form, Output, print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.cli.saved_sets import save
 from synthcxr.client import Client
+from synthcxr.resources import Approvals
 
 app = typer.Typer(help="Synthetic sets.", no_args_is_help=True)
 
@@ -91,6 +92,24 @@ def findings(set_id: str, url: Url = None) -> None:
 
 
 @app.command()
+def approvals(
+    set_id: str, output: Output = Form.TABLE, as_json: Json = False, url: Url = None
+) -> None:
+    """List who approved a set, and say how many have to."""
+    with Client(url) as client:
+        _show(client.sets.approvals(set_id), output, as_json=as_json)
+
+
+@app.command()
+def approve(
+    set_id: str, output: Output = Form.TABLE, as_json: Json = False, url: Url = None
+) -> None:
+    """Approve a released set in your own name, for good; needs the scope release:approve."""
+    with Client(url) as client:
+        _show(client.sets.approve(set_id), output, as_json=as_json)
+
+
+@app.command()
 def push(
     set_id: str,
     server: Annotated[
@@ -118,3 +137,12 @@ def delete(set_id: str, url: Url = None) -> None:
     """Delete a synthetic set and its ZIP."""
     with Client(url) as client:
         client.sets.delete(set_id)
+
+
+def _show(found: Approvals, output: Form, *, as_json: bool) -> None:
+    """Print approvals; as JSON with how many there have to be."""
+    if as_json or output is Form.JSON:
+        print_view(found)
+        return
+    print_views(found.items, ("by", "at"), output)
+    say(f"{len(found.items)} of {found.required} required approvals")

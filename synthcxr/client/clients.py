@@ -21,6 +21,7 @@ from synthcxr.client.models import AsyncModels, Models, train
 from synthcxr.client.sets import AsyncSets, Sets, generate, plan
 from synthcxr.client.settings import Verify, http_settings, usable
 from synthcxr.client.signing_keys import signing_keys, version
+from synthcxr.client.webhooks import AsyncWebhooks, Webhooks
 from synthcxr.client.wire import Wire
 from synthcxr.profiles import address
 from synthcxr.tokens import token_for
@@ -55,6 +56,7 @@ class Client(Group):
         models: Trained models.
         sets: Synthetic sets.
         keys: API keys.
+        webhooks: Messages to one's own systems.
         deletions: Deletions and their receipts.
         audit_log: What was done, and by whom.
 
@@ -94,6 +96,7 @@ class Client(Group):
         self.models = Models(*group)
         self.sets = Sets(*group)
         self.keys = Keys(*group)
+        self.webhooks = Webhooks(*group)
         self.deletions = Deletions(*group)
         self.audit_log = AuditLog(*group)
 
@@ -157,6 +160,7 @@ class AsyncClient(AsyncGroup):
         self.models = AsyncModels(*group)
         self.sets = AsyncSets(*group)
         self.keys = AsyncKeys(*group)
+        self.webhooks = AsyncWebhooks(*group)
         self.deletions = AsyncDeletions(*group)
         self.audit_log = AsyncAuditLog(*group)
 

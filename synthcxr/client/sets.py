@@ -11,7 +11,7 @@ from synthcxr.client.flow import Flow, Stream, work
 from synthcxr.client.options import GenerateOptions
 from synthcxr.client.signing_keys import signing_keys
 from synthcxr.client.wire import Call, Wire, create, get, pages, path_of, read, send
-from synthcxr.resources import Findings, Job, Plan, SyntheticSet
+from synthcxr.resources import Approvals, Findings, Job, Plan, SyntheticSet
 from synthcxr.verification import verify_set
 from synthcxr.verified_set import VerifiedSet
 
@@ -86,6 +86,21 @@ def get_findings(wire: Wire, set_id: str) -> Flow[Findings]:
     return read(wire, Findings, get(PATH, set_id, "findings"))
 
 
+def list_approvals(wire: Wire, set_id: str) -> Flow[Approvals]:
+    """Read who approved a set, and how many have to before it can be downloaded or pushed."""
+    return read(wire, Approvals, get(PATH, set_id, "approvals"))
+
+
+def approve_set(wire: Wire, set_id: str) -> Flow[Approvals]:
+    """Approve a released set in one's own name, for good; needs the scope release:approve.
+
+    Raises:
+        SetRefused, SetInconclusive: It was not released, so nobody can approve it.
+        Conflict: The same person approved it before (`already_approved`).
+    """
+    return read(wire, Approvals, Call("POST", path_of(PATH, set_id, "approvals")))
+
+
 def push_set(wire: Wire, set_id: str, server: str) -> Flow[Job]:
     """Send the DICOM files of a released set to a DICOMweb server; twice changes nothing.
 
@@ -113,6 +128,7 @@ def download_set(wire: Wire, set_id: str, destination: str | Path) -> Flow[str]:
 
     Raises:
         SetRefused, SetInconclusive: It was not released to you.
+        Conflict: More people have to approve it before (`approval_missing`).
         DownloadMismatch: What came is not what the service promised.
     """
     return download(wire, path_of(PATH, set_id, "download"), Path(destination))
@@ -152,6 +168,8 @@ class Sets(Group):
     save_report = Answer(save_report)
     save_certificate = Answer(save_certificate)
     findings = Answer(get_findings)
+    approvals = Answer(list_approvals)
+    approve = Answer(approve_set)
     push = Answer(push_set)
     delete = Answer(delete_set)
     download = Answer(download_set)
@@ -166,6 +184,8 @@ class AsyncSets(AsyncGroup):
     save_report = AsyncAnswer(save_report)
     save_certificate = AsyncAnswer(save_certificate)
     findings = AsyncAnswer(get_findings)
+    approvals = AsyncAnswer(list_approvals)
+    approve = AsyncAnswer(approve_set)
     push = AsyncAnswer(push_set)
     delete = AsyncAnswer(delete_set)
     download = AsyncAnswer(download_set)

@@ -33,6 +33,7 @@ from release.gate.verdict import Verdict
 from service import examples
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.api.waiting import Waiting
 from service.app import create_app
@@ -165,7 +166,13 @@ class Target:
         self.store = Seeded(SystemClock())
         self.artifacts = LocalArtifacts(folder)
         context = AppContext(
-            self.store.records(), self.artifacts, MemoryQueue(), SystemClock(), KeyRing(folder), "0"
+            self.store.records(),
+            self.artifacts,
+            MemoryQueue(),
+            SystemClock(),
+            KeyRing(folder),
+            "0",
+            secret_box=FileSecretBox(folder),
         )
         self.app = create_app(Settings(data_dir=folder, log_level="CRITICAL"), context)
         self.made = self._publish_set()

@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, use_afte
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
@@ -75,7 +76,15 @@ class TwoTenants:
         records = sql_records(self._engine, SystemClock())
         artifacts = LocalArtifacts(folder)
         self._worker = InstantWorker(records=records, artifacts=artifacts, clock=SystemClock())
-        context = AppContext(records, artifacts, self._worker, SystemClock(), KeyRing(folder), "0")
+        context = AppContext(
+            records,
+            artifacts,
+            self._worker,
+            SystemClock(),
+            KeyRing(folder),
+            "0",
+            secret_box=FileSecretBox(folder),
+        )
         settings = Settings(
             data_dir=folder,
             log_level="CRITICAL",

@@ -20,6 +20,7 @@ import pytest
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
@@ -53,7 +54,15 @@ def service(tmp_path: Path) -> Iterator[Service]:
     clock, artifacts = SystemClock(), LocalArtifacts(tmp_path)
     records = sql_records(engine, clock)
     worker = InstantWorker(records=records, artifacts=artifacts, clock=clock)
-    context = AppContext(records, artifacts, worker, clock, KeyRing(tmp_path), "0")
+    context = AppContext(
+        records,
+        artifacts,
+        worker,
+        clock,
+        KeyRing(tmp_path),
+        "0",
+        secret_box=FileSecretBox(tmp_path),
+    )
     maker = Caller("test", "default", frozenset(SCOPES))
     key = KeyManager(records.api_keys, clock, maker).create("of all", SCOPES).secret
     settings = Settings(data_dir=tmp_path, log_level="CRITICAL")

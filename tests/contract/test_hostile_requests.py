@@ -14,6 +14,7 @@ import uvicorn
 
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.api.server import server_config
 from service.app import create_app
@@ -303,7 +304,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
     )
     records = MemoryStore(SystemClock()).records()
     context = AppContext(
-        records, LocalArtifacts(folder), MemoryQueue(), SystemClock(), KeyRing(folder), "0"
+        records,
+        LocalArtifacts(folder),
+        MemoryQueue(),
+        SystemClock(),
+        KeyRing(folder),
+        "0",
+        secret_box=FileSecretBox(folder),
     )
     app = create_app(settings, context)
     server = uvicorn.Server(server_config(app, settings, port=0, timeout_graceful_shutdown=1))

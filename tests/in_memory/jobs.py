@@ -35,8 +35,10 @@ from service.domain.records import (
     PushedSet,
     TrainedModel,
 )
+from service.domain.webhooks import Message
 from tests.in_memory.catalog import MemoryReleases
 from tests.in_memory.tables import MemoryTables, get, page, remove_job
+from tests.in_memory.webhooks import announce
 
 
 class MemoryJobs(Jobs):
@@ -78,6 +80,7 @@ class MemoryJobs(Jobs):
             store.jobs[job.id] = job
             store.logs[job.id] = []
             self._append(job.id, job_events.entries_of_move(job))
+            announce(store, job.tenant, Message.of_job(job))
             store.write_entry(audit)
             return job
 
@@ -212,6 +215,7 @@ class MemoryJobs(Jobs):
                 self._store.count(statistics.counts_of_output(made))
                 if isinstance(made, GeneratedSet):
                     self._store.write_entry(verdict_on(made.synthetic_set, held))
+                    announce(self._store, held.tenant, Message.of_set(made.synthetic_set, held))
                 if isinstance(made, PushedSet):
                     self._store.write_entry(push_of(made, held))
             return job
@@ -359,6 +363,8 @@ class MemoryJobs(Jobs):
                 store.jobs[job_id] = moved
                 self._append(job_id, job_events.entries_of_move(moved))
                 self._book(job, moved)
+                if moved.state is not job.state:
+                    announce(store, moved.tenant, Message.of_job(moved))
                 store.count(statistics.counts_of_move(job, moved, store.clock.now()))
                 dataset = store.datasets.get(job_events.dataset_followed(moved) or "")
                 if dataset:

@@ -20,6 +20,7 @@ from service.domain.quotas import Quotas
 from service.domain.record_ports import Database
 from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
 from service.domain.statistics import CountKey
+from service.domain.webhooks import Delivery, Webhook
 from service.domain.worker import Worker
 
 T = TypeVar("T")
@@ -52,6 +53,9 @@ class MemoryTables(Database):
     workers: dict[str, Worker] = field(default_factory=dict)
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
     counts: dict[CountKey, float] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)  # to webhooks
+    leases: dict[str, datetime] = field(default_factory=dict)  # of those
 
     @override
     def check(self) -> None:

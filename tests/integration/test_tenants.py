@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from release.gate.verdict import Verdict
 from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
@@ -43,7 +44,7 @@ from tests.sample_records import model_card, white_box_audit
 from tests.unit.service.conftest import served
 
 PHANTOM = {"class_counts": {"normal": 8, "effusion": 8}, "image_size": 64, "seed": 1}
-IDENTIFIER = re.compile(r"\b(ds|job|mdl|syn|key|del)_[0-9a-z]{26}\b")
+IDENTIFIER = re.compile(r"\b(ds|job|mdl|syn|key|del|wh|msg)_[0-9a-z]{26}\b")
 KIND_OF_PARAMETER = {
     "dataset_id": "ds",
     "job_id": "job",
@@ -51,6 +52,8 @@ KIND_OF_PARAMETER = {
     "synthetic_set_id": "syn",
     "key_id": "key",
     "deletion_id": "del",
+    "webhook_id": "wh",
+    "message_id": "msg",
 }
 NO_RECORD = {"index": "0"}  # parameters of paths that name no record by themselves
 REQUESTS = [
@@ -168,6 +171,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedSer
         clock=SystemClock(),
         signing_keys=KeyRing(settings.data_dir),
         version="0",
+        secret_box=FileSecretBox(settings.data_dir),
     )
 
     def app_of(tenant: str) -> FastAPI:
@@ -198,7 +202,10 @@ def owned(shared: SharedService) -> dict[str, str]:
     made = shared.a.post("/keys", json={"name": "ci", "scopes": ["train"]}).json()
     names = {"ds": dataset_id, "mdl": model.id, "syn": set_id, "job": job["id"]}
     gone = shared.a.delete(f"/datasets/{shared.dataset(shared.a)}").json()
-    return {**names, "key": made["id"], "del": gone["id"]}
+    webhook = shared.a.post("/webhooks", json={"url": "https://a.example.org/"}).json()["id"]
+    message = shared.a.post(f"/webhooks/{webhook}/test").json()["id"]
+    others = {"key": made["id"], "del": gone["id"], "wh": webhook, "msg": message}
+    return names | others
 
 
 def operations(app: FastAPI) -> list[tuple[str, str]]:
@@ -222,7 +229,7 @@ def filled(path: str, ids: dict[str, str]) -> str:
 
 
 def unknown() -> dict[str, str]:
-    return {kind: new_id(kind) for kind in ("ds", "job", "mdl", "syn", "key", "del")}
+    return {kind: new_id(kind) for kind in KIND_OF_PARAMETER.values()}
 
 
 def comparable(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
@@ -252,7 +259,7 @@ def example_bodies(app: FastAPI) -> list[tuple[str, str, Any]]:
 
 def everything(client: httpx.Client) -> dict[str, Any]:
     """Read all that a tenant can list."""
-    lists = ("/datasets", "/jobs", "/models", "/synthetic-sets", "/keys", "/deletions")
+    lists = ("/datasets", "/jobs", "/models", "/synthetic-sets", "/keys", "/deletions", "/webhooks")
     return {path: client.get(path).json()["items"] for path in lists}
 
 

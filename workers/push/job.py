@@ -18,6 +18,7 @@ from models.training.checkpoints import file_digest
 from release.cancellation import check_cancelled
 from service.domain import access
 from service.domain.approvals import Approvals
+from service.domain.approvers import Approvers
 from service.domain.dicomweb import allowed_server
 from service.domain.errors import ArtifactMissing, SetWithoutDicom
 from service.domain.records import PushedSet
@@ -48,8 +49,9 @@ def push(attempt: Attempt, request: PushRequest) -> PushedSet:
     released = access.to_be_pushed(made)
     required = attempt.settings.required_approvals
     if required:
-        approvals = Approvals.of(attempt.records.audit, attempt.job.tenant, made, required)
-        approvals.check_complete(made)
+        records = attempt.records
+        approvers = Approvers(attempt.job.tenant, records.api_keys, records.audit)
+        Approvals.of(approvers, made, required).check_complete(made)
     server = allowed_server(
         attempt.settings.named_dicomweb_servers, request.server, "push", attempt.job.tenant
     )

@@ -12,6 +12,7 @@ SyntheticDataError
 │   ├── ScoreUnavailable            the model says nothing of how likely an image is
 │   ├── TooManyImages, NoImages     to be scored
 │   ├── DicomwebServerUnknown       no such server in the settings
+│   ├── WebhookTargetRefused        a webhook may not lead there
 │   └── IdempotencyConflict         a key came back with another body
 ├── PathNotAllowed                  a folder outside the roots this service may read
 ├── DicomwebNotAllowed              a server that is not for this
@@ -22,7 +23,7 @@ SyntheticDataError
 ├── Overloaded                      every connection or open file is in use
 ├── NotFound
 │   ├── JobNotFound, DatasetNotFound, ModelNotFound, SyntheticSetNotFound, ApiKeyNotFound
-│   ├── DeletionNotFound
+│   ├── DeletionNotFound, WebhookNotFound, WebhookDeliveryNotFound
 │   └── ImageNotFound, ScoresNotFound, ArtifactMissing
 ├── Conflict                        right request, wrong moment
 │   ├── DatasetNotReady, DatasetFailed, DatasetInUse, ModelInUse
@@ -35,11 +36,14 @@ SyntheticDataError
 │   ├── AlreadyApproved             each person approves a set once
 │   ├── SetWithoutDicom             only sets that were made with format dicom can be pushed
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
+│   ├── WebhookDisabled             its receiver said that it is gone
+│   ├── TooManyWebhooks             of one tenant
 │   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
 │   ├── ExaminationsSpent           the limit of examined sets of a model is reached
 │   ├── WeightsNotCleared           no passed audit or differential privacy clears the weights
 │   └── FindingsSpent               the quota for per-image findings of a model is exhausted
 ├── SplitKeyLost                     the secret that datasets were split under is not there
+├── WebhookKeyLost                  the key of webhooks' secrets is not there
 ├── ScopeMissing                    for those only who may see what is not for everybody
 ├── QuotaExceeded                   the tenant uses as much as it may
 ├── RateLimited                     the caller asks too often
@@ -99,7 +103,9 @@ from service.domain.errors.conflicts import (
     SetRefused,
     SetWithoutDicom,
     TooFewPatients,
+    TooManyWebhooks,
     UploadGone,
+    WebhookDisabled,
     WeightsNotCleared,
 )
 from service.domain.errors.dicomweb import (
@@ -136,6 +142,8 @@ from service.domain.errors.not_found import (
     NotFound,
     ScoresNotFound,
     SyntheticSetNotFound,
+    WebhookDeliveryNotFound,
+    WebhookNotFound,
 )
 from service.domain.errors.problem import (
     FieldError,
@@ -165,6 +173,7 @@ from service.domain.errors.requests import (
     UnknownSampler,
     UploadTooLarge,
     UpscaleUnavailable,
+    WebhookTargetRefused,
 )
 from service.domain.errors.storage import (
     ArtifactsUnavailable,
@@ -176,6 +185,7 @@ from service.domain.errors.storage import (
     SigningKeyLost,
     SplitKeyLost,
     StorageFull,
+    WebhookKeyLost,
 )
 
 __all__ = [
@@ -264,6 +274,7 @@ __all__ = [
     "TooFewPatients",
     "TooManyImages",
     "TooManyStreams",
+    "TooManyWebhooks",
     "Unauthenticated",
     "UnknownClass",
     "UnknownFamily",
@@ -272,6 +283,11 @@ __all__ = [
     "UploadGone",
     "UploadTooLarge",
     "UpscaleUnavailable",
+    "WebhookDeliveryNotFound",
+    "WebhookDisabled",
+    "WebhookKeyLost",
+    "WebhookNotFound",
+    "WebhookTargetRefused",
     "WeightsNotCleared",
     "WorkerLost",
 ]

@@ -164,6 +164,18 @@ class AlreadyApproved(Conflict):
     code = "already_approved"
 
 
+class WebhookDisabled(Conflict):
+    """Nothing is sent to the webhook any more."""
+
+    code = "webhook_disabled"
+
+
+class TooManyWebhooks(Conflict):
+    """The tenant has as many webhooks as it may."""
+
+    code = "too_many_webhooks"
+
+
 class FindingsSpent(Conflict):
     """The limit for reading per-image findings of the model has been reached."""
 

@@ -52,6 +52,18 @@ class DeletionNotFound(NotFound):
     code = "deletion_not_found"
 
 
+class WebhookNotFound(NotFound):
+    """No webhook has this identifier."""
+
+    code = "webhook_not_found"
+
+
+class WebhookDeliveryNotFound(NotFound):
+    """The webhook has no delivery of this identifier."""
+
+    code = "webhook_delivery_not_found"
+
+
 class ImageNotFound(NotFound):
     """The set or model has no such image."""
 

@@ -135,6 +135,12 @@ class DicomwebServerUnknown(InvalidRequest):
     code = "dicomweb_server_unknown"
 
 
+class WebhookTargetRefused(InvalidRequest):
+    """A webhook may not lead to this URL."""
+
+    code = "webhook_target_refused"
+
+
 class IdempotencyConflict(InvalidRequest):
     """An Idempotency-Key came back with another body."""
 

@@ -12,6 +12,13 @@ class SplitKeyLost(SyntheticDataError):
     retryable = True
 
 
+class WebhookKeyLost(SyntheticDataError):
+    """The key that the secrets of webhooks are sealed under is missing, or is another one."""
+
+    code = "webhook_key_lost"
+    retryable = True
+
+
 class StorageFull(SyntheticDataError):
     """The disk is full; nothing half-written was kept."""
 

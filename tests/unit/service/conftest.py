@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
+from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.api.server import server_config
 from service.app import create_app
@@ -159,11 +160,11 @@ class Scene:
         if pointer is not None:
             assert pointer in [field["pointer"] for field in answer.json()["errors"]]
 
-    def key(self, *scopes: Scope, tenant: str = "default") -> IssuedKey:
+    def key(self, *scopes: Scope, tenant: str = "default", name: str = "of a test") -> IssuedKey:
         """A key that some administrator made."""
         maker = Caller("key_of_the_operator", tenant, frozenset(SCOPES))
         manager = KeyManager(self.records.api_keys, self.context.clock, maker)
-        return manager.create("of a test", scopes)
+        return manager.create(name, scopes)
 
     def bearer(self, *scopes: Scope, tenant: str = "default") -> dict[str, str]:
         """The header of a caller with such a key."""
@@ -208,6 +209,8 @@ def opened_scene(tmp_path: Path, **changes: Any) -> Iterator[Scene]:
         queue=queue,
         clock=clock,
         signing_keys=KeyRing(data_dir),
+        secret_box=FileSecretBox(data_dir),
+        webhook_rules=settings.webhook_rules,
         version="0",
         dataset_roots=(roots,),
         dicomweb_servers={

@@ -296,3 +296,16 @@ def test_plain_http_is_for_the_loopback_or_by_request() -> None:
     assert Settings(dicomweb_servers={"a": {"url": "http://127.0.0.1:8042"}})
     named = {"url": "http://pacs.example.org", "allow_http": True}
     assert Settings(dicomweb_servers={"a": named})
+
+
+def test_hosts_of_webhooks_have_the_usual_ports_or_those_that_are_named(tmp_path: Path) -> None:
+    named = "a.hospital.test, B.hospital.test:9443,[fd00::1]:8443"
+    rules = Settings(data_dir=tmp_path, webhook_hosts=named).webhook_rules
+    assert dict(rules.hosts) == {
+        "a.hospital.test": frozenset({443, 8443}),
+        "b.hospital.test": frozenset({9443}),
+        "fd00::1": frozenset({8443}),
+    }
+    assert Settings(data_dir=tmp_path, webhook_hosts="").webhook_rules.hosts == ()
+    with pytest.raises(ValidationError, match="HOST"):
+        Settings(data_dir=tmp_path, webhook_hosts="https://a.hospital.test/")

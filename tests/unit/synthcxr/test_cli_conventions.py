@@ -281,3 +281,46 @@ def test_a_set_that_was_not_released_ends_in_6_also_where_it_may_be_seen(
     assert run("sets", "download", "syn_1", "-o", str(file)) == 6
     assert "not released (inconclusive(power))" in capsys.readouterr().err
     assert file.exists()
+
+
+APPROVALS = {
+    "required": 2,
+    "complete": False,
+    "items": [{"by": "key_1", "at": "2026-05-04T03:02:01Z"}],
+}
+
+
+@pytest.mark.parametrize(("command", "method"), [("approve", "POST"), ("approvals", "GET")])
+def test_approvals_are_a_table_with_what_is_missing_beside_it(
+    serve: Serve, capsys, command: str, method: str
+) -> None:
+    requests = serve(lambda _: httpx.Response(201, json=APPROVALS))
+    assert run("sets", command, "syn_1") == 0
+    assert (requests[0].method, requests[0].url.path) == (method, "/synthetic-sets/syn_1/approvals")
+    printed = capsys.readouterr()
+    assert [line.split()[0] for line in printed.out.splitlines()] == ["by", "key_1"]
+    assert "1 of 2" in printed.err
+    assert run("sets", command, "syn_1", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == APPROVALS
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "ended"),
+    [(409, "already_approved", 4), (403, "scope_missing", 5), (409, "set_refused", 6)],
+)
+def test_a_refused_approval_ends_in_the_code_of_its_kind(
+    serve: Serve, status: int, code: str, ended: int
+) -> None:
+    serve(lambda _: httpx.Response(status, json={"code": code, "detail": "No."}))
+    assert run("sets", "approve", "syn_1") == ended
+
+
+def test_a_download_before_the_approvals_ends_with_4(serve: Serve, tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/download"):
+            return httpx.Response(409, json={"code": "approval_missing", "detail": "0 of 1."})
+        return httpx.Response(200, json=SET)
+
+    serve(answer)
+    assert run("sets", "download", "syn_1", "-o", str(tmp_path / "set.zip")) == 4
+    assert not (tmp_path / "set.zip").exists()

@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from release.gate.verdict import Verdict
+from service.domain.approvals import APPROVE_SET
 from service.domain.audit import EXAMINE_SET, AuditDraft
-from service.domain.caller import RELEASE_APPROVE
+from service.domain.caller import RELEASE_APPROVE, Caller
 from service.domain.records import ArtifactRef, SyntheticSet
+from service.key_management import IssuedKey, KeyManager
 from tests.unit.service.conftest import Scene
 
 HERE = "/synthetic-sets/syn_1"
@@ -56,6 +58,10 @@ def approve(scene: Scene, bearer: dict[str, str]) -> httpx.Response:
     return scene.client.post(f"{HERE}/approvals", headers=bearer)
 
 
+def bearer_of(issued: IssuedKey) -> dict[str, str]:
+    return {"Authorization": f"Bearer {issued.secret}"}
+
+
 def test_without_the_setting_a_set_is_handed_out_at_once(asked: Any) -> None:
     scene = asked(0)
     headers = scene.bearer("generate")
@@ -71,7 +77,8 @@ def test_a_set_is_handed_out_when_as_many_people_approved_it(asked: Any, require
     for num in range(required):
         early = scene.client.get(f"{HERE}/download", headers=headers)
         scene.refused(early, 409, "approval_missing")
-        answer = approve(scene, scene.bearer(RELEASE_APPROVE))
+        person = scene.key(RELEASE_APPROVE, name=f"person {num}")
+        answer = approve(scene, bearer_of(person))
         assert answer.status_code == 201
         assert len(answer.json()["items"]) == num + 1
     assert answer.json()["complete"]
@@ -87,10 +94,73 @@ def test_the_same_person_does_not_approve_twice(asked: Any) -> None:
     assert (len(found["items"]), found["complete"]) == (1, False)
 
 
+def made_by_the_other(scene: Scene, first: dict[str, str]) -> dict[str, str]:
+    asked = {"name": "another", "scopes": [RELEASE_APPROVE]}
+    issued = scene.client.post("/keys", json=asked, headers=first).json()
+    return {"Authorization": f"Bearer {issued['secret']}"}
+
+
+def made_by_a_key_of_the_other(scene: Scene, first: dict[str, str]) -> dict[str, str]:
+    asked = {"name": "in between", "scopes": ["admin", RELEASE_APPROVE]}
+    issued = scene.client.post("/keys", json=asked, headers=first).json()
+    return made_by_the_other(scene, {"Authorization": f"Bearer {issued['secret']}"})
+
+
+def rotated_by_the_other(scene: Scene, first: dict[str, str]) -> dict[str, str]:
+    there = scene.key(RELEASE_APPROVE, name="Bob").key.id
+    issued = scene.client.post(f"/keys/{there}/rotate", headers=first).json()
+    return {"Authorization": f"Bearer {issued['secret']}"}
+
+
+def of_the_same_name(scene: Scene, _: dict[str, str]) -> dict[str, str]:
+    return bearer_of(scene.key(RELEASE_APPROVE, name="alice  a"))
+
+
+ONE_PERSON = [
+    made_by_the_other,
+    made_by_a_key_of_the_other,
+    rotated_by_the_other,
+    of_the_same_name,
+]
+
+
+@pytest.mark.parametrize("second", ONE_PERSON)
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_keys_of_one_person_are_one_approval(asked: Any, second: Any, turned: bool) -> None:
+    scene = asked(2)
+    first = bearer_of(scene.key("admin", RELEASE_APPROVE, name="Alice A"))
+    keys = [first, second(scene, first)]
+    if turned:
+        keys.reverse()
+    assert approve(scene, keys[0]).status_code == 201
+    scene.refused(approve(scene, keys[1]), 409, "already_approved")
+    scene.refused(scene.client.get(f"{HERE}/download", headers=first), 409, "approval_missing")
+
+
+def test_a_subject_and_the_key_that_they_made_are_one_approval(asked: Any) -> None:
+    scene = asked(2)
+    alice = Caller("alice@https://id.example.org", scopes=frozenset({"admin", RELEASE_APPROVE}))
+    manager = KeyManager(scene.records.api_keys, scene.context.clock, alice)
+    issued = manager.create("of nobody", (RELEASE_APPROVE,))
+    by_token = AuditDraft("default", alice.id, APPROVE_SET, "syn_1")
+    scene.records.audit.append(by_token)  # as the endpoint does for a token
+    answer = approve(scene, bearer_of(issued))
+    scene.refused(answer, 409, "already_approved")
+
+
+def test_approvals_of_one_person_that_were_written_before_count_once(asked: Any) -> None:
+    scene = asked(2)
+    for _ in range(2):
+        key = scene.key(RELEASE_APPROVE, name="alice").key.id
+        scene.records.audit.append(AuditDraft("default", key, APPROVE_SET, "syn_1"))
+    found = scene.client.get(f"{HERE}/approvals", headers=scene.bearer("generate")).json()
+    assert (len(found["items"]), found["complete"]) == (1, False)
+
+
 def test_an_approval_stands_in_the_audit_log(asked: Any) -> None:
     scene = asked(1)
     key = scene.key(RELEASE_APPROVE)
-    approve(scene, {"Authorization": f"Bearer {key.secret}"})
+    approve(scene, bearer_of(key))
     [entry] = scene.records.audit.of_action("default", "approve_synthetic_set", "syn_1")
     assert (entry.actor, entry.outcome) == (key.key.id, "done")
 

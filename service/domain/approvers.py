@@ -1,0 +1,78 @@
+"""Which callers may be one and the same person, as far as the records show it.
+
+A key is no person. Whoever made a key, or rotated it, has seen its secret and can act by it; and
+keys of one name are one person's. docs/console.md says what this cannot show.
+"""
+
+from dataclasses import dataclass
+
+from service.domain.audit import DONE
+from service.domain.errors import ApiKeyNotFound
+from service.domain.record_ports import ApiKeys, AuditLog
+
+ROTATE_KEY = "rotate_key"  # the operation, as openapi.yaml names it
+_KEY = "key_"
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Who can act as a caller.
+
+    Attributes:
+        id: The caller, as the audit log names them.
+        holders: The caller and all who have seen its secret, or that of a key that has.
+        name: What its maker called the key, without case and blanks; None of what is no key.
+    """
+
+    id: str
+    holders: frozenset[str]
+    name: str | None = None
+
+    def may_be(self, other: "Approver") -> bool:
+        """Say whether one person can act as both."""
+        same_name = self.name is not None and self.name == other.name
+        return same_name or self.id in other.holders or other.id in self.holders
+
+
+@dataclass(frozen=True, slots=True)
+class Approvers:
+    """The callers of a tenant.
+
+    Attributes:
+        tenant: Whose.
+        keys: All API keys.
+        audit: The log, which says who rotated a key.
+    """
+
+    tenant: str
+    keys: ApiKeys
+    audit: AuditLog
+
+    def of(self, caller: str) -> Approver:
+        """Return who can act as a caller, by its id."""
+        holders: set[str] = set()
+        found = [caller]
+        while found:
+            each = found.pop()
+            if each not in holders:
+                holders.add(each)
+                found += self._who_saw(each)
+        return Approver(caller, frozenset(holders), self._name(caller))
+
+    def _who_saw(self, caller: str) -> list[str]:
+        if not caller.startswith(_KEY):
+            return []
+        rotations = self.audit.of_action(self.tenant, ROTATE_KEY, caller)
+        rotated_by = [each.actor for each in rotations if each.outcome == DONE]
+        try:
+            return [self.keys.key(self.tenant, caller).created_by, *rotated_by]
+        except ApiKeyNotFound:
+            return rotated_by
+
+    def _name(self, caller: str) -> str | None:
+        if not caller.startswith(_KEY):
+            return None
+        try:
+            return " ".join(self.keys.key(self.tenant, caller).name.casefold().split())
+        except ApiKeyNotFound:
+            return None
