@@ -42,7 +42,7 @@ from service.domain.requests import (
     TrainRequest,
 )
 
-SCHEMA_REVISION = "0007"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0009"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -276,6 +276,7 @@ audit_entries = Table(
     Column("origin", String(64)),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("audit_entries_by_target", "tenant", "target", "action", "sequence"),
 )
 
 audit_heads = Table(
