@@ -4,8 +4,10 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
@@ -39,6 +41,8 @@ from tests.integration.test_records import (
     make_model,
 )
 from tests.sample_records import model_card, privacy_account
+from workers.generate.beside_dataset import publish_beside
+from workers.generate.gate_assets import ArtifactArrayCache
 
 DELETE = AuditDraft("default", "key_1", "delete_dataset", "ds_1")
 
@@ -183,6 +187,37 @@ def test_a_model_that_a_job_needs_stays(records: Records, clock: ManualClock) ->
     assert records.audit.head("default").sequence == 0
     records.jobs.request_cancel(job.id)
     assert records.deletions.delete_model("mdl_1", DELETE, cascade=True).target == "mdl_1"
+
+
+def test_a_late_worker_leaves_nothing_below_a_dataset_that_was_deleted(
+    records: Records, clock: ManualClock, artifacts: LocalArtifacts, keys: KeyRing
+) -> None:
+    dataset = replace(
+        ingested(records, clock, "ds_1", []), artifact=ArtifactRef("datasets/ds_1-abc", "0", 3)
+    )
+    publish = partial(publish_beside, artifacts, records.catalog, dataset)
+
+    def learned(name: str) -> tuple[Path, str]:
+        staged = artifacts.staging("late")
+        (staged / "classifier").write_bytes(b"learned")
+        return staged, f"datasets/ds_1-abc/{name}"
+
+    publish(*learned("in-time"))
+    assert artifacts.exists("datasets/ds_1-abc/in-time")
+    deletion = records.deletions.delete_dataset("ds_1", DELETE, cascade=True)
+    publishing = learned("between")  # the record is gone, the files are not yet
+    with pytest.raises(errors.DatasetGone):
+        publish(*publishing)
+    carry_out(deletion, records, artifacts, keys, clock)
+    with pytest.raises(errors.DatasetGone):
+        publish(*learned("late"))
+    assert not [*artifacts.folders()]
+
+    arrays = ArtifactArrayCache(artifacts, "datasets/ds_1-abc/arrays-64", publish)
+    found = {"far": np.array([0.5])}
+    assert arrays.get("what is no longer kept", lambda: found) == found
+    assert arrays.is_empty
+    assert not [*artifacts.folders()]
 
 
 def test_an_unknown_deletion_is_not_found(records: Records) -> None:
