@@ -72,7 +72,6 @@ from service.domain.records import (
     SyntheticSet,
     TrainedModel,
 )
-from service.domain.scores import scores_folder
 from service.domain.statistics import CountKey, Statistics
 from service.domain.worker import Worker, WorkerReport
 
@@ -615,12 +614,12 @@ class MemoryCatalog(Catalog):
             folders += [model.snapshot.folder for model in there]
             folders += [made.report.folder for made in store.synthetic_sets.values()]
             checkpoints = [job_events.checkpoint_folder(job) for job in store.jobs.values()]
-            scored = (
-                scores_folder(job.id)
+            named_by_job = (
+                job_events.NAMED_BY_JOB[job.kind](job.id)
                 for job in store.jobs.values()
-                if job.kind is JobKind.SCORE and job.state is JobState.SUCCEEDED
+                if job.kind in job_events.NAMED_BY_JOB and job.state is JobState.SUCCEEDED
             )
-            return {*folders, *filter(None, checkpoints), *scored}
+            return {*folders, *filter(None, checkpoints), *named_by_job}
 
 
 class MemoryStatistics(StatisticsSource):
@@ -899,11 +898,11 @@ class MemoryDeletions(Deletions):
                 if model_id in _models_used(job) and not job.state.done:
                     raise errors.ModelInUse.by(model_id, job.id)
             training = [job for job in jobs if job.id == model.job_id]
-            scoring = [job for job in drawing if job.kind is JobKind.SCORE]
+            named_by_job = [job for job in drawing if job.kind in job_events.NAMED_BY_JOB]
             related = Related(
                 models=[model],
                 sets=[s for s in store.synthetic_sets.values() if s.model_id == model_id],
-                jobs=[*training, *(drawing if cascade else scoring)],
+                jobs=[*training, *(drawing if cascade else named_by_job)],
                 examined=[e for e in store.examined_sets.values() if e.model_id == model_id],
                 started=[
                     each

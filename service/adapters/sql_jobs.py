@@ -39,6 +39,7 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     PreparedModel,
+    PreviewedModel,
     PushedSet,
     ScoredImages,
     TrainedModel,
@@ -443,8 +444,8 @@ def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
             make_set_visible(connection, made.synthetic_set, tenant)
         case PushedSet():
             pass  # it is another system that keeps it
-        case ScoredImages():
-            pass  # the scores are kept by the name of their job
+        case ScoredImages() | PreviewedModel():
+            pass  # scores and pictures are kept by the name of their job
         case PreparedModel():
             pass  # what was learned lies beside the dataset's pixels
 

@@ -37,6 +37,7 @@ from service.domain.requests import (
     IngestRequest,
     JobRequest,
     PrepareRequest,
+    PreviewRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
@@ -297,6 +298,7 @@ _REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
     JobKind.PUSH: TypeAdapter(PushRequest),
     JobKind.SCORE: TypeAdapter(ScoreRequest),
     JobKind.PREPARE: TypeAdapter(PrepareRequest),
+    JobKind.PREVIEW: TypeAdapter(PreviewRequest),
 }
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 

@@ -122,6 +122,32 @@ def test_a_newcomer_comes_from_an_upload_to_a_download(page: Any, service: Conso
     page.get_by_role("link", name="Released").first.wait_for()
 
 
+def test_samples_of_a_model_are_compared_side_by_side(page: Any, service: ConsoleService) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    train(page)
+    page.get_by_role("link", name="Open the model").click()
+    part = page.locator("section", has=page.get_by_role("heading", name="Side by side"))
+    first, second = part.get_by_role("group").all()
+    first.get_by_label("Guidance", exact=True).fill("1")
+    second.get_by_label("Guidance", exact=True).fill("4")
+    second.get_by_label("Num steps").fill("16")
+    part.get_by_role("button", name="Draw").click()
+    for label in ("effusion", "normal"):
+        part.get_by_role("img", name=f"Images of {label}: 4 rows, 2 columns.").wait_for()
+    drawn = part.get_by_role("region", name="How each column was drawn")
+    assert drawn.get_by_role("row").nth(2).get_by_role("cell").all_inner_texts()[2:] == ["16", "4"]
+
+    page.reload()  # the newest comparison is there again, with what it was drawn with
+    page.get_by_role("img", name="Images of normal: 4 rows, 2 columns.").wait_for()
+    assert second.get_by_label("Guidance", exact=True).input_value() == "4"
+    part.get_by_role("button", name="Add a column").click()
+    third = part.get_by_role("group").nth(2)
+    third.get_by_label("Num steps").fill("0")
+    part.get_by_role("button", name="Draw").click()
+    part.get_by_role("alert").get_by_text("/columns/2/sampler/num_steps").wait_for()
+
+
 def test_a_refused_set_says_why_and_offers_no_images(page: Any, service: ConsoleService) -> None:
     sign_in(page, service.key.secret)
     add_dataset(page)

@@ -1,4 +1,4 @@
-"""Publishes what is learned of a dataset's images in the dataset's folder, and nothing once it went.
+"""Publishes what is learned of a dataset in its folder, and leaves nothing where it was deleted.
 
 A worker that lost its lease can be late: its dataset was deleted while it computed.
 """

@@ -39,6 +39,7 @@ from service.domain.model_card import (
     PrivacyAccount,
     TrainingEnd,
 )
+from service.domain.previews import PREVIEW_SEED
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
@@ -54,7 +55,7 @@ from workers.train.membership_audit import (
     membership_monitor,
 )
 from workers.train.metrics_history import learning_curve, memorisation_curve
-from workers.train.reporter import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
+from workers.train.reporter import SAMPLES_PER_CLASS, Reporter
 from workers.train.spec import TrainingSpec
 
 log = structlog.get_logger()

@@ -22,15 +22,15 @@ from models.training.monitor import THRESHOLD, MembershipMonitor
 from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
+from service.domain.previews import MAX_IMAGES_PER_CLASS, PREVIEW_SEED
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 from workers.train.metrics_history import MEMORISATION
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
-PREVIEW_SEED = 2**63  # larger than any set's, so that no image of a set is shown unexamined
 PREVIEW_IMAGES = 4
 PREVIEW_MAX_SIDE = 64
-SAMPLES_PER_CLASS = 8
+SAMPLES_PER_CLASS = MAX_IMAGES_PER_CLASS  # so that a preview of seed 0 shows the same images
 
 
 class Reporter:
