@@ -96,7 +96,9 @@ class ScriptedWorker(InstantWorker):
             fraction = (step + 1) / NUM_STEPS
             seen = 100 * (step + 1)
             progress = JobProgress("training", seen, 100 * NUM_STEPS, fraction, 50.0, 2.0, 4.0)
-            metrics = {"loss": 1 / (step + 1), "kid": 0.5 - fraction / 4}
+            kid = 0.5 - fraction / 4
+            metrics = {"loss": 1 / (step + 1), "kid": kid}
+            metrics |= {"kid_low": kid - 0.1, "kid_high": kid + 0.1}
             preview = base64.b64encode(drawn()).decode()
             data = {"images_seen": seen, "class_indices": [0], "png_base64": preview}
             self.records.jobs.record(

@@ -1,4 +1,4 @@
-"""Reports a training while it runs: its progress, losses, previews and memorisation."""
+"""Reports a training while it runs: its progress, losses, previews, KID and memorisation."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from service.domain.job import EventKind, JobProgress
 from service.domain.previews import MAX_IMAGES_PER_CLASS, PREVIEW_SEED
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
+from workers.train.kid_monitor import KID, KID_HIGH, KID_LOW, KidMonitor
 from workers.train.metrics_history import MEMORISATION
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
 PREVIEW_IMAGES = 4
 PREVIEW_MAX_SIDE = 64
+KID_DIGITS = 4
 SAMPLES_PER_CLASS = MAX_IMAGES_PER_CLASS  # so that a preview of seed 0 shows the same images
 
 
@@ -41,14 +43,21 @@ class Reporter:
         training: What is reported.
         family: Of its model.
         monitor: Measures memorisation now and then; None where nothing does.
+        kid: Measures KID now and then; None where nothing does.
     """
 
     def __init__(
-        self, attempt: Attempt, training: Training, family: str, monitor: MembershipMonitor | None
+        self,
+        attempt: Attempt,
+        training: Training,
+        family: str,
+        monitor: MembershipMonitor | None,
+        kid: KidMonitor | None = None,
     ) -> None:
         self._attempt = attempt
         self._training = training
         self._monitor = monitor
+        self._kid = kid
         self._warned = False
         self._sampler = sampler_class(family)()
         self._estimator = ProgressEstimator()
@@ -69,8 +78,20 @@ class Reporter:
         self._fraction = progress.fraction
         if passed and progress.can_sample:
             self._preview(progress)
+        if self._kid and progress.can_sample and self._kid.due(progress.fraction):
+            self._report_kid(progress, self._kid)
         if self._monitor and progress.can_sample and self._monitor.due(progress.fraction):
             self._report_memorisation(progress, self._monitor)
+
+    def _report_kid(self, progress: Progress, monitor: KidMonitor) -> None:
+        """Compare what the model draws now with what it learns from."""
+        with self._training.averaged() as model:
+            found = monitor.measure(model, progress.fraction)
+        if found is None:
+            return
+        figures = {KID: found.value, KID_LOW: found.low, KID_HIGH: found.high}
+        rounded = {name: round(figure, KID_DIGITS) for name, figure in figures.items()}
+        self._attempt.report(self._job_progress(progress), rounded)
 
     def _report_memorisation(self, progress: Progress, monitor: MembershipMonitor) -> None:
         """Compare included with excluded patients; report it, and warn the first time."""

@@ -11,15 +11,22 @@ const MOST_COLUMNS = 4;
 const MOST_IMAGES = 8;
 const FIRST = ["name", "num_steps", "guidance"]; // of the options, where a family has them
 
-/** Make the part; it shows the newest preview of the model at first. */
-export async function comparison(model, signal) {
+/** Make the part, which fills itself; it shows the newest preview of the model at first. */
+export function comparison(model, signal) {
   if (!may("private:read")) return null;
+  const element = h("section", { class: "card" }, h("h2", {}, "Side by side"), h("p", { class: "quiet" }, "Loading …"));
+  parts(model, signal).then((made) => fill(element, h("h2", {}, "Side by side"), made))
+    .catch((error) => { if (!signal.aborted) fill(element, problem(error)); });
+  return element;
+}
+
+async function parts(model, signal) {
   const [api, jobs] = await Promise.all([get("/openapi.json", signal), get("/jobs?kind=preview&limit=50", signal)]);
   const schema = ordered(api.components.schemas[ofFamily(model.family, "Sampler")]);
   const places = { columns: h("div", { class: "compared" }), shown: h("div", {}) };
   const numImages = h("input", { type: "number", min: 1, max: MOST_IMAGES, value: 4 });
   const chosen = [];
-  const add = h("button", { type: "button", onclick: () => { addColumn(); chosen.at(-1).element.querySelector("input").focus(); } }, "Add a column");
+  const add = h("button", { type: "button", onclick: () => { addColumn(); places.columns.lastElementChild.querySelector("input").focus(); } }, "Add a column");
   const drawColumns = () => {
     fill(places.columns, chosen.map((each, index) => each.titled(index, chosen.length > 1)));
     add.hidden = chosen.length === MOST_COLUMNS;
@@ -40,9 +47,8 @@ export async function comparison(model, signal) {
     await show(await ended(job, signal), places.shown, signal);
     announce("The images were drawn.");
   };
-  return h("section", { class: "card" }, h("h2", {}, "Side by side"),
-    h("p", { class: "quiet" }, "Not examined: for those who may see the real images, and in no set. A row is drawn from one noise where the columns have one seed."),
-    form("Draw", draw, places.columns, h("div", { class: "actions" }, add), field("Images of each class", numImages)), places.shown);
+  return [h("p", { class: "quiet" }, "Not examined: for those who may see the real images, and in no set. A row is drawn from one noise where the columns have one seed."),
+    form("Draw", draw, places.columns, h("div", { class: "actions" }, add), field("Images of each class", numImages)), places.shown];
 }
 
 /** The options that people compare come first, the others behind a fold. */
@@ -61,7 +67,6 @@ function column(schema, before, remove) {
   const drop = h("button", { type: "button", class: "small", onclick: remove }, "Remove");
   const element = h("fieldset", {}, heading, field("Seed", seed), first.fields, Object.keys(schema.rest.properties).length > 0 && h("details", {}, h("summary", {}, "More options"), rest.fields), drop);
   return {
-    element,
     titled(index, removable) {
       heading.textContent = `Column ${index + 1}`;
       drop.setAttribute("aria-label", `Remove column ${index + 1}`);
@@ -90,7 +95,7 @@ async function show(job, place, signal) {
   if (job.state !== "succeeded") return fill(place, h("p", { class: "notice bad", role: "alert" }, job.error?.detail ?? "The drawing was cancelled.", " ", h("a", { href: `#/job/${job.id}` }, "Open the job")));
   const addresses = await Promise.all(classes.map((_, index) => picture(`/models/${modelId}/previews/${job.id}/${index}.png`, signal)));
   const names = columns.map((_, index) => String(index + 1));
-  return fill(place, settings(columns), h("div", { class: "columns images" }, classes.map((label, index) => h("figure", { class: "side-by-side" }, h("figcaption", {}, label),
+  return fill(place, settings(columns), h("div", { class: "classes images" }, classes.map((label, index) => h("figure", { class: `side-by-side of-${columns.length}` }, h("figcaption", {}, label),
     h("div", { class: `heads of-${columns.length}`, "aria-hidden": "true" }, names.map((name) => h("span", {}, name))),
     h("img", { src: addresses[index], alt: `Images of ${label}: ${count(job.request.images_per_class)} rows, ${columns.length} columns.` })))));
 }
