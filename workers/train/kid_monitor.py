@@ -50,7 +50,7 @@ class KidMonitor:
     Args:
         reference: Training images of each class, (n, h, w), n > 1.
         sampler: How images are drawn.
-        max_share: Of the time.
+        max_share: Of the training's time.
         clock: Gives the time in seconds, from anywhere.
     """
 
@@ -59,7 +59,7 @@ class KidMonitor:
         reference: Sequence[Pixels],
         sampler: FamilySampler,
         *,
-        max_share: float = MAX_SHARE,
+        max_share: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._began = clock()
@@ -87,7 +87,8 @@ class KidMonitor:
         reference = training_images(spec)
         if min(map(len, reference)) < 2:
             return None
-        return cls(reference, sampler_class(spec.request.family)())
+        sampler = sampler_class(spec.request.family)()
+        return cls(reference, sampler, max_share=MAX_SHARE)
 
     def due(self, fraction: float) -> bool:
         """Say whether another look can be afforded.
@@ -115,16 +116,19 @@ class KidMonitor:
             self._spent += took
             return None
         pixels = self._drawn(model, len(self._labels))
-        labels = np.array(self._labels)
-        drawn = [
-            self._sample(random_features(pixels[labels == label]))
-            for label in range(len(self._reference))
-        ]
-        found = kid(drawn, self._reference, np.random.default_rng(_SEED))
+        found = self.compare(pixels, np.array(self._labels))
         self._price = self._clock() - began
         self._spent += self._price
         self._looked_at = fraction
         return found
+
+    def compare(self, pixels: Pixels, labels: NDArray[np.int64]) -> Estimate:
+        """Estimate KID between images of every class, (n, h, w) and (n,), and the reference."""
+        drawn = [
+            self._sample(random_features(pixels[labels == label]))
+            for label in range(len(self._reference))
+        ]
+        return kid(drawn, self._reference, np.random.default_rng(_SEED))
 
     def _drawn(self, model: Family[Any, Any], num_images: int) -> Pixels:
         labels = self._labels[:num_images]

@@ -72,26 +72,27 @@ class Reporter:
         if progress.checkpointed:
             self._attempt.checkpointed(progress.images_seen)
         if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
-            metrics = {name: float(term) for name, term in progress.losses.items()}
-            self._attempt.report(self._job_progress(progress), metrics or None)
+            self._attempt.report(self._job_progress(progress), _losses(progress) or None)
         passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
         self._fraction = progress.fraction
         if passed and progress.can_sample:
             self._preview(progress)
-        if self._kid and progress.can_sample and self._kid.due(progress.fraction):
+        if self._kid and progress.losses and progress.can_sample:
             self._report_kid(progress, self._kid)
         if self._monitor and progress.can_sample and self._monitor.due(progress.fraction):
             self._report_memorisation(progress, self._monitor)
 
     def _report_kid(self, progress: Progress, monitor: KidMonitor) -> None:
-        """Compare what the model draws now with what it learns from."""
+        """Compare what the model draws now with what it learns from, if it is time to."""
+        if not monitor.due(progress.fraction):
+            return
         with self._training.averaged() as model:
             found = monitor.measure(model, progress.fraction)
         if found is None:
             return
         figures = {KID: found.value, KID_LOW: found.low, KID_HIGH: found.high}
         rounded = {name: round(figure, KID_DIGITS) for name, figure in figures.items()}
-        self._attempt.report(self._job_progress(progress), rounded)
+        self._attempt.report(self._job_progress(progress), _losses(progress) | rounded)
 
     def _report_memorisation(self, progress: Progress, monitor: MembershipMonitor) -> None:
         """Compare included with excluded patients; report it, and warn the first time."""
@@ -163,3 +164,7 @@ class Reporter:
                 "png_base64": base64.b64encode(sheet).decode(),
             },
         )
+
+
+def _losses(progress: Progress) -> dict[str, float]:
+    return {name: float(term) for name, term in progress.losses.items()}

@@ -61,7 +61,7 @@ def clock():
 
 @pytest.fixture
 def monitor(clock):
-    return KidMonitor(REFERENCE, sampler_class("vae")(), clock=clock)
+    return KidMonitor(REFERENCE, sampler_class("vae")(), max_share=0.02, clock=clock)
 
 
 def measured(monitor, clock, spoilt):
