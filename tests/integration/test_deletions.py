@@ -17,17 +17,19 @@ from service.domain.audit import AuditDraft
 from service.domain.deletion import Deletion
 from service.domain.erasure import carry_out
 from service.domain.job import Job, JobKind
+from service.domain.job_events import NAMED_BY_JOB
 from service.domain.model_card import WarmStart
 from service.domain.record_ports import Idempotency, Records
 from service.domain.records import (
     ArtifactRef,
     IngestedDataset,
+    JobOutput,
     Model,
+    PreviewedModel,
     ScoredImages,
     TrainedModel,
 )
-from service.domain.requests import ScoreRequest
-from service.domain.scores import scores_folder
+from service.domain.requests import JobRequest, PreviewColumn, PreviewRequest, ScoreRequest
 from synthcxr.errors import NotSigned
 from synthcxr.statement import RECEIPT_TYPE, read_statement
 from tests.in_memory_queue import ManualClock
@@ -157,26 +159,33 @@ def test_a_model_goes_and_its_sets_stay_unless_they_are_to_go_too(
     assert records.catalog.models().items == []
 
 
+@pytest.mark.parametrize("kind", [JobKind.SCORE, JobKind.PREVIEW])
 @pytest.mark.parametrize("cascade", [False, True])
-def test_scores_go_with_their_model_whether_its_sets_do_or_not(
-    records: Records, clock: ManualClock, cascade: bool
+def test_scores_and_previews_go_with_their_model_whether_its_sets_do_or_not(
+    records: Records, clock: ManualClock, cascade: bool, kind: JobKind
 ) -> None:
     ingested(records, clock, "ds_1", [1])
     trained(records, clock, "mdl_1")
     trained(records, clock, "mdl_2")
-    scoring = {}
+    named = {}
     for model_id in ("mdl_1", "mdl_2"):
-        request, kind = ScoreRequest(model_id, "ds_1"), JobKind.SCORE
+        request: JobRequest = ScoreRequest(model_id, "ds_1")
+        made: JobOutput = ScoredImages(model_id)
+        if kind is JobKind.PREVIEW:
+            columns = (PreviewColumn(0, {"name": "mixture"}), PreviewColumn(1, {}))
+            request = PreviewRequest(model_id, "ds_1", ("normal",), 4, columns)
+            made = PreviewedModel(model_id)
         job = replace(make_job(clock), kind=kind, queue=kind.queue, request=request)
-        scoring[model_id] = job.id
-        records.jobs.succeed(claimed(records, job).claim_held, ScoredImages(model_id))
-    folders = {scores_folder(job_id) for job_id in scoring.values()}
+        named[model_id] = job.id
+        records.jobs.succeed(claimed(records, job).claim_held, made)
+        assert records.jobs.job(job.id).request == request
+    folders = {NAMED_BY_JOB[kind](job_id) for job_id in named.values()}
     assert folders <= records.catalog.referenced_artifacts()
     deletion = records.deletions.delete_model("mdl_1", DELETE, cascade=cascade)
-    assert scoring["mdl_1"] in removed(deletion, "job")
-    assert scoring["mdl_2"] not in removed(deletion, "job")
+    assert named["mdl_1"] in removed(deletion, "job")
+    assert named["mdl_2"] not in removed(deletion, "job")
     left = folders & records.catalog.referenced_artifacts()
-    assert left == {scores_folder(scoring["mdl_2"])}
+    assert left == {NAMED_BY_JOB[kind](named["mdl_2"])}
 
 
 def test_a_model_that_a_job_needs_stays(records: Records, clock: ManualClock) -> None:

@@ -1,4 +1,4 @@
-"""Random features tell real images from worse ones, more surely the worse these are."""
+"""By random features worse images lie farther from real ones, the farther the worse they are."""
 
 from collections.abc import Callable
 from functools import cache
