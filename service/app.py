@@ -35,6 +35,7 @@ from service.api import (
     keys,
     metrics,
     models,
+    previews,
     scores,
     signing_keys,
     synthetic_sets,
@@ -116,9 +117,9 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
     most_scored = min(settings.max_upload_bytes, MAX_BYTES + FORM_BYTES)
     app.include_router(scores.router, max_body_size=most_scored)
     parts = (
-        *(training, jobs, events, generation, models, synthetic_sets, approvals, certificates),
-        *(signing_keys, keys, caller, webhooks, deletions, audit, health, metrics, workers),
-        console,
+        *(training, jobs, events, generation, models, previews, synthetic_sets, approvals),
+        *(certificates, signing_keys, keys, caller, webhooks, deletions, audit, health, metrics),
+        *(workers, console),
     )
     for part in parts:
         app.include_router(part.router)

@@ -18,7 +18,7 @@ from service.domain.dicomweb import DicomwebUse, allowed_server
 from service.domain.erasure import carry_out
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobResult, JobState
-from service.domain.job_events import checkpoint_folder
+from service.domain.job_events import NAMED_BY_JOB, checkpoint_folder
 from service.domain.job_ports import Idempotency
 from service.domain.nearest_pairs import nearest_pairs_key
 from service.domain.quotas import drawn_bytes
@@ -28,14 +28,15 @@ from service.domain.requests import (
     DatasetSource,
     IngestRequest,
     JobRequest,
+    PreviewRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
 )
-from service.domain.scores import scores_folder
-from service.validation import generate, ingest, score, train
+from service.validation import generate, ingest, preview, score, train
 from service.validation.generate import GenerateBody
 from service.validation.ingest import IngestOptionsBody
+from service.validation.preview import PreviewBody
 from service.validation.score import ScoreForm
 from service.validation.train import TrainBody
 
@@ -182,6 +183,22 @@ def submit_scoring(
     return _submit(context, job, submission, audit=context.entry(model.id))
 
 
+def submit_preview(
+    context: AppContext, submission: Submission, model_id: str, body: PreviewBody
+) -> Job:
+    """Queue the drawing of images that are looked at and not examined.
+
+    Raises:
+        ModelNotFound, InvalidRequest, QuotaExceeded: See the error tree.
+    """
+    earlier = _earlier(context, submission)
+    if earlier:
+        return earlier
+    model = context.records.catalog.model(model_id)
+    job = _new_job(context, JobKind.PREVIEW, preview.complete(model, body), submission)
+    return _submit(context, job, submission, audit=context.entry(model.id))
+
+
 def cancel_job(context: AppContext, job_id: str) -> Job:
     """Cancel a job that waits; ask a running one to stop."""
     access.change_job(context.scopes, context.records.jobs.job(job_id))
@@ -207,7 +224,7 @@ def retry_job(context: AppContext, job_id: str) -> Job:
         ingest.allowed_path(context.dataset_roots, request.source.path)
     if isinstance(request, IngestRequest) and request.source.dicomweb:
         _check_server(context, request.source.dicomweb.server, "read")
-    if isinstance(request, ScoreRequest):
+    if isinstance(request, ScoreRequest | PreviewRequest):
         context.records.catalog.model(request.model_id)
     if isinstance(request, PushRequest):
         _check_server(context, request.server, "push")
@@ -220,16 +237,17 @@ def retry_job(context: AppContext, job_id: str) -> Job:
 
 
 def delete_job(context: AppContext, job_id: str) -> None:
-    """Remove a job that is done, its log, its checkpoints, its upload and the scores it found.
+    """Remove a job that is done, its log, checkpoints and upload, and what is named by it alone.
 
     Other things that it made are kept.
     """
     access.change_job(context.scopes, context.records.jobs.job(job_id))
-    context.records.jobs.delete_job(job_id, context.entry(job_id))
+    job = context.records.jobs.delete_job(job_id, context.entry(job_id))
     with _left_to_the_scheduler(job_id):
         context.artifacts.delete_upload(job_id)
         context.artifacts.delete(f"checkpoints/{job_id}")
-        context.artifacts.delete(scores_folder(job_id))
+        if job.kind in NAMED_BY_JOB:
+            context.artifacts.delete(NAMED_BY_JOB[job.kind](job_id))
 
 
 def delete_dataset(context: AppContext, dataset_id: str, *, cascade: bool) -> Deletion:

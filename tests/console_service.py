@@ -36,7 +36,14 @@ from service.app import create_app
 from service.context import AppContext
 from service.domain.caller import SCOPES, Caller
 from service.domain.job import Claim, EventKind, Job, JobKind, JobProgress
-from service.domain.records import GeneratedSet, IngestedDataset, SyntheticSet, TrainedModel
+from service.domain.previews import picture_name, previews_folder
+from service.domain.records import (
+    GeneratedSet,
+    IngestedDataset,
+    PreviewedModel,
+    SyntheticSet,
+    TrainedModel,
+)
 from service.key_management import IssuedKey, KeyManager
 from service.settings import Settings
 from tests.instant_worker import InstantWorker
@@ -90,7 +97,9 @@ class ScriptedWorker(InstantWorker):
             fraction = (step + 1) / NUM_STEPS
             seen = 100 * (step + 1)
             progress = JobProgress("training", seen, 100 * NUM_STEPS, fraction, 50.0, 2.0, 4.0)
-            metrics = {"loss": 1 / (step + 1), "kid": 0.5 - fraction / 4}
+            kid = 0.5 - fraction / 4
+            metrics = {"loss": 1 / (step + 1), "kid": kid}
+            metrics |= {"kid_low": kid - 0.1, "kid_high": kid + 0.1}
             preview = base64.b64encode(drawn()).decode()
             data = {"images_seen": seen, "class_indices": [0], "png_base64": preview}
             self.records.jobs.record(
@@ -108,6 +117,15 @@ class ScriptedWorker(InstantWorker):
     def _dataset(self, job: Job) -> IngestedDataset:
         made = super()._dataset(job)
         return replace(made, dataset=replace(made.dataset, dropped_counts={"truncated": 1}))
+
+    @override
+    def _preview(self, job: Job) -> PreviewedModel:
+        sides = len(job.request.columns), job.request.images_per_class
+        pictures = {
+            picture_name(place): _side_by_side(*sides) for place in range(len(job.request.classes))
+        }
+        self._published(job, previews_folder(job.id), pictures)
+        return PreviewedModel(job.request.model_id)
 
     @override
     def _set(self, job: Job) -> GeneratedSet:
@@ -151,6 +169,18 @@ class ScriptedWorker(InstantWorker):
             *releases.released_examinations(made.dataset_id),
         ]
         return GeneratedSet(made, examined_after=[each.id for each in before])
+
+
+def _side_by_side(num_columns: int, num_rows: int) -> bytes:
+    """Draw pictures in rows and columns, the columns ever brighter."""
+    sheet = Image.new("L", (66 * num_columns - 2, 66 * num_rows - 2))
+    for column in range(num_columns):
+        image = Image.open(io.BytesIO(drawn())).point(lambda grey, by=40 * column: grey + by)
+        for row in range(num_rows):
+            sheet.paste(image, (66 * column, 66 * row))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _package() -> bytes:

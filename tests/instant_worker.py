@@ -13,6 +13,7 @@ from service.domain.errors import Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind
 from service.domain.ports import ArtifactStore, Clock
+from service.domain.previews import picture_name, previews_folder
 from service.domain.record_ports import Records
 from service.domain.records import (
     ArtifactRef,
@@ -22,6 +23,7 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     Model,
+    PreviewedModel,
     SyntheticSet,
     TrainedModel,
 )
@@ -75,6 +77,8 @@ class InstantWorker(MemoryQueue):
                 return self._model(job)
             case JobKind.GENERATE:
                 return self._set(job)
+            case JobKind.PREVIEW:
+                return self._preview(job)
             case JobKind.PUSH:
                 raise AssertionError("no server is allowed")
 
@@ -137,6 +141,11 @@ class InstantWorker(MemoryQueue):
             *releases.released_examinations(made.dataset_id),
         ]
         return GeneratedSet(made, examined_after=[each.id for each in before])
+
+    def _preview(self, job: Job) -> PreviewedModel:
+        pictures = {picture_name(place): b"picture" for place in range(len(job.request.classes))}
+        self._published(job, previews_folder(job.id), pictures)
+        return PreviewedModel(job.request.model_id)
 
     def _published(self, job: Job, folder: str, contents: dict[str, bytes]) -> list[ArtifactRef]:
         staged = self.artifacts.staging(f"{job.id}-1")

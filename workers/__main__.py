@@ -27,7 +27,9 @@ from workers.runtime.waiting import wait_passively
 
 # A fresh process for each job gives back all memory, on the device too. A worker that only
 # generates keeps its process, and in it the last models, until a leak might have grown.
-KEEPS_MODELS = {each.queue for each in (JobKind.GENERATE, JobKind.SCORE, JobKind.PREPARE)}
+KEEPS_MODELS = {
+    kind.queue for kind in (JobKind.GENERATE, JobKind.SCORE, JobKind.PREPARE, JobKind.PREVIEW)
+}
 JOBS_PER_PROCESS = 1
 GENERATIONS_PER_PROCESS = 1000
 

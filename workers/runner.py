@@ -23,6 +23,7 @@ from service.domain.requests import (
     GenerateRequest,
     IngestRequest,
     PrepareRequest,
+    PreviewRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
@@ -64,6 +65,10 @@ def work(attempt: Attempt) -> JobOutput:
             from workers.prepare.job import prepare
 
             return prepare(attempt, request)
+        case PreviewRequest() as request:
+            from workers.preview.job import preview
+
+            return preview(attempt, request)
 
 
 def run_next(queues: Sequence[str], context: WorkerContext) -> bool:

@@ -9,10 +9,10 @@ from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, locked, page_query, records
 from service.domain import errors, job_events
 from service.domain.catalog_ports import Catalog
-from service.domain.job import Job
+from service.domain.job import Job, JobKind
+from service.domain.job_events import NAMED_BY_JOB
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.records import Dataset, IngestedDataset, Model
-from service.domain.scores import scores_folder
 
 
 class SqlCatalog(Catalog):
@@ -75,10 +75,13 @@ class SqlCatalog(Catalog):
         unfinished = select(t.jobs).where(
             t.jobs.c.kind.in_(["train", "generate"]), t.jobs.c.state != "succeeded"
         )
-        scored = select(t.jobs.c.id).where(t.jobs.c.kind == "score", t.jobs.c.state == "succeeded")
+        named_by_job = select(t.jobs.c.kind, t.jobs.c.id).where(
+            t.jobs.c.kind.in_([str(kind) for kind in NAMED_BY_JOB]), t.jobs.c.state == "succeeded"
+        )
         with self._database.reading() as connection:
             found = set(connection.scalars(query))
-            found |= {scores_folder(job_id) for job_id in connection.scalars(scored)}
+            rows = connection.execute(named_by_job)
+            found |= {NAMED_BY_JOB[JobKind(kind)](job_id) for kind, job_id in rows}
             jobs = [t.job_of(row) for row in connection.execute(unfinished).mappings()]
         return {*found, *filter(None, map(job_events.checkpoint_folder, jobs))}
 

@@ -20,6 +20,7 @@ from service.domain.deletion import Deletion, RecordKind, Removed
 from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobState
+from service.domain.job_events import NAMED_BY_JOB
 from service.domain.paging import DEFAULT_LIMIT, Page
 from service.domain.records import Dataset, Model
 
@@ -174,7 +175,9 @@ def _of_dataset(connection: Connection, dataset: Dataset, *, cascade: bool) -> R
 
 def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related:
     """Read what hangs on a model."""
-    training = or_(t.jobs.c.id == model.job_id, and_(t.jobs.c.kind == "score", _drawn_by(model)))
+    of_these = t.jobs.c.kind.in_([str(kind) for kind in NAMED_BY_JOB])
+    named_by_job = and_(of_these, _drawn_by(model))
+    training = or_(t.jobs.c.id == model.job_id, named_by_job)
     made = select(t.synthetic_sets).where(t.synthetic_sets.c.model_id == model.id)
     examined = select(t.examined_sets).where(t.examined_sets.c.model_id == model.id)
     origin = t.models.c.document[("card", "warm_start", "init_from")].as_string()
@@ -191,7 +194,7 @@ def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related
 
 
 def _drawn_by(model: Model) -> ColumnElement[bool]:
-    """Select the jobs that draw sets of a model, or score images by it."""
+    """Select the jobs that draw images of a model, or score images by it."""
     drawn_by: ColumnElement[bool] = t.jobs.c.request["model_id"].as_string() == model.id
     return drawn_by
 

@@ -30,6 +30,7 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     PreparedModel,
+    PreviewedModel,
     PushedSet,
     ScoredImages,
     TrainedModel,
@@ -271,7 +272,7 @@ def _keep(connection: Connection, made: JobOutput, tenant: str) -> None:
         case GeneratedSet():
             keep_examination(connection, made, tenant)
             make_set_visible(connection, made.synthetic_set, tenant)
-        case PushedSet() | ScoredImages() | PreparedModel():
+        case PushedSet() | ScoredImages() | PreviewedModel() | PreparedModel():
             pass  # kept by another system, by the name of the job, or beside the dataset's pixels
 
 

@@ -37,12 +37,13 @@ from service.domain.requests import (
     IngestRequest,
     JobRequest,
     PrepareRequest,
+    PreviewRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
 )
 
-SCHEMA_REVISION = "0008"  # the newest migration; the service serves no other schema
+SCHEMA_REVISION = "0009"  # the newest migration; the service serves no other schema
 
 metadata = MetaData()
 
@@ -276,6 +277,7 @@ audit_entries = Table(
     Column("origin", String(64)),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("audit_entries_by_target", "tenant", "target", "action", "sequence"),
 )
 
 audit_heads = Table(
@@ -334,6 +336,7 @@ _REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
     JobKind.PUSH: TypeAdapter(PushRequest),
     JobKind.SCORE: TypeAdapter(ScoreRequest),
     JobKind.PREPARE: TypeAdapter(PrepareRequest),
+    JobKind.PREVIEW: TypeAdapter(PreviewRequest),
 }
 _JOB_COLUMNS = tuple(field.name for field in fields(Job))
 

@@ -72,6 +72,8 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_model_audit": ANY,
     "get_model_weights": (WEIGHTS_READ,),
     "get_model_samples": (PRIVATE_READ,),
+    "preview_model": (PRIVATE_READ,),
+    "get_preview": (PRIVATE_READ,),
     "score_images": (PRIVATE_READ,),
     "get_scores": (PRIVATE_READ,),
     "list_synthetic_sets": ANY,

@@ -100,6 +100,8 @@ def _links(job: Job) -> dict[str, str]:
         links["model"] = f"/models/{job.result.model_id}"
     if job.kind is JobKind.SCORE and job.result:
         links["scores"] = f"/models/{job.result.model_id}/scores/{job.id}"
+    if job.kind is JobKind.PREVIEW and job.result:
+        links["preview"] = f"/models/{job.result.model_id}/previews/{job.id}/0.png"
     if job.result and job.result.synthetic_set_id:
         links["synthetic_set"] = f"/synthetic-sets/{job.result.synthetic_set_id}"
     return links

@@ -14,6 +14,7 @@ from service.domain.requests import (
     GenerateRequest,
     IngestRequest,
     PrepareRequest,
+    PreviewRequest,
     PushRequest,
     ScoreRequest,
     TrainRequest,
@@ -48,7 +49,7 @@ _OPEN = {
 }
 _REQUESTS = (
     *(IngestRequest, TrainRequest, GenerateRequest),
-    *(PushRequest, ScoreRequest, PrepareRequest),
+    *(PushRequest, ScoreRequest, PrepareRequest, PreviewRequest),
 )
 
 
@@ -89,6 +90,7 @@ def name_objects(schemas: dict[str, Any]) -> None:
         schemas[schema]["properties"][field] = {**kept, **reference(name)}
     _name_options(schemas, "TrainBody", "config", "Config")
     _name_options(schemas, "GenerateBody", "sampler", "Sampler")
+    _name_options(schemas, "PreviewColumnBody", "sampler", "Sampler")
 
 
 def _enumeration(values: Any, description: str) -> dict[str, Any]:

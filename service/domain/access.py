@@ -46,6 +46,7 @@ _SCOPE_OF_KIND = {
     JobKind.PUSH: GENERATE,
     JobKind.SCORE: PRIVATE_READ,
     JobKind.PREPARE: TRAIN,
+    JobKind.PREVIEW: PRIVATE_READ,
 }
 
 

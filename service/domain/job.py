@@ -32,6 +32,7 @@ class JobKind(StrEnum):
     PUSH = "push"
     SCORE = "score"
     PREPARE = "prepare"
+    PREVIEW = "preview"
 
     @property
     def queue(self) -> str:
@@ -117,7 +118,7 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a succeeded job made, sent, prepared or scored images by: exactly one is set."""
+    """What a succeeded job made, sent, prepared, previewed or scored by: exactly one is set."""
 
     dataset_id: str | None = None
     model_id: str | None = None

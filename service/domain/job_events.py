@@ -1,6 +1,6 @@
 """What is written beside a job: its log entries, its result, its dataset's state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from service.domain.job import (
     finite,
 )
 from service.domain.job_ports import EventDraft
+from service.domain.previews import previews_folder
 from service.domain.records import (
     Dataset,
     DatasetState,
@@ -24,11 +25,18 @@ from service.domain.records import (
     IngestedDataset,
     JobOutput,
     PreparedModel,
+    PreviewedModel,
     PushedSet,
     ScoredImages,
     TrainedModel,
 )
+from service.domain.scores import scores_folder
 
+# where jobs lay what no other record names; it goes with its job, or with the job's model
+NAMED_BY_JOB: Mapping[JobKind, Callable[[str], str]] = {
+    JobKind.SCORE: scores_folder,
+    JobKind.PREVIEW: previews_folder,
+}
 NO_SIGN_OF_LIFE = "its worker gave no sign of life until its lease ran out"
 
 
@@ -92,7 +100,7 @@ def result_of(made: JobOutput) -> JobResult:
             return JobResult(synthetic_set_id=synthetic_set.id)
         case PushedSet(synthetic_set_id):
             return JobResult(synthetic_set_id=synthetic_set_id)
-        case ScoredImages(model_id) | PreparedModel(model_id):
+        case ScoredImages(model_id) | PreparedModel(model_id) | PreviewedModel(model_id):
             return JobResult(model_id=model_id)
 
 
@@ -122,5 +130,6 @@ def checkpoint_folder(job: Job) -> str | None:
         JobKind.PUSH: False,
         JobKind.SCORE: False,
         JobKind.PREPARE: False,
+        JobKind.PREVIEW: False,
     }
     return f"checkpoints/{job.id}" if kept[job.kind] else None

@@ -6,7 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from service.domain.errors import QuotaExceeded
 from service.domain.job import HELD, Job
-from service.domain.requests import DatasetSource, GenerateRequest, TrainRequest
+from service.domain.requests import (
+    DatasetSource,
+    GenerateRequest,
+    PreviewRequest,
+    TrainRequest,
+)
 
 _UNTIL_ROOM = "when a job of yours starts or is cancelled"
 _UNTIL_DELETED = "when you delete a dataset"
@@ -21,7 +26,7 @@ class Quotas:
         max_queued_jobs: Jobs that wait at once.
         max_worker_seconds_per_day: Seconds that workers spend on its jobs, per UTC day.
         max_stored_bytes: Bytes of its datasets, and of its uploads until they are ingested.
-        max_images_per_day: Images that are generated, per UTC day.
+        max_images_per_day: Images that are generated, those of previews too, per UTC day.
     """
 
     max_queued_jobs: int | None = None
@@ -66,6 +71,8 @@ def budget_seconds(job: Job) -> int:
 def num_images(job: Job) -> int | None:
     """Return how many images a job generates; None for a job of another kind."""
     request = job.request
+    if isinstance(request, PreviewRequest):
+        return request.num_images
     if not isinstance(request, GenerateRequest):
         return None
     mixed = sum(mixture.count for mixture in request.mixtures)

@@ -376,4 +376,23 @@ class PreparedModel:
     model_id: str
 
 
-JobOutput = IngestedDataset | TrainedModel | GeneratedSet | PushedSet | ScoredImages | PreparedModel
+@dataclass(frozen=True, slots=True)
+class PreviewedModel:
+    """Images of a model were drawn to be looked at; they are an artifact, see `domain.previews`.
+
+    Attributes:
+        model_id: The model.
+    """
+
+    model_id: str
+
+
+JobOutput = (
+    IngestedDataset
+    | TrainedModel
+    | GeneratedSet
+    | PushedSet
+    | ScoredImages
+    | PreparedModel
+    | PreviewedModel
+)

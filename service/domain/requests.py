@@ -349,6 +349,49 @@ class PrepareRequest:
     dataset_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class PreviewColumn:
+    """How the images of one column of a preview are drawn.
+
+    Attributes:
+        seed: Images of equal seeds are drawn from equal noise in every column.
+        sampler: Options of the family's sampler, complete.
+    """
+
+    seed: int
+    sampler: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRequest:
+    """Images of a model side by side, for those alone who may see real images.
+
+    Attributes:
+        model_id: The model.
+        dataset_id: What it was trained on.
+        classes: Those that are shown, in the model's order.
+        images_per_class: In each column.
+        columns: From left to right.
+    """
+
+    model_id: str
+    dataset_id: str
+    classes: tuple[str, ...]
+    images_per_class: int
+    columns: tuple[PreviewColumn, ...]
+
+    @property
+    def num_images(self) -> int:
+        """How many images are drawn in all."""
+        return len(self.classes) * self.images_per_class * len(self.columns)
+
+
 JobRequest = (
-    IngestRequest | TrainRequest | GenerateRequest | PushRequest | ScoreRequest | PrepareRequest
+    IngestRequest
+    | TrainRequest
+    | GenerateRequest
+    | PushRequest
+    | ScoreRequest
+    | PrepareRequest
+    | PreviewRequest
 )

@@ -246,18 +246,29 @@ def balancing_counts(dataset: Dataset) -> dict[str, int]:
     return lacking
 
 
-def resolved_sampler(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete the sampling options a client gave by the family's defaults."""
+def resolved_sampler(
+    model: Model, options: Mapping[str, Any], where: str = "/sampler"
+) -> dict[str, Any]:
+    """Complete the sampling options a client gave by the family's defaults.
+
+    Args:
+        model: What samples.
+        options: Those given.
+        where: They stand in the body.
+
+    Raises:
+        UnknownSampler: One is none of its family's, or none of this model.
+    """
     try:
         sampler = registry.sampler_class(model.family).model_validate(dict(options))
         sampler.check_model(model.config)
     except ValidationError as error:
         raise errors.UnknownSampler(
             f"The sampler does not fit a model of family {model.family}.",
-            fields=fields_at("/sampler", error),
+            fields=fields_at(where, error),
         ) from error
     except ValueError as error:
-        raise errors.UnknownSampler.at("/sampler", str(error)) from error
+        raise errors.UnknownSampler.at(where, str(error)) from error
     return sampler.model_dump(mode="json")
 
 

@@ -20,7 +20,7 @@ app = typer.Typer(help="Work the service accepted.", no_args_is_help=True)
 @app.command("list")
 def list_(
     kind: Annotated[
-        str | None, typer.Option(help="ingest, train, prepare, generate, score or push.")
+        str | None, typer.Option(help="ingest, train, prepare, preview, generate, score or push.")
     ] = None,
     state: Annotated[str | None, typer.Option(help="Such as running or failed.")] = None,
     output: Output = Form.TABLE,

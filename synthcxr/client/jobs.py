@@ -26,7 +26,7 @@ def list_jobs(wire: Wire, *, kind: str | None = None, state: str | None = None) 
     """List the jobs, newest first.
 
     Args:
-        kind: Only ingest, train, prepare, generate, score or push.
+        kind: Only ingest, train, prepare, preview, generate, score or push.
         state: Only those that are queued, running, cancelling, succeeded, failed or cancelled.
     """
     return pages(wire, Job, get("jobs", kind=kind, state=state))

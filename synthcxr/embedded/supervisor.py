@@ -33,7 +33,7 @@ NO_PERMISSION = 77  # how a process ends that refuses a data directory which oth
 TRAINING = "gpu.train"
 TRANSFERS = "cpu.ingest,cpu.push"  # a worker of its own: an upload must not stop a training
 # a worker of its own, which keeps the last models loaded
-GENERATION = "gpu.generate,gpu.score,gpu.prepare"
+GENERATION = "gpu.generate,gpu.score,gpu.prepare,gpu.preview"
 
 
 @dataclass(frozen=True)

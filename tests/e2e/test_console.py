@@ -89,8 +89,10 @@ def add_dataset(page: Any) -> None:
     page.get_by_role("link", name="Open the dataset").click()
 
 
-def train(page: Any) -> None:
+def train(page: Any, family: str | None = None) -> None:
     page.get_by_role("link", name="Train a model").first.click()
+    if family:
+        page.get_by_role("radio", name=re.compile(f"^{family}")).check()
     page.get_by_role("button", name="Start the training").click()
 
 
@@ -120,6 +122,49 @@ def test_a_newcomer_comes_from_an_upload_to_a_download(page: Any, service: Conso
     assert Path(saved.value.path()).read_bytes().startswith(b"%PDF")
     page.get_by_role("link", name="Jobs").click()
     page.get_by_role("link", name="Released").first.wait_for()
+
+
+def test_samples_of_a_model_are_compared_side_by_side(page: Any, service: ConsoleService) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    train(page, "ldm")
+    page.get_by_role("link", name="Open the model").click()
+    part = page.locator("section", has=page.get_by_role("heading", name="Side by side"))
+    first, second = (part.get_by_role("group", name=f"Column {place}") for place in (1, 2))
+    first.get_by_label("Guidance", exact=True).fill("1")
+    second.get_by_label("Guidance", exact=True).fill("4")
+    second.get_by_label("Num steps").fill("16")
+    part.get_by_role("button", name="Draw").click()
+    for label in ("effusion", "normal"):
+        part.get_by_role("img", name=f"Images of {label}: 4 rows, 2 columns.").wait_for()
+    drawn = part.get_by_role("region", name="How each column was drawn")
+    assert drawn.get_by_role("row").nth(2).get_by_role("cell").all_inner_texts()[2:] == ["16", "4"]
+
+    page.reload()  # the newest comparison is there again, with what it was drawn with
+    page.get_by_role("img", name="Images of normal: 4 rows, 2 columns.").wait_for()
+    assert second.get_by_label("Guidance", exact=True).input_value() == "4"
+    part.get_by_role("button", name="Add a column").click()
+    part.get_by_role("group", name="Column 3").get_by_label("Num steps").fill("0")
+    part.get_by_role("button", name="Draw").click()
+    part.get_by_role("alert").get_by_text("/columns/2/sampler/num_steps").wait_for()
+
+
+def test_a_run_draws_kid_with_its_interval_beside_the_losses(
+    page: Any, service: ConsoleService
+) -> None:
+    sign_in(page, service.key.secret)
+    add_dataset(page)
+    service.worker.steps.clear()
+    train(page)
+    page.get_by_role("heading", name="Progress").wait_for()
+    service.worker.steps.set()
+    page.get_by_role("img", name=re.compile("^Losses")).wait_for()
+    kid = page.locator("section", has=page.get_by_role("img", name=re.compile("^KID")))
+    page.get_by_role("link", name="Open the model").wait_for()
+    assert kid.locator("path.band").count() == 1
+    kid.get_by_text("Figures").click()
+    last = kid.get_by_role("row").last
+    assert last.get_by_role("cell").all_inner_texts() == ["800", "0.25 (0.15 to 0.35)"]
 
 
 def test_a_refused_set_says_why_and_offers_no_images(page: Any, service: ConsoleService) -> None:
@@ -267,6 +312,7 @@ def test_no_page_excludes_anybody_or_is_wider_than_a_phone(
         for place in pages(page, service):
             page.goto(f"/console#/{place}")
             page.locator(f'main[data-shows="#/{place}"]').wait_for()
+            page.get_by_text("Loading …").wait_for(state="detached")
             found[place] = serious(page, scheme)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], place
         page.goto("/docs")

@@ -8,10 +8,9 @@ from typing_extensions import override
 from service.domain import errors, job_events, release_rules
 from service.domain.audit import AuditDraft
 from service.domain.catalog_ports import Catalog, Releases
-from service.domain.job import JobKind, JobState
+from service.domain.job import JobState
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page
 from service.domain.records import Dataset, ExaminedSet, GeneratedSet, Model, SyntheticSet
-from service.domain.scores import scores_folder
 from tests.in_memory.tables import MemoryTables, get, page
 
 
@@ -73,12 +72,12 @@ class MemoryCatalog(Catalog):
             folders += [model.snapshot.folder for model in there]
             folders += [made.report.folder for made in store.synthetic_sets.values()]
             checkpoints = [job_events.checkpoint_folder(job) for job in store.jobs.values()]
-            scored = (
-                scores_folder(job.id)
+            named_by_job = (
+                job_events.NAMED_BY_JOB[job.kind](job.id)
                 for job in store.jobs.values()
-                if job.kind is JobKind.SCORE and job.state is JobState.SUCCEEDED
+                if job.kind in job_events.NAMED_BY_JOB and job.state is JobState.SUCCEEDED
             )
-            return {*folders, *filter(None, checkpoints), *scored}
+            return {*folders, *filter(None, checkpoints), *named_by_job}
 
 
 class MemoryReleases(Releases):

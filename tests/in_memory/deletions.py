@@ -7,13 +7,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from service.domain import errors
+from service.domain import errors, job_events
 from service.domain.audit import FINISH_DELETION, AuditDraft
 from service.domain.catalog_ports import Deletions
 from service.domain.deletion import Deletion, RecordKind, Removed
 from service.domain.deletion_rules import DeletionPlan, Related, dataset_deletion, model_deletion
 from service.domain.identifiers import new_id
-from service.domain.job import Job, JobKind
+from service.domain.job import Job
 from service.domain.paging import DEFAULT_LIMIT, Cursor, Page
 from tests.in_memory.catalog import MemoryCatalog
 from tests.in_memory.tables import MemoryTables, get, page, remove_job
@@ -78,11 +78,11 @@ class MemoryDeletions(Deletions):
                 if model_id in _models_used(job) and not job.state.done:
                     raise errors.ModelInUse.by(model_id, job.id)
             training = [job for job in jobs if job.id == model.job_id]
-            scoring = [job for job in drawing if job.kind is JobKind.SCORE]
+            named_by_job = [job for job in drawing if job.kind in job_events.NAMED_BY_JOB]
             related = Related(
                 models=[model],
                 sets=[s for s in store.synthetic_sets.values() if s.model_id == model_id],
-                jobs=[*training, *(drawing if cascade else scoring)],
+                jobs=[*training, *(drawing if cascade else named_by_job)],
                 examined=[e for e in store.examined_sets.values() if e.model_id == model_id],
                 started=[
                     each

@@ -277,3 +277,12 @@ def test_what_came_of_an_action_on_a_record_is_found(records: Records) -> None:
     found = records.audit.of_action("default", "a", "x")
     outcomes = [(each.actor, each.outcome) for each in found]
     assert outcomes == [("key_1", "done"), ("key_1", "refused"), ("key_2", "done")]
+
+
+def test_what_came_of_a_record_is_found_by_an_index(database_urls: Callable[[str], str]) -> None:
+    engine = create_engine(database_urls("sqlite"))
+    query = "SELECT * FROM audit_entries WHERE tenant='a' AND action='b' AND target='c'"
+    with engine.connect() as connection:
+        [(*_, plan)] = connection.execute(text(f"EXPLAIN QUERY PLAN {query} ORDER BY sequence"))
+    engine.dispose()
+    assert plan.startswith("SEARCH audit_entries USING INDEX audit_entries_by_target")

@@ -4,8 +4,10 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service.adapters.local_artifacts import LocalArtifacts
@@ -15,12 +17,20 @@ from service.domain.audit import AuditDraft
 from service.domain.deletion import Deletion
 from service.domain.erasure import carry_out
 from service.domain.job import Job, JobKind
+from service.domain.job_events import NAMED_BY_JOB
 from service.domain.job_ports import Idempotency
 from service.domain.model_card import WarmStart
 from service.domain.record_ports import Records
-from service.domain.records import ArtifactRef, IngestedDataset, Model, ScoredImages, TrainedModel
-from service.domain.requests import ScoreRequest
-from service.domain.scores import scores_folder
+from service.domain.records import (
+    ArtifactRef,
+    IngestedDataset,
+    JobOutput,
+    Model,
+    PreviewedModel,
+    ScoredImages,
+    TrainedModel,
+)
+from service.domain.requests import JobRequest, PreviewColumn, PreviewRequest, ScoreRequest
 from synthcxr.errors import NotSigned
 from synthcxr.statement import RECEIPT_TYPE, read_statement
 from tests.in_memory_queue import ManualClock
@@ -34,6 +44,8 @@ from tests.integration.test_records import (
     make_model,
 )
 from tests.sample_records import model_card, privacy_account
+from workers.generate.beside_dataset import publish_beside
+from workers.generate.gate_assets import ArtifactArrayCache
 
 DELETE = AuditDraft("default", "key_1", "delete_dataset", "ds_1")
 
@@ -148,26 +160,33 @@ def test_a_model_goes_and_its_sets_stay_unless_they_are_to_go_too(
     assert records.catalog.models().items == []
 
 
+@pytest.mark.parametrize("kind", [JobKind.SCORE, JobKind.PREVIEW])
 @pytest.mark.parametrize("cascade", [False, True])
-def test_scores_go_with_their_model_whether_its_sets_do_or_not(
-    records: Records, clock: ManualClock, cascade: bool
+def test_scores_and_previews_go_with_their_model_whether_its_sets_do_or_not(
+    records: Records, clock: ManualClock, cascade: bool, kind: JobKind
 ) -> None:
     ingested(records, clock, "ds_1", [1])
     trained(records, clock, "mdl_1")
     trained(records, clock, "mdl_2")
-    scoring = {}
+    named = {}
     for model_id in ("mdl_1", "mdl_2"):
-        request, kind = ScoreRequest(model_id, "ds_1"), JobKind.SCORE
+        request: JobRequest = ScoreRequest(model_id, "ds_1")
+        made: JobOutput = ScoredImages(model_id)
+        if kind is JobKind.PREVIEW:
+            columns = (PreviewColumn(0, {"name": "mixture"}), PreviewColumn(1, {}))
+            request = PreviewRequest(model_id, "ds_1", ("normal",), 4, columns)
+            made = PreviewedModel(model_id)
         job = replace(make_job(clock), kind=kind, queue=kind.queue, request=request)
-        scoring[model_id] = job.id
-        records.jobs.succeed(claimed(records, job).claim_held, ScoredImages(model_id))
-    folders = {scores_folder(job_id) for job_id in scoring.values()}
+        named[model_id] = job.id
+        records.jobs.succeed(claimed(records, job).claim_held, made)
+        assert records.jobs.job(job.id).request == request
+    folders = {NAMED_BY_JOB[kind](job_id) for job_id in named.values()}
     assert folders <= records.catalog.referenced_artifacts()
     deletion = records.deletions.delete_model("mdl_1", DELETE, cascade=cascade)
-    assert scoring["mdl_1"] in removed(deletion, "job")
-    assert scoring["mdl_2"] not in removed(deletion, "job")
+    assert named["mdl_1"] in removed(deletion, "job")
+    assert named["mdl_2"] not in removed(deletion, "job")
     left = folders & records.catalog.referenced_artifacts()
-    assert left == {scores_folder(scoring["mdl_2"])}
+    assert left == {NAMED_BY_JOB[kind](named["mdl_2"])}
 
 
 def test_a_model_that_a_job_needs_stays(records: Records, clock: ManualClock) -> None:
@@ -178,6 +197,37 @@ def test_a_model_that_a_job_needs_stays(records: Records, clock: ManualClock) ->
     assert records.audit.head("default").sequence == 0
     records.jobs.request_cancel(job.id)
     assert records.deletions.delete_model("mdl_1", DELETE, cascade=True).target == "mdl_1"
+
+
+def test_a_late_worker_leaves_nothing_below_a_dataset_that_was_deleted(
+    records: Records, clock: ManualClock, artifacts: LocalArtifacts, keys: KeyRing
+) -> None:
+    dataset = replace(
+        ingested(records, clock, "ds_1", []), artifact=ArtifactRef("datasets/ds_1-abc", "0", 3)
+    )
+    publish = partial(publish_beside, artifacts, records.catalog, dataset)
+
+    def learned(name: str) -> tuple[Path, str]:
+        staged = artifacts.staging("late")
+        (staged / "classifier").write_bytes(b"learned")
+        return staged, f"datasets/ds_1-abc/{name}"
+
+    publish(*learned("in-time"))
+    assert artifacts.exists("datasets/ds_1-abc/in-time")
+    deletion = records.deletions.delete_dataset("ds_1", DELETE, cascade=True)
+    publishing = learned("between")  # the record is gone, the files are not yet
+    with pytest.raises(errors.DatasetGone):
+        publish(*publishing)
+    carry_out(deletion, records, artifacts, keys, clock)
+    with pytest.raises(errors.DatasetGone):
+        publish(*learned("late"))
+    assert not [*artifacts.folders()]
+
+    arrays = ArtifactArrayCache(artifacts, "datasets/ds_1-abc/arrays-64", publish)
+    found = {"far": np.array([0.5])}
+    assert arrays.get("what is no longer kept", lambda: found) == found
+    assert arrays.is_empty
+    assert not [*artifacts.folders()]
 
 
 def test_an_unknown_deletion_is_not_found(records: Records) -> None:

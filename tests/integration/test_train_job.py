@@ -21,6 +21,8 @@ from models.privacy.noisy_sums import GaussianMechanism, PoissonGaussianMechanis
 from models.training import loop
 from models.training.checkpoints import file_digest
 from models.training.monitor import MembershipMonitor
+from radiographs.splits.split import Split
+from radiographs.store.pixel_store import PixelStore
 from service.domain.access import Clearance
 from service.domain.job import EventKind, JobState
 from service.domain.model_card import Diagnosis
@@ -60,6 +62,31 @@ def test_a_training_is_monitored_and_names_the_budget_that_may_be_enough(
     ]
     assert [line["code"] for line in log] == ["overfitting"]
     assert all("loss" in point for point in card.learning_curve)
+
+
+def test_kid_is_measured_of_images_that_the_model_learns_from_and_is_on_its_card(
+    context, dataset_id, monkeypatch
+):
+    """As often as may be; where it is not due the weights are the same."""
+    unwatched = finished(context, submit_training(context, dataset_id))
+    monkeypatch.setattr("workers.train.kid_monitor.MAX_SHARE", 1e9)
+    read, images_of = [], PixelStore.images_of
+
+    def noted(self, *splits, size=None):
+        if splits == (Split.TRAIN,):
+            read.append(splits)
+        return images_of(self, *splits, size=size)
+
+    monkeypatch.setattr(PixelStore, "images_of", noted)
+    job = finished(context, submit_training(context, dataset_id))
+    cards = [context.records.catalog.model(each.result.model_id).card for each in (unwatched, job)]
+    assert cards[0].weights_sha256 == cards[1].weights_sha256
+    assert read == [(Split.TRAIN,)]
+    found = [point for point in cards[1].learning_curve if "kid" in point]
+    assert len(found) > 3
+    assert all(point["kid_low"] <= point["kid"] <= point["kid_high"] for point in found)
+    seen = [point["images_seen"] for point in cards[1].learning_curve]
+    assert seen == sorted(seen)
 
 
 def test_cancelled_training_stops_and_keeps_its_last_checkpoint(context, dataset_id, tmp_path):

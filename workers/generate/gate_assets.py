@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -43,12 +43,14 @@ from release.similarity.registered_pixels import PixelMetric
 from service.domain.errors import (
     ArtifactMissing,
     ArtifactsUnavailable,
+    DatasetGone,
     StorageFull,
     TooFewPatients,
 )
 from service.domain.job import JobProgress
 from service.domain.ports import ArtifactStore
 from service.domain.records import Dataset
+from workers.generate.beside_dataset import publish_beside
 from workers.generate.inherited_images import inherited_images
 from workers.runtime.attempt import Attempt
 from workers.runtime.device import choose_device
@@ -77,11 +79,18 @@ class ArtifactArrayCache:
     Args:
         artifacts: The store.
         folder: Key of the folder.
+        publish: Publishes a staged file under a key; by default as the store does.
     """
 
-    def __init__(self, artifacts: ArtifactStore, folder: str) -> None:
+    def __init__(
+        self,
+        artifacts: ArtifactStore,
+        folder: str,
+        publish: Callable[[Path, str], None] | None = None,
+    ) -> None:
         self._artifacts = artifacts
         self._folder = folder
+        self._publish = publish or artifacts.publish
 
     def get(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return what is cached; compute it where nothing is, or nothing that is whole."""
@@ -116,8 +125,8 @@ class ArtifactArrayCache:
             file = folder / "arrays.npz"
             with file.open("wb") as stream:
                 np.savez(stream, allow_pickle=False, **plain)
-            self._artifacts.publish(file, key)
-        except (ArtifactsUnavailable, OSError, StorageFull) as error:
+            self._publish(file, key)
+        except (ArtifactsUnavailable, DatasetGone, OSError, StorageFull) as error:
             log.warning("arrays not kept", reason=str(error))
         finally:
             if folder:
@@ -238,46 +247,49 @@ class GateAssetCache:
 
         Raises:
             TooFewPatients: The gate needs more of them held out.
-            ArtifactMissing: Its files are gone.
+            ArtifactMissing, DatasetGone: Its files are gone.
         """
-        of_datasets = []
-        for each in (dataset, *inherited):
-            assert each.artifact is not None, "only a ready dataset's models draw"
-            of_datasets.append(each.artifact.key)
-        key = tuple(of_datasets), size
+        key = tuple(_folder(each) for each in (dataset, *inherited)), size
         for kept in [*self._kept]:
             if not all(map(attempt.artifacts.exists, kept[0])):  # deleted: memory lets go of it too
                 del self._kept[kept]
         if key not in self._kept:
             while len(self._kept) >= MAX_KEPT:  # before the new ones take memory
                 self._kept.popitem()
-            self._kept[key] = _load_assets(attempt, of_datasets, size, policy)
+            self._kept[key] = _load_assets(attempt, (dataset, *inherited), size, policy)
         return self._kept[key]
 
 
+def _folder(dataset: Dataset) -> str:
+    """Return the key of a dataset's folder."""
+    assert dataset.artifact is not None, "only a ready dataset's models draw"
+    return dataset.artifact.key
+
+
 def _load_assets(
-    attempt: Attempt, dataset_keys: Sequence[str], size: int, policy: Policy
+    attempt: Attempt, datasets: Sequence[Dataset], size: int, policy: Policy
 ) -> GateAssets:
     stores = []
-    for key in dataset_keys:
-        if not attempt.artifacts.exists(key):
-            raise ArtifactMissing.named(key)
-        stores.append(PixelStore.open(attempt.artifacts.path(key)))
-    splits, dataset_key = splits_of(stores[0], size, stores[1:]), dataset_keys[0]
+    for each in map(_folder, datasets):
+        if not attempt.artifacts.exists(each):
+            raise ArtifactMissing.named(each)
+        stores.append(PixelStore.open(attempt.artifacts.path(each)))
+    splits, dataset_key = splits_of(stores[0], size, stores[1:]), _folder(datasets[0])
     if len(np.unique(splits.holdout.patients)) < MIN_HOLDOUT:
         raise TooFewPatients(
             "Too few patients are held out for the examination of sets: "
             f"{MIN_HOLDOUT} at least are needed. Ingest images of more patients: twenty of "
             "each class are usually enough to evaluate sets, some 1,800 to release them."
         )
+    publish = partial(publish_beside, attempt.artifacts, attempt.records.catalog, datasets[0])
     key = f"{dataset_key}/gate-assets-{size}-{METHODS}"
     if not attempt.artifacts.exists(key):
-        attempt.artifacts.publish(_train_assets(attempt, splits), key)
+        publish(_train_assets(attempt, splits), key)
     folder = attempt.artifacts.path(key)
     copies = CopyMetric.load(folder, choose_device())
     copies.learned_from.check(splits, copies.name)
     metrics = PixelMetric(), copies
-    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}")
+    arrays = ArtifactArrayCache(attempt.artifacts, f"{dataset_key}/arrays-{size}", publish)
     return GateAssets(
         splits=splits,
         classifier=load_classifier(folder / CLASSIFIER),

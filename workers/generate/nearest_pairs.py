@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from release.data import Array
 from release.package.png import png
-from service.domain.errors import ArtifactsUnavailable, StorageFull
+from service.domain.errors import ArtifactsUnavailable, DatasetGone, StorageFull
 from service.domain.nearest_pairs import nearest_pairs_key
+from workers.generate.beside_dataset import publish_beside
 from workers.generate.load import Inputs
 from workers.generate.sampling import SampledSet
 from workers.runtime.attempt import Attempt
@@ -48,8 +49,10 @@ def keep_nearest_pairs(
     folder = attempt.staging("nearest")
     try:
         (folder / "nearest.png").write_bytes(png(sheet))
-        attempt.artifacts.publish(folder / "nearest.png", key)
-    except (ArtifactsUnavailable, OSError, StorageFull) as error:
+        publish_beside(
+            attempt.artifacts, attempt.records.catalog, inputs.dataset, folder / "nearest.png", key
+        )
+    except (ArtifactsUnavailable, DatasetGone, OSError, StorageFull) as error:
         log.warning("nearest pairs not kept", reason=str(error))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count, cycle, islice
 from math import ceil
@@ -200,18 +201,23 @@ class SetSampler:
         first = len(self._specs)
         draws = [to_draw(spec, self._snapshot.classes) for spec in specs]
         total = len(draws)
-        for batch in self._drawn(draws, kept):
-            self._images.append(batch)
-            check_cancelled()
-            if first == 0 and self._attempt.report_due():
-                done = len(self._images)
-                self._attempt.report(self._estimator.progress(SAMPLING, done, total, done / total))
+        # closed here, and not when the last reference goes: an error keeps its frames
+        with closing(self._drawn(draws, kept)) as drawn:
+            for batch in drawn:
+                self._images.append(batch)
+                check_cancelled()
+                if first == 0 and self._attempt.report_due():
+                    done = len(self._images)
+                    progress = self._estimator.progress(SAMPLING, done, total, done / total)
+                    self._attempt.report(progress)
         if first == 0:
             self._attempt.report(JobProgress(EXAMINING))  # to the end, for the same reason
         self._specs += specs
         return gate.compare(self._images.pixels[first:])
 
-    def _drawn(self, draws: Sequence[Draw], kept: KeptImages | None) -> Iterator[NDArray[np.uint8]]:
+    def _drawn(
+        self, draws: Sequence[Draw], kept: KeptImages | None
+    ) -> Generator[NDArray[np.uint8], None, None]:
         """Take what was kept, and draw the rest."""
         num_kept = 0
         for part in kept.read() if kept else ():

@@ -47,7 +47,8 @@ def memory_share(queues: Collection[str]) -> float:
     for itself.
     """
     trains = JobKind.TRAIN.queue in queues
-    generates = not {JobKind.GENERATE.queue, JobKind.SCORE.queue}.isdisjoint(queues)
+    drawing = {kind.queue for kind in (JobKind.GENERATE, JobKind.SCORE, JobKind.PREVIEW)}
+    generates = not drawing.isdisjoint(queues)
     if trains == generates:
         return WHOLE
     return TRAINING_SHARE if trains else GENERATION_SHARE

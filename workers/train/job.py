@@ -39,6 +39,7 @@ from service.domain.model_card import (
     PrivacyAccount,
     TrainingEnd,
 )
+from service.domain.previews import PREVIEW_SEED
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
@@ -48,13 +49,14 @@ from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
 from workers.train.initial_model import public_data
+from workers.train.kid_monitor import KidMonitor
 from workers.train.membership_audit import (
     MembershipAudit,
     audit_membership,
     membership_monitor,
 )
 from workers.train.metrics_history import learning_curve, memorisation_curve
-from workers.train.reporter import PREVIEW_SEED, SAMPLES_PER_CLASS, Reporter
+from workers.train.reporter import SAMPLES_PER_CLASS, Reporter
 from workers.train.spec import TrainingSpec
 
 log = structlog.get_logger()
@@ -151,7 +153,8 @@ def _run(attempt: Attempt, spec: TrainingSpec, num_parts: int = 1) -> Training:
         monitor = None
         if not spec.privacy:  # held-out images are private too
             monitor = membership_monitor(spec.store, spec.request.image_size, device)
-        reporter = Reporter(attempt, training, spec.request.family, monitor)
+        kid = KidMonitor.of(spec)
+        reporter = Reporter(attempt, training, spec.request.family, monitor, kid)
         try:
             _follow(attempt, training, reporter)
         finally:

@@ -1,4 +1,4 @@
-"""Losses and memorisation over a training, read back from the job's event log."""
+"""Losses, KID and memorisation over a training, read back from the job's event log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from service.domain.job import EventKind
 from service.domain.job_ports import JobReads
 from service.domain.model_card import MemorisationCheck
+from workers.train.kid_monitor import KID
 
 MAX_POINTS = 200
 MEMORISATION = "memorisation_standard_errors"  # the name of the monitor's metric
@@ -15,10 +16,15 @@ _PAGE = 500
 
 
 def learning_curve(jobs: JobReads, job_id: str) -> tuple[dict[str, Any], ...]:
-    """Collect at most 200 points `{phase, images_seen, <loss>: value, ...}`, oldest first."""
+    """Collect points `{phase, images_seen, <name>: value, ...}`, oldest first.
+
+    At most 200 of losses, evenly, and every one of KID, of which there are few.
+    """
     points = [each for each in _points(jobs, job_id) if MEMORISATION not in each]
-    stride = -(-len(points) // MAX_POINTS) or 1
-    return tuple(points[::stride])
+    of_losses = [number for number, each in enumerate(points) if KID not in each]
+    stride = -(-len(of_losses) // MAX_POINTS) or 1
+    kept = {*of_losses[::stride]}
+    return tuple(each for number, each in enumerate(points) if number in kept or KID in each)
 
 
 def memorisation_curve(jobs: JobReads, job_id: str) -> tuple[MemorisationCheck, ...]:

@@ -1,4 +1,4 @@
-"""Reports a training while it runs: its progress, losses, previews and memorisation."""
+"""Reports a training while it runs: its progress, losses, previews, KID and memorisation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ from models.training.progress import Progress
 from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
+from service.domain.previews import MAX_IMAGES_PER_CLASS, PREVIEW_SEED
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
+from workers.train.kid_monitor import KID, KID_HIGH, KID_LOW, KidMonitor
 from workers.train.metrics_history import MEMORISATION
 
 PREVIEW_FRACTIONS = (0.25, 0.5, 0.75)
-PREVIEW_SEED = 2**63  # larger than any set's, so that no image of a set is shown unexamined
 PREVIEW_IMAGES = 4
 PREVIEW_MAX_SIDE = 64
-SAMPLES_PER_CLASS = 8
+KID_DIGITS = 4
+SAMPLES_PER_CLASS = MAX_IMAGES_PER_CLASS  # so that a preview of seed 0 shows the same images
 
 
 class Reporter:
@@ -42,14 +44,21 @@ class Reporter:
         training: What is reported.
         family: Of its model.
         monitor: Measures memorisation now and then; None where nothing does.
+        kid: Measures KID now and then; None where nothing does.
     """
 
     def __init__(
-        self, attempt: Attempt, training: Training, family: str, monitor: MembershipMonitor | None
+        self,
+        attempt: Attempt,
+        training: Training,
+        family: str,
+        monitor: MembershipMonitor | None,
+        kid: KidMonitor | None = None,
     ) -> None:
         self._attempt = attempt
         self._training = training
         self._monitor = monitor
+        self._kid = kid
         self._warned = False
         self._sampler = sampler_class(family)()
         self._estimator = ProgressEstimator()
@@ -64,14 +73,27 @@ class Reporter:
         if progress.checkpointed:
             self._attempt.checkpointed(progress.images_seen)
         if self._attempt.report_due() or (progress.losses and progress.fraction == 1):
-            metrics = {name: float(term) for name, term in progress.losses.items()}
-            self._attempt.report(self._job_progress(progress), metrics or None)
+            self._attempt.report(self._job_progress(progress), _losses(progress) or None)
         passed = any(self._fraction < mark <= progress.fraction for mark in PREVIEW_FRACTIONS)
         self._fraction = progress.fraction
         if passed and progress.can_sample:
             self._preview(progress)
+        if self._kid and progress.losses and progress.can_sample:
+            self._report_kid(progress, self._kid)
         if self._monitor and progress.can_sample and self._monitor.due(progress.fraction):
             self._report_memorisation(progress, self._monitor)
+
+    def _report_kid(self, progress: Progress, monitor: KidMonitor) -> None:
+        """Compare what the model draws now with what it learns from, if it is time to."""
+        if not monitor.due(progress.fraction):
+            return
+        with self._training.averaged() as model:
+            found = monitor.measure(model, progress.fraction)
+        if found is None:
+            return
+        figures = {KID: found.value, KID_LOW: found.low, KID_HIGH: found.high}
+        rounded = {name: round(figure, KID_DIGITS) for name, figure in figures.items()}
+        self._attempt.report(self._job_progress(progress), _losses(progress) | rounded)
 
     def _report_memorisation(self, progress: Progress, monitor: MembershipMonitor) -> None:
         """Compare included with excluded patients; report it, and warn the first time."""
@@ -145,3 +167,7 @@ class Reporter:
                 "png_base64": base64.b64encode(sheet).decode(),
             },
         )
+
+
+def _losses(progress: Progress) -> dict[str, float]:
+    return {name: float(term) for name, term in progress.losses.items()}

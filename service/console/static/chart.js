@@ -13,28 +13,38 @@ const MAX_ROWS = 12;
  * Draw curves over the images seen.
  * @param {string} caption
  * @param {Object<string, Array<[number, number]>>} series Points by the curve's name.
- * @param {string} xName What the horizontal axis counts.
+ * @param {Object<string, Array<[number, number, number]>>} intervals Of some curves: (images seen, least, most).
  */
-export function curves(caption, series, xName = "Images seen") {
+export function curves(caption, series, intervals = {}) {
+  const xName = "Images seen";
   const names = Object.keys(series).filter((name) => series[name].length);
   const points = names.flatMap((name) => series[name]);
   if (!points.length) return h("p", { class: "quiet" }, `${caption}: nothing is measured yet.`);
   const x = scale(points.map((point) => point[0]), LEFT, WIDTH - 8);
-  const y = scale(points.map((point) => point[1]), HEIGHT - BOTTOM, 8);
+  const bounds = names.flatMap((name) => intervals[name] ?? []).flatMap(([, ...ends]) => ends);
+  const y = scale([...points.map((point) => point[1]), ...bounds], HEIGHT - BOTTOM, 8);
   const drawing = svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": inWords(caption, series, names) },
     y.ticks.map((value) => [
       svg("line", { class: "axis", x1: LEFT, x2: WIDTH - 8, y1: y.at(value), y2: y.at(value) }),
       svg("text", { x: LEFT - 6, y: y.at(value) + 4, "text-anchor": "end" }, figure(value, 2)),
     ]),
     x.ticks.map((value, index) => svg("text", { x: x.at(value), y: HEIGHT - 10, "text-anchor": ["start", "middle", "end"][index] ?? "middle" }, count(value))),
+    names.map((name) => intervals[name] && bandOf(intervals[name], x, y)),
     names.map((name, index) => lineOf(series[name], x, y, `s${index % 4}`)));
   return h("figure", {}, h("figcaption", {}, `${caption}, by ${xName.toLowerCase()}`), drawing, names.length > 1 && legend(names),
-    figures(caption, series, names, xName));
+    figures(caption, series, names, xName, intervals));
 }
 
 /** Draw a curve for each of many measures that have nothing to do with each other's scale. */
 export function manyCurves(captions) {
   return h("div", { class: "small-charts" }, Object.entries(captions).map(([name, points]) => curves(words(name), { [words(name)]: points })));
+}
+
+/** An interval around a curve: a band, or a bar where there is one point. */
+function bandOf(intervals, x, y) {
+  const [low, high] = [1, 2].map((end) => intervals.map((each) => [each[0], each[end]]));
+  if (intervals.length === 1) return svg("path", { class: "band bar", d: pathOf([low[0], high[0]], x, y) });
+  return svg("path", { class: "band", d: `${pathOf([...low, ...high.toReversed()], x, y)}Z` });
 }
 
 function lineOf(points, x, y, kind) {
@@ -66,11 +76,12 @@ function legend(names) {
     h("li", {}, svg("svg", { width: 24, height: 8, "aria-hidden": "true" }, svg("line", { class: `s${index % 4}`, x1: 0, x2: 24, y1: 4, y2: 4, "stroke-width": 2 })), " ", name)));
 }
 
-function figures(caption, series, names, xName) {
+function figures(caption, series, names, xName, intervals) {
   const rows = names.flatMap((name) => {
     const stride = Math.ceil(series[name].length / MAX_ROWS);
+    const ends = new Map((intervals[name] ?? []).map(([across, low, high]) => [across, ` (${figure(low)} to ${figure(high)})`]));
     return series[name].filter((_, index) => index % stride === 0 || index === series[name].length - 1)
-      .map(([across, up]) => [name, count(across), figure(up)]);
+      .map(([across, up]) => [name, count(across), `${figure(up)}${ends.get(across) ?? ""}`]);
   });
   return h("details", {}, h("summary", {}, "Figures"),
     table(caption, ["Curve", { text: xName, number: true }, { text: "Value", number: true }], rows));

@@ -4,7 +4,7 @@ import { Problem } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import { words } from "./format.js";
 
-const KINDS = { ingest: "Ingest", train: "Training", generate: "Generation", push: "Push", score: "Scores" };
+const KINDS = { ingest: "Ingest", train: "Training", generate: "Generation", push: "Push", score: "Scores", preview: "Preview" };
 const STATES = { succeeded: "good", failed: "bad", cancelled: "warn", ready: "good", ingesting: "" };
 export const OUTCOMES = {
   passed: ["Released", "good"],

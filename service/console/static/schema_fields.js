@@ -7,16 +7,18 @@ import { field, select } from "./parts.js";
 /**
  * Make fields of a schema's properties.
  * @param {Object} schema Of openapi.json.
- * @returns {{element: Node, values: () => Object}} `values` has those that were given.
+ * @param {Object} [given] Values that the fields have at first.
+ * @returns {{element: Node, fields: Node[], values: () => Object}} `values` has those that were given.
  */
-export function schemaFields(schema) {
+export function schemaFields(schema, given = {}) {
   const inputs = {};
   const made = Object.entries(schema?.properties ?? {}).map(([name, described]) => {
     inputs[name] = inputOf(described);
+    if (given[name] !== undefined) inputs[name].value = String(given[name]);
     return field(words(name), inputs[name], described.description);
   });
   const values = () => Object.fromEntries(Object.entries(inputs).filter(([, input]) => input.value !== "").map(([name, input]) => [name, valueOf(input.value)]));
-  return { element: h("div", { class: "columns" }, made), values };
+  return { element: h("div", { class: "columns" }, made), fields: made, values };
 }
 
 function inputOf(described) {

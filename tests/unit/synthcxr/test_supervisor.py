@@ -167,7 +167,7 @@ def test_an_ingest_does_not_stop_a_training(tmp_path: Path) -> None:
     programs = service_programs(options(tmp_path), {})
     commands = [program.command for program in programs if "worker" in program.command]
     queues = [command[command.index("--queues") + 1] for command in commands]
-    generation = "gpu.generate,gpu.score,gpu.prepare"
+    generation = "gpu.generate,gpu.score,gpu.prepare,gpu.preview"
     assert sorted(queues) == ["cpu.ingest,cpu.push", generation, "gpu.train"]
 
 

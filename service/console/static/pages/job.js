@@ -10,7 +10,7 @@ import { RunHistory } from "../run_history.js";
 import { may } from "../session.js";
 import { follow } from "../stream.js";
 
-const SCOPES = { ingest: "datasets", train: "train", prepare: "train", generate: "generate", push: "generate", score: "private:read" };
+const SCOPES = { ingest: "datasets", train: "train", prepare: "train", generate: "generate", push: "generate", score: "private:read", preview: "private:read" };
 const DRAW_MILLISECONDS = 250;
 
 /** Make the page. */

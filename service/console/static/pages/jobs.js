@@ -8,7 +8,7 @@ import { may } from "../session.js";
 import { refreshed } from "../refresh.js";
 
 const SECONDS = 4;
-const KINDS = [["", "All kinds"], ["ingest", "Ingests"], ["train", "Trainings"], ["generate", "Generations"], ["push", "Pushes"], ["score", "Scores"]];
+const KINDS = [["", "All kinds"], ["ingest", "Ingests"], ["train", "Trainings"], ["generate", "Generations"], ["push", "Pushes"], ["score", "Scores"], ["preview", "Previews"]];
 const STATES = [["", "All states"], ["queued", "Queued"], ["running", "Running"], ["succeeded", "Succeeded"], ["failed", "Failed"], ["cancelled", "Cancelled"]];
 
 /** Make the page. */

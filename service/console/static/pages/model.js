@@ -6,6 +6,7 @@ import { grouped } from "../curve_groups.js";
 import { action, facts, h, table, title } from "../dom.js";
 import { count, duration, figure, moment } from "../format.js";
 import { guardedButton, id, problem, verdict } from "../parts.js";
+import { comparison } from "../model_previews.js";
 import { may } from "../session.js";
 
 /** Make the page. */
@@ -14,7 +15,7 @@ export async function page([modelId], signal) {
   const samples = may("private:read") ? await sheet(model, signal) : h("p", { class: "quiet" }, "They were not examined, and need the scope ", h("code", {}, "private:read"), ".");
   return h("div", {}, title(`${model.family}, ${model.image_size} px`, h("div", { class: "actions" }, may("generate") && action("Generate a set", `#/generate/${model.id}`, "main"))),
     model.card.diagnosis.length > 0 && h("section", { class: "notice warn" }, h("h2", {}, "What went wrong"), h("ul", {}, model.card.diagnosis.map((each) => h("li", {}, h("code", {}, each.code), ` ${each.what} ${each.fix}`)))),
-    h("div", { class: "columns" }, h("section", { class: "card images sheet" }, h("h2", {}, "Samples"), samples), card(model), ...learning(model)), h("div", { class: "columns" }, sets(audit), weights(model, audit)),
+    h("div", { class: "columns" }, h("section", { class: "card images sheet" }, h("h2", {}, "Samples"), samples), card(model), ...learning(model)), comparison(model, signal), h("div", { class: "columns" }, sets(audit), weights(model, audit)),
     h("section", { class: "card" }, h("h2", {}, "Hyper-parameters"), facts(Object.entries(model.config).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]))), may("train") && removal(model));
 }
 

@@ -146,5 +146,6 @@ def test_only_a_job_that_is_done_passes_as_done(state: JobState) -> None:
 
 
 def test_each_kind_has_its_queue() -> None:
-    queues = ["cpu.ingest", "gpu.train", "gpu.generate", "cpu.push", "gpu.score", "gpu.prepare"]
+    of_gpu = ["gpu.score", "gpu.prepare", "gpu.preview"]
+    queues = ["cpu.ingest", "gpu.train", "gpu.generate", "cpu.push", *of_gpu]
     assert [kind.queue for kind in JobKind] == queues

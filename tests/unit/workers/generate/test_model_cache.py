@@ -64,6 +64,9 @@ def test_clearing_keeps_nothing(weights):
 
 def test_only_a_worker_that_only_generates_keeps_its_process():
     assert jobs_per_process("gpu.generate") == GENERATIONS_PER_PROCESS
-    assert jobs_per_process("gpu.generate,gpu.score,gpu.prepare") == GENERATIONS_PER_PROCESS
+    assert (
+        jobs_per_process("gpu.generate,gpu.score,gpu.prepare,gpu.preview")
+        == GENERATIONS_PER_PROCESS
+    )
     assert jobs_per_process("gpu.train,cpu.ingest") == 1
     assert jobs_per_process(",".join(kind.queue for kind in JobKind)) == 1

@@ -14,7 +14,9 @@ from models.family import ImageSpec
 from models.presets import resolve_config
 from models.registry import sampler_class
 from models.snapshot import Snapshot, new_model
+from models.threads import Threads
 from release.gate.policy import Policy
+from release.package.spool import StagedImages
 from release.sample_spec import ClassSample
 from service.domain.requests import Interpolation, Mixture
 from tests.sample_records import generate_request
@@ -74,11 +76,13 @@ def draw(snapshot, tmp_path: Path):
     rounds = iter(range(100))
 
     def draw(gate, **request):
+        threads = request.pop("threads", None)
         wanted = plan_samples(generate_request(**{"class_counts": {}, "seed": 3} | request))
         sampler = sampler_class("vae")()
         path = tmp_path / f"{next(rounds)}.raw"
         draw.attempt = StubAttempt()
-        return SetSampler(draw.attempt, snapshot, sampler, wanted, 3, path).draw(gate, Policy())
+        sampling = SetSampler(draw.attempt, snapshot, sampler, wanted, 3, path, threads)
+        return sampling.draw(gate, Policy())
 
     return draw
 
@@ -159,3 +163,36 @@ def test_progress_says_nothing_of_what_was_flagged(draw):
         draw(gate, class_counts={"normal": 300})
         shown.append([(p.images_seen, p.total_images) for p in draw.attempt.reports])
     assert shown[0] == shown[1] != []
+
+
+class CountedThreads(Threads):
+    """Counts how often they were given back."""
+
+    num_releases = 0
+
+    def release(self):
+        self.num_releases += 1
+        super().release()
+
+
+class Full(Exception):
+    """The disk."""
+
+
+def test_threads_are_given_back_before_an_error_is_handled(draw, monkeypatch):
+    """Whoever still refers to what was being drawn: a trace of the error, a debugger."""
+    referred_to, drawn = [], SetSampler._drawn
+
+    def drawing(*arguments):
+        referred_to.append(drawn(*arguments))
+        return referred_to[-1]
+
+    def no_room(*_):
+        raise Full
+
+    monkeypatch.setattr(SetSampler, "_drawn", drawing)
+    monkeypatch.setattr(StagedImages, "append", no_room)
+    threads = CountedThreads()
+    with pytest.raises(Full):
+        draw(StubGate(), class_counts={"normal": 1}, threads=threads)
+    assert (len(referred_to), threads.num_releases) == (1, 1)
