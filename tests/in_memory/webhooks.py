@@ -149,10 +149,11 @@ class MemoryWebhooks(Webhooks):
         store = self._store
         webhook = store.webhooks[webhook_id]
         store.webhooks[webhook_id] = replace(webhook, disabled_at=now, disabled_reason=GONE_REASON)
-        dead = {"state": DeliveryState.DEAD, "next_attempt_at": None, "last_error": GONE_REASON}
         for each in list(store.deliveries.values()):
             if each.webhook_id == webhook_id and each.state is DeliveryState.PENDING:
-                store.deliveries[each.id] = replace(each, **dead)
+                store.deliveries[each.id] = replace(
+                    each, state=DeliveryState.DEAD, next_attempt_at=None, last_error=GONE_REASON
+                )
 
 
 def announce(store: MemoryTables, tenant: str, message: Message | None) -> None:

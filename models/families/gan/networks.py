@@ -80,10 +80,10 @@ class SteadyUpsampling(nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """Map (b, in_channels, h, w) to (b, 1, h * p, w * p)."""
         p = self._patch_size
-        overlapping = self.weight.unflatten(3, (2, p)).unflatten(2, (2, p))  # (c, 1, 2, p, 2, p)
+        overlapping = self.weight.reshape(-1, 1, 2, p, 2, p)
         sums = overlapping.sum((2, 4), keepdim=True)
         excess = (sums - sums.mean((3, 5), keepdim=True)) / 4
-        steady = (overlapping - excess).flatten(4, 5).flatten(2, 3)
+        steady = (overlapping - excess).reshape(self.weight.shape)
         return F.conv_transpose2d(x, steady, self.bias, p, p // 2)
 
 
