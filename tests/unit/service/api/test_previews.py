@@ -36,12 +36,12 @@ def finish(scene: Scene, job_id: str, model_id: str) -> None:
 
 def test_images_are_drawn_by_a_job_and_looked_at(scene: Scene) -> None:
     model = scene.model("ldm")
-    scene.queue.rings.clear()
+    scene.queue.notified.clear()
     answer = ask(scene, model.id, images_per_class=2)
     assert answer.status_code == 202, answer.text
     job = answer.json()
     assert (job["kind"], job["state"]) == ("preview", "queued")
-    assert scene.queue.rings == [("gpu.preview", job["id"])]
+    assert scene.queue.notified == [("gpu.preview", job["id"])]
     request = job["request"]
     assert (request["classes"], request["images_per_class"]) == ([*model.classes], 2)
     first, second = request["columns"]
