@@ -24,7 +24,7 @@ from release.gate.finding import Finding, Reason
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, least_recall
 from release.gate.power import power_of
-from release.gate.published import Power
+from release.gate.public_result import Power
 from release.gate.real_index import RealIndex
 from release.gate.set_neighbours import SetNeighbours
 from release.gate.verdict import Decision

@@ -34,7 +34,7 @@ from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult, PositiveControl
 from release.gate.power import images_needed
-from release.gate.published import Histograms, NotRun
+from release.gate.public_result import Histograms, NotRun
 from release.gate.real_index import RealIndex
 from release.gate.result import VERSION, GateResult, histograms_of
 from release.gate.set_neighbours import SetNeighbours

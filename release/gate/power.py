@@ -27,7 +27,7 @@ from release.gate.calibration import rank_of_threshold
 from release.gate.copy_counts import CopyCounts, Count, p_value
 from release.gate.policy import Policy
 from release.gate.positive_controls import NUM_CONTROLS
-from release.gate.published import Power
+from release.gate.public_result import Power
 from release.stats.intervals import proportion
 from release.stats.power import detectable_share
 

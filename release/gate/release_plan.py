@@ -20,7 +20,7 @@ from release.gate.density_attack import NUM_ATTACKS as NUM_DENSITY_ATTACKS
 from release.gate.policy import Policy
 from release.gate.positive_controls import IMAGES_PER_CONTROL, NUM_CONTROLS
 from release.gate.power import detectable_copy_rate, images_needed, level_of_membership
-from release.gate.published import rounded_up
+from release.gate.public_result import rounded_up
 from release.stats.intervals import proportion
 from release.stats.power import detectable_share
 

@@ -13,7 +13,7 @@ from release.data import Array
 from release.gate.finding import Finding
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
-from release.gate.published import (
+from release.gate.public_result import (
     Curve,
     Histograms,
     MembershipAttack,

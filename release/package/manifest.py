@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from radiographs.splits.keyed_hash import keyed_hash
-from release.gate.published import Part
+from release.gate.public_result import Part
 from release.package.archive import Member
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report
 from release.sample_spec import Origins, SampleSpec, count_by_class

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from release.fidelity.results import Fidelity
-from release.gate.published import PublishedVerdict
+from release.gate.public_result import PublishedVerdict
 from release.gate.result import GateResult
 from release.report.pretraining import of_pretraining
 from release.report.schema import DatasetSummary, ExaminationCount, ModelSummary, Report, SetSummary

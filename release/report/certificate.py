@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from release.gate.published import Power, PublishedGate
+from release.gate.public_result import Power, PublishedGate
 from release.report import text
 from release.report.copy_kinds import NOT_PLANTED
 from release.report.not_tested import not_tested

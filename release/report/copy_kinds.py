@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from release.gate.published import PublishedControl
+from release.gate.public_result import PublishedControl
 from release.stats.estimate import Estimate
 
 NOT_PLANTED = (

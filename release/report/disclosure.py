@@ -9,7 +9,7 @@ Control, section 5.2.
 
 from __future__ import annotations
 
-from release.gate.published import Histograms
+from release.gate.public_result import Histograms
 from release.report.schema import Report
 
 FEWEST_IMAGES = 5

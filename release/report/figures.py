@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from release.gate.published import Histograms, MembershipAttack, PublishedControl
+from release.gate.public_result import Histograms, MembershipAttack, PublishedControl
 from release.report.copy_kinds import by_recall, share_found
 from release.report.text import estimate, estimated_percent, percent, significant
 from release.stats.estimate import Estimate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from release.gate.published import NotRun
+from release.gate.public_result import NotRun
 from release.report.schema import Report
 
 NO_CHECK = "No check of this gate asks it."

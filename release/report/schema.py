@@ -1,7 +1,7 @@
 """What a report says: the JSON `synthcxr-report/1` as frozen types.
 
 Every document of a set is drawn from this and from nothing else, so no number in them was typed by
-hand. Its parts are the results themselves: `release.gate.published`, `release.fidelity.results` and
+hand. Its parts are the results themselves: `release.gate.public_result`, `release.fidelity.results` and
 `release.utility.results`. What could not be measured is None, never a made-up value; so is a part
 that was not reached, as a refused set is not measured further.
 """
@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue
 
 from release.fidelity.results import Fidelity
-from release.gate.published import Part, PublishedGate, PublishedVerdict
+from release.gate.public_result import Part, PublishedGate, PublishedVerdict
 from release.utility.results import Utility
 
 FORMAT: Literal["synthcxr-report/1"] = "synthcxr-report/1"

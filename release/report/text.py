@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import ceil, floor, isfinite, log10
 
 from release.fidelity.results import ALL
-from release.gate.published import Power, PublishedGate, rounded_up
+from release.gate.public_result import Power, PublishedGate, rounded_up
 from release.gate.result import COARSE_P_VALUES
 from release.gate.verdict import Outcome
 from release.report.pretraining import of_pretraining

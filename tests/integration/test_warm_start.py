@@ -21,7 +21,7 @@ from tests.integration.jobs import finished, submit_generation, submit_ingest, s
 from workers.generate.gate_assets import splits_of
 from workers.train import public_images
 from workers.train.bases import save_base
-from workers.train.contradicted import private_twin
+from workers.train.private_twin import private_twin
 
 PUBLIC = PublicData("CC0-1.0", "an open archive")
 
@@ -190,7 +190,7 @@ def test_a_few_patients_in_common_do_not_say_whose_images_are_private(
 
     assert twin() == private_id
     assert twin("another") is None
-    monkeypatch.setattr("workers.train.contradicted.FEWEST_IN_COMMON", 121)  # of 120 in all
+    monkeypatch.setattr("workers.train.private_twin.FEWEST_IN_COMMON", 121)  # of 120 in all
     assert twin() is None
 
 

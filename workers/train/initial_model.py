@@ -24,7 +24,7 @@ from service.domain.model_card import WarmStart
 from service.domain.records import Dataset, Model
 from service.domain.requests import PHANTOMS, PublicData, TrainRequest
 from workers.runtime.attempt import Attempt
-from workers.train.contradicted import private_twin
+from workers.train.private_twin import private_twin
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,6 @@ from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
 from workers.runtime.device import require_device, threads_on
-from workers.train.contradicted import private_twin
 from workers.train.distributed import leading_process_group, rank_device
 from workers.train.dp_ledger import earlier_runs
 from workers.train.dp_training import train_with_dp
@@ -56,6 +55,7 @@ from workers.train.membership_audit import (
     membership_monitor,
 )
 from workers.train.metrics_history import learning_curve, memorisation_curve
+from workers.train.private_twin import private_twin
 from workers.train.reporter import SAMPLES_PER_CLASS, Reporter
 from workers.train.spec import TrainingSpec
 

@@ -1,4 +1,4 @@
-"""First drafts of images, for the generator to finish.
+"""The class prior: draws first drafts of images of a class, for the generator to finish.
 
 A draft holds the leading principal components of an image: blurred, but as varied as the images
 are. The generator begins there, so that it neither spends its time on learning what a chest is nor

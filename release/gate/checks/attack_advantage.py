@@ -25,7 +25,7 @@ from release.data import Array
 from release.gate.context import Check, Context
 from release.gate.finding import MORE_PATIENTS, OTHER_MODEL, POWER, Finding, Reason
 from release.gate.policy import Policy
-from release.gate.published import Power
+from release.gate.public_result import Power
 from release.gate.verdict import Decision
 from release.stats.estimate import Estimate
 from release.stats.fisher import above, members_by_rank

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from release.gate.context import Check, Context, GateStage
 from release.gate.finding import POWER, Finding
-from release.gate.published import percent, rounded_up
+from release.gate.public_result import percent, rounded_up
 
 
 def run(context: Context) -> Finding:

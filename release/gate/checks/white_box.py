@@ -21,7 +21,7 @@ from release.data import Array
 from release.gate.context import Hypothesis
 from release.gate.finding import Finding
 from release.gate.policy import Policy
-from release.gate.published import percent, rounded_up
+from release.gate.public_result import percent, rounded_up
 from release.stats.bonferroni import bonferroni
 from release.stats.fisher import members_by_rank, rank_p_value, upper_p_values
 from release.stats.power import detectable_share

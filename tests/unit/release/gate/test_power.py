@@ -19,7 +19,7 @@ from release.gate.power import (
     images_needed,
     power_of,
 )
-from release.gate.published import Power
+from release.gate.public_result import Power
 from release.stats.intervals import proportion
 
 POLICY = Policy()

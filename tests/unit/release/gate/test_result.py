@@ -5,7 +5,7 @@ import pytest
 
 from release.gate.policy import Policy
 from release.gate.positive_controls import ControlResult
-from release.gate.published import Power, PublishedGate, rounded_up
+from release.gate.public_result import Power, PublishedGate, rounded_up
 from release.gate.result import GateResult
 from release.gate.verdict import Verdict
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from release.gate.published import Histograms
+from release.gate.public_result import Histograms
 from release.report.disclosure import FEWEST_IMAGES, disclosed, merged_bins, rounded_count
 from release.report.documents import documents, drawings
 from release.report.schema import Report

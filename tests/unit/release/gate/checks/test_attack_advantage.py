@@ -5,7 +5,7 @@ import pytest
 
 from release.gate.checks.attack_advantage import advantage, judge
 from release.gate.policy import Policy
-from release.gate.published import Power
+from release.gate.public_result import Power
 from release.stats.estimate import Estimate
 from release.stats.intervals import share
 

@@ -5,7 +5,7 @@ import pytest
 
 from release.gate.checks.white_box import judge
 from release.gate.policy import Policy
-from release.gate.published import percent
+from release.gate.public_result import percent
 from release.stats.fisher import members_by_rank, p_value
 from release.stats.power import detectable_share
 
