@@ -1,9 +1,9 @@
 """What a report says: the JSON `synthcxr-report/1` as frozen types.
 
 Every document of a set is drawn from this and from nothing else, so no number in them was typed by
-hand. Its parts are the results themselves: `release.gate.public_result`, `release.fidelity.results` and
-`release.utility.results`. What could not be measured is None, never a made-up value; so is a part
-that was not reached, as a refused set is not measured further.
+hand. Its parts are the results themselves: `release.gate.public_result`,
+`release.fidelity.results` and `release.utility.results`. What could not be measured is None, never
+a made-up value; so is a part that was not reached, as a refused set is not measured further.
 """
 
 from __future__ import annotations
