@@ -16,7 +16,7 @@ from models.config import FamilySampler
 from models.device_errors import is_out_of_memory
 from models.device_memory import give_back_memory, largest_batch
 from models.family import Family
-from models.seeding import Between, ImageNoise
+from models.seeding import ImageNoise, Seed
 from models.threads import Threads
 
 MICRO_BATCH = {"cpu": 8, "cuda": 256}  # at most: on a GPU its memory decides
@@ -29,17 +29,17 @@ class Draw:
 
     Attributes:
         weights: How much of each class, by class index, adding up to 1; classes left out weigh 0.
-        seed: The image's own seed, or one on the way between two.
+        seed: The image's own seed, one on the way between two, or one of a preview.
     """
 
     weights: Mapping[int, float]
-    seed: int | Between
+    seed: Seed
 
 
 def sample_pixels(
     model: Family[Any, Any],
     labels: Sequence[int],
-    seeds: Sequence[int],
+    seeds: Sequence[Seed],
     sampler: FamilySampler,
     accelerator: Accelerator | None = None,
 ) -> Iterator[NDArray[np.uint8]]:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+PREVIEW = 1  # the use of a seed that is no image's of a set
+
 
 def derived_seed(*path: int) -> int:
     """Derive an independent 63-bit seed from non-negative integers, each below 2**64.
@@ -68,6 +70,25 @@ class Between:
     position: float
 
 
+@dataclass(frozen=True)
+class PreviewSeed:
+    """A seed of an image that is looked at and not examined.
+
+    Its numbers belong to no seed of a set, nor to the way between two: whoever has seen the image
+    cannot ask for it in a set.
+    """
+
+    seed: int
+
+
+Seed = int | Between | PreviewSeed
+
+
+def preview_seed(seed: int, index: int) -> PreviewSeed:
+    """Seed of image `index` of a preview."""
+    return PreviewSeed(derived_seed(seed, index))
+
+
 class ImageNoise:
     """A random source for each image of a batch.
 
@@ -79,10 +100,8 @@ class ImageNoise:
         device: Where the numbers are wanted.
     """
 
-    def __init__(self, seeds: Sequence[int | Between], device: torch.device | str = "cpu") -> None:
-        self._sources = [
-            _Passage(seed) if isinstance(seed, Between) else _Source(seed) for seed in seeds
-        ]
+    def __init__(self, seeds: Sequence[Seed], device: torch.device | str = "cpu") -> None:
+        self._sources = [_source(seed) for seed in seeds]
         self._device = torch.device(device)
 
     def __len__(self) -> int:
@@ -94,13 +113,17 @@ class ImageNoise:
 
 
 class _Source:
-    """Normal numbers from one seed."""
+    """Normal numbers from one seed, of one use.
 
-    def __init__(self, seed: int) -> None:
-        self._rng = torch.Generator().manual_seed(seed)
+    All 64 bits of the seed count; torch's generator of the CPU takes notice of 32.
+    """
+
+    def __init__(self, seed: int, *use: int) -> None:
+        words = np.random.SeedSequence(seed, spawn_key=use)
+        self._rng = np.random.Generator(np.random.SFC64(words))
 
     def normal(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=self._rng)
+        return torch.from_numpy(self._rng.standard_normal(shape, np.float32))
 
 
 class _Passage:
@@ -118,3 +141,13 @@ class _Passage:
     def normal(self, shape: tuple[int, ...]) -> Tensor:
         a, b = (end.normal(shape) for end in self._ends)
         return self._weights[0] * a + self._weights[1] * b
+
+
+def _source(seed: Seed) -> _Source | _Passage:
+    match seed:
+        case Between():
+            return _Passage(seed)
+        case PreviewSeed():
+            return _Source(seed.seed, PREVIEW)
+        case _:
+            return _Source(seed)

@@ -197,10 +197,15 @@ def get_report(
     if_none_match: IfNoneMatch = None,
     accept: Accept = None,
 ) -> Response:
-    """Read a set's report, whatever the verdict: a page, or JSON by `Accept`."""
+    """Read a set's report, whatever the verdict: a page, or JSON by `Accept`.
+
+    The page shows images of a released set, so it waits for the set's approvals as they do.
+    """
     made = context.records.releases.synthetic_set(synthetic_set_id)
     page = made.report
     as_json = "application/json" in (accept or "")
+    if not as_json:
+        _check_seen(context, made)
     kind, media_type = ("json", "application/json") if as_json else ("html", "text/html")
     answer = immutable_file(
         context.artifacts.path(f"{page.folder}/report.{kind}"),

@@ -4,6 +4,7 @@ A key is no person. Whoever made a key, or rotated it, has seen its secret and c
 keys of one name are one person's. docs/console.md says what this cannot show.
 """
 
+import unicodedata
 from dataclasses import dataclass
 
 from service.domain.audit import DONE
@@ -73,6 +74,12 @@ class Approvers:
         if not caller.startswith(_KEY):
             return None
         try:
-            return " ".join(self.keys.key(self.tenant, caller).name.casefold().split())
+            return _plain(self.keys.key(self.tenant, caller).name)
         except ApiKeyNotFound:
             return None
+
+
+def _plain(name: str) -> str:
+    """Leave out what two spellings of one name may differ in: case, blanks, forms, marks unseen."""
+    composed = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join("".join(c for c in composed if unicodedata.category(c) != "Cf").split())

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from models.registry import sampler_class
 from models.sampling import Draw, draw_pixels
-from models.seeding import image_seed
+from models.seeding import preview_seed
 from models.snapshot import Snapshot
 from models.threads import Threads
 from release.cancellation import check_cancelled
 from release.report.contact_sheets import contact_sheet
 from service.domain.previews import (
     MAX_IMAGES_PER_CLASS,
-    PREVIEW_SEED,
     picture_name,
     previews_folder,
 )
@@ -82,4 +81,4 @@ def _draws(snapshot: Snapshot, request: PreviewRequest, column: PreviewColumn) -
     for label in map(snapshot.classes.index, request.classes):
         for number in range(request.images_per_class):
             index = label * MAX_IMAGES_PER_CLASS + number
-            yield Draw({label: 1.0}, image_seed(PREVIEW_SEED + column.seed, index))
+            yield Draw({label: 1.0}, preview_seed(column.seed, index))

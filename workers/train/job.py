@@ -20,7 +20,7 @@ from models.diagnosis import TrainingFault, memorising, overfitting
 from models.family import Family
 from models.registry import sampler_class
 from models.sampling import sample_pixels
-from models.seeding import image_seed
+from models.seeding import preview_seed
 from models.snapshot import DESCRIPTION, WEIGHTS, save_snapshot
 from models.threads import Threads
 from models.training.checkpoints import file_digest
@@ -39,7 +39,6 @@ from service.domain.model_card import (
     PrivacyAccount,
     TrainingEnd,
 )
-from service.domain.previews import PREVIEW_SEED
 from service.domain.records import ArtifactRef, Model, TrainedModel
 from service.domain.requests import TrainRequest
 from workers.runtime.attempt import Attempt, Stopped
@@ -296,7 +295,7 @@ def _samples(model: Family[Any, Any], family: str) -> NDArray[np.uint8]:
     """Draw the images of the model's contact sheet, a row for each class."""
     num_classes = model.spec.num_classes
     labels = [label for label in range(num_classes) for _ in range(SAMPLES_PER_CLASS)]
-    seeds = [image_seed(PREVIEW_SEED, index) for index in range(len(labels))]
+    seeds = [preview_seed(0, index) for index in range(len(labels))]
     images = []
     for pixels in sample_pixels(model, labels, seeds, sampler_class(family)()):
         check_cancelled()

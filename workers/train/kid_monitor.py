@@ -19,14 +19,13 @@ from models.config import FamilySampler
 from models.family import Family
 from models.registry import sampler_class
 from models.sampling import sample_pixels
-from models.seeding import image_seed
+from models.seeding import preview_seed
 from radiographs.splits.split import Split
 from release.cancellation import check_cancelled
 from release.data import Pixels
 from release.fidelity.kid import Sample, kid
 from release.fidelity.random_features import random_features
 from release.stats.estimate import Estimate
-from service.domain.previews import PREVIEW_SEED
 from workers.train.spec import TrainingSpec
 
 KID = "kid"  # the name of the metric; its 95 % interval is KID_LOW to KID_HIGH
@@ -132,7 +131,7 @@ class KidMonitor:
 
     def _drawn(self, model: Family[Any, Any], num_images: int) -> Pixels:
         labels = self._labels[:num_images]
-        seeds = [image_seed(PREVIEW_SEED, index) for index in range(len(labels))]
+        seeds = [preview_seed(0, index) for index in range(len(labels))]
         images = []
         for pixels in sample_pixels(model, labels, seeds, self._sampler):
             check_cancelled()

@@ -16,14 +16,14 @@ from models.diagnosis import KNOWN, OVERFITTING
 from models.family import Family
 from models.registry import sampler_class
 from models.sampling import MICRO_BATCH, sample_pixels
-from models.seeding import image_seed
+from models.seeding import preview_seed
 from models.training.loop import Training
 from models.training.monitor import THRESHOLD, MembershipMonitor
 from models.training.progress import Progress
 from release.cancellation import completed
 from release.report.contact_sheets import contact_sheet
 from service.domain.job import EventKind, JobProgress
-from service.domain.previews import MAX_IMAGES_PER_CLASS, PREVIEW_SEED
+from service.domain.previews import MAX_IMAGES_PER_CLASS
 from workers.runtime.attempt import Attempt
 from workers.runtime.progress import ProgressEstimator
 from workers.train.kid_monitor import KID, KID_HIGH, KID_LOW, KidMonitor
@@ -151,7 +151,7 @@ class Reporter:
 
     def _draw(self, model: Family[Any, Any]) -> tuple[list[int], NDArray[np.uint8]]:
         labels = [index % model.spec.num_classes for index in range(PREVIEW_IMAGES)]
-        seeds = [image_seed(PREVIEW_SEED, index) for index in range(PREVIEW_IMAGES)]
+        seeds = [preview_seed(0, index) for index in range(PREVIEW_IMAGES)]
         [pixels] = sample_pixels(model, labels, seeds, self._sampler)
         return labels, pixels
 

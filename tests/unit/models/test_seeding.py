@@ -2,7 +2,7 @@
 
 import torch
 
-from models.seeding import Between, ImageNoise, derived_seed, image_seed
+from models.seeding import Between, ImageNoise, derived_seed, image_seed, preview_seed
 
 
 def test_an_image_draws_the_same_numbers_in_any_batch():
@@ -31,3 +31,17 @@ def test_numbers_on_the_way_between_two_seeds_stay_standard_normal():
 def test_the_ends_of_the_way_are_the_seeds_own_numbers():
     ends = ImageNoise([Between(1, 2, 0.0), Between(1, 2, 1.0)]).normal(100)
     assert torch.equal(ends, ImageNoise([1, 2]).normal(100))
+
+
+def test_every_bit_of_a_seed_counts():
+    numbers = ImageNoise([5 + (1 << bit) for bit in (3, 31, 32, 40, 62)] + [5]).normal(8)
+    assert len({tuple(row.tolist()) for row in numbers}) == 6
+
+
+def test_no_seed_of_a_set_draws_what_a_preview_shows():
+    shown = preview_seed(0, 3)
+    [preview] = ImageNoise([shown]).normal(100)
+    named = [shown.seed, shown.seed + 2**32, 2**32 + shown.seed % 2**32, shown.seed ^ 2**62]
+    between = [Between(shown.seed, 7, 0.0), Between(shown.seed, shown.seed + 1, 0.5)]
+    for numbers in ImageNoise([*named, *between]).normal(100):
+        assert abs(torch.corrcoef(torch.stack([preview, numbers]))[0, 1]) < 0.5

@@ -186,3 +186,29 @@ def test_a_set_that_is_made_anew_is_approved_anew(asked: Any) -> None:
     examined = AuditDraft("default", "worker", EXAMINE_SET, "syn_1", "passed")
     scene.records.audit.append(examined)  # as a worker does with the set
     scene.refused(scene.client.get(f"{HERE}/download", headers=headers), 409, "approval_missing")
+
+
+def test_the_page_of_a_report_waits_too_since_it_shows_images(asked: Any) -> None:
+    scene = asked(1)
+    headers = scene.bearer("generate")
+    page = scene.client.get(f"{HERE}/report", headers=headers | {"accept": "text/html"})
+    scene.refused(page, 409, "approval_missing")
+    bearer = bearer_of(scene.key(RELEASE_APPROVE, name="person"))
+    assert scene.client.get(f"{HERE}/report", headers=bearer).status_code == 200
+    assert approve(scene, bearer).status_code == 201
+    assert scene.client.get(f"{HERE}/report", headers=headers).status_code == 200
+
+
+def test_the_page_of_a_report_on_a_refused_set_waits_for_nobody(asked: Any) -> None:
+    scene = asked(1, Verdict("refused", "memorises"))
+    assert scene.client.get(f"{HERE}/report", headers=scene.bearer("generate")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "spelling", ["Jose\u0301", "JOS\u00c9", "Jos\u00e9\u200b", " \uff2aos\u00e9"]
+)
+def test_other_spellings_of_a_name_are_the_same_person(asked: Any, spelling: str) -> None:
+    scene = asked(2)
+    first, second = (scene.key(RELEASE_APPROVE, name=name) for name in ("Jos\u00e9", spelling))
+    assert approve(scene, bearer_of(first)).status_code == 201
+    scene.refused(approve(scene, bearer_of(second)), 409, "already_approved")
