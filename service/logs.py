@@ -9,9 +9,11 @@ from typing import Any
 
 import structlog
 
-# API keys, JSON web tokens, and whatever else is sent as a bearer token
+# API keys, secrets of webhooks, JSON web tokens, and whatever else is sent as a bearer token
 _SECRETS = re.compile(
-    r"synthcxr_[0-9a-z]{20,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=\bBearer )[\w.~+/-]+=*", re.IGNORECASE
+    r"synthcxr_[0-9a-z]{20,}|whsec_[\w+/-]+=*"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=\bBearer )[\w.~+/-]+=*",
+    re.IGNORECASE,
 )
 
 

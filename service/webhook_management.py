@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from service.context import AppContext
+from service.domain.audit import leading_to
 from service.domain.identifiers import new_id
 from service.domain.webhooks import Webhook, WebhookEvent, new_secret
 
@@ -31,7 +32,7 @@ def create_webhook(
         TooManyWebhooks: The tenant has enough.
         StorageFull: The key of the secrets cannot be written.
     """
-    context.webhook_rules.target(url)
+    target = context.webhook_rules.target(url)
     name, secret = new_id("wh"), new_secret()
     webhook = Webhook(
         id=name,
@@ -42,7 +43,7 @@ def create_webhook(
         created_by=context.caller.id,
         secret=context.secret_box.seal(secret, name),
     )
-    context.records.webhooks.add(webhook, context.entry(name))
+    context.records.webhooks.add(webhook, context.entry(name, leading_to(target.authority)))
     return IssuedWebhook(webhook, secret)
 
 

@@ -9,7 +9,6 @@ print(message.type, message.data)
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import json
 import re
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 from synthcxr.errors import WebhookNotVerified
 
 TOLERANCE_SECONDS = 300.0
+SHORTEST_KEY_BYTES = 24  # of the specification
 _PREFIX = "whsec_"
 _VERSION = "v1"
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -74,9 +74,10 @@ def verify(
     Raises:
         WebhookNotVerified: A header is missing, the message is too old or from the future, no
             signature fits, or what is signed is no message.
+        ValueError: A secret is not one that the service made: it is empty, cut short or no base64.
     """
+    keys = [_key(each) for each in ([secret] if isinstance(secret, str) else secret)]
     message_id, timestamp, signatures = _signed_headers(headers)
-    content = body.encode() if isinstance(body, str) else bytes(body)
     moment = time.time() if now is None else now
     if not _SECONDS.fullmatch(timestamp):
         raise WebhookNotVerified("The header webhook-timestamp is no number of seconds.")
@@ -84,9 +85,12 @@ def verify(
         raise WebhookNotVerified(
             f"The message is not from the last {tolerance_seconds:g} seconds, or a clock is wrong."
         )
-    signed = b".".join([message_id.encode(), timestamp.encode(), content])
-    secrets = [secret] if isinstance(secret, str) else list(secret)
-    expected = [hmac.digest(_key(each), signed, "sha256") for each in secrets]
+    try:
+        content = body.encode() if isinstance(body, str) else bytes(body)
+        signed = b".".join([message_id.encode(), timestamp.encode(), content])
+    except UnicodeEncodeError:
+        raise WebhookNotVerified("The header webhook-id, or the body, is no text.") from None
+    expected = [hmac.digest(key, signed, "sha256") for key in keys]
     given = [_signature(each) for each in signatures.split(" ")]
     fits = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in given]
     if not any(fits):
@@ -105,9 +109,12 @@ def _signed_headers(headers: Headers) -> tuple[str, str, str]:
 
 def _key(secret: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        raise ValueError("A secret is `whsec_` and base64, as the service showed it.") from None
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:  # also what is not ASCII
+        key = b""
+    if len(key) < SHORTEST_KEY_BYTES:  # anybody could sign with an empty one
+        raise ValueError("A secret is `whsec_` and base64, all of it, as the service showed it.")
+    return key
 
 
 def _signature(text: str) -> bytes:

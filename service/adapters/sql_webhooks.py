@@ -19,6 +19,7 @@ from service.domain.webhook_ports import Webhooks
 from service.domain.webhooks import (
     GONE_REASON,
     MOST_OF_TENANT,
+    MOST_SENT_OF_TENANT,
     Delivery,
     DeliveryState,
     Message,
@@ -96,6 +97,7 @@ class SqlWebhooks(Webhooks):
         with self._database.writing() as connection:
             webhook = self._locked(connection, webhook_id)
             webhook.must_be_enabled()
+            webhook.must_have_room(_num_pending(connection, webhook_id))
             delivery = Delivery.of(Message.ping(webhook), webhook, self._database.now())
             connection.execute(insert(t.webhook_deliveries).values(_row(delivery)))
             return delivery
@@ -117,12 +119,17 @@ class SqlWebhooks(Webhooks):
     @override
     def resend(self, webhook_id: str, delivery_id: str) -> Delivery:
         with self._database.writing() as connection:
-            self._locked(connection, webhook_id).must_be_enabled()
+            webhook = self._locked(connection, webhook_id)
+            webhook.must_be_enabled()
             of_webhook = t.webhook_deliveries.c.webhook_id == webhook_id
             row = locked_row(connection, t.webhook_deliveries, delivery_id, of_webhook)
             if row is None:
                 raise WebhookDeliveryNotFound.named(delivery_id)
-            again = _delivery_of(row).again(self._database.now())
+            there, lease_end = _delivery_of(row), row["lease_expires_at"]
+            if lease_end and lease_end > self._database.shared_clock.now(connection):
+                raise there.being_sent()
+            webhook.must_have_room(_num_pending(connection, webhook_id))
+            again = there.again(self._database.now())
             _write(connection, again, lease_expires_at=None)
             return again
 
@@ -140,20 +147,35 @@ class SqlWebhooks(Webhooks):
             free = or_(
                 deliveries.lease_expires_at.is_(None), deliveries.lease_expires_at <= shared_now
             )
-            busy = select(deliveries.webhook_id).where(
-                deliveries.state == _PENDING, deliveries.lease_expires_at > shared_now
+            under_way = (deliveries.state == _PENDING, deliveries.lease_expires_at > shared_now)
+            busy = select(deliveries.webhook_id).where(*under_way)
+            taken = (
+                select(deliveries.tenant, func.count().label("number"))
+                .where(*under_way)
+                .group_by(deliveries.tenant)
+                .subquery()
             )
             oldest = (
                 select(func.min(deliveries.id))
                 .where(*due, deliveries.webhook_id.not_in(busy))
                 .group_by(deliveries.webhook_id)
             )
-            chosen = (
+            in_tenant = func.row_number().over(
+                partition_by=deliveries.tenant, order_by=(deliveries.next_attempt_at, deliveries.id)
+            )
+            turns = (
+                select(deliveries.id, (in_tenant + func.coalesce(taken.c.number, 0)).label("turn"))
+                .outerjoin(taken, taken.c.tenant == deliveries.tenant)
+                .where(deliveries.id.in_(oldest), *due)
+                .subquery()
+            )
+            chosen = (  # who claims at the same time finds the same turns, and skips what is locked
                 select(t.webhook_deliveries)
-                .where(deliveries.id.in_(oldest), *due, free)
-                .order_by(deliveries.next_attempt_at)
+                .join(turns, turns.c.id == deliveries.id)
+                .where(turns.c.turn <= MOST_SENT_OF_TENANT, *due, free)
+                .order_by(turns.c.turn, deliveries.next_attempt_at)
                 .limit(limit)
-                .with_for_update(skip_locked=True)
+                .with_for_update(skip_locked=True, of=t.webhook_deliveries)
             )
             rows = connection.execute(chosen).mappings().all()
             of_them = t.webhooks.c.id.in_([row["webhook_id"] for row in rows])
@@ -175,19 +197,25 @@ class SqlWebhooks(Webhooks):
     def settle(self, claimed: Delivery, outcome: Outcome, jitter: float) -> None:
         now = self._database.now()
         with self._database.writing() as connection:
+            # the webhook first, as everywhere: two who lock in different orders wait for each other
+            webhook = locked_row(connection, t.webhooks, claimed.webhook_id)
             row = locked_row(connection, t.webhook_deliveries, claimed.id)
-            if row is None or not _held(_delivery_of(row), claimed):
+            if row is None or not _delivery_of(row).same_attempt(claimed):
                 return
             _write(connection, claimed.after(outcome, now, jitter), lease_expires_at=None)
-            if outcome.gone:
-                _disable(connection, claimed.webhook_id, now)
+            if outcome.gone and webhook:
+                _disable(connection, _webhook_of(webhook), now)
 
     @override
     def forget_settled(self, before: datetime) -> int:
         deliveries = t.webhook_deliveries
-        old = (deliveries.c.state != _PENDING, deliveries.c.created_at < before)
+        old = (
+            select(deliveries.c.id)
+            .where(deliveries.c.state != _PENDING, deliveries.c.created_at < before)
+            .with_for_update(skip_locked=True)  # a webhook that is being deleted takes its own
+        )
         with self._database.writing() as connection:
-            return connection.execute(delete(deliveries).where(*old)).rowcount
+            return connection.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
     def _locked(self, connection: Connection, webhook_id: str) -> Webhook:
         """Read a webhook that nobody else may change until the transaction ends."""
@@ -208,19 +236,18 @@ def announce(connection: Connection, tenant: str, message: Message | None, now: 
         connection.execute(insert(t.webhook_deliveries), rows)
 
 
-def _held(there: Delivery, claimed: Delivery) -> bool:
-    """Say whether a delivery is still in the hands of who claimed it."""
-    pending = there.state is DeliveryState.PENDING
-    return pending and there.num_attempts == claimed.num_attempts
-
-
-def _disable(connection: Connection, webhook_id: str, now: datetime) -> None:
-    row = locked_row(connection, t.webhooks, webhook_id)
-    if row is None:
-        return
-    _replace(connection, replace(_webhook_of(row), disabled_at=now, disabled_reason=GONE_REASON))
+def _num_pending(connection: Connection, webhook_id: str) -> int:
     deliveries = t.webhook_deliveries
     waiting = (deliveries.c.webhook_id == webhook_id, deliveries.c.state == _PENDING)
+    number = select(func.count()).select_from(deliveries).where(*waiting)
+    return connection.execute(number).scalar_one()
+
+
+def _disable(connection: Connection, webhook: Webhook, now: datetime) -> None:
+    """Write into a locked webhook that its receiver is gone."""
+    _replace(connection, replace(webhook, disabled_at=now, disabled_reason=GONE_REASON))
+    deliveries = t.webhook_deliveries
+    waiting = (deliveries.c.webhook_id == webhook.id, deliveries.c.state == _PENDING)
     dead = {"state": str(DeliveryState.DEAD), "next_attempt_at": None, "last_error": GONE_REASON}
     connection.execute(update(deliveries).where(*waiting).values(dead))
 

@@ -18,7 +18,9 @@ class AuditEntryView(View):
     actor: str = Field(description="Who did it.")
     action: str = Field(description="The operation, as openapi.yaml names it, or a worker's act.")
     target: str | None = Field(description="Identifier of the record.")
-    outcome: str = Field(description="`done`, an error's code, or a verdict.")
+    outcome: str = Field(
+        description="`done`, an error's code, a verdict, or `stored(SERVER)`, `leads_to(HOST)`."
+    )
     origin: str | None = Field(description="Address that the request came from.")
     previous: str = Field(description="Digest of the entry before; zeros before the first.")
     digest: str

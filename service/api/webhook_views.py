@@ -54,6 +54,7 @@ class WebhookDeliveryView(View):
     last_status: int | None = Field(description="HTTP status of the last answer.")
     last_error: str | None = Field(
         description="Why the last attempt failed: `status`, `redirected`, `timeout`, "
-        "`unreachable`, `unresolved`, `tls_failed`, `target_refused`, `webhook_key_lost`, `gone`."
+        "`unreachable`, `unresolved`, `tls_failed`, `target_refused`, `webhook_key_lost`, `gone`, "
+        "`internal_error`."
     )
     body: str = Field(description="What is sent.")

@@ -110,7 +110,11 @@ async def rotate_webhook_secret(
     operation_id="test_webhook",
     status_code=202,
     responses=documented(
-        errors.WebhookNotFound, errors.WebhookDisabled, errors.InvalidRequest, http=[400, 413]
+        errors.WebhookNotFound,
+        errors.WebhookDisabled,
+        errors.TooManyPendingMessages,
+        errors.InvalidRequest,
+        http=[400, 413],
     ),
 )
 async def test_webhook(context: InContext, webhook_id: WebhookId) -> WebhookDeliveryView:
@@ -141,6 +145,8 @@ def list_webhook_deliveries(
         errors.WebhookNotFound,
         errors.WebhookDeliveryNotFound,
         errors.WebhookDisabled,
+        errors.TooManyPendingMessages,
+        errors.MessageBeingSent,
         errors.InvalidRequest,
         http=[400, 413],
     ),
@@ -148,6 +154,6 @@ def list_webhook_deliveries(
 async def resend_webhook_delivery(
     context: InContext, webhook_id: WebhookId, message_id: MessageId
 ) -> WebhookDeliveryView:
-    """Send a message once more, under the same `webhook-id`, whatever became of it before."""
+    """Send a message once more, under the same `webhook-id`, once no attempt is under way."""
     resend = context.records.webhooks.resend
     return WebhookDeliveryView.model_validate(await run_writing(resend, webhook_id, message_id))

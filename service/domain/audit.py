@@ -18,6 +18,7 @@ from service.domain.records import PushedSet, SyntheticSet
 HEAD_TYPE = "application/vnd.synthcxr.audit-head+json"
 FORMAT = "synthcxr-audit/1"
 GENESIS = "0" * 64  # the digest before the first entry
+MOST_CHARACTERS_OF_OUTCOME = 64  # the column's
 DONE = "done"
 EXAMINE_SET = "examine_set"
 PUSH_SET = "push_set"
@@ -35,7 +36,8 @@ class AuditDraft:
         actor: Who did it: a caller's id, or `worker HOST:PID`, `scheduler`, `operator`.
         action: The operation of the API as openapi.yaml names it, or a constant of this module.
         target: Identifier of the record, where there is one.
-        outcome: `done`, the code of the error that refused it, or the verdict on a set.
+        outcome: `done`, the code of the error that refused it, the verdict on a set, or the system
+            that it is about: `stored(NAME)`, `leads_to(HOST)`.
         origin: Address that the request came from.
     """
 
@@ -107,6 +109,15 @@ class AuditEntry:
 def timestamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC, to the microsecond."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def leading_to(host: str) -> str:
+    """Return what is recorded of a webhook that was made, as `outcome`.
+
+    A host is cut off in front: its last part says whose it is.
+    """
+    room = MOST_CHARACTERS_OF_OUTCOME - len("leads_to()")
+    return f"leads_to({host if len(host) <= room else '...' + host[3 - room :]})"
 
 
 def signed_head(head: AuditHead, keys: SigningKeys, now: datetime) -> dict[str, Any]:

@@ -64,7 +64,12 @@ class Webhooks(Protocol):
         """Remove a webhook with its deliveries; what is not delivered will not be."""
 
     def ping(self, webhook_id: str) -> Delivery:
-        """Begin the delivery of a message that announces nothing; raises WebhookDisabled."""
+        """Begin the delivery of a message that announces nothing.
+
+        Raises:
+            WebhookDisabled: Its receiver is gone.
+            TooManyPendingMessages: Enough waits for it.
+        """
 
     def deliveries(
         self, webhook_id: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
@@ -72,12 +77,21 @@ class Webhooks(Protocol):
         """List the deliveries of a webhook, newest first."""
 
     def resend(self, webhook_id: str, delivery_id: str) -> Delivery:
-        """Deliver a message once more; raises WebhookDisabled."""
+        """Deliver a message once more.
+
+        Raises:
+            WebhookDisabled: Its receiver is gone.
+            MessageBeingSent: An attempt is under way.
+            TooManyPendingMessages: Enough waits for its webhook.
+        """
 
     # -- called by who delivers ----------------------------------------------------------------
 
     def claim_due(self, limit: int, lease_seconds: float) -> list[tuple[Delivery, Webhook]]:
-        """Take deliveries that are due, at most one of each webhook at a time, and count them.
+        """Take deliveries that are due, and count their attempts.
+
+        At most one of each webhook and MOST_SENT_OF_TENANT of each tenant are taken at a time;
+        tenants of whom fewer are taken come first.
 
         While a lease lasts nobody else takes its delivery, nor another one of the same webhook. It
         is written and judged by the database's clock.

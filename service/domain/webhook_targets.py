@@ -22,7 +22,24 @@ _NAME = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z][
 _OWN_NETWORKS = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
-_CLOUD_METADATA = ip_network("fd00:ec2::/32")
+_CLOUD_METADATA = tuple(
+    map(ip_network, ("fd00:ec2::/32", "fd20:ce::254", "fd00:42::42", "100.100.100.200"))
+)
+# IANA's special-purpose addresses, and one that a cloud's machines are served by: interpreters
+# differ in what they call global
+_NOT_PUBLIC = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+            *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+            *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+            "168.63.129.16",
+            *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+        ),
+    )
+)
+_GLOBAL_UNICAST = ip_network("2000::/3")  # all of IPv6 that is given out
 _NAT64 = ip_network("64:ff9b::/96")
 _LAST_32_BITS = 0xFFFF_FFFF
 
@@ -119,9 +136,9 @@ class TargetRules:
             here = literal is not None or target.host == "localhost"
             allowed = self.loopback and here
         elif target.trusted and any(found in each for each in _OWN_NETWORKS):
-            allowed = found not in _CLOUD_METADATA
+            allowed = not any(found in each for each in _CLOUD_METADATA)
         else:
-            allowed = found.is_global and not found.is_multicast
+            allowed = _public(found)
         if not allowed:
             raise _refused(
                 "Its host has an address that is not public. The operator can allow a host of "
@@ -129,8 +146,18 @@ class TargetRules:
             )
 
 
+def _public(address: Address) -> bool:
+    """Say whether an address belongs to the internet."""
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not any(address in each for each in _NOT_PUBLIC)
+
+
 def _embedded(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address stands for, where it does."""
+    """Return the IPv4 address that an IPv6 address stands for, where it does.
+
+    Where it stands in 64:ff9b:1::/48 (RFC 8215) each network decides, so those are not public.
+    """
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
-from service.domain.errors import WebhookDisabled
+from service.domain.errors import MessageBeingSent, TooManyPendingMessages, WebhookDisabled
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobState
 from service.domain.records import SyntheticSet
@@ -31,6 +31,8 @@ EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
 PING = "webhook.ping"  # goes to one webhook alone, when somebody asks for it
 
 MOST_OF_TENANT = 20
+MOST_SENT_OF_TENANT = 2  # at a time, so that one tenant's slow receivers leave room for others
+MOST_PENDING_BY_HAND = 20  # of a webhook; with so many, nobody adds another by hand
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of the specification
 _SECRET_BYTES = 32  # the specification asks for 24 to 64
 SHARE_OF_JITTER = 0.1
@@ -145,6 +147,14 @@ class Webhook:
                 "is gone. Delete it and make another."
             )
 
+    def must_have_room(self, num_pending: int) -> None:
+        """Raise TooManyPendingMessages where enough waits for it already."""
+        if num_pending >= MOST_PENDING_BY_HAND:
+            raise TooManyPendingMessages(
+                f"{num_pending} messages wait for {self.id} already. See `last_error` of its "
+                "deliveries, and wait until they are delivered or dead."
+            )
+
     def rotated(self, sealed: str, now: datetime, grace: timedelta) -> "Webhook":
         """Take a new secret; messages are signed with the present one, too, for a while."""
         return replace(
@@ -251,6 +261,16 @@ class Delivery:
             return replace(tried, state=DeliveryState.DEAD, next_attempt_at=None)
         pause = PAUSES[self.num_attempts - 1] * (1 + SHARE_OF_JITTER * jitter)
         return replace(tried, next_attempt_at=now + timedelta(seconds=pause))
+
+    def same_attempt(self, other: "Delivery") -> bool:
+        """Say whether another state of the delivery is of the same attempt, not yet ended."""
+        pending = self.state is DeliveryState.PENDING
+        mine = (self.num_attempts, self.last_attempt_at)
+        return pending and mine == (other.num_attempts, other.last_attempt_at)
+
+    def being_sent(self) -> MessageBeingSent:
+        """Return the refusal to begin anew while an attempt is under way."""
+        return MessageBeingSent(f"{self.id} is being sent right now. See what becomes of that.")
 
     def again(self, now: datetime) -> "Delivery":
         """Make it due now, with all attempts before it, whatever became of it so far."""

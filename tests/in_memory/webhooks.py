@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from service.domain.webhook_ports import Webhooks
 from service.domain.webhooks import (
     GONE_REASON,
     MOST_OF_TENANT,
+    MOST_SENT_OF_TENANT,
     Delivery,
     DeliveryState,
     Message,
@@ -79,6 +81,7 @@ class MemoryWebhooks(Webhooks):
         with self._store.lock:
             webhook = self.webhook(webhook_id)
             webhook.must_be_enabled()
+            webhook.must_have_room(self._num_pending(webhook_id))
             return _begin(self._store, webhook, Message.ping(webhook))
 
     @override
@@ -95,11 +98,17 @@ class MemoryWebhooks(Webhooks):
     @override
     def resend(self, webhook_id: str, delivery_id: str) -> Delivery:
         with self._store.lock:
-            self.webhook(webhook_id).must_be_enabled()
+            webhook = self.webhook(webhook_id)
+            webhook.must_be_enabled()
             found = self._store.deliveries.get(delivery_id)
             if found is None or found.webhook_id != webhook_id:
                 raise WebhookDeliveryNotFound.named(delivery_id)
-            self._store.deliveries[found.id] = found.again(self._store.clock.now())
+            now = self._store.clock.now()
+            lease_end = self._store.leases.get(found.id)
+            if lease_end and lease_end > now:
+                raise found.being_sent()
+            webhook.must_have_room(self._num_pending(webhook_id))
+            self._store.deliveries[found.id] = found.again(now)
             self._store.leases.pop(found.id, None)
             return self._store.deliveries[found.id]
 
@@ -110,14 +119,21 @@ class MemoryWebhooks(Webhooks):
             now = store.clock.now()
             store.leases = {k: until for k, until in store.leases.items() if until > now}
             busy = {store.deliveries[each].webhook_id for each in store.leases}
+            taken = Counter(store.deliveries[each].tenant for each in store.leases)
             claimed: list[tuple[Delivery, Webhook]] = []
-            for each in sorted(store.deliveries.values(), key=Cursor.after):
-                due = each.next_attempt_at is not None and each.next_attempt_at <= now
-                if due and each.webhook_id not in busy and len(claimed) < limit:
-                    busy.add(each.webhook_id)
-                    store.leases[each.id] = now + timedelta(seconds=lease_seconds)
-                    store.deliveries[each.id] = each.begun(now)
-                    claimed.append((each.begun(now), store.webhooks[each.webhook_id]))
+            due = [e for e in store.deliveries.values() if e.next_attempt_at]
+            due = sorted((e for e in due if e.next_attempt_at <= now), key=Cursor.after)
+            while len(claimed) < limit:
+                free = [e for e in due if e.webhook_id not in busy]
+                free = [e for e in free if taken[e.tenant] < MOST_SENT_OF_TENANT]
+                if not free:
+                    break
+                each = min(free, key=lambda e: taken[e.tenant])
+                busy.add(each.webhook_id)
+                taken[each.tenant] += 1
+                store.leases[each.id] = now + timedelta(seconds=lease_seconds)
+                store.deliveries[each.id] = each.begun(now)
+                claimed.append((each.begun(now), store.webhooks[each.webhook_id]))
             return claimed
 
     @override
@@ -125,7 +141,7 @@ class MemoryWebhooks(Webhooks):
         store = self._store
         with store.lock:
             there, now = store.deliveries.get(claimed.id), store.clock.now()
-            if there is None or there.num_attempts != claimed.num_attempts:
+            if there is None or not there.same_attempt(claimed):
                 return
             store.leases.pop(claimed.id, None)
             store.deliveries[claimed.id] = claimed.after(outcome, now, jitter)
@@ -144,6 +160,10 @@ class MemoryWebhooks(Webhooks):
             for each_id in old:
                 del store.deliveries[each_id]
             return len(old)
+
+    def _num_pending(self, webhook_id: str) -> int:
+        there = [e for e in self._store.deliveries.values() if e.webhook_id == webhook_id]
+        return sum(each.state is DeliveryState.PENDING for each in there)
 
     def _disable(self, webhook_id: str, now: datetime) -> None:
         store = self._store

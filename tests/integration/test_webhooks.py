@@ -24,7 +24,13 @@ from service.domain.job import Job, JobKind, JobState
 from service.domain.record_ports import Records
 from service.domain.records import ArtifactRef, GeneratedSet, SyntheticSet
 from service.domain.webhook_targets import TargetRules
-from service.domain.webhooks import DeliveryState, Outcome, Webhook, new_secret
+from service.domain.webhooks import (
+    MOST_PENDING_BY_HAND,
+    DeliveryState,
+    Outcome,
+    Webhook,
+    new_secret,
+)
 from synthcxr.webhooks import verify
 from tests.in_memory_queue import ManualClock, ManualDatabaseClock
 from tests.in_memory_records import MemoryStore
@@ -244,6 +250,55 @@ def test_a_slow_receiver_delays_its_own_messages_alone(
     assert service.records.webhooks.claim_due(8, LEASE_SECONDS) == [], "one at a time of each"
 
 
+def test_one_tenants_webhooks_leave_room_for_those_of_others(service: Service) -> None:
+    webhooks = service.records.webhooks
+    for _ in range(4):
+        webhooks.ping(service.webhook("http://127.0.0.1:9/")[0].id)
+    service.clock.advance(1)
+    webhooks.ping(service.webhook("http://127.0.0.1:9/", tenant="b")[0].id)
+    first = webhooks.claim_due(2, LEASE_SECONDS)
+    assert {each.tenant for each, _ in first} == {"default", "b"}, "each tenant has its turn"
+    second = webhooks.claim_due(8, LEASE_SECONDS)
+    assert [each.tenant for each, _ in second] == ["default"]
+    assert webhooks.claim_due(8, LEASE_SECONDS) == [], "two at a time of each tenant"
+    webhooks.settle(second[0][0], Outcome(204), 0.0)
+    assert len(webhooks.claim_due(8, LEASE_SECONDS)) == 1
+    service.clock.advance(LEASE_SECONDS + 1)
+    assert len(webhooks.claim_due(8, LEASE_SECONDS)) == 3, "leases that ran out do not count"
+
+
+def test_nobody_adds_by_hand_to_many_messages_that_wait(service: Service) -> None:
+    webhooks, (webhook, _) = service.records.webhooks, service.webhook("http://127.0.0.1:9/")
+    sent = webhooks.ping(webhook.id)
+    [(claimed, _)] = webhooks.claim_due(1, LEASE_SECONDS)
+    webhooks.settle(claimed, Outcome(204), 0.0)
+    for _ in range(MOST_PENDING_BY_HAND):
+        webhooks.ping(webhook.id)
+    with pytest.raises(errors.TooManyPendingMessages):
+        webhooks.ping(webhook.id)
+    with pytest.raises(errors.TooManyPendingMessages):
+        webhooks.resend(webhook.id, sent.id)
+    webhooks.ping(service.webhook("http://127.0.0.1:9/")[0].id)  # another webhook is free
+    service.records.jobs.request_cancel(service.job().id)
+    assert len(service.deliveries(webhook)) == MOST_PENDING_BY_HAND + 2, "events are announced"
+
+
+def test_a_message_that_is_being_sent_is_not_sent_anew(service: Service) -> None:
+    webhooks, (webhook, _) = service.records.webhooks, service.webhook("http://127.0.0.1:9/")
+    sent = webhooks.ping(webhook.id)
+    [(late, _)] = webhooks.claim_due(1, LEASE_SECONDS)
+    with pytest.raises(errors.MessageBeingSent):
+        webhooks.resend(webhook.id, sent.id)
+    service.clock.advance(LEASE_SECONDS + 1)
+    webhooks.resend(webhook.id, sent.id)
+    [(again, _)] = webhooks.claim_due(1, LEASE_SECONDS)
+    assert again.num_attempts == late.num_attempts == 1
+    webhooks.settle(late, Outcome(204), 0.0)
+    assert service.last(webhook) == again, "the outcome of the earlier attempt changes nothing"
+    with pytest.raises(errors.MessageBeingSent):
+        webhooks.resend(webhook.id, sent.id)
+
+
 def test_a_process_that_died_while_it_sent_is_replaced_when_its_lease_is_over(
     service: Service, receiver: Receiver
 ) -> None:
@@ -396,3 +451,40 @@ def test_what_was_committed_is_delivered_by_the_next_process(
     assert delivering(later, clock, FileSecretBox(tmp_path / "data")).run_once() == 1
     [(headers, body)] = receiver.received
     assert verify(headers, body, secret, now=clock.now().timestamp()).type == "job.failed"
+
+
+@pytest.mark.services
+def test_an_outcome_locks_the_webhook_before_its_delivery(
+    database_urls: Any, clock: ManualClock, tmp_path: Path
+) -> None:
+    """As a resend and a deletion do: otherwise each of two could wait for the other."""
+    engine = open_engine(database_urls("postgres"))
+    records = sql_records(engine, clock, ManualDatabaseClock(clock))
+    box = FileSecretBox(tmp_path / "data")
+    service = Service(records, clock, box, delivering(records, clock, box))
+    webhook, _ = service.webhook("http://127.0.0.1:9/")
+    records.webhooks.ping(webhook.id)
+    [(claimed, _)] = records.webhooks.claim_due(1, LEASE_SECONDS)
+    settling = Thread(target=records.webhooks.settle, args=(claimed, Outcome.answered(410), 0.0))
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def is_waiting() -> bool:
+        with engine.connect() as beside:
+            return bool(beside.execute(waiting).scalar_one())
+
+    with engine.begin() as resending:
+        resending.execute(text("SELECT id FROM webhooks FOR UPDATE"))
+        settling.start()
+        end = time.monotonic() + MOST_OF_A_SENDING
+        while not is_waiting():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        locked = text("SELECT id FROM webhook_deliveries FOR UPDATE NOWAIT")
+        assert resending.execute(locked).scalar_one() == claimed.id, "nobody holds it"
+    settling.join(MOST_OF_A_SENDING)
+    assert service.last(webhook).state is DeliveryState.DEAD
+    assert records.webhooks.webhook(webhook.id).disabled_reason == "gone"
+    engine.dispose()

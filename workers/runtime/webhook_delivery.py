@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from service.adapters.webhook_sender import TIMEOUT_SECONDS, WebhookSender
-from service.domain.errors import RecordsUnavailable, WebhookKeyLost
+from service.domain.errors import RecordsUnavailable, SyntheticDataError, WebhookKeyLost
 from service.domain.ports import Clock
 from service.domain.webhook_ports import SecretBox, Webhooks
 from service.domain.webhooks import KEPT_DAYS, Delivery, Outcome, Webhook, headers_of
@@ -65,10 +65,7 @@ class WebhookDelivery:
         rounds = 0
         with ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="webhook") as pool:
             while not stop.wait(interval_seconds):
-                for ended in {each for each in sending if each.done()}:
-                    sending.discard(ended)
-                    if error := ended.exception():
-                        log.error("bug", exc_info=error)
+                sending = {each for each in sending if not each.done()}
                 try:
                     for delivery, webhook in self._claimed(MOST_AT_ONCE - len(sending)):
                         sending.add(pool.submit(self._deliver, delivery, webhook))
@@ -77,6 +74,8 @@ class WebhookDelivery:
                     rounds += 1
                 except RecordsUnavailable:
                     log.warning("records unavailable")
+                except Exception:  # without this loop nothing would be sent any more
+                    log.exception("bug")
 
     def run_once(self) -> int:
         """Deliver what is due now, one of each webhook; return how many were tried."""
@@ -95,6 +94,9 @@ class WebhookDelivery:
         except RecordsUnavailable:  # its lease runs out, and it is sent again
             log.warning("records unavailable")
             return
+        except Exception:  # the same; nobody asks for what a thread raised
+            log.exception("bug")
+            return
         log.info(
             "webhook",
             webhook_id=webhook.id,
@@ -109,10 +111,13 @@ class WebhookDelivery:
         now = self._clock.now()
         try:
             opened = [self._secrets.open(each, webhook.id) for each in webhook.sealed_secrets(now)]
+            return self._sender.send(webhook.url, headers_of(delivery, opened, now), delivery.body)
         except WebhookKeyLost as error:
             log.warning("webhook cannot be signed", webhook_id=webhook.id, reason=str(error))
             return Outcome(error=WebhookKeyLost.code)
-        return self._sender.send(webhook.url, headers_of(delivery, opened, now), delivery.body)
+        except Exception:  # an attempt like others, so that it has an end
+            log.exception("bug", webhook_id=webhook.id)
+            return Outcome(error=SyntheticDataError.code)
 
     def _forget(self) -> None:
         self._webhooks.forget_settled(self._clock.now() - timedelta(days=KEPT_DAYS))

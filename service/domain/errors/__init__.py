@@ -38,6 +38,8 @@ SyntheticDataError
 │   ├── ReleasesChanged             a set that counts in this one's examination came first
 │   ├── WebhookDisabled             its receiver said that it is gone
 │   ├── TooManyWebhooks             of one tenant
+│   ├── TooManyPendingMessages      of one webhook
+│   ├── MessageBeingSent            it cannot be sent again yet
 │   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
 │   ├── ExaminationsSpent           the limit of examined sets of a model is reached
 │   ├── WeightsNotCleared           no passed audit or differential privacy clears the weights
@@ -97,12 +99,14 @@ from service.domain.errors.conflicts import (
     FindingsSpent,
     IllegalMove,
     JobNotDone,
+    MessageBeingSent,
     ModelInUse,
     ReleasesChanged,
     SetInconclusive,
     SetRefused,
     SetWithoutDicom,
     TooFewPatients,
+    TooManyPendingMessages,
     TooManyWebhooks,
     UploadGone,
     WebhookDisabled,
@@ -241,6 +245,7 @@ __all__ = [
     "JobNotDone",
     "JobNotFound",
     "LeaseLost",
+    "MessageBeingSent",
     "ModelInUse",
     "ModelNotFound",
     "NoImages",
@@ -273,6 +278,7 @@ __all__ = [
     "SyntheticSetNotFound",
     "TooFewPatients",
     "TooManyImages",
+    "TooManyPendingMessages",
     "TooManyStreams",
     "TooManyWebhooks",
     "Unauthenticated",

@@ -176,6 +176,20 @@ class TooManyWebhooks(Conflict):
     code = "too_many_webhooks"
 
 
+class TooManyPendingMessages(Conflict):
+    """So many messages wait for the webhook that nobody may add to them by hand."""
+
+    code = "too_many_pending_messages"
+    retryable = True
+
+
+class MessageBeingSent(Conflict):
+    """An attempt to deliver the message is under way."""
+
+    code = "message_being_sent"
+    retryable = True
+
+
 class FindingsSpent(Conflict):
     """The limit for reading per-image findings of the model has been reached."""
 

@@ -41,6 +41,14 @@ def test_an_exception_is_logged_by_its_place_and_not_by_its_message(
         assert "test_logs.py:" in line["exception"]
 
 
+def test_the_secret_of_a_webhook_is_taken_out_of_a_line(
+    log: structlog.typing.FilteringBoundLogger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.warning("odd", value="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS/+w==", next="kept")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["value"], line["next"]) == ("[secret]", "kept")
+
+
 FAILURE = """
 import {package}, structlog
 

@@ -96,6 +96,27 @@ def test_anything_else_is_not_verified(headers: dict[str, str], body: bytes) -> 
         verify(headers, body, SECRET, now=NOW)
 
 
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_AAAA", SECRET[:-4], "whsec_!", "ä" * 40])
+def test_a_secret_that_anybody_could_guess_is_refused(secret: str) -> None:
+    headers = signed(secret=secret) if secret.isascii() and "!" not in secret else signed()
+    with pytest.raises(ValueError, match="as the service showed it"):
+        verify(headers, BODY, secret, now=NOW)
+    with pytest.raises(ValueError, match="as the service showed it"):
+        verify(headers, BODY, [SECRET, secret], now=NOW)
+
+
+def test_no_secret_verifies_nothing() -> None:
+    with pytest.raises(WebhookNotVerified):
+        verify(signed(), BODY, [], now=NOW)
+
+
+def test_what_cannot_be_encoded_is_not_verified() -> None:
+    with pytest.raises(WebhookNotVerified):
+        verify(signed() | {"Webhook-Id": "msg_\ud800"}, BODY, SECRET, now=NOW)
+    with pytest.raises(WebhookNotVerified):
+        verify(signed(), "\ud800", SECRET, now=NOW)
+
+
 def test_the_receiver_of_the_documentation_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,11 +45,11 @@ def test_making_rotating_and_deleting_stand_in_the_audit_log(guarded: Any, admin
     guarded.client.post(f"/webhooks/{made}/rotate", json={"grace_seconds": 0}, headers=admin)
     assert guarded.client.delete(f"/webhooks/{made}", headers=admin).status_code == 204
     entries = guarded.records.audit.entries("default").items
-    found = [(each.action, each.target) for each in entries][:3]
+    found = [(each.action, each.target, each.outcome) for each in entries][:3]
     assert found == [
-        ("delete_webhook", made),
-        ("rotate_webhook_secret", made),
-        ("create_webhook", made),
+        ("delete_webhook", made, "done"),
+        ("rotate_webhook_secret", made, "done"),
+        ("create_webhook", made, "leads_to(a.example.org)"),
     ]
     guarded.refused(
         guarded.client.get(f"/webhooks/{made}", headers=admin), 404, "webhook_not_found"
@@ -90,6 +90,29 @@ def test_a_test_and_a_resend_are_deliveries(guarded: Any, admin: Any) -> None:
     assert [(each["state"], each["num_attempts"]) for each in listed] == [("pending", 0)]
     unknown = guarded.client.post(f"{path}/msg_1/resend", headers=admin)
     guarded.refused(unknown, 404, "webhook_delivery_not_found")
+
+
+def test_a_long_host_is_named_by_its_end_in_the_audit_log(guarded: Any, admin: Any) -> None:
+    make(guarded, admin, url=f"https://{'a.' * 60}attacker.example.org:8443/")
+    outcome = guarded.records.audit.entries("default").items[0].outcome
+    assert len(outcome) == 64
+    assert outcome.startswith("leads_to(...")
+    assert outcome.endswith(".attacker.example.org:8443)")
+
+
+def test_a_message_on_its_way_and_too_many_that_wait_are_conflicts(
+    guarded: Any, admin: Any
+) -> None:
+    made = make(guarded, admin)["id"]
+    tests = f"/webhooks/{made}/test"
+    sent = guarded.client.post(tests, headers=admin).json()["id"]
+    guarded.records.webhooks.claim_due(1, 60.0)
+    again = guarded.client.post(f"/webhooks/{made}/deliveries/{sent}/resend", headers=admin)
+    guarded.refused(again, 409, "message_being_sent")
+    for _ in range(19):
+        assert guarded.client.post(tests, headers=admin).status_code == 202
+    refused = guarded.client.post(tests, headers=admin)
+    guarded.refused(refused, 409, "too_many_pending_messages")
 
 
 def test_webhooks_of_another_tenant_are_unknown(guarded: Any, admin: Any) -> None:

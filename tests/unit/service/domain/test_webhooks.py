@@ -217,6 +217,10 @@ def test_a_url_that_could_reach_what_only_the_service_can_is_refused(url: str) -
         *("127.0.0.1", "169.254.169.254", "10.1.2.3", "172.16.0.1", "192.168.0.1", "0.0.0.0"),  # noqa: S104 - not bound
         *("::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "fe80::1%eth0", "fd00:ec2::254"),
         *("64:ff9b::7f00:1", "2002:a00:1::", "224.0.0.1", "255.255.255.255"),
+        *("64:ff9b:1::7f00:1", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1::808:808", "::7f00:1"),
+        *("::808:808", "::ffff:0:7f00:1", "fec0::1", "5f00::1", "4000::1", "8000::1", "ff02::1"),
+        *("2001:db8::1", "2001:2::1", "3fff::1", "192.0.0.8", "192.0.0.192", "192.88.99.1"),
+        *("168.63.129.16", "64:ff9b::a83f:8110", "198.18.0.1", "203.0.113.1", "240.0.0.1"),
     ],
 )
 def test_a_name_that_has_an_address_of_another_network_is_refused(address: str) -> None:
@@ -227,7 +231,10 @@ def test_a_name_that_has_an_address_of_another_network_is_refused(address: str) 
 
 def test_a_public_address_is_allowed() -> None:
     rules = TargetRules()
-    for address in ("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"):
+    for address in (
+        *("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"),
+        *("2a00:1450:4001::1", "64:ff9b::5db8:d70e", "192.0.1.1", "168.63.129.17"),
+    ):
         rules.check_address(rules.target("https://a.example.org/"), address)
 
 
@@ -238,7 +245,10 @@ def test_a_host_that_the_operator_names_may_be_of_the_own_network() -> None:
     target = HOSPITAL.target("https://pipeline.hospital.test:9443/a?b=c")
     HOSPITAL.check_address(target, "10.1.2.3")
     assert target.at("10.1.2.3") == "https://10.1.2.3:9443/a?b=c"
-    for address in ("127.0.0.1", "169.254.169.254", "fd00:ec2::254", "::1"):
+    for address in (
+        *("127.0.0.1", "169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200"),
+        *("::1", "168.63.129.16", "192.0.0.192", "64:ff9b:1::a00:1"),
+    ):
         with pytest.raises(WebhookTargetRefused):
             HOSPITAL.check_address(target, address)
 

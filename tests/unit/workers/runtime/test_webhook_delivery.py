@@ -8,7 +8,7 @@ import pytest
 from service.adapters.secret_box import FileSecretBox
 from service.domain.audit import AuditDraft
 from service.domain.errors import RecordsUnavailable
-from service.domain.webhooks import DeliveryState, Outcome, Webhook, new_secret
+from service.domain.webhooks import PAUSES, DeliveryState, Outcome, Webhook, new_secret
 from tests.in_memory_queue import ManualClock
 from tests.in_memory_records import MemoryStore
 from workers.runtime.flag import Flag
@@ -85,7 +85,46 @@ def test_one_stuck_receiver_and_one_fault_hold_nobody_up(webhooks, box, sender):
         stop.set()
         thread.join(TIMEOUT_SECONDS)
     assert not thread.is_alive()
-    assert webhooks.deliveries("wh_broken").items[0].state is DeliveryState.PENDING
+    [broken] = webhooks.deliveries("wh_broken").items
+    assert (broken.state, broken.last_error) == (DeliveryState.PENDING, "internal_error")
+
+
+def test_a_message_that_only_causes_faults_is_dead_in_the_end(box, sender):
+    clock = ManualClock()
+    webhooks = MemoryStore(clock).records().webhooks
+    webhooks.ping(add(webhooks, box, clock, "broken"))
+    delivery = WebhookDelivery(webhooks, box, sender, clock, jitter=lambda: 0.0)
+    for pause in (0, *PAUSES):
+        clock.advance(pause)
+        assert delivery.run_once() == 1
+    [broken] = webhooks.deliveries("wh_broken").items
+    assert (broken.state, broken.last_error) == (DeliveryState.DEAD, "internal_error")
+
+
+@pytest.mark.parametrize("method", ["claim_due", "settle", "forget_settled"])
+def test_a_fault_of_the_records_does_not_end_the_loop(webhooks, box, sender, monkeypatch, method):
+    clock, stop = ManualClock(), Flag()
+    webhooks.ping(add(webhooks, box, clock, "first"))
+    real, faults = getattr(webhooks, method), []
+
+    def faulty_once(*arguments):
+        if not faults:
+            faults.append(method)
+            raise ArithmeticError("a fault of ours")
+        return real(*arguments)
+
+    monkeypatch.setattr(webhooks, method, faulty_once)
+    delivery = WebhookDelivery(webhooks, box, sender, clock)
+    thread = threading.Thread(target=delivery.run, args=(stop, 0.01))
+    thread.start()
+    try:
+        until(lambda: faults)
+        webhooks.ping(add(webhooks, box, clock, "second"))
+        until(lambda: webhooks.deliveries("wh_second").items[0].state is DeliveryState.DELIVERED)
+    finally:
+        stop.set()
+        thread.join(TIMEOUT_SECONDS)
+    assert not thread.is_alive()
 
 
 def test_a_database_that_is_away_is_waited_for(webhooks, box, sender, monkeypatch):
