@@ -121,8 +121,8 @@ class MemoryWebhooks(Webhooks):
             busy = {store.deliveries[each].webhook_id for each in store.leases}
             taken = Counter(store.deliveries[each].tenant for each in store.leases)
             claimed: list[tuple[Delivery, Webhook]] = []
-            due = [e for e in store.deliveries.values() if e.next_attempt_at]
-            due = sorted((e for e in due if e.next_attempt_at <= now), key=Cursor.after)
+            there = sorted(store.deliveries.values(), key=Cursor.after)
+            due = [e for e in there if e.next_attempt_at and e.next_attempt_at <= now]
             while len(claimed) < limit:
                 free = [e for e in due if e.webhook_id not in busy]
                 free = [e for e in free if taken[e.tenant] < MOST_SENT_OF_TENANT]

@@ -1,7 +1,7 @@
 """Delivers messages to webhooks: beside the scheduler, which every deployment runs.
 
-Any number of processes may deliver. A delivery is taken for a while by its lease, and no webhook is
-sent two at once, so a slow receiver delays its own messages alone.
+Any number of processes may deliver. A delivery is taken for a while by its lease. No webhook is
+sent two at once and no tenant more than two, so a slow receiver delays no other tenant's messages.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class WebhookDelivery:
                     log.exception("bug")
 
     def run_once(self) -> int:
-        """Deliver what is due now, one of each webhook; return how many were tried."""
+        """Deliver what is due now, as much as may be sent at once; return how many were tried."""
         claimed = self._claimed(MOST_AT_ONCE)
         for delivery, webhook in claimed:
             self._deliver(delivery, webhook)
