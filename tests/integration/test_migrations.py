@@ -99,7 +99,7 @@ def test_what_was_there_before_tenants_is_the_default_tenants(
     assert rows(engine, "SELECT tenant, job_id FROM idempotency_keys") == [("default", "job_1")]
 
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0009"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
 EMPTIED = {"locks"}  # each change of the clock of leases ends them
 
 

@@ -55,7 +55,7 @@ KIND_OF_PARAMETER = {
     "webhook_id": "wh",
     "message_id": "msg",
 }
-NO_RECORD = {"index": "0"}  # parameters of paths that name no record by themselves
+NO_RECORD = {"index": "0", "place": "0"}  # parameters of paths that name no record by themselves
 REQUESTS = [
     {},
     {"headers": {"Accept": "text/event-stream", "If-None-Match": "*"}},

@@ -143,11 +143,15 @@ def test_the_card_says_where_a_training_stopped_and_why(context, dataset_id, mon
     assert (whole.images_seen, whole.card.ending.reason) == (128, "budget")
 
 
+@pytest.fixture
+def usual_probes(short_probes, monkeypatch):
+    """Probe as long as in use, as other processes of a training do."""
+    monkeypatch.setattr(loop, "PROBE_SECONDS", 1.5)
+
+
+@pytest.mark.usefixtures("usual_probes")
 @pytest.mark.parametrize("budget", [TrainingBudget(images=600), TrainingBudget(seconds=6)])
-def test_expected_time_is_in_the_log_before_the_first_update(
-    context, dataset_id, budget, monkeypatch
-):
-    monkeypatch.setattr(loop, "PROBE_SECONDS", 1.5)  # as long as in use
+def test_expected_time_is_in_the_log_before_the_first_update(context, dataset_id, budget):
     job_id = submit_training(context, dataset_id, budget=budget)
     began = time.monotonic()
     job = finished(context, job_id)
@@ -181,6 +185,7 @@ def followers():
     return [pid for pid, name in named.items() if name.exists() and started in name.read_bytes()]
 
 
+@pytest.mark.usefixtures("usual_probes")
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, dataset_id):
     job = finished(context, submit_training(context, dataset_id, num_devices=2))
@@ -190,6 +195,7 @@ def test_training_on_two_devices_makes_a_model_and_leaves_no_process(context, da
     assert followers() == []
 
 
+@pytest.mark.usefixtures("usual_probes")
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 @pytest.mark.parametrize("ending", ["killed", "cancelled"])
 def test_training_on_two_devices_ends_when_one_is_lost_and_when_cancelled(

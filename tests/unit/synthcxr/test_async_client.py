@@ -50,7 +50,7 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
     assert methods(client) == methods(async_client)
     ours, theirs = groups(client), groups(async_client)
     assert list(ours) == list(theirs)
-    assert len(ours) == 7
+    assert len(ours) == 8
     for name, group in ours.items():
         assert methods(group) == methods(theirs[name]), name
         assert all("wire" not in method.parameters for method in methods(group).values())
