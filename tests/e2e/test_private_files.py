@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 
 
 def test_everything_that_a_job_leaves_is_private(start_service, tmp_path_factory):
@@ -15,8 +16,10 @@ def test_everything_that_a_job_leaves_is_private(start_service, tmp_path_factory
         with start_service(data_dir) as service:
             dataset_id = service.phantoms(normal=40, effusion=40)
             service.trained(dataset_id, images=64)
-            found = [data_dir, *data_dir.rglob("*")]
-            modes = {str(path): stat.S_IMODE(path.lstat().st_mode) for path in found}
+            modes = {}
+            for path in [data_dir, *data_dir.rglob("*")]:
+                with suppress(FileNotFoundError):  # removed since: a checkpoint of what is done
+                    modes[str(path)] = stat.S_IMODE(path.lstat().st_mode)
     finally:
         os.umask(before)
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
