@@ -61,7 +61,10 @@ REQUESTS = [
     {"headers": {"Accept": "text/event-stream", "If-None-Match": "*"}},
     {"headers": {"Range": "bytes=0-1", "Accept": "application/json"}},
 ]
-BODIES = {"/synthetic-sets/{synthetic_set_id}/push": {"json": {"server": "pacs"}}}
+BODIES = {
+    "/synthetic-sets/{synthetic_set_id}/push": {"json": {"server": "pacs"}},
+    "/models/{model_id}/previews": {"json": {"columns": [{}]}},
+}
 
 
 @dataclass

@@ -163,7 +163,7 @@ def test_adaptive_augmentation_is_resumed_bit_for_bit(tmp_path):
     images = TrainingImages(
         ((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3
     )
-    changes = {"augmentation": "adaptive", "augmentation_images": 100, "augmentation_target": 0.0}
+    changes = {"augmentation": "adaptive", "augmentation_images": 100, "augmentation_target": 0.05}
     options = {"budget": Budget(images=112), "seed": 0}  # an odd number of updates
     whole, killed, resumed = (build(**changes) for _ in range(3))
     for model in (whole, killed, resumed):
