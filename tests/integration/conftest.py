@@ -2,6 +2,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from tests.integration.jobs import (
     submit_ingest,
     submit_training,
 )
+from workers.generate import load, sampling
 from workers.generate.gate_assets import GateAssetCache
 
 LOCAL_POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
@@ -131,7 +133,9 @@ def examined_dataset_id(context, dataset_id, examined_dataset):
 
 @pytest.fixture
 def nothing_dropped(monkeypatch):
-    """Let the gate drop no image: drawing is looked at, not what of so few patients is left."""
+    """Let the gate drop no image and refuse no set by chance: what is drawn is looked at."""
+    for module in (load, sampling):
+        monkeypatch.setattr(module, "POLICY", replace(load.POLICY, alpha=1e-6))
     monkeypatch.setattr(Calibration, "flagged", lambda _, near: near["pixels"] < 0)
     monkeypatch.setattr(
         "release.gate.filtering.over_represented", lambda *_: np.array([], np.int64)
