@@ -43,8 +43,8 @@ _SEED = 0
 class KidMonitor:
     """Compares images drawn now with training images, for at most a fiftieth of the time.
 
-    It draws from seeds of its own, the same in every look, changes nothing and decides nothing, so
-    the model is the same with it.
+    It draws from seeds of its own, the same in every look, changes nothing and decides nothing.
+    With a budget in images the model is the same with it; one in seconds pays its share.
 
     Args:
         reference: Training images of each class, (n, h, w), n > 1.
