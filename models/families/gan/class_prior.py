@@ -46,7 +46,6 @@ WARM_UP = 0.07
 AVERAGED = 100  # updates that the average of the weights reaches back
 MAX_PASSES = 600  # over the images; after more, the flow knows them too well
 MIN_UPDATES = 300
-TIMED_UPDATES = 20  # by which it is known how long the others take
 REACH = 2.0  # of the changes, in units of those that leave an image about as likely
 NUM_CHANGED = 75_000  # changed images to learn from, and at most so many of one:
 MAX_CHANGED = 64
@@ -71,7 +70,8 @@ class ClassPrior(nn.Module):
         width: Of the flow's layers.
         num_updates: For how many the flow learns, at most: less from a small set.
         guidance: How far to draw away from what all classes have in common; 0 not at all.
-        seconds: Of updates, at most; where they are slow there are fewer. None is no limit.
+        seconds: Of updates, at most: where they prove slow, the schedule of the learning rate ends
+            with the time. None is no limit.
 
     Reference: Lipman et al. 2023 (arXiv:2210.02747).
     """
@@ -161,18 +161,19 @@ class ClassPrior(nn.Module):
             self.flow.parameters(), LEARNING_RATE, BETAS, weight_decay=WEIGHT_DECAY
         )
         averages = [weight.detach().clone() for weight in self.flow.parameters()]
-        began, number = time.monotonic(), 0
-        while number < num_updates:
-            if number == TIMED_UPDATES:
-                num_updates = self._affordable(num_updates, time.monotonic() - began)
+        began, number, fraction = time.monotonic(), 0, 0.0
+        while fraction < 1:
             seed_update(SEED, number)
             for group in optimiser.param_groups:
-                group["lr"] = LEARNING_RATE * warmup_cosine(number / num_updates, WARM_UP)
+                group["lr"] = LEARNING_RATE * warmup_cosine(fraction, WARM_UP)
             self._update(optimiser, vectors, changes, images)
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 average.lerp_(weight.detach(), max(1 / (number + 1), 1 / AVERAGED))
             number += 1
-            yield share + (1 - share) * number / num_updates
+            fraction = number / num_updates
+            if self._seconds is not None:
+                fraction = max(fraction, (time.monotonic() - began) / self._seconds)
+            yield share + (1 - share) * min(1.0, fraction)
         with torch.no_grad():
             for average, weight in zip(averages, self.flow.parameters(), strict=True):
                 weight.copy_(average)
@@ -182,13 +183,6 @@ class ClassPrior(nn.Module):
     def _num_updates_for(self, num_images: int) -> int:
         most = max(MIN_UPDATES, MAX_PASSES * num_images // BATCH_SIZE)
         return min(self._num_updates, most)
-
-    def _affordable(self, num_updates: int, seconds: float) -> int:
-        """Say how many updates there is time for, `TIMED_UPDATES` having taken some seconds."""
-        if self._seconds is None:
-            return num_updates
-        affordable = int(self._seconds * TIMED_UPDATES / seconds)
-        return min(num_updates, max(TIMED_UPDATES + 1, affordable))
 
     @torch.no_grad()
     def _changed_vectors(
