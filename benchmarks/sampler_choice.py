@@ -38,11 +38,14 @@ SHARE = 0.2  # of the training side, to choose by
 TRAINED_WITH: dict[str, dict[str, Any]] = {"ldm": {"autoguidance": True}}
 CHOICES: dict[str, list[dict[str, Any]]] = {
     "ldm": [
-        *({"guidance": guidance} for guidance in (1.0, 1.2, 1.5, 2.0)),
-        *({"guidance": g, "guidance_from": 0.2, "guidance_to": 0.8} for g in (1.5, 2.0)),
-        *({"guidance": g, "guidance_by": "early_snapshot"} for g in (1.5, 2.0)),
-        *({"guidance": g, "guidance_by": "early_no_class"} for g in (1.2, 1.5)),
-        *({"guidance": 1.2, "num_steps": steps} for steps in (12, 16, 32)),
+        *({"guidance_by": "no_class", "guidance": g} for g in (1.0, 1.2, 1.5, 2.0)),
+        *(
+            {"guidance_by": "no_class", "guidance": g, "guidance_from": 0.2, "guidance_to": 0.8}
+            for g in (1.5, 2.0)
+        ),
+        *({"guidance_by": "early_snapshot", "guidance": g} for g in (1.5, 2.0)),
+        *({"guidance_by": "early_no_class", "guidance": g} for g in (1.2, 1.3, 1.4, 1.5)),
+        *({"num_steps": steps} for steps in (12, 16, 32)),
     ],
     "vae": [{"grain": grain} for grain in (0.0, 0.25, 0.5, 0.75, 1.0)],
     "gan": [{"truncation": truncation} for truncation in (0.9, 1.0)],

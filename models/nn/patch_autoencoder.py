@@ -89,7 +89,10 @@ class PatchAutoencoder(nn.Module):
         centred = patches - self.patch_mean[:, None, None]
         linear = torch.einsum("bphw,pc->bchw", centred, self.components / self.deviations)
         missed, log_variance = self.encoder(patches).float().chunk(2, dim=1)
-        return Posterior(linear + missed, (log_variance + FIRST_LOG_VARIANCE).clamp(-20, 5))
+        # the product leaves the channels last, as networks on the latents would then on a CPU too
+        return Posterior(
+            linear.contiguous() + missed, (log_variance + FIRST_LOG_VARIANCE).clamp(-20, 5)
+        )
 
     def decode(self, latents: Tensor) -> Tensor:
         """Map latents (b, c, h / p, w / p) to images (b, 1, h, w)."""

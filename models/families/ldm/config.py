@@ -317,11 +317,12 @@ class Sampler(FamilySampler):
         1.0, ge=0, le=1, description="Greatest share of noise at which guidance acts."
     )
 
-    guidance_by: Literal["no_class", "early_snapshot", "early_no_class"] = Field(
-        "no_class",
+    guidance_by: Literal["no_class", "early_snapshot", "early_no_class"] | None = Field(
+        None,
         description="What guidance leads away from: images of no class; the denoiser as it was "
         "early in a training with `autoguidance`; or both, the early denoiser's images of no "
-        "class, which takes no longer than either.",
+        "class, which takes no longer than either. null is both, and no_class where the model was "
+        "trained without `autoguidance`.",
     )
     classifier_guidance: float = Field(
         0.0,
@@ -360,7 +361,8 @@ class Sampler(FamilySampler):
         """Insist that a model was trained with what these options need."""
         needed = {
             "fast_share": self.name == "fast" and "name 'fast'",
-            "autoguidance": self.guidance_by != "no_class" and f"guidance_by {self.guidance_by!r}",
+            "autoguidance": self.guidance_by in ("early_snapshot", "early_no_class")
+            and f"guidance_by {self.guidance_by!r}",
             "classifier_share": self.classifier_guidance > 0 and "classifier_guidance",
         }
         for field, asked in needed.items():

@@ -225,11 +225,10 @@ class LatentDiffusion(Family[Config, Sampler]):
         guided = plain
         no_class = torch.zeros_like(classes)
         no_class[:, -1] = 1
-        if sampler.guidance > 1 and sampler.guidance_by == "no_class":
+        if sampler.guidance > 1 and (sampler.guidance_by == "no_class" or self.early is None):
             both = denoiser(self.denoiser, torch.cat([classes, no_class]))
             guided = extrapolated(both, sampler.guidance)
-        elif sampler.guidance > 1:
-            assert self.early is not None
+        elif sampler.guidance > 1 and self.early is not None:
             known = classes if sampler.guidance_by == "early_snapshot" else no_class
             early = denoiser(self.early.network, known)
             guided = extrapolated(in_halves(plain, early), sampler.guidance)

@@ -44,6 +44,10 @@ def test_linear_latents_are_white(images: Tensor) -> None:
     torch.testing.assert_close(torch.cov(latents.T, correction=0), torch.eye(6), atol=1e-4, rtol=0)
 
 
+def test_latents_lie_in_memory_as_networks_on_a_cpu_are_fastest(images: Tensor) -> None:
+    assert fitted(images, latent_channels=4).encode(images).mean.is_contiguous()
+
+
 def test_gradients_reach_both_halves(images: Tensor) -> None:
     autoencoder = fitted(images, latent_channels=6)
     posterior = autoencoder.encode(images)

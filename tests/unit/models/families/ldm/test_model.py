@@ -159,7 +159,7 @@ def test_options_need_a_model_trained_for_them(images: TrainingImages) -> None:
     everything = trained(images, autoguidance=True, classifier_share=0.2, fast_share=0.2)
     names = [stage.name for stage in everything.stages()]
     assert names == ["autoencoder", "denoiser", "classifier", "student"]
-    plain = drawn(everything, [0, 1], [5, 6], Sampler(num_steps=2))
+    plain = drawn(everything, [0, 1], [5, 6], Sampler(num_steps=2, guidance_by="no_class"))
     without = trained(images)
     for options in (
         Sampler(name="fast"),
@@ -172,6 +172,18 @@ def test_options_need_a_model_trained_for_them(images: TrainingImages) -> None:
         assert not torch.equal(changed, plain)
         with pytest.raises(ValueError, match="needs a model trained with"):
             drawn(without, [0, 1], [5, 6], options)
+
+
+def test_guidance_leads_away_from_the_early_denoiser_where_there_is_one(
+    images: TrainingImages,
+) -> None:
+    for model, used in (
+        (trained(images, autoguidance=True), "early_no_class"),
+        (trained(images), "no_class"),
+    ):
+        by_default = drawn(model, [0, 1], [5, 6], Sampler(num_steps=2))
+        by_name = drawn(model, [0, 1], [5, 6], Sampler(num_steps=2, guidance_by=used))
+        assert torch.equal(by_default, by_name)
 
 
 def test_student_begins_as_the_denoiser_and_keeps_what_a_checkpoint_brought(
