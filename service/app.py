@@ -20,7 +20,15 @@ from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
-from service.api import (
+from service.api.authorization import Callers, check_guarded
+from service.api.errors import add_handlers
+from service.api.http.body_deadline import BodyDeadline, Slots
+from service.api.http.browser_guard import BrowserGuard
+from service.api.http.middleware import RequestMiddleware
+from service.api.http.rate_limits import RateLimits
+from service.api.openapi.description import describe
+from service.api.openapi.webhook_messages import describe_messages
+from service.api.routers import (
     approvals,
     audit,
     caller,
@@ -43,17 +51,9 @@ from service.api import (
     webhooks,
     workers,
 )
-from service.api.authorization import Callers, check_guarded
-from service.api.description import describe
-from service.api.errors import add_handlers
-from service.api.guards import BrowserGuard
-from service.api.limits import BodyDeadline, Slots
-from service.api.metrics import RequestMetrics, ServiceCollector
-from service.api.middleware import RequestMiddleware
-from service.api.rate_limits import RateLimits
-from service.api.waiting import Waiting
-from service.api.watcher import JobWatcher
-from service.api.webhook_messages import describe_messages
+from service.api.routers.metrics import RequestMetrics, ServiceCollector
+from service.api.waiting.waiting import Waiting
+from service.api.waiting.watcher import JobWatcher
 from service.authentication import Authenticator
 from service.context import AppContext
 from service.domain.audit import SET_POLICY, AuditDraft

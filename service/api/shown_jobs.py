@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from service.api.batches import Batches
 from service.api.disclosure import shown_privately
-from service.api.job_views import JobView
+from service.api.views.job import JobView
+from service.api.waiting.batches import Batches
 from service.context import AppContext
 from service.domain import access
 from service.domain.caller import Scope
