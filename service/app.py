@@ -22,10 +22,11 @@ from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
 from service.api.authorization import Callers, check_guarded
 from service.api.errors import add_handlers
-from service.api.http.body_deadline import BodyDeadline, Slots
+from service.api.http.body_deadline import BodyDeadline
 from service.api.http.browser_guard import BrowserGuard
 from service.api.http.middleware import RequestMiddleware
 from service.api.http.rate_limits import RateLimits
+from service.api.http.request_metrics import RequestMetrics
 from service.api.openapi.description import describe
 from service.api.openapi.webhook_messages import describe_messages
 from service.api.routers import (
@@ -51,7 +52,8 @@ from service.api.routers import (
     webhooks,
     workers,
 )
-from service.api.routers.metrics import RequestMetrics, ServiceCollector
+from service.api.views.metrics import ServiceCollector
+from service.api.waiting.slots import Slots
 from service.api.waiting.waiting import Waiting
 from service.api.waiting.watcher import JobWatcher
 from service.authentication import Authenticator

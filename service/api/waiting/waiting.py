@@ -9,8 +9,8 @@ from typing import Annotated, Any, cast
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 
-from service.api.http.body_deadline import Slots
-from service.api.shown_jobs import PolledJobs
+from service.api.waiting.polled_jobs import PolledJobs
+from service.api.waiting.slots import Slots
 from service.api.waiting.watcher import JobWatcher
 from service.context import AppContext
 from service.domain.job import Job

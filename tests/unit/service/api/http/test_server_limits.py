@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from service.api.http import body_deadline, server
+from service.api.waiting.slots import Slots
 from service.app import create_app
 from service.domain.errors import RecordsUnavailable
 from service.settings import Settings
@@ -196,7 +197,7 @@ def test_a_connection_too_many_is_refused_by_a_problem(
 def test_streams_and_long_polls_are_limited_for_a_caller_and_in_all(
     scene: Any, job_id: str
 ) -> None:
-    slots = body_deadline.Slots(most=2, most_per_caller=1)
+    slots = Slots(most=2, most_per_caller=1)
     scene.app.state.waiting = replace(scene.app.state.waiting, slots=slots)
     path = f"/jobs/{job_id}/events"
     with scene.client.stream("GET", path, headers=STREAM) as first:
