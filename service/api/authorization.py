@@ -106,6 +106,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_webhook": (ADMIN,),
     "delete_webhook": (ADMIN,),
     "rotate_webhook_secret": (ADMIN,),
+    "enable_webhook": (ADMIN,),
     "test_webhook": (ADMIN,),
     "list_webhook_deliveries": (ADMIN,),
     "resend_webhook_delivery": (ADMIN,),

@@ -1,4 +1,4 @@
-"""Webhooks: make, list, try and delete them, and see what was sent."""
+"""Webhooks: make, list, try, enable and delete them, and see what was sent."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -103,6 +103,20 @@ async def rotate_webhook_secret(
     issued = await run_writing(webhook_management.rotate_secret, context, webhook_id, grace)
     response.headers.update(_NO_STORE)
     return IssuedWebhookView.of(issued)
+
+
+@router.post(
+    "/{webhook_id}/enable",
+    operation_id="enable_webhook",
+    responses=documented(errors.WebhookNotFound, errors.InvalidRequest, http=[400, 413]),
+)
+async def enable_webhook(context: InContext, webhook_id: WebhookId) -> WebhookView:
+    """Send messages again to a webhook that was disabled; one that is enabled stays as it is.
+
+    What was announced meanwhile is not sent. Messages that died can be resent.
+    """
+    enable = webhook_management.enable_webhook
+    return WebhookView.model_validate(await run_writing(enable, context, webhook_id))
 
 
 @router.post(

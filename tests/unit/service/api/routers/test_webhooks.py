@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.caller import SCOPES
+from service.domain.webhooks import Outcome
 
 URL = "https://a.example.org/hook"
 SECRET_BYTES = 32
@@ -115,6 +116,30 @@ def test_a_message_on_its_way_and_too_many_that_wait_are_conflicts(
     guarded.refused(refused, 409, "too_many_pending_messages")
 
 
+def test_a_webhook_that_was_disabled_is_enabled_again(guarded: Any, admin: Any) -> None:
+    """Its secret stays; what died can be resent, and the log says who enabled it."""
+    made = make(guarded, admin)["id"]
+    sent = guarded.client.post(f"/webhooks/{made}/test", headers=admin).json()["id"]
+    [(claimed, _)] = guarded.records.webhooks.claim_due(1, 60.0)
+    guarded.records.webhooks.settle(claimed, Outcome.answered(410), 0.0)
+    resend = f"/webhooks/{made}/deliveries/{sent}/resend"
+    refused = guarded.client.post(resend, headers=admin)
+    guarded.refused(refused, 409, "webhook_disabled")
+    assert f"POST /webhooks/{made}/enable" in refused.json()["detail"]
+    before = guarded.records.webhooks.webhook(made)
+    assert before.disabled_at
+
+    for _ in range(2):  # one that is enabled stays as it is
+        shown = guarded.client.post(f"/webhooks/{made}/enable", headers=admin)
+        assert shown.status_code == 200
+        assert (shown.json()["disabled_at"], shown.json()["disabled_reason"]) == (None, None)
+        assert "secret" not in shown.text
+    assert guarded.records.webhooks.webhook(made).secret == before.secret
+    assert guarded.client.post(resend, headers=admin).status_code == 202
+    entry = guarded.records.audit.entries("default").items[0]
+    assert (entry.action, entry.target, entry.outcome) == ("enable_webhook", made, "done")
+
+
 def test_webhooks_of_another_tenant_are_unknown(guarded: Any, admin: Any) -> None:
     made = make(guarded, admin)["id"]
     sent = guarded.client.post(f"/webhooks/{made}/test", headers=admin).json()["id"]
@@ -125,6 +150,7 @@ def test_webhooks_of_another_tenant_are_unknown(guarded: Any, admin: Any) -> Non
         ("GET", here),
         ("DELETE", here),
         ("POST", f"{here}/rotate"),
+        ("POST", f"{here}/enable"),
         ("POST", f"{here}/test"),
         ("GET", f"{here}/deliveries"),
         ("POST", f"{here}/deliveries/{sent}/resend"),
