@@ -483,6 +483,8 @@ def test_keys_are_listed_shown_and_revoked(serve, capsys) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "DELETE":
             return httpx.Response(204)
+        if request.url.path == "/webhooks":
+            return httpx.Response(200, json={"items": []})
         listed = request.url.path == "/keys"
         return httpx.Response(200, json={"items": [API_KEY]} if listed else API_KEY)
 
@@ -492,7 +494,49 @@ def test_keys_are_listed_shown_and_revoked(serve, capsys) -> None:
     assert run("keys", "show", "key_1") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "pipeline"
     assert run("keys", "revoke", "key_1") == 0
-    assert (requests[-1].method, requests[-1].url.path) == ("DELETE", "/keys/key_1")
+    [revoked] = [each for each in requests if each.method == "DELETE"]
+    assert revoked.url.path == "/keys/key_1"
+
+
+def test_a_key_that_is_revoked_names_what_it_made_that_goes_on(serve, capsys) -> None:
+    ended = "2020-01-01T00:00:00Z"
+    revoked, expired = {"revoked_at": ended}, {"expires_at": ended}
+    keys = [
+        API_KEY | {"id": "key_2", "created_by": "key_1"},
+        API_KEY | {"id": "key_3", "created_by": "key_1"} | revoked,
+        API_KEY | {"id": "key_4", "created_by": "key_1"} | expired,
+        API_KEY | {"id": "key_5", "created_by": "key_9"},
+    ]
+    webhooks = [
+        {"id": "wh_2", "url": "https://a.example.org/", "created_by": "key_1"},
+        {"id": "wh_3", "url": "https://b.example.org/", "created_by": "key_9"},
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(200, json={"items": {"/keys": keys}.get(request.url.path, webhooks)})
+
+    requests = serve(answer)
+    assert run("keys", "revoke", "key_1") == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "synthcxr keys revoke key_2\n" in printed.err
+    assert "https://a.example.org/" in printed.err
+    assert "synthcxr webhooks delete wh_2\n" in printed.err
+    assert not any(name in printed.err for name in ("key_3", "key_4", "key_5", "wh_3"))
+    assert requests[0].method == "DELETE"  # nothing is waited for before
+
+
+def test_a_key_that_revokes_itself_cannot_ask_what_it_made(serve, capsys) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(401, json={"code": "unauthenticated", "detail": "It was revoked."})
+
+    serve(answer)
+    assert run("keys", "revoke", "key_1") == 0
+    assert "synthcxr webhooks list" in capsys.readouterr().err
 
 
 def test_a_key_without_a_scope_is_not_asked_for(serve) -> None:

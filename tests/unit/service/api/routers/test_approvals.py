@@ -157,6 +157,77 @@ def test_approvals_of_one_person_that_were_written_before_count_once(asked: Any)
     assert (len(found["items"]), found["complete"]) == (1, False)
 
 
+def revoke(scene: Scene, issued: IssuedKey) -> None:
+    answer = scene.client.delete(f"/keys/{issued.key.id}", headers=scene.bearer("admin"))
+    assert answer.status_code == 204
+
+
+def who(scene: Scene) -> tuple[list[str], bool]:
+    found = scene.client.get(f"{HERE}/approvals", headers=scene.bearer("generate")).json()
+    return [each["by"] for each in found["items"]], found["complete"]
+
+
+def test_an_approval_of_a_revoked_key_does_not_count_towards_a_set_that_waits(asked: Any) -> None:
+    scene = asked(2)
+    alice, bob = (scene.key(RELEASE_APPROVE, name=name) for name in ("Alice", "Bob"))
+    approve(scene, bearer_of(alice))
+    assert who(scene) == ([alice.key.id], False)
+    revoke(scene, alice)
+    assert who(scene) == ([], False)
+    answer = approve(scene, bearer_of(bob))
+    assert (answer.status_code, answer.json()["complete"]) == (201, False)
+    headers = scene.bearer("generate")
+    early = scene.client.get(f"{HERE}/download", headers=headers)
+    scene.refused(early, 409, "approval_missing")
+    again = scene.key(RELEASE_APPROVE, name="Alice")  # the same person, with a new key
+    assert approve(scene, bearer_of(again)).json()["complete"]
+    assert who(scene) == ([bob.key.id, again.key.id], True)
+    assert scene.client.get(f"{HERE}/download", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("required", [1, 2])
+def test_a_set_with_all_its_approvals_stays_approved_when_a_key_is_revoked(
+    asked: Any, required: int
+) -> None:
+    scene = asked(required)
+    people = [scene.key(RELEASE_APPROVE, name=f"person {number}") for number in range(required)]
+    for each in people:
+        approve(scene, bearer_of(each))
+    for each in people:
+        revoke(scene, each)
+    assert who(scene) == ([each.key.id for each in people], True)
+    assert scene.client.get(f"{HERE}/download", headers=scene.bearer("generate")).is_success
+
+
+def test_an_approval_that_a_revoked_key_still_got_in_does_not_count(asked: Any) -> None:
+    """Other processes take a key for some seconds after it was revoked."""
+    scene = asked(1)
+    key = scene.key(RELEASE_APPROVE)
+    revoke(scene, key)
+    scene.records.audit.append(AuditDraft("default", key.key.id, APPROVE_SET, "syn_1"))
+    assert who(scene) == ([], False)
+
+
+def test_more_approvals_that_are_asked_for_later_are_of_keys_in_force(asked: Any) -> None:
+    scene = asked(1)
+    alice, bob = (scene.key(RELEASE_APPROVE, name=name) for name in ("Alice", "Bob"))
+    approve(scene, bearer_of(alice))
+    revoke(scene, alice)
+    assert who(scene) == ([alice.key.id], True)
+    scene.app.state.context = replace(scene.app.state.context, required_approvals=2)
+    approve(scene, bearer_of(bob))
+    assert who(scene) == ([bob.key.id], False)
+
+
+def test_an_approval_of_a_rotated_key_counts(asked: Any) -> None:
+    scene = asked(1)
+    key = scene.key(RELEASE_APPROVE)
+    approve(scene, bearer_of(key))
+    admin = scene.bearer("admin", RELEASE_APPROVE)
+    assert scene.client.post(f"/keys/{key.key.id}/rotate", headers=admin).status_code == 200
+    assert who(scene) == ([key.key.id], True)
+
+
 def test_an_approval_stands_in_the_audit_log(asked: Any) -> None:
     scene = asked(1)
     key = scene.key(RELEASE_APPROVE)

@@ -140,6 +140,18 @@ def test_a_webhook_that_was_disabled_is_enabled_again(guarded: Any, admin: Any) 
     assert (entry.action, entry.target, entry.outcome) == ("enable_webhook", made, "done")
 
 
+def test_a_webhook_belongs_to_its_tenant_and_outlives_the_key_of_its_maker(guarded: Any) -> None:
+    maker, other = guarded.key("admin"), guarded.bearer("admin")
+    made = make(guarded, {"Authorization": f"Bearer {maker.secret}"})["id"]
+    assert guarded.client.delete(f"/keys/{maker.key.id}", headers=other).status_code == 204
+    [shown] = guarded.client.get("/webhooks", headers=other).json()["items"]
+    assert (shown["id"], shown["created_by"]) == (made, maker.key.id)
+    assert shown["disabled_at"] is None
+    assert guarded.client.post(f"/webhooks/{made}/test", headers=other).status_code == 202
+    assert [w.id for _, w in guarded.records.webhooks.claim_due(1, 60.0)] == [made]
+    assert guarded.client.delete(f"/webhooks/{made}", headers=other).status_code == 204
+
+
 def test_webhooks_of_another_tenant_are_unknown(guarded: Any, admin: Any) -> None:
     made = make(guarded, admin)["id"]
     sent = guarded.client.post(f"/webhooks/{made}/test", headers=admin).json()["id"]
