@@ -596,6 +596,99 @@ def test_scores_are_printed_the_least_likely_first(serve, capsys, tmp_path: Path
     assert json.loads(capsys.readouterr().out)["images"][1]["percentile"] == 2.5
 
 
+PREVIEW = DONE | {
+    "kind": "preview",
+    "request": {"model_id": "mdl_1", "classes": ["COVID", "../No: Finding"]},
+}
+
+
+def previewed(request: httpx.Request) -> httpx.Response:
+    """Answer as a service that has drawn a preview."""
+    if request.url.path.endswith(".png"):
+        return httpx.Response(200, content=request.url.path.encode())
+    return httpx.Response(202, json=PREVIEW)
+
+
+def test_previews_are_drawn_and_saved_by_class(serve, capsys, tmp_path: Path) -> None:
+    requests = serve(previewed)
+    folder = tmp_path / "pictures"
+    columns = (
+        "--column",
+        "guidance=1",
+        "--column",
+        "seed=2,guidance=4,name=ddim,between=[0.1,0.5]",
+    )
+    asked = ("--class", "COVID", "--class", "../No: Finding", "--images-per-class", "3")
+    assert (
+        run("models", "preview", "mdl_1", *columns, "--seed", "7", *asked, "-o", str(folder)) == 0
+    )
+    assert requests[0].url.path == "/models/mdl_1/previews"
+    assert json.loads(requests[0].content) == {
+        "columns": [
+            {"seed": 7, "sampler": {"guidance": 1}},
+            {"seed": 2, "sampler": {"guidance": 4, "name": "ddim", "between": [0.1, 0.5]}},
+        ],
+        "classes": ["COVID", "../No: Finding"],
+        "images_per_class": 3,
+    }
+    printed = capsys.readouterr()
+    files = [Path(line) for line in printed.out.splitlines()]
+    assert [file.parent for file in files] == [folder, folder], "no class leads out of the folder"
+    assert [file.name for file in files] == ["0-COVID.png", "1-.._No_Finding.png"]
+    assert files[1].read_bytes() == b"/models/mdl_1/previews/job_1/1.png"
+    assert "real images" in printed.err
+
+
+def test_without_a_folder_a_preview_is_ordered_and_fetched_later(
+    serve, capsys, tmp_path: Path
+) -> None:
+    requests = serve(previewed)
+    assert run("models", "preview", "mdl_1") == 0
+    assert capsys.readouterr().out == "job_1\n"
+    assert json.loads(requests[0].content) == {"columns": [{"sampler": {}}]}
+    assert run("models", "preview", "mdl_1", "--job", "job_1", "-o", str(tmp_path / "a")) == 0
+    assert [each.method for each in requests].count("POST") == 1
+    assert len(list((tmp_path / "a").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--column", "guidance"),
+        ("--column", "seed=-1"),
+        ("--column", "seed=1.5"),
+        ("--column", "seed=true"),
+        ("--job", "job_1"),
+        ("--job", "job_1", "-o", "new", "--seed", "0"),
+    ],
+)
+def test_a_preview_written_wrongly_asks_nothing(serve, arguments: tuple[str, ...]) -> None:
+    requests = serve(lambda _: httpx.Response(500))
+    assert run("models", "preview", "mdl_1", *arguments) == 2
+    assert requests == []
+
+
+def test_pictures_replace_nothing_without_force(serve, capsys, tmp_path: Path) -> None:
+    requests = serve(previewed)
+    mine = tmp_path / "0-COVID.png"
+    mine.write_bytes(b"mine")
+    assert run("models", "preview", "mdl_1", "-o", str(tmp_path)) == 2
+    assert "--force" in capsys.readouterr().err
+    assert run("models", "preview", "mdl_1", "-o", str(mine), "--force") == 2
+    assert requests == []
+    assert mine.read_bytes() == b"mine"
+    assert run("models", "preview", "mdl_1", "-o", str(tmp_path), "--force") == 0
+    assert mine.read_bytes() != b"mine"
+
+
+def test_a_preview_that_failed_ends_in_1(serve, capsys, tmp_path: Path) -> None:
+    error = {"code": "worker_lost", "detail": "The worker was lost."}
+    serve(lambda _: httpx.Response(202, json=PREVIEW | {"state": "failed", "error": error}))
+    assert run("models", "preview", "mdl_1", "-o", str(tmp_path / "a")) == 1
+    assert "worker_lost" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+
+
 def with_weights(request: httpx.Request) -> httpx.Response:
     """Answer as a service that has a model whose weights can be released."""
     if request.url.path.endswith("/weights"):

@@ -1,6 +1,7 @@
 """Who may look at unexamined images side by side, how many, and what becomes of them."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from service.domain.caller import GENERATE, PRIVATE_READ, TRAIN, Caller
 from service.domain.previews import MAX_IMAGES, picture_name, previews_folder
 from service.domain.quotas import Quotas
 from service.domain.records import PreviewedModel
+from synthcxr import Client, Conflict, NotFound
 from tests.unit.service.conftest import Scene
 
 TWO = [{"sampler": {"guidance": 1.0}}, {"seed": 7, "sampler": {"guidance": 3.0, "num_steps": 4}}]
@@ -62,6 +64,22 @@ def test_images_are_drawn_by_a_job_and_looked_at(scene: Scene) -> None:
     recorded = [(each.action, each.target) for each in scene.store.audit["default"]]
     assert ("preview_model", model.id) in recorded
     assert ("get_preview", model.id) in recorded
+
+
+def test_the_client_orders_images_and_saves_their_pictures(scene: Scene, tmp_path: Path) -> None:
+    model = scene.model("ldm")
+    with Client(str(scene.client.base_url)) as client:
+        columns = [{"seed": 3, "sampler": {"num_steps": 4}}, {}]
+        job = client.models.preview(model.id, columns, images_per_class=2)
+        assert [each["seed"] for each in job.request["columns"]] == [3, 0]
+        with pytest.raises(Conflict, match="not done"):
+            client.models.save_previews(model.id, job.id, tmp_path)
+        finish(scene, job.id, model.id)
+        files = client.models.save_previews(model.id, job.id, tmp_path)
+        assert [file.name for file in files] == ["0-normal.png", "1-effusion.png"]
+        assert [file.read_bytes() for file in files] == [b"picture 0", b"picture 1"]
+        with pytest.raises(NotFound):
+            client.models.save_previews(model.id, model.job_id, tmp_path)
 
 
 @pytest.mark.parametrize("scopes", [(), (GENERATE, TRAIN)])
