@@ -70,7 +70,8 @@ _log = structlog.get_logger()
 # settings that decide what is released or shown, and where it may be sent
 POLICY = {
     *("auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"),
-    *("dicomweb_servers", "required_approvals", "webhook_hosts", "webhook_loopback"),
+    *("max_previews_per_model", "dicomweb_servers", "required_approvals"),
+    *("webhook_hosts", "webhook_loopback"),
 }
 
 
@@ -187,6 +188,7 @@ def connect(settings: Settings) -> AppContext:
         upload_retention_seconds=settings.upload_retention_seconds,
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
+        max_previews_per_model=settings.max_previews_per_model,
         required_approvals=settings.required_approvals,
         extractors=settings.extractors,
         dicomweb_servers=settings.named_dicomweb_servers,

@@ -189,14 +189,15 @@ def submit_preview(
     """Queue the drawing of images that are looked at and not examined.
 
     Raises:
-        ModelNotFound, InvalidRequest, QuotaExceeded: See the error tree.
+        ModelNotFound, InvalidRequest, PreviewsSpent, QuotaExceeded: See the error tree.
     """
     earlier = _earlier(context, submission)
     if earlier:
         return earlier
     model = context.records.catalog.model(model_id)
     job = _new_job(context, JobKind.PREVIEW, preview.complete(model, body), submission)
-    return _submit(context, job, submission, audit=context.entry(model.id))
+    most = context.max_previews_per_model
+    return _submit(context, job, submission, audit=context.entry(model.id), max_previews=most)
 
 
 def cancel_job(context: AppContext, job_id: str) -> Job:
@@ -445,6 +446,7 @@ def _submit(
     submission: Submission,
     dataset: Dataset | None = None,
     audit: AuditDraft | None = None,
+    max_previews: int | None = None,
 ) -> Job:
     job = context.records.jobs.submit(
         job,
@@ -453,6 +455,7 @@ def _submit(
         stored_bytes=submission.upload_bytes or (drawn_bytes(dataset.source) if dataset else 0),
         quotas=context.quotas,
         audit=audit,
+        max_previews=max_previews,
     )
     if job.state is JobState.QUEUED:
         context.queue.notify(job.queue, job.id)

@@ -28,6 +28,7 @@ _RECORDED = (
     errors.SetInconclusive,
     errors.WeightsNotCleared,
     errors.FindingsSpent,
+    errors.PreviewsSpent,
     errors.ApprovalMissing,
     errors.AlreadyApproved,
 )

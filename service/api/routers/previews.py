@@ -40,6 +40,7 @@ Place = Annotated[
         errors.UnknownClass,
         errors.UnknownSampler,
         errors.IdempotencyConflict,
+        errors.PreviewsSpent,
         errors.QuotaExceeded,
         http=[400, 413],
     ),

@@ -72,7 +72,7 @@ def test_the_client_orders_images_and_saves_their_pictures(scene: Scene, tmp_pat
         columns = [{"seed": 3, "sampler": {"num_steps": 4}}, {}]
         job = client.models.preview(model.id, columns, images_per_class=2)
         assert [each["seed"] for each in job.request["columns"]] == [3, 0]
-        with pytest.raises(Conflict, match="not done"):
+        with pytest.raises(Conflict, match="job_not_done"):
             client.models.save_previews(model.id, job.id, tmp_path)
         finish(scene, job.id, model.id)
         files = client.models.save_previews(model.id, job.id, tmp_path)
@@ -170,3 +170,24 @@ def test_images_that_are_looked_at_count_towards_the_quota_and_no_examination(
     finish(scene, ask(scene, model.id, images_per_class=4).json()["id"], model.id)
     scene.refused(ask(scene, model.id, images_per_class=1), 429, "quota_exceeded")
     assert scene.client.get(f"/models/{model.id}/audit").json()["sets"] == []
+
+
+def test_a_model_has_so_many_previews_and_deleting_their_jobs_frees_none(scene: Scene) -> None:
+    model, other = scene.model("ldm"), scene.model("ldm")
+    scene.app.state.context = replace(scene.app.state.context, max_previews_per_model=2)
+    scene.refused(ask(scene, model.id, columns=[]), 422, "invalid_request")  # counts for none
+    path, headers = f"/models/{model.id}/previews", {"Idempotency-Key": "once"}
+    for _ in range(2):  # one, however often it is sent
+        first = scene.client.post(path, json={"columns": TWO}, headers=headers)
+    finish(scene, first.json()["id"], model.id)
+    assert scene.client.delete(f"/jobs/{first.json()['id']}").is_success
+    assert ask(scene, model.id).status_code == 202
+    before = scene.num_jobs()
+    for _ in range(2):
+        refused = ask(scene, model.id)
+        scene.refused(refused, 409, "previews_spent")
+    assert "SYNTHCXR_MAX_PREVIEWS_PER_MODEL" in refused.json()["detail"]
+    assert scene.num_jobs() == before
+    outcomes = [each.outcome for each in scene.store.audit["default"]]
+    assert outcomes[-1] == "previews_spent"
+    assert ask(scene, other.id).status_code == 202
