@@ -60,7 +60,8 @@ function known(found, act) {
   const off = found.disabled_at;
   return h("section", { class: "card" },
     off && h("p", { class: "notice warn" }, "Its receiver answered 410 (Gone), so nothing is sent since ", moment(off), ". Enable it once the receiver is back; messages that died can be sent again below."),
-    facts([["URL", found.url], ["State", standing(found)], ["Messages", messages(found)], ["Identifier", id(found.id)], ["Made by", id(found.created_by)], ["Made", moment(found.created_at)],
+    h("p", {}, h("code", {}, found.url)),
+    facts([["State", standing(found)], ["Messages", messages(found)], ["Identifier", id(found.id)], ["Made by", id(found.created_by)], ["Made", moment(found.created_at)],
       ["Earlier secret signs until", found.earlier_expires_at && moment(found.earlier_expires_at)]]),
     h("div", { class: "actions" }, off
       ? h("button", { type: "button", class: "main", onclick: () => act("/enable", "Messages go there again.") }, "Enable")

@@ -21,7 +21,7 @@ export async function page(_, signal) {
 }
 
 function shown(found, last) {
-  const rows = found.map((each, index) => [h("a", { href: `#/webhook/${each.id}` }, each.url), messages(each), standing(each), became(last[index]), h("span", { class: "id" }, each.created_by), moment(each.created_at)]);
+  const rows = found.map((each, index) => [h("a", { href: `#/webhook/${each.id}`, class: "id" }, each.url), messages(each), standing(each), became(last[index]), h("span", { class: "id" }, each.created_by), moment(each.created_at)]);
   return table("Webhooks, newest first", ["URL", "Messages", "State", "Last message", "Made by", "Made"], rows);
 }
 
