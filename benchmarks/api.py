@@ -210,7 +210,7 @@ def serve_bare(port: int, size: int) -> None:
     """Answer every request with so many bytes."""
     import uvicorn
 
-    from service.api.server import server_config
+    from service.api.http.server import server_config
     from service.settings import Settings
 
     body = b"x" * size

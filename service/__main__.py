@@ -104,7 +104,7 @@ def _serve(settings: Settings) -> None:
     import uvicorn
 
     from service import tracing
-    from service.api.server import server_config
+    from service.api.http.server import server_config
     from service.app import connect, create_app
 
     context = connect(settings)

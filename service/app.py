@@ -20,7 +20,16 @@ from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
-from service.api import (
+from service.api.authorization import Callers, check_guarded
+from service.api.errors import add_handlers
+from service.api.http.body_deadline import BodyDeadline
+from service.api.http.browser_guard import BrowserGuard
+from service.api.http.middleware import RequestMiddleware
+from service.api.http.rate_limits import RateLimits
+from service.api.http.request_metrics import RequestMetrics
+from service.api.openapi.description import describe
+from service.api.openapi.webhook_messages import describe_messages
+from service.api.routers import (
     approvals,
     audit,
     caller,
@@ -43,17 +52,10 @@ from service.api import (
     webhooks,
     workers,
 )
-from service.api.authorization import Callers, check_guarded
-from service.api.description import describe
-from service.api.errors import add_handlers
-from service.api.guards import BrowserGuard
-from service.api.limits import BodyDeadline, Slots
-from service.api.metrics import RequestMetrics, ServiceCollector
-from service.api.middleware import RequestMiddleware
-from service.api.rate_limits import RateLimits
-from service.api.waiting import Waiting
-from service.api.watcher import JobWatcher
-from service.api.webhook_messages import describe_messages
+from service.api.views.metrics import ServiceCollector
+from service.api.waiting.slots import Slots
+from service.api.waiting.waiting import Waiting
+from service.api.waiting.watcher import JobWatcher
 from service.authentication import Authenticator
 from service.context import AppContext
 from service.domain.audit import SET_POLICY, AuditDraft
@@ -68,7 +70,8 @@ _log = structlog.get_logger()
 # settings that decide what is released or shown, and where it may be sent
 POLICY = {
     *("auth", "scopes", "max_examinations_per_model", "max_findings_per_model", "extractors"),
-    *("dicomweb_servers", "required_approvals", "webhook_hosts", "webhook_loopback"),
+    *("max_previews_per_model", "dicomweb_servers", "required_approvals"),
+    *("webhook_hosts", "webhook_loopback"),
 }
 
 
@@ -185,6 +188,7 @@ def connect(settings: Settings) -> AppContext:
         upload_retention_seconds=settings.upload_retention_seconds,
         max_examinations_per_model=settings.max_examinations_per_model,
         max_findings_per_model=settings.max_findings_per_model,
+        max_previews_per_model=settings.max_previews_per_model,
         required_approvals=settings.required_approvals,
         extractors=settings.extractors,
         dicomweb_servers=settings.named_dicomweb_servers,

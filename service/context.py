@@ -35,6 +35,7 @@ class AppContext:
         max_json_bytes: Largest JSON body accepted.
         max_examinations_per_model: So many sets of one model are examined.
         max_findings_per_model: Of so many sets of one model the findings may be read.
+        max_previews_per_model: So many previews of one model are drawn.
         required_approvals: So many people approve a set before it is handed out.
         upload_retention_seconds: How long the archive of a failed or cancelled ingest is kept.
         extractors: Networks that sets are compared by besides our own.
@@ -63,6 +64,7 @@ class AppContext:
     max_json_bytes: int = limits.MAX_JSON_BYTES
     max_examinations_per_model: int = limits.MAX_EXAMINATIONS_PER_MODEL
     max_findings_per_model: int = limits.MAX_FINDINGS_PER_MODEL
+    max_previews_per_model: int = limits.MAX_PREVIEWS_PER_MODEL
     required_approvals: int = 0
     upload_retention_seconds: float = limits.UPLOAD_RETENTION_SECONDS
     extractors: tuple[SuppliedExtractor, ...] = ()

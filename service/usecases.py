@@ -189,14 +189,15 @@ def submit_preview(
     """Queue the drawing of images that are looked at and not examined.
 
     Raises:
-        ModelNotFound, InvalidRequest, QuotaExceeded: See the error tree.
+        ModelNotFound, InvalidRequest, PreviewsSpent, QuotaExceeded: See the error tree.
     """
     earlier = _earlier(context, submission)
     if earlier:
         return earlier
     model = context.records.catalog.model(model_id)
     job = _new_job(context, JobKind.PREVIEW, preview.complete(model, body), submission)
-    return _submit(context, job, submission, audit=context.entry(model.id))
+    most = context.max_previews_per_model
+    return _submit(context, job, submission, audit=context.entry(model.id), max_previews=most)
 
 
 def cancel_job(context: AppContext, job_id: str) -> Job:
@@ -215,25 +216,39 @@ def retry_job(context: AppContext, job_id: str) -> Job:
     """Queue a failed or cancelled job again, if what it works on is still there."""
     job = context.records.jobs.job(job_id)
     access.change_job(context.scopes, job)
-    request = job.request
-    uploaded = isinstance(request, IngestRequest) and request.source.upload
-    if (uploaded or isinstance(request, ScoreRequest)) and job.state.done:
-        kept = context.artifacts.has_upload(job_id)
-        ingest.check_upload(context.upload_retention_seconds, kept=kept)
-    if isinstance(request, IngestRequest) and request.source.path:
-        ingest.allowed_path(context.dataset_roots, request.source.path)
-    if isinstance(request, IngestRequest) and request.source.dicomweb:
-        _check_server(context, request.source.dicomweb.server, "read")
-    if isinstance(request, ScoreRequest | PreviewRequest):
-        context.records.catalog.model(request.model_id)
-    if isinstance(request, PushRequest):
-        _check_server(context, request.server, "push")
-        check_approved(context, context.records.releases.synthetic_set(request.synthetic_set_id))
-    if isinstance(request, TrainRequest) and request.initial_model:
-        context.records.catalog.model(request.initial_model)
+    _check_inputs(context, job)
     job = context.records.jobs.retry(job_id, quotas=context.quotas)
     context.queue.notify(job.queue, job.id)
     return job
+
+
+def _check_inputs(context: AppContext, job: Job) -> None:
+    """Raise where what a job works on is gone, or may not be used any more."""
+    match job.request:
+        case IngestRequest(source=source):
+            if source.upload:
+                _check_upload(context, job)
+            if source.path:
+                ingest.allowed_path(context.dataset_roots, source.path)
+            if source.dicomweb:
+                _check_server(context, source.dicomweb.server, "read")
+        case ScoreRequest(model_id=model_id):
+            _check_upload(context, job)
+            context.records.catalog.model(model_id)
+        case PreviewRequest(model_id=model_id):
+            context.records.catalog.model(model_id)
+        case PushRequest(server=server, synthetic_set_id=set_id):
+            _check_server(context, server, "push")
+            check_approved(context, context.records.releases.synthetic_set(set_id))
+        case TrainRequest(initial_model=str(model_id)):
+            context.records.catalog.model(model_id)
+
+
+def _check_upload(context: AppContext, job: Job) -> None:
+    """Raise where a job that is done has lost what was uploaded for it."""
+    if job.state.done:
+        kept = context.artifacts.has_upload(job.id)
+        ingest.check_upload(context.upload_retention_seconds, kept=kept)
 
 
 def delete_job(context: AppContext, job_id: str) -> None:
@@ -431,6 +446,7 @@ def _submit(
     submission: Submission,
     dataset: Dataset | None = None,
     audit: AuditDraft | None = None,
+    max_previews: int | None = None,
 ) -> Job:
     job = context.records.jobs.submit(
         job,
@@ -439,6 +455,7 @@ def _submit(
         stored_bytes=submission.upload_bytes or (drawn_bytes(dataset.source) if dataset else 0),
         quotas=context.quotas,
         audit=audit,
+        max_previews=max_previews,
     )
     if job.state is JobState.QUEUED:
         context.queue.notify(job.queue, job.id)

@@ -1,4 +1,4 @@
-"""Webhooks are made, given new secrets and deleted, each by an entry of the audit log."""
+"""Webhooks are made, given new secrets, enabled and deleted, each by an entry of the audit log."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,6 +61,12 @@ def rotate_secret(context: AppContext, webhook_id: str, grace: timedelta) -> Iss
         webhook_id, lambda there: there.rotated(sealed, now, grace), context.entry(webhook_id)
     )
     return IssuedWebhook(changed, secret)
+
+
+def enable_webhook(context: AppContext, webhook_id: str) -> Webhook:
+    """Let messages be sent to a webhook whose receiver is back; one that is enabled stays so."""
+    entry = context.entry(webhook_id)
+    return context.records.webhooks.change(webhook_id, Webhook.enabled, entry)
 
 
 def delete_webhook(context: AppContext, webhook_id: str) -> None:

@@ -31,7 +31,7 @@ from service.adapters.signing_keys import KeyRing
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import sql_records
-from service.api.server import server_config
+from service.api.http.server import server_config
 from service.app import create_app
 from service.context import AppContext
 from service.domain.caller import SCOPES, Caller

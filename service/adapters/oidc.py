@@ -190,21 +190,16 @@ def _refused(reason: str) -> Unauthenticated:
 
 def _reason(error: Exception) -> str:
     """Say what is wrong in words of ours: nothing of the token is repeated."""
-    if isinstance(error, jose.ExpiredTokenError):
-        return "it has expired"
-    if isinstance(error, jose.MissingClaimError):
-        return "it lacks one of `iss`, `aud`, `exp` and `sub`"
-    if isinstance(error, jose.ClaimError) and error.claim in {
-        "iss",
-        "aud",
-        "exp",
-        "nbf",
-        "iat",
-        "sub",
-    }:
-        return f"its claim `{error.claim}` is not as expected"
-    if isinstance(error, jose.BadSignatureError):
-        return "its signature is wrong"
-    if isinstance(error, jose.InvalidKeyIdError):
-        return "its issuer has no such key"
-    return "it is malformed, or its algorithm is not one that is accepted"
+    match error:
+        case jose.ExpiredTokenError():
+            return "it has expired"
+        case jose.MissingClaimError():
+            return "it lacks one of `iss`, `aud`, `exp` and `sub`"
+        case jose.ClaimError(claim="iss" | "aud" | "exp" | "nbf" | "iat" | "sub" as claim):
+            return f"its claim `{claim}` is not as expected"
+        case jose.BadSignatureError():
+            return "its signature is wrong"
+        case jose.InvalidKeyIdError():
+            return "its issuer has no such key"
+        case _:
+            return "it is malformed, or its algorithm is not one that is accepted"

@@ -7,7 +7,7 @@ never continue the same entry, and none waits for the other in a circle.
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
@@ -97,6 +97,16 @@ def write_entry(connection: Connection, draft: AuditDraft, now: datetime) -> Aud
         update(heads).where(heads.c.tenant == draft.tenant).values(asdict(entry.head))
     )
     return entry
+
+
+def num_written(connection: Connection, draft: AuditDraft) -> int:
+    """Count the entries that say of a record what a draft says, in the chain of its tenant."""
+    entries = t.audit_entries.c
+    alike = (entries.action == draft.action, entries.outcome == draft.outcome)
+    query = select(func.count()).where(
+        entries.tenant == draft.tenant, entries.target == draft.target, *alike
+    )
+    return connection.execute(query).scalar_one()
 
 
 def _locked_head(connection: Connection, tenant: str) -> AuditHead:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from typing_extensions import override
 
 from service.adapters import sql_tables as t
-from service.adapters.sql_audit import write_entry
+from service.adapters.sql_audit import num_written, write_entry
 from service.adapters.sql_catalog import keep_dataset, keep_model
 from service.adapters.sql_database import Database, insert_if_new
 from service.adapters.sql_job_reads import HELD_STATES, SqlJobReads
@@ -35,6 +35,7 @@ from service.domain.records import (
     ScoredImages,
     TrainedModel,
 )
+from service.domain.release_rules import check_previews
 from service.domain.webhooks import Message
 
 _SCHEDULER = "scheduler"  # the name of its lock
@@ -61,6 +62,7 @@ class SqlJobs(SqlJobReads, Jobs):
         stored_bytes: int = 0,
         quotas: Quotas | None = None,
         audit: AuditDraft | None = None,
+        max_previews: int | None = None,
     ) -> Job:
         job = replace(job, tenant=self._database.tenant or job.tenant)
         with self._database.writing() as connection:
@@ -80,6 +82,9 @@ class SqlJobs(SqlJobReads, Jobs):
             announce(connection, job.tenant, Message.of_job(job), self._database.now())
             if audit:
                 write_entry(connection, audit, self._database.now())
+            if audit and audit.target and max_previews is not None:
+                ordered = num_written(connection, audit) - 1  # nobody else writes one meanwhile
+                check_previews(audit.target, ordered, max_previews)
             return job
 
     @override

@@ -13,9 +13,9 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 from typing_extensions import override
 
-from service.api.head_requests import answer_head, is_head
-from service.api.query_parameters import check_parameters, known_parameters
-from service.api.rate_limits import RateLimits
+from service.api.http.head_requests import answer_head, is_head
+from service.api.http.query_parameters import check_parameters, known_parameters
+from service.api.http.rate_limits import RateLimits
 from service.authentication import Authenticator
 from service.domain.caller import (
     ADMIN,
@@ -106,6 +106,7 @@ NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "get_webhook": (ADMIN,),
     "delete_webhook": (ADMIN,),
     "rotate_webhook_secret": (ADMIN,),
+    "enable_webhook": (ADMIN,),
     "test_webhook": (ADMIN,),
     "list_webhook_deliveries": (ADMIN,),
     "resend_webhook_delivery": (ADMIN,),

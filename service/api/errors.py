@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from service.api.disclosure import record_refusal
 from service.api.threads import run_writing
-from service.api.views import ProblemView
+from service.api.views.base import ProblemView
 from service.domain import errors
 from service.domain.errors import FieldError, Problem, SyntheticDataError
 from service.validation.bodies import pointer
@@ -28,6 +28,7 @@ _RECORDED = (
     errors.SetInconclusive,
     errors.WeightsNotCleared,
     errors.FindingsSpent,
+    errors.PreviewsSpent,
     errors.ApprovalMissing,
     errors.AlreadyApproved,
 )

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from service.domain import errors
 from service.domain.approvers import Approver, Approvers
-from service.domain.audit import DONE, EXAMINE_SET
+from service.domain.audit import DONE, EXAMINE_SET, AuditEntry
 from service.domain.caller import PRIVATE_READ, RELEASE_APPROVE
 from service.domain.records import SyntheticSet
 
@@ -36,7 +36,7 @@ class Approvals:
 
     Attributes:
         required: How many different people the operator asks for; 0 to 2.
-        items: Those that there are, oldest first; each person once.
+        items: Those that count, oldest first; each person once.
         people: The person of each, as far as the records show it.
     """
 
@@ -48,6 +48,9 @@ class Approvals:
     def of(cls, approvers: Approvers, made: SyntheticSet, required: int) -> "Approvals":
         """Read them out of the audit log; what is older than the set was about another one.
 
+        While a set waits for more of them, that of a key which was revoked does not count. Once
+        enough were there together, the set is approved for good.
+
         Args:
             approvers: The callers of the set's tenant, and the log that names them, in which the
                 set's examination is an entry as well.
@@ -58,16 +61,20 @@ class Approvals:
         examined = max(
             (each.sequence for each in audit.of_action(tenant, EXAMINE_SET, made.id)), default=0
         )
-        items: list[Approval] = []
-        people: list[Approver] = []
+        counted: list[tuple[AuditEntry, Approver]] = []
         for entry in audit.of_action(tenant, APPROVE_SET, made.id):
             if entry.sequence <= examined or entry.outcome != DONE:
                 continue
             person = approvers.of(entry.actor)
-            if not any(person.may_be(each) for each in people):
-                items.append(Approval(entry.actor, entry.at))
-                people.append(person)
-        return cls(required, tuple(items), tuple(people))
+            if len(counted) < required:
+                counted = [each for each in counted if each[1].in_force(entry.sequence)]
+            known = any(person.may_be(each) for _, each in counted)
+            if person.in_force(entry.sequence) and not known:
+                counted.append((entry, person))
+        if len(counted) < required:
+            counted = [each for each in counted if each[1].in_force()]
+        items = tuple(Approval(entry.actor, entry.at) for entry, _ in counted)
+        return cls(required, items, tuple(person for _, person in counted))
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,8 @@ from service.domain.audit import DONE
 from service.domain.errors import ApiKeyNotFound
 from service.domain.record_ports import ApiKeys, AuditLog
 
-ROTATE_KEY = "rotate_key"  # the operation, as openapi.yaml names it
+ROTATE_KEY = "rotate_key"  # the operations, as openapi.yaml names them
+REVOKE_KEY = "revoke_key"
 _KEY = "key_"
 
 
@@ -23,11 +24,18 @@ class Approver:
         id: The caller, as the audit log names them.
         holders: The caller and all who have seen its secret, or that of a key that has.
         name: What its maker called the key, without case and blanks; None of what is no key.
+        revoked: The entry of the audit log that revoked the key, by its sequence number; None of a
+            key that was not revoked, and of what is no key.
     """
 
     id: str
     holders: frozenset[str]
     name: str | None = None
+    revoked: int | None = None
+
+    def in_force(self, sequence: int | None = None) -> bool:
+        """Say whether the key was not revoked before an entry of the log, by default until now."""
+        return self.revoked is None or (sequence is not None and sequence < self.revoked)
 
     def may_be(self, other: "Approver") -> bool:
         """Say whether one person can act as both."""
@@ -42,7 +50,7 @@ class Approvers:
     Attributes:
         tenant: Whose.
         keys: All API keys.
-        audit: The log, which says who rotated a key.
+        audit: The log, which says who rotated a key, and when one was revoked.
     """
 
     tenant: str
@@ -58,7 +66,7 @@ class Approvers:
             if each not in holders:
                 holders.add(each)
                 found += self._who_saw(each)
-        return Approver(caller, frozenset(holders), self._name(caller))
+        return Approver(caller, frozenset(holders), self._name(caller), self._revoked(caller))
 
     def _who_saw(self, caller: str) -> list[str]:
         if not caller.startswith(_KEY):
@@ -69,6 +77,12 @@ class Approvers:
             return [self.keys.key(self.tenant, caller).created_by, *rotated_by]
         except ApiKeyNotFound:
             return rotated_by
+
+    def _revoked(self, caller: str) -> int | None:
+        if not caller.startswith(_KEY):
+            return None
+        entries = self.audit.of_action(self.tenant, REVOKE_KEY, caller)
+        return min((each.sequence for each in entries if each.outcome == DONE), default=None)
 
     def _name(self, caller: str) -> str | None:
         if not caller.startswith(_KEY):

@@ -105,6 +105,7 @@ class Jobs(JobReads, Protocol):
         stored_bytes: int = 0,
         quotas: Quotas | None = None,
         audit: AuditDraft | None = None,
+        max_previews: int | None = None,
     ) -> Job:
         """Write a new job, its first events, its key and, for an ingest, its dataset.
 
@@ -115,6 +116,7 @@ class Jobs(JobReads, Protocol):
             stored_bytes: What the dataset takes until it is ingested.
             quotas: The tenant's, where there are any.
             audit: Is written in the same transaction, unless there is an earlier job.
+            max_previews: So many previews of its model the audit log may hold, with this one.
 
         Returns:
             The job, or the earlier one that came with the same key and fingerprint, by its `id`.
@@ -122,6 +124,7 @@ class Jobs(JobReads, Protocol):
         Raises:
             IdempotencyConflict: The key was used for another request.
             QuotaExceeded: The job would wait, and that is past a limit.
+            PreviewsSpent: There are as many previews of its model as there may be.
         """
 
     def submitted(self, idempotency: Idempotency) -> Job | None:

@@ -71,13 +71,7 @@ def budget_seconds(job: Job) -> int:
 def num_images(job: Job) -> int | None:
     """Return how many images a job generates; None for a job of another kind."""
     request = job.request
-    if isinstance(request, PreviewRequest):
-        return request.num_images
-    if not isinstance(request, GenerateRequest):
-        return None
-    mixed = sum(mixture.count for mixture in request.mixtures)
-    between = sum(way.steps for way in request.interpolate)
-    return sum(request.class_counts.values()) + mixed + between
+    return request.num_images if isinstance(request, GenerateRequest | PreviewRequest) else None
 
 
 def drawn_bytes(source: DatasetSource) -> int:

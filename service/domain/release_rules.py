@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.domain.errors import ExaminationsSpent, FindingsSpent, ReleasesChanged
+from service.domain.errors import (
+    ExaminationsSpent,
+    FindingsSpent,
+    PreviewsSpent,
+    ReleasesChanged,
+)
 from service.domain.records import ExaminedSet, GeneratedSet, SyntheticSet
 
 
@@ -100,4 +105,20 @@ def check_findings(model_id: str, num_read: int, max_sets: int) -> None:
             f"The findings of {num_read} sets of model {model_id} have been read, and more would "
             "disclose too much about single images. The operator may raise "
             "SYNTHCXR_MAX_FINDINGS_PER_MODEL."
+        )
+
+
+def check_previews(model_id: str, num_ordered: int, max_previews: int) -> None:
+    """Raise PreviewsSpent where too many previews of a model have been ordered.
+
+    Args:
+        model_id: The model.
+        num_ordered: So many before this one, those whose jobs were deleted too.
+        max_previews: The limit.
+    """
+    if num_ordered >= max_previews:
+        raise PreviewsSpent(
+            f"{num_ordered} previews of model {model_id} have been ordered, and nobody examines "
+            "what they show. Look at those that there are (GET /jobs?kind=preview), or generate "
+            "a set, which is examined. The operator may raise SYNTHCXR_MAX_PREVIEWS_PER_MODEL."
         )

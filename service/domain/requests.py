@@ -301,6 +301,13 @@ class GenerateRequest:
     upscale: int | None = None
     synthetic_set_id: str = ""
 
+    @property
+    def num_images(self) -> int:
+        """How many images are drawn in all."""
+        mixed = sum(mixture.count for mixture in self.mixtures)
+        between = sum(way.steps for way in self.interpolate)
+        return sum(self.class_counts.values()) + mixed + between
+
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:

@@ -144,7 +144,7 @@ class Webhook:
         if self.disabled_at:
             raise WebhookDisabled(
                 f"{self.id} was disabled ({self.disabled_reason}): its receiver answered that it "
-                "is gone. Delete it and make another."
+                f"is gone. Once it is back: POST /webhooks/{self.id}/enable."
             )
 
     def must_have_room(self, num_pending: int) -> None:
@@ -154,6 +154,10 @@ class Webhook:
                 f"{num_pending} messages wait for {self.id} already. See `last_error` of its "
                 "deliveries, and wait until they are delivered or dead."
             )
+
+    def enabled(self) -> "Webhook":
+        """Let messages be sent again; what died meanwhile stays dead until it is resent."""
+        return replace(self, disabled_at=None, disabled_reason=None)
 
     def rotated(self, sealed: str, now: datetime, grace: timedelta) -> "Webhook":
         """Take a new secret; messages are signed with the present one, too, for a while."""

@@ -91,6 +91,8 @@ class Settings(
             counted; the workers need the same value.
         max_findings_per_model: Largest number of sets per model whose findings of single images can
             be read.
+        max_previews_per_model: Largest number of previews of one model, whose images nobody
+            examines; deleted ones counted.
         required_approvals: So many different people with the scope release:approve have to approve
             a set before it can be downloaded or pushed; 0 to 2.
         extractors: Networks whose files the operator supplies, to compare sets by besides our own:
@@ -146,6 +148,7 @@ class Settings(
     checkpoint_interval_seconds: float = Field(default=15.0, gt=0)
     max_examinations_per_model: int = Field(default=limits.MAX_EXAMINATIONS_PER_MODEL, ge=1)
     max_findings_per_model: int = Field(default=limits.MAX_FINDINGS_PER_MODEL, ge=0)
+    max_previews_per_model: int = Field(default=limits.MAX_PREVIEWS_PER_MODEL, ge=0)
     required_approvals: int = Field(default=0, ge=0, le=MOST_REQUIRED)
     extractors: Annotated[tuple[SuppliedExtractor, ...], NoDecode] = ()
     auth: Literal["keys", "none"] = "keys"

@@ -279,9 +279,8 @@ def check_total(request: GenerateRequest, max_images: int) -> None:
         "mixtures": sum(mixture.count for mixture in request.mixtures),
         "interpolate": sum(way.steps for way in request.interpolate),
     }
-    total = sum(parts.values())
-    if total > max_images:
-        message = f"{total} images are too many; one set holds at most {max_images}."
+    if request.num_images > max_images:
+        message = f"{request.num_images} images are too many; one set holds at most {max_images}."
         raise errors.InvalidClassCounts(
             message, fields=[FieldError(pointer(name), message) for name in parts if parts[name]]
         )

@@ -10,6 +10,26 @@ import typer
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
 
+def refuse_to_fill(folder: Path | None, *, force: bool) -> None:
+    """Do so, before anything is asked for.
+
+    Args:
+        folder: Where files are to be written; it is made where nothing is there.
+        force: Whether it may hold something, which files of the same names then replace.
+
+    Raises:
+        typer.BadParameter: It holds something, or is no folder.
+    """
+    if folder is None or not folder.exists():
+        return
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is no folder: name another one")
+    if not force and any(folder.iterdir()):
+        raise typer.BadParameter(
+            f"{folder} holds files: name another folder, or write into it with --force"
+        )
+
+
 def refuse_to_replace(path: Path | None, *, force: bool) -> None:
     """Do so, before anything is asked for.
 

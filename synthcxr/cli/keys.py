@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from synthcxr.cli.options import Json, Url
 from synthcxr.cli.output import print_view, say
 from synthcxr.cli.server import become
 from synthcxr.client import Client
+from synthcxr.errors import SynthCXRError
 from synthcxr.resources import IssuedKey
 
 app = typer.Typer(help="API keys: who may use the service, and for what.", no_args_is_help=True)
@@ -74,9 +76,16 @@ def rotate(
 
 @app.command()
 def revoke(key_id: str, url: Url = None) -> None:
-    """End a key now, for good."""
+    """End a key now, for good, and say which keys and webhooks that it made go on."""
     with Client(url) as client:
         client.keys.revoke(key_id)
+        try:
+            _name_what_goes_on(client, key_id)
+        except SynthCXRError:  # such as that of a key which has just revoked itself
+            say(
+                "what it made goes on; with another key see created_by: synthcxr webhooks list, "
+                "synthcxr keys list --output json"
+            )
 
 
 @app.command()
@@ -92,6 +101,20 @@ def bootstrap(
     """
     scopes = [part for each in scope or () for part in ("--scope", each)]
     become("service", "create-key", "--name", name, "--tenant", tenant, *scopes)
+
+
+def _name_what_goes_on(client: Client, key_id: str) -> None:
+    now = datetime.now(UTC)
+    for key in client.keys.list():
+        ended = key.revoked_at or (key.expires_at and key.expires_at <= now)
+        if key.created_by == key_id and not ended:
+            say(f"{key.id}, which it made, goes on; to end it: synthcxr keys revoke {key.id}")
+    for webhook in client.webhooks.list():
+        if webhook.created_by == key_id and not webhook.disabled_at:
+            say(
+                f"{webhook.id}, which it made, goes on and sends to {webhook.url}; to end it: "
+                f"synthcxr webhooks delete {webhook.id}"
+            )
 
 
 def _show(issued: IssuedKey, *, as_json: bool) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from synthcxr.cli.deletions import Cascade, Receipt, report
-from synthcxr.cli.files import Force, refuse_to_replace
+from synthcxr.cli.files import Force, refuse_to_fill, refuse_to_replace
 from synthcxr.cli.list_command import add_list
-from synthcxr.cli.options import Json, Url
+from synthcxr.cli.options import Json, Timeout, Url, preview_column
 from synthcxr.cli.output import print_view, print_views, say
 from synthcxr.cli.progress import finish
 from synthcxr.client import Client
@@ -84,6 +84,70 @@ def _likelihood(image: ScoredImage) -> tuple[float, float]:
         unknown if image.percentile is None else image.percentile,
         unknown if image.score is None else image.score,
     )
+
+
+@app.command()
+def preview(
+    model_id: str,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Wait, and save a picture of each class here."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="KEY=VALUE,...",
+            help="Seed and options of the sampler of one column, such as "
+            "seed=7,guidance=3,num_steps=16. Repeatable, up to 4; by default one of the family's "
+            "own options.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of columns that name none; by default 0.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="A class to show; repeatable, by default all."),
+    ] = None,
+    images_per_class: Annotated[
+        int | None, typer.Option(min=1, help="Rows of each picture, at most 8.")
+    ] = None,
+    drawn_by: Annotated[
+        str | None,
+        typer.Option("--job", help="Draw nothing: save what this job has drawn or is drawing."),
+    ] = None,
+    timeout: Timeout = None,
+    force: Force = False,
+    as_json: Json = False,
+    url: Url = None,
+) -> None:
+    """Draw a few images of each class side by side; print where they are, or the job's id.
+
+    Needs private:read: nobody examined them, so treat them as the real images.
+    """
+    if drawn_by and (output is None or column or label or images_per_class or seed is not None):
+        raise typer.BadParameter("--job goes with -o and with nothing that says what to draw")
+    columns = [preview_column(text, seed) for text in column or [""]]
+    refuse_to_fill(output, force=force)
+    with Client(url) as client:
+        if drawn_by:
+            job = client.jobs.get(drawn_by)
+        else:
+            job = client.models.preview(
+                model_id, columns, classes=label, images_per_class=images_per_class
+            )
+        files: tuple[Path, ...] = ()
+        if output is not None:
+            say(f"job {job.id}")
+            job = finish(client, job, quiet=as_json, timeout_seconds=timeout)
+            files = client.models.save_previews(model_id, job.id, output)
+            say("nobody examined them: keep them where the real images are kept")
+    if as_json:
+        print_view(job)
+        return
+    for line in files or (job.id,):
+        print(line)
 
 
 @app.command()

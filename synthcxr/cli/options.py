@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from synthcxr.client.options import Interpolation, Mixture
+    from synthcxr.client.options import Interpolation, Mixture, PreviewColumn
 
 Url = Annotated[
     str | None,
@@ -31,6 +31,7 @@ Timeout = Annotated[
 ]
 _NUMBER = re.compile(r"\d*\.?\d+(?:[eE][+-]?\d+)?")
 _PAIR = re.compile(r"([^=].*?)=\s*([\d.+\-eE]+)\s*(?:,|$)")
+_NEXT_KEY = re.compile(r",(?=\s*\w+\s*=)")  # a comma within a value is the value's
 Seed = Annotated[int | None, typer.Option(min=0, help="Same seed, same result.")]
 
 
@@ -132,6 +133,26 @@ def _weights(text: str) -> dict[str, float]:
             raise typer.BadParameter(f"{label!r} is named twice")
         weights[label] = weight
     return weights
+
+
+def preview_column(text: str, seed: int | None = None) -> PreviewColumn:
+    """Read `seed=7,guidance=3,num_steps=16`.
+
+    Args:
+        text: Comma-separated `key=value` of the sampler's options and `seed`.
+        seed: Where the text names none.
+
+    Raises:
+        typer.BadParameter: It is written otherwise.
+    """
+    sampler = settings(_NEXT_KEY.split(text)) if text else {}
+    column: PreviewColumn = {"sampler": sampler}
+    seed = sampler.pop("seed", seed)
+    if seed is not None:
+        if type(seed) is not int or seed < 0:
+            raise typer.BadParameter(f"{text!r}: a seed is a whole number, as in seed=7")
+        column["seed"] = seed
+    return column
 
 
 def settings(pairs: list[str]) -> dict[str, Any]:

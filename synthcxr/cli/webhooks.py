@@ -44,7 +44,7 @@ def list_(
 ) -> None:
     """List the webhooks, newest first."""
     with Client(url) as client:
-        columns = ("id", "url", "events", "created_at", "disabled_reason")
+        columns = ("id", "url", "events", "created_at", "created_by", "disabled_reason")
         print_views(client.webhooks.list(), columns, output, as_json=as_json, limit=limit)
 
 
@@ -69,6 +69,18 @@ def rotate(
     with Client(url) as client:
         issued = client.webhooks.rotate(webhook_id, grace_seconds=grace_seconds)
         _show(issued, as_json=as_json)
+
+
+@app.command()
+def enable(webhook_id: str, as_json: Json = False, url: Url = None) -> None:
+    """Let messages be sent again to a webhook whose receiver had said that it was gone."""
+    with Client(url) as client:
+        webhook = client.webhooks.enable(webhook_id)
+    if as_json:
+        print_view(webhook)
+        return
+    say(f"messages go to {webhook.url} again; try it: synthcxr webhooks test {webhook.id}")
+    print(webhook.id)
 
 
 @app.command("test")

@@ -10,6 +10,7 @@ from synthcxr.client.deletions import delete
 from synthcxr.client.downloads import download
 from synthcxr.client.flow import Flow, Stream
 from synthcxr.client.options import Budget, TrainOptions
+from synthcxr.client.previews import preview_model, save_previews
 from synthcxr.client.scores import get_scores, score_images
 from synthcxr.client.wire import Wire, create, get, pages, path_of, read
 from synthcxr.model_audit import ModelAudit, WeightsDescription
@@ -91,6 +92,8 @@ class Models(Group):
     get = Answer(get_model)
     audit = Answer(audit_model)
     save_weights = Answer(save_weights)
+    preview = Answer(preview_model)
+    save_previews = Answer(save_previews)
     score = Answer(score_images)
     scores = Answer(get_scores)
     delete = Answer(delete_model)
@@ -103,6 +106,8 @@ class AsyncModels(AsyncGroup):
     get = AsyncAnswer(get_model)
     audit = AsyncAnswer(audit_model)
     save_weights = AsyncAnswer(save_weights)
+    preview = AsyncAnswer(preview_model)
+    save_previews = AsyncAnswer(save_previews)
     score = AsyncAnswer(score_images)
     scores = AsyncAnswer(get_scores)
     delete = AsyncAnswer(delete_model)

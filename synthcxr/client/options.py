@@ -139,6 +139,32 @@ class TrainOptions(TypedDict, total=False):
     labels: Mapping[str, str] | None
 
 
+class PreviewColumn(TypedDict, total=False):
+    """How the images of one column of a preview are drawn.
+
+    Attributes:
+        seed: Columns of equal seeds show images that were drawn from equal noise; 0 by default.
+        sampler: Options of the family's sampler, such as name, num_steps and guidance.
+    """
+
+    seed: int
+    sampler: Mapping[str, object]
+
+
+class PreviewOptions(TypedDict, total=False):
+    """What a preview shows beside its columns.
+
+    Attributes:
+        classes: The classes to show; by default all of the model.
+        images_per_class: Rows of each picture, at most 8.
+        labels: Your own words about the job.
+    """
+
+    classes: Sequence[str] | None
+    images_per_class: int | None
+    labels: Mapping[str, str] | None
+
+
 class Mixture(TypedDict):
     """Images that lie between classes.
 

@@ -55,6 +55,14 @@ def rotate_webhook(
     return read(wire, IssuedWebhook, Call("POST", path_of(PATH, webhook_id, "rotate"), json=body))
 
 
+def enable_webhook(wire: Wire, webhook_id: str) -> Flow[Webhook]:
+    """Let messages be sent again to a webhook whose receiver had said that it was gone.
+
+    What was announced meanwhile is not sent; messages that died can be sent by `resend`.
+    """
+    return read(wire, Webhook, Call("POST", path_of(PATH, webhook_id, "enable")))
+
+
 def test_webhook(wire: Wire, webhook_id: str) -> Flow[WebhookDelivery]:
     """Send the message `webhook.ping`; `deliveries` says within seconds what became of it."""
     return read(wire, WebhookDelivery, Call("POST", path_of(PATH, webhook_id, "test")))
@@ -79,6 +87,7 @@ class Webhooks(Group):
     get = Answer(get_webhook)
     delete = Answer(delete_webhook)
     rotate = Answer(rotate_webhook)
+    enable = Answer(enable_webhook)
     test = Answer(test_webhook)
     deliveries = Items(list_deliveries)
     resend = Answer(resend)
@@ -92,6 +101,7 @@ class AsyncWebhooks(AsyncGroup):
     get = AsyncAnswer(get_webhook)
     delete = AsyncAnswer(delete_webhook)
     rotate = AsyncAnswer(rotate_webhook)
+    enable = AsyncAnswer(enable_webhook)
     test = AsyncAnswer(test_webhook)
     deliveries = AsyncItems(list_deliveries)
     resend = AsyncAnswer(resend)

@@ -35,7 +35,7 @@ from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
-from service.api.waiting import Waiting
+from service.api.waiting.waiting import Waiting
 from service.app import create_app
 from service.context import AppContext
 from service.domain.api_keys import ApiKey

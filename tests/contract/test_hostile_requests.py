@@ -16,7 +16,7 @@ from service.adapters.clock import SystemClock
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
-from service.api.server import server_config
+from service.api.http.server import server_config
 from service.app import create_app
 from service.context import AppContext
 from service.settings import Settings

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from service.domain.webhooks import Outcome
+
 if TYPE_CHECKING:
     from tests.console_service import ConsoleService
 
@@ -207,6 +209,49 @@ def test_a_set_is_approved_before_it_is_downloaded(page: Any, service: ConsoleSe
         service.require_approvals(0)
 
 
+def test_a_webhook_is_tried_and_enabled_again(page: Any, service: ConsoleService) -> None:
+    webhooks = service.worker.records.webhooks
+    made = page.request.post(
+        "/webhooks",
+        data={"url": "https://a.example.org/hook", "events": ["set.released"]},
+        headers=bearer(service),
+    ).json()["id"]
+    sign_in(page, service.key.secret)
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("link", name="https://a.example.org/hook").click()
+    page.get_by_text("No message in 30 days").wait_for()
+    page.get_by_role("button", name="Send a test").click()
+    page.get_by_role("cell", name="webhook.ping").wait_for()
+    page.get_by_role("cell", name="Pending").wait_for()
+
+    [(claimed, _)] = [each for each in webhooks.claim_due(9, 60.0) if each[1].id == made]
+    webhooks.settle(claimed, Outcome.answered(410), 0.0)
+    page.get_by_text("Its receiver answered 410").wait_for()
+    page.get_by_role("cell", name="Dead").wait_for()
+    assert not page.get_by_role("button", name="Send a test").is_visible()
+    page.get_by_role("button", name="Enable").click()
+    page.get_by_text("Its receiver answered 410").wait_for(state="detached")
+    page.wait_for_function("document.activeElement.textContent === 'Send a test'")
+    page.get_by_role("button", name=f"Send {claimed.id} again").click()
+    page.get_by_role("cell", name="Pending").wait_for()
+
+    page.goto("/console#/webhooks")
+    page.get_by_role("row", name=re.compile("Enabled.*Pending.*webhook.ping")).wait_for()
+    page.get_by_role("link", name="https://a.example.org/hook").click()
+    page.get_by_role("button", name="Delete the webhook").click()
+    page.get_by_role("button", name="Yes").click()
+    page.get_by_text("No webhook yet").wait_for()
+
+
+def test_who_may_not_have_to_do_with_webhooks_is_shown_none(
+    page: Any, service: ConsoleService
+) -> None:
+    reader = service.keys.create("no administrator", ("train",))
+    sign_in(page, reader.secret, "/console#/webhooks")
+    page.get_by_text("Webhooks need the scope").wait_for()
+    assert not page.get_by_role("link", name="Webhooks").is_visible()
+
+
 def test_a_lost_connection_is_said_and_the_run_goes_on_when_it_comes_back(
     page: Any, service: ConsoleService
 ) -> None:
@@ -288,7 +333,8 @@ def pages(page: Any, service: ConsoleService) -> list[str]:
     dataset, model = first("/datasets"), first("/models")
     of_records = [f"dataset/{dataset}", f"train/{dataset}", f"model/{model}", f"generate/{model}"]
     of_records += [f"job/{first('/jobs?kind=train')}", f"set/{first('/synthetic-sets')}"]
-    return ["jobs", "datasets", "add-dataset", "models", "sets", *of_records]
+    of_records += [f"webhook/{first('/webhooks')}"]
+    return ["jobs", "datasets", "add-dataset", "models", "sets", "webhooks", *of_records]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -309,6 +355,10 @@ def test_no_page_excludes_anybody_or_is_wider_than_a_phone(
             add_dataset(page)
             train(page)
             generate(page)
+        if not page.request.get("/webhooks", headers=bearer(service)).json()["items"]:
+            asked = {"url": "https://a.example.org/hook"}
+            made = page.request.post("/webhooks", data=asked, headers=bearer(service)).json()["id"]
+            page.request.post(f"/webhooks/{made}/test", headers=bearer(service))
         for place in pages(page, service):
             page.goto(f"/console#/{place}")
             page.locator(f'main[data-shows="#/{place}"]').wait_for()

@@ -58,6 +58,7 @@ class MemoryJobs(Jobs):
         stored_bytes: int = 0,
         quotas: Quotas | None = None,
         audit: AuditDraft | None = None,
+        max_previews: int | None = None,
     ) -> Job:
         store = self._store
         job = replace(job, tenant=self._tenant or job.tenant)
@@ -70,6 +71,8 @@ class MemoryJobs(Jobs):
                 store.check_quotas(
                     quotas, job.tenant, use_of(job, stored_bytes if dataset else None)
                 )
+            if audit and audit.target and max_previews is not None:
+                release_rules.check_previews(audit.target, store.num_written(audit), max_previews)
             if idempotency:
                 name = (job.tenant, idempotency.key)
                 store.keys[name] = (idempotency.fingerprint, job.id)

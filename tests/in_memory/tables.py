@@ -81,6 +81,12 @@ class MemoryTables(Database):
             head = entries[-1].head if entries else AuditHead(draft.tenant)
             entries.append(AuditEntry.after(head, draft, self.clock.now()))
 
+    def num_written(self, draft: AuditDraft) -> int:
+        """Count the entries that say of a record what a draft says."""
+        said = (draft.action, draft.target, draft.outcome)
+        entries = self.audit.get(draft.tenant, [])
+        return sum((each.action, each.target, each.outcome) == said for each in entries)
+
     def jobs_of(self, tenant: str | None) -> dict[str, Job]:
         """Return the jobs that are there for a tenant."""
         return {job.id: job for job in self.jobs.values() if tenant in {None, job.tenant}}

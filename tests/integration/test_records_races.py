@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from typing import TypeVar
@@ -13,7 +14,8 @@ import pytest
 from service.adapters.clock import SystemClock
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_records import sql_records
-from service.domain.errors import IdempotencyConflict, LeaseLost, Problem
+from service.domain.audit import AuditDraft
+from service.domain.errors import IdempotencyConflict, LeaseLost, PreviewsSpent, Problem
 from service.domain.identifiers import new_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.job_ports import Idempotency
@@ -103,6 +105,18 @@ def test_one_key_sent_by_many_clients_makes_one_job(records: Records) -> None:
         assert len({outcome.id for outcome in outcomes if isinstance(outcome, Job)}) == 1
         assert len(outcomes) == NUM_RACERS
         assert len(records.jobs.jobs().items) == round_ + 1
+
+
+def test_clients_at_once_do_not_pass_the_limit_of_previews_together(records: Records) -> None:
+    """The job is the records' business, whatever its kind; refused ones leave nothing."""
+    entry = AuditDraft("default", "key_1", "preview_model", "mdl_1")
+    records.audit.append(replace(entry, outcome="previews_spent"), replace(entry, target="mdl_2"))
+    outcomes = race(lambda _: records.jobs.submit(training(), audit=entry, max_previews=3))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, PreviewsSpent)]
+    assert len(refused) == NUM_RACERS - 3
+    assert len(records.jobs.jobs().items) == 3
+    written = records.audit.of_action("default", "preview_model", "mdl_1")
+    assert [each.outcome for each in written] == ["previews_spent", "done", "done", "done"]
 
 
 def test_one_key_with_different_bodies_makes_one_job_and_refuses_the_rest(

@@ -212,6 +212,30 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more(service: Service, receiver
         service.records.webhooks.resend(webhook.id, service.last(webhook).id)
 
 
+def test_a_receiver_that_is_back_is_sent_what_comes_after_it_was_enabled(
+    service: Service, receiver: Receiver
+) -> None:
+    receiver.status = 410
+    webhook, _ = service.webhook(receiver.url)
+    missed = service.job()
+    service.records.jobs.request_cancel(missed.id)
+    service.delivery.run_once()
+    unheard = service.job()
+    service.records.jobs.request_cancel(unheard.id)  # while it is disabled: announced to nobody
+    entry = replace(BY, action="enable_webhook", target=webhook.id)
+    service.records.webhooks.change(webhook.id, Webhook.enabled, entry)
+    receiver.status = 204
+    assert service.delivery.run_once() == 0, "what died stays dead"
+    service.records.webhooks.resend(webhook.id, service.last(webhook).id)
+    later = service.job()
+    service.records.jobs.request_cancel(later.id)
+    while service.delivery.run_once():
+        pass
+    received = [json.loads(body)["data"]["job_id"] for _, body in receiver.received]
+    assert received == [missed.id, missed.id, later.id]
+    assert unheard.id not in received
+
+
 def test_a_redirect_is_not_followed(small: Service, receiver: Receiver) -> None:
     with Receiver().running() as elsewhere:
         receiver.status, receiver.location = 307, elsewhere.url

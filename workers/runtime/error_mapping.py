@@ -30,19 +30,26 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 def problem_of(error: Exception, job_id: str) -> Problem:
     """Name a failure; one without a name is logged in full and reported without its details."""
-    if isinstance(error, SyntheticDataError):
-        return error.problem()
-    if isinstance(error, IngestRefused):
-        fields = tuple(FieldError("/file", reason) for reason in error.files)
-        return Problem(error.code, error.message, fields=fields)
-    if isinstance(error, LedgerUnusable):
-        return Problem(SplitKeyLost.code, str(error), retryable=True)
-    if isinstance(error, InvalidDistances):
-        return Problem(ExaminationFailed.code, str(error))
-    if isinstance(error, AccountantsDisagree):
-        return Problem(PrivacyUnavailable.code, str(error))
-    if isinstance(error, TrainingDiverged):
-        return Problem("training_diverged", str(error))
+    match error:
+        case SyntheticDataError():
+            return error.problem()
+        case IngestRefused():
+            fields = tuple(FieldError("/file", reason) for reason in error.files)
+            return Problem(error.code, error.message, fields=fields)
+        case LedgerUnusable():
+            return Problem(SplitKeyLost.code, str(error), retryable=True)
+        case InvalidDistances():
+            return Problem(ExaminationFailed.code, str(error))
+        case AccountantsDisagree():
+            return Problem(PrivacyUnavailable.code, str(error))
+        case TrainingDiverged():
+            return Problem("training_diverged", str(error))
+        case _:
+            return _problem_of_machine(error, job_id) or _internal_error(error, job_id)
+
+
+def _problem_of_machine(error: Exception, job_id: str) -> Problem | None:
+    """Name a failure of the disk, the memory or the device; None for any other."""
     if _is_disk_full(error):
         return StorageFull(
             "The disk of the data directory is full; nothing half-written was kept. "
@@ -62,6 +69,10 @@ def problem_of(error: Exception, job_id: str) -> Problem:
             "on from its newest checkpoint. If it happens again, look at `nvidia-smi` and the "
             "kernel's log on the worker's machine."
         ).problem()
+    return None
+
+
+def _internal_error(error: Exception, job_id: str) -> Problem:
     log.error("job failed", job_id=job_id, exc_info=error)
     return Problem(
         "internal_error",

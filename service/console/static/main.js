@@ -6,13 +6,15 @@ import { problem } from "./parts.js";
 import * as session from "./session.js";
 import { themeChoice, useTheme } from "./theme.js";
 
-const PLACES = [["Jobs", "jobs"], ["Datasets", "datasets"], ["Models", "models"], ["Sets", "sets"]];
+// text, page, and the scope without which it is not shown
+const PLACES = [["Jobs", "jobs"], ["Datasets", "datasets"], ["Models", "models"], ["Sets", "sets"], ["Webhooks", "webhooks", "admin"]];
 // each page is a module that makes it: `page(arguments of the address, signal that ends it)`
 const PAGES = {
   jobs: "jobs", job: "job", datasets: "datasets", "add-dataset": "add_dataset", dataset: "dataset", train: "train",
   models: "models", model: "model", generate: "generate", sets: "sets", set: "set",
+  webhooks: "webhooks", webhook: "webhook",
 };
-const WITHIN = { job: "jobs", dataset: "datasets", "add-dataset": "datasets", train: "models", model: "models", generate: "sets", set: "sets" };
+const WITHIN = { job: "jobs", dataset: "datasets", "add-dataset": "datasets", train: "models", model: "models", generate: "sets", set: "sets", webhook: "webhooks" };
 
 const main = document.getElementById("main");
 let leaving = new AbortController();
@@ -48,7 +50,7 @@ function show(page) {
 function showPlaces(current) {
   const nav = document.getElementById("nav");
   nav.hidden = false;
-  fill(nav, PLACES.map(([text, name]) => h("a", { href: `#/${name}`, "aria-current": name === current && "page" }, text)));
+  fill(nav, PLACES.filter(([, , scope]) => !scope || session.may(scope)).map(([text, name]) => h("a", { href: `#/${name}`, "aria-current": name === current && "page" }, text)));
 }
 
 function showAccount() {

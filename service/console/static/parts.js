@@ -5,7 +5,7 @@ import { announce, fill, h } from "./dom.js";
 import { words } from "./format.js";
 
 const KINDS = { ingest: "Ingest", train: "Training", generate: "Generation", push: "Push", score: "Scores", preview: "Preview" };
-const STATES = { succeeded: "good", failed: "bad", cancelled: "warn", ready: "good", ingesting: "" };
+const STATES = { succeeded: "good", failed: "bad", cancelled: "warn", ready: "good", ingesting: "", delivered: "good", dead: "bad", enabled: "good", disabled: "bad" };
 export const OUTCOMES = {
   passed: ["Released", "good"],
   passed_filtered: ["Released, filtered", "good"],

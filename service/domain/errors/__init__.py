@@ -43,6 +43,7 @@ SyntheticDataError
 │   ├── ApiKeyEnded                 a key that was revoked or expired gets no new secret
 │   ├── ExaminationsSpent           the limit of examined sets of a model is reached
 │   ├── WeightsNotCleared           no passed audit or differential privacy clears the weights
+│   ├── PreviewsSpent               the limit of previews of a model is reached
 │   └── FindingsSpent               the quota for per-image findings of a model is exhausted
 ├── SplitKeyLost                     the secret that datasets were split under is not there
 ├── WebhookKeyLost                  the key of webhooks' secrets is not there
@@ -101,6 +102,7 @@ from service.domain.errors.conflicts import (
     JobNotDone,
     MessageBeingSent,
     ModelInUse,
+    PreviewsSpent,
     ReleasesChanged,
     SetInconclusive,
     SetRefused,
@@ -255,6 +257,7 @@ __all__ = [
     "Overloaded",
     "PathNotAllowed",
     "PathNotFound",
+    "PreviewsSpent",
     "PrivacyUnavailable",
     "Problem",
     "QuotaExceeded",

@@ -194,3 +194,9 @@ class FindingsSpent(Conflict):
     """The limit for reading per-image findings of the model has been reached."""
 
     code = "findings_spent"
+
+
+class PreviewsSpent(Conflict):
+    """The largest number of previews of the model has been ordered."""
+
+    code = "previews_spent"

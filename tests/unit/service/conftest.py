@@ -19,7 +19,7 @@ from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
 from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
-from service.api.server import server_config
+from service.api.http.server import server_config
 from service.app import create_app
 from service.context import AppContext
 from service.domain.caller import SCOPES, Caller, Scope

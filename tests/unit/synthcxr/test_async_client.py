@@ -147,6 +147,27 @@ def test_a_set_is_downloaded_and_a_folder_uploaded(tmp_path: Path) -> None:
     assert (tmp_path / "set.zip").read_bytes() == content
 
 
+def test_a_preview_is_drawn_and_saved(tmp_path: Path) -> None:
+    columns = [{"seed": 1}, {"sampler": {"num_steps": 4}}]
+    job = QUEUED | {"state": "succeeded", "done": True, "request": {"classes": ["normal"]}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            asked = {"columns": columns, "images_per_class": 2}
+            assert json.loads(request.content) == asked
+            return httpx.Response(202, json=job)
+        if request.url.path == "/models/mdl_1/previews/job_1/0.png":
+            return httpx.Response(200, content=b"picture")
+        return httpx.Response(200, json=job)
+
+    async def use(client: AsyncClient) -> None:
+        made = await client.models.preview("mdl_1", columns, images_per_class=2)
+        [file] = await client.models.save_previews("mdl_1", made.id, tmp_path)
+        assert (file.name, file.read_bytes()) == ("0-normal.png", b"picture")
+
+    run(answer, use)
+
+
 def test_a_refusal_is_raised_with_its_code_and_request_id() -> None:
     problem = {"code": "job_not_found", "detail": "No such job.", "request_id": "req_1"}
 

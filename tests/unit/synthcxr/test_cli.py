@@ -483,6 +483,8 @@ def test_keys_are_listed_shown_and_revoked(serve, capsys) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "DELETE":
             return httpx.Response(204)
+        if request.url.path == "/webhooks":
+            return httpx.Response(200, json={"items": []})
         listed = request.url.path == "/keys"
         return httpx.Response(200, json={"items": [API_KEY]} if listed else API_KEY)
 
@@ -492,7 +494,49 @@ def test_keys_are_listed_shown_and_revoked(serve, capsys) -> None:
     assert run("keys", "show", "key_1") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "pipeline"
     assert run("keys", "revoke", "key_1") == 0
-    assert (requests[-1].method, requests[-1].url.path) == ("DELETE", "/keys/key_1")
+    [revoked] = [each for each in requests if each.method == "DELETE"]
+    assert revoked.url.path == "/keys/key_1"
+
+
+def test_a_key_that_is_revoked_names_what_it_made_that_goes_on(serve, capsys) -> None:
+    ended = "2020-01-01T00:00:00Z"
+    revoked, expired = {"revoked_at": ended}, {"expires_at": ended}
+    keys = [
+        API_KEY | {"id": "key_2", "created_by": "key_1"},
+        API_KEY | {"id": "key_3", "created_by": "key_1"} | revoked,
+        API_KEY | {"id": "key_4", "created_by": "key_1"} | expired,
+        API_KEY | {"id": "key_5", "created_by": "key_9"},
+    ]
+    webhooks = [
+        {"id": "wh_2", "url": "https://a.example.org/", "created_by": "key_1"},
+        {"id": "wh_3", "url": "https://b.example.org/", "created_by": "key_9"},
+    ]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(200, json={"items": {"/keys": keys}.get(request.url.path, webhooks)})
+
+    requests = serve(answer)
+    assert run("keys", "revoke", "key_1") == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "synthcxr keys revoke key_2\n" in printed.err
+    assert "https://a.example.org/" in printed.err
+    assert "synthcxr webhooks delete wh_2\n" in printed.err
+    assert not any(name in printed.err for name in ("key_3", "key_4", "key_5", "wh_3"))
+    assert requests[0].method == "DELETE"  # nothing is waited for before
+
+
+def test_a_key_that_revokes_itself_cannot_ask_what_it_made(serve, capsys) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(401, json={"code": "unauthenticated", "detail": "It was revoked."})
+
+    serve(answer)
+    assert run("keys", "revoke", "key_1") == 0
+    assert "synthcxr webhooks list" in capsys.readouterr().err
 
 
 def test_a_key_without_a_scope_is_not_asked_for(serve) -> None:
@@ -550,6 +594,99 @@ def test_scores_are_printed_the_least_likely_first(serve, capsys, tmp_path: Path
     assert run("models", "score", "mdl_1", str(tmp_path / "COVID" / "a.png"), "--json") == 0
     assert b"an image" in requests[-3].content
     assert json.loads(capsys.readouterr().out)["images"][1]["percentile"] == 2.5
+
+
+PREVIEW = DONE | {
+    "kind": "preview",
+    "request": {"model_id": "mdl_1", "classes": ["COVID", "../No: Finding"]},
+}
+
+
+def previewed(request: httpx.Request) -> httpx.Response:
+    """Answer as a service that has drawn a preview."""
+    if request.url.path.endswith(".png"):
+        return httpx.Response(200, content=request.url.path.encode())
+    return httpx.Response(202, json=PREVIEW)
+
+
+def test_previews_are_drawn_and_saved_by_class(serve, capsys, tmp_path: Path) -> None:
+    requests = serve(previewed)
+    folder = tmp_path / "pictures"
+    columns = (
+        "--column",
+        "guidance=1",
+        "--column",
+        "seed=2,guidance=4,name=ddim,between=[0.1,0.5]",
+    )
+    asked = ("--class", "COVID", "--class", "../No: Finding", "--images-per-class", "3")
+    assert (
+        run("models", "preview", "mdl_1", *columns, "--seed", "7", *asked, "-o", str(folder)) == 0
+    )
+    assert requests[0].url.path == "/models/mdl_1/previews"
+    assert json.loads(requests[0].content) == {
+        "columns": [
+            {"seed": 7, "sampler": {"guidance": 1}},
+            {"seed": 2, "sampler": {"guidance": 4, "name": "ddim", "between": [0.1, 0.5]}},
+        ],
+        "classes": ["COVID", "../No: Finding"],
+        "images_per_class": 3,
+    }
+    printed = capsys.readouterr()
+    files = [Path(line) for line in printed.out.splitlines()]
+    assert [file.parent for file in files] == [folder, folder], "no class leads out of the folder"
+    assert [file.name for file in files] == ["0-COVID.png", "1-.._No_Finding.png"]
+    assert files[1].read_bytes() == b"/models/mdl_1/previews/job_1/1.png"
+    assert "real images" in printed.err
+
+
+def test_without_a_folder_a_preview_is_ordered_and_fetched_later(
+    serve, capsys, tmp_path: Path
+) -> None:
+    requests = serve(previewed)
+    assert run("models", "preview", "mdl_1") == 0
+    assert capsys.readouterr().out == "job_1\n"
+    assert json.loads(requests[0].content) == {"columns": [{"sampler": {}}]}
+    assert run("models", "preview", "mdl_1", "--job", "job_1", "-o", str(tmp_path / "a")) == 0
+    assert [each.method for each in requests].count("POST") == 1
+    assert len(list((tmp_path / "a").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--column", "guidance"),
+        ("--column", "seed=-1"),
+        ("--column", "seed=1.5"),
+        ("--column", "seed=true"),
+        ("--job", "job_1"),
+        ("--job", "job_1", "-o", "new", "--seed", "0"),
+    ],
+)
+def test_a_preview_written_wrongly_asks_nothing(serve, arguments: tuple[str, ...]) -> None:
+    requests = serve(lambda _: httpx.Response(500))
+    assert run("models", "preview", "mdl_1", *arguments) == 2
+    assert requests == []
+
+
+def test_pictures_replace_nothing_without_force(serve, capsys, tmp_path: Path) -> None:
+    requests = serve(previewed)
+    mine = tmp_path / "0-COVID.png"
+    mine.write_bytes(b"mine")
+    assert run("models", "preview", "mdl_1", "-o", str(tmp_path)) == 2
+    assert "--force" in capsys.readouterr().err
+    assert run("models", "preview", "mdl_1", "-o", str(mine), "--force") == 2
+    assert requests == []
+    assert mine.read_bytes() == b"mine"
+    assert run("models", "preview", "mdl_1", "-o", str(tmp_path), "--force") == 0
+    assert mine.read_bytes() != b"mine"
+
+
+def test_a_preview_that_failed_ends_in_1(serve, capsys, tmp_path: Path) -> None:
+    error = {"code": "worker_lost", "detail": "The worker was lost."}
+    serve(lambda _: httpx.Response(202, json=PREVIEW | {"state": "failed", "error": error}))
+    assert run("models", "preview", "mdl_1", "-o", str(tmp_path / "a")) == 1
+    assert "worker_lost" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
 
 
 def with_weights(request: httpx.Request) -> httpx.Response:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from synthcxr.client import Client
-from synthcxr.errors import JobFailed, ServiceUnreachable
+from synthcxr.errors import Conflict, JobFailed, ServiceUnreachable
 from synthcxr.resources import Job
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -53,7 +53,25 @@ def test_every_creating_post_carries_a_key(client, tmp_path: Path) -> None:
     asking.datasets.add_from_server("/radiographs")
     asking.datasets.upload(tmp_path)
     asking.jobs.retry("job_1")
-    assert len(set(keys)) == 6
+    asking.models.preview("mdl_1")
+    assert len(set(keys)) == 7
+
+
+def test_a_preview_that_is_not_done_or_failed_saves_nothing(client, tmp_path: Path) -> None:
+    job = {"id": "job_1", "kind": "preview", "request": {"classes": ["normal"]}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(".png"):
+            return httpx.Response(409, json={"code": "job_not_done", "detail": "It is not."})
+        return httpx.Response(200, json=job)
+
+    job |= {"state": "running", "done": False}
+    with pytest.raises(Conflict, match="It is not"):
+        client(answer).models.save_previews("mdl_1", "job_1", tmp_path)
+    job |= {"state": "cancelled", "done": True}
+    with pytest.raises(JobFailed):
+        client(answer).models.save_previews("mdl_1", "job_1", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_uploaded_as_a_zip_without_what_is_hidden(client, tmp_path: Path) -> None:

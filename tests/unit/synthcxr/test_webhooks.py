@@ -167,14 +167,25 @@ def test_the_command_line_lists_what_became_of_messages(
         (("test", "wh_1"), "POST", "/webhooks/wh_1/test"),
         (("resend", "wh_1", "msg_1"), "POST", "/webhooks/wh_1/deliveries/msg_1/resend"),
         (("delete", "wh_1"), "DELETE", "/webhooks/wh_1"),
+        (("enable", "wh_1", "--json"), "POST", "/webhooks/wh_1/enable"),
     ],
 )
 def test_each_command_asks_its_operation(
     serve: Serve, arguments: tuple[str, ...], method: str, path: str
 ) -> None:
-    requests = serve(lambda _: httpx.Response(202, json=DELIVERY))
+    requests = serve(lambda _: httpx.Response(202, json=MADE | DELIVERY))
     assert run("webhooks", *arguments) == 0
     assert (requests[0].method, requests[0].url.path) == (method, path)
+
+
+def test_a_webhook_is_enabled_and_its_id_printed_alone(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(lambda _: httpx.Response(200, json=MADE))
+    assert run("webhooks", "enable", "wh_1") == 0
+    printed = capsys.readouterr()
+    assert printed.out == "wh_1\n"
+    assert MADE["url"] in printed.err
 
 
 def test_a_secret_is_not_shown_in_the_text_of_a_webhook(serve: Serve) -> None:

@@ -15,8 +15,9 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 
-from service.api import authorization, events
+from service.api import authorization
 from service.api.authorization import ANY, JUDGED_BY_RECORD, NEEDS, GuardedRoute, check_guarded
+from service.api.routers import events
 from service.domain.api_keys import new_secret
 from service.domain.caller import SCOPES
 from service.domain.identifiers import new_id
