@@ -8,9 +8,9 @@ import anyio
 import pytest
 from starlette.datastructures import Headers
 
+from service.api.uploads import images
 from service.api.uploads.images import ReceivedImages
 from service.api.uploads.multipart import ReceivedForm, receive_files
-from service.api.uploads.multipart import images as image_uploads
 from service.domain.errors import InvalidRequest, TooManyImages, UploadTooLarge
 
 HEADERS = Headers({"content-type": "multipart/form-data; boundary=x"})
@@ -108,10 +108,10 @@ def test_what_is_no_image_is_refused(parts: list[bytes]) -> None:
 
 
 def test_too_many_images_and_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_uploads, "MAX_IMAGES", 2)
+    monkeypatch.setattr(images, "MAX_IMAGES", 2)
     with pytest.raises(TooManyImages, match="At most 2 images"):
         received(*(part(PNG, f"{number}.png") for number in range(3)))
-    monkeypatch.setattr(image_uploads, "MAX_BYTES", len(PNG))
+    monkeypatch.setattr(images, "MAX_BYTES", len(PNG))
     with pytest.raises(UploadTooLarge):
         received(part(PNG, "a.png"), part(PNG, "b.png"))
 
