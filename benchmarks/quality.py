@@ -29,6 +29,7 @@ from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
 from benchmarks.evaluation.real_images import RealImages, load, phantoms
 from benchmarks.evaluation.report import EXPLANATION, cost_table, table, write
+from models.bases import base_for, folder_of
 from models.presets import PRESETS
 from models.registry import FAMILIES
 from models.snapshot import Snapshot, save_snapshot
@@ -91,10 +92,17 @@ def _snapshots(
             yield name, snapshot, {}
         return
     for family in options.family:
+        base = base_for(family, images.image_size) if options.warm else None
         trained = train_family(
-            family, images.training, images.classes, options.preset, options.seconds, options.seed
+            family,
+            images.training,
+            images.classes,
+            options.preset,
+            options.seconds,
+            options.seed,
+            init_from=folder_of(base) if base else None,
         )
-        yield family, *trained
+        yield f"{family} from {base}" if base else family, *trained
 
 
 def _report(about: dict[str, Any], rows: Sequence[Row], costs: dict[str, Cost]) -> None:
@@ -122,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--seconds", type=float, default=400, help="training of each family")
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
+    parser.add_argument("--warm", action="store_true", help="start from the bases of the package")
     parser.add_argument("--snapshots", type=Path, metavar="DIR", help="judge these; train nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep snapshots and pictures here")
     parser.add_argument("--images", type=int, default=300, help="images drawn of each model")

@@ -131,7 +131,7 @@ class Config(FamilyConfig):
     time_std: float = Field(
         1.0, gt=0, le=4, description="Standard deviation of that logit. Unused with uniform times."
     )
-    batch_size: int = Field(16, ge=1, le=4096, description="Images in a batch of the denoiser.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images in a batch of the denoiser.")
     learning_rate: float = Field(
         1e-3, gt=0, le=0.1, description="AdamW's peak step size for the denoiser."
     )
@@ -300,7 +300,7 @@ class Sampler(FamilySampler):
         f"{DEFAULT_FAST_STEPS} where nothing is said.",
     )
     guidance: float = Field(
-        1.5,
+        1.3,
         ge=1,
         le=20,
         description="1 follows the class alone; more exaggerates its signs. fast takes no notice "
