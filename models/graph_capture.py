@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -38,7 +39,15 @@ class CudaGraphs:
     """CUDA graphs, with a pool of memory that all of them share."""
 
     def __init__(self) -> None:
-        self._pool: Any = None
+        self._living: WeakSet[Any] = WeakSet()
+
+    @property
+    def pool(self) -> Any:
+        """The pool of the graphs that live; None where none does.
+
+        torch gives a pool up with its last graph, and fails where another is recorded into it.
+        """
+        return next((graph.pool() for graph in self._living), None)
 
     def record(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
         """Warm up on a stream of its own, then record."""
@@ -48,9 +57,9 @@ class CudaGraphs:
             work()
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph, pool=self.pool):
             made = work()
-        self._pool = graph.pool()
+        self._living.add(graph)
 
         def repeat() -> Tensor:
             graph.replay()

@@ -61,11 +61,19 @@ class ServiceUnreachable(SynthCXRError):
 
     def __init__(self, base_url: str, reason: str) -> None:
         super().__init__(
-            f"No service answers at {base_url} ({reason}). "
+            f"No service answers at {_without_password(base_url)} ({reason}). "
             "Start one with `synthcxr up`, or name another with --url, SYNTHCXR_URL or "
             "`synthcxr login`."
         )
         self.base_url = base_url
+
+
+def _without_password(url: str) -> str:
+    """Hide who asks: messages go to logs, and to whoever runs an assistant's model."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    hidden = f"***@{authority.rpartition('@')[2]}" if "@" in authority else authority
+    return f"{scheme}{separator}{hidden}{slash}{path}"
 
 
 class BadProxy(SynthCXRError):
@@ -289,6 +297,7 @@ class SetProblem(StrEnum):
     LABELS_DIFFER = "labels_differ"
     SIGNATURE_INVALID = "signature_invalid"
     FOREIGN_SIGNATURE = "foreign_signature"  # of none of the keys that the user gave
+    ANOTHER_SET = "another_set"  # whole and signed, and not what was asked for
 
 
 class SetNotVerified(DownloadMismatch):

@@ -8,9 +8,10 @@ Source: https://modelcontextprotocol.io/specification
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mcp.server import MCPServer
@@ -21,13 +22,16 @@ from synthcxr.client.options import GenerateOptions
 from synthcxr.errors import SynthCXRError
 from synthcxr.resources import Job, SyntheticSet
 from synthcxr.verification import verify_set
-from synthcxr.verified_set import VerifiedSet
 from synthcxr.version import __version__
 
 MAX_LISTED = 50
 MAX_WAIT_SECONDS = 30
 RELEASED = ("passed", "passed_filtered")
 _OF_MODEL = {"id", "family", "classes", "image_size", "created_at"}
+_OF_SET = {
+    *("id", "model_id", "num_images", "class_counts", "unlabelled_counts", "verdict"),
+    "created_at",
+}
 _OF_JOB = {"id", "kind", "state", "done", "queue_position", "synthetic_set_id"}
 INSTRUCTIONS = """\
 Synthetic labelled chest X-rays from models that a hospital trained. Plan a set before ordering it:
@@ -68,10 +72,11 @@ class SetTools:
     async def list_models(self) -> list[dict[str, Any]]:
         """List the trained models, newest first: id, family, classes, image size."""
         found = []
-        async for model in self._client.models.list():
-            found.append(model.model_dump(mode="json", include=_OF_MODEL))
-            if len(found) == MAX_LISTED:
-                break
+        with _named_errors():
+            async for model in self._client.models.list():
+                found.append(model.model_dump(mode="json", include=_OF_MODEL))
+                if len(found) == MAX_LISTED:
+                    break
         return found
 
     async def plan_set(
@@ -105,10 +110,11 @@ class SetTools:
     async def list_sets(self) -> list[dict[str, Any]]:
         """List the synthetic sets with their verdicts, newest first."""
         found = []
-        async for made in self._client.sets.list():
-            found.append(_shown_set(made))
-            if len(found) == MAX_LISTED:
-                break
+        with _named_errors():
+            async for made in self._client.sets.list():
+                found.append(_shown_set(made))
+                if len(found) == MAX_LISTED:
+                    break
         return found
 
     async def show_set(self, set_id: str) -> dict[str, Any]:
@@ -123,10 +129,19 @@ class SetTools:
             if made.verdict.outcome not in RELEASED:
                 raise ToolError(f"It was not released: {made.verdict}. Show it for the reasons.")
             path = self._path_of(made.id)
-            if path.exists():
-                return _verified(path)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            return _shown_files(await self._client.sets.download_verified(made.id, path))
+            keys = [key.pem.encode() for key in await self._client.signing_keys()]
+            if not path.exists():
+                await self._download(made.id, path)
+            return _verified(path, keys)
+
+    async def _download(self, set_id: str, path: Path) -> None:
+        """Bring a set to its place once it is verified, apart from others that do the same."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=self._folder) as aside:
+            found = await self._client.sets.download_verified(set_id, Path(aside) / path.name)
+            if not found.description.released:
+                raise ToolError(f"It was signed as not released: {found.description.verdict}.")
+            found.path.replace(path)
 
     async def verify_saved_set(self, set_id: str) -> dict[str, Any]:
         """Check every file of a saved set again, without the service."""
@@ -159,12 +174,9 @@ def _shown_job(job: Job) -> dict[str, Any]:
 
 def _shown_set(made: SyntheticSet) -> dict[str, Any]:
     released = made.verdict.outcome in RELEASED
-    return made.model_dump(mode="json") | {"released": released}
+    return made.model_dump(mode="json", include=_OF_SET) | {"released": released}
 
 
-def _verified(path: Path) -> dict[str, Any]:
-    return _shown_files(verify_set(path))
-
-
-def _shown_files(found: VerifiedSet) -> dict[str, Any]:
+def _verified(path: Path, keys: Sequence[bytes] = ()) -> dict[str, Any]:
+    found = verify_set(path, keys)
     return {"path": str(found.path), "num_images": found.num_images, "trust": found.trust}

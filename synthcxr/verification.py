@@ -28,7 +28,7 @@ from synthcxr.package_format import (
 )
 from synthcxr.repacking import repack
 from synthcxr.signature import check_signature
-from synthcxr.verified_set import SetImage, VerifiedSet
+from synthcxr.verified_set import Description, SetImage, VerifiedSet
 
 # What zipfile, json and our own reading raise of bytes that are not what they should be.
 _UNREADABLE = (
@@ -65,7 +65,7 @@ def verify_set(path: Path, public_keys: Sequence[bytes] = ()) -> VerifiedSet:
             if manifest["format"] != MANIFEST_FORMAT:
                 detail = f"its manifest is not of the format {MANIFEST_FORMAT}"
                 raise SetNotVerified(SetProblem.UNREADABLE, path, detail)
-            return _verified(path, archive, manifest["files"], public_keys)
+            return _verified(path, archive, manifest, public_keys)
     except FileNotFoundError:
         raise
     except _UNREADABLE as error:
@@ -89,9 +89,13 @@ def describe(image: Line) -> str:
 
 
 def _verified(
-    path: Path, archive: zipfile.ZipFile, lines: Sequence[Line], public_keys: Sequence[bytes]
+    path: Path,
+    archive: zipfile.ZipFile,
+    manifest: Mapping[str, Any],
+    public_keys: Sequence[bytes],
 ) -> VerifiedSet:
     """Check every file, the labels, the signature and that nothing lies between the files."""
+    lines: Sequence[Line] = manifest["files"]
     digests, nothing_else = repack(path, archive)
     for name in (SUMS, ATTESTATION, PUBLIC_KEY):
         if name not in digests:
@@ -117,15 +121,19 @@ def _verified(
     if not nothing_else:
         detail = "something was altered between the files of the ZIP"
         raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
-    return VerifiedSet(path, tuple(_image(*each) for each in images), signature)
+    described = Description.of(manifest)
+    return VerifiedSet(path, tuple(_image(*each) for each in images), signature, described)
 
 
 def _require_stored(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuse compressed files: sets have none, and a forged one may unpack without end."""
+    """Refuse compressed files and overlapping ones, which a forged set may unpack without end."""
     for found in archive.infolist():
         if found.compress_type != zipfile.ZIP_STORED:
             detail = f"{found.filename} is not stored as sets store their files"
             raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
+    if sum(found.file_size for found in archive.infolist()) > path.stat().st_size:
+        detail = "its files share bytes, so that it would unpack to more than it holds"
+        raise SetNotVerified(SetProblem.ALTERED_ARCHIVE, path, detail)
 
 
 def _compare(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synthcxr.errors import SetNotVerified, SetProblem
 from synthcxr.signature import Signature
@@ -38,6 +38,37 @@ class SetImage:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What a set says of itself, in its manifest, which is signed.
+
+    Attributes:
+        set_id: Its identifier.
+        model_id: What drew it.
+        class_counts: Images that were asked for, per class.
+        verdict: Of the gate, in words, as `passed` or `inconclusive(power)`.
+        released: Whether that is a release; a set for research inside an institution is none.
+    """
+
+    set_id: str | None
+    model_id: str | None
+    class_counts: Mapping[str, int]
+    verdict: str
+    released: bool
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Description:
+        """Read it from a manifest; what that does not say fits nothing that is asked for."""
+        verdict = manifest.get("gate", {}).get("verdict", {})
+        return cls(
+            set_id=manifest.get("synthetic_set_id"),
+            model_id=manifest.get("model", {}).get("id"),
+            class_counts=manifest.get("request", {}).get("class_counts", {}),
+            verdict=verdict.get("text", "of no verdict"),
+            released=verdict.get("outcome") in ("passed", "passed_filtered"),
+        )
+
+
+@dataclass(frozen=True)
 class VerifiedSet:
     """What a checked ZIP holds.
 
@@ -45,11 +76,13 @@ class VerifiedSet:
         path: The ZIP.
         contents: Its images, in the manifest's order.
         signature: Whose word it is.
+        description: What was signed of the set as a whole.
     """
 
     path: Path
     contents: tuple[SetImage, ...]
     signature: Signature
+    description: Description
 
     @property
     def num_images(self) -> int:

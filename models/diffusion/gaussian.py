@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.diffusion.paths import Level
+from models.diffusion.paths import Level, beside
 from models.nn.blocks import of_classes
 from models.nn.pca import IMAGES_PER_DIRECTION, overfit
 
@@ -142,7 +142,7 @@ class GaussianDenoiser(nn.Module):
 
 def _columns(level: Level, x: Tensor) -> tuple[Tensor, Tensor]:
     """Shape alpha and sigma to multiply images that are rows of numbers."""
-    return level.alpha.to(x).reshape(-1, 1), level.sigma.to(x).reshape(-1, 1)
+    return beside(level.alpha, x).reshape(-1, 1), beside(level.sigma, x).reshape(-1, 1)
 
 
 def _along(rows: Tensor, directions: Tensor) -> Tensor:

@@ -42,6 +42,17 @@ class Level:
         return self.sigma / (self.alpha + self.sigma)
 
 
+def beside(number: Tensor, x: Tensor) -> Tensor:
+    """Put a number of a level where images are, in their format.
+
+    One of no dimension is handed over as an argument: copied, it would make a GPU's work wait, and
+    a recording of it impossible (`models.graph_capture`).
+    """
+    if number.dim() or number.device == x.device:
+        return number.to(x)
+    return torch.full((), float(number), dtype=x.dtype, device=x.device)
+
+
 def along_path(x: Tensor, n: Tensor, level: Level) -> Tensor:
     """Give the noisy images x_t = alpha x + sigma n."""
     return level.alpha * x + level.sigma * n

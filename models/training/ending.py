@@ -56,9 +56,14 @@ class Ending:
             )
         elif budget.most_images is not None and _is_bound(stages, plan, budget):
             reason = "memorisation_expected"
+            beside = (
+                f", beside {budget.earlier_images:,} that what it started from has seen of them,"
+                if budget.earlier_images
+                else ""
+            )
             text = (
-                f"Stopped after {seen:,} images: with more than about {budget.most_images:,} a "
-                "model of so few training images is expected to memorise them."
+                f"Stopped after {seen:,} images: with more than about {budget.most_images:,}"
+                f"{beside} a model of so few training images is expected to memorise them."
             )
         else:
             text = f"The budget was spent after {seen:,} images."

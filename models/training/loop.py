@@ -249,6 +249,8 @@ class Training:
         self, index: int, position: Position
     ) -> Generator[Progress, None, Position]:
         """Find out whether the stage has begun to memorise, if that is due; then it ends here."""
+        if position.comparison.memorises:  # found in a stage before, which it ended
+            return position
         stage, planned = self.model.stages()[index], position.plan[index]
         fraction = position.schedule.fraction_at(position.update, planned.updates)
         if not self._check or not stage.can_sample or not position.comparison.is_due(fraction):

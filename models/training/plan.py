@@ -19,11 +19,13 @@ class Budget:
             each stage, so that schedules end where the time does.
         most_images: After so many images it ends in any case; None sets no such bound. Schedules
             end there too.
+        earlier_images: As many of the same images the models that it starts from have seen.
     """
 
     images: int | None = None
     seconds: float | None = None
     most_images: int | None = None
+    earlier_images: int = 0
 
     def __post_init__(self) -> None:
         if (self.images is None) == (self.seconds is None):

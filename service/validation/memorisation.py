@@ -8,7 +8,7 @@ from models import registry
 from models.memorisation import SMALL_SET, images_before_memorisation
 from service.context import AppContext
 from service.domain import errors
-from service.domain.records import Dataset
+from service.domain.records import Dataset, Model
 from service.domain.requests import TrainingBudget
 
 
@@ -56,10 +56,39 @@ def bounded_budget(
 
 
 def _images_seen_before(context: AppContext, dataset: Dataset, init_from: str | None) -> int:
-    """Count what a model to start from, and those it started from, have seen of a dataset."""
-    if init_from is None or not init_from.startswith("mdl_"):
-        return 0
-    model = context.records.catalog.model(init_from)
-    if dataset.id not in (model.dataset_id, *model.inherited):
-        return 0
-    return model.images_seen + (model.card.budget.earlier_images or 0)
+    """Count what a model to start from, and all that it started from, have seen of a dataset.
+
+    Other datasets may lie between two trainings on this one. What differential privacy saw is
+    bounded by epsilon, and its images were public ones.
+
+    Raises:
+        InitFromUnavailable: One of them was deleted, and with it what is to be counted.
+    """
+    catalog, seen, name = context.records.catalog, 0, init_from
+    last: Model | None = None
+    while name is not None and name.startswith("mdl_"):
+        try:
+            model = catalog.model(name)
+        except errors.ModelNotFound:
+            if last is None:
+                raise
+            return seen + _images_before_the_deleted(last, dataset, str(init_from))
+        if model.dataset_id == dataset.id and model.card.differential_privacy is None:
+            seen += model.images_seen
+        last, start = model, model.card.warm_start
+        name = start.init_from if start else None
+    return seen
+
+
+def _images_before_the_deleted(last: Model, dataset: Dataset, init_from: str) -> int:
+    """Say what was seen of a dataset before a model whose own start was deleted."""
+    if last.dataset_id == dataset.id:
+        return last.card.budget.earlier_images or 0  # counted when it was accepted
+    if dataset.id in last.inherited:
+        raise errors.InitFromUnavailable.at(
+            "/init_from",
+            f"Model {init_from} goes back to a deleted model of dataset {dataset.id}, and how many "
+            "of its images that has seen is not known any more. Start from another model or from "
+            "a base.",
+        )
+    return 0

@@ -115,6 +115,9 @@ class Part:
         self._destination = destination
         self._part = destination.with_name(f".{destination.name}.part")
         self._etag_file = destination.with_name(f".{destination.name}.etag")
+        for place in (self._part, self._etag_file):
+            if place.is_symlink():  # what is written here would be written elsewhere
+                place.unlink()
         self._digest = hashlib.sha256()
         self.num_bytes = 0
         self.etag = self._etag_file.read_text() if self._etag_file.exists() else ""

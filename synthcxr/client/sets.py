@@ -11,6 +11,7 @@ from synthcxr.client.flow import Flow, Stream, work
 from synthcxr.client.options import GenerateOptions
 from synthcxr.client.signing_keys import signing_keys
 from synthcxr.client.wire import Call, Wire, create, get, pages, path_of, read, send
+from synthcxr.errors import SetNotVerified
 from synthcxr.resources import Approvals, Findings, Job, Plan, SyntheticSet
 from synthcxr.verification import verify_set
 from synthcxr.verified_set import VerifiedSet
@@ -147,11 +148,15 @@ def download_verified(wire: Wire, set_id: str, destination: str | Path) -> Flow[
     Raises:
         SetRefused, SetInconclusive: It was not released to you.
         DownloadMismatch: What came is not what the service promised.
-        SetNotVerified: What came is no set that the service has signed.
+        SetNotVerified: What came is no set that the service has signed; it is not kept.
     """
     yield from download_set(wire, set_id, destination)
     keys = [key.pem.encode() for key in (yield from signing_keys(wire))]
-    return (yield from work(lambda: verify_set(Path(destination), keys)))
+    try:
+        return (yield from work(lambda: verify_set(Path(destination), keys)))
+    except SetNotVerified:
+        Path(destination).unlink(missing_ok=True)
+        raise
 
 
 def _save(wire: Wire, call: Call, destination: Path) -> Flow[None]:

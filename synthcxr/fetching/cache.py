@@ -15,9 +15,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from synthcxr.errors import SynthCXRError
 from synthcxr.resources import Verdict
+
+_CHUNK_BYTES = 2**20
+
+
+class CacheChanged(SynthCXRError):
+    """A set of the cache was altered while it was copied; the next run fetches it anew."""
+
+    code = "cache_changed"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was altered while it was copied. Run the command again.")
 
 
 class Stamp(BaseModel):
@@ -63,10 +75,17 @@ class Fetch(BaseModel):
 
     job_id: str | None = None
     set_id: str | None = None
-    sha256: str | None = None
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")  # it becomes a path
     verdict: Verdict | None = None
     policy: str | None = None
     output: Stamp | None = None
+
+
+class _Record(BaseModel):
+    """A file of the cache, which says whose it is: files may have been moved."""
+
+    request: str
+    fetch: Fetch
 
 
 class Cache:
@@ -82,25 +101,33 @@ class Cache:
     def read(self, request: str) -> Fetch:
         """Return what is known of a request; a file that is torn or another's says nothing."""
         try:
-            return Fetch.model_validate_json(self._record(request).read_bytes())
+            record = _Record.model_validate_json(self._record(request).read_bytes())
         except (OSError, ValidationError):
             return Fetch()
+        return record.fetch if record.request == request else Fetch()
 
     def write(self, request: str, fetch: Fetch) -> None:
         """Keep what is known of a request."""
-        self._write_whole(self._record(request), fetch.model_dump_json(indent=2).encode())
+        record = _Record(request=request, fetch=fetch)
+        self._write_whole(self._record(request), record.model_dump_json(indent=2).encode())
 
     def holds(self, sha256: str | None) -> bool:
-        """Say whether a set is here, whole; one that was altered is removed."""
+        """Say whether a set is here, whole; whatever else lies in its place is removed."""
         if sha256 is None:
             return False
         path = self.path_of(sha256)
-        if not path.exists():
-            return False
-        if sha256_of(path) == sha256:
+        if path.is_file() and sha256_of(path) == sha256:
             return True
-        path.unlink()
+        self.drop(sha256)
         return False
+
+    def drop(self, sha256: str) -> None:
+        """Remove a set, or what lies in its place."""
+        path = self.path_of(sha256)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def path_of(self, sha256: str) -> Path:
         """Return where a set is kept."""
@@ -117,14 +144,22 @@ class Cache:
         file.replace(kept)
 
     def place(self, sha256: str, destination: Path) -> None:
-        """Copy a set to where a user wants it, where it appears whole."""
+        """Copy a set to where a user wants it, where it appears whole and on the disk.
+
+        Raises:
+            CacheChanged: It is no more what it was when it was checked; nothing is written.
+        """
         destination.parent.mkdir(parents=True, exist_ok=True)
-        aside = destination.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            shutil.copyfile(self.path_of(sha256), aside)
-            aside.replace(destination)
-        finally:
-            aside.unlink(missing_ok=True)
+        with _aside(destination) as aside:
+            digest = hashlib.sha256()
+            with self.path_of(sha256).open("rb") as kept, aside.open("wb") as copy:
+                while chunk := kept.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    copy.write(chunk)
+                copy.flush()
+                os.fsync(copy.fileno())
+            if digest.hexdigest() != sha256:
+                raise CacheChanged(self.path_of(sha256))
 
     @contextmanager
     def locked(self, request: str) -> Iterator[None]:
@@ -143,9 +178,19 @@ class Cache:
 
     def _write_whole(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{secrets.token_hex(8)}.part")
-        aside.write_bytes(content)
+        with _aside(path) as aside:
+            aside.write_bytes(content)
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """Lend a file that takes a place where the block ends well, and that else is removed."""
+    aside = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        yield aside
         aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def default_cache(environment: Mapping[str, str] = os.environ) -> Path:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from synthcxr.errors import NotFound, SynthCXRError
+from synthcxr.errors import NotFound, SetNotVerified, SetProblem, SynthCXRError
 from synthcxr.fetching.cache import Cache, Fetch, Stamp, sha256_of
 from synthcxr.fetching.spec import Spec
 from synthcxr.resources import Job, SyntheticSet, Verdict
@@ -98,7 +98,7 @@ class Fetcher:
             return found
         with self._cache.locked(self._request):
             known = self._cache.read(self._request)
-            if known.policy != self._policy or not self._cache.holds(known.sha256):
+            if known.policy != self._policy or not self._is_kept(known):
                 self._refuse_anothers(known)
                 from synthcxr.client import Client  # which what is unchanged does without
 
@@ -119,21 +119,18 @@ class Fetcher:
 
     def _brought(self, client: Client, known: Fetch, wait: Wait) -> Fetch:
         """Make, judge, download and check the set."""
-        from synthcxr.verification import verify_set
-
         job = self._job(client, known)
         self._cache.write(self._request, known.model_copy(update={"job_id": job.id}))
         made = client.sets.get(wait(client, job).synthetic_set_id)
         self._judge(made)
-        key = self._spec.policy.public_key
-        keys = [key.read_bytes()] if key else [each.pem.encode() for each in client.signing_keys()]
+        keys = self._trusted() or [each.pem.encode() for each in client.signing_keys()]
         if known.set_id == made.id and known.sha256 and self._cache.holds(known.sha256):
             sha256 = known.sha256  # only the policy is another
-            verify_set(self._cache.path_of(sha256), keys)
+            self._check(self._cache.path_of(sha256), keys, made.id)
         else:
             incoming = self._cache.incoming(self._request)
             sha256 = client.sets.download(made.id, incoming)
-            verify_set(incoming, keys)
+            self._check(incoming, keys, made.id)
             self._cache.keep(incoming, sha256)
         fetch = Fetch(
             job_id=job.id,
@@ -157,6 +154,44 @@ class Fetcher:
                     client.sets.get(job.synthetic_set_id)
                     return job
         return client.generate(self._spec.model, **self._spec.options)
+
+    def _is_kept(self, known: Fetch) -> bool:
+        """Say whether the set is in the cache, checked once more; what is not one is removed."""
+        if known.sha256 is None or not self._cache.holds(known.sha256):
+            return False
+        try:
+            self._check(self._cache.path_of(known.sha256), self._trusted(), known.set_id)
+        except SetNotVerified:
+            self._cache.drop(known.sha256)
+            return False
+        return True
+
+    def _trusted(self) -> list[bytes]:
+        key = self._spec.policy.public_key
+        return [key.read_bytes()] if key else []
+
+    def _check(self, path: Path, keys: Sequence[bytes], set_id: str | None) -> None:
+        """Insist that a ZIP is whole and signed, and the set that was asked for.
+
+        Raises:
+            SetNotVerified: It is not.
+            PolicyUnmet: What was signed says that it was not released, whatever the service says.
+        """
+        from synthcxr.verification import verify_set
+
+        signed = verify_set(path, keys).description
+        asked = {"model": self._spec.model, "images per class": self._spec.counts, "set": set_id}
+        found = {
+            "model": signed.model_id,
+            "images per class": signed.class_counts,
+            "set": signed.set_id,
+        }
+        for name, value in asked.items():
+            if found[name] != value:
+                detail = f"its {name} is {found[name]}, and {value} was asked for"
+                raise SetNotVerified(SetProblem.ANOTHER_SET, path, detail)
+        if not signed.released:
+            raise PolicyUnmet(f"{signed.set_id} was signed as not released: {signed.verdict}.")
 
     def _judge(self, made: SyntheticSet) -> None:
         verdict, policy = made.verdict, self._spec.policy

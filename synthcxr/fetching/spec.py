@@ -99,7 +99,7 @@ class Spec(_Part):
         """Name what the set must be, the signing key included."""
         key = self.policy.public_key
         asked = self.policy.model_dump(mode="json", exclude={"public_key"})
-        return _digest({**asked, "public_key": key.read_text() if key else None})
+        return _digest({**asked, "public_key": key.read_text("ascii") if key else None})
 
 
 def read_spec(path: Path) -> Spec:
@@ -124,9 +124,22 @@ def read_spec(path: Path) -> Spec:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
         raise InvalidSpec(path, f"{place}: {first['msg']}") from error
-    key = spec.policy.public_key
-    policy = spec.policy.model_copy(update={"public_key": key and path.parent / key})
+    except RecursionError as error:
+        raise InvalidSpec(path, "it is nested too deeply") from error
+    key = spec.policy.public_key and path.parent / spec.policy.public_key
+    if key is not None and not _is_public_key(key):
+        raise InvalidSpec(path, f"policy.public_key: {key} is no file with a public key (PEM)")
+    policy = spec.policy.model_copy(update={"public_key": key})
     return spec.model_copy(update={"output": path.parent / spec.output, "policy": policy})
+
+
+def _is_public_key(path: Path) -> bool:
+    """Say whether a file looks like a public key, without loading what could read it."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return content.isascii() and b"-----BEGIN PUBLIC KEY-----" in content
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -7,12 +7,15 @@ import json
 import random
 import zipfile
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from release.gate.public_result import PublishedVerdict
+from release.gate.verdict import Verdict
 from release.package.archive import Archive
 from release.package.manifest import Description
 from release.package.writer import Contents, write_package
@@ -65,14 +68,14 @@ def pack(path: Path, signer: SigningKey, label: str = "COVID", **changes: Any) -
         InterpolatedSample({"COVID": 1.0}, 0, 1, 0.5),
     ]
     images = [(rng.integers(0, 256, (16, 16), np.uint8), origin) for origin in origins]
-    contents = Contents(
-        description=DESCRIPTION,
-        classes=("COVID", "Normal"),
-        hashing_key=b"k" * 32,
-        signer=signer,
-        documents={"report.html": b"<html></html>"},
-        **changes,
-    )
+    given = {
+        "description": DESCRIPTION,
+        "classes": ("COVID", "Normal"),
+        "hashing_key": b"k" * 32,
+        "signer": signer,
+        "documents": {"report.html": b"<html></html>"},
+    }
+    contents = Contents(**(given | changes))
     write_package(path, images, contents)
     return path
 
@@ -128,6 +131,33 @@ def test_the_command_says_whose_key_it_was_and_that_nobody_confirmed_it(
     said = capsys.readouterr()
     assert f"signed by key {signer.id}, which is trusted" in said.out
     assert said.err == ""
+
+
+def test_what_a_set_says_of_itself_is_read_as_the_service_writes_it(tmp_path, signer) -> None:
+    """`synthcxr fetch` goes by it: which set it is, of which model, and whether it is released."""
+    verdict = PublishedVerdict.of(Verdict("inconclusive", code="power"))
+    described = DESCRIPTION.model_copy(
+        update={
+            "request": {"class_counts": {"COVID": 3, "Normal": 3}},
+            "gate": {"verdict": verdict.model_dump(mode="json")},
+        }
+    )
+    found = verify_set(pack(tmp_path / "set.zip", signer, description=described)).description
+    assert (found.set_id, found.model_id) == (described.synthetic_set_id, "mdl_1")
+    assert found.class_counts == {"COVID": 3, "Normal": 3}
+    assert (found.verdict, found.released) == ("inconclusive(power)", False)
+
+
+def test_files_that_share_bytes_are_refused_before_they_are_read(path) -> None:
+    """So a small ZIP would unpack to any size."""
+    with zipfile.ZipFile(path, "a") as archive:
+        shared = archive.infolist()[0]
+        for number in range(1000):
+            again = copy(shared)
+            again.filename = f"again/{number}"
+            archive.filelist.append(again)
+        archive._didModify = True  # writes the list of files anew
+    assert problem_of(path) is SetProblem.ALTERED_ARCHIVE
 
 
 def test_a_set_in_every_format_is_verified(tmp_path, signer) -> None:

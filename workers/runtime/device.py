@@ -22,6 +22,8 @@ def prepare_torch(num_threads: int | None) -> None:
     """
     torch.set_num_threads(num_threads or num_cores())
     torch.backends.cudnn.benchmark = False
+    # or cuBLAS may share a product out otherwise each time, and torch warns of it
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
 
 

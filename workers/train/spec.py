@@ -159,7 +159,7 @@ class TrainingSpec:
             process_group: Those that train together.
             threads: Of operations on the CPU; None leaves torch's own number.
         """
-        request = self.request
+        request, budget = self.request, self.request.budget
         spec = ImageSpec(request.image_size, len(self.store.classes))
         images = self.images(device)
         model = new_model(request.family, dict(request.config), spec, request.seed)
@@ -169,7 +169,10 @@ class TrainingSpec:
             laid_out(model, device),
             images,
             Budget(
-                request.budget.images, request.budget.seconds, request.budget.memorisation_images
+                budget.images,
+                budget.seconds,
+                budget.memorisation_images,
+                budget.earlier_images or 0,
             ),
             seed=request.seed,
             process_group=process_group,

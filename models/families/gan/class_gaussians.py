@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.diffusion.paths import Level
+from models.diffusion.paths import Level, beside
 from models.nn.blocks import of_classes
 
 MIN_VARIANCE = 1e-6
@@ -42,7 +42,7 @@ class ClassGaussians(nn.Module):
             level: With alpha and sigma of no dimension or (b, 1).
             classes: Labels, (b,), or mixtures, (b, num_classes): of means.
         """
-        alpha, sigma = (torch.as_tensor(each).to(x) for each in (level.alpha, level.sigma))
+        alpha, sigma = (beside(each, x) for each in (level.alpha, level.sigma))
         mean = of_classes(self.means, classes)
         along = (x - alpha * mean) @ self.directions
         gain = (sigma - alpha * self.variances) / (alpha**2 * self.variances + sigma**2)

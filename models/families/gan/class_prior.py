@@ -21,7 +21,7 @@ from collections.abc import Generator, Iterator
 import torch
 from torch import Tensor, nn
 
-from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times
+from models.diffusion.paths import PATHS, Level, along_path, beside, logit_normal_times
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SamplingTrajectory, heun
 from models.families.gan.band_lengths import bands, join_busyness, split_busyness
@@ -252,7 +252,7 @@ class ClassPrior(nn.Module):
         self, x: Tensor, level: Level, classes: Tensor, changes: Tensor | None = None
     ) -> Tensor:
         """Give the velocity of the class's Gaussian, and what the network adds."""
-        times = level.t.to(x).flatten().expand(len(x))
+        times = beside(level.t, x).flatten().expand(len(x))
         correction: Tensor = self.flow(x, times, classes, changes)
         with torch.autocast(x.device.type, enabled=False):
             velocities: Tensor = self.gaussians(x, level, classes)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.diffusion.paths import PATHS, Level, along_path, logit_normal_times
+from models.diffusion.paths import PATHS, Level, along_path, beside, logit_normal_times
 from models.diffusion.predictions import PREDICTIONS
 from models.diffusion.samplers import SamplingTrajectory, dpm_solver
 from models.families.ldm.config import Config
@@ -165,7 +165,7 @@ class UpscalingTask:
         """Predict the velocity: that of the best linear guess, corrected."""
         D = self._network.linear(x, condition.small, level, condition.noise)
         n = (x - level.alpha * D) / level.sigma
-        times = level.t.flatten().to(x).expand(len(x))
+        times = beside(level.t, x).flatten().expand(len(x))
         dtype = fastest_dtype if torch.is_grad_enabled() else reproducible_dtype
         with autocast(x.device, dtype(x.device)):
             correction = self._network(x.float(), times, condition).float()

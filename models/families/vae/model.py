@@ -131,7 +131,7 @@ class VariationalAutoencoder(Family[Config, Sampler]):
 
     def sample(self, mixtures: Tensor, noise: ImageNoise, sampler: Sampler) -> Tensor:
         """Draw latents for the mixtures and decode them to images, with or without their grain."""
-        if sampler.name == "mixture" and self.aggregate.fitted:
+        if sampler.name == "mixture":
             latents = self.aggregate(mixtures, noise, sampler.temperature)
         else:
             latents = sampler.temperature * noise.normal(self.config.num_latents)

@@ -42,12 +42,20 @@ CLASSES = [
     for index in range(3)
 ]
 
+DESCRIBED = {
+    "synthetic_set_id": "syn_1",
+    "model": {"id": "mdl_1"},
+    "request": {"class_counts": {"COVID": 3, "Normal": 3}},
+    "gate": {"verdict": {"outcome": "passed", "text": "passed"}},
+}  # what a manifest says of a set, as far as the client reads it
+
 
 @pytest.fixture
 def make_set(tmp_path: Path) -> MakeSet:
     """Write a small signed set; `added`, `altered` and `missing` name images to spoil.
 
-    `unlabelled` adds lines to the manifest, with their images.
+    `unlabelled` adds lines to the manifest, with their images; `said` replaces what it says of the
+    set as a whole.
     """
 
     def make(
@@ -58,6 +66,7 @@ def make_set(tmp_path: Path) -> MakeSet:
         size: int = 8,
         unlabelled: Sequence[Mapping[str, Any]] = (),
         labels: str | None = None,
+        said: Mapping[str, Any] | None = None,
     ) -> Path:
         lines = [*CLASSES, *unlabelled]
         files = {line["path"]: png(size, index) for index, line in enumerate(lines)}
@@ -71,7 +80,8 @@ def make_set(tmp_path: Path) -> MakeSet:
             {**line, "sha256": digest(files[line["path"]]), "bytes": len(files[line["path"]])}
             for line in lines
         ]
-        files[MANIFEST] = json.dumps({"format": MANIFEST_FORMAT, "files": named}).encode()
+        manifest = {"format": MANIFEST_FORMAT, **DESCRIBED, **(said or {}), "files": named}
+        files[MANIFEST] = json.dumps(manifest).encode()
         files[SUMS] = write_sums((name, digest(data)) for name, data in files.items())
         attested = statement({name: digest(files[name]) for name in (MANIFEST, SUMS)})
         files[ATTESTATION] = signed(json.dumps(attested).encode())

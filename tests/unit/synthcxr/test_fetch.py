@@ -23,11 +23,12 @@ counts: {COVID: 3, No: 3}
 seed: 7
 output: data/set.zip
 """
+ASKED = {"request": {"class_counts": {"COVID": 3, "No": 3}}}
 
 
 @pytest.fixture
 def service(make_set: MakeSet) -> Iterator[SmallService]:
-    service = SmallService(make_set(size=64).read_bytes())
+    service = SmallService(make_set(size=64, said=ASKED).read_bytes())
     with service.running():
         yield service
 
@@ -117,6 +118,122 @@ def test_a_spoilt_cache_is_fetched_anew(service, spec) -> None:
     assert (spec.parent / "data" / "set.zip").read_bytes() == service.content
 
 
+@pytest.mark.parametrize("what", ["folder", "link", "pipe", "truncated"])
+def test_whatever_lies_in_the_place_of_a_kept_set_makes_room_for_it(service, spec, what) -> None:
+    import os
+
+    assert fetch(service, spec) == 0
+    output = spec.parent / "data" / "set.zip"
+    output.unlink()
+    [kept] = (spec.parent / "cache" / "sets").iterdir()
+    kept.unlink()
+    other = spec.parent / "mine"
+    other.write_bytes(b"mine")
+    if what == "folder":
+        (kept / "inner").mkdir(parents=True)
+    elif what == "link":
+        kept.symlink_to(other)
+    elif what == "pipe":
+        os.mkfifo(kept)
+    else:
+        kept.write_bytes(service.content[:1000])
+    assert fetch(service, spec) == 0
+    assert output.read_bytes() == service.content
+    assert other.read_bytes() == b"mine"
+
+
+def record_of(spec: Path) -> Path:
+    [record] = (spec.parent / "cache" / "requests").iterdir()
+    return record
+
+
+def test_a_record_of_the_cache_names_no_file_outside_it(service, spec) -> None:
+    assert fetch(service, spec) == 0
+    (spec.parent / "data" / "set.zip").unlink()
+    record = record_of(spec)
+    known = json.loads(record.read_text())
+    known["fetch"]["sha256"] = "../../mine"
+    record.write_text(json.dumps(known))
+    mine = spec.parent / "mine.zip"
+    mine.write_bytes(b"mine")
+    assert fetch(service, spec) == 0
+    assert mine.read_bytes() == b"mine"
+
+
+def test_the_record_of_another_request_says_nothing(service, spec, make_set) -> None:
+    assert fetch(service, spec) == 0
+    record = record_of(spec)
+    other = record.read_bytes()
+    record.unlink()
+    spec.write_text(SPEC.replace("seed: 7", "seed: 8"))
+    service.content = make_set(size=32, said=ASKED).read_bytes()
+    assert fetch(service, spec) == 0
+    record_of(spec).write_bytes(other)
+    output = spec.parent / "data" / "set.zip"
+    output.unlink()
+    assert fetch(service, spec) == 0
+    assert output.read_bytes() == service.content
+
+
+def test_a_set_that_was_put_into_the_cache_unsigned_is_fetched_anew(
+    service, spec, make_set
+) -> None:
+    assert fetch(service, spec) == 0
+    output = spec.parent / "data" / "set.zip"
+    output.unlink()
+    forged = make_set(altered="images/COVID/000000.png", said=ASKED).read_bytes()
+    sha256 = hashlib.sha256(forged).hexdigest()
+    (spec.parent / "cache" / "sets" / f"{sha256}.zip").write_bytes(forged)
+    record = record_of(spec)
+    known = json.loads(record.read_text())
+    known["fetch"]["sha256"] = sha256
+    record.write_text(json.dumps(known))
+    assert fetch(service, spec) == 0
+    assert output.read_bytes() == service.content
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"request": {"class_counts": {"COVID": 3, "No": 4}}}, 1),
+        ({**ASKED, "model": {"id": "mdl_2"}}, 1),
+        ({**ASKED, "synthetic_set_id": "syn_2"}, 1),
+        ({**ASKED, "gate": {"verdict": {"outcome": "inconclusive", "text": "power"}}}, 6),
+    ],
+)
+def test_a_signed_set_that_is_not_the_one_asked_for_is_not_used(
+    service, spec, make_set, said: dict[str, object], code: int
+) -> None:
+    service.content = make_set(said=said).read_bytes()
+    assert fetch(service, spec) == code
+    assert not (spec.parent / "data").exists()
+    assert not (spec.parent / "cache" / "sets").exists()
+
+
+def test_a_download_never_writes_through_a_link(service, spec) -> None:
+    mine = spec.parent / "mine"
+    mine.write_bytes(b"mine")
+    assert fetch(service, spec) == 0
+    (spec.parent / "data" / "set.zip").unlink()
+    [kept] = (spec.parent / "cache" / "sets").iterdir()
+    kept.unlink()
+    part = spec.parent / "cache" / "incoming" / f".{record_of(spec).stem}.zip.part"
+    part.symlink_to(mine)
+    assert fetch(service, spec) == 0
+    assert mine.read_bytes() == b"mine"
+
+
+def test_two_runs_beside_each_other_order_and_download_once(service, spec) -> None:
+    command = ["-m", "synthcxr", "fetch", str(spec), "--url", service.url]
+    command += ["--cache", str(spec.parent / "cache")]
+    beside = [
+        subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL) for _ in range(2)
+    ]
+    assert [each.wait() for each in beside] == [0, 0]
+    assert sum(path.startswith("POST") for path in service.asked) == 1
+    assert sum(path.endswith("/download") for path in service.asked) == 1
+
+
 def test_another_seed_is_another_set_and_may_take_the_place_of_the_former(service, spec) -> None:
     assert fetch(service, spec) == 0
     spec.write_text(SPEC.replace("seed: 7", "seed: 8"))
@@ -189,12 +306,23 @@ def test_an_absent_service_ends_in_3(spec: Path) -> None:
         (SPEC + "format: jpeg", "format"),
         ("a: [", "no YAML"),
         ("", "the file"),
+        ("[" * 5000, "nested"),
+        (SPEC + "policy: {public_key: absent.pem}", "public_key"),
     ],
 )
 def test_a_spec_says_what_is_wrong_with_it(spec: Path, written: str, said: str) -> None:
     spec.write_text(written)
     with pytest.raises(InvalidSpec, match=said):
         read_spec(spec)
+
+
+@pytest.mark.parametrize("key", [b"\xff\xfe", b"no key", PUBLIC_PEM + b"\xff"])
+def test_a_key_that_is_none_is_said_before_anything_is_asked(service, spec, capsys, key) -> None:
+    (spec.parent / "key.pem").write_bytes(key)
+    spec.write_text(SPEC + "policy: {public_key: key.pem}\n")
+    assert fetch(service, spec) == 4
+    assert "policy.public_key" in capsys.readouterr().err
+    assert service.asked == []
 
 
 # Started once and forked for each run: what is killed is a process, at a byte of the file.

@@ -1,5 +1,6 @@
 """A training ends where memorisation is expected, or where a check finds it."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -15,7 +16,7 @@ from models.presets import resolve_config
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.memorisation_check import Comparison, MemorisationCheck
-from models.training.plan import Budget
+from models.training.plan import Budget, StagePlan, StageTiming
 from models.training_images import TrainingImages, as_images
 
 
@@ -62,6 +63,25 @@ def test_no_budget_goes_beyond_the_bound_and_the_ending_says_so(images, new_mean
     assert progress[-1].fraction == 1.0
     assert training.ending.reason == "memorisation_expected"
     assert "after 160 images" in training.ending.text
+
+
+def test_an_ending_names_what_was_seen_before(images, new_mean_images):
+    budget = Budget(images=320, most_images=160, earlier_images=4240)
+    training = Training(new_mean_images(), images, budget, seed=7)
+    list(training.run())
+    assert "more than about 160, beside 4,240 that what it started from" in training.ending.text
+
+
+def test_a_stage_after_one_that_memorised_is_trained_as_planned():
+    """The check concerns the stage that it ended, and finds the same in all later ones."""
+    training = training_of_sixteen()
+    timing = StageTiming(1.0, 0.0, 0.0)
+    planned = StagePlan("later", 8, 100, timing)
+    found = Comparison(2, (0.0,) * 48, (9.0,))
+    position = replace(training._start(), plan=(planned,), update=60, comparison=found)
+    with pytest.raises(StopIteration) as ended:
+        next(training._check_memorisation(0, position))
+    assert ended.value.value == position
 
 
 def test_a_budget_below_the_bound_is_spent(images, new_mean_images):

@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 
 from service.domain.job import JobState
+from service.domain.model_card import ModelCard, WarmStart
 from service.domain.records import ClassSplit
 from service.domain.requests import DatasetSource, PublicData
+from tests.sample_records import model_card
 
 
 def body(dataset_id: str, **changes: Any) -> dict[str, Any]:
@@ -241,6 +243,45 @@ def test_what_an_earlier_model_has_seen_of_the_images_counts(scene: Any) -> None
             assert (budget["memorisation_images"], budget["earlier_images"]) == (left, seen)
         else:
             scene.refused(answer, 422, "init_from_unavailable", "/init_from")
+
+
+@pytest.mark.parametrize("seen", [100, 120])
+def test_a_training_on_other_images_between_two_on_the_same_forgets_nothing(
+    scene: Any, seen: int
+) -> None:
+    dataset = scene.dataset(source=DatasetSource(upload="upl_1"))
+    between = scene.dataset(source=DatasetSource(upload="upl_2"))
+    first = scene.model(dataset_id=dataset.id, images_seen=seen)
+    second = scene.model(
+        dataset_id=between.id,
+        images_seen=5000,
+        inherited=(dataset.id,),
+        card=card(first.id),
+    )
+    answer = scene.client.post("/train", json=body(dataset.id, init_from=second.id))
+    if seen < 120:
+        budget = answer.json()["request"]["budget"]
+        assert (budget["memorisation_images"], budget["earlier_images"]) == (20, 100)
+    else:
+        scene.refused(answer, 422, "init_from_unavailable", "/init_from")
+
+
+def test_what_a_deleted_model_has_seen_of_the_images_is_not_taken_for_nothing(scene: Any) -> None:
+    dataset = scene.dataset(source=DatasetSource(upload="upl_1"))
+    between = scene.dataset(source=DatasetSource(upload="upl_2"))
+    gone = "mdl_00000000000000000000000009"
+    model = scene.model(dataset_id=between.id, inherited=(dataset.id,), card=card(gone))
+    answer = scene.client.post("/train", json=body(dataset.id, init_from=model.id))
+    scene.refused(answer, 422, "init_from_unavailable", "/init_from")
+    assert "deleted" in answer.json()["detail"]
+    unrelated = scene.model(dataset_id=between.id, card=card(gone))
+    answer = scene.client.post("/train", json=body(dataset.id, init_from=unrelated.id))
+    assert answer.json()["request"]["budget"]["memorisation_images"] == 120
+
+
+def card(init_from: str) -> ModelCard:
+    start = WarmStart(init_from, "0" * 64, (), ("decoder",), (), (), (), share=1.0)
+    return model_card(warm_start=start)
 
 
 def test_until_memorisation_is_not_for_differential_privacy(scene: Any) -> None:
