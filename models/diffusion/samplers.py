@@ -172,6 +172,7 @@ def consistency(trajectory: SamplingTrajectory, x: Tensor) -> Tensor:
     return x
 
 
+# a name here is also one of the literals of `Sampler.name` in models/families/ldm/config.py
 SAMPLERS: dict[str, Callable[[SamplingTrajectory, Tensor], Tensor]] = {
     "euler": euler,
     "heun": heun,

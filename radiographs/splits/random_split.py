@@ -21,7 +21,7 @@ Counts = NDArray[np.int64]
 def draw_splits(
     labels: NDArray[np.int64],
     groups: NDArray[np.int64],
-    looks: Sequence[str],
+    content_hashes: Sequence[str],
     key: bytes,
     known: NDArray[np.int8] | None = None,
 ) -> NDArray[np.int8]:
@@ -41,7 +41,7 @@ def draw_splits(
     Args:
         labels: Class of each image, from 0.
         groups: Group of each image, numbered from 0; a group stays in one split.
-        looks: Hash of what each image shows.
+        content_hashes: Hash of what each image shows.
         key: Secret: whoever has it and an image can find the image's split.
         known: Split that each image has from an earlier dataset, or -1; the same in a group. Such
             splits stay, and count towards the shares. None: all are new.
@@ -57,9 +57,9 @@ def draw_splits(
     if known is not None:
         splits[groups] = known
     new = splits < 0
-    look_of = _representatives(groups, looks, key)
+    hash_of = _representatives(groups, content_hashes, key)
     order = sorted(
-        np.flatnonzero(new).tolist(), key=lambda group: keyed_hash(key, "order", look_of[group])
+        np.flatnonzero(new).tolist(), key=lambda group: keyed_hash(key, "order", hash_of[group])
     )
 
     test = _chosen(counts, order, TEST_SHARE, splits == Split.TEST)
@@ -68,7 +68,7 @@ def draw_splits(
     pool = _chosen(
         rest, [group for group in order if not test[group]], AUDIT_POOL_SHARE, known_pool
     )
-    bits = np.array([keyed_hash(key, "coin", look)[0] & 1 for look in look_of], np.bool_)
+    bits = np.array([keyed_hash(key, "coin", each)[0] & 1 for each in hash_of], np.bool_)
     holdout = np.where(new, pool & ~bits, splits == Split.HOLDOUT)
     for present in (counts > 0).T:
         of_class = [group for group in order if pool[group] and present[group]]
@@ -83,14 +83,16 @@ def draw_splits(
     return splits[groups]
 
 
-def _representatives(groups: NDArray[np.int64], looks: Sequence[str], key: bytes) -> list[str]:
-    """Return the look that stands for each group: the first under a keyed hash of its own.
+def _representatives(
+    groups: NDArray[np.int64], content_hashes: Sequence[str], key: bytes
+) -> list[str]:
+    """Return the hash that stands for each group: the first under a keyed hash of its own.
 
     Groups are ordered by another hash, or those of many images would come first.
     """
     members: list[list[tuple[bytes, str]]] = [[] for _ in range(int(groups.max()) + 1)]
-    for group, look in zip(groups.tolist(), looks, strict=True):
-        members[group].append((keyed_hash(key, "first", look), look))
+    for group, each in zip(groups.tolist(), content_hashes, strict=True):
+        members[group].append((keyed_hash(key, "first", each), each))
     return [min(theirs)[1] for theirs in members]
 
 

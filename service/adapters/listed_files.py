@@ -43,35 +43,25 @@ def dropped_files(
 
     Args:
         artifacts: Where the dataset lies.
-        dataset: The dataset; one that an earlier version ingested has the list in its record.
+        dataset: The dataset.
         cursor: Where the page begins; None for the first.
         limit: Files on a page.
 
     Raises:
         InvalidRequest: The cursor is none of this list.
     """
-    path = _path(artifacts, dataset, DROPPED)
-    if path is not None:
-        return _read_page(path, DroppedFile, cursor, limit)
-    start = _number(cursor)
-    end = start + limit
-    more = end < len(dataset.dropped)
-    return Page(dataset.dropped[start:end], str(end) if more else None)
+    return _page(_path(artifacts, dataset, DROPPED), DroppedFile, cursor, limit)
 
 
 def images_with_text(
     artifacts: ArtifactStore, dataset: Dataset, cursor: str | None, limit: int
 ) -> Page[ImageWithText]:
     """Read a page of the images that text is burnt into; see `dropped_files`."""
-    path = _path(artifacts, dataset, WITH_TEXT)
-    if path is not None:
-        return _read_page(path, ImageWithText, cursor, limit)
-    _number(cursor)
-    return Page([], None)
+    return _page(_path(artifacts, dataset, WITH_TEXT), ImageWithText, cursor, limit)
 
 
 def contact_sheet(artifacts: ArtifactStore, dataset: Dataset) -> bytes | None:
-    """Read the picture of a dataset's first images; None where an earlier version kept none."""
+    """Read the picture of a dataset's first images; None where it is gone."""
     path = _path(artifacts, dataset, CONTACT_SHEET)
     return path.read_bytes() if path else None
 
@@ -87,7 +77,10 @@ def _path(artifacts: ArtifactStore, dataset: Dataset, name: str) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def _read_page(path: Path, entry: type[Entry], cursor: str | None, limit: int) -> Page[Entry]:
+def _page(path: Path | None, entry: type[Entry], cursor: str | None, limit: int) -> Page[Entry]:
+    if path is None:
+        _number(cursor)
+        return Page([], None)
     with path.open("rb") as file:
         _seek_line(file, cursor)
         lines = list(islice(file, limit))

@@ -38,7 +38,8 @@ PUBLIC: tuple[Scope, ...] = ()  # nobody is asked who they are
 ANY = tuple(scope for scope in SCOPES if scope != METRICS_READ)
 JOBS = (DATASETS, TRAIN, GENERATE)  # which one, the job's kind says
 
-# For each operation the scopes of which the caller must hold one.
+# For each operation the scopes of which the caller must hold one. Keys are operation ids, as the
+# routers and openapi.yaml name them: POST /models/{id}/previews is preview_model.
 NEEDS: Mapping[str, tuple[Scope, ...]] = {
     "healthz": PUBLIC,
     "readyz": PUBLIC,

@@ -2,7 +2,7 @@
 
 The gate decides nothing about a set that it could not examine well enough (`inconclusive(power)`).
 Whether it can depends on the numbers of patients and on how often a set shows a class, compared
-with the real images. `release.gate.release_plan` computes the limits at ingest; here a request is
+with the real images. `release.gate.power_limits` computes the limits at ingest; here a request is
 held against them.
 """
 

@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from release.gate.policy import Policy
-from release.gate.release_plan import power_limits
+from release.gate.power_limits import power_limits
 from service.domain.release_plan import ReleasePlan
 from synthcxr.cli import app
 from synthcxr.cli.options import class_counts

@@ -7,7 +7,7 @@ import numpy as np
 from radiographs.splits.split import TRAINED, Split
 from radiographs.store.image_table import ImageTable
 from release.gate.policy import Policy
-from release.gate.release_plan import power_limits
+from release.gate.power_limits import power_limits
 from release.report.disclosure import rounded_count
 from service.domain.release_plan import ReleasePlan
 

@@ -84,7 +84,7 @@ def get_certificate(
 
 
 def _read(context: AppContext, made: SyntheticSet, kind: str) -> bytes:
-    """Read the certificate that the worker wrote; sets of an earlier version have none."""
+    """Read the certificate that the worker wrote."""
     name = f"{made.report.folder}/certificate.{kind}"
     try:
         return context.artifacts.path(name).read_bytes()

@@ -227,8 +227,7 @@ def list_images_with_text(
 def get_dataset_samples(context: InContext, dataset_id: DatasetId) -> Response:
     """View the first real images of every class, a row for each.
 
-    They are patients' images, so they are for callers with the scope `private:read`. A dataset that
-    an earlier version ingested has no such picture.
+    They are patients' images, so they are for callers with the scope `private:read`.
     """
     dataset = context.records.catalog.dataset(dataset_id)
     access.require(context.scopes, PRIVATE_READ)

@@ -1,4 +1,7 @@
-"""A multipart upload, streamed to disk: memory stays constant, an aborted one leaves nothing."""
+"""A multipart upload, streamed to disk: memory stays constant, an aborted one leaves nothing.
+
+How large it may be is said where the router is included: `max_body_size` in `service/app.py`.
+"""
 
 import hashlib
 from collections.abc import AsyncIterator

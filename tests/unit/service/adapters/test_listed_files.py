@@ -29,12 +29,10 @@ DATASET = Dataset(
 )
 
 
-@pytest.fixture(params=["beside the images", "in the record"])
-def listed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[LocalArtifacts, Dataset]:
-    """A dataset with its list; an earlier version kept it in the record."""
+@pytest.fixture
+def listed(tmp_path: Path) -> tuple[LocalArtifacts, Dataset]:
+    """A dataset with its list."""
     artifacts = LocalArtifacts(tmp_path)
-    if request.param == "in the record":
-        return artifacts, replace(DATASET, dropped=FILES)
     staged = artifacts.staging("job_1-1")
     write_dropped(staged, FILES)
     artifacts.publish(staged, "datasets/ds_1-0")

@@ -8,7 +8,7 @@ import pytest
 from release.gate.copy_counts import Count
 from release.gate.policy import Policy
 from release.gate.power import detectable_copy_rate
-from release.gate.release_plan import PowerLimits, power_limits
+from release.gate.power_limits import PowerLimits, power_limits
 
 POLICY = Policy()
 CLASSES = ("COVID", "Normal", "Viral Pneumonia")
