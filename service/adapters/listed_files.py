@@ -80,7 +80,7 @@ def _path(artifacts: ArtifactStore, dataset: Dataset, name: str) -> Path | None:
 def _page(path: Path | None, entry: type[Entry], cursor: str | None, limit: int) -> Page[Entry]:
     if path is None:
         _number(cursor)
-        return Page([], None)
+        return Page((), None)
     with path.open("rb") as file:
         _seek_line(file, cursor)
         lines = list(islice(file, limit))
