@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.adapters.listed_files import write_images_with_text
+from service.adapters.listed_files import write_dropped, write_images_with_text
 from service.domain.caller import PRIVATE_READ, Caller
 from service.domain.records import (
     ArtifactRef,
@@ -286,7 +286,10 @@ def test_a_dataset_is_deleted_with_its_files_unless_a_job_needs_it(scene: Any) -
 
 def test_many_files_that_were_left_out_are_counted_and_listed_apart(scene: Any) -> None:
     dropped = tuple(DroppedFile(f"{k}.png", "It is blank.", "blank") for k in range(20_000))
-    dataset = scene.dataset(dropped=dropped)
+    dataset = scene.dataset(dropped=dropped, artifact=ArtifactRef("datasets/x", "0", 1))
+    staged = scene.context.artifacts.staging("job_1-1")
+    write_dropped(staged, dropped)
+    scene.context.artifacts.publish(staged, "datasets/x")
     shown = scene.client.get("/datasets").json()["items"][0]
     assert (len(shown["dropped"]), shown["dropped_counts"]) == (5, {"blank": 20_000})
     page = scene.client.get(f"/datasets/{dataset.id}/dropped", params={"limit": 200}).json()
