@@ -128,7 +128,7 @@ def denoise(
     dtype: torch.dtype = torch.bfloat16,
     *,
     no_class: int | None = None,
-    guidance: float = 1.5,
+    guidance: float = 1.3,
 ) -> torch.Tensor:
     """Draw images (b, 1, size, size) in [-1, 1] by a scheduler of diffusers, NAME-STEPS.
 

@@ -49,7 +49,8 @@ class Ending:
         if comparison.memorises:
             reason = "memorisation_found"
             text = (
-                f"Stopped after {seen:,} images: the training images score "
+                f"Stopped before the end of its budget, {seen:,} images seen in all: the training "
+                f"images score "
                 f"{comparison.standard_errors[-1]:.1f} standard errors above those of training "
                 f"patients set aside; {STOP_ABOVE} or less are expected of a model that has "
                 "memorised nothing."

@@ -46,6 +46,7 @@ WARM_UP = 0.07
 AVERAGED = 100  # updates that the average of the weights reaches back
 MAX_PASSES = 600  # over the images; after more, the flow knows them too well
 MIN_UPDATES = 300
+LEAST_UPDATES = 20  # also where the time is over
 REACH = 2.0  # of the changes, in units of those that leave an image about as likely
 NUM_CHANGED = 75_000  # changed images to learn from, and at most so many of one:
 MAX_CHANGED = 64
@@ -172,7 +173,8 @@ class ClassPrior(nn.Module):
             number += 1
             fraction = number / num_updates
             if self._seconds is not None:
-                fraction = max(fraction, (time.monotonic() - began) / self._seconds)
+                of_time = (time.monotonic() - began) / self._seconds
+                fraction = max(fraction, min(of_time, number / LEAST_UPDATES))
             yield share + (1 - share) * min(1.0, fraction)
         with torch.no_grad():
             for average, weight in zip(averages, self.flow.parameters(), strict=True):

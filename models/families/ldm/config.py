@@ -141,8 +141,8 @@ class Config(FamilyConfig):
 
     autoguidance: bool = Field(
         False,
-        description="Keep an early snapshot of the denoiser, which the sampler's `guidance_by` can "
-        "lead away from.",
+        description="Keep an early snapshot of the denoiser, which guidance then leads away from "
+        "by default (the sampler's `guidance_by`).",
     )
     classifier_share: float = Field(
         0.0,
@@ -321,8 +321,7 @@ class Sampler(FamilySampler):
         None,
         description="What guidance leads away from: images of no class; the denoiser as it was "
         "early in a training with `autoguidance`; or both, the early denoiser's images of no "
-        "class, which takes no longer than either. null is both, and no_class where the model was "
-        "trained without `autoguidance`.",
+        "class. null is both, and no_class where the model was trained without `autoguidance`.",
     )
     classifier_guidance: float = Field(
         0.0,

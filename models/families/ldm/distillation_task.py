@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.diffusion.consistency import consistency_loss
+from models.diffusion.guidance import EarlySnapshot
 from models.diffusion.paths import Level, along_path
 from models.families.ldm.autoencoder_task import LatentSpace
 from models.families.ldm.config import Config, Sampler
@@ -49,6 +50,7 @@ class DistillationTask:
         process: The path.
         teacher: The trained denoiser.
         student: What is trained.
+        early: What guidance leads the teacher away from; None is the teacher's images of no class.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class DistillationTask:
         process: DiffusionProcess,
         teacher: UNet,
         student: Student,
+        early: EarlySnapshot | None,
     ) -> None:
         self._config, self._space, self._process = config, space, process
-        self._teacher, self._student = teacher, student
+        self._teacher, self._student, self._early = teacher, student, early
 
     def stage(self) -> Stage:
         """Start the student as the teacher, and train it."""
@@ -99,14 +102,15 @@ class DistillationTask:
         inside = (share >= sampler.guidance_from) & (share <= sampler.guidance_to)
         guidance = torch.where(inside, sampler.guidance, 1.0)
         no_class = torch.full_like(batch.labels, self._teacher.embedding.classes.num_embeddings - 1)
+        weaker = self._early.network if self._early else self._teacher
+        strong, weak = (
+            process.denoiser(network.eval(), labels)
+            for network, labels in ((self._teacher, batch.labels), (weaker, no_class))
+        )
 
         def teacher(x: Tensor, level: Level) -> Tensor:
-            self._teacher.eval()
-            strong, weak = (
-                process.denoiser(self._teacher, labels)(x, level)
-                for labels in (batch.labels, no_class)
-            )
-            return weak + guidance * (strong - weak)
+            away_from = weak(x, level)
+            return away_from + guidance * (strong(x, level) - away_from)
 
         student = process.denoiser(self._student.network, batch.labels)
         x_t = along_path(x, torch.randn_like(x), level)

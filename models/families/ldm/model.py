@@ -109,7 +109,7 @@ class LatentDiffusion(Family[Config, Sampler]):
             ClassifierTask(config, space, process, self.classifier) if self.classifier else None
         )
         self.distillation_task = (
-            DistillationTask(config, space, process, self.denoiser, self.student)
+            DistillationTask(config, space, process, self.denoiser, self.student, self.early)
             if self.student
             else None
         )

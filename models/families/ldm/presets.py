@@ -10,7 +10,7 @@ SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memori
 # the price of the `fast` sampler; an early snapshot costs next to nothing
 STANDARD: dict[str, Any] = {"fast_share": 0.1, "autoguidance": True}
 # a student would learn from the denoiser as it was before it saw a private image, and an early
-# snapshot is such a one; the autoencoder is to fit images that it never sees
+# snapshot would be that denoiser too; the autoencoder is to fit images that it never sees
 PRIVATE: dict[str, Any] = {"fast_share": 0.0, "autoguidance": False, "autoencoder_share": 0.2}
 # where a preset departs from the defaults, which are those for 64 px on a CPU: latents of 16x16
 OF_SIZE: dict[int, dict[str, Any]] = {

@@ -21,7 +21,9 @@ export function schemaFields(schema, given = {}) {
   return { element: h("div", { class: "columns" }, made), fields: made, values };
 }
 
-function inputOf(described) {
+function inputOf(property) {
+  // what may be null as well is described by its other type
+  const described = { ...property, ...property.anyOf?.find((each) => each.type !== "null") };
   const options = described.enum ?? (described.const === undefined ? null : [described.const]) ?? (described.type === "boolean" ? ["true", "false"] : null);
   if (options) return select([{ value: "", text: "Default" }, ...options.map((value) => ({ value: String(value), text: String(value) }))], "");
   if (["number", "integer"].includes(described.type)) {

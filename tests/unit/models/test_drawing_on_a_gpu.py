@@ -93,6 +93,7 @@ def tiny(family: str, config: dict[str, Any]) -> Family[Any, Any]:
         ("vae", {}, {}),
         ("gan", {"num_noise_maps": 1}, {}),
         ("ldm", {}, {"num_steps": 2}),
+        ("ldm", {"autoguidance": True}, {"num_steps": 2}),
         ("ldm", {}, {"num_steps": 2, "name": "heun", "guidance_to": 0.5}),
         ("ldm", {"fast_share": 0.1}, {"name": "fast", "num_steps": 2}),
     ],

@@ -97,14 +97,31 @@ def test_fitting_happens_once_and_leaves_the_random_source_alone(images, prior):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_flow_that_has_no_time_makes_fewer_updates(images):
+def test_the_schedule_of_a_slow_flow_ends_with_its_time(images, monkeypatch):
+    """Each update takes a second of the 50 that 200 updates may take."""
+    rates: list[float] = []
+
+    class Slow(ClassPrior):
+        def _update(self, optimiser, *batch):
+            rates.append(optimiser.param_groups[0]["lr"])
+            super()._update(optimiser, *batch)
+
+    monkeypatch.setattr("models.families.gan.class_prior.time.monotonic", lambda: len(rates))
+    slow = Slow(16, num_classes=2, num_latents=6, width=16, num_updates=200, guidance=0, seconds=50)
+    assert [*slow.fit(images)][-1] == 1
+    assert slow.fitted
+    assert len(rates) == 50
+    assert rates[-1] < 0.01 * max(rates)
+
+
+def test_a_flow_that_has_no_time_makes_a_few_updates(images):
     short = ClassPrior(
         16, num_classes=2, num_latents=6, width=16, num_updates=200, guidance=0, seconds=1e-9
     )
-    updates = [fraction for fraction in short.fit(images) if fraction > 0.9]
+    began = [weight.clone() for weight in short.flow.parameters()]
+    assert [*short.fit(images)][-1] == 1
     assert short.fitted
-    assert updates[-1] == 1
-    assert len(updates) < 100
+    assert not all(map(torch.equal, began, short.flow.parameters()))
 
 
 def test_a_prior_knows_images_of_its_kind_better_than_noise(images, prior):

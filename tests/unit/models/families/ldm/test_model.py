@@ -12,7 +12,7 @@ from models.config import Circumstances
 from models.diffusion.samplers import SAMPLERS
 from models.families.ldm.config import PREDICTIONS_ON, Config, Sampler
 from models.families.ldm.model import LatentDiffusion
-from models.family import ImageSpec
+from models.family import Batch, ImageSpec
 from models.seeding import ImageNoise
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
@@ -184,6 +184,25 @@ def test_guidance_leads_away_from_the_early_denoiser_where_there_is_one(
         by_default = drawn(model, [0, 1], [5, 6], Sampler(num_steps=2))
         by_name = drawn(model, [0, 1], [5, 6], Sampler(num_steps=2, guidance_by=used))
         assert torch.equal(by_default, by_name)
+
+
+def test_the_students_teacher_leads_away_from_the_early_denoiser(images: TrainingImages) -> None:
+    model = trained(images, autoguidance=True, fast_share=0.2)
+    task, early = model.distillation_task, model.early
+    assert task is not None
+    assert early is not None
+    indices = torch.arange(8)
+    batch = Batch(images.read(indices), images.labels[indices], indices, 0.5)
+
+    def loss() -> float:
+        torch.manual_seed(1)
+        return float(task.loss(batch)["loss"])
+
+    before = loss()
+    with torch.no_grad():
+        for weight in early.network.parameters():
+            weight.add_(0.1)
+    assert loss() != before
 
 
 def test_student_begins_as_the_denoiser_and_keeps_what_a_checkpoint_brought(

@@ -166,6 +166,7 @@ def test_each_family_is_trained_privately_by_the_method_that_it_knows(scene: Any
     request = scene.client.post("/train", json=asked).json()["request"]
     assert request["privacy"]["differential_privacy"]["method"] == "dp_sgd"
     assert request["config"]["fast_share"] == 0  # a student would have seen no private image
+    assert request["config"]["autoguidance"] is False  # nor would an early denoiser
 
 
 def test_a_part_that_would_learn_classes_from_public_images_is_refused_by_name(scene: Any) -> None:
