@@ -207,7 +207,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if query.device.type != "cpu" or query.shape[-2] > FEW_PLACES:
         return F.scaled_dot_product_attention(query, key, value)
     similar = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return similar.softmax(-1).to(value.dtype) @ value
+    attended: Tensor = similar.softmax(-1).to(value.dtype) @ value
+    return attended
 
 
 class SelfAttention(nn.Module):
