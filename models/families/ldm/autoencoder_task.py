@@ -13,9 +13,8 @@ from torch.nn import functional as F
 from models.diffusion.gaussian import GaussianDenoiser
 from models.families.ldm.config import Config
 from models.family import Batch, FittedPart, Losses, Phase, Stage
-from models.nn.image_augmentation import augmented
 from models.nn.image_losses import gradient_loss, ms_ssim_loss
-from models.nn.jitter import jittered
+from models.nn.jitter import changed, draw_changes, jittered
 from models.nn.patch_autoencoder import PatchAutoencoder, PixelPatches, Posterior
 from models.training_images import TrainingImages
 
@@ -70,7 +69,8 @@ class LatentSpace(nn.Module, ABC):
         if not self._augmentation:
             return self.draw(batch), None
         with torch.no_grad():
-            images, changes = augmented(batch.images, self._augmentation)
+            changes = draw_changes(len(batch.images), batch.images.device)
+            images = changed(batch.images, changes, self._augmentation).clamp(-1, 1)
             return self.normalised(self.autoencoder.encode(images).draw()), changes
 
     def encode(self, images: Tensor) -> Tensor:

@@ -100,9 +100,10 @@ class Config(FamilyConfig):
     augmentation: float = Field(
         0.0,
         ge=0,
-        le=1,
-        description="Probability of each small shift, rotation and change of contrast (no flips); "
-        "the denoiser is conditioned on them, so that samples have none. For small sets.",
+        le=4,
+        description="How far each image is turned, zoomed, shifted and changed in its grey levels "
+        "before the denoiser sees it, in units of changes that leave it about as likely; the "
+        "denoiser is conditioned on them, so that samples have none. It memorises less of each.",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of features dropped in training.")
     class_dropout: float = Field(

@@ -91,7 +91,7 @@ class DistillationTask:
     def loss(self, batch: Batch) -> Losses:
         """Jump to the same image from both ends of a step of the guided teacher."""
         process = self._process
-        x, _ = self._space.draw_augmented(batch)
+        x, changes = self._space.draw_augmented(batch)
         times = process.path.sampling_times(TEACHER_STEPS).to(x)
         step = torch.randint(TEACHER_STEPS, (len(x),), device=x.device)
         level, next_level = (
@@ -104,7 +104,7 @@ class DistillationTask:
         no_class = torch.full_like(batch.labels, self._teacher.embedding.classes.num_embeddings - 1)
         weaker = self._early.network if self._early else self._teacher
         strong, weak = (
-            process.denoiser(network.eval(), labels)
+            process.denoiser(network.eval(), labels, changes)
             for network, labels in ((self._teacher, batch.labels), (weaker, no_class))
         )
 
@@ -112,7 +112,7 @@ class DistillationTask:
             away_from = weak(x, level)
             return away_from + guidance * (strong(x, level) - away_from)
 
-        student = process.denoiser(self._student.network, batch.labels)
+        student = process.denoiser(self._student.network, batch.labels, changes)
         x_t = along_path(x, torch.randn_like(x), level)
         return {"loss": consistency_loss(student, teacher, x_t, level, next_level)}
 

@@ -38,7 +38,7 @@ from models.families.ldm.distillation_task import DistillationTask, Student
 from models.families.ldm.upscaler import Upscaler
 from models.families.ldm.upscaling_task import UpscalingTask
 from models.family import Family, FittedPart, ImageSpec, PrivateStage, Stage, TrainingOutcome
-from models.nn.image_augmentation import NUM_CHANGES, augmented
+from models.nn.jitter import NUM_CHANGES, changed, draw_changes
 from models.nn.unet import UNet
 from models.seeding import ImageNoise
 
@@ -174,8 +174,11 @@ class LatentDiffusion(Family[Config, Sampler]):
         return self.space.decode(SAMPLERS[sampler.name](trajectory, noisy))
 
     def augment(self, images: Tensor) -> Tensor | None:
-        """Shift, turn and stretch images; see `Family.augment`."""
-        return augmented(images, 1.0)[0] if self.config.augmentation else None
+        """Change images as before the denoiser sees them; see `Family.augment`."""
+        if not self.config.augmentation:
+            return None
+        changes = draw_changes(len(images), images.device)
+        return changed(images, changes, self.config.augmentation).clamp(-1, 1)
 
     def reconstruct(self, images: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
         """Go through the autoencoder and back."""

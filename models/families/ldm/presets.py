@@ -7,11 +7,18 @@ from typing import Any
 from models.config import Circumstances
 
 SMALL_SET = 1500  # images; below, the denoiser sees each often enough to memorise it
-# the price of the `fast` sampler; an early snapshot costs next to nothing
-STANDARD: dict[str, Any] = {"fast_share": 0.1, "autoguidance": True}
+# the price of the `fast` sampler; an early snapshot, which costs next to nothing; and changed
+# images, without which sets of radiographs disclose who was trained on
+STANDARD: dict[str, Any] = {"fast_share": 0.1, "autoguidance": True, "augmentation": 2.0}
 # a student would learn from the denoiser as it was before it saw a private image, and an early
-# snapshot would be that denoiser too; the autoencoder is to fit images that it never sees
-PRIVATE: dict[str, Any] = {"fast_share": 0.0, "autoguidance": False, "autoencoder_share": 0.2}
+# snapshot would be that denoiser too; noise does what changed images are for; the autoencoder is to
+# fit images that it never sees
+PRIVATE: dict[str, Any] = {
+    "fast_share": 0.0,
+    "autoguidance": False,
+    "augmentation": 0.0,
+    "autoencoder_share": 0.2,
+}
 # where a preset departs from the defaults, which are those for 64 px on a CPU: latents of 16x16
 OF_SIZE: dict[int, dict[str, Any]] = {
     64: {},
@@ -45,7 +52,7 @@ def standard_fields(given: Circumstances) -> dict[str, Any]:
     if given.device == "cuda":
         fields |= ON_CUDA
     if given.num_images is not None and given.num_images < SMALL_SET:
-        fields |= {"dropout": 0.1, "augmentation": 0.2}
+        fields |= {"dropout": 0.1}
     if given.private:
         fields |= PRIVATE
     return fields

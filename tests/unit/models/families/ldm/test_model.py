@@ -231,7 +231,7 @@ def test_pixel_space_has_no_autoencoder(images: TrainingImages, patch_size: int)
 
 
 def test_augmented_images_train_and_leave_no_trace_in_sampling(images: TrainingImages) -> None:
-    model = trained(images, augmentation=0.5, ms_ssim_weight=0.5)
+    model = trained(images, augmentation=2.0, ms_ssim_weight=0.5)
     before = drawn(model, [0, 1], [5, 6])
     assert model.denoiser.embedding.changes is not None
     with torch.no_grad():
