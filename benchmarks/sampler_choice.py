@@ -35,17 +35,13 @@ from release.features.classifier_training import IMAGES_TO_SEE
 
 RESULTS = Path(__file__).parent / "results" / "sampler_choice.json"
 SHARE = 0.2  # of the training side, to choose by
-TRAINED_WITH: dict[str, dict[str, Any]] = {"ldm": {"autoguidance": True}}
 CHOICES: dict[str, list[dict[str, Any]]] = {
     "ldm": [
-        *({"guidance_by": "no_class", "guidance": g} for g in (1.0, 1.2, 1.5, 2.0)),
-        *(
-            {"guidance_by": "no_class", "guidance": g, "guidance_from": 0.2, "guidance_to": 0.8}
-            for g in (1.5, 2.0)
-        ),
-        *({"guidance_by": "early_snapshot", "guidance": g} for g in (1.5, 2.0)),
-        *({"guidance_by": "early_no_class", "guidance": g} for g in (1.2, 1.3, 1.4, 1.5)),
-        *({"num_steps": steps} for steps in (12, 16, 32)),
+        *({"guidance_by": "no_class", "guidance": g} for g in (1.0, 1.3, 1.5, 2.0)),
+        {"guidance_by": "no_class", "guidance": 1.5, "guidance_from": 0.2, "guidance_to": 0.8},
+        {"guidance_by": "early_snapshot", "guidance": 1.5},
+        *({"guidance_by": "early_no_class", "guidance": g} for g in (1.2, 1.3, 1.5, 1.7, 2.0)),
+        *({"num_steps": steps} for steps in (6, 16)),
     ],
     "vae": [{"grain": grain} for grain in (0.0, 0.25, 0.5, 0.75, 1.0)],
     "gan": [{"truncation": truncation} for truncation in (0.9, 1.0)],
@@ -95,7 +91,6 @@ def _trained(images: RealImages, options: argparse.Namespace) -> Snapshot:
         None,
         seed=0,
         num_images=options.num_images,
-        overrides=TRAINED_WITH.get(options.family),
     )
     folder.mkdir(parents=True)
     save_snapshot(folder, snapshot.family, snapshot.classes, snapshot.model)
