@@ -137,9 +137,8 @@ def test_two_downloads_to_one_destination_do_not_write_into_one_part(tmp_path: P
             destination.write_bytes(b"of the second")
             yield CONTENT[5000:]
 
-    service = FileService()
-    answer = {"headers": {"ETag": service.etag}, "stream": Overtaken()}
-    client = client_of(lambda _: httpx.Response(200, **answer))
+    headers = {"ETag": f'"{SHA256}"'}
+    client = client_of(lambda _: httpx.Response(200, headers=headers, stream=Overtaken()))
     assert client.sets.download("syn_1", destination) == SHA256
     assert destination.read_bytes() == CONTENT
     assert list(tmp_path.iterdir()) == [destination]
