@@ -305,6 +305,7 @@ class SetNotVerified(DownloadMismatch):
 
     Attributes:
         problem: What is wrong.
+        detail: The same for a person, without the name of the file.
     """
 
     code = "set_not_verified"
@@ -312,6 +313,7 @@ class SetNotVerified(DownloadMismatch):
     def __init__(self, problem: SetProblem, path: Path, detail: str) -> None:
         super().__init__(f"{path}: {detail} [{problem}]")
         self.problem = problem
+        self.detail = detail
 
 
 class WebhookNotVerified(SynthCXRError):

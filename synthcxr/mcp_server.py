@@ -8,7 +8,7 @@ Source: https://modelcontextprotocol.io/specification
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from synthcxr.client.options import GenerateOptions
 from synthcxr.errors import SynthCXRError
 from synthcxr.resources import Job, SyntheticSet
 from synthcxr.verification import verify_set
+from synthcxr.verified_set import VerifiedSet
 from synthcxr.version import __version__
 
 MAX_LISTED = 50
@@ -129,19 +130,18 @@ class SetTools:
             if made.verdict.outcome not in RELEASED:
                 raise ToolError(f"It was not released: {made.verdict}. Show it for the reasons.")
             path = self._path_of(made.id)
-            keys = [key.pem.encode() for key in await self._client.signing_keys()]
             if not path.exists():
-                await self._download(made.id, path)
-            return _verified(path, keys)
+                return await self._download(made.id, path)
+            keys = [key.pem.encode() for key in await self._client.signing_keys()]
+            return _shown_file(path, _required(verify_set(path, keys), made.id))
 
-    async def _download(self, set_id: str, path: Path) -> None:
+    async def _download(self, set_id: str, path: Path) -> dict[str, Any]:
         """Bring a set to its place once it is verified, apart from others that do the same."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", dir=self._folder) as aside:
             found = await self._client.sets.download_verified(set_id, Path(aside) / path.name)
-            if not found.description.released:
-                raise ToolError(f"It was signed as not released: {found.description.verdict}.")
-            found.path.replace(path)
+            _required(found, set_id).path.replace(path)
+            return _shown_file(path, found)
 
     async def verify_saved_set(self, set_id: str) -> dict[str, Any]:
         """Check every file of a saved set again, without the service."""
@@ -149,7 +149,7 @@ class SetTools:
             path = self._path_of(set_id)
             if not path.is_file():
                 raise ToolError(f"No set {set_id} was saved in {self._folder}: save it first.")
-            return _verified(path)
+            return _shown_file(path, _required(verify_set(path), set_id))
 
     def _path_of(self, set_id: str) -> Path:
         """Return where a set is saved: in the folder, whatever the name is."""
@@ -177,6 +177,18 @@ def _shown_set(made: SyntheticSet) -> dict[str, Any]:
     return made.model_dump(mode="json", include=_OF_SET) | {"released": released}
 
 
-def _verified(path: Path, keys: Sequence[bytes] = ()) -> dict[str, Any]:
-    found = verify_set(path, keys)
-    return {"path": str(found.path), "num_images": found.num_images, "trust": found.trust}
+def _required(found: VerifiedSet, set_id: str) -> VerifiedSet:
+    """Return a file that was signed as the set that it is taken for, and as released."""
+    said = found.description
+    if said.set_id != set_id:
+        raise ToolError(
+            f"{found.path} was signed as another set, {said.set_id}: move it away, and save "
+            f"{set_id} again."
+        )
+    if not said.released:
+        raise ToolError(f"{found.path} was signed as not released: {said.verdict}.")
+    return found
+
+
+def _shown_file(path: Path, found: VerifiedSet) -> dict[str, Any]:
+    return {"path": str(path), "num_images": found.num_images, "trust": found.trust}

@@ -40,7 +40,7 @@ def bounded_budget(
         return budget
     family, config = model_of
     most = images_before_memorisation(registry.config_class(family)(**config), num_images)
-    earlier = _images_seen_before(context, dataset, init_from)
+    earlier = _images_seen_before(context, dataset, init_from) if most is not None else 0
     if most is not None and earlier:
         if earlier >= most:
             raise errors.InitFromUnavailable.at(
@@ -59,7 +59,7 @@ def _images_seen_before(context: AppContext, dataset: Dataset, init_from: str | 
     """Count what a model to start from, and all that it started from, have seen of a dataset.
 
     Other datasets may lie between two trainings on this one. What differential privacy saw is
-    bounded by epsilon, and its images were public ones.
+    bounded by epsilon, and what it started from was public.
 
     Raises:
         InitFromUnavailable: One of them was deleted, and with it what is to be counted.
@@ -81,14 +81,20 @@ def _images_seen_before(context: AppContext, dataset: Dataset, init_from: str | 
 
 
 def _images_before_the_deleted(last: Model, dataset: Dataset, init_from: str) -> int:
-    """Say what was seen of a dataset before a model whose own start was deleted."""
-    if last.dataset_id == dataset.id:
-        return last.card.budget.earlier_images or 0  # counted when it was accepted
-    if dataset.id in last.inherited:
+    """Say what was seen of a dataset before a model whose own start was deleted.
+
+    Known is what was counted when a bounded training on the same dataset was accepted.
+    """
+    budget = last.card.budget
+    if last.card.differential_privacy is not None:
+        return 0  # it started from what is public
+    if last.dataset_id == dataset.id and budget.until == "memorisation":
+        return budget.earlier_images or 0
+    if dataset.id in (last.dataset_id, *last.inherited):
         raise errors.InitFromUnavailable.at(
             "/init_from",
-            f"Model {init_from} goes back to a deleted model of dataset {dataset.id}, and how many "
-            "of its images that has seen is not known any more. Start from another model or from "
+            f"Model {init_from} goes back to a deleted model, and how many images of dataset "
+            f"{dataset.id} that had seen is not known any more. Start from another model or from "
             "a base.",
         )
     return 0

@@ -11,7 +11,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 
 
 def refuse_to_fill(folder: Path | None, *, force: bool) -> None:
-    """Do so, before anything is asked for.
+    """Refuse a folder that holds something, before anything is asked for.
 
     Args:
         folder: Where files are to be written; it is made where nothing is there.
@@ -31,7 +31,7 @@ def refuse_to_fill(folder: Path | None, *, force: bool) -> None:
 
 
 def refuse_to_replace(path: Path | None, *, force: bool) -> None:
-    """Do so, before anything is asked for.
+    """Refuse to write over a file that is there, before anything is asked for.
 
     Args:
         path: The file to write; a folder, which gets a file of a name not known yet, or None is

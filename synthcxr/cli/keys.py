@@ -13,7 +13,7 @@ from synthcxr.cli.output import print_view, say
 from synthcxr.cli.server import become
 from synthcxr.client import Client
 from synthcxr.errors import SynthCXRError
-from synthcxr.resources import IssuedKey
+from synthcxr.resources import ApiKey, IssuedKey, Webhook
 
 app = typer.Typer(help="API keys: who may use the service, and for what.", no_args_is_help=True)
 
@@ -76,7 +76,7 @@ def rotate(
 
 @app.command()
 def revoke(key_id: str, url: Url = None) -> None:
-    """End a key now, for good, and say which keys and webhooks that it made go on."""
+    """End a key now, for good, and say which keys and webhooks that go back to it go on."""
     with Client(url) as client:
         client.keys.revoke(key_id)
         try:
@@ -104,17 +104,29 @@ def bootstrap(
 
 
 def _name_what_goes_on(client: Client, key_id: str) -> None:
+    """Name the keys and webhooks that a key made, and those that these keys made."""
     now = datetime.now(UTC)
-    for key in client.keys.list():
+    keys = list(client.keys.list())
+    line = {key_id}  # with what it made, also what has ended and made others before
+    while found := {key.id for key in keys if key.created_by in line} - line:
+        line |= found
+    for key in keys:
         ended = key.revoked_at or (key.expires_at and key.expires_at <= now)
-        if key.created_by == key_id and not ended:
-            say(f"{key.id}, which it made, goes on; to end it: synthcxr keys revoke {key.id}")
-    for webhook in client.webhooks.list():
-        if webhook.created_by == key_id and not webhook.disabled_at:
+        if key.id in line - {key_id} and not ended:
             say(
-                f"{webhook.id}, which it made, goes on and sends to {webhook.url}; to end it: "
-                f"synthcxr webhooks delete {webhook.id}"
+                f"{key.id}, {_made(key, key_id)}, goes on; to end it: synthcxr keys revoke {key.id}"
             )
+    for webhook in client.webhooks.list():
+        if webhook.created_by in line and not webhook.disabled_at:
+            say(
+                f"{webhook.id}, {_made(webhook, key_id)}, goes on and sends to {webhook.url}; to "
+                f"end it: synthcxr webhooks delete {webhook.id}"
+            )
+
+
+def _made(record: ApiKey | Webhook, key_id: str) -> str:
+    by = record.created_by
+    return "which it made" if by == key_id else f"which {by} made, a key that goes back to it"
 
 
 def _show(issued: IssuedKey, *, as_json: bool) -> None:

@@ -133,6 +133,8 @@ def preview(
     with Client(url) as client:
         if drawn_by:
             job = client.jobs.get(drawn_by)
+            if job.kind != "preview" or job.request.get("model_id") != model_id:
+                raise typer.BadParameter(f"{drawn_by} is no preview of {model_id}: name another")
         else:
             job = client.models.preview(
                 model_id, columns, classes=label, images_per_class=images_per_class

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +24,6 @@ MAX_FRUITLESS_ATTEMPTS = 5
 def download(wire: Wire, path: str, destination: Path) -> Flow[str]:
     """Download an immutable file whose strong ETag is its SHA-256.
 
-    The bytes gather in a hidden file beside the destination. A connection lost on the way, or an
-    earlier run that was stopped or killed at any byte, is taken up with a Range request for what is
-    missing. Where the bytes of an earlier run turn out to be others, all are sent for once more.
-
     Args:
         wire: The service.
         path: Path of the file below the service's address.
@@ -36,6 +34,29 @@ def download(wire: Wire, path: str, destination: Path) -> Flow[str]:
         The file's SHA-256 in hexadecimal.
 
     Raises:
+        DownloadMismatch, ServiceUnreachable, IsADirectoryError: See `whole_part`.
+    """
+    with closing((yield from whole_part(wire, path, destination))) as part:
+        yield from work(part.finish)
+    return part.sha256
+
+
+def whole_part(wire: Wire, path: str, destination: Path) -> Flow[Part]:
+    """Download a file as `download` does, and leave it to the caller to put it in its place.
+
+    The bytes gather in a hidden file beside the destination. A connection lost on the way, or an
+    earlier run that was stopped or killed at any byte, is taken up with a Range request for what is
+    missing. Where the bytes of an earlier run turn out to be others, all are sent for once more.
+
+    Args:
+        wire: The service.
+        path: Path of the file below the service's address.
+        destination: Where the file will be.
+
+    Returns:
+        What has come, complete and right; the caller closes it.
+
+    Raises:
         DownloadMismatch: The bytes are not those that the ETag names; nothing is kept.
         ServiceUnreachable: The connection was lost again and again; the part is kept.
         IsADirectoryError: The destination is a folder.
@@ -44,6 +65,16 @@ def download(wire: Wire, path: str, destination: Path) -> Flow[str]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(destination))
     destination.parent.mkdir(parents=True, exist_ok=True)
     part = yield from work(lambda: Part(destination))
+    try:
+        yield from _complete(wire, path, part)
+    except BaseException:  # the flow may be closed at any step
+        part.close()
+        raise
+    return part
+
+
+def _complete(wire: Wire, path: str, part: Part) -> Flow[None]:
+    """Bring a part to its full length, whatever happens to the connection, and check it."""
     began_empty = part.num_bytes == 0
     fruitless = 0
     while True:
@@ -66,12 +97,10 @@ def download(wire: Wire, path: str, destination: Path) -> Flow[str]:
                 f"{promised}. Nothing was kept; try again."
             )
         began_empty = True
-    yield from work(part.finish)
-    return part.sha256
 
 
 def _fetch(wire: Wire, path: str, part: Part) -> Flow[None]:
-    """Bring a part to its full length."""
+    """Bring a part to its full length over one connection."""
     headers = {"Accept-Encoding": "identity"}
     if part.num_bytes and part.etag:
         headers |= {"Range": f"bytes={part.num_bytes}-", "If-Range": part.etag}
@@ -100,6 +129,9 @@ def _fetch(wire: Wire, path: str, part: Part) -> Flow[None]:
 class Part:
     """What has come of a file so far, beside its destination: `.NAME.part`, its ETag `.NAME.etag`.
 
+    A part is one download's, as long as it is not closed: another one beside it has `.NAME.2.part`,
+    and so on. The kernel frees the part of a process that dies, for a later call to take up.
+
     A process may be killed between any two writes. The ETag is written only while the part is
     empty, so it always names the file that the bytes are of; a torn one fits no file.
 
@@ -107,24 +139,21 @@ class Part:
         destination: Where the file will be.
 
     Attributes:
+        file: Where the bytes are.
         num_bytes: How many have come.
         etag: Of the file, as the service named it; empty where none is known.
     """
 
     def __init__(self, destination: Path) -> None:
         self._destination = destination
-        self._part = destination.with_name(f".{destination.name}.part")
-        self._etag_file = destination.with_name(f".{destination.name}.etag")
-        for place in (self._part, self._etag_file):
-            if place.is_symlink():  # what is written here would be written elsewhere
-                place.unlink()
-        self._digest = hashlib.sha256()
-        self.num_bytes = 0
+        self.file, self._lock = _free_part(destination)
+        self._etag_file = self.file.with_suffix(".etag")
+        if self._etag_file.is_symlink():  # what is written here would be written elsewhere
+            self._etag_file.unlink()
         self.etag = self._etag_file.read_text() if self._etag_file.exists() else ""
-        if self._part.exists():
-            with self._part.open("rb") as file:
-                self._digest = hashlib.file_digest(file, "sha256")
-            self.num_bytes = self._part.stat().st_size
+        with self.file.open("rb") as file:
+            self._digest = hashlib.file_digest(file, "sha256")
+            self.num_bytes = file.tell()
 
     @property
     def sha256(self) -> str:
@@ -143,7 +172,7 @@ class Part:
 
     def begin(self, etag: str) -> None:
         """Start over, with a file of this ETag."""
-        self._part.open("wb").close()
+        os.truncate(self.file, 0)
         self._etag_file.write_text(etag)
         self._digest = hashlib.sha256()
         self.num_bytes, self.etag = 0, etag
@@ -151,7 +180,7 @@ class Part:
     @contextmanager
     def writing(self) -> Iterator[BinaryIO]:
         """Open the part to be added to."""
-        with self._part.open("ab") as file:
+        with self.file.open("ab") as file:
             yield file
 
     def add(self, file: BinaryIO, chunk: bytes) -> None:
@@ -162,17 +191,62 @@ class Part:
 
     def discard(self) -> None:
         """Remove what has come."""
-        self._part.unlink(missing_ok=True)
+        os.truncate(self.file, 0)
         self._etag_file.unlink(missing_ok=True)
         self._digest = hashlib.sha256()
         self.num_bytes, self.etag = 0, ""
 
     def finish(self) -> None:
         """Put the file in its place, whole and on the disk."""
-        with self._part.open("rb+") as file:
-            os.fsync(file.fileno())
-        self._part.replace(self._destination)
+        os.fsync(self._lock)
         self._etag_file.unlink()
+        self.file.replace(self._destination)
+
+    def close(self) -> None:
+        """Leave what has come to a later call; where that is nothing, leave no file."""
+        if self.num_bytes == 0 and _is_at(self._lock, self.file):
+            self.file.unlink()
+        os.close(self._lock)
+
+
+def _free_part(destination: Path) -> tuple[Path, int]:
+    """Find a part that no other download is writing, or make it, and hold it.
+
+    Returns:
+        The file, and the descriptor that holds it until it is closed.
+    """
+    for number in itertools.count(1):
+        which = "" if number == 1 else f".{number}"
+        place = destination.with_name(f".{destination.name}{which}.part")
+        while (held := _hold(place)) is not None:
+            if _is_at(held, place):
+                return place, held
+            os.close(held)  # another download finished it, or gave it up, at this moment
+    raise AssertionError("there is a number for every download")
+
+
+def _hold(place: Path) -> int | None:
+    """Open a file for one process alone; None where another one has it."""
+    if place.is_symlink():  # what is written here would be written elsewhere
+        place.unlink(missing_ok=True)
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:  # a file system without locks, where one download at a time is right
+        pass
+    return descriptor
+
+
+def _is_at(descriptor: int, place: Path) -> bool:
+    """Say whether an open file is the one of this name."""
+    try:
+        found = place.lstat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(descriptor))
 
 
 def _range_start(response: httpx.Response) -> int | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from synthcxr.client.flow import Flow
+from synthcxr.client.flow import Flow, work
 from synthcxr.client.jobs import get_job
 from synthcxr.client.options import PreviewColumn, PreviewOptions
 from synthcxr.client.wire import Call, Wire, create, path_of, read, send
 from synthcxr.resources import Job
+from synthcxr.whole_files import write_whole
 
 _MOST_CHARACTERS = 50  # of a class in the name of a file
 
@@ -62,8 +64,7 @@ def save_previews(
         path = path_of("models", model_id, "previews", job_id, f"{place}.png")
         response = yield from send(wire, Call("GET", path))
         file = Path(folder) / _file_name(place, str(label))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(response.content)
+        yield from work(partial(write_whole, file, response.content))
         files.append(file)
     return tuple(files)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 from synthcxr.client.binding import Answer, AsyncAnswer, AsyncGroup, AsyncItems, Group, Items
-from synthcxr.client.downloads import download
+from synthcxr.client.downloads import download, whole_part
 from synthcxr.client.flow import Flow, Stream, work
 from synthcxr.client.options import GenerateOptions
 from synthcxr.client.signing_keys import signing_keys
@@ -140,7 +142,7 @@ def download_verified(wire: Wire, set_id: str, destination: str | Path) -> Flow[
 
     Args:
         set_id: The synthetic set.
-        destination: File to make or replace.
+        destination: File to make or replace; one that is there stays until the new one is checked.
 
     Returns:
         The set, whose images can be read as files, arrays, tensors or a table.
@@ -150,13 +152,17 @@ def download_verified(wire: Wire, set_id: str, destination: str | Path) -> Flow[
         DownloadMismatch: What came is not what the service promised.
         SetNotVerified: What came is no set that the service has signed; it is not kept.
     """
-    yield from download_set(wire, set_id, destination)
-    keys = [key.pem.encode() for key in (yield from signing_keys(wire))]
-    try:
-        return (yield from work(lambda: verify_set(Path(destination), keys)))
-    except SetNotVerified:
-        Path(destination).unlink(missing_ok=True)
-        raise
+    destination = Path(destination)
+    path = path_of(PATH, set_id, "download")
+    with closing((yield from whole_part(wire, path, destination))) as part:
+        keys = [key.pem.encode() for key in (yield from signing_keys(wire))]
+        try:
+            found = yield from work(lambda: verify_set(part.file, keys))
+        except SetNotVerified as error:
+            part.discard()
+            raise SetNotVerified(error.problem, destination, error.detail) from error
+        yield from work(part.finish)
+    return replace(found, path=destination)
 
 
 def _save(wire: Wire, call: Call, destination: Path) -> Flow[None]:

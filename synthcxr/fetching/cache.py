@@ -138,9 +138,11 @@ class Cache:
         return self._folder / "incoming" / f"{request}.zip"
 
     def keep(self, file: Path, sha256: str) -> None:
-        """Take a set over under its checksum."""
+        """Take a set over under its checksum, in the place of whatever lies there."""
         kept = self.path_of(sha256)
         kept.parent.mkdir(parents=True, exist_ok=True)
+        if kept.is_dir() and not kept.is_symlink():  # which no file replaces
+            self.drop(sha256)
         file.replace(kept)
 
     def place(self, sha256: str, destination: Path) -> None:

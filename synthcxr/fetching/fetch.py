@@ -98,7 +98,7 @@ class Fetcher:
             return found
         with self._cache.locked(self._request):
             known = self._cache.read(self._request)
-            if known.policy != self._policy or not self._is_kept(known):
+            if known.policy != self._policy or not self._is_kept(known, self._trusted()):
                 self._refuse_anothers(known)
                 from synthcxr.client import Client  # which what is unchanged does without
 
@@ -124,13 +124,16 @@ class Fetcher:
         made = client.sets.get(wait(client, job).synthetic_set_id)
         self._judge(made)
         keys = self._trusted() or [each.pem.encode() for each in client.signing_keys()]
-        if known.set_id == made.id and known.sha256 and self._cache.holds(known.sha256):
+        if known.set_id == made.id and known.sha256 and self._is_kept(known, keys):
             sha256 = known.sha256  # only the policy is another
-            self._check(self._cache.path_of(sha256), keys, made.id)
         else:
             incoming = self._cache.incoming(self._request)
             sha256 = client.sets.download(made.id, incoming)
-            self._check(incoming, keys, made.id)
+            try:
+                self._check(incoming, keys, made.id)
+            except (SetNotVerified, PolicyUnmet):
+                incoming.unlink()
+                raise
             self._cache.keep(incoming, sha256)
         fetch = Fetch(
             job_id=job.id,
@@ -155,13 +158,13 @@ class Fetcher:
                     return job
         return client.generate(self._spec.model, **self._spec.options)
 
-    def _is_kept(self, known: Fetch) -> bool:
+    def _is_kept(self, known: Fetch, keys: Sequence[bytes]) -> bool:
         """Say whether the set is in the cache, checked once more; what is not one is removed."""
         if known.sha256 is None or not self._cache.holds(known.sha256):
             return False
         try:
-            self._check(self._cache.path_of(known.sha256), self._trusted(), known.set_id)
-        except SetNotVerified:
+            self._check(self._cache.path_of(known.sha256), keys, known.set_id)
+        except (SetNotVerified, PolicyUnmet):
             self._cache.drop(known.sha256)
             return False
         return True

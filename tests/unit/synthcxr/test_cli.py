@@ -277,6 +277,29 @@ def test_generating_to_a_file_verifies_it(serve, capsys, make_set, tmp_path: Pat
     }
 
 
+def test_a_set_that_does_not_verify_leaves_the_file_that_was_there(
+    serve, capsys, make_set, tmp_path: Path
+) -> None:
+    content = make_set(altered="images/COVID/000000.png").read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/synthetic-sets/syn_1/download":
+            return httpx.Response(200, content=content, headers={"ETag": f'"{sha256}"'})
+        if request.url.path == "/signing-keys":
+            return httpx.Response(200, json={"items": []})
+        return httpx.Response(200, json=SET)
+
+    serve(answer)
+    output = tmp_path / "mine" / "out.zip"
+    output.parent.mkdir()
+    output.write_bytes(b"a good set")
+    assert run("sets", "download", "syn_1", "-o", str(output), "--force") == 1
+    assert f"{output}: images/COVID/000000.png is not the file" in capsys.readouterr().err
+    assert output.read_bytes() == b"a good set"
+    assert list(output.parent.iterdir()) == [output]
+
+
 def test_a_set_not_released_ends_in_6_with_the_reason(serve, capsys, tmp_path: Path) -> None:
     job = {**DONE, "kind": "generate", "result": {"synthetic_set_id": "syn_1"}}
     refused = {"id": "syn_1", "verdict": {"outcome": "refused", "code": "memorises"}}
@@ -528,6 +551,29 @@ def test_a_key_that_is_revoked_names_what_it_made_that_goes_on(serve, capsys) ->
     assert requests[0].method == "DELETE"  # nothing is waited for before
 
 
+def test_what_goes_on_is_named_through_keys_that_ended(serve, capsys) -> None:
+    keys = [
+        API_KEY | {"id": "key_4", "created_by": "key_3"},
+        API_KEY | {"id": "key_3", "created_by": "key_2", "revoked_at": "2020-01-01T00:00:00Z"},
+        API_KEY | {"id": "key_2", "created_by": "key_1"},
+        API_KEY | {"id": "key_6", "created_by": "key_5"},
+    ]
+    webhooks = [{"id": "wh_1", "url": "https://a.example.org/", "created_by": "key_4"}]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(200, json={"items": {"/keys": keys}.get(request.url.path, webhooks)})
+
+    serve(answer)
+    assert run("keys", "revoke", "key_1") == 0
+    said = capsys.readouterr().err
+    assert "synthcxr keys revoke key_2\n" in said
+    assert "synthcxr keys revoke key_4\n" in said
+    assert "synthcxr webhooks delete wh_1\n" in said
+    assert not any(name in said for name in ("revoke key_1", "revoke key_3", "key_6"))
+
+
 def test_a_key_that_revokes_itself_cannot_ask_what_it_made(serve, capsys) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "DELETE":
@@ -666,6 +712,18 @@ def test_a_preview_written_wrongly_asks_nothing(serve, arguments: tuple[str, ...
     requests = serve(lambda _: httpx.Response(500))
     assert run("models", "preview", "mdl_1", *arguments) == 2
     assert requests == []
+
+
+@pytest.mark.parametrize("other", [{"kind": "generate"}, {"request": {"model_id": "mdl_2"}}])
+def test_a_job_that_drew_nothing_of_the_model_is_refused_before_it_is_waited_for(
+    serve, capsys, tmp_path: Path, other: dict[str, object]
+) -> None:
+    requests = serve(lambda _: httpx.Response(200, json=PREVIEW | other))
+    folder = tmp_path / "a"
+    assert run("models", "preview", "mdl_1", "--job", "job_1", "-o", str(folder)) == 2
+    assert "no preview of mdl_1" in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert len(requests) == 1
+    assert not folder.exists()
 
 
 def test_pictures_replace_nothing_without_force(serve, capsys, tmp_path: Path) -> None:

@@ -74,6 +74,25 @@ def test_a_preview_that_is_not_done_or_failed_saves_nothing(client, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_preview_replaces_a_link_and_leaves_what_it_leads_to(client, tmp_path: Path) -> None:
+    job = {"id": "job_1", "kind": "preview", "request": {"classes": ["normal"]}}
+    job |= {"state": "succeeded", "done": True}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(".png"):
+            return httpx.Response(200, content=b"picture")
+        return httpx.Response(200, json=job)
+
+    mine, folder = tmp_path / "mine", tmp_path / "pictures"
+    mine.write_bytes(b"mine")
+    folder.mkdir()
+    (folder / "0-normal.png").symlink_to(mine)
+    [file] = client(answer).models.save_previews("mdl_1", "job_1", folder)
+    assert mine.read_bytes() == b"mine"
+    assert (file.read_bytes(), file.is_symlink()) == (b"picture", False)
+    assert list(folder.iterdir()) == [file]
+
+
 def test_a_folder_is_uploaded_as_a_zip_without_what_is_hidden(client, tmp_path: Path) -> None:
     (tmp_path / "COVID" / "images").mkdir(parents=True)
     (tmp_path / "COVID" / "images" / "1.png").write_bytes(b"one")

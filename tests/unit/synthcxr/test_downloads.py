@@ -124,6 +124,26 @@ def test_a_wrong_download_leaves_an_earlier_file_alone(tmp_path: Path) -> None:
     assert (tmp_path / "set.zip").read_bytes() == b"earlier"
 
 
+def test_two_downloads_to_one_destination_do_not_write_into_one_part(tmp_path: Path) -> None:
+    """The second begins and ends while the first has come half way."""
+    destination = tmp_path / "set.zip"
+
+    class Overtaken(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield CONTENT[:5000]
+            second = FileService()
+            fetch(second, destination)
+            assert second.ranges == [None], "it has a part of its own"
+            destination.write_bytes(b"of the second")
+            yield CONTENT[5000:]
+
+    headers = {"ETag": f'"{SHA256}"'}
+    client = client_of(lambda _: httpx.Response(200, headers=headers, stream=Overtaken()))
+    assert client.sets.download("syn_1", destination) == SHA256
+    assert destination.read_bytes() == CONTENT
+    assert list(tmp_path.iterdir()) == [destination]
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         client_of(lambda _: httpx.Response(404)).sets.download("syn_1", tmp_path / "set.zip")

@@ -175,19 +175,29 @@ def test_the_record_of_another_request_says_nothing(service, spec, make_set) -> 
     assert output.read_bytes() == service.content
 
 
-def test_a_set_that_was_put_into_the_cache_unsigned_is_fetched_anew(
-    service, spec, make_set
+@pytest.mark.parametrize("policy", ["", "policy: {filtered: allow}\n"])
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"altered": "images/COVID/000000.png", "said": ASKED},
+        {"said": {**ASKED, "gate": {"verdict": {"outcome": "inconclusive", "text": "power"}}}},
+    ],
+)
+def test_a_set_that_was_put_into_the_cache_unsigned_or_not_released_is_fetched_anew(
+    service, spec, make_set, spoilt: dict[str, object], policy: str
 ) -> None:
+    """Whether or not the policy was changed since."""
     assert fetch(service, spec) == 0
     output = spec.parent / "data" / "set.zip"
     output.unlink()
-    forged = make_set(altered="images/COVID/000000.png", said=ASKED).read_bytes()
+    forged = make_set(**spoilt).read_bytes()
     sha256 = hashlib.sha256(forged).hexdigest()
     (spec.parent / "cache" / "sets" / f"{sha256}.zip").write_bytes(forged)
     record = record_of(spec)
     known = json.loads(record.read_text())
     known["fetch"]["sha256"] = sha256
     record.write_text(json.dumps(known))
+    spec.write_text(SPEC + policy)
     assert fetch(service, spec) == 0
     assert output.read_bytes() == service.content
 
@@ -208,6 +218,16 @@ def test_a_signed_set_that_is_not_the_one_asked_for_is_not_used(
     assert fetch(service, spec) == code
     assert not (spec.parent / "data").exists()
     assert not (spec.parent / "cache" / "sets").exists()
+    assert not list((spec.parent / "cache" / "incoming").iterdir())
+
+
+def test_a_folder_in_the_place_of_a_set_that_is_fetched_first_makes_room_for_it(
+    service, spec
+) -> None:
+    sha256 = hashlib.sha256(service.content).hexdigest()
+    (spec.parent / "cache" / "sets" / f"{sha256}.zip" / "inner").mkdir(parents=True)
+    assert fetch(service, spec) == 0
+    assert (spec.parent / "data" / "set.zip").read_bytes() == service.content
 
 
 def test_a_download_never_writes_through_a_link(service, spec) -> None:

@@ -152,6 +152,46 @@ def test_a_set_that_was_signed_as_not_released_is_not_saved_whatever_the_service
     assert not [*(tmp_path / "sets").iterdir()]
 
 
+@pytest.mark.parametrize("tool", ["save_set", "verify_saved_set"])
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"synthetic_set_id": "syn_9"}, "another set, syn_9"),
+        ({"gate": {"verdict": {"outcome": "inconclusive"}}}, "not released"),
+    ],
+)
+def test_a_file_there_that_is_another_set_or_was_not_released_is_not_taken_for_it(
+    tmp_path, make_set, tool, said, why
+):
+    (tmp_path / "sets").mkdir()
+    shutil.copy(make_set(said=said), tmp_path / "sets" / "syn_1.zip")
+    failed, text = called(tmp_path, tool, set_id="syn_1")
+    assert failed
+    assert why in text
+
+
+def test_another_set_than_the_one_asked_for_is_not_saved(tmp_path, make_set):
+    ZIPS[0] = make_set(said={"synthetic_set_id": "syn_9"}).read_bytes()
+    failed, text = called(tmp_path, "save_set", set_id="syn_1")
+    assert failed
+    assert "syn_9" in text
+    assert not [*(tmp_path / "sets").iterdir()]
+
+
+def test_a_set_is_verified_by_keys_that_are_asked_for_once(tmp_path, make_set, monkeypatch):
+    ZIPS[0] = make_set().read_bytes()
+    asked = []
+
+    def noted(request, answer=answer):
+        asked.append(request.url.path)
+        return answer(request)
+
+    monkeypatch.setitem(globals(), "answer", noted)
+    failed, _ = called(tmp_path, "save_set", set_id="syn_1")
+    assert not failed
+    assert asked.count("/signing-keys") == 1
+
+
 def test_a_list_that_cannot_be_read_says_why_and_a_set_shows_known_fields_alone(tmp_path):
     failed, text = called(tmp_path, "list_models")
     assert failed

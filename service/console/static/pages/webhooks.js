@@ -15,7 +15,7 @@ export async function page(_, signal) {
     const found = await list("/webhooks", signal);
     const last = await Promise.all(found.map((each) => get(`/webhooks/${each.id}/deliveries?limit=1`, signal)));
     fill(place, found.length ? shown(found, last.map((each) => each.items[0])) : h("p", {}, "No webhook yet."));
-  }, 10, signal);
+  }, 60, signal); // a request for each webhook
   return h("div", {}, title("Webhooks"), place,
     h("p", { class: "quiet" }, "The service sends a signed message when a job is done and when a set was examined. ", h("code", {}, "synthcxr webhooks create URL"), " makes a webhook and prints its secret, once."));
 }

@@ -5,7 +5,7 @@ import pytest
 from service.domain.job import JobState
 from service.domain.model_card import ModelCard, WarmStart
 from service.domain.records import ClassSplit
-from service.domain.requests import DatasetSource, PublicData
+from service.domain.requests import DatasetSource, PublicData, TrainingBudget
 from tests.sample_records import model_card
 
 
@@ -280,9 +280,37 @@ def test_what_a_deleted_model_has_seen_of_the_images_is_not_taken_for_nothing(sc
     assert answer.json()["request"]["budget"]["memorisation_images"] == 120
 
 
-def card(init_from: str) -> ModelCard:
+@pytest.mark.parametrize(
+    ("budget", "left"),
+    [
+        (TrainingBudget(images=100), None),
+        (TrainingBudget(images=100, until="memorisation", memorisation_images=120), 20),
+        (
+            TrainingBudget(
+                images=100, until="memorisation", memorisation_images=110, earlier_images=10
+            ),
+            10,
+        ),
+    ],
+)
+def test_what_a_deleted_model_has_seen_is_known_where_the_next_training_was_bounded(
+    scene: Any, budget: TrainingBudget, left: int | None
+) -> None:
+    """The next one has seen 100 images of the same dataset itself, of 120."""
+    dataset = scene.dataset(source=DatasetSource(upload="upl_1"))
+    gone = card("mdl_00000000000000000000000009", budget=budget)
+    model = scene.model(dataset_id=dataset.id, images_seen=100, card=gone)
+    answer = scene.client.post("/train", json=body(dataset.id, init_from=model.id))
+    if left is None:
+        scene.refused(answer, 422, "init_from_unavailable", "/init_from")
+        assert "deleted" in answer.json()["detail"]
+    else:
+        assert answer.json()["request"]["budget"]["memorisation_images"] == left
+
+
+def card(init_from: str, **changes: Any) -> ModelCard:
     start = WarmStart(init_from, "0" * 64, (), ("decoder",), (), (), (), share=1.0)
-    return model_card(warm_start=start)
+    return model_card(warm_start=start, **changes)
 
 
 def test_until_memorisation_is_not_for_differential_privacy(scene: Any) -> None:
