@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.evaluation.classifier import IMAGES_TO_SEE, ImageClassifier, cached_classifier
-from benchmarks.evaluation.families import draw_images
+from benchmarks.evaluation.families import draw_images, setting
 from benchmarks.evaluation.judge import Judge
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--phantoms", type=int, metavar="N", help="draw N images instead")
     parser.add_argument("--method", choices=FAMILIES, default="mixture")
     parser.add_argument(
-        "--config", type=_setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"
+        "--config", type=setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"
     )
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--epsilon", type=float, nargs="+", default=[1.0, 3.0, 10.0])
@@ -176,11 +176,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--torch-threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="by default in benchmarks/results")
     return parser
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, _, value = text.partition("=")
-    return name, json.loads(value)
 
 
 if __name__ == "__main__":

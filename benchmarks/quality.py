@@ -23,7 +23,13 @@ import torch
 
 from benchmarks.evaluation.classifier import cached_classifier
 from benchmarks.evaluation.contact_sheet import save_contact_sheet
-from benchmarks.evaluation.families import Cost, draw_images, snapshots_beneath, train_family
+from benchmarks.evaluation.families import (
+    Cost,
+    draw_images,
+    setting,
+    snapshots_beneath,
+    train_family,
+)
 from benchmarks.evaluation.judge import Judge, Row
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder, refuse_unignored
@@ -101,6 +107,7 @@ def _snapshots(
             options.seconds,
             options.seed,
             init_from=folder_of(base) if base else None,
+            overrides=dict(options.config),
         )
         yield f"{family} from {base}" if base else family, *trained
 
@@ -130,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--seconds", type=float, default=400, help="training of each family")
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
+    parser.add_argument(
+        "--config", type=setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"
+    )
     parser.add_argument("--warm", action="store_true", help="start from the bases of the package")
     parser.add_argument("--snapshots", type=Path, metavar="DIR", help="judge these; train nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep snapshots and pictures here")

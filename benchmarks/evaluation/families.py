@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -109,6 +110,12 @@ def snapshots_beneath(folder: Path, images: RealImages) -> Iterator[tuple[str, S
                 f"{', '.join(images.classes)} at {images.image_size} px."
             )
         yield str(place.relative_to(folder)), snapshot
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Read a field of a family's config and its value, `name=JSON`, from a command line."""
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
 
 
 def show(line: str) -> None:
