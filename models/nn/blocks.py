@@ -72,10 +72,7 @@ class TimeAndClassEmbedding(nn.Module):
         self.classes = ClassEmbedding(num_classes + 1, size)
         self.hidden = nn.Linear(size, size)
         self.out = nn.Linear(size, size)
-        self.changes = None
-        if num_changes:
-            self.changes = nn.Linear(num_changes, size, bias=False)
-            nn.init.zeros_(self.changes.weight)
+        self.changes = nn.Linear(num_changes, size, bias=False) if num_changes else None
 
     def forward(self, time: Tensor, classes: Tensor, changes: Tensor | None = None) -> Tensor:
         """Map times (b,), classes, as `of_classes` takes them, and changes to vectors (b, size)."""
