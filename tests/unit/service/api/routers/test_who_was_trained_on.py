@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from radiographs.errors import IngestRefused
+from service.adapters.listed_files import write_dropped
 from service.domain.caller import PRIVATE_READ, Caller
 from service.domain.json_form import as_json
-from service.domain.records import ClassSplit, DroppedFile
+from service.domain.records import ArtifactRef, ClassSplit, DroppedFile
 from tests.sample_records import model_card
 from workers.runtime.error_mapping import problem_of
 
@@ -40,9 +41,14 @@ def allow(scene: Any) -> None:
 
 @pytest.fixture
 def dataset(scene: Any) -> Any:
+    dropped = (DroppedFile("DOE^JANE.png", "The file ends early.", "truncated"),)
+    staged = scene.context.artifacts.staging("job_1-1")
+    write_dropped(staged, dropped)
+    scene.context.artifacts.publish(staged, "datasets/x")
     return scene.dataset(
         classes={"normal": SPLIT, "effusion": SPLIT},
-        dropped=(DroppedFile("DOE^JANE.png", "The file ends early.", "truncated"),),
+        dropped=dropped,
+        artifact=ArtifactRef("datasets/x", "0", 1),
         summary=SUMMARY,
     )
 
