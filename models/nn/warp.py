@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,9 +15,10 @@ def warp(
     height: Tensor | float = 1.0,
     right: Tensor | None = None,
     down: Tensor | None = None,
-    padding: Literal["border", "zeros"] = "border",
 ) -> Tensor:
     """Sample images where a turned, zoomed and shifted grid of pixels lies in them, bilinearly.
+
+    What lies outside of an image is its border, drawn out.
 
     Args:
         images: (b, c, h, w).
@@ -28,7 +27,6 @@ def warp(
         height: (b,), how high, likewise.
         right: (b,), where the grid's middle lies, in sides of the image; None in the middle.
         down: (b,), likewise.
-        padding: What lies outside of an image: its border drawn out, or zeros.
 
     Returns:
         As many images. Computed in the images' own precision, whatever autocast asks for: bfloat16
@@ -42,5 +40,5 @@ def warp(
     with torch.autocast(images.device.type, enabled=False):
         places = F.affine_grid(matrices, list(images.shape), align_corners=False)
         return F.grid_sample(
-            images, places.to(images.dtype), padding_mode=padding, align_corners=False
+            images, places.to(images.dtype), padding_mode="border", align_corners=False
         )
