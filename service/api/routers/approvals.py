@@ -6,7 +6,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from pydantic import Field
 
-from service import examples, usecases
+from service import examples
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import InContext, SetId
 from service.api.errors import documented
@@ -14,6 +14,7 @@ from service.api.threads import run_writing
 from service.api.views.base import Moment, View, attributes, shown
 from service.domain import errors
 from service.domain.approvals import Approvals
+from service.usecases.approvals import approvals_of, approve_set
 
 router = APIRouter(tags=["synthetic sets"], route_class=GuardedRoute)
 
@@ -57,7 +58,7 @@ class ApprovalsView(View):
 def list_approvals(context: InContext, synthetic_set_id: SetId) -> ApprovalsView:
     """Read who approved a set, and how many have to."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
-    return ApprovalsView.of(usecases.approvals(context, made))
+    return ApprovalsView.of(approvals_of(context, made))
 
 
 @router.post(
@@ -78,4 +79,4 @@ async def approve_synthetic_set(context: InContext, synthetic_set_id: SetId) -> 
     Each person approves once. A set that was refused or is inconclusive cannot be approved.
     """
     made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
-    return ApprovalsView.of(await run_writing(usecases.approve_set, context, made))
+    return ApprovalsView.of(await run_writing(approve_set, context, made))

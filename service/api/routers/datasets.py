@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from service import usecases
 from service.adapters.listed_files import (
     CONTACT_SHEET,
     contact_sheet,
@@ -45,7 +44,8 @@ from service.domain.identifiers import new_id
 from service.domain.job import Job
 from service.domain.records import Dataset, DroppedFile, ImageWithText
 from service.domain.requests import DatasetSource
-from service.usecases import Submission
+from service.usecases import deletions
+from service.usecases.submissions import Submission, submit_ingest
 from service.validation.ingest import IngestBody, UploadForm
 
 router = APIRouter(tags=["datasets"], route_class=GuardedRoute)
@@ -110,7 +110,7 @@ async def _ingest_source(context: AppContext, request: Request, key: str | None)
         raise invalid(error) from error
     asked = body.model_dump(mode="json")
     submission = Submission(idempotency(key, "create_dataset", asked), body.labels)
-    return await run_writing(usecases.submit_ingest, context, submission, body, body.source)
+    return await run_writing(submit_ingest, context, submission, body, body.source)
 
 
 async def _ingest_upload(context: AppContext, request: Request, key: str | None) -> Job:
@@ -130,7 +130,7 @@ async def _ingest_upload(context: AppContext, request: Request, key: str | None)
             idempotency(key, "create_dataset", asked), upload_bytes=received.num_bytes
         )
         source = DatasetSource(upload=f"{job_id}.zip")
-        job = await run_writing(usecases.submit_ingest, context, submission, form, source, job_id)
+        job = await run_writing(submit_ingest, context, submission, form, source, job_id)
         kept = job.id == job_id
         return job
     finally:
@@ -263,5 +263,5 @@ async def delete_dataset(
     Models trained on it stay, and their sets; with `cascade` these go too, and every job about the
     dataset. What has to outlive them, for the patients' sake, is named in the receipt.
     """
-    delete = partial(usecases.delete_dataset, context, dataset_id, cascade=cascade)
+    delete = partial(deletions.delete_dataset, context, dataset_id, cascade=cascade)
     return DeletionView.of(await run_writing(delete))

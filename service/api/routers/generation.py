@@ -7,7 +7,6 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Response
 
-from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
@@ -20,7 +19,7 @@ from service.context import AppContext
 from service.domain import errors
 from service.domain.job import Job
 from service.domain.requests import GenerateRequest
-from service.usecases import Submission
+from service.usecases.submissions import Submission, submit_generation
 from service.validation.generate import GenerateBody, complete
 from service.validation.outlook import outlook
 
@@ -81,7 +80,7 @@ async def generate(
     """
     asked = body.model_dump(mode="json", exclude={"labels"})
     submission = Submission(idempotency(idempotency_key, "generate", asked), body.labels)
-    job = await run_writing(usecases.submit_generation, context, submission, body)
+    job = await run_writing(submit_generation, context, submission, body)
     seconds = preferred_wait_seconds(prefer)
     if seconds:
         with suppress(errors.TooManyStreams):  # it is there, and a preference may be ignored

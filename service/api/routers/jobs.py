@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import Cursor, InContext, JobId, Limit
 from service.api.disclosure import shown_privately
@@ -18,6 +17,7 @@ from service.api.views.job import JobView
 from service.api.waiting.waiting import MAX_WAIT_SECONDS, InWaiting
 from service.domain import errors
 from service.domain.job import Job, JobKind, JobState
+from service.usecases import jobs
 
 router = APIRouter(tags=["jobs"], route_class=GuardedRoute)
 
@@ -95,7 +95,7 @@ async def get_job(
 )
 async def cancel_job(context: InContext, job_id: JobId) -> JobView:
     """Cancel a queued job at once; ask the worker of a running one to stop."""
-    return await run_writing(lambda: view(context, usecases.cancel_job(context, job_id)))
+    return await run_writing(lambda: view(context, jobs.cancel_job(context, job_id)))
 
 
 @router.post(
@@ -112,7 +112,7 @@ async def cancel_job(context: InContext, job_id: JobId) -> JobView:
 )
 async def retry_job(context: InContext, job_id: JobId) -> JobView:
     """Queue a failed or cancelled job again; it resumes from its newest checkpoint."""
-    return await run_writing(lambda: view(context, usecases.retry_job(context, job_id)))
+    return await run_writing(lambda: view(context, jobs.retry_job(context, job_id)))
 
 
 @router.delete(
@@ -124,4 +124,4 @@ async def retry_job(context: InContext, job_id: JobId) -> JobView:
 )
 async def delete_job(context: InContext, job_id: JobId) -> None:
     """Remove a job that is done, its log and its checkpoints; what it made stays."""
-    await run_writing(usecases.delete_job, context, job_id)
+    await run_writing(jobs.delete_job, context, job_id)

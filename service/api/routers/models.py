@@ -5,7 +5,6 @@ from functools import partial
 import structlog
 from fastapi import APIRouter, Response
 
-from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import Cascade, Cursor, InContext, Limit, ModelId
 from service.api.disclosure import disclosed, shown_privately
@@ -19,6 +18,7 @@ from service.api.views.catalog import ModelView
 from service.api.views.release import AuditView
 from service.domain import access, errors
 from service.domain.caller import PRIVATE_READ
+from service.usecases import deletions
 
 _log = structlog.get_logger()
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
@@ -150,5 +150,5 @@ async def delete_model(
 
     Its sets stay; with `cascade` these go too. What has to outlive it is named in the receipt.
     """
-    delete = partial(usecases.delete_model, context, model_id, cascade=cascade)
+    delete = partial(deletions.delete_model, context, model_id, cascade=cascade)
     return DeletionView.of(await run_writing(delete))

@@ -5,7 +5,6 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Response
 
-from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, JobId, ModelId, idempotency
 from service.api.disclosure import disclosed
@@ -19,7 +18,7 @@ from service.context import AppContext
 from service.domain import errors
 from service.domain.previews import picture_name, previews_folder
 from service.domain.requests import PreviewRequest
-from service.usecases import Submission
+from service.usecases.submissions import Submission, submit_preview
 from service.validation.preview import PreviewBody
 
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
@@ -58,7 +57,7 @@ async def preview_model(
     """
     asked = body.model_dump(mode="json", exclude={"labels"}) | {"model_id": model_id}
     submission = Submission(idempotency(idempotency_key, "preview_model", asked), body.labels)
-    job = await run_writing(usecases.submit_preview, context, submission, model_id, body)
+    job = await run_writing(submit_preview, context, submission, model_id, body)
     return await run_sync(view, context, job)
 
 

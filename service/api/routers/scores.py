@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from service import usecases
 from service.adapters.score_file import read_scores
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, JobId, ModelId, idempotency
@@ -28,7 +27,7 @@ from service.domain.job import Job, JobKind
 from service.domain.records import Model
 from service.domain.requests import ScoreRequest
 from service.domain.scores import Scores
-from service.usecases import Submission
+from service.usecases.submissions import Submission, submit_scoring
 from service.validation.score import ScoreForm, check_model
 
 router = APIRouter(tags=["models"], route_class=GuardedRoute)
@@ -97,7 +96,7 @@ async def _received(context: AppContext, request: Request, model: Model, key: st
         await run_sync(writer.commit)
         asked = {**received.fields, "model_id": model.id, "file": received.sha256}
         submission = Submission(idempotency(key, "score_images", asked))
-        job = await run_writing(usecases.submit_scoring, context, submission, model, form, job_id)
+        job = await run_writing(submit_scoring, context, submission, model, form, job_id)
         kept = job.id == job_id
         return job
     finally:

@@ -10,7 +10,6 @@ import structlog
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Response
 
-from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import Cursor, IdempotencyKey, InContext, Limit, SetId, idempotency
 from service.api.disclosure import disclosed
@@ -34,7 +33,10 @@ from service.context import AppContext
 from service.domain import access, errors
 from service.domain.approvals import may_look_before
 from service.domain.records import SyntheticSet
-from service.usecases import Submission
+from service.usecases import deletions
+from service.usecases.approvals import check_approved
+from service.usecases.findings import read_findings, read_nearest_pairs
+from service.usecases.submissions import Submission, submit_push
 from service.validation.dicomweb import PushBody
 
 _log = structlog.get_logger()
@@ -142,7 +144,7 @@ def get_image(
 def _check_seen(context: AppContext, made: SyntheticSet) -> None:
     """Raise ApprovalMissing unless a set may be handed out, or its caller approves or owns it."""
     if not may_look_before(context.scopes):
-        usecases.check_approved(context, made)
+        check_approved(context, made)
 
 
 @lru_cache(maxsize=4)
@@ -170,7 +172,7 @@ def download_synthetic_set(
     """Download the ZIP, whole or in part; its strong ETag is its sha256."""
     made = context.records.releases.synthetic_set(synthetic_set_id)
     images = access.images(context.scopes, made)
-    usecases.check_approved(context, made)
+    check_approved(context, made)
     answer = immutable_file(
         context.artifacts.path(images.key),
         sha256=images.sha256,
@@ -238,7 +240,7 @@ async def get_findings(
     Distances to real images help an attacker, so they can be read of a few sets of a model only.
     """
     made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
-    seen = await run_writing(usecases.read_findings, context, made)
+    seen = await run_writing(read_findings, context, made)
     _log.info("findings read", synthetic_set_id=made.id)
     return immutable_file(
         await run_sync(context.artifacts.path, seen.key),
@@ -272,7 +274,7 @@ async def get_nearest_pairs(context: InContext, synthetic_set_id: SetId) -> Resp
     a set that is not stored there are none. They are gone when the dataset is deleted.
     """
     made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
-    image = await run_writing(usecases.read_nearest_pairs, context, made)
+    image = await run_writing(read_nearest_pairs, context, made)
     return Response(image, media_type="image/png", headers={"Cache-Control": NOT_KEPT})
 
 
@@ -307,12 +309,12 @@ async def push_synthetic_set(
     """
     made = await run_sync(context.records.releases.synthetic_set, synthetic_set_id)
     access.to_be_pushed(made)
-    await run_sync(usecases.check_approved, context, made)
+    await run_sync(check_approved, context, made)
     await run_sync(_check_dicom, context, made)
     asked = {"synthetic_set_id": made.id, **body.model_dump(mode="json", exclude={"labels"})}
     submission = Submission(idempotency(idempotency_key, "push_synthetic_set", asked), body.labels)
     return await run_writing(
-        lambda: view(context, usecases.submit_push(context, submission, made, body.server))
+        lambda: view(context, submit_push(context, submission, made, body.server))
     )
 
 
@@ -339,4 +341,4 @@ async def delete_synthetic_set(context: InContext, synthetic_set_id: SetId) -> N
     One that was released is withdrawn: it can no longer be read, but its images are kept, since
     later sets of the same dataset are examined together with it.
     """
-    await run_writing(usecases.delete_synthetic_set, context, synthetic_set_id)
+    await run_writing(deletions.delete_synthetic_set, context, synthetic_set_id)

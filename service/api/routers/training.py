@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from service import usecases
 from service.api.authorization import GuardedRoute
 from service.api.dependencies import IdempotencyKey, InContext, idempotency
 from service.api.errors import documented
@@ -10,7 +9,7 @@ from service.api.shown_jobs import view
 from service.api.threads import run_writing
 from service.api.views.job import JobView
 from service.domain import errors
-from service.usecases import Submission
+from service.usecases.submissions import Submission, submit_training
 from service.validation.train import TrainBody
 
 router = APIRouter(tags=["training"], route_class=GuardedRoute)
@@ -47,6 +46,4 @@ async def train(
     """Train a model of a family on a dataset that is ready."""
     asked = body.model_dump(mode="json", exclude={"labels"})
     submission = Submission(idempotency(idempotency_key, "train", asked), body.labels)
-    return await run_writing(
-        lambda: view(context, usecases.submit_training(context, submission, body))
-    )
+    return await run_writing(lambda: view(context, submit_training(context, submission, body)))
