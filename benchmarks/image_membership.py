@@ -2,6 +2,7 @@
 
     python -m benchmarks.image_membership --data FOLDER --keep FOLDER
     python -m benchmarks.image_membership --phantoms 4000 --families vae --images 1000
+    python -m benchmarks.image_membership --data FOLDER --snapshots DIR      of what is trained
 
 Each family is trained as the service trains it, on T, and draws sets in T's shares of the classes.
 Of 1,000, 5,000 and 10,000 images, who of T and H, one image of each patient, was trained on?
@@ -34,13 +35,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from benchmarks.evaluation.families import draw_images, train_family
+from benchmarks.evaluation.families import draw_images, snapshots_beneath, train_family
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.outside_attack import SetDensity, against_reference
 from benchmarks.evaluation.planted_leaks import LEAKS, resampled
 from benchmarks.evaluation.private_folder import refuse_unignored
-from benchmarks.evaluation.real_images import PUBLIC_KEY, LabelledSet, Pixels, phantoms
+from benchmarks.evaluation.real_images import PUBLIC_KEY, LabelledSet, Labels, Pixels, phantoms
 from models.registry import FAMILIES
+from models.snapshot import Snapshot
 from radiographs.ingest import FolderSource, IngestOptions, run
 from radiographs.splits.split import TRAINED, Split
 from radiographs.store.pixel_store import PixelStore
@@ -147,11 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _sets(options: argparse.Namespace, patients: Patients) -> Iterator[tuple[str, Pixels]]:
     """Draw sets of each family, and planted ones, of each number of images."""
-    for family in options.families:
-        drawn = _drawn(family, options, patients)
+    for name, drawn in _drawn_sets(options, patients):
         for num in options.images:
             if num <= len(drawn):
-                yield family, drawn[:num]
+                yield name, drawn[:num]
     rng = np.random.default_rng(0)
     for num in options.images:
         yield "fresh images, resampled", resampled(patients.fresh.pixels, num, rng)
@@ -161,7 +162,26 @@ def _sets(options: argparse.Namespace, patients: Patients) -> Iterator[tuple[str
         yield f"{CONTROL}, fitted to U", LEAKS[CONTROL](_reduced(patients.fresh.pixels), num, rng)
 
 
-def _drawn(family: str, options: argparse.Namespace, patients: Patients) -> Pixels:
+def _drawn_sets(options: argparse.Namespace, patients: Patients) -> Iterator[tuple[str, Pixels]]:
+    """Draw a set of each snapshot that was given, else of each family, which is trained first."""
+    if not options.snapshots:
+        for family in options.families:
+            yield family, _kept_or_drawn(family, options, patients)
+        return
+    known = patients.trained
+    for name, snapshot in snapshots_beneath(
+        options.snapshots, patients.classes, known.pixels.shape[1]
+    ):
+        yield name, _draw(snapshot, known, max(options.images))[0]
+
+
+def _draw(snapshot: Snapshot, trained: LabelledSet, num: int) -> tuple[Pixels, Labels]:
+    """Draw images in the training split's shares of the classes."""
+    labels = trained.labels[np.random.default_rng(0).integers(0, len(trained), num)]
+    return draw_images(snapshot, labels, seed=0)[0], labels
+
+
+def _kept_or_drawn(family: str, options: argparse.Namespace, patients: Patients) -> Pixels:
     """Read the set that is kept of a family; train and draw one where there is none."""
     kept = options.keep / f"{family}.npz" if options.keep else None
     if kept and kept.exists():
@@ -171,9 +191,7 @@ def _drawn(family: str, options: argparse.Namespace, patients: Patients) -> Pixe
     snapshot, _ = train_family(
         family, trained, patients.classes, options.preset, options.seconds, seed=0
     )
-    rng = np.random.default_rng(0)
-    labels = trained.labels[rng.integers(0, len(trained), max(options.images))]
-    pixels, _ = draw_images(snapshot, labels, seed=0)
+    pixels, labels = _draw(snapshot, trained, max(options.images))
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, pixels=pixels, labels=labels)
@@ -227,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--data", type=Path, help="folder of labelled images")
     source.add_argument("--pixel-store", type=Path, help="folder of images ingested before")
     source.add_argument("--phantoms", type=int, help="draw so many images in place of real ones")
+    parser.add_argument("--snapshots", type=Path, metavar="DIR", help="attack these; train nothing")
     parser.add_argument("--families", nargs="*", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--leaks", nargs="*", choices=list(LEAKS), default=list(LEAKS))
     parser.add_argument("--images", nargs="+", type=int, default=list(COUNTS))

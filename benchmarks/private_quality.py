@@ -2,12 +2,15 @@
 
     python -m benchmarks.private_quality --data FOLDER [--epsilon 1 3 10] [--images 30000]
     python -m benchmarks.private_quality --data FOLDER --method dp_sgd [--config KEY=VALUE ...]
+    python -m benchmarks.private_quality --data FOLDER --public FOLDER [FOLDER ...]
 
-One model is trained on drawn images, as the service does it: a `vae` for the method mixture, an
-`ldm` for dp_sgd. Then for each epsilon it learns from the real images through noise, and images
-drawn of it are judged as in `benchmarks.quality`. The row "no noise" says what the method costs
-without it, the row "drawn images alone" what it began from. Writes figures to benchmarks/results/
-private_quality.json or private_quality_dp_sgd.json; images and weights are kept nowhere.
+One model is trained on public images, as the service does it: a `vae` for the method mixture, an
+`ldm` for dp_sgd. They are drawn, or from `--public` the images of datasets that were published,
+without those that resemble one of the real images; the training then starts from a base. Then for
+each epsilon the model learns from the real images through noise, and images drawn of it are judged
+as in `benchmarks.quality`. The row "no noise" says what the method costs without it, the row
+"public images alone" what it began from. Writes figures to benchmarks/results/private_quality.json
+or private_quality_dp_sgd.json; images and weights are kept nowhere.
 """
 
 from __future__ import annotations
@@ -21,14 +24,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.evaluation.classifier import IMAGES_TO_SEE, ImageClassifier, cached_classifier
 from benchmarks.evaluation.families import draw_images, setting
 from benchmarks.evaluation.judge import Judge
 from benchmarks.evaluation.machine import conditions
 from benchmarks.evaluation.private_folder import cache_folder
-from benchmarks.evaluation.real_images import RealImages, load, phantoms
+from benchmarks.evaluation.real_images import Pixels, RealImages, load, phantoms
 from benchmarks.evaluation.report import table, write
+from models.bases import base_for, folder_of
 from models.config import Circumstances
 from models.family import Family, ImageSpec
 from models.presets import resolve_config
@@ -40,12 +45,14 @@ from models.training.dp_sgd import dp_sgd
 from models.training.loop import Training
 from models.training.plan import Budget
 from models.training_images import TrainingImages
+from models.warm_start import start_from
 from radiographs.ingest import FolderSource
-from workers.train.public_images import public_images
+from workers.train.public_images import public_images, with_known_labels
 
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = {"mixture": "vae", "dp_sgd": "ldm"}
 OUTPUTS = {"mixture": "private_quality.json", "dp_sgd": "private_quality_dp_sgd.json"}
+RESEMBLING = 0.98  # a correlation, above which a published image may be a real one
 NO_NOISE = 1e9  # mu, beside which nothing is hidden
 
 
@@ -73,6 +80,7 @@ def measure(images: RealImages, classifier: ImageClassifier, options: argparse.N
         "method": options.method,
         "preset": options.preset,
         "config": dict(options.config),
+        "public": "published" if options.public else "drawn",
         "public_images": len(public),
         "images_seen": options.images,
         "training_seconds": seconds,
@@ -117,7 +125,7 @@ def by_gradients(
     delta: float,
 ) -> Iterator[tuple[str, Family[Any, Any]]]:
     """Fine-tune a copy of the model through each amount of noise."""
-    yield "dp_sgd, drawn images alone", model
+    yield "dp_sgd, public images alone", model
     stage = model.private_stage()
     rate, steps = min(1.0, stage.batch_size / len(patients)), stage.num_updates
     noises = [
@@ -138,17 +146,50 @@ def by_gradients(
 def public_model(
     images: RealImages, options: argparse.Namespace
 ) -> tuple[Family[Any, Any], TrainingImages, float]:
-    """Train on drawn images; returns these and the seconds too."""
+    """Train on public images; returns these and the seconds too."""
     num_classes = len(images.classes)
-    public = public_images(images.image_size, num_classes, torch.device("cpu"))
+    public = _public(images, options.public)
     given = Circumstances(images.image_size, budget_images=options.images, private=True)
     family = FAMILIES[options.method]
     config = resolve_config(family, options.preset, dict(options.config), given).model_dump()
     model = new_model(family, config, ImageSpec(images.image_size, num_classes), seed=0)
+    if options.public and (base := base_for(family, images.image_size)):
+        start_from(model, images.classes, folder_of(base))
     began = time.process_time()
     for _ in Training(model, public, Budget(images=options.images), seed=0).run():
         pass
     return model, public, time.process_time() - began
+
+
+def _public(images: RealImages, folders: Sequence[Path]) -> TrainingImages:
+    """Read published images, of which none resembles a real one; draw some where there are none."""
+    device = torch.device("cpu")
+    if not folders:
+        return public_images(images.image_size, len(images.classes), device)
+    pixels, labels = [], []
+    for each in (load(FolderSource(folder), images.image_size) for folder in folders):
+        for side in (each.training, each.held_out):
+            new = ~_resembling(side.pixels, images)
+            pixels.append(side.pixels[new])
+            labels += [each.classes[label] for label in side.labels[new]]
+    return with_known_labels(np.concatenate(pixels), labels, images.classes, device)
+
+
+def _resembling(pixels: Pixels, images: RealImages) -> NDArray[np.bool_]:
+    """Say of which images, (n,), a real one has at 32 x 32 pixels a correlation above 0.98."""
+    sides = (images.training.pixels, images.held_out.pixels)
+    real = _standardised(np.concatenate(sides))
+    similarity = (_standardised(pixels) @ real.T).max(axis=1)
+    return np.asarray(similarity > RESEMBLING)
+
+
+def _standardised(pixels: Pixels) -> NDArray[np.float32]:
+    """Average over blocks, to 32 x 32, and give each image mean 0 and length 1."""
+    block = pixels.shape[1] // 32
+    means = pixels.reshape(len(pixels), 32, block, 32, block).mean((2, 4), dtype=np.float32)
+    flat = means.reshape(len(pixels), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -166,7 +207,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--epsilon", type=float, nargs="+", default=[1.0, 3.0, 10.0])
     parser.add_argument("--clipping", type=float, default=1.0, help="max_grad_norm of the request")
-    parser.add_argument("--images", type=int, default=30_000, help="drawn images to train on")
+    parser.add_argument("--images", type=int, default=30_000, help="public images to see")
+    parser.add_argument(
+        "--public", type=Path, nargs="+", default=[], metavar="FOLDER", help="published images"
+    )
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--per-class", type=int, default=100, help="images to draw of each class")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
     python -m benchmarks.quality --data FOLDER [--family vae gan ldm] [--seconds 400]
     python -m benchmarks.quality --data FOLDER --snapshots DIR     judge what is trained already
+        [--sampler name=fast num_steps=2]                          and drawn in another way
     python -m benchmarks.quality --phantoms 2000                   without real images
 
 Prints a table and writes the figures to benchmarks/results/quality.json. Pictures and weights are
@@ -70,11 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "seed": options.seed,
         "image_size": options.image_size,
         "preset": None if options.snapshots else options.preset,
+        "sampler": dict(options.sampler),
     }
     costs: dict[str, Cost] = {}
     for name, snapshot, cost in _snapshots(options, images):
         labels = np.repeat(np.arange(len(snapshot.classes)), num_per_class)
-        pixels, seconds = draw_images(snapshot, labels, options.seed)
+        pixels, seconds = draw_images(snapshot, labels, options.seed, dict(options.sampler))
         costs[name] = {**cost, "sampling_images_per_second": len(labels) / seconds}
         with _timed(f"judging {name}"):
             found = judge.synthetic(name, pixels, labels)
@@ -94,7 +96,9 @@ def _snapshots(
 ) -> Iterator[tuple[str, Snapshot, Cost]]:
     """Train each family, or load what is trained already."""
     if options.snapshots:
-        for name, snapshot in snapshots_beneath(options.snapshots, images):
+        for name, snapshot in snapshots_beneath(
+            options.snapshots, images.classes, images.image_size
+        ):
             yield name, snapshot, {}
         return
     for family in options.family:
@@ -139,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
     parser.add_argument(
         "--config", type=setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"
+    )
+    parser.add_argument(
+        "--sampler", type=setting, nargs="+", default=[], metavar="KEY=VALUE", help="of drawing"
     )
     parser.add_argument("--warm", action="store_true", help="start from the bases of the package")
     parser.add_argument("--snapshots", type=Path, metavar="DIR", help="judge these; train nothing")

@@ -37,10 +37,11 @@ from release.features.classifier import read
 from release.features.classifier_training import evenly, fit_classifier
 from release.stats.estimate import Estimate
 from release.stats.intervals import mean
-from release.utility.arms import Arm, real_arms
+from release.utility.arms import OVERSAMPLED, REAL, WEIGHTED, Arm, real_arms
 
 RESULTS = Path(__file__).parent / "results" / "utility.json"
-REAL = "real images"
+REAL_IMAGES = "real images"
+REAL_ARMS = (REAL, WEIGHTED, OVERSAMPLED)
 Figures = tuple[list[Row], dict[str, object]]
 
 
@@ -77,12 +78,12 @@ def transfer(images: RealImages, options: argparse.Namespace) -> Figures:
         return [_predictions(arm, images, seed, options.classifier_images) for seed in seeds]
 
     real = predictions(images.training)
-    rows = [Row(REAL, _mean_score(real, images, balanced_accuracy))]
+    rows = [Row(REAL_IMAGES, _mean_score(real, images, balanced_accuracy))]
     labels = np.repeat(np.arange(len(images.classes)), options.images)
     for name, snapshot in _models(images.training, images, options.snapshots, "all", options):
         pixels, _ = draw_images(snapshot, labels, options.seed)
         found = predictions(LabelledSet(pixels, labels, np.arange(len(labels))))
-        gains = {REAL: compare(found, real, images.held_out, balanced_accuracy, rng)}
+        gains = {REAL_IMAGES: compare(found, real, images.held_out, balanced_accuracy, rng)}
         rows.append(Row(name, _mean_score(found, images, balanced_accuracy), gains))
         print(table(rows[-1:]), flush=True)
     return rows, {
@@ -104,7 +105,8 @@ def rebalancing(images: RealImages, options: argparse.Namespace) -> Figures:
     def predictions(arm: Arm) -> list[Labels]:
         return [_predictions(arm, images, seed, options.classifier_images) for seed in seeds]
 
-    real = {name: predictions(arm) for name, arm in real_arms(imbalanced).items()}
+    arms = {name: arm for name, arm in real_arms(imbalanced).items() if name in options.arms}
+    real = {name: predictions(arm) for name, arm in arms.items()}
     rows = [Row(name, _mean_score(found, images, score)) for name, found in real.items()]
     print(table(rows), flush=True)
     kept = f"{images.classes[rare]}-{options.rare_images}"
@@ -135,7 +137,7 @@ def _models(
 ) -> Iterator[tuple[str, Snapshot]]:
     """Load the models of these training images, or train and keep them."""
     if kept:
-        yield from snapshots_beneath(kept, images)
+        yield from snapshots_beneath(kept, images.classes, images.image_size)
         return
     for family in options.family:
         snapshot, _ = train_family(
@@ -181,6 +183,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what is trained here")
     parser.add_argument("--rare-class", metavar="NAME", help="class to cut down; the first")
     parser.add_argument("--rare-images", type=int, default=200, help="what is left of it")
+    parser.add_argument(
+        "--arms", nargs="+", choices=REAL_ARMS, default=REAL_ARMS, help="to compare with"
+    )
     parser.add_argument("--images", type=int, default=500, help="synthetic images of a class")
     parser.add_argument(
         "--share", type=float, default=0.5, help="of synthetic images in what is drawn of the class"

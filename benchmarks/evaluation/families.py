@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.evaluation.real_images import LabelledSet, Labels, Pixels, RealImages
+from benchmarks.evaluation.real_images import LabelledSet, Labels, Pixels
 from models.config import Circumstances
 from models.family import ImageSpec
 from models.presets import resolve_config
@@ -92,8 +92,15 @@ def draw_images(
     return np.concatenate(batches), seconds
 
 
-def snapshots_beneath(folder: Path, images: RealImages) -> Iterator[tuple[str, Snapshot]]:
+def snapshots_beneath(
+    folder: Path, classes: tuple[str, ...], image_size: int
+) -> Iterator[tuple[str, Snapshot]]:
     """Load every snapshot in a folder, each with its place there.
+
+    Args:
+        folder: Searched with all that lies beneath it.
+        classes: What each must draw.
+        image_size: And of which size, in pixels.
 
     Raises:
         SystemExit: There is none, or one draws other classes or sizes than the images have.
@@ -104,18 +111,21 @@ def snapshots_beneath(folder: Path, images: RealImages) -> Iterator[tuple[str, S
     for place in found:
         snapshot = load_snapshot(place)
         expected, size = snapshot.classes, snapshot.model.spec.size
-        if (expected, size) != (images.classes, images.image_size):
+        if (expected, size) != (classes, image_size):
             raise SystemExit(
                 f"{place} draws {', '.join(expected)} at {size} px; the images are "
-                f"{', '.join(images.classes)} at {images.image_size} px."
+                f"{', '.join(classes)} at {image_size} px."
             )
         yield str(place.relative_to(folder)), snapshot
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """Read a field of a family's config and its value, `name=JSON`, from a command line."""
+    """Read a field and its value from a command line: `name=JSON`, or `name=word` for a text."""
     name, _, value = text.partition("=")
-    return name, json.loads(value)
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def show(line: str) -> None:

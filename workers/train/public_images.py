@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.training_images import TrainingImages
 from radiographs.phantom import FINDINGS, draw
@@ -49,10 +53,24 @@ def published_images(
         device: Where the images are wanted.
     """
     pixels, labels = store.training(image_size)
-    label_of = {label: index for index, label in enumerate(classes)}
-    known = np.array([label_of.get(label, -1) for label in store.classes])[labels]
+    return with_known_labels(pixels, [store.classes[label] for label in labels], classes, device)
+
+
+def with_known_labels(
+    pixels: NDArray[Any], labels: Sequence[str], classes: Sequence[str], device: torch.device
+) -> TrainingImages:
+    """Keep the labels that the private dataset has too, and draw the others.
+
+    Args:
+        pixels: (n, size, size), uint8 or uint16.
+        labels: (n,), as published.
+        classes: Those of the private dataset.
+        device: Where the images are wanted.
+    """
+    index_of = {label: index for index, label in enumerate(classes)}
     drawn = np.random.default_rng(SEED).permutation(len(labels)) % len(classes)
-    labels = np.where(known < 0, drawn, known)
-    if len(np.unique(labels)) < len(classes):
-        labels = drawn
-    return TrainingImages(pixels, labels, device)
+    known = np.array([index_of.get(label, -1) for label in labels])
+    chosen = np.where(known < 0, drawn, known)
+    if len(np.unique(chosen)) < len(classes):
+        chosen = drawn
+    return TrainingImages(pixels, chosen, device)
