@@ -8,6 +8,7 @@ from typing_extensions import override
 from service.adapters import sql_tables as t
 from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, locked_row, page_query
+from service.adapters.sql_rows import api_key_of, api_key_row
 from service.domain.api_keys import LAST_USE_RESOLUTION, ApiKey
 from service.domain.audit import AuditDraft
 from service.domain.errors import ApiKeyNotFound
@@ -28,7 +29,7 @@ class SqlApiKeys(ApiKeys):
     @override
     def add(self, key: ApiKey, audit: AuditDraft | None = None) -> None:
         with self._database.writing() as connection:
-            connection.execute(insert(t.api_keys).values(t.api_key_row(key)))
+            connection.execute(insert(t.api_keys).values(api_key_row(key)))
             if audit:
                 write_entry(connection, audit, self._database.now())
 
@@ -40,7 +41,7 @@ class SqlApiKeys(ApiKeys):
             row = connection.execute(query).mappings().first()
         if row is None:
             raise ApiKeyNotFound.named(key_id)
-        return t.api_key_of(row)
+        return api_key_of(row)
 
     @override
     def keys(
@@ -49,7 +50,7 @@ class SqlApiKeys(ApiKeys):
         query = page_query(t.api_keys, cursor, limit).where(t.api_keys.c.tenant == tenant)
         with self._database.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return page_of([t.api_key_of(row) for row in rows], limit)
+        return page_of([api_key_of(row) for row in rows], limit)
 
     @override
     def change(
@@ -63,8 +64,8 @@ class SqlApiKeys(ApiKeys):
             row = locked_row(connection, t.api_keys, key_id)
             if row is None or row["tenant"] != tenant:
                 raise ApiKeyNotFound.named(key_id)
-            key = change(t.api_key_of(row))
-            values = t.api_key_row(key)
+            key = change(api_key_of(row))
+            values = api_key_row(key)
             connection.execute(update(t.api_keys).where(t.api_keys.c.id == key_id).values(values))
             if audit:
                 write_entry(connection, audit, self._database.now())
@@ -76,7 +77,7 @@ class SqlApiKeys(ApiKeys):
         either = or_(keys.secret_sha256 == secret_sha256, keys.earlier_sha256 == secret_sha256)
         with self._database.reading() as connection:
             row = connection.execute(select(t.api_keys).where(either)).mappings().first()
-        return t.api_key_of(row) if row else None
+        return api_key_of(row) if row else None
 
     @override
     def note_use(self, key_id: str) -> None:

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, locked, page_query, records
+from service.adapters.sql_rows import DATASETS, MODELS, job_of
 from service.domain import errors, job_events
 from service.domain.catalog_ports import Catalog
 from service.domain.job import Job, JobKind
@@ -27,12 +28,12 @@ class SqlCatalog(Catalog):
 
     @override
     def dataset(self, dataset_id: str) -> Dataset:
-        return self._database.one(t.DATASETS, dataset_id, errors.DatasetNotFound)
+        return self._database.one(DATASETS, dataset_id, errors.DatasetNotFound)
 
     @override
     def datasets(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Dataset]:
         query = page_query(t.datasets, cursor, limit)
-        return self._database.page(t.DATASETS, query, limit)
+        return self._database.page(DATASETS, query, limit)
 
     @override
     def newest_split_dataset(self) -> Dataset | None:
@@ -40,11 +41,11 @@ class SqlCatalog(Catalog):
         there = self._database.visible(t.datasets)
         query = newest.where(t.datasets.c.version.is_not(None), there)
         with self._database.reading() as connection:
-            return next(iter(records(connection, t.DATASETS, query)), None)
+            return next(iter(records(connection, DATASETS, query)), None)
 
     @override
     def model(self, model_id: str) -> Model:
-        model = self._database.one(t.MODELS, model_id, errors.ModelNotFound)
+        model = self._database.one(MODELS, model_id, errors.ModelNotFound)
         if model.deleted:
             raise errors.ModelNotFound.named(model_id)
         return model
@@ -52,7 +53,7 @@ class SqlCatalog(Catalog):
     @override
     def models(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Model]:
         query = page_query(t.models, cursor, limit).where(~t.models.c.deleted)
-        return self._database.page(t.MODELS, query, limit)
+        return self._database.page(MODELS, query, limit)
 
     @override
     def private_models(self, dataset_version: str) -> Sequence[Model]:
@@ -64,7 +65,7 @@ class SqlCatalog(Catalog):
             .order_by(models.created_at, models.id)
         )
         with self._database.reading() as connection:
-            return records(connection, t.MODELS, query)
+            return records(connection, MODELS, query)
 
     @override
     def referenced_artifacts(self) -> set[str]:
@@ -82,7 +83,7 @@ class SqlCatalog(Catalog):
             found = set(connection.scalars(query))
             rows = connection.execute(named_by_job)
             found |= {NAMED_BY_JOB[JobKind(kind)](job_id) for kind, job_id in rows}
-            jobs = [t.job_of(row) for row in connection.execute(unfinished).mappings()]
+            jobs = [job_of(row) for row in connection.execute(unfinished).mappings()]
         return {*found, *filter(None, map(job_events.checkpoint_folder, jobs))}
 
 
@@ -101,7 +102,7 @@ def keep_model(connection: Connection, model: Model, tenant: str) -> None:
 
     So its sets are examined together with those of the datasets that these patients are in.
     """
-    row = t.MODELS.row(model) | {"tenant": tenant, "line": _line_of(connection, model)}
+    row = MODELS.row(model) | {"tenant": tenant, "line": _line_of(connection, model)}
     connection.execute(insert(t.models), row)
     known = t.trained_patients
     own = select(known.c.patient).where(known.c.dataset_id == model.dataset_id)
@@ -127,11 +128,11 @@ def _line_of(connection: Connection, model: Model) -> str:
 def follow_ingest(connection: Connection, job: Job) -> None:
     """Let a dataset's state follow the job that ingests it."""
     name = job_events.dataset_followed(job)
-    dataset = locked(connection, t.DATASETS, name) if name else None
+    dataset = locked(connection, DATASETS, name) if name else None
     if dataset:
         _replace(connection, job_events.dataset_after(dataset, job))
 
 
 def _replace(connection: Connection, dataset: Dataset, **columns: int) -> None:
-    row = t.DATASETS.row(dataset) | columns
+    row = DATASETS.row(dataset) | columns
     connection.execute(update(t.datasets).where(t.datasets.c.id == dataset.id).values(row))

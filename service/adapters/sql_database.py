@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.adapters import sql_tables as t
 from service.adapters.database_clock import DatabaseClock, clock_of
+from service.adapters.sql_rows import Documents, R
 from service.adapters.sql_transactions import Transactions
 from service.domain import errors
 from service.domain.paging import Cursor, Page, page_of
@@ -96,7 +97,7 @@ class Database:
         """Close all connections."""
         self._transactions.close()
 
-    def one(self, documents: t.Documents[t.R], name: str, missing: type[errors.NotFound]) -> t.R:
+    def one(self, documents: Documents[R], name: str, missing: type[errors.NotFound]) -> R:
         """Read a record by its identifier, or raise its NotFound."""
         table = documents.table
         with self.querying() as connection:
@@ -106,7 +107,7 @@ class Database:
             raise missing.named(name)
         return documents.record(row)
 
-    def page(self, documents: t.Documents[t.R], query: Select[Any], limit: int) -> Page[t.R]:
+    def page(self, documents: Documents[R], query: Select[Any], limit: int) -> Page[R]:
         """Read a page of records by a query from `page_query`."""
         with self.querying() as connection:
             there = query.where(self.visible(documents.table))
@@ -122,14 +123,14 @@ def page_query(table: Table, cursor: str | None, limit: int) -> Select[Any]:
     return query.where(age < (start.created_at, start.id)) if start else query
 
 
-def records(connection: Connection, documents: t.Documents[t.R], query: Select[Any]) -> list[t.R]:
+def records(connection: Connection, documents: Documents[R], query: Select[Any]) -> list[R]:
     """Read the records that a query selects."""
     return [documents.record(row) for row in connection.execute(query).mappings()]
 
 
 def locked(
-    connection: Connection, documents: t.Documents[t.R], name: str, *there: ColumnElement[bool]
-) -> t.R | None:
+    connection: Connection, documents: Documents[R], name: str, *there: ColumnElement[bool]
+) -> R | None:
     """Read and lock a record, if it is there and fulfils what else is asked."""
     row = locked_row(connection, documents.table, name, *there)
     return documents.record(row) if row else None

@@ -13,6 +13,14 @@ from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, locked, page_query, records
 from service.adapters.sql_job_rows import remove_jobs
 from service.adapters.sql_releases import hold_examinations
+from service.adapters.sql_rows import (
+    DATASETS,
+    DELETIONS,
+    EXAMINED_SETS,
+    MODELS,
+    SYNTHETIC_SETS,
+    job_of,
+)
 from service.domain import errors
 from service.domain.audit import DONE, FINISH_DELETION, AuditDraft
 from service.domain.catalog_ports import Deletions
@@ -57,7 +65,7 @@ class SqlDeletions(Deletions):
         with self._database.writing() as connection:
             hold_examinations(connection, self._database.now())
             there = self._database.visible(t.datasets)
-            dataset = locked(connection, t.DATASETS, dataset_id, there)
+            dataset = locked(connection, DATASETS, dataset_id, there)
             if dataset is None:
                 raise errors.DatasetNotFound.named(dataset_id)
             related = _of_dataset(connection, dataset, cascade=cascade)
@@ -77,7 +85,7 @@ class SqlDeletions(Deletions):
         with self._database.writing() as connection:
             hold_examinations(connection, self._database.now())
             there = self._database.visible(t.models)
-            model = locked(connection, t.MODELS, model_id, there)
+            model = locked(connection, MODELS, model_id, there)
             if model is None or model.deleted:
                 raise errors.ModelNotFound.named(model_id)
             if user := _unfinished_job(connection, _used(model)):
@@ -110,18 +118,18 @@ class SqlDeletions(Deletions):
 
     @override
     def deletion(self, deletion_id: str) -> Deletion:
-        return self._database.one(t.DELETIONS, deletion_id, errors.DeletionNotFound)
+        return self._database.one(DELETIONS, deletion_id, errors.DeletionNotFound)
 
     @override
     def deletions(self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Deletion]:
-        return self._database.page(t.DELETIONS, page_query(t.deletions, cursor, limit), limit)
+        return self._database.page(DELETIONS, page_query(t.deletions, cursor, limit), limit)
 
     @override
     def unfinished(self) -> list[Deletion]:
         deletions = t.deletions.c
         query = select(t.deletions).where(~deletions.finished).order_by(deletions.created_at)
         with self._database.reading() as connection:
-            return records(connection, t.DELETIONS, query)
+            return records(connection, DELETIONS, query)
 
     def _begin(self, connection: Connection, asked: _Asked, plan: DeletionPlan) -> Deletion:
         """Remove records and strip those that stay; keep what is still to be done."""
@@ -139,7 +147,7 @@ class SqlDeletions(Deletions):
             removed=plan.removed,
             kept=plan.kept,
         )
-        row = {**t.DELETIONS.row(deletion), "tenant": asked.audit.tenant}
+        row = {**DELETIONS.row(deletion), "tenant": asked.audit.tenant}
         connection.execute(insert(t.deletions), row)
         return deletion
 
@@ -152,7 +160,7 @@ def _of_dataset(connection: Connection, dataset: Dataset, *, cascade: bool) -> R
         models.document["inherited"].as_string().contains(f'"{dataset.id}"', autoescape=True)
     )
     trained = records(
-        connection, t.MODELS, select(t.models).where(or_(of_dataset, inherited), ~models.deleted)
+        connection, MODELS, select(t.models).where(or_(of_dataset, inherited), ~models.deleted)
     )
     names = [model.id for model in trained]
     made = select(t.synthetic_sets).where(
@@ -167,9 +175,9 @@ def _of_dataset(connection: Connection, dataset: Dataset, *, cascade: bool) -> R
     of_models = or_(examined.dataset_id == dataset.id, examined.model_id.in_(names))
     return Related(
         models=trained,
-        sets=records(connection, t.SYNTHETIC_SETS, made) if cascade else [],
+        sets=records(connection, SYNTHETIC_SETS, made) if cascade else [],
         jobs=_jobs(connection, about if cascade else ingest),
-        examined=records(connection, t.EXAMINED_SETS, select(t.examined_sets).where(of_models)),
+        examined=records(connection, EXAMINED_SETS, select(t.examined_sets).where(of_models)),
     )
 
 
@@ -185,11 +193,11 @@ def _of_model(connection: Connection, model: Model, *, cascade: bool) -> Related
     trained_on = select(t.datasets).where(t.datasets.c.id == model.dataset_id)
     return Related(
         models=[model],
-        dataset=next(iter(records(connection, t.DATASETS, trained_on)), None),
-        started=records(connection, t.MODELS, started),
-        sets=records(connection, t.SYNTHETIC_SETS, made),
+        dataset=next(iter(records(connection, DATASETS, trained_on)), None),
+        started=records(connection, MODELS, started),
+        sets=records(connection, SYNTHETIC_SETS, made),
         jobs=_jobs(connection, or_(training, _drawn_by(model)) if cascade else training),
-        examined=records(connection, t.EXAMINED_SETS, examined),
+        examined=records(connection, EXAMINED_SETS, examined),
     )
 
 
@@ -212,9 +220,9 @@ def _apply(connection: Connection, plan: DeletionPlan) -> None:
         connection.execute(delete(table).where(table.c.id.in_(gone)))
     remove_jobs(connection, [each.id for each in plan.removed if each.kind == "job"])
     stripped = (
-        *((t.models, t.MODELS.row(each)) for each in plan.models),
-        *((t.synthetic_sets, t.SYNTHETIC_SETS.row(each)) for each in plan.sets),
-        *((t.examined_sets, t.EXAMINED_SETS.row(each)) for each in plan.examined),
+        *((t.models, MODELS.row(each)) for each in plan.models),
+        *((t.synthetic_sets, SYNTHETIC_SETS.row(each)) for each in plan.sets),
+        *((t.examined_sets, EXAMINED_SETS.row(each)) for each in plan.examined),
     )
     for table, row in stripped:
         connection.execute(update(table).where(table.c.id == row["id"]).values(row))
@@ -222,7 +230,7 @@ def _apply(connection: Connection, plan: DeletionPlan) -> None:
 
 def _jobs(connection: Connection, condition: ColumnElement[bool]) -> list[Job]:
     query = select(t.jobs).where(condition).order_by(t.jobs.c.id)
-    return [t.job_of(row) for row in connection.execute(query).mappings()]
+    return [job_of(row) for row in connection.execute(query).mappings()]
 
 
 def _unfinished_job(connection: Connection, condition: ColumnElement[bool]) -> str | None:
@@ -232,14 +240,14 @@ def _unfinished_job(connection: Connection, condition: ColumnElement[bool]) -> s
 
 
 def _locked(connection: Connection, deletion_id: str) -> Deletion:
-    there = locked(connection, t.DELETIONS, deletion_id)
+    there = locked(connection, DELETIONS, deletion_id)
     if there is None:
         raise errors.DeletionNotFound.named(deletion_id)
     return there
 
 
 def _replace(connection: Connection, deletion: Deletion) -> Deletion:
-    row = t.DELETIONS.row(deletion)
+    row = DELETIONS.row(deletion)
     deletions = t.deletions
     connection.execute(update(deletions).where(deletions.c.id == deletion.id).values(row))
     return deletion

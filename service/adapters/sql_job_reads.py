@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from service.adapters import sql_tables as t
 from service.adapters.sql_database import Database, page_query
+from service.adapters.sql_rows import event_of, job_of
 from service.domain import errors
 from service.domain.job import HELD, Event, Job, JobKind, JobRevision, JobState
 from service.domain.job_ports import JobReads
@@ -33,7 +34,7 @@ class SqlJobReads(JobReads):
             row = connection.execute(self._queries.job, {"job_id": job_id}).mappings().first()
         if row is None:
             raise errors.JobNotFound.named(job_id)
-        return t.job_of(row)
+        return job_of(row)
 
     @override
     def some_jobs(self, job_ids: Sequence[str]) -> list[Job]:
@@ -41,7 +42,7 @@ class SqlJobReads(JobReads):
             found = connection.execute(
                 self._queries.some_jobs, {"job_ids": list(job_ids)}
             ).mappings()
-            return [t.job_of(row) for row in found]
+            return [job_of(row) for row in found]
 
     @override
     def jobs(
@@ -59,7 +60,7 @@ class SqlJobReads(JobReads):
             query = query.where(t.jobs.c.state == str(state))
         with self._database.querying() as connection:
             rows = connection.execute(query).mappings().all()
-        return page_of([t.job_of(row) for row in rows], limit)
+        return page_of([job_of(row) for row in rows], limit)
 
     @override
     def revisions(self, job_ids: Sequence[str]) -> dict[str, JobRevision]:
@@ -85,14 +86,14 @@ class SqlJobReads(JobReads):
             rows = connection.execute(self._queries.events, asked).mappings().all()
         if not rows:
             self.job(job_id)  # an unknown job is not one without new entries
-        return [t.event_of(row) for row in rows]
+        return [event_of(row) for row in rows]
 
     @override
     def held_by(self, worker: str) -> Job | None:
         held = select(t.jobs).where(t.jobs.c.state.in_(HELD_STATES), t.jobs.c.worker == worker)
         with self._database.reading() as connection:
             row = connection.execute(held).mappings().first()
-        return t.job_of(row) if row else None
+        return job_of(row) if row else None
 
     @override
     def num_queued(self) -> dict[str, int]:
@@ -115,7 +116,7 @@ class SqlJobReads(JobReads):
         waiting = select(t.jobs).where(t.jobs.c.state == "queued", t.jobs.c.queue == queue)
         query = waiting.order_by(t.jobs.c.id).limit(limit)
         with self._database.querying() as connection:
-            return [t.job_of(row) for row in connection.execute(query).mappings()]
+            return [job_of(row) for row in connection.execute(query).mappings()]
 
 
 class _Queries:

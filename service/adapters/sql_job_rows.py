@@ -8,6 +8,7 @@ from service.adapters import sql_tables as t
 from service.adapters.sql_catalog import follow_ingest
 from service.adapters.sql_database import Database, locked_row
 from service.adapters.sql_quotas import book
+from service.adapters.sql_rows import job_of, job_row
 from service.adapters.sql_statistics import add_counts
 from service.adapters.sql_webhooks import announce
 from service.domain import errors, job_events, statistics
@@ -61,7 +62,7 @@ class JobRows:
         """
         jobs = t.jobs.c
         unchanged = (jobs.id == job.id, jobs.version == job.version, jobs.attempt == job.attempt)
-        written = connection.execute(update(t.jobs).where(*unchanged).values(t.job_row(moved)))
+        written = connection.execute(update(t.jobs).where(*unchanged).values(job_row(moved)))
         if written.rowcount != 1:
             raise errors.LeaseLost(f"Job {job.id} changed under attempt {job.attempt}; stop.")
         self.append(connection, job.id, entries)
@@ -94,12 +95,12 @@ class JobRows:
         row = locked_row(connection, t.jobs, job_id, self._database.visible(t.jobs))
         if row is None:
             raise errors.JobNotFound.named(job_id)
-        return t.job_of(row)
+        return job_of(row)
 
     def fenced(self, connection: Connection, claim: Claim) -> Job:
         """Read and lock the job a claim holds, or raise LeaseLost."""
         row = locked_row(connection, t.jobs, claim.job_id)
-        return job_events.check_fence(t.job_of(row) if row else None, claim)
+        return job_events.check_fence(job_of(row) if row else None, claim)
 
 
 def remove_jobs(connection: Connection, job_ids: Sequence[str]) -> None:

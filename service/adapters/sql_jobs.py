@@ -15,6 +15,7 @@ from service.adapters.sql_job_reads import HELD_STATES, SqlJobReads
 from service.adapters.sql_job_rows import JobRows, remove_jobs
 from service.adapters.sql_quotas import check_quotas, quota_columns
 from service.adapters.sql_releases import hold_examinations, keep_examination, make_set_visible
+from service.adapters.sql_rows import DATASETS, job_of, job_row
 from service.adapters.sql_statistics import add_counts
 from service.adapters.sql_webhooks import announce
 from service.domain import errors, job_events, statistics
@@ -75,8 +76,8 @@ class SqlJobs(SqlJobReads, Jobs):
                 check_quotas(connection, quotas, job, added, self._database.now())
             if dataset:
                 row = {"tenant": job.tenant, "num_bytes": stored_bytes}
-                connection.execute(insert(t.datasets), t.DATASETS.row(dataset) | row)
-            row = {**t.job_row(job), **quota_columns(job), "num_events": 0}
+                connection.execute(insert(t.datasets), DATASETS.row(dataset) | row)
+            row = {**job_row(job), **quota_columns(job), "num_events": 0}
             connection.execute(insert(t.jobs), row)
             self._rows.append(connection, job.id, job_events.entries_of_move(job))
             announce(connection, job.tenant, Message.of_job(job), self._database.now())
@@ -127,7 +128,7 @@ class SqlJobs(SqlJobReads, Jobs):
             row = connection.execute(query).mappings().first()
             if row is None:
                 return None
-            job = t.job_of(row)
+            job = job_of(row)
             claimed = replace(
                 job.claim(worker, self._database.now(), lease_seconds),
                 lease_expires_at=self._lease_end(connection, lease_seconds),
@@ -230,7 +231,7 @@ class SqlJobs(SqlJobReads, Jobs):
             ended = t.jobs.c.lease_expires_at < self._database.shared_clock.now(connection)
             in_order = held.where(ended).order_by(t.jobs.c.tenant, t.jobs.c.id)
             lost = in_order.with_for_update(skip_locked=True)
-            jobs = [t.job_of(row) for row in connection.execute(lost).mappings().all()]
+            jobs = [job_of(row) for row in connection.execute(lost).mappings().all()]
             moved = [
                 self._rows.write_move(
                     connection,

@@ -10,6 +10,7 @@ from typing_extensions import override
 from service.adapters import sql_tables as t
 from service.adapters.sql_audit import write_entry
 from service.adapters.sql_database import Database, insert_if_new, locked, page_query, records
+from service.adapters.sql_rows import EXAMINED_SETS, MODELS, SYNTHETIC_SETS
 from service.domain import errors, release_rules
 from service.domain.audit import AuditDraft
 from service.domain.catalog_ports import Releases
@@ -30,7 +31,7 @@ class SqlReleases(Releases):
     @override
     def synthetic_set(self, synthetic_set_id: str) -> SyntheticSet:
         missing = errors.SyntheticSetNotFound
-        made = self._database.one(t.SYNTHETIC_SETS, synthetic_set_id, missing)
+        made = self._database.one(SYNTHETIC_SETS, synthetic_set_id, missing)
         if made.withdrawn:
             raise missing.named(synthetic_set_id)
         return made
@@ -40,7 +41,7 @@ class SqlReleases(Releases):
         self, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Page[SyntheticSet]:
         query = page_query(t.synthetic_sets, cursor, limit).where(~t.synthetic_sets.c.withdrawn)
-        return self._database.page(t.SYNTHETIC_SETS, query, limit)
+        return self._database.page(SYNTHETIC_SETS, query, limit)
 
     @override
     def delete_synthetic_set(
@@ -64,7 +65,7 @@ class SqlReleases(Releases):
         with self._database.writing() as connection:
             made = self._locked(connection, synthetic_set_id)
             if not made.findings_read:
-                locked(connection, t.MODELS, made.model_id)  # so that two readers are counted both
+                locked(connection, MODELS, made.model_id)  # so that two readers are counted both
                 sets = t.synthetic_sets.c
                 read = (sets.model_id == made.model_id, sets.findings_read)
                 known = connection.scalars(select(sets.id).where(*read)).all()
@@ -80,7 +81,7 @@ class SqlReleases(Releases):
             examined = self._released_examinations(connection, dataset_id)
             released = [each.id for each in examined]
             query = select(t.synthetic_sets).where(t.synthetic_sets.c.id.in_(released))
-            made = records(connection, t.SYNTHETIC_SETS, query)
+            made = records(connection, SYNTHETIC_SETS, query)
         return sorted(made, key=lambda each: released.index(each.id))
 
     @override
@@ -112,7 +113,7 @@ class SqlReleases(Releases):
 
     def _locked(self, connection: Connection, synthetic_set_id: str) -> SyntheticSet:
         there = self._database.visible(t.synthetic_sets)
-        made = locked(connection, t.SYNTHETIC_SETS, synthetic_set_id, there)
+        made = locked(connection, SYNTHETIC_SETS, synthetic_set_id, there)
         if made is None or made.withdrawn:
             raise errors.SyntheticSetNotFound.named(synthetic_set_id)
         return made
@@ -165,7 +166,7 @@ def _examined_of(
     examined = t.examined_sets.c
     drawn_by = or_(examined.model_id == model_id, examined.model_id.in_(others))
     query = select(t.examined_sets).where(drawn_by, *there)
-    found = records(connection, t.EXAMINED_SETS, query)
+    found = records(connection, EXAMINED_SETS, query)
     # models that were counted apart once have sets of one number
     return sorted(found, key=lambda each: (each.number, each.created_at, each.id))
 
@@ -196,7 +197,7 @@ def released_examinations(
         .where(examined.released, of_patients, *there)
         .order_by(examined.created_at, examined.id)
     )
-    return records(connection, t.EXAMINED_SETS, query)
+    return records(connection, EXAMINED_SETS, query)
 
 
 def hold_examinations(connection: Connection, now: datetime) -> None:
@@ -213,7 +214,7 @@ def keep_examination(connection: Connection, made: GeneratedSet, tenant: str) ->
         examined_line(connection, made.synthetic_set.model_id),
         released_examinations(connection, made.synthetic_set.dataset_id),
     )
-    row = t.EXAMINED_SETS.row(examined)
+    row = EXAMINED_SETS.row(examined)
     if not insert_if_new(connection, t.examined_sets, row | {"tenant": tenant}):
         known = t.examined_sets
         connection.execute(update(known).where(known.c.id == examined.id).values(row))
@@ -221,16 +222,16 @@ def keep_examination(connection: Connection, made: GeneratedSet, tenant: str) ->
 
 def make_set_visible(connection: Connection, made: SyntheticSet, tenant: str) -> None:
     """Insert a tenant's set unless it is there; see `release_rules.set_after_withdrawal`."""
-    row = t.SYNTHETIC_SETS.row(made) | {"tenant": tenant}
+    row = SYNTHETIC_SETS.row(made) | {"tenant": tenant}
     if not insert_if_new(connection, t.synthetic_sets, row):
-        there = locked(connection, t.SYNTHETIC_SETS, made.id)
+        there = locked(connection, SYNTHETIC_SETS, made.id)
         if there and there.withdrawn:
             _replace(connection, release_rules.set_after_withdrawal(there, made))
 
 
 def _replace(connection: Connection, made: SyntheticSet) -> SyntheticSet:
     """Write a synthetic set over its earlier version."""
-    row = t.SYNTHETIC_SETS.row(made)
+    row = SYNTHETIC_SETS.row(made)
     sets = t.synthetic_sets
     connection.execute(update(sets).where(sets.c.id == made.id).values(row))
     return made

@@ -1,11 +1,9 @@
-"""The tables, and how their rows become records."""
+"""The tables."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -18,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    RowMapping,
     String,
     Table,
     Text,
@@ -26,22 +23,7 @@ from sqlalchemy import (
     false,
 )
 
-from service.domain.api_keys import ApiKey
 from service.domain.caller import DEFAULT_TENANT
-from service.domain.deletion import Deletion
-from service.domain.job import Event, Job, JobKind
-from service.domain.json_form import as_json
-from service.domain.records import Dataset, ExaminedSet, Model, SyntheticSet
-from service.domain.requests import (
-    GenerateRequest,
-    IngestRequest,
-    JobRequest,
-    PrepareRequest,
-    PreviewRequest,
-    PushRequest,
-    ScoreRequest,
-    TrainRequest,
-)
 
 SCHEMA_REVISION = "0009"  # the newest migration; the service serves no other schema
 
@@ -324,128 +306,4 @@ webhook_deliveries = Table(
     Column("lease_expires_at", UtcDateTime),
     Index("webhook_deliveries_by_webhook", "webhook_id", "created_at", "id"),
     Index("webhook_deliveries_by_state", "state", "next_attempt_at"),
-)
-
-_job = TypeAdapter(Job)
-_event = TypeAdapter(Event)
-_api_key = TypeAdapter(ApiKey)
-_REQUESTS: Mapping[JobKind, TypeAdapter[JobRequest]] = {
-    JobKind.INGEST: TypeAdapter(IngestRequest),
-    JobKind.TRAIN: TypeAdapter(TrainRequest),
-    JobKind.GENERATE: TypeAdapter(GenerateRequest),
-    JobKind.PUSH: TypeAdapter(PushRequest),
-    JobKind.SCORE: TypeAdapter(ScoreRequest),
-    JobKind.PREPARE: TypeAdapter(PrepareRequest),
-    JobKind.PREVIEW: TypeAdapter(PreviewRequest),
-}
-_JOB_COLUMNS = tuple(field.name for field in fields(Job))
-
-
-def job_row(job: Job) -> dict[str, Any]:
-    """Write a job as a row."""
-    row = asdict(job)
-    row.update(
-        kind=str(job.kind),
-        state=str(job.state),
-        request=as_json(job.request),
-        dataset_id=job.request.dataset_id,
-    )
-    return row
-
-
-def job_of(row: RowMapping) -> Job:
-    """Read a job from its row."""
-    columns = {name: row[name] for name in _JOB_COLUMNS}
-    request = _REQUESTS[JobKind(row["kind"])].validate_python(row["request"])
-    return _job.validate_python(columns | {"request": request})
-
-
-def event_of(row: RowMapping) -> Event:
-    """Read a log entry from its row."""
-    return _event.validate_python({name: row[name] for name in ("sequence", "kind", "at", "data")})
-
-
-def api_key_row(key: ApiKey) -> dict[str, Any]:
-    """Write an API key as a row."""
-    return asdict(key)
-
-
-def api_key_of(row: RowMapping) -> ApiKey:
-    """Read an API key from its row."""
-    return _api_key.validate_python(dict(row))
-
-
-R = TypeVar("R", Dataset, Model, SyntheticSet, ExaminedSet, Deletion)
-
-
-class Documents(Generic[R]):
-    """One kind of record and the table that holds it.
-
-    Args:
-        table: Made by `_documents`.
-        record: The record's class.
-        columns: Returns the values of the table's own columns.
-    """
-
-    def __init__(
-        self, table: Table, record: type[R], columns: Callable[[R], Mapping[str, Any]]
-    ) -> None:
-        self.table = table
-        self._adapter: TypeAdapter[R] = TypeAdapter(record)
-        self._columns: Callable[[R], Mapping[str, Any]] = columns
-
-    def row(self, record: R) -> dict[str, Any]:
-        """Write a record as a row."""
-        return {
-            "id": record.id,
-            "created_at": record.created_at,
-            **self._columns(record),
-            "document": self._adapter.dump_python(record, mode="json"),
-        }
-
-    def record(self, row: RowMapping) -> R:
-        """Read a record from its row."""
-        return self._adapter.validate_python(row["document"])
-
-
-DATASETS = Documents(
-    datasets,
-    Dataset,
-    lambda dataset: {
-        "version": dataset.version,
-        "folder": dataset.artifact.folder if dataset.artifact else None,
-    },
-)
-MODELS = Documents(
-    models,
-    Model,
-    lambda model: {
-        "folder": model.snapshot.folder,
-        "snapshot_sha256": model.snapshot.sha256,
-        "dataset_version": model.card.dataset_version,
-        "is_private": model.card.differential_privacy is not None,
-        "deleted": model.deleted,
-    },
-)
-SYNTHETIC_SETS = Documents(
-    synthetic_sets,
-    SyntheticSet,
-    lambda made: {
-        "folder": made.report.folder,
-        "model_id": made.model_id,
-        "withdrawn": made.withdrawn,
-        "findings_read": made.findings_read,
-    },
-)
-EXAMINED_SETS = Documents(
-    examined_sets,
-    ExaminedSet,
-    lambda examined: {
-        "model_id": examined.model_id,
-        "dataset_id": examined.dataset_id,
-        "released": examined.released,
-    },
-)
-DELETIONS = Documents(
-    deletions, Deletion, lambda deletion: {"finished": deletion.finished_at is not None}
 )

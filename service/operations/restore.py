@@ -17,6 +17,7 @@ from service.adapters.sql_database import Database
 from service.adapters.sql_engine import open_engine
 from service.adapters.sql_jobs import SqlJobs
 from service.adapters.sql_migrate import migrate
+from service.adapters.sql_rows import job_of
 from service.adapters.sql_transactions import Transactions
 from service.domain.errors import Problem
 from service.domain.job import HELD
@@ -113,7 +114,7 @@ def _queue_again(url: str) -> None:
         database = Database(Transactions(engine), SystemClock())
         held = select(t.jobs).where(t.jobs.c.state.in_([str(state) for state in HELD]))
         with database.reading() as connection:
-            jobs = [t.job_of(row) for row in connection.execute(held).mappings()]
+            jobs = [job_of(row) for row in connection.execute(held).mappings()]
         for job in jobs:
             SqlJobs(database).put_back(job.claim_held, _RESTORED)
     finally:

@@ -15,6 +15,7 @@ from models.presets import resolve_config
 from models.snapshot import load_snapshot
 from radiographs.store.pixel_store import PixelStore
 from service.adapters import sql_tables as t
+from service.adapters.sql_rows import DATASETS
 from service.domain.job import JobState
 from service.domain.requests import DatasetSource, Privacy, PrivacyTerms, PublicData
 from tests.integration.jobs import finished, submit_generation, submit_ingest, submit_training
@@ -35,7 +36,7 @@ def other_dataset(context, seed=1, **changes):
 def declared(context, dataset_id, *, public=None):
     """Let a dataset have come from a folder: phantoms are public as they are."""
     dataset = context.records.catalog.dataset(dataset_id)
-    row = t.DATASETS.row(replace(dataset, source=DatasetSource(path="/a"), public=public))
+    row = DATASETS.row(replace(dataset, source=DatasetSource(path="/a"), public=public))
     with context.records.catalog._database.writing() as connection:
         connection.execute(update(t.datasets).where(t.datasets.c.id == dataset_id).values(row))
     return dataset_id
