@@ -2,15 +2,16 @@
 
     python -m benchmarks.private_quality --data FOLDER [--epsilon 1 3 10] [--images 30000]
     python -m benchmarks.private_quality --data FOLDER --method dp_sgd [--config KEY=VALUE ...]
-    python -m benchmarks.private_quality --data FOLDER --public FOLDER [FOLDER ...]
+    python -m benchmarks.private_quality --data FOLDER --public FOLDER
 
 One model is trained on public images, as the service does it: a `vae` for the method mixture, an
-`ldm` for dp_sgd. They are drawn, or from `--public` the images of datasets that were published,
+`ldm` for dp_sgd. They are drawn, or from `--public` the images of a dataset that was published,
 without those that resemble one of the real images; the training then starts from a base. Then for
 each epsilon the model learns from the real images through noise, and images drawn of it are judged
 as in `benchmarks.quality`. The row "no noise" says what the method costs without it, the row
 "public images alone" what it began from. Writes figures to benchmarks/results/private_quality.json
-or private_quality_dp_sgd.json; images and weights are kept nowhere.
+or private_quality_dp_sgd.json, with `--public` to the same names ending in _public; images and
+weights are kept nowhere.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from workers.train.public_images import public_images, with_known_labels
 
 RESULTS = Path(__file__).parent / "results"
 FAMILIES = {"mixture": "vae", "dp_sgd": "ldm"}
-OUTPUTS = {"mixture": "private_quality.json", "dp_sgd": "private_quality_dp_sgd.json"}
+OUTPUTS = {"mixture": "private_quality", "dp_sgd": "private_quality_dp_sgd"}
 RESEMBLING = 0.98  # a correlation, above which a published image may be a real one
 NO_NOISE = 1e9  # mu, beside which nothing is hidden
 
@@ -90,7 +91,8 @@ def measure(images: RealImages, classifier: ImageClassifier, options: argparse.N
     }
     labels = np.repeat(np.arange(len(images.classes)), options.per_class)
     learned = by_sums if options.method == "mixture" else by_gradients
-    output = options.output or RESULTS / OUTPUTS[options.method]
+    name = OUTPUTS[options.method] + ("_public" if options.public else "")
+    output = options.output or RESULTS / f"{name}.json"
     costs: dict[str, dict[str, float]] = {}
     began = time.process_time()
     for name, private in learned(model, public, patients, options, about["delta"]):
@@ -161,18 +163,17 @@ def public_model(
     return model, public, time.process_time() - began
 
 
-def _public(images: RealImages, folders: Sequence[Path]) -> TrainingImages:
+def _public(images: RealImages, folder: Path | None) -> TrainingImages:
     """Read published images, of which none resembles a real one; draw some where there are none."""
     device = torch.device("cpu")
-    if not folders:
+    if folder is None:
         return public_images(images.image_size, len(images.classes), device)
-    pixels, labels = [], []
-    for each in (load(FolderSource(folder), images.image_size) for folder in folders):
-        for side in (each.training, each.held_out):
-            new = ~_resembling(side.pixels, images)
-            pixels.append(side.pixels[new])
-            labels += [each.classes[label] for label in side.labels[new]]
-    return with_known_labels(np.concatenate(pixels), labels, images.classes, device)
+    published = load(FolderSource(folder), images.image_size)
+    pixels = np.concatenate([published.training.pixels, published.held_out.pixels])
+    labels = np.concatenate([published.training.labels, published.held_out.labels])
+    new = ~_resembling(pixels, images)
+    names = [published.classes[label] for label in labels[new]]
+    return with_known_labels(pixels[new], names, images.classes, device)
 
 
 def _resembling(pixels: Pixels, images: RealImages) -> NDArray[np.bool_]:
@@ -208,9 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epsilon", type=float, nargs="+", default=[1.0, 3.0, 10.0])
     parser.add_argument("--clipping", type=float, default=1.0, help="max_grad_norm of the request")
     parser.add_argument("--images", type=int, default=30_000, help="public images to see")
-    parser.add_argument(
-        "--public", type=Path, nargs="+", default=[], metavar="FOLDER", help="published images"
-    )
+    parser.add_argument("--public", type=Path, metavar="FOLDER", help="published images")
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--per-class", type=int, default=100, help="images to draw of each class")
     parser.add_argument(
