@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torchvision.transforms.v2.functional as F
 
 from release.data import Pixels
 from release.gate.transforms.change import Change, same
@@ -70,20 +69,16 @@ CONTROL_TRANSFORMS = (
     ControlTransform("contrast", contrasted(0.3)),
     ControlTransform("shift", moved(shift=3 / 64)),
     ControlTransform("rotation", moved(degrees=5)),
-    ControlTransform("flip", same(F.horizontal_flip)),
+    ControlTransform("flip", same(lambda images: images.flip(-1))),
     ControlTransform("crop", cropped(0.1)),
     ControlTransform("blur", blurred(1 / 64)),
     ControlTransform("jpeg", compressed(30)),
     ControlTransform("strong noise", noisy(0.15), required=False),
     ControlTransform("strong gamma", gamma(2.5), required=False),
     ControlTransform("brightness", brightened(0.3), required=False),
-    ControlTransform("inverted", same(F.invert), required=False),
+    ControlTransform("inverted", same(torch.bitwise_not), required=False),
     ControlTransform("equalised tiles", equalised, required=False),
-    ControlTransform(
-        "eight grey levels",
-        same(lambda images: F.posterize(images, 3)),
-        required=False,
-    ),
+    ControlTransform("eight grey levels", same(lambda images: images & 0b11100000), required=False),
     ControlTransform("shift by an eighth", moved(shift=1 / 8), required=False),
     ControlTransform("shift by a fifth", moved(shift=1 / 5), required=False),
     ControlTransform("shift by an eighth, black", moved(shift=1 / 8, black=True), required=False),

@@ -48,15 +48,20 @@ def contact_sheet(
     Returns:
         A grey PNG.
     """
-    from torchvision.utils import make_grid  # takes seconds
-
-    images = torch.from_numpy(np.array(pixels))[:, None]
-    if max_side is not None and images.shape[-1] > max_side:
-        images = F.interpolate(images.float(), (max_side, max_side), mode="area").round().byte()
-    if len(images) == 1:
-        return png(images[0, 0].numpy())
-    grid = make_grid(images, num_columns, GAP)[0]
-    return png(grid[GAP:-GAP, GAP:-GAP].numpy())  # without the border
+    if max_side is not None and pixels.shape[-1] > max_side:
+        images = torch.from_numpy(np.array(pixels))[:, None].float()
+        images = F.interpolate(images, (max_side, max_side), mode="area").round().byte()
+        pixels = images[:, 0].numpy()
+    n, height, width = pixels.shape
+    num_columns = min(num_columns, n)
+    num_rows = -(-n // num_columns)
+    step = (height + GAP, width + GAP)
+    sheet = np.zeros((num_rows * step[0] - GAP, num_columns * step[1] - GAP), np.uint8)
+    for index, image in enumerate(pixels):
+        row, column = divmod(index, num_columns)
+        top, left = row * step[0], column * step[1]
+        sheet[top : top + height, left : left + width] = image
+    return png(sheet)
 
 
 def contact_sheets(images: Mapping[str, NDArray[np.uint8]]) -> list[ContactSheet]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -44,3 +45,14 @@ def each(change: Callable[[Tensor, np.random.Generator], Tensor]) -> Change:
         return np.stack(images) if images else pixels.copy()
 
     return changed
+
+
+def resized(images: Tensor, height: int, width: int, mode: str = "bilinear") -> Tensor:
+    """Resize images, (n, 1, h, w) of 8 bits, without aliasing; modes are those of `interpolate`."""
+    return F.interpolate(images, (height, width), mode=mode, antialias=True)
+
+
+def middle(images: Tensor, height: int, width: int) -> Tensor:
+    """Cut out the middle of images, (..., h, w)."""
+    top, left = round((images.shape[-2] - height) / 2), round((images.shape[-1] - width) / 2)
+    return images[..., top : top + height, left : left + width]

@@ -1,19 +1,17 @@
-"""Changes of where a training image's pixels are: moved, cropped, stretched, warped.
-
-Warps that repeat the edge are ours, since torchvision's do not.
-"""
+"""Changes of where a training image's pixels are: moved, cropped, stretched, warped."""
 
 from __future__ import annotations
 
+from math import cos, radians, sin
+
 import numpy as np
 import torch
-import torchvision.transforms.v2.functional as F
+import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
 
 from release.data import Array, Pixels
-from release.gate.transforms.change import Change, each, same
+from release.gate.transforms.change import Change, each, middle, resized, same
 
 _SMOOTHNESS = 1 / 8  # standard deviation of a warp's filter, of the side
 
@@ -30,15 +28,49 @@ def moved(
         n, side, _ = pixels.shape
         turns = -degrees * rng.choice([-1.0, 1.0], n) if degrees else np.zeros(n)
         shifts = -shift * side * rng.choice([-1.0, 1.0], (n, 2)) if shift else np.zeros((n, 2))
-        images = torch.from_numpy(pixels.copy())[:, None]
-        padded = F.pad(images, [side // 2], padding_mode="constant" if black else "edge")
-        shown = [
-            F.affine(image, turn, place, zoom, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR)
-            for image, turn, place in zip(padded, turns.tolist(), shifts.tolist(), strict=True)
-        ]
-        return F.center_crop(torch.stack(shown), [side, side])[:, 0].numpy() if n else pixels.copy()
+        if not n:
+            return pixels.copy()
+        images = torch.from_numpy(pixels.copy())[:, None].float()
+        padded = F.pad(images, [side // 2] * 4, mode="constant" if black else "replicate")
+        seen = torch.stack(
+            [_seen_at(turn, zoom, *place) for turn, place in zip(turns, shifts, strict=True)]
+        )
+        shown = _sampled(padded, seen)
+        return middle(shown, side, side)[:, 0].numpy()
 
     return change
+
+
+def _seen_at(degrees: float, zoom: float, right: float, down: float) -> Tensor:
+    """Map places about the middle to where they are seen in the image, (2, 3).
+
+    Args:
+        degrees: By which the image is turned, clockwise.
+        zoom: By which it is enlarged before.
+        right: By which it is moved afterwards, in pixels.
+        down: The same.
+    """
+    turn = radians(degrees)
+    x = (cos(turn) / zoom, sin(turn) / zoom)
+    y = (-sin(turn) / zoom, cos(turn) / zoom)
+    seen_at = [(a, b, -(a * right + b * down)) for a, b in (x, y)]
+    return torch.tensor(seen_at, dtype=torch.float32)
+
+
+def _sampled(images: Tensor, seen_at: Tensor) -> Tensor:
+    """Sample images, (n, 1, h, w), bilinearly at mapped places, (n, 2, 3); beyond is black."""
+    height, width = images.shape[-2:]
+    half = torch.tensor([width / 2, height / 2])
+    y, x = torch.meshgrid(_about_the_middle(height), _about_the_middle(width), indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, -1, 3)
+    grid = places @ (seen_at.mT / half)
+    grid = grid.reshape(len(images), height, width, 2)
+    return F.grid_sample(images, grid, align_corners=False).round().byte()
+
+
+def _about_the_middle(num: int) -> Tensor:
+    """Return the places of pixels along a side, from its middle."""
+    return torch.linspace((1 - num) / 2, (num - 1) / 2, num)
 
 
 def stretched(factor: float) -> Change:
@@ -46,9 +78,7 @@ def stretched(factor: float) -> Change:
 
     def change(images: Tensor) -> Tensor:
         side = images.shape[-1]
-        enlarged = F.resize(images, [round(factor * side), side])
-        cut: Tensor = F.center_crop(enlarged, [side, side])
-        return cut
+        return middle(resized(images, round(factor * side), side), side, side)
 
     return same(change)
 
@@ -60,10 +90,8 @@ def cropped(share: float) -> Change:
         side = image.shape[-1]
         left = round((1 - share) * side)
         row, column = rng.integers(0, side - left + 1, 2).tolist()
-        enlarged: Tensor = F.resized_crop(
-            image, row, column, left, left, [side, side], InterpolationMode.BILINEAR
-        )
-        return enlarged
+        cut = image[:, row : row + left, column : column + left]
+        return resized(cut[None], side, side)[0]
 
     return each(change)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-import torchvision.transforms.v2.functional as F
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from release.data import Pixels
-from release.gate.transforms.change import Change, each, same
+from release.gate.transforms.change import Change, each, middle, resized, same
 
 _TEXT = "LR AP 0123456789"
 
@@ -36,9 +35,8 @@ def bordered(share: float, grey: int) -> Change:
     def change(images: Tensor) -> Tensor:
         side = images.shape[-1]
         width = max(1, round(share * side))
-        inside = F.center_crop(images, [side - 2 * width] * 2)
-        painted: Tensor = F.pad(inside, [width], fill=grey)
-        return painted
+        inside = middle(images, side - 2 * width, side - 2 * width)
+        return F.pad(inside, [width] * 4, value=grey)
 
     return same(change)
 
@@ -49,9 +47,7 @@ def framed(share: float) -> Change:
     def change(images: Tensor) -> Tensor:
         side = images.shape[-1]
         width = max(1, round(share * side))
-        small = F.resize(images, [side - 2 * width] * 2)
-        painted: Tensor = F.pad(small, [width])
-        return painted
+        return F.pad(resized(images, side - 2 * width, side - 2 * width), [width] * 4)
 
     return same(change)
 
@@ -63,9 +59,9 @@ def cut_out(share: float) -> Change:
         side = image.shape[-1]
         width = round(share * side)
         row, column = rng.integers(0, side - width, 2).tolist()
-        grey = torch.tensor(128, dtype=torch.uint8)
-        erased: Tensor = F.erase(image, row, column, width, width, grey)
-        return erased
+        blotted = image.clone()
+        blotted[:, row : row + width, column : column + width] = 128
+        return blotted
 
     return each(change)
 

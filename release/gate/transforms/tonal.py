@@ -1,25 +1,17 @@
-"""Changes of a training image's grey levels and of its detail.
-
-Ours are those that torchvision lacks (noise from a given random source, brightness that is added
-and not multiplied, equalisation of tiles, principal components) and those of which fewer were found
-under torchvision's (blur, which is Pillow's, and gamma, which torchvision cuts off and does not
-round). JPEG is Pillow's, since torchvision gives its encoder up.
-"""
+"""Changes of a training image's grey levels and of its detail."""
 
 from __future__ import annotations
 
 import io
 
 import numpy as np
-import torchvision.transforms.v2.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
-from torchvision.transforms import InterpolationMode
 
 from release.data import Array, Pixels
-from release.gate.transforms.change import Change, by_pillow, each, same
+from release.gate.transforms.change import Change, by_pillow, each, resized, same
 
 _TILES = 4  # along each side, that are equalised
 _CLIP = 0.03  # of a tile's pixels: what a grey level has beyond is shared among all
@@ -34,8 +26,9 @@ def contrasted(share: float) -> Change:
     """Stretch or squeeze grey levels about their mean by a share."""
 
     def change(image: Tensor, rng: np.random.Generator) -> Tensor:
-        contrast: Tensor = F.adjust_contrast(image, 1 + share * float(rng.choice([-1.0, 1.0])))
-        return contrast
+        ratio = 1 + share * float(rng.choice([-1.0, 1.0]))
+        grey = image.float()
+        return (ratio * grey + (1 - ratio) * grey.mean()).clamp(0, 255).byte()
 
     return each(change)
 
@@ -101,9 +94,9 @@ def resampled(factor: int) -> Change:
     """Shrink by a factor, averaging, and enlarge again."""
 
     def change(images: Tensor) -> Tensor:
+        side = images.shape[-1]
         small = avg_pool2d(images.float(), factor).round().byte()
-        enlarged: Tensor = F.resize(small, list(images.shape[2:]), InterpolationMode.BICUBIC)
-        return enlarged
+        return resized(small, side, side, "bicubic")
 
     return same(change)
 

@@ -20,6 +20,8 @@ from models.training.plan import Budget
 from models.training_images import TrainingImages
 from release.data import LabelledImages
 from release.features.classifier_training import train_classifier
+from release.gate.control_transforms import CONTROL_TRANSFORMS
+from release.report.contact_sheets import contact_sheet
 
 pixels = np.random.default_rng(0).integers(0, 256, (24, 64, 64), np.uint8)
 labels = np.arange(24) % 2
@@ -28,6 +30,9 @@ for family in ("vae", "gan", "ldm"):
     model = new_model(family, config, ImageSpec(64, 2), seed=0)
     list(Training(model, TrainingImages(pixels, labels), Budget(images=1), seed=0).run())
 train_classifier(LabelledImages(pixels, labels, np.arange(24)), 2, 0, 4)
+contact_sheet(pixels, 8)
+for control in CONTROL_TRANSFORMS:
+    control.apply(pixels, 0)
 print("torch._dynamo" in sys.modules)
 """
 
@@ -55,6 +60,6 @@ def test_every_update_is_that_of_torch(fused: bool) -> None:
     assert all(map(torch.equal, ours, theirs))
 
 
-def test_no_training_imports_a_compiler() -> None:
+def test_no_training_imports_a_compiler_nor_what_shows_and_tries_its_images() -> None:
     ran = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision.transforms.v2.functional as tv
+from torchvision.transforms import InterpolationMode
 
 from release.gate.control_transforms import CONTROL_TRANSFORMS, ControlTransform
+from release.gate.transforms import geometric, overlay, tonal
 
 BY_NAME = {control.name: control for control in CONTROL_TRANSFORMS}
 
@@ -66,6 +69,43 @@ def test_noise_has_the_deviation_it_says() -> None:
     grey = np.full((4, 64, 64), 128, np.uint8)
     noise = BY_NAME["noise"].apply(grey, 0).astype(float) - 128
     assert noise.std() == pytest.approx(0.05 * 255, rel=0.05)
+
+
+def signs(*shape: int) -> np.ndarray:
+    """Draw what a change with seed 0 draws first: which way."""
+    return np.random.default_rng(0).choice([-1.0, 1.0], shape)
+
+
+def moved_by_torchvision(image: np.ndarray, padding: str, *change: object) -> np.ndarray:
+    padded = tv.pad(torch.from_numpy(image)[None], [32], padding_mode=padding)
+    moved = tv.affine(padded, *change, [0.0, 0.0], InterpolationMode.BILINEAR)
+    return tv.center_crop(moved, [64, 64])[0].numpy()
+
+
+@pytest.mark.parametrize(("padding", "black"), [("edge", False), ("constant", True)])
+def test_moved_images_are_torchvision_s(padding: str, black: bool, images) -> None:
+    change = geometric.moved(zoom=0.9, shift=0.1, black=black)
+    ours = change(images, np.random.default_rng(0))
+    places = (-6.4 * signs(6, 2)).tolist()
+    for image, found, place in zip(images, ours, places, strict=True):
+        assert np.array_equal(found, moved_by_torchvision(image, padding, 0.0, place, 0.9))
+
+
+def test_turned_images_are_torchvision_s(images) -> None:
+    ours = geometric.moved(degrees=8)(images, np.random.default_rng(0))
+    for image, found, turn in zip(images, ours, (-8 * signs(6)).tolist(), strict=True):
+        assert np.array_equal(found, moved_by_torchvision(image, "edge", turn, [0.0, 0.0], 1.0))
+
+
+def test_resized_images_and_their_contrast_are_torchvision_s(images) -> None:
+    rng = np.random.default_rng(0)
+    batch = torch.from_numpy(images)[:, None]
+    theirs = tv.center_crop(tv.resize(batch, [75, 64]), [64, 64])[:, 0]
+    assert np.array_equal(geometric.stretched(75 / 64)(images, rng), theirs.numpy())
+    theirs = tv.pad(tv.resize(batch, [52, 52]), [6])[:, 0]
+    assert np.array_equal(overlay.framed(0.1)(images, rng), theirs.numpy())
+    theirs = tv.adjust_contrast(batch[0], 1 + 0.3 * signs().item())[0]
+    assert np.array_equal(tonal.contrasted(0.3)(images[:1], rng)[0], theirs.numpy())
 
 
 @pytest.mark.parametrize("name", ["blur", "jpeg"])
