@@ -33,7 +33,11 @@ def image_seed(set_seed: int, index: int) -> int:
 
 def seed_update(seed: int, *moment: int) -> None:
     """Seed torch's global source for a moment of a training: stage, update and perhaps shard."""
-    torch.manual_seed(derived_seed(seed, *moment))
+    value = derived_seed(seed, *moment)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.manual_seed(value)
+    else:  # or torch notes for a GPU where it was seeded: milliseconds of every update
+        torch.default_generator.manual_seed(value)
 
 
 class RandomState:

@@ -2,7 +2,14 @@
 
 import torch
 
-from models.seeding import Between, ImageNoise, derived_seed, image_seed, preview_seed
+from models.seeding import (
+    Between,
+    ImageNoise,
+    derived_seed,
+    image_seed,
+    preview_seed,
+    seed_update,
+)
 
 
 def test_an_image_draws_the_same_numbers_in_any_batch():
@@ -18,6 +25,13 @@ def test_image_seeds_are_distinct():
 
 def test_seed_of_a_path_is_not_that_of_its_reverse():
     assert derived_seed(1, 2) != derived_seed(2, 1)
+
+
+def test_an_update_draws_what_torch_draws_from_its_seed():
+    seed_update(3, 1, 4)
+    drawn = torch.randn(5)
+    torch.manual_seed(derived_seed(3, 1, 4))
+    assert torch.equal(drawn, torch.randn(5))
 
 
 def test_numbers_on_the_way_between_two_seeds_stay_standard_normal():
