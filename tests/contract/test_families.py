@@ -3,6 +3,7 @@
 The example is a family in one folder beside this file, registered by one line.
 """
 
+from copy import deepcopy
 from itertools import islice
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.registry import FAMILIES, config_class, sampler_class
 from models.sampling import MICRO_BATCH, Draw, draw_pixels, sample_pixels
 from models.seeding import Between, ImageNoise
 from models.snapshot import load_snapshot, new_model, save_snapshot
+from models.training import loop
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.plan import Budget
@@ -39,6 +41,12 @@ def registered_example(monkeypatch):
     )
 
 
+@pytest.fixture(autouse=True)
+def short_probes(monkeypatch):
+    """Let trainings by a budget in images not measure for longer how long they will last."""
+    monkeypatch.setattr(loop, "PROBE_SECONDS", 0.05)
+
+
 @pytest.fixture
 def images():
     rng = np.random.default_rng(0)
@@ -46,11 +54,19 @@ def images():
     return TrainingImages(pixels, np.arange(24) % len(CLASSES))
 
 
+@pytest.fixture(scope="module")
+def trainings():
+    """What was trained of each family: once for all tests, which take a copy."""
+    return {}
+
+
 @pytest.fixture
-def trained(family, images):
-    model = tiny(family)
-    list(Training(model, images, Budget(images=64), seed=0).run())
-    return model.eval()
+def trained(family, images, trainings):
+    if family not in trainings:
+        model = tiny(family)
+        list(Training(model, images, Budget(images=64), seed=0).run())
+        trainings[family] = model.eval()
+    return deepcopy(trainings[family])
 
 
 def pixels_of(model, family, labels, seeds):
