@@ -13,7 +13,6 @@ from sqlalchemy.exc import OperationalError
 from models.training import loop
 from release.gate.calibration import Calibration
 from service.adapters.sql_engine import open_engine
-from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import sql_records
 from service.domain.record_ports import Records
 from tests.in_memory_queue import ManualClock, ManualDatabaseClock
@@ -26,6 +25,7 @@ from tests.integration.jobs import (
     submit_ingest,
     submit_training,
 )
+from tests.new_database import new_database
 from workers.generate import load, sampling
 from workers.generate.gate_assets import GateAssetCache
 
@@ -67,9 +67,7 @@ def database_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[s
         url = f"sqlite:///{tmp_path / 'records.db'}"
         if kind == "postgres":
             url = request.getfixturevalue("postgres_url")
-        engine = open_engine(url)
-        migrate(engine)
-        engine.dispose()
+        new_database(url).dispose()
         return url
 
     return make

@@ -13,14 +13,13 @@ from models.presets import resolve_config
 from models.registry import sampler_class
 from service.adapters.artifact_store import open_artifacts
 from service.adapters.clock import SystemClock
-from service.adapters.sql_engine import open_engine
-from service.adapters.sql_migrate import migrate
 from service.adapters.sql_records import sql_records
 from service.domain.identifiers import new_id, synthetic_set_id
 from service.domain.job import Job, JobKind, JobState
 from service.domain.records import Dataset, DatasetState
 from service.domain.requests import DatasetSource, PhantomSpec, TrainingBudget
 from service.settings import Settings
+from tests.new_database import new_database
 from tests.sample_records import generate_request, ingest_request, train_request
 from workers.runner import run_job
 from workers.runtime.context import WorkerContext
@@ -40,8 +39,7 @@ OFTEN = {
 @contextmanager
 def opened(folder, settings=None):
     settings = settings or Settings(data_dir=folder, **OFTEN)
-    engine = open_engine(settings.resolved_database_url)
-    migrate(engine)
+    engine = new_database(settings.resolved_database_url)
     (folder / "keys").mkdir()
     (folder / "keys" / "split.key").write_bytes(b"k" * 32)  # so that every run splits alike
     clock = SystemClock()
