@@ -156,7 +156,9 @@ def test_every_mount_has_its_volume_and_the_radiographs_are_read_only(
 
 
 def test_the_probes_ask_routes_that_the_api_has(resources: list[Resource], tmp_path: Path) -> None:
-    document = yaml.safe_load(create_app(Settings(data_dir=tmp_path)).state.openapi_yaml())
+    document = yaml.load(
+        create_app(Settings(data_dir=tmp_path)).state.openapi_yaml(), Loader=yaml.CSafeLoader
+    )
     [api] = [container for name, container in containers(resources) if name == f"{RELEASE}-api"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert api[probe]["httpGet"]["path"] in document["paths"]

@@ -25,7 +25,7 @@ from service.domain.job import JobKind, JobState
 from service.settings import Settings
 from service.validation.ingest import UploadForm
 
-DOCUMENT = yaml.safe_load(Path("openapi.yaml").read_text())
+DOCUMENT = yaml.load(Path("openapi.yaml").read_text(), Loader=yaml.CSafeLoader)
 OPERATIONS = {
     (method, path): operation
     for path, item in DOCUMENT["paths"].items()

@@ -185,8 +185,8 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedSer
     with (
         served(app_of("a")) as of_a,
         served(app) as of_b,
-        httpx.Client(base_url=of_a) as a,
-        httpx.Client(base_url=of_b) as b,
+        httpx.Client(base_url=of_a, timeout=60) as a,
+        httpx.Client(base_url=of_b, timeout=60) as b,
     ):
         yield SharedService(records, queue, a, b, app, context)
     if engine:
@@ -245,7 +245,7 @@ def comparable(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
 
 def example_bodies(app: FastAPI) -> list[tuple[str, str, Any]]:
     """List method, path and body of every example of a JSON body that names a record."""
-    document = yaml.safe_load(app.state.openapi_yaml())
+    document = yaml.load(app.state.openapi_yaml(), Loader=yaml.CSafeLoader)
     schemas = document["components"]["schemas"]
     found = []
     for path, item in document["paths"].items():

@@ -100,7 +100,9 @@ def describe(app: FastAPI) -> str:
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
     ordered = {"openapi": document.pop("openapi"), "info": document.pop("info")}
     ordered |= {"servers": _SERVERS, **document}
-    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(
+        ordered, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100
+    )
 
 
 def _describe_access(operation: dict[str, Any]) -> None:

@@ -114,5 +114,6 @@ def openapi_json(request: Request, if_none_match: IfNoneMatch = None) -> Respons
 
 @cache
 def _as_json(description: str) -> StaticFile:
-    content = json.dumps(yaml.safe_load(description), separators=(",", ":")).encode()
+    document = yaml.load(description, Loader=yaml.CSafeLoader)
+    content = json.dumps(document, separators=(",", ":")).encode()
     return StaticFile(content, "application/json")
