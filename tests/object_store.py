@@ -22,6 +22,7 @@ from service.settings import Settings
 SECRET = "CANARY-secret-of-the-account"
 
 # moto lets in whoever claims to have signed, and looks at no signature
+_TIMEOUT = httpx.Timeout(60)  # seconds, on a machine that does much else
 _SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=tester/20260101/eu-central-1/s3/aws4"}
 
 Fault = Literal["none", "reset", "unavailable", "cut", "refuse", "lost answer"]
@@ -55,29 +56,35 @@ class ObjectStore:
 
     def objects(self) -> list[str]:
         """List what is in the bucket."""
-        listing = httpx.get(f"{self.server}/{self.bucket}", params={"list-type": "2"}).text
+        listing = httpx.get(
+            f"{self.server}/{self.bucket}", params={"list-type": "2"}, timeout=_TIMEOUT
+        ).text
         return [key.removeprefix("service-1/") for key in re.findall("<Key>(.+?)</Key>", listing)]
 
     def unfinished_uploads(self) -> int:
         """Count the multipart uploads that were begun and not ended."""
-        return httpx.get(f"{self.server}/{self.bucket}?uploads").text.count("<Upload>")
+        return httpx.get(f"{self.server}/{self.bucket}?uploads", timeout=_TIMEOUT).text.count(
+            "<Upload>"
+        )
 
     def content(self, key: str) -> bytes:
         """Read an object."""
         url = f"{self.server}/{self.bucket}/service-1/{key}"
-        return httpx.get(url, headers=_SIGNED).raise_for_status().content
+        return httpx.get(url, headers=_SIGNED, timeout=_TIMEOUT).raise_for_status().content
 
     def overwrite(self, key: str, content: bytes) -> None:
         """Change an object behind the service's back."""
         url = f"{self.server}/{self.bucket}/service-1/{key}"
-        httpx.put(url, content=content, headers=_SIGNED).raise_for_status()
+        httpx.put(url, content=content, headers=_SIGNED, timeout=_TIMEOUT).raise_for_status()
 
     def remove_bucket(self) -> None:
         """Remove the bucket and all that is in it."""
         for key in self.objects():
             url = f"{self.server}/{self.bucket}/service-1/{key}"
-            httpx.delete(url, headers=_SIGNED).raise_for_status()
-        httpx.delete(f"{self.server}/{self.bucket}", headers=_SIGNED).raise_for_status()
+            httpx.delete(url, headers=_SIGNED, timeout=_TIMEOUT).raise_for_status()
+        httpx.delete(
+            f"{self.server}/{self.bucket}", headers=_SIGNED, timeout=_TIMEOUT
+        ).raise_for_status()
 
 
 @contextmanager
@@ -95,7 +102,7 @@ def running_server() -> Iterator[str]:
 def new_bucket(server: str) -> ObjectStore:
     """Make a bucket."""
     bucket = f"bucket-{uuid.uuid4().hex}"
-    httpx.put(f"{server}/{bucket}").raise_for_status()
+    httpx.put(f"{server}/{bucket}", timeout=_TIMEOUT).raise_for_status()
     return ObjectStore(server, bucket, server)
 
 

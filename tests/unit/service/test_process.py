@@ -55,7 +55,7 @@ def test_the_api_answers_two_seconds_after_its_start(environment: dict[str, str]
             # Two seconds where nothing else runs; tests share the cores with other tests.
             assert time.monotonic() - started < 10
             assert answer.json() == {"status": "ok"}
-            ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+            ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60)
             assert (ready.status_code, ready.json()["code"]) == (503, "records_not_migrated")
         finally:
             process.terminate()
