@@ -52,8 +52,9 @@ def test_the_api_answers_two_seconds_after_its_start(environment: dict[str, str]
     with subprocess.Popen(command, env=environment) as process:
         try:
             answer = answered(f"http://127.0.0.1:{port}/healthz")
+            took = time.monotonic() - started - queued_seconds(process.pid)
             # Two seconds where nothing else runs; tests share the cores with other tests.
-            assert time.monotonic() - started < 10
+            assert took < 10
             assert answer.json() == {"status": "ok"}
             ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60)
             assert (ready.status_code, ready.json()["code"]) == (503, "records_not_migrated")
@@ -94,6 +95,12 @@ def test_the_first_key_is_made_past_the_api(environment: dict[str, str], tmp_pat
     run("keep-token")
     assert (tmp_path / "token").read_text() == token
     records.database.close()
+
+
+def queued_seconds(pid: int) -> float:
+    """How long a process stood ready and other processes had the cores, where Linux counts it."""
+    counted = Path(f"/proc/{pid}/schedstat")
+    return int(counted.read_text().split()[1]) / 1e9 if counted.exists() else 0.0
 
 
 def answered(url: str) -> httpx.Response:
