@@ -7,7 +7,7 @@ there already: first the library alone, then what the command line adds. Package
 those beside pip's own. In that environment the whole command `synthcxr fetch SPEC` runs on a set
 that was fetched before: once when none of the installed files is in memory (`cold`), then ten times
 (`warm`). Processor time stands beside the clock, since a machine that does other work too says
-little by it.
+little by it. A run replaces the figures of its own Pythons.
 """
 
 from __future__ import annotations
@@ -62,18 +62,18 @@ class Spent:
 
 
 def main() -> None:
-    """Measure, print and write the result."""
+    """Measure each Python, print and write its figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("pythons", nargs="*", default=[sys.executable], help="to install for")
     arguments = parser.parse_args()
-    machine = conditions()
-    found: dict[str, Any] = {name: machine[name] for name in ("cpu", "cores")}
-    found["load_average"] = round(os.getloadavg()[0], 1)
     for python in arguments.pythons:
         with tempfile.TemporaryDirectory() as folder:
-            found |= measure(Path(folder), python)
-    print(json.dumps(found, indent=2))
-    RESULT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            found = measure(Path(folder), python)
+        print(json.dumps(found, indent=2), flush=True)
+        known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+        RESULT.write_text(
+            json.dumps(dict(sorted((known | found).items())), indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def measure(folder: Path, python: str) -> dict[str, Any]:
@@ -85,7 +85,9 @@ def measure(folder: Path, python: str) -> dict[str, Any]:
     built = f"{checkout(folder)}[cli]"
     subprocess.run([*pip, "wheel", "--wheel-dir", wheels, built], check=True)
     [site] = (folder / "environment").glob("lib/python*/site-packages")
-    before, result = contents(site), {}
+    machine, before = conditions(), contents(site)
+    result: dict[str, Any] = {name: machine[name] for name in ("cpu", "cores")}
+    result["load_average"] = round(os.getloadavg()[0], 1)
     for name, extra in (("library", ""), ("with_command_line", "[cli]")):
         install = [*pip, "install", "--no-index", "--find-links", wheels, f"synthcxr{extra}"]
         spent = spent_by(install)
@@ -129,8 +131,8 @@ def fetch_unchanged(folder: Path, python: Path, site: Path) -> dict[str, Any]:
     return {
         "cold": asdict(cold),
         "warm": {
-            "wall_seconds": statistics.median(run.wall_seconds for run in warm),
-            "cpu_seconds": statistics.median(run.cpu_seconds for run in warm),
+            "wall_seconds": round(statistics.median(run.wall_seconds for run in warm), 3),
+            "cpu_seconds": round(statistics.median(run.cpu_seconds for run in warm), 3),
         },
     }
 
