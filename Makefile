@@ -125,11 +125,12 @@ demo: install ## Images to a verified synthetic set (DATA=, FAMILY=, SECONDS=, O
 up: install ## Run the whole service here
 	$(BIN)/synthcxr up
 
-bench: install ## Measure how fast images are read, the service answers, and sets are packaged and sent
+bench: install ## Measure reading of images, answers, packages, downloads, and what the client costs
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/responsiveness.py
 	$(BIN)/python -m benchmarks.packaging
 	$(BIN)/python -m benchmarks.download
+	$(BIN)/python -m benchmarks.client
 
 bench-api: install ## Measure how much the API bears: polling, submitting, listing, a thousand streams
 	$(BIN)/python -m benchmarks.api

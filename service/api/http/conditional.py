@@ -25,7 +25,7 @@ NOT_KEPT = "private, no-store"  # patients' images: a cache asks no key, and out
 class PublishedFile(FileResponse):
     """A file, sent in pieces so large that fetching each costs little beside sending it."""
 
-    chunk_size = 256 * 1024
+    chunk_size = 1024 * 1024
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
