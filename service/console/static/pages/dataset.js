@@ -63,7 +63,7 @@ function leftOut(found, signal) {
   const showAll = async () => {
     try {
       const dropped = await list(`/datasets/${found.id}/dropped`, signal);
-      fill(files, table("Files that were left out", ["File", "Code", "Why"], dropped.map((each) => [each.file ?? "name needs private:read", h("code", {}, each.code), each.reason])));
+      fill(files, table("Files that were left out", ["File", "Code", { text: "Why", wide: true }], dropped.map((each) => [each.file ?? "name needs private:read", h("code", {}, each.code), each.reason])));
     } catch (error) {
       fill(files, problem(error));
     }
