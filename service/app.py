@@ -27,7 +27,7 @@ from service.api.http.browser_guard import BrowserGuard
 from service.api.http.middleware import RequestMiddleware
 from service.api.http.rate_limits import RateLimits
 from service.api.http.request_metrics import RequestMetrics
-from service.api.openapi.description import describe
+from service.api.openapi.description import as_json, as_yaml, describe
 from service.api.openapi.webhook_messages import describe_messages
 from service.api.routers import (
     approvals,
@@ -144,7 +144,9 @@ def _keep_state(app: FastAPI, settings: Settings, ports: AppContext) -> None:
     app.state.hosts = settings.own_hosts
     slots = Slots(settings.max_streams, settings.max_streams_per_caller)
     app.state.waiting = Waiting(JobWatcher(ports.records.jobs), slots)
-    app.state.openapi_yaml = cache(lambda: describe(app))
+    description = cache(lambda: describe(app))
+    app.state.openapi_yaml = cache(lambda: as_yaml(description()))
+    app.state.openapi_json = cache(lambda: as_json(description()))
 
 
 def _callers(settings: Settings, ports: AppContext) -> Callers | None:

@@ -13,7 +13,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import uvicorn
@@ -25,6 +25,7 @@ from release.gate.verdict import Verdict
 from release.report.certificate import certificate
 from release.report.schema import Report, canonical_json
 from service.adapters.clock import SystemClock
+from service.adapters.listed_files import CONTACT_SHEET, DROPPED
 from service.adapters.local_artifacts import LocalArtifacts
 from service.adapters.secret_box import FileSecretBox
 from service.adapters.signing_keys import KeyRing
@@ -38,12 +39,14 @@ from service.domain.caller import SCOPES, Caller
 from service.domain.job import Claim, EventKind, Job, JobKind, JobProgress
 from service.domain.previews import picture_name, previews_folder
 from service.domain.records import (
+    DroppedFile,
     GeneratedSet,
     IngestedDataset,
     PreviewedModel,
     SyntheticSet,
     TrainedModel,
 )
+from service.domain.release_plan import ReleasePlan
 from service.key_management import IssuedKey, KeyManager
 from service.settings import Settings
 from tests.instant_worker import InstantWorker
@@ -51,6 +54,15 @@ from tests.unit.release.report.conftest import values
 
 NUM_STEPS = 8
 NUM_IMAGES = 4
+# of no class more than three quarters
+RELEASE_PLAN = ReleasePlan(
+    num_patients=1800,
+    membership=(0.02, 0.03),
+    max_membership=0.05,
+    class_shares={"effusion": 0.5, "normal": 0.5},
+    num_needed=100,
+    max_excess=((100, 1.5),),
+)
 
 
 def drawn(size: int = 64) -> bytes:
@@ -97,13 +109,10 @@ class ScriptedWorker(InstantWorker):
             fraction = (step + 1) / NUM_STEPS
             seen = 100 * (step + 1)
             progress = JobProgress("training", seen, 100 * NUM_STEPS, fraction, 50.0, 2.0, 4.0)
-            kid = 0.5 - fraction / 4
-            metrics = {"loss": 1 / (step + 1), "kid": kid}
-            metrics |= {"kid_low": kid - 0.1, "kid_high": kid + 0.1}
             preview = base64.b64encode(drawn()).decode()
             data = {"images_seen": seen, "class_indices": [0], "png_base64": preview}
             self.records.jobs.record(
-                claim, progress=progress, metrics=metrics, events=[(EventKind.SAMPLE, data)]
+                claim, progress=progress, metrics=_measured(step), events=[(EventKind.SAMPLE, data)]
             )
             if self.records.jobs.heartbeat(claim, 3600):
                 self.records.jobs.finish_cancelled(claim)
@@ -115,8 +124,29 @@ class ScriptedWorker(InstantWorker):
 
     @override
     def _dataset(self, job: Job) -> IngestedDataset:
-        made = super()._dataset(job)
-        return replace(made, dataset=replace(made.dataset, dropped_counts={"truncated": 1}))
+        dataset = super()._dataset(job).dataset
+        dropped = asdict(DroppedFile("normal/2.png", "The file ends too early.", "truncated"))
+        files = {CONTACT_SHEET: _side_by_side(8, 2), DROPPED: json.dumps(dropped).encode() + b"\n"}
+        folder = f"datasets/{dataset.id}"
+        [sheet, _] = self._published(job, folder, files)
+        ready = replace(
+            dataset,
+            dropped_counts={"truncated": 1},
+            artifact=replace(sheet, key=folder),
+            summary={"release_plan": RELEASE_PLAN.to_json()},
+        )
+        return IngestedDataset(ready)
+
+    @override
+    def _model(self, job: Job) -> TrainedModel:
+        model = super()._model(job).model
+        samples = self.artifacts.path(f"{model.snapshot.folder}/samples.png")
+        samples.write_bytes(_side_by_side(4, 2))
+        curve = [
+            {"phase": "training", "images_seen": 100 * (step + 1), **_measured(step)}
+            for step in range(NUM_STEPS)
+        ]
+        return TrainedModel(replace(model, card=replace(model.card, learning_curve=tuple(curve))))
 
     @override
     def _preview(self, job: Job) -> PreviewedModel:
@@ -169,6 +199,12 @@ class ScriptedWorker(InstantWorker):
             *releases.released_examinations(made.dataset_id),
         ]
         return GeneratedSet(made, examined_after=[each.id for each in before])
+
+
+def _measured(step: int) -> dict[str, float]:
+    """Make up what is measured at a step of a training: ever less."""
+    kid = 0.5 - (step + 1) / NUM_STEPS / 4
+    return {"loss": 1 / (step + 1), "kid": kid, "kid_low": kid - 0.1, "kid_high": kid + 0.1}
 
 
 def _side_by_side(num_columns: int, num_rows: int) -> bytes:

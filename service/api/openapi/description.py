@@ -74,9 +74,9 @@ explained in docs/errors.md.
 """
 
 
-def describe(app: FastAPI) -> str:
-    """Write the description of an app as YAML."""
-    document = app.openapi() | {}
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Describe an app, as OpenAPI 3.1 has it."""
+    document = deepcopy(app.openapi())  # which the app keeps
     document["info"] = {
         **document["info"],
         "description": _DESCRIPTION,
@@ -99,10 +99,19 @@ def describe(app: FastAPI) -> str:
     _describe_heads(document["paths"])
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
     ordered = {"openapi": document.pop("openapi"), "info": document.pop("info")}
-    ordered |= {"servers": _SERVERS, **document}
+    return {**ordered, "servers": _SERVERS, **document}
+
+
+def as_yaml(description: dict[str, Any]) -> str:
+    """Write a description as openapi.yaml is written."""
     return yaml.dump(
-        ordered, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100
+        description, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100
     )
+
+
+def as_json(description: dict[str, Any]) -> bytes:
+    """Write a description for browsers, which read no YAML."""
+    return json.dumps(description, separators=(",", ":")).encode()
 
 
 def _describe_access(operation: dict[str, Any]) -> None:

@@ -5,14 +5,12 @@ whoever reads them. So the files are for everybody. They load nothing from elsew
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as PathParameter
 from starlette.exceptions import HTTPException
@@ -108,12 +106,5 @@ async def docs(if_none_match: IfNoneMatch = None) -> Response:
 
 @router.get("/openapi.json", operation_id="openapi_json")
 def openapi_json(request: Request, if_none_match: IfNoneMatch = None) -> Response:
-    """Read openapi.yaml as JSON, which the reference is made of."""
-    return _as_json(request.app.state.openapi_yaml()).answer(if_none_match)
-
-
-@cache
-def _as_json(description: str) -> StaticFile:
-    document = yaml.load(description, Loader=yaml.CSafeLoader)
-    content = json.dumps(document, separators=(",", ":")).encode()
-    return StaticFile(content, "application/json")
+    """Read what openapi.yaml says as JSON, which the reference and some fields are made of."""
+    return StaticFile(request.app.state.openapi_json(), "application/json").answer(if_none_match)

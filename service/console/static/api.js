@@ -32,10 +32,10 @@ export function authorization() {
  * Send a request, and again while nobody answers it: what reads, and what has an idempotency key.
  * @returns {Promise<Response>} One that succeeded.
  */
-export async function send(path, { method = "GET", body, headers = {}, signal } = {}) {
+export async function send(path, { method = "GET", body, headers = {}, signal, cache = "no-store" } = {}) {
   const once = method !== "GET" && !headers["Idempotency-Key"];
   for (let tries = 0; ; tries += 1) {
-    const answer = await attempt(path, { method, body, headers, signal });
+    const answer = await attempt(path, { method, body, headers, signal, cache });
     if (answer && !(UNANSWERED.has(answer.status) && !isProblem(answer))) {
       note(true);
       if (answer.ok || answer.status === 304) return answer;
@@ -47,9 +47,9 @@ export async function send(path, { method = "GET", body, headers = {}, signal } 
   }
 }
 
-async function attempt(path, { method, body, headers, signal }) {
+async function attempt(path, { method, body, headers, signal, cache }) {
   try {
-    return await fetch(path, { method, body, headers: { ...authorization(), ...headers }, signal, cache: "no-store" });
+    return await fetch(path, { method, body, headers: { ...authorization(), ...headers }, signal, cache });
   } catch (error) {
     if (signal?.aborted) throw error;
     return null;
@@ -70,6 +70,12 @@ export async function problemOf(answer) {
 /** Read a JSON answer. */
 export async function get(path, signal, accept = "application/json") {
   return (await send(path, { signal, headers: { Accept: accept } })).json();
+}
+
+/** Read the schemas of the API; the browser keeps them, and asks each time whether they changed. */
+export async function schemas(signal) {
+  const api = await (await send("/openapi.json", { signal, cache: "no-cache" })).json();
+  return api.components.schemas;
 }
 
 /** Send JSON; `repeatable` requests carry a key, so that a lost answer does no work twice. */

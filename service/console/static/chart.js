@@ -5,7 +5,7 @@ import { count, figure, words } from "./format.js";
 
 const WIDTH = 560;
 const HEIGHT = 220;
-const LEFT = 52;
+const LEFT = 60;
 const BOTTOM = 28;
 const MAX_ROWS = 12;
 
@@ -31,7 +31,7 @@ export function curves(caption, series, intervals = {}) {
     x.ticks.map((value, index) => svg("text", { x: x.at(value), y: HEIGHT - 10, "text-anchor": ["start", "middle", "end"][index] ?? "middle" }, count(value))),
     names.map((name) => intervals[name] && bandOf(intervals[name], x, y)),
     names.map((name, index) => lineOf(series[name], x, y, `s${index % 4}`)));
-  return h("figure", {}, h("figcaption", {}, `${caption}, by ${xName.toLowerCase()}`), drawing, names.length > 1 && legend(names),
+  return h("figure", { class: "drawing" }, h("figcaption", {}, `${caption}, by ${xName.toLowerCase()}`), drawing, names.length > 1 && legend(names),
     figures(caption, series, names, xName, intervals));
 }
 
@@ -108,7 +108,7 @@ export function histograms(caption, edges, counts) {
   const ticks = edges.filter((_, index) => index % Math.ceil(numBins / 8) === 0);
   const rows = edges.slice(0, -1).map((edge, bin) => [
     `${figure(edge)} to ${bin === numBins - 1 ? "more" : figure(edges[bin + 1])}`, ...names.map((name) => count(counts[name][bin]))]);
-  return h("figure", {}, h("figcaption", {}, caption),
+  return h("figure", { class: "drawing" }, h("figcaption", {}, caption),
     svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${caption}. The table below has the figures.` },
       svg("line", { class: "axis", x1: LEFT, x2: WIDTH - 8, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM }),
       svg("text", { x: LEFT - 6, y: 16, "text-anchor": "end" }, `${figure(100 * most, 2)} %`),

@@ -1,6 +1,6 @@
 /** The reference of the API, drawn from openapi.json: nothing is loaded from elsewhere. */
 
-import { fill, h, title } from "./dom.js";
+import { coded, fill, h, title } from "./dom.js";
 import { exampleOf, schemaTable } from "./docs_schema.js";
 import { themeChoice, useTheme } from "./theme.js";
 
@@ -47,7 +47,7 @@ function body(each, api) {
   const parameters = each.parameters ?? [];
   return h("div", {}, paragraphs(each.description), h("p", { class: "quiet" }, each["x-scopes"]?.length ? `Needs one of the scopes: ${each["x-scopes"].join(", ")}.` : "Open to everybody."),
     parameters.length > 0 && h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Parameters of ${each.operationId}` }, h("table", {}, h("caption", {}, "Parameters"), h("tbody", {}, parameters.map((one) =>
-      h("tr", {}, h("th", { scope: "row" }, h("code", {}, one.name), one.required && " *"), h("td", {}, one.in), h("td", {}, one.description ?? "")))))),
+      h("tr", {}, h("th", { scope: "row" }, h("code", {}, one.name), one.required && " *"), h("td", {}, one.in), h("td", {}, coded(one.description))))))),
     each.requestBody && Object.entries(each.requestBody.content).map(([type, content]) => h("div", {}, h("h3", {}, `Body: ${type}`), schemaTable(content.schema, api), exampleOf(content.schema, api))),
     h("h3", {}, "Answers"), Object.entries(each.responses).map(([status, answer]) => response(status, answer, api)));
 }
@@ -59,5 +59,5 @@ function response(status, answer, api) {
 }
 
 function paragraphs(text) {
-  return (text ?? "").split(/\n\s*\n/).filter(Boolean).map((each) => h("p", {}, each.split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part))));
+  return (text ?? "").split(/\n\s*\n/).filter(Boolean).map((each) => h("p", {}, coded(each)));
 }

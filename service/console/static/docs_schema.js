@@ -1,6 +1,6 @@
 /** Schemas of openapi.json as tables, opened one level at a time. */
 
-import { h } from "./dom.js";
+import { coded, h } from "./dom.js";
 
 const MAX_DEPTH = 6;
 
@@ -26,11 +26,11 @@ function kindOf(schema) {
 export function schemaTable(schema, api, depth = 0) {
   const object = resolved(schema, api);
   const fields = Object.entries(object?.properties ?? {});
-  if (!fields.length) return h("p", {}, h("code", {}, kindOf(schema)), object?.description && ` ${object.description}`);
+  if (!fields.length) return h("p", {}, h("code", {}, kindOf(schema)), object?.description && [" ", coded(object.description)]);
   const required = new Set(object.required ?? []);
   const name = object.title ?? "Fields";
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, h("table", {}, h("caption", {}, name), h("tbody", {}, fields.map(([field, described]) =>
-    h("tr", {}, h("th", { scope: "row" }, h("code", {}, field), required.has(field) && " *"), h("td", {}, h("code", {}, kindOf(described)), described.description && h("div", {}, described.description), inner(described, api, depth)))))));
+    h("tr", {}, h("th", { scope: "row" }, h("code", {}, field), required.has(field) && " *"), h("td", {}, h("code", {}, kindOf(described)), described.description && h("div", {}, coded(described.description)), inner(described, api, depth)))))));
 }
 
 function inner(described, api, depth) {

@@ -52,11 +52,11 @@ export function announce(text) {
 /**
  * Make a table that scrolls by itself where it is too wide.
  * @param {string} caption Names it.
- * @param {Array<string|{text: string, number: boolean}>} columns
+ * @param {Array<string|{text: string, number: boolean, wide: boolean}>} columns `wide` ones hold sentences.
  * @param {Array<Array<any>>} rows The first cell of each names the row.
  */
 export function table(caption, columns, rows) {
-  const kinds = columns.map((column) => (column.number ? "number" : null));
+  const kinds = columns.map((column) => (column.number ? "number" : column.wide ? "wide" : null));
   const head = columns.map((column, index) =>
     h("th", { scope: "col", class: kinds[index] }, column.text ?? column));
   const body = rows.map((cells) =>
@@ -72,6 +72,11 @@ export function facts(pairs) {
   const given = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return h("dl", { class: "facts" },
     given.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/** Write what stands between backticks as code. */
+export function coded(text) {
+  return (text ?? "").split(/`([^`]+)`/).map((part, index) => (index % 2 ? h("code", {}, part) : part));
 }
 
 /** A heading that a new page moves the focus to. */

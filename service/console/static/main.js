@@ -12,9 +12,9 @@ const PLACES = [["Jobs", "jobs"], ["Datasets", "datasets"], ["Models", "models"]
 const PAGES = {
   jobs: "jobs", job: "job", datasets: "datasets", "add-dataset": "add_dataset", dataset: "dataset", train: "train",
   models: "models", model: "model", generate: "generate", sets: "sets", set: "set",
-  webhooks: "webhooks", webhook: "webhook",
+  webhooks: "webhooks", "add-webhook": "add_webhook", webhook: "webhook",
 };
-const WITHIN = { job: "jobs", dataset: "datasets", "add-dataset": "datasets", train: "models", model: "models", generate: "sets", set: "sets", webhook: "webhooks" };
+const WITHIN = { job: "jobs", dataset: "datasets", "add-dataset": "datasets", train: "models", model: "models", generate: "sets", set: "sets", "add-webhook": "webhooks", webhook: "webhooks" };
 
 const main = document.getElementById("main");
 let leaving = new AbortController();

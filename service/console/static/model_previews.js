@@ -1,10 +1,10 @@
 /** Images of a model side by side: seed, guidance and steps of each column, a picture for each class. */
 
-import { get, picture, post } from "./api.js";
+import { get, picture, post, schemas } from "./api.js";
 import { announce, fill, h, table } from "./dom.js";
 import { count, words } from "./format.js";
 import { field, form, problem } from "./parts.js";
-import { ofFamily, schemaFields } from "./schema_fields.js";
+import { defaultOf, ofFamily, schemaFields } from "./schema_fields.js";
 import { may } from "./session.js";
 
 const MOST_COLUMNS = 4;
@@ -21,8 +21,8 @@ export function comparison(model, signal) {
 }
 
 async function parts(model, signal) {
-  const [api, jobs] = await Promise.all([get("/openapi.json", signal), get("/jobs?kind=preview&limit=50", signal)]);
-  const schema = ordered(api.components.schemas[ofFamily(model.family, "Sampler")]);
+  const [described, jobs] = await Promise.all([schemas(signal), get("/jobs?kind=preview&limit=50", signal)]);
+  const schema = ordered(described[ofFamily(model.family, "Sampler")]);
   const places = { columns: h("div", { class: "compared" }), shown: h("div", {}) };
   const numImages = h("input", { type: "number", min: 1, max: MOST_IMAGES, value: 4 });
   const chosen = [];
@@ -79,8 +79,8 @@ function column(schema, before, remove) {
 
 /** A completed request names every option; fields show those that are not the default. */
 function changedOnly({ seed, sampler }, schema) {
-  const defaults = schema.all?.properties ?? {};
-  return { seed, sampler: Object.fromEntries(Object.entries(sampler).filter(([name, value]) => value !== defaults[name]?.default)) };
+  const known = schema.all?.properties ?? {};
+  return { seed, sampler: Object.fromEntries(Object.entries(sampler).filter(([name, value]) => value !== defaultOf(known[name]))) };
 }
 
 /** Wait for a job to be done. */
@@ -104,5 +104,5 @@ async function show(job, place, signal) {
 function settings(columns) {
   const options = columns.map(({ seed, sampler }) => ({ seed, ...sampler }));
   const names = Object.keys(options[0]).filter((name) => ["seed", ...FIRST].includes(name) || options.some((each) => each[name] !== options[0][name]));
-  return table("How each column was drawn", ["Column", ...names.map((name) => ({ text: words(name), number: true }))], options.map((each, index) => [String(index + 1), ...names.map((name) => String(each[name]))]));
+  return table("How each column was drawn", ["Column", ...names.map((name) => ({ text: words(name), number: typeof options[0][name] === "number" }))], options.map((each, index) => [String(index + 1), ...names.map((name) => String(each[name]))]));
 }

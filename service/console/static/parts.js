@@ -1,7 +1,7 @@
 /** Parts that several pages show: states, verdicts, problems, fields of forms. */
 
 import { Problem } from "./api.js";
-import { announce, fill, h } from "./dom.js";
+import { announce, coded, fill, h } from "./dom.js";
 import { words } from "./format.js";
 
 const KINDS = { ingest: "Ingest", train: "Training", generate: "Generation", push: "Push", score: "Scores", preview: "Preview" };
@@ -46,7 +46,7 @@ export function field(label, input, hint) {
   input.id = name;
   if (hint) input.setAttribute("aria-describedby", `${name}-hint`);
   return h("div", { class: "field" }, h("label", { for: name }, label), input,
-    hint && h("span", { class: "hint", id: `${name}-hint` }, hint));
+    hint && h("span", { class: "hint", id: `${name}-hint` }, coded(hint)));
 }
 
 /** Make a choice of one of several; values with a text and a hint each. */
@@ -84,17 +84,17 @@ export function form(submitText, onsubmit, ...children) {
   return h("form", { onsubmit: submit, novalidate: true }, children, wrong, h("div", { class: "actions" }, button));
 }
 
-/** A button that asks once more before it does what cannot be undone. */
-export function guardedButton(text, question, act) {
+/** A button that asks once more before it does what cannot be undone; `kind` is how it looks. */
+export function guardedButton(text, question, act, kind = "danger") {
   const place = h("span", { class: "actions" });
   const ask = () => {
     const no = h("button", { type: "button", onclick: reset }, "No");
     fill(place, h("span", { role: "alert" }, question),
-      h("button", { type: "button", class: "danger", onclick: act }, "Yes"), no);
+      h("button", { type: "button", class: kind, onclick: act }, "Yes"), no);
     no.focus();
   };
   function reset() {
-    fill(place, h("button", { type: "button", class: "danger", onclick: ask }, text));
+    fill(place, h("button", { type: "button", class: kind, onclick: ask }, text));
   }
   reset();
   return place;

@@ -32,6 +32,12 @@ function inputOf(property) {
   return h("input", { placeholder: "Default", autocomplete: "off", spellcheck: "false" });
 }
 
+/** Read the default of an option, which openapi.json says in words; undefined where it says none. */
+export function defaultOf(described) {
+  const [, said] = described?.description?.match(/Default: (.*)\.$/s) ?? [];
+  return said === undefined ? undefined : valueOf(said);
+}
+
 function valueOf(text) {
   try {
     return JSON.parse(text);

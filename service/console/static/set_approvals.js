@@ -20,7 +20,7 @@ export async function approvals(made, signal, onChange) {
     element.hidden = !RELEASED.includes(made.verdict.outcome) || (!found.required && !found.items.length && !may("release:approve"));
     fill(element, h("h2", {}, "Approval"), h("p", {}, summary(found)),
       found.items.length > 0 && h("ul", {}, found.items.map((each) => h("li", {}, id(each.by), `, ${moment(each.at)}`))),
-      may("release:approve") && !found.items.some((each) => each.by === caller().id) && guardedButton("Approve this set", "Approve it in your name, for good?", approve));
+      may("release:approve") && !found.items.some((each) => each.by === caller().id) && guardedButton("Approve this set", "Approve it in your name, for good?", approve, "main"));
   };
   async function approve() {
     try {

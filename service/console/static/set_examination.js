@@ -12,7 +12,7 @@ export function examination(report, certificate) {
   const controls = gate.controls.map((each) => [each.name, `${count(each.found)} of ${count(each.planted)}`, estimate(each.recall), each.claimed ? "yes" : "no"]);
   const untested = [...gate.not_run, ...(certificate?.not_tested ?? [])];
   return h("section", { class: "card" }, h("h2", {}, "Examination"),
-    table("Checks of the gate", ["Check", "Decision", { text: "p", number: true }, "What it found"], checks),
+    table("Checks of the gate", ["Check", "Decision", { text: "p", number: true }, { text: "What it found", wide: true }], checks),
     gate.membership && h("p", {}, `The strongest membership attack has an AUC of ${estimate(gate.membership.auc)}; 0.5 is guessing.`),
     controls.length > 0 && h("details", {}, h("summary", {}, "Planted copies: what would have been found"), table("Positive controls", ["Kind of copy", "Found", "Share, with interval", "Claimed"], controls)),
     untested.length > 0 && h("details", {}, h("summary", {}, "What was not tested"), h("ul", {}, untested.map((each) => h("li", {}, h("strong", {}, each.name), `: ${each.why}`)))),

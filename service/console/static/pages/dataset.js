@@ -26,7 +26,7 @@ export async function page([datasetId], signal) {
 
 function warnings(found) {
   return h("section", { class: "notice warn" }, h("h2", {}, "To be looked at"),
-    h("ul", {}, found.warnings.map((each) => h("li", {}, h("code", {}, each.code), ` ${each.detail} (${count(each.num_images)} images)`))));
+    h("ul", {}, found.warnings.map((each) => h("li", {}, h("code", {}, each.code), ` ${each.detail} (${each.num_images === 1 ? "1 image" : `${count(each.num_images)} images`})`))));
 }
 
 function classes(found) {
@@ -48,7 +48,7 @@ async function contactSheet(found, signal) {
   if (found.state !== "ready" || !may("private:read")) return null;
   try {
     const address = await picture(`/datasets/${found.id}/samples.png`, signal);
-    return h("section", { class: "card images sheet" }, h("h2", {}, "Images"), h("p", { class: "quiet" }, "Real images, for those who may see patients' images: a row for each class, in the order above."),
+    return h("section", { class: "card images sheet" }, h("h2", {}, "Images"), h("p", { class: "quiet" }, "For those who may see patients' images: a row for each class, in the order above."),
       h("img", { src: address, alt: `Images of ${Object.keys(found.classes).join(", ")}, a row for each class` }));
   } catch (error) {
     if (error.status === 404) return null; // ingested before contact sheets were kept
@@ -63,7 +63,7 @@ function leftOut(found, signal) {
   const showAll = async () => {
     try {
       const dropped = await list(`/datasets/${found.id}/dropped`, signal);
-      fill(files, table("Files that were left out", ["File", "Code", "Why"], dropped.map((each) => [each.file ?? "name needs private:read", h("code", {}, each.code), each.reason])));
+      fill(files, table("Files that were left out", ["File", "Code", { text: "Why", wide: true }], dropped.map((each) => [each.file ?? "name needs private:read", h("code", {}, each.code), each.reason])));
     } catch (error) {
       fill(files, problem(error));
     }

@@ -11,8 +11,7 @@ import { may } from "../session.js";
 export async function page(_, signal) {
   const place = h("div", { class: "card" });
   let busy = true;
-  await refreshed(async () => {
-    const found = await list("/datasets", signal);
+  await refreshed(() => list("/datasets", signal), (found) => {
     busy = found.some((each) => each.state === "ingesting");
     fill(place, found.length ? shown(found) : h("p", {}, "No dataset yet. Add labelled chest X-rays, or let the service draw phantoms to try it."));
   }, 3, signal, () => busy);

@@ -1,6 +1,6 @@
 /** Asking for a set: which images, and whether a set of so many can pass at all. */
 
-import { get, list, post } from "../api.js";
+import { get, list, post, schemas } from "../api.js";
 import { announce, fill, h, title } from "../dom.js";
 import { count } from "../format.js";
 import { choice, field, form, problem, select } from "../parts.js";
@@ -10,7 +10,7 @@ const FORMATS = [["png", "PNG alone"], ["dicom", "PNG and DICOM"], ["npz", "PNG 
 
 /** Make the page; its argument is the model that is chosen at first. */
 export async function page([modelId], signal) {
-  const [models, api] = await Promise.all([list("/models", signal), get("/openapi.json", signal)]);
+  const [models, described] = await Promise.all([list("/models", signal), schemas(signal)]);
   if (!models.length) return h("div", {}, title("Generate a set"), h("p", { class: "notice warn" }, "No model was trained yet. ", h("a", { href: "#/train" }, "Train one"), " first."));
   const chosen = { model: models.find((each) => each.id === modelId) ?? models[0], way: "counts", format: "png", report: "quick" };
   const places = { counts: h("div", {}), plan: h("div", {}), sampler: h("div", {}), refused: h("div", {}) };
@@ -29,7 +29,7 @@ export async function page([modelId], signal) {
   const planSoon = settled(() => plan(body(), places.plan, signal, (wanted) => { for (const [label, input] of Object.entries(counts)) input.value = wanted[label] ?? 0; planSoon(); }));
   const showModel = () => {
     counts = Object.fromEntries(chosen.model.classes.map((label) => [label, h("input", { type: "number", min: 0, value: 100, oninput: planSoon })]));
-    sampler = schemaFields(api.components.schemas[ofFamily(chosen.model.family, "Sampler")]);
+    sampler = schemaFields(described[ofFamily(chosen.model.family, "Sampler")]);
     fill(places.sampler, sampler.element);
     showCounts();
     showRefusals();

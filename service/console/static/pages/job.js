@@ -21,7 +21,11 @@ export async function page([jobId], signal) {
   const shown = previews(signal);
   const again = async () => { job = await get(`/jobs/${jobId}`, signal); drawHead(); };
   const wrong = (error) => places.outcome.append(problem(error));
+  let drawn = "";
   const drawHead = () => {
+    const found = JSON.stringify([job.state, job.links, job.error, job.result, job.queue_position]);
+    if (found === drawn) return; // or a button would be taken from under somebody's pointer
+    drawn = found;
     fill(places.state, state(job.state));
     fill(places.actions, actions(job, again, wrong));
     fill(places.outcome, outcome(job));

@@ -18,14 +18,14 @@ export async function page(_, signal) {
   const read = async () => {
     const given = Object.entries(chosen).filter(([, value]) => value).map((pair) => pair.join("=")).join("&");
     const [jobs, sets] = await Promise.all([list(`/jobs${given && `?${given}`}`, signal, 1), list("/synthetic-sets", signal, 1)]);
-    fill(place, shown(jobs, Object.fromEntries(sets.map((made) => [made.id, made]))));
+    return { jobs: jobs.map((job) => ({ ...job, time: duration(spent(job)) })), sets: Object.fromEntries(sets.map((made) => [made.id, made])) };
   };
+  const again = await refreshed(read, ({ jobs, sets }) => fill(place, shown(jobs, sets)), SECONDS, signal);
   const filter = (name, options, label) => {
-    const input = select(options.map(([value, text]) => ({ value, text })), "", (value) => { chosen[name] = value; read(); });
+    const input = select(options.map(([value, text]) => ({ value, text })), "", (value) => { chosen[name] = value; again(); });
     input.setAttribute("aria-label", label);
     return input;
   };
-  await refreshed(read, SECONDS, signal);
   return h("div", {}, title("Jobs", h("div", { class: "actions" }, filter("kind", KINDS, "Kind of job"), filter("state", STATES, "State of job"))),
     h("div", { class: "card" }, place));
 }
@@ -34,8 +34,7 @@ function shown(jobs, sets) {
   if (!jobs.length) return firstSteps();
   const rows = jobs.map((job) => [
     h("a", { href: `#/job/${job.id}` }, kindOf(job), h("span", { class: "unseen" }, ` ${job.id}`)),
-    about(job), state(job.state), progressOf(job), result(job, sets), moment(job.created_at),
-    duration(spent(job)),
+    about(job), state(job.state), progressOf(job), result(job, sets), moment(job.created_at), job.time,
   ]);
   return table("Jobs, newest first", ["Job", "About", "State", "Progress", "Result", "Asked for", { text: "Time", number: true }], rows);
 }

@@ -15,7 +15,8 @@ export async function page([modelId], signal) {
   const samples = may("private:read") ? await sheet(model, signal) : h("p", { class: "quiet" }, "They were not examined, and need the scope ", h("code", {}, "private:read"), ".");
   return h("div", {}, title(`${model.family}, ${model.image_size} px`, h("div", { class: "actions" }, may("generate") && action("Generate a set", `#/generate/${model.id}`, "main"))),
     model.card.diagnosis.length > 0 && h("section", { class: "notice warn" }, h("h2", {}, "What went wrong"), h("ul", {}, model.card.diagnosis.map((each) => h("li", {}, h("code", {}, each.code), ` ${each.what} ${each.fix}`)))),
-    h("div", { class: "columns" }, h("section", { class: "card images sheet" }, h("h2", {}, "Samples"), samples), card(model), ...learning(model)), comparison(model, signal), h("div", { class: "columns" }, sets(audit), weights(model, audit)),
+    h("section", { class: "card images sheet" }, h("h2", {}, "Samples"), samples), comparison(model, signal),
+    h("div", { class: "columns" }, card(model), learning(model)), h("div", { class: "columns" }, sets(audit), weights(model, audit)),
     h("section", { class: "card" }, h("h2", {}, "Hyper-parameters"), facts(Object.entries(model.config).map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]))), may("train") && removal(model));
 }
 
@@ -43,8 +44,9 @@ function learning(model) {
     for (const [name, value] of Object.entries(losses)) ((byPhase[phase ?? "training"] ??= {})[name] ??= []).push([seen ?? 0, value]);
   }
   const checks = (model.card.memorisation.checks ?? []).map((each) => [each.images_seen, each.standard_errors]);
-  return [...Object.entries(byPhase).map(([phase, series]) => h("div", {}, grouped(phase, series))),
-    checks.length > 1 && h("section", { class: "card" }, curves("Memorisation", { "standard errors": checks }))];
+  const drawn = Object.entries(byPhase).map(([phase, series]) => grouped(phase, series));
+  if (checks.length > 1) drawn.push(h("section", { class: "card" }, curves("Memorisation", { "standard errors": checks })));
+  return drawn.length > 0 && h("div", {}, drawn);
 }
 
 function sets(audit) {

@@ -5,6 +5,7 @@ import { announce, facts, fill, h, table, title } from "../dom.js";
 import { count, moment, words } from "../format.js";
 import { guardedButton, id, problem, state } from "../parts.js";
 import { refreshed } from "../refresh.js";
+import { shownOnce } from "../webhook_secret.js";
 import { messages, standing } from "./webhooks.js";
 
 /** Make the page. */
@@ -15,6 +16,9 @@ export async function page([webhookId], signal) {
   const wrong = h("div", {});
   const read = async () => {
     const [found, sent] = await Promise.all([get(here, signal), list(`${here}/deliveries`, signal, 1)]);
+    return { found, sent };
+  };
+  const draw = ({ found, sent }) => {
     const held = heldButton(webhook, deliveries);
     fill(webhook, known(found, act));
     fill(deliveries, sent.length ? listed(sent, found, act) : h("p", {}, "No message in 30 days."));
@@ -25,7 +29,7 @@ export async function page([webhookId], signal) {
     fill(wrong);
     try {
       await post(`${here}${path}`);
-      await read();
+      await again();
       announce(done);
     } catch (error) {
       if (!signal.aborted) fill(wrong, problem(error));
@@ -39,10 +43,26 @@ export async function page([webhookId], signal) {
       fill(wrong, problem(error));
     }
   };
-  await refreshed(read, 5, signal);
-  return h("div", {}, title("Webhook"), wrong, webhook,
+  const again = await refreshed(read, draw, 5, signal);
+  return h("div", {}, title("Webhook"), wrong, webhook, secret(here, again),
     h("section", { class: "card" }, h("h2", {}, "Messages"), deliveries),
     h("section", { class: "card" }, h("h2", {}, "Delete"), h("p", {}, "What waits for it is not sent, and the list of its messages goes."), guardedButton("Delete the webhook", "Delete it?", remove)));
+}
+
+/** A new secret in place of the present one, which signs for a day more. */
+function secret(here, again) {
+  const place = h("div", {});
+  const rotate = async () => {
+    try {
+      fill(place, shownOnce((await post(`${here}/rotate`)).secret));
+      await again();
+    } catch (error) {
+      fill(place, problem(error));
+    }
+  };
+  const ask = () => guardedButton("Make a new secret", "Make one? Messages are signed with both for a day.", rotate, "");
+  fill(place, ask());
+  return h("section", { class: "card" }, h("h2", {}, "Secret"), h("p", {}, "It was shown when it was made. A new one takes its place; the old one signs beside it for a day, so that the receiver can change over."), place);
 }
 
 /** Remember which button has the focus; returns what gives it to its successor, or to the first. */
@@ -70,7 +90,7 @@ function known(found, act) {
 
 function listed(sent, found, act) {
   const rows = sent.map((each) => [id(each.id), each.type, state(each.state), count(each.num_attempts), answer(each), moment(each.last_attempt_at), each.next_attempt_at ? moment(each.next_attempt_at) : "–",
-    found.disabled_at ? "–" : h("button", { type: "button", class: "small", "aria-label": `Send ${each.id} again`, onclick: () => act(`/deliveries/${each.id}/resend`, "It is sent once more.") }, "Send again")]);
+    found.disabled_at ? "–" : h("button", { type: "button", class: "small", "aria-label": `Send again: ${each.id}`, onclick: () => act(`/deliveries/${each.id}/resend`, "It is sent once more.") }, "Send again")]);
   return table("Messages, newest first", ["Message", "Type", "State", { text: "Attempts", number: true }, "Last answer", "Last attempt", "Next attempt", "Once more"], rows);
 }
 

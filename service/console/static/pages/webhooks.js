@@ -1,7 +1,7 @@
 /** All webhooks of the tenant, and what became of the last message to each. */
 
 import { get, list } from "../api.js";
-import { fill, h, table, title } from "../dom.js";
+import { action, fill, h, table, title } from "../dom.js";
 import { moment } from "../format.js";
 import { state } from "../parts.js";
 import { refreshed } from "../refresh.js";
@@ -11,13 +11,15 @@ import { may } from "../session.js";
 export async function page(_, signal) {
   if (!may("admin")) return h("div", {}, title("Webhooks"), h("p", { class: "notice" }, "Webhooks need the scope ", h("code", {}, "admin"), "."));
   const place = h("div", { class: "card" });
-  await refreshed(async () => {
+  const read = async () => {
     const found = await list("/webhooks", signal);
     const last = await Promise.all(found.map((each) => get(`/webhooks/${each.id}/deliveries?limit=1`, signal)));
-    fill(place, found.length ? shown(found, last.map((each) => each.items[0])) : h("p", {}, "No webhook yet."));
-  }, 60, signal); // a request for each webhook
-  return h("div", {}, title("Webhooks"), place,
-    h("p", { class: "quiet" }, "The service sends a signed message when a job is done and when a set was examined. ", h("code", {}, "synthcxr webhooks create URL"), " makes a webhook and prints its secret, once."));
+    return { found, last: last.map((each) => each.items[0]) };
+  };
+  const draw = ({ found, last }) => fill(place, found.length ? shown(found, last) : h("p", {}, "No webhook yet."));
+  await refreshed(read, draw, 60, signal); // a request for each webhook
+  return h("div", {}, title("Webhooks", h("div", { class: "actions" }, action("Add a webhook", "#/add-webhook", "main"))), place,
+    h("p", { class: "quiet" }, "The service sends a signed message when a job is done and when a set was examined."));
 }
 
 function shown(found, last) {

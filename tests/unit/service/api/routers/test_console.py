@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.api.openapi.description import describe
 from service.api.routers.console import STATIC, static_files
 
 FILES = sorted(static_files())
@@ -60,6 +61,11 @@ def test_all_files_together_are_small() -> None:
 def test_the_description_as_json_says_what_the_yaml_says(client: Any) -> None:
     as_json = json.loads(client.get("/openapi.json").content)
     assert as_json == yaml.load(client.get("/openapi.yaml").content, Loader=yaml.CSafeLoader)
+
+
+def test_an_app_is_described_alike_each_time_it_is_asked(scene: Any) -> None:
+    # requests that come at once may both ask
+    assert describe(scene.app) == describe(scene.app)
 
 
 @pytest.mark.parametrize(("path", "is_open"), [("/console", True), ("/", True), ("/jobs", False)])
