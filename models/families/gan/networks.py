@@ -84,7 +84,8 @@ class SteadyUpsampling(nn.ConvTranspose2d):
         sums = overlapping.sum((2, 4), keepdim=True)
         excess = (sums - sums.mean((3, 5), keepdim=True)) / 4
         steady = (overlapping - excess).reshape(self.weight.shape)
-        return F.conv_transpose2d(x, steady, self.bias, p, p // 2)
+        x = F.pad(x, [1] * 4, mode="replicate")  # so that patches overlap at the border as well
+        return F.conv_transpose2d(x, steady, self.bias, p, p + p // 2)
 
 
 class Generator(nn.Module):
