@@ -1,6 +1,7 @@
 """How good are the images of each family? Train, sample and judge them on real images.
 
     python -m benchmarks.quality --data FOLDER [--family vae gan ldm] [--seconds 400]
+    python -m benchmarks.quality --data FOLDER --images-to-see 25000   on a machine that is shared
     python -m benchmarks.quality --data FOLDER --snapshots DIR     judge what is trained already
         [--sampler name=fast num_steps=2]                          and drawn in another way
     python -m benchmarks.quality --phantoms 2000                   without real images
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "seed": options.seed,
         "image_size": options.image_size,
         "preset": None if options.snapshots else options.preset,
+        "config": dict(options.config),
         "sampler": dict(options.sampler),
     }
     costs: dict[str, Cost] = {}
@@ -108,8 +110,9 @@ def _snapshots(
             images.training,
             images.classes,
             options.preset,
-            options.seconds,
+            None if options.images_to_see else options.seconds,
             options.seed,
+            num_images=options.images_to_see,
             init_from=folder_of(base) if base else None,
             overrides=dict(options.config),
         )
@@ -140,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--family", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--image-size", type=int, choices=(64, 128, 256), default=64)
     parser.add_argument("--seconds", type=float, default=400, help="training of each family")
+    parser.add_argument(
+        "--images-to-see", type=int, help="the same, in images: rows with equal work on a busy core"
+    )
     parser.add_argument("--preset", choices=list(PRESETS), default="standard")
     parser.add_argument(
         "--config", type=setting, nargs="+", default=[], metavar="KEY=VALUE", help="of the family"

@@ -55,10 +55,11 @@ class Config(FamilyConfig):
         "the discriminator, weights within 0.01 and learning rates of 5e-5; wgan_gp with 5 "
         "updates, penalty 10 and learning rates of 1e-4.",
     )
-    conditioning: Literal["projection", "k_plus_1"] = Field(
+    conditioning: Literal["projection", "k_plus_1", "auxiliary"] = Field(
         "projection",
-        description="How the discriminator hears the class: by projection on its features, or by "
-        "naming one of the K classes or, as one more, synthetic.",
+        description="How the discriminator hears the class: by projection on its features, by "
+        "naming one of the K classes or, as one more, synthetic, or by naming the class beside a "
+        "verdict that does not know it (with objective bce: AC-GAN).",
     )
     num_latents: int = Field(
         192,

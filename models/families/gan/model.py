@@ -124,7 +124,7 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return {
             "loss": adversarial + class_loss + charge,
             "adversarial": adversarial,
-            **({"class_loss": class_loss} if self.config.conditioning == "k_plus_1" else {}),
+            **({"class_loss": class_loss} if self.config.conditioning != "projection" else {}),
             **penalties,
             "preference": (real_logits > synthetic_logits).float().mean(),
             "variety": variety,
@@ -180,8 +180,9 @@ class AdversarialNetwork(Family[Config, Sampler]):
         return self.generate(self.prior.encode(images), labels, texture).clamp(-1, 1)
 
     def membership_score(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Ask the discriminator, which knows best the images it was shown as real."""
-        return self.discriminate(images, labels)
+        """Ask the discriminator, which knows best the images and labels it was shown as real."""
+        output = self._discriminated(images, labels)
+        return output.logits - output.class_loss
 
     def fitted_parts(self) -> Sequence[FittedPart]:
         """Ask each part of the prior, the patches' moments and both networks."""
@@ -209,13 +210,28 @@ class AdversarialNetwork(Family[Config, Sampler]):
                     -(self.reconstruct(images, labels) - images).abs().flatten(1).mean(1)
                 ),
             ),
-            FittedPart("discriminator", ("discriminator", "adaptive"), self.discriminate),
+            *self._discriminator_parts(),
         ]
 
     def diagnose(self, outcome: TrainingOutcome) -> Iterator[TrainingFault]:
         """Look for a discriminator that wins."""
         if found := discriminator_winning(outcome.late_losses.get("discriminator_preference", 0.5)):
             yield found
+
+    def _discriminator_parts(self) -> Sequence[FittedPart]:
+        """Ask its verdict and, where that does not depend on them, its classes."""
+        if self.config.conditioning != "auxiliary":
+            return [FittedPart("discriminator", ("discriminator", "adaptive"), self.discriminate)]
+        beneath = ("from_patches", "levels", "to_features", "head.source")
+        verdict = (*(f"discriminator.{name}" for name in beneath), "adaptive")
+        return [
+            FittedPart("discriminator", verdict, self.discriminate),
+            FittedPart(
+                "auxiliary_classifier",
+                ("discriminator.head.classifier",),
+                lambda images, labels: -self._discriminated(images, labels).class_loss,
+            ),
+        ]
 
     def _prepare(self, images: TrainingImages) -> Iterator[float]:
         yield from self.prior.fit(images)

@@ -84,7 +84,8 @@ class SteadyUpsampling(nn.ConvTranspose2d):
         sums = overlapping.sum((2, 4), keepdim=True)
         excess = (sums - sums.mean((3, 5), keepdim=True)) / 4
         steady = (overlapping - excess).reshape(self.weight.shape)
-        return F.conv_transpose2d(x, steady, self.bias, p, p // 2)
+        x = F.pad(x, [1] * 4, mode="replicate")  # so that patches overlap at the border as well
+        return F.conv_transpose2d(x, steady, self.bias, p, p + p // 2)
 
 
 class Generator(nn.Module):
@@ -165,8 +166,7 @@ class Discriminator(nn.Module):
         self.to_features = keeping_variance(
             nn.Linear(channels[-1] * COARSEST**2, channels[-1]), SLOPE
         )
-        head = {"projection": Projection, "k_plus_1": ClassesAndSynthetic}[config.conditioning]
-        self.head = head(channels[-1], spec.num_classes)
+        self.head = HEADS[config.conditioning](channels[-1], spec.num_classes)
 
     def forward(self, patches: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """Score patches (b, p^2, h / p, w / p) for labels (b,)."""
@@ -219,3 +219,33 @@ class ClassesAndSynthetic(nn.Module):
         own, synthetic = logits.gather(1, labels[:, None]).squeeze(1), logits[:, -1]
         class_loss = logits.logsumexp(1) - torch.logaddexp(own, synthetic)
         return DiscriminatorOutput(own - synthetic, class_loss)
+
+
+class AuxiliaryClassifier(nn.Module):
+    """A verdict that does not know the class, and beside it a classifier of the K classes.
+
+    With p = softmax(l), an image's class loss is -log p_y: both networks pay it, the discriminator
+    on real and on synthetic images, so that each class keeps what distinguishes it. With the bce
+    objective this is AC-GAN: the discriminator maximises L_S + L_C, the generator L_C - L_S. With
+    one class there is no class loss and this is an unconditional discriminator.
+
+    Reference: Odena et al. 2017, eq. 2 and 3 (arXiv:1610.09585).
+    """
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.source = keeping_variance(nn.Linear(num_features, 1), SLOPE)
+        self.classifier = keeping_variance(nn.Linear(num_features, num_classes), SLOPE)
+
+    def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        """Score features (b, num_features) for labels (b,)."""
+        logit = self.source(features).float().squeeze(1)
+        class_loss = F.cross_entropy(self.classifier(features).float(), labels, reduction="none")
+        return DiscriminatorOutput(logit, class_loss)
+
+
+HEADS = {
+    "projection": Projection,
+    "k_plus_1": ClassesAndSynthetic,
+    "auxiliary": AuxiliaryClassifier,
+}

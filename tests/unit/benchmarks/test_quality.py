@@ -27,6 +27,20 @@ def test_a_kept_snapshot_is_judged_as_it_was_when_trained(
     assert "| vae " in capsys.readouterr().out
 
 
+def test_a_budget_in_images_is_kept_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    written = tmp_path / "rows.json"
+    training = ["--family", "gan", "--preset", "tiny", "--images-to-see", "64"]
+    changes = ["--config", 'objective="bce"', 'conditioning="auxiliary"']
+    main([*TRIAL, *training, *changes, "--output", str(written)])
+    found = json.loads(written.read_text(encoding="utf-8"))
+    assert found["costs"]["gan"]["images_seen"] == 64
+    assert found["costs"]["gan"]["processor_seconds"] > 0
+    assert found["conditions"]["config"] == {"objective": "bce", "conditioning": "auxiliary"}
+
+
 def test_a_folder_without_snapshots_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

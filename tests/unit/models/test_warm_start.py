@@ -72,6 +72,18 @@ def test_classes_are_taken_over_by_label_and_that_of_none_by_its_place(tmp_path:
     assert found.classes == ("normal", "effusion")
 
 
+def test_an_auxiliary_classifier_begins_as_new_and_the_verdict_beside_it_does_not(
+    tmp_path: Path,
+) -> None:
+    """As many other classes would have a layer of the same shape."""
+    source, model = (tiny("gan", seed, conditioning="auxiliary") for seed in (1, 2))
+    classifier, verdict = (f"discriminator.head.{name}.weight" for name in ("classifier", "source"))
+    new = model.state_dict()[classifier].clone()
+    start_from(model, ("covid", "normal"), saved(source, "gan", CLASSES, tmp_path))
+    assert torch.equal(model.state_dict()[classifier], new)
+    assert torch.equal(model.state_dict()[verdict], source.state_dict()[verdict])
+
+
 def test_a_layer_of_another_shape_begins_as_new_with_all_its_statistics(tmp_path: Path) -> None:
     """A part of the fitted components would be worse than none: they are fitted together."""
     folder = saved(tiny("ldm", 1, latent_channels=4), "ldm", CLASSES, tmp_path)

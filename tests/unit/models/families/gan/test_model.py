@@ -1,4 +1,5 @@
 from itertools import islice
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from models.families.gan.objectives import OBJECTIVES
 from models.family import Batch, ImageSpec
 from models.presets import resolve_config
 from models.seeding import ImageNoise
+from models.snapshot import load_snapshot, save_snapshot
 from models.training.checkpoints import Checkpoints
 from models.training.loop import Training
 from models.training.plan import Budget
 from models.training_images import TrainingImages
 
 NUM_CLASSES = 3
+CONDITIONINGS = get_args(Config.model_fields["conditioning"].annotation)
 
 
 def build(**changes):
@@ -78,6 +81,64 @@ def test_the_penalty_is_charged_with_its_weight():
         torch.testing.assert_close(losses["loss"], charged)
 
 
+def test_both_networks_of_ac_gan_are_charged_for_the_class():
+    """Odena et al. 2017, eq. 2 and 3, on the images as the model shows them."""
+    model, batch = build(objective="bce", conditioning="auxiliary", augmentation=0.0), batch_at(0.0)
+    synthetic = model._finish(batch)
+    real, drawn = (model._discriminated(each, batch.labels) for each in (batch.images, synthetic))
+    losses = model.discriminator_loss(batch)
+    class_loss = real.class_loss.mean() + drawn.class_loss.mean()
+    torch.testing.assert_close(losses["class_loss"], class_loss)
+    torch.testing.assert_close(losses["loss"], losses["adversarial"] + class_loss)
+    losses = model.generator_loss(batch)
+    torch.testing.assert_close(losses["loss"], losses["adversarial"] + drawn.class_loss.mean())
+
+
+def test_the_class_loss_alone_moves_the_generator():
+    """A verdict that hears nothing leaves the auxiliary classifier to teach it."""
+    model = build(objective="bce", conditioning="auxiliary")
+    with torch.no_grad():
+        model.discriminator.head.source.weight.zero_()
+    model.generator_loss(batch_at(0.0))["loss"].backward()
+    assert any(p.grad.abs().max() > 0 for p in model.generator.parameters())
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_every_weight_of_the_discriminator_is_asked_by_the_score_of_its_part(conditioning):
+    """A weight that no score depends on could hold the training images."""
+    model, batch = build(conditioning=conditioning), batch_at(0.0)
+    parts = model.fitted_parts()
+    for name in model.state_dict():
+        assert sum(part.holds(name) for part in parts) == 1, name
+    for name, weight in model.named_parameters():
+        if name.startswith("discriminator."):
+            [part] = [part for part in parts if part.holds(name)]
+            score = part.score(batch.images, batch.labels)
+            [gradient] = torch.autograd.grad(score.square().sum(), [weight])
+            assert gradient.abs().max() > 0, name
+
+
+def test_the_membership_score_hears_what_an_auxiliary_classifier_knows():
+    model, batch = build(conditioning="auxiliary"), batch_at(0.0)
+    right = model.membership_score(batch.images, batch.labels)
+    wrong = model.membership_score(batch.images, (batch.labels + 1) % NUM_CLASSES)
+    assert (right != wrong).all()
+
+
+def test_unknown_conditioning_is_refused():
+    with pytest.raises(ValueError, match="conditioning"):
+        Config(conditioning="acgan")
+
+
+def test_a_snapshot_keeps_the_auxiliary_classifier(tmp_path):
+    model = build(objective="bce", conditioning="auxiliary")
+    save_snapshot(tmp_path, "gan", ("a", "b", "c"), model)
+    loaded = load_snapshot(tmp_path).model
+    assert loaded.config == model.config
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, loaded.state_dict()[name]), name
+
+
 @pytest.mark.parametrize("share", [0.01, 0.25, 1.0])
 def test_a_share_of_the_batch_is_penalised(share):
     losses = build(penalised_share=share).discriminator_loss(batch_at(0.0))
@@ -107,7 +168,7 @@ def test_discriminator_loss_leaves_the_generator_alone():
     assert all(p.grad is None for p in model.generator.parameters())
 
 
-@pytest.mark.parametrize("conditioning", ["projection", "k_plus_1"])
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains(objective, conditioning):
     model = build(objective=objective, conditioning=conditioning, discriminator_updates=1)
@@ -157,6 +218,21 @@ def test_the_generator_waits_for_its_turn():
     losses = [each.losses for each in Training(model, images, budget, seed=0).run() if each.losses]
     turns = ["generator_loss" in each for each in losses]
     assert turns == [True, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+def test_every_conditioning_is_resumed_bit_for_bit(conditioning, tmp_path):
+    images = TrainingImages(
+        ((batch_at(0.0).images[:, 0] + 1) * 127).byte().numpy(), np.arange(8) % 3
+    )
+    options = {"budget": Budget(images=112), "seed": 0}
+    whole, killed, resumed = (build(objective="bce", conditioning=conditioning) for _ in range(3))
+    list(Training(whole, images, **options).run())
+    kept = {"checkpoints": Checkpoints(tmp_path), "checkpoint_interval_seconds": 0}
+    list(islice(Training(killed, images, **options, **kept).run(), 4))
+    list(Training(resumed, images, **options, **kept).run())
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
 def test_adaptive_augmentation_is_resumed_bit_for_bit(tmp_path):

@@ -182,6 +182,11 @@ def test_a_part_that_would_learn_classes_from_public_images_is_refused_by_name(s
     ("changes", "code", "pointer"),
     [
         ({"family": "gan", **private()}, "privacy_unavailable", ""),
+        (
+            {"family": "gan", "config": {"conditioning": "auxiliary"}, **private()},
+            "privacy_unavailable",
+            "",
+        ),
         ({"family": "ldm", **private(method="mixture")}, "privacy_unavailable", "/method"),
         ({"family": "vae", **private(method="dp_sgd")}, "privacy_unavailable", "/method"),
         ({"family": "gpt", **private()}, "unknown_family", None),
