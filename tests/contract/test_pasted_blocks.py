@@ -31,8 +31,8 @@ START_SECONDS = 30
 HOST = "synthcxr.hospital.example"
 
 
-def blocks(page: str, language: str) -> list[str]:
-    text = (ROOT / "docs" / "how-to" / page).read_text()
+def blocks(page: str, language: str, folder: Path = ROOT / "docs" / "how-to") -> list[str]:
+    text = (folder / page).read_text()
     return [
         found[3].replace(f"\n{found[1]}", "\n").removeprefix(found[1])
         for found in BLOCK.finditer(text)
@@ -94,7 +94,21 @@ class ServiceWithKeys(SmallService):
             return 201, {"id": "key_1", "name": "CI", "secret": "synthcxr_x"}
         if path == "/jobs":
             return 200, {"items": [super().answer("/jobs/job_1")[1]], "next_cursor": None}
+        if path == "/train":
+            made = {"kind": "train", "result": {"model_id": "mdl_1"}}
+            return 202, super().answer(path)[1] | made
         return super().answer(path)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/client.md"])
+def test_the_python_that_orders_a_set_is_run(
+    shell: Shell, service: SmallService, page: str
+) -> None:
+    program = blocks(page, "python", ROOT)[0]
+    (shell.folder / "program.py").write_text(program.replace("http://127.0.0.1:8765", service.url))
+    assert shell.run("python program.py").strip() == "passed"
+    assert (shell.folder / "set.zip").read_bytes() == service.content
+    assert service.bodies[1]["model_id"] == "mdl_1"
 
 
 def test_a_set_is_fetched_for_ci(shell: Shell, service: SmallService) -> None:
