@@ -32,7 +32,7 @@ from workers.runtime.sign_of_life import SIZE, SignOfLife
 log = structlog.get_logger()
 
 KILL_SECONDS = 5.0
-START_SECONDS = 300.0  # all imports included, on a slow disk
+START_SECONDS = 300.0  # all imports included, on a slow disk; and as long again to its first look
 POLL_SECONDS = 1.0  # between two looks for a waiting job; a notification only shortens it
 
 _forks = multiprocessing.get_context("forkserver")
@@ -56,7 +56,6 @@ class JobProcess:
 
     def __init__(self, worker: str, queues: Sequence[str], max_jobs: int) -> None:
         numbers = RawArray("d", SIZE)
-        self.sign = SignOfLife(numbers)
         # a process id returns, after a container's restart at once: the name of a process does not
         worker = f"{worker}-{secrets.token_hex(4)}"
         _forks.set_forkserver_preload(["workers.preloaded", *_modules_of(queues)])
@@ -67,6 +66,7 @@ class JobProcess:
         )
         with _at_most(START_SECONDS):
             self._process.start()
+        self.sign = SignOfLife(numbers)  # from now on: the imports before it took their time
         theirs.close()
         assert self._process.pid is not None
         self.name = _name(worker, self._process.pid)

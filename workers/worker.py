@@ -20,7 +20,7 @@ import structlog
 from service.domain.errors import ArtifactsUnavailable, LeaseLost, RecordsUnavailable
 from service.domain.job import Job, JobState
 from service.domain.worker import WorkerReport, WorkerState
-from workers.job_process import JobProcess, end_fork_server
+from workers.job_process import START_SECONDS, JobProcess, end_fork_server
 from workers.runtime.context import WorkerContext
 
 log = structlog.get_logger()
@@ -144,6 +144,8 @@ class Worker:
         silent = process.sign.silent_seconds
         if not process.sign.is_busy:
             self._held = self._cancelling_since = None
+            if process.device is None:
+                return "it does not come to look for jobs" if silent > START_SECONDS else None
             return "it no longer looks for jobs" if silent > IDLE_SECONDS else None
         limit = max(
             self._context.settings.stall_seconds,
@@ -212,7 +214,7 @@ class Worker:
             self._check_passed_over(report)
 
     def _state(self) -> WorkerState:
-        if self._process is None:
+        if self._process is None or self._process.device is None:
             return WorkerState.STARTING
         silent = self._process.sign.silent_seconds
         since = self._passed_over_since

@@ -11,7 +11,7 @@ from service.domain import limits
 from service.domain.approvals import MOST_REQUIRED
 from service.domain.extractors import ExtractorKind, SuppliedExtractor
 from service.domain.job import JobKind
-from service.settings.addresses import with_password
+from service.settings.addresses import with_checked_certificate, with_password
 from service.settings.dicomweb import DicomwebSettings
 from service.settings.identity_provider import IdentityProviderSettings
 from service.settings.named_files import NamedFiles
@@ -219,5 +219,8 @@ class Settings(
 
     @property
     def resolved_broker_url(self) -> str | None:
-        """Return the broker with its password, if one is named."""
-        return self.broker_url and with_password(self.broker_url, self.broker_password)
+        """Return the broker with its password, if one is named; with TLS it shows a certificate."""
+        if not self.broker_url:
+            return None
+        url = with_password(self.broker_url, self.broker_password)
+        return with_checked_certificate(url)

@@ -72,8 +72,20 @@ def test_a_file_that_is_saved_by_curl_is_no_answer_of_an_error():
     assert all("--fail-with-body" in line for line in saving), saving
 
 
-def test_the_counts_that_the_readme_orders_can_pass_on_the_data_that_it_names():
-    images = {"COVID": 727, "Normal": 4_659, "Viral Pneumonia": 1_038}  # as in docs/benchmarks.md
+def phantoms_of_the_tutorial():
+    [drawn] = re.findall(r"--phantom (\S+)", (ROOT / "docs" / "tutorial.md").read_text())
+    return class_counts(drawn)
+
+
+@pytest.mark.parametrize(
+    ("page", "images"),
+    [
+        # as in docs/benchmarks.md
+        ("README.md", {"COVID": 727, "Normal": 4_659, "Viral Pneumonia": 1_038}),
+        ("docs/tutorial.md", phantoms_of_the_tutorial()),
+    ],
+)
+def test_the_counts_that_a_page_orders_can_pass_on_the_data_that_it_names(page, images):
     seen = np.repeat(np.arange(3), [round(0.85 * number) for number in images.values()])
     trained = np.arange(len(seen)) % 6 > 0
     limits = power_limits(seen, np.arange(len(seen)), trained, tuple(images), Policy())
@@ -85,7 +97,7 @@ def test_the_counts_that_the_readme_orders_can_pass_on_the_data_that_it_names():
         limits.num_needed,
         limits.max_excess,
     )
-    ordered = re.findall(r"--class-counts (\S+)", (ROOT / "README.md").read_text())
+    ordered = re.findall(r"--class-counts (\S+)", (ROOT / page).read_text())
     assert ordered
     for counts in map(class_counts, ordered):
         assert plan.outlook(counts, sum(counts.values()), is_later=False).can_pass, counts

@@ -1,5 +1,6 @@
 import json
 import os
+import ssl
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,23 @@ def test_a_password_of_any_characters_goes_into_its_url_and_is_not_shown() -> No
     broker = Celery(broker=settings.resolved_broker_url).connection_for_write()
     assert (broker.hostname, broker.password) == ("redis", "äö %")
     assert "p@ss" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("query", "checked"),
+    [
+        ("", ssl.CERT_REQUIRED),
+        ("?ssl_ca_certs=/etc/ssl/ca.pem", ssl.CERT_REQUIRED),
+        ("?ssl_cert_reqs=none", ssl.CERT_NONE),
+    ],
+)
+def test_a_broker_behind_tls_shows_a_certificate_unless_its_url_asks_for_none(
+    query: str, checked: ssl.VerifyMode
+) -> None:
+    """The password is sent to nobody else."""
+    settings = Settings(broker_url=f"rediss://redis:6379/0{query}", broker_password="secret")
+    broker = Celery(broker=settings.resolved_broker_url).connection_for_write()
+    assert broker.ssl["ssl_cert_reqs"] is checked
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,22 @@ def test_a_process_that_no_longer_looks_for_jobs_is_replaced(scene):
     assert len(scene.started) == 2
 
 
+def test_a_process_that_still_starts_is_given_the_time_that_a_busy_machine_takes(scene):
+    """Or the next one would start as slowly, and none would ever take a job."""
+    scene.process.device = None
+    scene.submit()
+    for silent in (61.0, 299.0):
+        scene.process.sign.silent_seconds = silent
+        for _ in range(80):
+            scene.tick(1.0)
+        assert len(scene.started) == 1
+        assert scene.state() is WorkerState.STARTING
+    scene.process.sign.silent_seconds = 301.0
+    scene.tick()
+    scene.tick(1.0)
+    assert len(scene.started) == 2
+
+
 def test_a_process_that_cannot_start_is_tried_ever_more_seldom(scene):
     for _ in range(400):
         scene.process.has_ended = True
