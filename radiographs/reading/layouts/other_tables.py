@@ -25,6 +25,12 @@ _TABLE_NOT_USED = IngestWarning(
     "it labels.csv where it has the labels.",
     0,
 )
+_NAMES_NO_IMAGE = IngestWarning(
+    "table_not_used",
+    "A table has a column of patients, and names hardly any of the images: nobody was read from "
+    "it. Write the names of the files into it, or their paths, such as Normal/1.png.",
+    0,
+)
 
 
 def refuse_unread_tables(index: FileIndex) -> None:
@@ -57,10 +63,11 @@ def with_patients(index: FileIndex, listing: Listing, used: Collection[str] = ()
     patients: dict[str, str] = {}
     source = listing.patient_source
     for table in (each for each in index.readable_tables if each.name not in used):
-        column = naming_column(index, table)
+        column, patient = naming_column(index, table), find_patient(table.columns)
         if column is None:
+            if patient.place is not None and not listing.patient_source:
+                listing.warnings.append(_NAMES_NO_IMAGE)
             continue
-        patient = find_patient(table.columns)
         if _may_label(table, {column, patient.place}):
             if not used and not names_few(index, table, MIN_SHARE):
                 raise _not_understood(table)

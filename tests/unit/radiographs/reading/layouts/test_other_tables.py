@@ -63,6 +63,17 @@ def test_a_table_that_cannot_be_read_is_said(listed, name, content, labelled):
     assert codes(listed({name: content, **files})) == ["table_not_used"]
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_table_of_patients_that_names_other_files_is_said(listed, labelled):
+    files = {"labels.csv": table("file,label", labels)} if labelled else {}
+    others = table("file,patient_id", lambda k: f"scan-{k}.dcm,p{k // 2}")
+    listing = listed({"patients.csv": others, **files})
+    [warning] = listing.warnings
+    assert warning.code == "table_not_used"
+    assert "patients" in warning.detail
+    assert not any(image.patient_id for image in listing.images)
+
+
 def test_the_second_column_that_names_patients_is_said(listed):
     listing = listed({"labels.csv": table("file,label,pid,mrn", lambda k: f"{labels(k)},{k},{k}")})
     assert codes(listing) == ["patient_column_unclear"]
