@@ -46,6 +46,24 @@ class TrainingFault:
     fix: str
 
 
+def hardly_trained(images_seen: int, num_images: int) -> TrainingFault | None:
+    """Find a training whose budget ended before every image was seen once.
+
+    Args:
+        images_seen: With repetition, over all stages.
+        num_images: In the training set.
+    """
+    if images_seen >= num_images:
+        return None
+    return TrainingFault(
+        "hardly_trained",
+        f"{images_seen:,} images were seen, of a training set of {num_images:,}: less than one "
+        "pass. Its images will hardly look like real ones.",
+        "Give it a larger budget, or a machine with less other work; a budget in images does not "
+        "depend on the machine.",
+    )
+
+
 def posterior_collapse(means: Tensor) -> TrainingFault | None:
     """Find latents that say nothing about the image.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.device_errors import is_out_of_memory
 from models.device_memory import give_back_memory
-from models.diagnosis import TrainingFault, memorising, overfitting
+from models.diagnosis import TrainingFault, hardly_trained, memorising, overfitting
 from models.family import Family
 from models.registry import sampler_class
 from models.sampling import sample_pixels
@@ -111,11 +111,16 @@ def train(attempt: Attempt, request: TrainRequest) -> TrainedModel:
 
 def _ending(training: Training) -> TrainingEnd | None:
     """Say where the training stopped and why; nothing of one in closed form."""
-    if training.ending is None or not any(stage.phases for stage in training.model.stages()):
+    if training.ending is None or not _makes_updates(training):
         return None
     ending = TrainingEnd(**asdict(training.ending))
     rounded = tuple(round(each, 2) for each in ending.standard_errors)
     return replace(ending, standard_errors=rounded)
+
+
+def _makes_updates(training: Training) -> bool:
+    """Say whether anything is trained step by step; what is fitted in closed form is not."""
+    return any(stage.phases for stage in training.model.stages())
 
 
 def _trained(attempt: Attempt, spec: TrainingSpec) -> Training:
@@ -280,6 +285,10 @@ def _findings(
 ) -> Iterator[TrainingFault]:
     """Name what went wrong; the samples are compared with images the model has never seen."""
     yield from training.findings
+    if _makes_updates(training) and (
+        found := hardly_trained(training.images_seen, len(training.images))
+    ):
+        yield found
     if spec.privacy:
         return  # held-out images are private too
     pixels = spec.store.images_of(Split.HOLDOUT, size=spec.request.image_size).pixels

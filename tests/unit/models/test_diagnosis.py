@@ -10,6 +10,7 @@ from models.config import Circumstances
 from models.diagnosis import (
     average_too_long,
     discriminator_winning,
+    hardly_trained,
     memorising,
     posterior_collapse,
     wrong_latent_scale,
@@ -121,6 +122,12 @@ def test_nothing_is_said_of_copies_without_images_to_compare_with():
     images = smooth_images(9, seed=0)
     none = TrainingImages(np.zeros((0, 64, 64), np.uint8), np.zeros(0, np.int64))
     assert memorising(images, images, none) is None
+
+
+@pytest.mark.parametrize(("images_seen", "expected"), [(64, "hardly_trained"), (100, None)])
+def test_a_training_has_to_see_every_image(images_seen, expected):
+    found = hardly_trained(images_seen, 100)
+    assert (found and found.code) == expected
 
 
 def test_latents_are_active_that_vary_with_the_image(noise):
