@@ -6,11 +6,15 @@ import io
 from collections.abc import Iterable
 
 import numpy as np
+import pydicom
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 
 from radiographs.phantom import draw
+
+# as the reader sets it, which a test may not have imported yet: values as hospitals write them
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 GREY = draw("normal", seed=1, index=0, size=64).pixels[:48]  # 48 rows, 64 columns
 TWELVE_BITS = GREY * np.uint16(16) + np.arange(64, dtype=np.uint16) % 16
