@@ -125,7 +125,7 @@ def create_app(settings: Settings | None = None, context: AppContext | None = No
         *(workers, console),
     )
     for part in parts:
-        app.include_router(part.router)
+        app.router.routes.extend(part.router.routes)  # to include them builds each anew
     describe_messages(app)
     check_guarded(app)
     add_handlers(app)
