@@ -162,11 +162,14 @@ def many_phantoms(tmp_path_factory):
         yield context, job.result.dataset_id
 
 
-@pytest.mark.parametrize(("family", "share"), [("vae", 0), *((family, 0.1) for family in FAMILIES)])
+@pytest.mark.parametrize("share", [0, 0.1])
 def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_kept(
-    many_phantoms, monkeypatch, share, family
+    many_phantoms, monkeypatch, share
 ):
-    """Images that are drawn from real ones nobody trained on stand for a model that copies none."""
+    """Images that are drawn from real ones nobody trained on stand for a model that copies none.
+
+    So of which family the model is has no say in it.
+    """
     context, dataset_id = many_phantoms
     store = PixelStore.open(
         context.artifacts.path(context.records.catalog.dataset(dataset_id).artifact.key)
@@ -183,11 +186,11 @@ def test_a_model_that_replays_its_images_is_refused_and_no_image_of_the_set_is_k
             yield of_class[rng.integers(len(of_class), size=1)]
 
     # another seed, another model: sets of the same weights are counted together
-    training = submit_training(context, dataset_id, family, seed=1 + round(10 * share))
+    training = submit_training(context, dataset_id, seed=1 + round(10 * share))
     model_id = finished(context, training).result.model_id
     monkeypatch.setattr(drawing, "draw_pixels", replay)
     counts = {"normal": 60, "effusion": 60}
-    job = finished(context, submit_generation(context, model_id, family, class_counts=counts))
+    job = finished(context, submit_generation(context, model_id, class_counts=counts))
     assert job.state is JobState.SUCCEEDED, job.error
     made = context.records.releases.synthetic_set(job.result.synthetic_set_id)
     kept = files_under(context.artifacts.path(made.report.key).parent)
