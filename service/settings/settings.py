@@ -219,8 +219,11 @@ class Settings(
 
     @property
     def resolved_broker_url(self) -> str | None:
-        """Return the broker with its password, if one is named; with TLS it shows a certificate."""
+        """Return the broker with its password, if one is named; with TLS it shows a certificate.
+
+        Of several, with ";" between them, each shows one, since Celery turns to any of them.
+        """
         if not self.broker_url:
             return None
         url = with_password(self.broker_url, self.broker_password)
-        return with_checked_certificate(url)
+        return ";".join(map(with_checked_certificate, url.split(";")))

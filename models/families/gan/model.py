@@ -229,9 +229,20 @@ class AdversarialNetwork(Family[Config, Sampler]):
             FittedPart(
                 "auxiliary_classifier",
                 ("discriminator.head.classifier",),
-                lambda images, labels: -self._discriminated(images, labels).class_loss,
+                self._class_log_odds,
             ),
         ]
+
+    def _class_log_odds(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Say how sure the discriminator is of labels: log(p / (1 - p)).
+
+        It distinguishes images of which it is certain too, where log p is 0.
+
+        Reference: Carlini et al. 2022 (arXiv:2112.03570), who scale their scores so.
+        """
+        least = torch.finfo(torch.float32).tiny
+        class_loss = self._discriminated(images, labels).class_loss.clamp_min(least)  # -log p
+        return -(class_loss + (-torch.expm1(-class_loss)).log())
 
     def _prepare(self, images: TrainingImages) -> Iterator[float]:
         yield from self.prior.fit(images)

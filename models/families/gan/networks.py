@@ -240,7 +240,10 @@ class AuxiliaryClassifier(nn.Module):
     def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
         """Score features (b, num_features) for labels (b,)."""
         logit = self.source(features).float().squeeze(1)
-        class_loss = F.cross_entropy(self.classifier(features).float(), labels, reduction="none")
+        logits = self.classifier(features).float()  # (b, K)
+        own = logits.gather(1, labels[:, None]).squeeze(1)
+        others = logits.scatter(1, labels[:, None], torch.finfo(logits.dtype).min).logsumexp(1)
+        class_loss = F.softplus(others - own)  # -log p_y; `cross_entropy` rounds below 1e-7 to 0
         return DiscriminatorOutput(logit, class_loss)
 
 

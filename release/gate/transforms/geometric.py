@@ -28,15 +28,12 @@ def moved(
         n, side, _ = pixels.shape
         turns = -degrees * rng.choice([-1.0, 1.0], n) if degrees else np.zeros(n)
         shifts = -shift * side * rng.choice([-1.0, 1.0], (n, 2)) if shift else np.zeros((n, 2))
-        if not n:
-            return pixels.copy()
-        images = torch.from_numpy(pixels.copy())[:, None].float()
-        padded = F.pad(images, [side // 2] * 4, mode="constant" if black else "replicate")
-        seen = torch.stack(
-            [_seen_at(turn, zoom, *place) for turn, place in zip(turns, shifts, strict=True)]
-        )
-        shown = _sampled(padded, seen)
-        return middle(shown, side, side)[:, 0].numpy()
+        images = torch.from_numpy(pixels.copy())[:, None, None]  # (n, 1, 1, side, side)
+        shown = [  # one by one, since padded ones take much memory
+            _moved(image, _seen_at(turn, zoom, *place), "constant" if black else "replicate")
+            for image, turn, place in zip(images, turns, shifts, strict=True)
+        ]
+        return torch.cat(shown)[:, 0].numpy() if n else pixels.copy()
 
     return change
 
@@ -57,15 +54,21 @@ def _seen_at(degrees: float, zoom: float, right: float, down: float) -> Tensor:
     return torch.tensor(seen_at, dtype=torch.float32)
 
 
-def _sampled(images: Tensor, seen_at: Tensor) -> Tensor:
-    """Sample images, (n, 1, h, w), bilinearly at mapped places, (n, 2, 3); beyond is black."""
-    height, width = images.shape[-2:]
+def _moved(image: Tensor, seen_at: Tensor, padding: str) -> Tensor:
+    """Show an image, (1, 1, side, side), at mapped places, (2, 3)."""
+    side = image.shape[-1]
+    padded = F.pad(image.float(), [side // 2] * 4, mode=padding)
+    return middle(_sampled(padded, seen_at), side, side)
+
+
+def _sampled(image: Tensor, seen_at: Tensor) -> Tensor:
+    """Sample an image, (1, 1, h, w), bilinearly at mapped places, (2, 3); beyond is black."""
+    height, width = image.shape[-2:]
     half = torch.tensor([width / 2, height / 2])
     y, x = torch.meshgrid(_about_the_middle(height), _about_the_middle(width), indexing="ij")
-    places = torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, -1, 3)
-    grid = places @ (seen_at.mT / half)
-    grid = grid.reshape(len(images), height, width, 2)
-    return F.grid_sample(images, grid, align_corners=False).round().byte()
+    places = torch.stack([x, y, torch.ones_like(x)], -1)  # (h, w, 3)
+    grid = places @ (seen_at.mT / half)  # (h, w, 2)
+    return F.grid_sample(image, grid[None], align_corners=False).round().byte()
 
 
 def _about_the_middle(num: int) -> Tensor:

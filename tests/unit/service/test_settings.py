@@ -222,6 +222,14 @@ def test_a_broker_behind_tls_shows_a_certificate_unless_its_url_asks_for_none(
     assert broker.ssl["ssl_cert_reqs"] is checked
 
 
+def test_each_of_several_brokers_behind_tls_shows_a_certificate() -> None:
+    settings = Settings(broker_url="rediss://:s@a:6379/0;rediss://:s@b:6379/0")
+    broker = Celery(broker=settings.resolved_broker_url).connection_for_write()
+    for url, host in zip(broker.alt, "ab", strict=True):
+        broker.switch(url)
+        assert (broker.hostname, broker.ssl["ssl_cert_reqs"]) == (host, ssl.CERT_REQUIRED)
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [

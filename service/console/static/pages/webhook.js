@@ -55,10 +55,10 @@ function secret(here, again) {
   const rotate = async () => {
     try {
       fill(place, shownOnce((await post(`${here}/rotate`)).secret));
-      await again();
     } catch (error) {
       fill(place, problem(error));
     }
+    await again().catch(() => {}); // the page is read anew soon; the secret is shown this once
   };
   const ask = () => guardedButton("Make a new secret", "Make one? Messages are signed with both for a day.", rotate, "");
   fill(place, ask());

@@ -118,6 +118,20 @@ def test_every_weight_of_the_discriminator_is_asked_by_the_score_of_its_part(con
             assert gradient.abs().max() > 0, name
 
 
+def test_an_auxiliary_classifier_that_is_certain_still_distinguishes_images():
+    """-log p rounded to 0 would hide whom it remembers."""
+    model, batch = build(conditioning="auxiliary"), batch_at(0.0)
+    [part] = [part for part in model.fitted_parts() if part.name == "auxiliary_classifier"]
+    classifier = model.discriminator.head.classifier
+    labels = torch.zeros_like(batch.labels)
+    with torch.no_grad():
+        before = part.score(batch.images, labels)
+        classifier.bias[0] += 30
+        certain = part.score(batch.images, labels)
+    assert certain.isfinite().all()
+    torch.testing.assert_close(certain, before + 30, rtol=0, atol=1e-3)
+
+
 def test_the_membership_score_hears_what_an_auxiliary_classifier_knows():
     model, batch = build(conditioning="auxiliary"), batch_at(0.0)
     right = model.membership_score(batch.images, batch.labels)
