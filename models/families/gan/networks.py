@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models.families.gan.config import Config
 from models.family import ImageSpec
 from models.nn.blocks import COARSEST, ClassEmbedding, pyramid, skip_path, zero_conv, zeroed
+from models.nn.label_odds import label_log_odds
 
 SLOPE = 0.2  # of the leaky rectifiers
 GENERATOR_COARSEST = 8  # the draft says what lies beneath
@@ -84,7 +85,9 @@ class SteadyUpsampling(nn.ConvTranspose2d):
         sums = overlapping.sum((2, 4), keepdim=True)
         excess = (sums - sums.mean((3, 5), keepdim=True)) / 4
         steady = (overlapping - excess).reshape(self.weight.shape)
-        x = F.pad(x, [1] * 4, mode="replicate")  # so that patches overlap at the border as well
+        # patches overlap at the border as well; `pad` is slow on a GPU that must repeat itself
+        x = torch.cat([x[..., :1, :], x, x[..., -1:, :]], 2)
+        x = torch.cat([x[..., :1], x, x[..., -1:]], 3)
         return F.conv_transpose2d(x, steady, self.bias, p, p + p // 2)
 
 
@@ -241,9 +244,7 @@ class AuxiliaryClassifier(nn.Module):
         """Score features (b, num_features) for labels (b,)."""
         logit = self.source(features).float().squeeze(1)
         logits = self.classifier(features).float()  # (b, K)
-        own = logits.gather(1, labels[:, None]).squeeze(1)
-        others = logits.scatter(1, labels[:, None], torch.finfo(logits.dtype).min).logsumexp(1)
-        class_loss = F.softplus(others - own)  # -log p_y; `cross_entropy` rounds below 1e-7 to 0
+        class_loss = F.softplus(-label_log_odds(logits, labels))  # -log p_y
         return DiscriminatorOutput(logit, class_loss)
 
 

@@ -18,6 +18,7 @@ from models.families.ldm.config import Config
 from models.families.ldm.denoiser_task import DiffusionProcess
 from models.family import Batch, FittedPart, Losses, Phase, Stage
 from models.nn.blocks import ConditionalResidualBlock, group_norm, sinusoidal_embedding
+from models.nn.label_odds import label_log_odds
 
 
 class NoiseClassifier(nn.Module):
@@ -110,7 +111,7 @@ class ClassifierTask:
     def _score(self, images: Tensor, labels: Tensor) -> Tensor:
         x = self._space.encode(images)
         scores = [
-            -F.cross_entropy(self._logits(x_t, level), labels, reduction="none")
+            label_log_odds(self._logits(x_t, level).float(), labels)
             for x_t, level in self._process.scored_levels(x)
         ]
         return torch.stack(scores).mean(0)

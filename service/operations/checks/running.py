@@ -44,5 +44,8 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
     elif CeleryQueue(url).reachable():
         yield Finding("broker", "ok", "reachable")
     else:
-        fix = "Start it, or correct SYNTHCXR_BROKER_URL and its password."
+        fix = (
+            "Start it, or correct SYNTHCXR_BROKER_URL and its password; where an authority of your "
+            "own signed its certificate, add ?ssl_ca_certs=/path/to/authority.pem to the URL."
+        )
         yield Finding("broker", "failed", "unreachable", fix)

@@ -97,13 +97,19 @@ def test_turned_images_are_torchvision_s(images) -> None:
         assert np.array_equal(found, moved_by_torchvision(image, "edge", turn, [0.0, 0.0], 1.0))
 
 
+def furthest(ours, theirs) -> int:
+    return int(np.abs(ours.astype(int) - theirs.numpy().astype(int)).max())
+
+
 def test_resized_images_and_their_contrast_are_torchvision_s(images) -> None:
+    """Torchvision resizes grey levels as they are where torch can, and else rounds real numbers."""
     rng = np.random.default_rng(0)
+    differing = 0 if "AVX" in torch.backends.cpu.get_cpu_capability() else 1
     batch = torch.from_numpy(images)[:, None]
     theirs = tv.center_crop(tv.resize(batch, [75, 64]), [64, 64])[:, 0]
-    assert np.array_equal(geometric.stretched(75 / 64)(images, rng), theirs.numpy())
+    assert furthest(geometric.stretched(75 / 64)(images, rng), theirs) <= differing
     theirs = tv.pad(tv.resize(batch, [52, 52]), [6])[:, 0]
-    assert np.array_equal(overlay.framed(0.1)(images, rng), theirs.numpy())
+    assert furthest(overlay.framed(0.1)(images, rng), theirs) <= differing
     theirs = tv.adjust_contrast(batch[0], 1 + 0.3 * signs().item())[0]
     assert np.array_equal(tonal.contrasted(0.3)(images[:1], rng)[0], theirs.numpy())
 
