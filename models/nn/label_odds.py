@@ -12,7 +12,7 @@ def label_log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     """Return log(p / (1 - p)) of each label's probability p under softmax, (b,).
 
     -log p is softplus of its negative. Where p is so near to 1 that log p rounds to 0, it still
-    tells two images apart, as a membership score has to (Carlini et al. 2022, arXiv:2112.03570).
+    distinguishes two images, as a membership score has to (Carlini et al. 2022, arXiv:2112.03570).
 
     Args:
         logits: (b, K).
