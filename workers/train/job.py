@@ -285,10 +285,10 @@ def _findings(
 ) -> Iterator[TrainingFault]:
     """Name what went wrong; the samples are compared with images the model has never seen."""
     yield from training.findings
-    if _makes_updates(training) and (
-        found := hardly_trained(training.images_seen, len(training.images))
-    ):
-        yield found
+    if _makes_updates(training) and not spec.initial:  # which has seen others before
+        found = hardly_trained(training.images_seen, len(training.images))
+        if found:
+            yield found
     if spec.privacy:
         return  # held-out images are private too
     pixels = spec.store.images_of(Split.HOLDOUT, size=spec.request.image_size).pixels
@@ -296,8 +296,9 @@ def _findings(
         TrainingImages(some, np.zeros(len(some), np.int64), training.images.device)
         for some in (samples, pixels)
     )
-    if found := memorising(drawn, training.images, held_out):
-        yield found
+    copies = memorising(drawn, training.images, held_out)
+    if copies:
+        yield copies
 
 
 def _samples(model: Family[Any, Any], family: str) -> NDArray[np.uint8]:
